@@ -1,0 +1,163 @@
+"""Pools of immutable shards: the unit of work, of caching and of resuming.
+
+A pool holds one row of an array per photo, for one config and version of a stage. A run computes only the photos that
+no shard holds and adds them as new shards; a crash loses at most the shards in flight.
+
+    <pool>/<sha256, 24 digits>.npy    the rows, read with numpy.load(path, mmap_mode="r")
+    <pool>/<sha256, 24 digits>.json   written last: the photo of each row, each row's digest, the .npy's size and SHA-256
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.support import digest
+from tasks.support.files import whole, write_whole
+from tasks.support.job import Job
+from tasks.support.manifest import FileRecord
+
+INDEX = "index.parquet"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows of an array on disk, and the photo that each was made from."""
+
+    path: Path
+    record: FileRecord
+    photos: tuple[str, ...]
+    rows: tuple[str, ...]
+    """Digest of each row."""
+
+    @classmethod
+    def write(cls, pool: Path, photos: Sequence[str], array: NDArray[Any]) -> Self:
+        """Write rows `(n, ...)` of n photos; the same rows again give the same file."""
+        pool.mkdir(parents=True, exist_ok=True)
+        array = np.ascontiguousarray(array)
+        rows = tuple(digest.of_bytes(row.tobytes())[:24] for row in array)
+        path = pool / f"{digest.of_value([photos, rows])[:24]}.npy"
+        with whole(path) as partial:
+            np.save(partial, array)
+            record = FileRecord.of(partial)
+        side = {"photos": list(photos), "rows": rows, "file": record.model_dump()}
+        write_whole(path.with_suffix(".json"), json.dumps(side).encode())
+        return cls(path, record, tuple(photos), rows)
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """The shard of a .npy, or None if it is incomplete or its size is wrong."""
+        try:
+            side = json.loads(path.with_suffix(".json").read_bytes())
+            record = FileRecord.model_validate(side["file"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+        if record.flaw(path, verify=False):
+            return None
+        return cls(path, record, tuple(side["photos"]), tuple(side["rows"]))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The shards in one folder."""
+
+    folder: Path
+    shards: tuple[Shard, ...]
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read what is there; an absent folder is an empty pool."""
+        shards = [Shard.read(path) for path in sorted(folder.glob("[!.]*.npy"))]
+        return cls(folder, tuple(shard for shard in shards if shard))
+
+    def fill(
+        self,
+        photos: Sequence[str],
+        compute: Callable[[Sequence[str]], NDArray[Any]],
+        job: Job,
+        *,
+        label: str,
+        shard_photos: int = 256,
+    ) -> tuple["Pool", int]:
+        """Compute the rows of those photos that no shard holds; returns the fuller pool and how many those were.
+
+        `compute` gets some photos and returns an array with a row for each; it is called on the job's workers.
+        """
+        known = {photo for shard in self.shards for photo in shard.photos}
+        missing = list(dict.fromkeys(photo for photo in photos if photo not in known))
+        chunks = [missing[start : start + shard_photos] for start in range(0, len(missing), shard_photos)]
+
+        def make(chunk: list[str]) -> Shard:
+            return Shard.write(self.folder, chunk, compute(chunk))
+
+        new = []
+        with job.progress(label, total=len(missing)) as advance:
+            for shard in job.map(make, chunks):
+                new.append(shard)
+                advance(len(shard.photos))
+        return Pool(self.folder, (*self.shards, *new)), len(missing)
+
+    def index(self, photos: Iterable[str], root: Path) -> pd.DataFrame:
+        """Where each photo's row is: columns photo, shard (path below `root`), row, digest; in the order asked for."""
+        place = {
+            photo: (shard.path.relative_to(root).as_posix(), row, shard.rows[row])
+            for shard in self.shards
+            for row, photo in enumerate(shard.photos)
+        }
+        rows = [(photo, *place[photo]) for photo in photos]
+        return pd.DataFrame(rows, columns=["photo", "shard", "row", "digest"])
+
+    def refs(self, index: pd.DataFrame, root: Path) -> dict[Path, FileRecord]:
+        """Records of the shards that an index points into."""
+        used = set(index["shard"])
+        return {s.path: s.record for s in self.shards if s.path.relative_to(root).as_posix() in used}
+
+
+def index_digest(index: pd.DataFrame) -> str:
+    """Digest of the rows that an index points at, wherever in the pool they are."""
+    return digest.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))
+
+
+class Rows:
+    """Rows of a pool in the order of an index, read when asked for: `rows[[3, 1]]` is an array `(2, ...)`."""
+
+    def __init__(self, index: pd.DataFrame, root: Path) -> None:
+        """Take an index (see `Pool.index`) and the data folder that its paths are below."""
+        self._root = root
+        self._names = sorted(set(index["shard"]))
+        number: Mapping[str, int] = {name: i for i, name in enumerate(self._names)}
+        self._shard = np.array([number[name] for name in index["shard"]], dtype=np.int64)
+        self._row = index["row"].to_numpy(dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return _load(self._root / self._names[0]).shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return _load(self._root / self._names[0]).dtype
+
+    def __getitem__(self, positions: Sequence[int] | NDArray[np.integer] | slice) -> NDArray[Any]:
+        shard, row = self._shard[positions], self._row[positions]
+        out = np.empty((len(row), *self.shape), self.dtype)
+        for number in np.unique(shard):
+            where = np.flatnonzero(shard == number)
+            out[where] = _load(self._root / self._names[number])[row[where]]
+        return out
+
+
+@lru_cache(maxsize=256)
+def _load(path: Path) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    return array

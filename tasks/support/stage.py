@@ -1,0 +1,123 @@
+"""A stage: its name, its version and its folder function; and how its artifact is had, from the store or by building it."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from configs.schema import Section, StageName
+from tasks.support import digest
+from tasks.support.job import Job
+from tasks.support.manifest import Artifact, Manifest, Recipe, Result
+from tasks.support.progress import Progress, silent
+from tasks.support.store import Store
+
+logger = logging.getLogger("fluke.stage")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the pipeline's seven steps, as its module declares it."""
+
+    name: StageName
+    version: int
+    """Raised by whoever changes the stage's code such that old results are no longer right."""
+    build: Callable[..., Result]
+    """The folder function: `build(config, parent folders by name ..., job=Job) -> Result`."""
+    observe: Callable[[Any], Mapping[str, str | int]] | None = None
+    """What the stage sees outside the store, if anything: part of its key."""
+    stands_in: Callable[..., str | None] | None = None
+    """`stands_in(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config will
+    do although the parents have changed, or None."""
+
+    def recipe(self, config: Section, parents: Mapping[str, Artifact]) -> Recipe:
+        """All that decides the result, for this config and these parents."""
+        return Recipe(
+            stage=self.name,
+            version=self.version,
+            config=config.model_dump(mode="json"),
+            parents=dict(parents),
+            observed=dict(self.observe(config)) if self.observe else {},
+        )
+
+    @property
+    def source(self) -> str:
+        """Digest of the stage's code as it is now."""
+        return digest.of_source(self.build.__module__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An artifact and how it was had."""
+
+    artifact: Artifact
+    cached: bool
+    why: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of the pipeline: where it keeps things and what it was asked to do over."""
+
+    store: Store
+    executor: Executor
+    fresh: Collection[str] = ()
+    """Stages to build even if the store has their artifact."""
+    verify: bool = False
+    """Whether to read every stored file before it is reused, not only look at its size."""
+    progress: Progress = field(default=silent)
+
+    def obtain(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
+        """The artifact of a stage: from the store if it has a sound one, else built and published now."""
+        recipe = stage.recipe(config, parents)
+        with self.store.lock(recipe):
+            if stage.name not in self.fresh:
+                found, why = self.find(stage, recipe, config)
+                if found:
+                    return self._cached(stage, found, why)
+            folders = {name: self.store.folder(parent) for name, parent in parents.items()}
+
+            def build(out: Path) -> Result:
+                job = Job(
+                    root=self.store.root,
+                    out=out,
+                    pools=self.store.pools(stage.name),
+                    photos=self.store.photos,
+                    progress=self.progress,
+                    executor=self.executor,
+                )
+                return stage.build(config, **folders, job=job)
+
+            artifact = self.store.publish(recipe, stage.source, build)
+        return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
+
+    def find(self, stage: Stage, recipe: Recipe, config: Section) -> tuple[Artifact | None, str]:
+        """The stored artifact that serves a recipe, and why it does."""
+        found = self.store.find(recipe, verify=self.verify)
+        if found:
+            return found, "nothing that it depends on has changed"
+        if stage.stands_in:
+            folders = {name: self.store.folder(parent) for name, parent in recipe.parents.items()}
+            for manifest in self.store.manifests(stage.name):
+                same = (recipe.version, recipe.config) == (manifest.recipe.version, manifest.recipe.config)
+                folder = self.store.folder(manifest.artifact)
+                why = stage.stands_in(config, folder, **folders) if same else None
+                if why and self.store.sound(folder, verify=self.verify):
+                    return manifest.artifact, why
+        return None, ""
+
+    def _cached(self, stage: Stage, artifact: Artifact, why: str) -> Outcome:
+        manifest = self.store.manifest(artifact)
+        if manifest.source != stage.source:
+            logger.warning(
+                "%s: its code has changed since %s was made; if the change matters, run again with --fresh %s, "
+                "or raise VERSION in %s",
+                stage.name,
+                artifact.key,
+                stage.name,
+                stage.build.__module__,
+            )
+        return Outcome(artifact, cached=True, why=why, manifest=manifest)
