@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.support import digest
 from tasks.support.files import whole, write_whole
 from tasks.support.job import Job
 from tasks.support.manifest import FileRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INDEX = "index.parquet"
 
@@ -103,8 +105,10 @@ class Pool:
                 advance(len(shard.photos))
         return Pool(self.folder, (*self.shards, *new)), len(missing)
 
-    def index(self, photos: Iterable[str], root: Path) -> pd.DataFrame:
+    def index(self, photos: Iterable[str], root: Path) -> "pd.DataFrame":
         """Where each photo's row is: columns photo, shard (path below `root`), row, digest; in the order asked for."""
+        import pandas as pd
+
         place = {
             photo: (shard.path.relative_to(root).as_posix(), row, shard.rows[row])
             for shard in self.shards
@@ -113,13 +117,13 @@ class Pool:
         rows = [(photo, *place[photo]) for photo in photos]
         return pd.DataFrame(rows, columns=["photo", "shard", "row", "digest"])
 
-    def refs(self, index: pd.DataFrame, root: Path) -> dict[Path, FileRecord]:
+    def refs(self, index: "pd.DataFrame", root: Path) -> dict[Path, FileRecord]:
         """Records of the shards that an index points into."""
         used = set(index["shard"])
         return {s.path: s.record for s in self.shards if s.path.relative_to(root).as_posix() in used}
 
 
-def index_digest(index: pd.DataFrame) -> str:
+def index_digest(index: "pd.DataFrame") -> str:
     """Digest of the rows that an index points at, wherever in the pool they are."""
     return digest.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))
 
@@ -127,7 +131,7 @@ def index_digest(index: pd.DataFrame) -> str:
 class Rows:
     """Rows of a pool in the order of an index, read when asked for: `rows[[3, 1]]` is an array `(2, ...)`."""
 
-    def __init__(self, index: pd.DataFrame, root: Path) -> None:
+    def __init__(self, index: "pd.DataFrame", root: Path) -> None:
         """Take an index (see `Pool.index`) and the data folder that its paths are below."""
         self._root = root
         self._names = sorted(set(index["shard"]))

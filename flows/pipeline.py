@@ -1,0 +1,27 @@
+"""The pipeline: seven stages, each a pure function of its config section and of the artifacts above it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from configs.schema import Config
+from tasks import crawl, evaluate, extract, filter, preprocess, pretrain, train
+from tasks.support.manifest import Artifact
+
+Obtain = Callable[..., Artifact]
+"""`obtain(stage, section, name=artifact ...)` returns a stage's artifact: from the store, by building it, or not at all."""
+
+
+def stages(config: Config, obtain: Obtain) -> Iterator[Artifact]:
+    """Obtain one stage's artifact after the other; stop asking to cut the pipeline short."""
+    yield (photos := obtain(crawl.STAGE, config.crawl))
+    yield (kept := obtain(filter.STAGE, config.filter, photos=photos))
+    yield (tiles := obtain(preprocess.STAGE, config.preprocess, kept=kept))
+    made: dict[str, Any] = {"photos": photos, "kept": kept, "tiles": tiles}
+    if config.train.input == "tiles":
+        inputs = tiles
+    else:
+        yield (encoder := obtain(pretrain.STAGE, config.pretrain, kept=kept, tiles=tiles))
+        yield (inputs := obtain(extract.STAGE, config.extract, tiles=tiles, encoder=encoder))
+        made["encoder"] = encoder
+    yield (classifier := obtain(train.STAGE, config.train, kept=kept, inputs=inputs))
+    yield obtain(evaluate.STAGE, config.evaluate, **made, inputs=inputs, classifier=classifier)
