@@ -27,10 +27,12 @@ class CrawlConfig(Section):
 
     source: str = Field("folder", description="The module in tasks/sources: folder, csv, gallery.")
     path: Path | None = Field(
-        None, description="folder: a folder with one sub-folder of photos per class; csv: a file with columns Image,Id."
+        None,
+        description="folder: a folder with one sub-folder of photos per class; csv: a file with columns Image,Id.",
     )
     images: Path | None = Field(
-        None, description="csv: the folder that the Image column is relative to; by default the CSV's own folder."
+        None,
+        description="csv: the folder that the Image column is relative to; by default the CSV's own folder.",
     )
     keywords: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Search engines: what to search for, per class."
@@ -73,7 +75,8 @@ class PreprocessConfig(Section):
     side_px: int = Field(64, ge=8, le=1024, description="Side of the square tiles.")
     colour: Literal["grey", "rgb"] = Field("rgb", description="Tiles with one channel or with three.")
     crop: tuple[Fraction, Fraction, Fraction, Fraction] = Field(
-        (0.0, 0.0, 1.0, 1.0), description="Left, top, right, bottom of the part to keep, as fractions of the photo."
+        (0.0, 0.0, 1.0, 1.0),
+        description="Left, top, right, bottom of the part to keep, as fractions of the photo.",
     )
     pad_value: int = Field(0, ge=0, le=255, description="Grey level of the bars that make a photo square.")
 
@@ -94,7 +97,9 @@ class PretrainConfig(Section):
     code_channels: int = Field(32, ge=1, le=512, description="Channels of the code.")
     epochs: int = Field(15, ge=1, description="Passes over the train tiles.")
     batch_size: int = Field(64, ge=1, description="Tiles per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="Peak rate of Adam, after a warm-up, before a cosine decay.")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="Peak rate of Adam, after a warm-up, before a cosine decay."
+    )
     refresh_growth: float = Field(
         0.2,
         ge=0,
@@ -113,18 +118,24 @@ class TrainConfig(Section):
     """The classifier and how it is trained."""
 
     input: Literal["features", "tiles"] = Field(
-        "features", description="Train on the autoencoder's features, or on the tiles (skips pretrain and extract)."
+        "features",
+        description="Train on the autoencoder's features, or on the tiles (skips pretrain and extract).",
     )
     network: str = Field("convnet", description="The module in tasks/networks/backbones.")
-    filters: tuple[int, ...] = Field((64, 128), min_length=1, max_length=8, description="convnet: filters of each block.")
+    filters: tuple[int, ...] = Field(
+        (64, 128), min_length=1, max_length=8, description="convnet: filters of each block."
+    )
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before the last layer.")
     epochs: int = Field(40, ge=1, description="Passes over the train photos at most.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a lower validation loss.")
     batch_size: int = Field(64, ge=1, description="Photos per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="Peak rate of AdamW, after a warm-up, before a cosine decay.")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="Peak rate of AdamW, after a warm-up, before a cosine decay."
+    )
     weight_decay: float = Field(1e-3, ge=0, le=1, description="AdamW's weight decay.")
     class_weight: Literal["none", "balanced", "sqrt"] = Field(
-        "balanced", description="Weight of a class's photos: equal, 1/count, or 1/sqrt(count); capped, then mean 1."
+        "balanced",
+        description="Weight of a class's photos: equal, 1/count, or 1/sqrt(count); capped, then mean 1.",
     )
     class_weight_cap: float = Field(
         10, ge=1, description="The heaviest photo's weight is at most so many times the lightest's."

@@ -8,7 +8,7 @@ from tasks import crawl, evaluate, extract, filter, preprocess, pretrain, train
 from tasks.support.manifest import Artifact
 
 Obtain = Callable[..., Artifact]
-"""`obtain(stage, section, name=artifact ...)` returns a stage's artifact: from the store, by building it, or not at all."""
+"""`obtain(stage, section, name=artifact ...)` returns a stage's artifact: from the store, or by building it."""
 
 
 def stages(config: Config, obtain: Obtain) -> Iterator[Artifact]:

@@ -52,7 +52,6 @@ def _with_imports(modules: Iterable[str]) -> set[str]:
     return seen
 
 
-@cache
 def _parsed(module: str) -> ast.Module:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
@@ -83,8 +82,8 @@ def _is_module(name: str) -> bool:
 def _tree_digest(module: str) -> str:
     tree = _parsed(module)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        is_documented = isinstance(body, list) and body and isinstance(body[0], ast.Expr)
-        if is_documented and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-            body[0].value.value = ""
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
     return of_bytes(ast.dump(tree).encode())

@@ -4,7 +4,7 @@ A pool holds one row of an array per photo, for one config and version of a stag
 no shard holds and adds them as new shards; a crash loses at most the shards in flight.
 
     <pool>/<sha256, 24 digits>.npy    the rows, read with numpy.load(path, mmap_mode="r")
-    <pool>/<sha256, 24 digits>.json   written last: the photo of each row, each row's digest, the .npy's size and SHA-256
+    <pool>/<sha256, 24 digits>.json   written last: each row's photo and digest, the .npy's size and SHA-256
 """
 
 import json

@@ -8,7 +8,7 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """`with progress("tiles", total=900) as advance: advance(30)` announces, then reports, then ends a piece of work."""
+    """`with progress("tiles", total=900) as advance: advance(30)` announces, reports and ends a piece of work."""
 
     def __call__(self, label: str, total: int) -> AbstractContextManager[Advance]:
         """Begin work on `total` things that are called `label`."""

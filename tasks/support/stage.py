@@ -1,4 +1,4 @@
-"""A stage: its name, its version and its folder function; and how its artifact is had, from the store or by building it."""
+"""A stage: its name, version and folder function; and how its artifact is had, from the store or by building it."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping

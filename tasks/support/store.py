@@ -118,9 +118,7 @@ class Store:
                 records[path.relative_to(partial).as_posix()] = FileRecord.of(path)
             generations = self._generations(recipe)
             key = f"{recipe.key}-{_generation(generations[-1]) + 1}" if generations else recipe.key
-            artifact = Artifact(
-                stage=recipe.stage, key=key, digest=result.digest or content_digest(records)
-            )
+            artifact = Artifact(stage=recipe.stage, key=key, digest=result.digest or content_digest(records))
             refs = {path.relative_to(self.root).as_posix(): record for path, record in result.refs.items()}
             Manifest(
                 artifact=artifact,

@@ -1,0 +1,113 @@
+"""From a preset's YAML file and `section.knob=value` overrides to a config; whatever doesn't fit is refused."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.schema import Config
+
+PRESETS = Path(__file__).parent
+
+
+class ConfigError(ValueError):
+    """A preset or an override that can't be: says which, why, and what would be."""
+
+
+def presets() -> list[str]:
+    """Names of the presets that come with fluke."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load(preset: str, overrides: Sequence[str] = ()) -> Config:
+    """The config of a preset (a name, or the path of a YAML file) with overrides such as `train.epochs=5` applied.
+
+    Raises ConfigError, one line for each mistake.
+    """
+    values = _read(preset)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(mistake) for mistake in error.errors())) from error
+
+
+def knobs(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and description of every knob."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from knobs(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field.description or ""
+
+
+def described(config: Config) -> str:
+    """The whole config as YAML that `fluke run FILE` takes again, each knob under its description."""
+    descriptions = dict(knobs())
+    lines = []
+    for section, values in config.model_dump(mode="json").items():
+        lines += [f"# {(type(getattr(config, section)).__doc__ or '').strip()}", f"{section}:"]
+        for name, value in values.items():
+            text = yaml.safe_dump(
+                {name: value}, allow_unicode=True, default_flow_style=None, sort_keys=False, width=100
+            )
+            lines += [f"  # {descriptions[f'{section}.{name}']}"]
+            lines += [f"  {line}" for line in text.rstrip().splitlines()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _read(preset: str) -> dict[str, Any]:
+    path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError as error:
+        if path.parent == PRESETS:
+            raise ConfigError(
+                f"no preset is called {preset!r}{_nearest(preset, presets())}; "
+                f"there are {', '.join(presets())}, or give the path of a YAML file"
+            ) from error
+        raise ConfigError(f"{path}: there is no such file") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: can't be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must hold sections such as `crawl:`, not a {type(values).__name__}")
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    """Set one knob; the value is read as YAML."""
+    name, equals, text = override.partition("=")
+    *sections, knob = name.split(".")
+    if not equals or not sections:
+        raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
+    inner = values
+    for section in sections:
+        below = inner.get(section) or {}
+        if not isinstance(below, Mapping):
+            raise ConfigError(f"{override!r}: {section} is a value, not a section")
+        inner[section] = inner = dict(below)
+    inner[knob] = value
+
+
+def _explain(mistake: Any) -> str:
+    """One line for one of pydantic's errors."""
+    name = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        known = [knob for knob, _ in knobs()] + list(Config.model_fields)
+        return f"{name}: there is no such knob{_nearest(name, known)}"
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message[0].lower()}{message[1:]} (got {mistake['input']!r})"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]}?" if near else ""
