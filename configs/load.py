@@ -52,13 +52,15 @@ def described(config: Config) -> str:
     for section, values in config.model_dump(mode="json").items():
         lines += [f"# {(type(getattr(config, section)).__doc__ or '').strip()}", f"{section}:"]
         for name, value in values.items():
-            text = yaml.safe_dump(
-                {name: value}, allow_unicode=True, default_flow_style=None, sort_keys=False, width=100
-            )
-            lines += [f"  # {descriptions[f'{section}.{name}']}"]
-            lines += [f"  {line}" for line in text.rstrip().splitlines()]
+            lines += [f"  # {descriptions[f'{section}.{name}']}", f"  {name}: {_inline(value)}"]
         lines.append("")
     return "\n".join(lines)
+
+
+def _inline(value: Any) -> str:
+    """A value as YAML on one line."""
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**6)
+    return text.removesuffix("...\n").strip()  # the end mark that PyYAML adds to a lone scalar
 
 
 def _read(preset: str) -> dict[str, Any]:
@@ -105,7 +107,8 @@ def _explain(mistake: Any) -> str:
         known = [knob for knob, _ in knobs()] + list(Config.model_fields)
         return f"{name}: there is no such knob{_nearest(name, known)}"
     message = str(mistake["msg"]).removeprefix("Value error, ")
-    return f"{name}: {message[0].lower()}{message[1:]} (got {mistake['input']!r})"
+    got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
+    return f"{name}: {message[0].lower()}{message[1:]}{got}"
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -187,7 +187,7 @@ def _check(kept: "pd.DataFrame", table: "pd.DataFrame") -> None:
     left = f"only the class {labels[0]!r} has" if labels else "no class has"
     raise UserError(
         f"{left} photos left after the filter, and a classifier needs two classes; "
-        f"of {len(table):,} photos it rejected: {why or 'none'}; look at the photos, or at the knobs of the section filter"
+        f"of {len(table):,} photos it rejected: {why or 'none'}; look at the photos, or at the knobs under filter"
     )
 
 
