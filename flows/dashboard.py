@@ -1,0 +1,84 @@
+"""What the Prefect dashboard shows of a run: a table per stage, progress of long work, the report.
+
+Nothing here may fail a run: a dashboard that can't be written to is logged and passed over.
+"""
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from tasks.support.progress import Advance
+from tasks.support.stage import Outcome
+from tasks.support.store import Store
+
+logger = logging.getLogger("fluke.dashboard")
+
+_SHOWN_AFTER_S = 3
+_EVERY_S = 2
+
+
+def show(outcome: Outcome, store: Store) -> None:
+    """Put a stage's table on the dashboard, and what else it has to show there."""
+    manifest = outcome.manifest
+    had = f"cached: {outcome.why}" if outcome.cached else f"built in {manifest.seconds:.1f} s"
+    folder = store.folder(outcome.artifact)
+    _try(
+        lambda: create_table_artifact(
+            key=f"fluke-{outcome.artifact.stage}",
+            table=[{"what": name.replace("_", " "), "count": count} for name, count in manifest.counts.items()],
+            description=f"**{outcome.artifact.stage}** {had}  \n`{folder}`, made {manifest.made_at:%Y-%m-%d %H:%M} UTC",
+        )
+    )
+    summary = folder / "summary.md"
+    if summary.exists():
+        text = f"{summary.read_text(encoding='utf-8')}\n\nThe whole report: `{folder / 'report.html'}`\n"
+        _try(lambda: create_markdown_artifact(key="fluke-report", markdown=text))
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Advance]:
+    """Progress as a Prefect artifact, once the work has lasted a few seconds."""
+    context = contextvars.copy_context()  # of the task: work may be reported from other threads
+    lock = threading.Lock()
+    began = shown_at = time.monotonic()
+    done = 0
+    artifact: Any = None
+
+    def show_progress() -> None:
+        nonlocal artifact
+        share = 100 * done / max(total, 1)
+        if artifact is None:
+            artifact = create_progress_artifact(share, key="fluke-progress", description=f"{label}: of {total:,}")
+        else:
+            update_progress_artifact(artifact, share)
+
+    def advance(count: int) -> None:
+        nonlocal done, shown_at
+        with lock:
+            done += count
+            now = time.monotonic()
+            if now - began >= _SHOWN_AFTER_S and now - shown_at >= _EVERY_S:
+                shown_at = now
+                _try(lambda: context.run(show_progress))
+
+    yield advance
+    if artifact is not None:
+        _try(lambda: context.run(show_progress))
+
+
+def _try(action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except Exception as error:
+        logger.info("the dashboard could not be written to: %s", error)

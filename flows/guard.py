@@ -1,0 +1,71 @@
+"""What is checked before a run, and how errors are put to the user."""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from configs.load import ConfigError
+from configs.schema import Config
+from tasks.support import modules
+from tasks.support.errors import UserError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_SPARE_BYTES = 16 << 20
+
+
+def check_names(config: Config) -> None:
+    """Refuse a source or a network that there is no module for, naming the nearest that there is."""
+    modules.find("tasks.sources", config.crawl.source, "crawl.source")
+    modules.find("tasks.networks.backbones", config.train.network, "train.network")
+
+
+def check_writable(root: Path) -> None:
+    """Refuse a data folder that can't be written to."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / f".probe-{os.getpid()}"
+        probe.write_bytes(b"fluke")
+        probe.unlink()
+    except OSError as error:
+        raise _about_disk(error, root) from error
+
+
+@contextmanager
+def in_use(root: Path, *, alone: bool = False) -> Iterator[None]:
+    """Mark the data folder as in use: by many runs at once, or `alone` (for deleting), which others rule out.
+
+    The mark is a lock that the kernel releases if its holder dies.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".in-use").open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+        except BlockingIOError as error:
+            raise UserError(f"{root}: a run is under way here; try again when it has ended") from error
+        yield
+
+
+def explain(error: BaseException, root: Path) -> tuple[str, int]:
+    """What to tell the user about an error, and the exit code: 2 if it is the user's to mend, 1 if it is ours."""
+    if isinstance(error, UserError | ConfigError):
+        return str(error), 2
+    if isinstance(error, OSError) and error.errno in {*_FULL, errno.EACCES, errno.EROFS, errno.EPERM}:
+        return str(_about_disk(error, root)), 2
+    if root.exists() and shutil.disk_usage(root).free < _SPARE_BYTES:  # libraries wrap ENOSPC in errors of their own
+        return str(_about_disk(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), 2
+    return f"internal error: {type(error).__name__}: {error}", 1
+
+
+def _about_disk(error: OSError, root: Path) -> UserError:
+    if error.errno in _FULL:
+        return UserError(
+            f"{root}: no space left on the disk; free some (`fluke prune` shows what fluke can spare) and run the "
+            "same command again: what is finished is kept"
+        )
+    where = error.filename or root
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return UserError(f"{where}: {reason.lower()}; make it writable, or set FLUKE_DATA to a folder that is")

@@ -1,0 +1,188 @@
+"""A local Prefect server for the dashboard and for schedules: on loopback, SQLite, in the background."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from filelock import FileLock
+
+from tasks.support.errors import UserError
+from tasks.support.files import write_whole
+
+DEFAULT_PORT = 4200
+_HOST = "127.0.0.1"
+_START_TIMEOUT_S = 120
+_STOP_TIMEOUT_S = 15
+
+logger = logging.getLogger("fluke.server")
+
+
+def url(root: Path) -> str | None:
+    """API address of this data folder's server if it is up, else None."""
+    try:
+        state = json.loads(_state_file(root).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    address = _api(state["port"])
+    return address if _answers(address) else None
+
+
+def up(root: Path, port: int | None = None) -> str:
+    """Start this data folder's server unless it is up; returns its API address.
+
+    port: where it listens; None: 4200, or any free port if that is taken. Raises UserError if a given port is taken or
+    the server doesn't come up.
+    """
+    home = root / "server"
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "up.lock"):
+        address = url(root)
+        if address:
+            return address
+        if port is None:
+            port = DEFAULT_PORT if _is_free(DEFAULT_PORT) else _free_port()
+        elif not _is_free(port):
+            raise UserError(f"port {port} is in use by another program; choose another: fluke up --port {port + 1}")
+        process = _start(home, port)
+        write_whole(_state_file(root), json.dumps({"pid": process.pid, "port": port}).encode())
+        _await(process, _api(port), home / "server.log")
+    return _api(port)
+
+
+def down(root: Path) -> bool:
+    """Stop this data folder's server; returns whether one was running."""
+    try:
+        pid = int(json.loads(_state_file(root).read_bytes())["pid"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+    running = _is_server(pid)
+    if running:
+        os.killpg(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while _is_server(pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if _is_server(pid):
+            os.killpg(pid, signal.SIGKILL)
+    _state_file(root).unlink(missing_ok=True)
+    return running
+
+
+def crash_zombies() -> None:
+    """Have the server mark runs as crashed whose process has died, so that they don't block the next night.
+
+    Idempotent. The rule is the one in Prefect's documentation, "How to detect and respond to zombie flows".
+    """
+    from prefect.automations import Automation
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+    from prefect.events.schemas.automations import EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    name = "fluke: crash runs whose process has died"
+    try:
+        Automation.read(name=name)
+        return
+    except ValueError:
+        pass  # there is none yet
+    heartbeat = "prefect.flow-run.heartbeat"
+    ends = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+    Automation(
+        name=name,
+        trigger=EventTrigger(
+            after={heartbeat},
+            expect={heartbeat, *ends},
+            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=120,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="its process has died: no heartbeat for 120 s")],
+    ).create()
+
+
+def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_API_HOST": _HOST,
+        "PREFECT_SERVER_UI_API_URL": "/api",  # else the dashboard breaks on another port than 4200
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # Else a power cut leaves the nightly's slot taken, and every later night is cancelled.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        # The default, *, lets any web page that the user visits drive the API, which asks for no password.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{_HOST}:{port},http://localhost:{port}",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
+    with (home / "server.log").open("ab") as log:
+        # A session of its own, so that Ctrl-C in the terminal doesn't reach it.
+        return subprocess.Popen(
+            command, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def _await(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    try:
+        while not _answers(address):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise UserError(f"the Prefect server did not come up; its log says why: {log}")
+            time.sleep(0.2)
+    except BaseException:  # Ctrl-C too: leave no half-started server behind
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        raise
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _is_server(pid: int) -> bool:
+    """Whether a process is (still) a Prefect server: its number may have gone to another one since."""
+    try:
+        os.kill(pid, 0)
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):  # our own child that has ended
+            return False
+    except ProcessLookupError:
+        return False
+    except (ChildProcessError, PermissionError):
+        pass
+    command = Path(f"/proc/{pid}/cmdline")
+    return not command.parent.parent.exists() or (command.exists() and b"prefect" in command.read_bytes())
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _api(port: int) -> str:
+    return f"http://{_HOST}:{port}/api"
+
+
+def _state_file(root: Path) -> Path:
+    return root / "server" / "server.json"
