@@ -19,8 +19,8 @@ _SPARE_BYTES = 16 << 20
 
 def check_names(config: Config) -> None:
     """Refuse a source or a network that there is no module for, naming the nearest that there is."""
-    modules.find("tasks.sources", config.crawl.source, "crawl.source")
-    modules.find("tasks.networks.backbones", config.train.network, "train.network")
+    modules.check("tasks.sources", config.crawl.source)
+    modules.check("tasks.networks.backbones", config.train.network)
 
 
 def check_writable(root: Path) -> None:

@@ -3,6 +3,7 @@
 import logging
 import time
 from contextvars import ContextVar
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -32,7 +33,7 @@ def pipeline(
     until: StageName = "evaluate",
     fresh: list[StageName] | None = None,
     verify: bool = False,
-) -> None:
+) -> RunRecord:
     """Turn keywords or photos into an evaluated classifier, making only what the store doesn't hold.
 
     Args:
@@ -41,6 +42,8 @@ def pipeline(
         until: The last stage to run; those above it come from the store or are made.
         fresh: Stages to make again even if the store has them, e.g. crawl to look for new photos.
         verify: Read every stored file and compare it with its SHA-256, not only its size, before it is reused.
+
+    Returns the record of the run, which is also in DATA/runs.
     """
     root = data_root()
     guard.check_names(config)
@@ -65,6 +68,7 @@ def pipeline(
             record.end("done")
         finally:
             record.save(root)
+    return record
 
 
 class _Obtain:
@@ -76,7 +80,7 @@ class _Obtain:
 
     def __call__(self, stage: Stage, section: Section, **parents: Artifact) -> Artifact:
         @task(name=stage.name, task_run_name=stage.name, cache_policy=NO_CACHE, persist_result=False)
-        def work(section: Section, **parents: Artifact) -> State[Artifact]:
+        def work(section: Section, **parents: Artifact) -> Any:
             began = time.monotonic()
             outcome = self._run.obtain(stage, section, **parents)
             self._record.add(outcome, time.monotonic() - began)
@@ -87,5 +91,5 @@ class _Obtain:
             return Completed(message="built", data=outcome.artifact)
 
         # A direct call would return the State itself; the states' order gives the dashboard its arrows.
-        artifact: Artifact = work(section, **parents, return_state=True).result()
-        return artifact
+        state: State[Artifact] = work(section, **parents, return_state=True)
+        return state.result()

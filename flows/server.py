@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -33,6 +34,22 @@ def url(root: Path) -> str | None:
         return None
     address = _api(state["port"])
     return address if _answers(address) else None
+
+
+def configured_url() -> str | None:
+    """API address of the active profile of the user's own Prefect, if that names one.
+
+    Read from its file, since asking prefect takes the seconds of importing it before the address is known.
+    """
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml")).expanduser()
+    try:
+        profiles = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return None
+    active = os.environ.get("PREFECT_PROFILE", profiles.get("active"))
+    address = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
+    return str(address) if address else None
 
 
 def up(root: Path, port: int | None = None) -> str:
@@ -88,7 +105,7 @@ def crash_zombies() -> None:
 
     name = "fluke: crash runs whose process has died"
     try:
-        Automation.read(name=name)
+        Automation.read(name=name)  # type: ignore[unused-coroutine]  # it is only one where an event loop runs
         return
     except ValueError:
         pass  # there is none yet

@@ -58,6 +58,24 @@ class Outcome:
     manifest: Manifest
 
 
+def find(
+    store: Store, stage: Stage, recipe: Recipe, config: Section, *, verify: bool = False
+) -> tuple[Artifact | None, str]:
+    """The stored artifact that serves a recipe, and why it does; None if there is none."""
+    found = store.find(recipe, verify=verify)
+    if found:
+        return found, "nothing that it depends on has changed"
+    if stage.stands_in:
+        folders = {name: store.folder(parent) for name, parent in recipe.parents.items()}
+        for manifest in store.manifests(stage.name):
+            same = (recipe.version, recipe.config) == (manifest.recipe.version, manifest.recipe.config)
+            folder = store.folder(manifest.artifact)
+            why = stage.stands_in(config, folder, **folders) if same else None
+            if why and store.sound(folder, verify=verify):
+                return manifest.artifact, why
+    return None, ""
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution of the pipeline: where it keeps things and what it was asked to do over."""
@@ -75,7 +93,7 @@ class Run:
         recipe = stage.recipe(config, parents)
         with self.store.lock(recipe):
             if stage.name not in self.fresh:
-                found, why = self.find(stage, recipe, config)
+                found, why = find(self.store, stage, recipe, config, verify=self.verify)
                 if found:
                     return self._cached(stage, found, why)
             folders = {name: self.store.folder(parent) for name, parent in parents.items()}
@@ -93,21 +111,6 @@ class Run:
 
             artifact = self.store.publish(recipe, stage.source, build)
         return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
-
-    def find(self, stage: Stage, recipe: Recipe, config: Section) -> tuple[Artifact | None, str]:
-        """The stored artifact that serves a recipe, and why it does."""
-        found = self.store.find(recipe, verify=self.verify)
-        if found:
-            return found, "nothing that it depends on has changed"
-        if stage.stands_in:
-            folders = {name: self.store.folder(parent) for name, parent in recipe.parents.items()}
-            for manifest in self.store.manifests(stage.name):
-                same = (recipe.version, recipe.config) == (manifest.recipe.version, manifest.recipe.config)
-                folder = self.store.folder(manifest.artifact)
-                why = stage.stands_in(config, folder, **folders) if same else None
-                if why and self.store.sound(folder, verify=self.verify):
-                    return manifest.artifact, why
-        return None, ""
 
     def _cached(self, stage: Stage, artifact: Artifact, why: str) -> Outcome:
         manifest = self.store.manifest(artifact)

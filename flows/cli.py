@@ -1,0 +1,250 @@
+"""The command line: `fluke run demo`, `fluke why train demo`, `fluke status` ..."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.schema import STAGE_NAMES, Config, StageName
+from flows.records import RunRecord, data_root, read_records
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keywords, a folder or a CSV of photos in; an evaluated image classifier out, again every night.",
+    epilog="Everything is written below ./data, or below $FLUKE_DATA.",
+)
+
+Preset = Annotated[
+    str, typer.Argument(help="A preset's name (fluke config), or the path of a YAML file.", metavar="PRESET")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Knobs to set, such as train.epochs=5.", metavar="[SECTION.KNOB=VALUE]...")
+]
+Fresh = Annotated[
+    list[str] | None,
+    typer.Option("--fresh", metavar="STAGE", help="Make this stage again even if it is cached; repeatable."),
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Compare cached files with their SHA-256 before reuse, not only their size.")
+]
+StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit code: 2 for the user's to mend, 1 for ours."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        _say("interrupted; what was finished is kept, and the same command goes on from there")
+        sys.exit(130)
+    except Exception as error:
+        from flows import guard
+
+        message, code = guard.explain(error, data_root())
+        if code == 1:
+            message += f"; please report it with {_write_log(error)}"
+        _say(message)
+        sys.exit(code)
+
+
+@app.command()
+def run(preset: Preset, overrides: Overrides = None, fresh: Fresh = None, verify: Verify = False) -> None:
+    """Run the whole pipeline of a preset, making only what the store doesn't hold."""
+    _run(preset, overrides, "evaluate", fresh, verify)
+
+
+@app.command()
+def stage(
+    name: StageArgument, preset: Preset, overrides: Overrides = None, fresh: Fresh = None, verify: Verify = False
+) -> None:
+    """Run a preset's pipeline up to one stage; those above it come from the store or are made."""
+    _run(preset, overrides, _stage_name(name), fresh, verify)
+
+
+@app.command()
+def config(
+    preset: Annotated[
+        str | None, typer.Argument(metavar="[PRESET]", help="Without one, the presets are listed.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Print a preset's whole config, every knob with its description; fluke run takes it again as a file."""
+    from configs import load
+
+    if preset is None:
+        print("\n".join(load.presets()))
+    else:
+        print(load.described(load.load(preset, overrides or ())))
+
+
+@app.command()
+def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
+    """Say whether a stage would be made again, and which knob, parent, photo count or version is the reason."""
+    from flows import guard
+    from flows.why import explain
+    from tasks.support.store import Store
+
+    wanted, loaded = _stage_name(name), _load(preset, overrides)
+    guard.check_names(loaded)
+    print("\n".join(explain(Store(data_root()), loaded, wanted)))
+
+
+@app.command()
+def prune(
+    keep: Annotated[
+        int, typer.Option(min=0, help="Runs whose artifacts are kept, besides the last that ended well.")
+    ] = 5,
+    photos: Annotated[
+        bool, typer.Option(help="Also photos that no kept crawl holds: the net may not have them any more.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Say what no recent run needs and how much room it takes, then delete it if you agree."""
+    from flows import prune as pruning
+    from flows import terminal
+    from tasks.support.store import Store
+
+    store = Store(data_root())
+    spare = pruning.find_spare(store, keep, photos=photos)
+    if not spare:
+        print("nothing to free")
+        return
+    for reason, count, total in pruning.by_why(spare):
+        print(f"{terminal.size(total):>8}  {count:,} x {reason}")
+    total = sum(item.bytes for item in spare)
+    if yes or typer.confirm(f"Delete these {terminal.size(total)}?"):
+        pruning.delete(store, spare)
+        print(f"freed {terminal.size(total)}")
+
+
+@app.command()
+def status(runs: Annotated[int, typer.Option(min=1, help="How many runs to list.")] = 10) -> None:
+    """List the last runs, what is on disk, and whether the dashboard is up."""
+    from flows import server, terminal
+    from flows.prune import disk_usage
+
+    root = data_root()
+    terminal.console.print(terminal.runs_table(read_records(root)[:runs]))
+    terminal.console.print()
+    terminal.console.print(terminal.disk_table(disk_usage(root), root))
+    address = server.url(root)
+    print(f"\ndashboard: {address.removesuffix('/api') if address else 'down (fluke up starts it)'}")
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="By default 4200, or a free one.")] = None,
+) -> None:
+    """Start the local Prefect server: the dashboard, and schedules."""
+    from flows import guard, server
+
+    guard.check_writable(data_root())
+    _note("starting the Prefect server (about 15 s) ...")
+    address = server.up(data_root(), port)
+    print(f"the dashboard is up: {address.removesuffix('/api')}")
+
+
+@app.command()
+def down() -> None:
+    """Stop the local Prefect server."""
+    from flows import server
+
+    print("stopped" if server.down(data_root()) else "no server of this data folder was running")
+
+
+@app.command()
+def serve(
+    preset: Preset,
+    overrides: Overrides = None,
+    cron: Annotated[str, typer.Option(help="When the nightly run starts.")] = "0 2 * * *",
+    timezone: Annotated[str, typer.Option(help="The time zone that the cron expression means.")] = "UTC",
+) -> None:
+    """Schedule a preset's nightly run, and offer each stage in the dashboard; runs until Ctrl-C."""
+    loaded = _load(preset, overrides)
+    _connect(loaded)
+    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+    from prefect import serve as serve_all
+
+    from flows import deployments, server
+
+    server.crash_zombies()
+    print(f"serving {preset}: nightly at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C ends it")
+    serve_all(*deployments.build(preset, loaded, cron=cron, timezone=timezone))
+
+
+def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool) -> None:
+    loaded = _load(preset, overrides)
+    stages = [_stage_name(name) for name in fresh or ()]
+    _connect(loaded)
+    from flows import terminal
+    from flows.run import pipeline, watcher
+
+    terminal.show_warnings()
+    with terminal.Bars() as bars:
+        watcher.set(bars.progress)
+        record = pipeline(loaded, preset=preset, until=until, fresh=stages, verify=verify)
+    terminal.console.print(terminal.stage_table(record))
+    _print_report(record)
+
+
+def _print_report(record: RunRecord) -> None:
+    from tasks.support.store import Store
+
+    folder = Store(data_root()).folder(record.stages[-1].artifact)
+    report = folder / "report.html"
+    print(f"\nreport: {report}" if report.exists() else f"\n{record.until}: {folder}")
+
+
+def _load(preset: str, overrides: list[str] | None) -> Config:
+    from configs.load import load
+
+    return load(preset, overrides or ())
+
+
+def _stage_name(name: str) -> StageName:
+    for known in STAGE_NAMES:
+        if name == known:
+            return known
+    from tasks.support.errors import UserError
+
+    raise UserError(f"{name!r} is no stage; there are {', '.join(STAGE_NAMES)}")
+
+
+def _connect(loaded: Config) -> None:
+    """Have Prefect talk to the server that is configured, or to ours, which is started if need be."""
+    from flows import guard, server
+
+    guard.check_names(loaded)
+    root = data_root()
+    guard.check_writable(root)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal is ours
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "fluke")
+    if "PREFECT_API_URL" in os.environ:
+        return
+    address = server.configured_url() or server.url(root)
+    if address is None:
+        _note("starting the Prefect server for the dashboard (about 15 s; `fluke down` stops it) ...")
+        address = server.up(root)
+    os.environ["PREFECT_API_URL"] = address
+
+
+def _note(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _say(message: str) -> None:
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+
+
+def _write_log(error: BaseException) -> Path:
+    """Keep the traceback of an error of ours where the user can find it."""
+    path = data_root() / "logs" / "error.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return path

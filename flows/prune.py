@@ -1,0 +1,108 @@
+"""What the store could spare: artifacts that no recent run needs, and shards that no artifact points at."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.schema import STAGE_NAMES
+from flows import guard
+from flows.records import read_records
+from tasks.support.manifest import Manifest
+from tasks.support.store import Store, size_bytes
+
+
+@dataclass(frozen=True)
+class Spare:
+    """Something that can be deleted, and why."""
+
+    path: Path
+    why: str
+    bytes: int
+
+    @classmethod
+    def of(cls, path: Path, why: str) -> "Spare":
+        """Measure a file or folder."""
+        return cls(path, why, size_bytes(path) if path.is_dir() else path.stat().st_size)
+
+
+def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Spare]:
+    """What neither the last `keep_runs` runs nor the last run that ended well need.
+
+    photos: whether photos that no kept crawl holds may go too; they may be gone from the net.
+    """
+    kept = _needed(store, keep_runs)
+    spare = [
+        Spare.of(folder, _why(folder))
+        for stage in STAGE_NAMES
+        for folder in sorted((store.root / "artifacts" / stage).glob("*"))
+        if folder not in kept
+    ]
+    used = {store.root / name for folder in kept for name in Manifest.read(folder).refs}
+    for path in sorted((store.root / "pools").rglob("*.npy")):
+        if path not in used:
+            spare += [Spare.of(path, "no kept artifact points at this shard")]
+            spare += [Spare.of(side, "its list of photos") for side in [path.with_suffix(".json")] if side.exists()]
+    partial = (path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy")
+    spare += [Spare.of(path, "left behind by a killed run") for path in sorted(partial)]
+    if photos:
+        files = (path for path in sorted(store.photos.rglob("*")) if path.is_file())
+        spare += [Spare.of(path, "no kept crawl holds this photo") for path in files if path not in used]
+    return spare
+
+
+def delete(store: Store, spare: list[Spare]) -> None:
+    """Delete what `find_spare` found; refuses while a run is under way."""
+    with guard.in_use(store.root, alone=True):
+        for item in spare:
+            if item.path.is_dir():
+                # The manifest first: a folder without one doesn't exist, should this be interrupted.
+                (item.path / "manifest.json").unlink(missing_ok=True)
+                shutil.rmtree(item.path)
+            else:
+                item.path.unlink(missing_ok=True)
+
+
+def _needed(store: Store, keep_runs: int) -> set[Path]:
+    """Folders of the artifacts that kept runs gave, and of all that those were made from."""
+    records = read_records(store.root)
+    whole = (record for record in records if record.state == "done" and record.until == "evaluate")
+    runs = [*records[:keep_runs], *[record for record, _ in zip(whole, range(1), strict=False)]]
+    todo = [stage.artifact for record in runs for stage in record.stages]
+    needed: set[Path] = set()
+    while todo:
+        folder = store.folder(artifact := todo.pop())
+        if folder in needed:
+            continue
+        try:
+            todo += Manifest.read(folder).recipe.parents.values()
+        except (FileNotFoundError, ValueError):
+            continue
+        needed.add(store.folder(artifact))
+    return needed
+
+
+def _why(folder: Path) -> str:
+    if folder.name.startswith("."):
+        return "left behind by a killed run"
+    return "no kept run needs this artifact" if (folder / "manifest.json").exists() else "incomplete"
+
+
+def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
+    """What is below the data folder: name -> (artifacts, shards or files; bytes)."""
+    usage: dict[str, tuple[int, int]] = {}
+    for stage in STAGE_NAMES:
+        folders = list((root / "artifacts" / stage).glob("[!.]*"))
+        usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
+    for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
+        folder = root / name
+        if folder.exists():
+            usage[name] = (sum(1 for _ in folder.rglob(pattern)), size_bytes(folder))
+    return usage
+
+
+def by_why(spare: list[Spare]) -> Iterator[tuple[str, int, int]]:
+    """(why, things, bytes) for each reason."""
+    for why in sorted({item.why for item in spare}):
+        items = [item for item in spare if item.why == why]
+        yield why, len(items), sum(item.bytes for item in items)

@@ -1,0 +1,125 @@
+"""What a run shows in the terminal: bars for long work, warnings, and tables at the end."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from flows.records import RunRecord, StageRecord
+from tasks.support.progress import Advance
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Warnings(logging.Handler):
+    """Prints fluke's warnings above the progress bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        errors.print(f"[yellow]warning:[/] {escape(record.getMessage())}")
+
+
+def show_warnings() -> None:
+    """Send fluke's warnings to the terminal."""
+    logger = logging.getLogger("fluke")
+    logger.setLevel(logging.INFO)
+    handler = _Warnings(logging.WARNING)
+    logger.addHandler(handler)
+
+
+class Bars:
+    """Progress bars, one for each piece of work under way; on a terminal only."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            TextColumn("  {task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=errors,
+            transient=True,
+            disable=not errors.is_terminal,
+        )
+
+    def __enter__(self) -> "Bars":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Advance]:
+        """See `tasks.support.progress.Progress`."""
+        bar = self._bars.add_task(label, total=total)
+        try:
+            yield lambda count: self._bars.advance(bar, count)
+        finally:
+            self._bars.remove_task(bar)
+
+
+def stage_table(record: RunRecord) -> Table:
+    """One row per stage: built or cached, what it holds, seconds."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column, justify in (("stage", "left"), ("", "left"), ("holds", "left"), ("seconds", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for stage in record.stages:
+        state = "[dim]cached[/]" if stage.cached else "[green]built[/]"
+        table.add_row(stage.artifact.stage, state, escape(counts_text(stage)), f"{stage.seconds:.1f}")
+    return table
+
+
+def counts_text(stage: StageRecord) -> str:
+    """What an artifact holds, on one line: `900 kept, 31 rejected`."""
+    return ", ".join(f"{number(value)} {name.replace('_', ' ')}" for name, value in stage.counts.items())
+
+
+def number(value: float) -> str:
+    """A count with thousands separated, or a figure with three decimals."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def size(count: int) -> str:
+    """Bytes in the largest unit that leaves a number above 1."""
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def runs_table(records: list[RunRecord]) -> Table:
+    """One row per run, the newest first."""
+    table = Table(box=None, pad_edge=False, header_style="dim", title="runs", title_justify="left")
+    for column in ("started (UTC)", "preset", "until", "state", "built", "result"):
+        table.add_column(column)
+    for record in records:
+        built = [stage.artifact.stage for stage in record.stages if not stage.cached]
+        last = record.stages[-1] if record.stages else None
+        result = record.error or (counts_text(last) if last and last.artifact.stage == "evaluate" else "")
+        table.add_row(
+            f"{record.started_at:%Y-%m-%d %H:%M}",
+            record.preset,
+            record.until,
+            record.state,
+            ", ".join(built) if built else "nothing",
+            escape(result),
+        )
+    return table
+
+
+def disk_table(sizes: Mapping[str, tuple[int, int]], root: Path) -> Table:
+    """What is on disk: name -> (number of things, bytes)."""
+    table = Table(box=None, pad_edge=False, header_style="dim", title=f"on disk, below {root}", title_justify="left")
+    table.add_column("what")
+    table.add_column("number", justify="right")
+    table.add_column("size", justify="right")
+    for name, (count, total) in sizes.items():
+        table.add_row(name, f"{count:,}", size(total))
+    return table

@@ -1,0 +1,91 @@
+"""Why a stage would be taken from the store, or made again: which knob, parent, photo count or version changed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from configs.schema import Config, Section, StageName
+from flows.pipeline import stages
+from tasks.support.manifest import Artifact, Manifest, Recipe
+from tasks.support.stage import Stage, find
+from tasks.support.store import Store
+
+
+class _MissError(Exception):
+    """Ends the walk at the first stage that isn't in the store."""
+
+
+def explain(store: Store, config: Config, name: StageName) -> list[str]:
+    """Lines that say what a run with this config would do for a stage, and why. Makes nothing."""
+    lines: list[str] = []
+
+    def obtain(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+        recipe = stage.recipe(section, parents)
+        found, why = find(store, stage, recipe, section)
+        if found:
+            manifest = store.manifest(found)
+            if stage.name == name:
+                lines.append(f"{name} is in the store: {why}")
+                lines.append(
+                    f"made {manifest.made_at:%Y-%m-%d %H:%M} UTC in {manifest.seconds:.1f} s: {store.folder(found)}"
+                )
+                if manifest.source != stage.source:
+                    lines.append(f"its code has changed since; --fresh {name} would make it again")
+            return found
+        lines.append(f"{stage.name} would be made: {_reason(store, recipe)}")
+        if stage.name != name:
+            lines.append(f"{name} depends on it, and would be made if the result of {stage.name} changes")
+        raise _MissError
+
+    try:
+        for artifact in stages(config, obtain):
+            if artifact.stage == name:
+                return lines
+    except _MissError:
+        return lines
+    return [f"{name} is not part of this pipeline: train.input is {config.train.input}"]
+
+
+def _reason(store: Store, recipe: Recipe) -> str:
+    """What sets a recipe apart from the most similar one in the store."""
+    candidates = [
+        (list(differences(store, manifest.recipe, recipe)), manifest) for manifest in store.manifests(recipe.stage)
+    ]
+    if not candidates:
+        return "it was never made"
+    changes, manifest = min(candidates, key=lambda candidate: len(candidate[0]))
+    if not changes:
+        return f"what there was is damaged: {store.folder(manifest.artifact)}"
+    return f"compared with {manifest.artifact.key} of {manifest.made_at:%Y-%m-%d %H:%M} UTC, " + "; ".join(changes)
+
+
+def differences(store: Store, old: Recipe, new: Recipe) -> Iterator[str]:
+    """Each way in which one recipe differs from another of the same stage, for people."""
+    if old.version != new.version:
+        yield f"VERSION went from {old.version} to {new.version}"
+    yield from _changes(old.config, new.config, f"{new.stage}.")
+    yield from _changes(old.observed, new.observed, "its source's ")
+    for name in sorted(old.parents.keys() | new.parents.keys()):
+        before, after = old.parents.get(name), new.parents.get(name)
+        if before is None or after is None:
+            yield f"{name} was {'added' if after else 'removed'}"
+        elif before.digest != after.digest:
+            counts = "; ".join(_changes(_counts(store, before), _counts(store, after), ""))
+            yield f"the result of {after.stage} changed" + (f" ({counts})" if counts else "")
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield f"{prefix}{name} went from {_short(old.get(name))} to {_short(new.get(name))}"
+
+
+def _short(value: Any) -> str:
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _counts(store: Store, artifact: Artifact) -> dict[str, int | float]:
+    try:
+        return Manifest.read(store.folder(artifact)).counts
+    except (FileNotFoundError, ValueError):  # pruned since
+        return {}
