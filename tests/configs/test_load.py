@@ -1,0 +1,79 @@
+"""Configs: presets and overrides are applied, and whatever doesn't fit is refused with the nearest that would."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from configs.load import ConfigError, described, knobs, load, presets
+from configs.schema import STAGE_NAMES, Config, CrawlConfig
+
+
+def test_an_override_changes_one_knob() -> None:
+    config = load("default", ["train.epochs=5", "crawl.path=/photos", "crawl.keywords.cat=[a cat, kitten]"])
+    assert config.train.epochs == 5
+    assert config.crawl.path == Path("/photos")
+    assert config.crawl.keywords == {"cat": ("a cat", "kitten")}
+    assert config.train.patience == load("default").train.patience
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.epoch=5", "train.epoch: there is no such knob; did you mean train.epochs?"),
+        ("trian.epochs=5", "trian: there is no such knob; did you mean train?"),
+        ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
+        ("train.epochs=many", "train.epochs: input should be a valid integer"),
+        ("train.input=pixels", "train.input: input should be 'features' or 'tiles' (got 'pixels')"),
+        ("filter.val_fraction=0.9", "filter: val_fraction + test_fraction must be below 1"),
+        ("preprocess.crop=[0.5, 0, 0.5, 1]", "preprocess: crop must be left, top, right, bottom"),
+        ("epochs", "'epochs': an override looks like train.epochs=5"),
+        ("train.epochs", "'train.epochs': an override looks like train.epochs=5"),
+        ("train.epochs.x=1", "train.epochs: input should be a valid integer"),
+        ("crawl.source.x=1", "source is a value, not a section"),
+        ("train.filters=[1", "the value can't be read"),
+    ],
+)
+def test_what_does_not_fit_is_refused(override: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load("default", [override])
+    assert says in str(error.value)
+
+
+def test_every_mistake_has_its_line() -> None:
+    with pytest.raises(ConfigError) as error:
+        load("default", ["train.epochs=0", "crawl.thread=2"])
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean default"):
+        load("defualt")
+
+
+@pytest.mark.parametrize("text", ["- a list", "crawl: [", "\xff\xfe"])
+def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        load(str(path))
+    with pytest.raises(ConfigError, match="no such file"):
+        load(str(tmp_path / "absent.yaml"))
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_a_printed_config_is_read_back_as_it_was(preset: str, tmp_path: Path) -> None:
+    config = load(preset, ["crawl.keywords.고양이=['yes', '1e3', ...]"])
+    path = tmp_path / "printed.yaml"
+    path.write_text(described(config), encoding="utf-8")
+    assert load(str(path)) == config
+
+
+def test_every_knob_is_described_and_every_stage_has_a_section() -> None:
+    assert all(description.endswith(".") for _, description in knobs())
+    assert set(STAGE_NAMES) < set(Config.model_fields)
+
+
+def test_sections_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        CrawlConfig().source = "csv"  # type: ignore[misc]
