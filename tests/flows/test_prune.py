@@ -1,0 +1,101 @@
+"""Pruning: nothing that a kept run needs goes, and it says before what it frees."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.schema import Config
+from flows import guard
+from flows.prune import by_why, delete, find_spare
+from flows.records import RunRecord, read_records
+from tasks.support.errors import UserError
+from tasks.support.job import Job
+from tasks.support.manifest import Artifact, Recipe, Result
+from tasks.support.pool import Pool
+from tasks.support.stage import Outcome
+from tasks.support.store import Store
+
+
+class Nights:
+    """Runs of two stages, the second below the first, each with a shard of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.store = Store(root)
+        self.count = 0
+
+    def run(self, state: str = "done") -> list[Artifact]:
+        self.count += 1
+        job = Job(self.store.root, self.store.root, self.store.pools("preprocess"), self.store.photos)
+        photo = str(self.count)
+        pool, _ = Pool.open(job.pools).fill([photo], lambda chunk: np.full((1, 3), self.count), job, label="x")
+        index = pool.index([photo], job.root)
+
+        def build(out: Path) -> Result:
+            index.to_parquet(out / "index.parquet")
+            return Result({"tiles": 1}, refs=pool.refs(index, job.root))
+
+        above = Recipe(stage="preprocess", version=1, config={"night": self.count})
+        tiles = self.store.publish(above, "", build)
+        below = Recipe(stage="evaluate", version=1, config={}, parents={"tiles": tiles})
+        report = self.store.publish(below, "", lambda out: Result({}, digest=photo))
+        record = RunRecord.begin("demo", "evaluate", Config())
+        record.id = f"{self.count:03d}"
+        for artifact in [report] if self.count % 2 else [tiles, report]:
+            record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
+        record.end(state)  # type: ignore[arg-type]
+        record.save(self.store.root)
+        return [tiles, report]
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    return Nights(tmp_path)
+
+
+def test_what_the_last_runs_need_is_kept_with_all_above_it(nights: Nights) -> None:
+    made = [nights.run() for _ in range(4)]
+    spare = find_spare(nights.store, 2)
+    delete(nights.store, spare)
+    for artifact in [*made[2], *made[3]]:
+        assert nights.store.sound(nights.store.folder(artifact), verify=True) == artifact
+    for artifact in [*made[0], *made[1]]:
+        assert not nights.store.folder(artifact).exists()
+    assert len(list(nights.store.pools("preprocess").glob("*.npy"))) == 2
+    assert find_spare(nights.store, 2) == []
+
+
+def test_the_last_run_that_ended_well_is_kept(nights: Nights) -> None:
+    good = nights.run()
+    for _ in range(3):
+        nights.run("failed")
+    delete(nights.store, find_spare(nights.store, 1))
+    assert all(nights.store.sound(nights.store.folder(artifact)) for artifact in good)
+
+
+def test_left_overs_go_and_photos_stay_unless_asked(nights: Nights) -> None:
+    nights.run()
+    left_over = nights.store.root / "artifacts" / "train" / ".partial-abc"
+    left_over.mkdir(parents=True)
+    (left_over / "half").write_bytes(b"x" * 100)
+    photo = nights.store.photos / "ab" / "abc.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"x" * 50)
+    assert list(by_why(find_spare(nights.store, 1))) == [("left behind by a killed run", 1, 100)]
+    assert ("no kept crawl holds this photo", 1, 50) in list(by_why(find_spare(nights.store, 1, photos=True)))
+
+
+def test_nothing_is_deleted_during_a_run(nights: Nights) -> None:
+    made = nights.run()
+    nights.run()
+    spare = find_spare(nights.store, 1)
+    with guard.in_use(nights.store.root), pytest.raises(UserError, match="a run is under way"):
+        delete(nights.store, spare)
+    assert all(nights.store.folder(artifact).exists() for artifact in made)
+
+
+def test_records_are_read_back_newest_first_and_torn_ones_passed_over(nights: Nights) -> None:
+    for _ in range(3):
+        nights.run()
+    (nights.store.root / "runs" / "torn.json").write_text('{"id": ')
+    assert [record.id for record in read_records(nights.store.root)] == ["003", "002", "001"]
