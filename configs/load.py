@@ -70,8 +70,8 @@ def _read(preset: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         if path.parent == PRESETS:
             raise ConfigError(
-                f"no preset is called {preset!r}{_nearest(preset, presets())}; "
-                f"there are {', '.join(presets())}, or give the path of a YAML file"
+                f"no preset is called {preset!r}{_nearest(preset, presets())} "
+                f"There are {', '.join(presets())}; or give the path of a YAML file"
             ) from error
         raise ConfigError(f"{path}: there is no such file") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -113,4 +113,4 @@ def _explain(mistake: Any) -> str:
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {near[0]}?" if near else "."

@@ -129,9 +129,13 @@ def status(runs: Annotated[int, typer.Option(min=1, help="How many runs to list.
     from flows.prune import disk_usage
 
     root = data_root()
-    terminal.console.print(terminal.runs_table(read_records(root)[:runs]))
-    terminal.console.print()
-    terminal.console.print(terminal.disk_table(disk_usage(root), root))
+    records = read_records(root)[:runs]
+    if records:
+        terminal.console.print(terminal.runs_table(records))
+    else:
+        print("no runs yet")
+    print(f"\non disk, below {root}:")
+    terminal.console.print(terminal.disk_table(disk_usage(root)))
     address = server.url(root)
     print(f"\ndashboard: {address.removesuffix('/api') if address else 'down (fluke up starts it)'}")
 
@@ -144,7 +148,8 @@ def up(
     from flows import guard, server
 
     guard.check_writable(data_root())
-    _note("starting the Prefect server (about 15 s) ...")
+    if server.url(data_root()) is None:
+        _note("starting the Prefect server (about 15 s) ...")
     address = server.up(data_root(), port)
     print(f"the dashboard is up: {address.removesuffix('/api')}")
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -96,7 +95,7 @@ def size(count: int) -> str:
 
 def runs_table(records: list[RunRecord]) -> Table:
     """One row per run, the newest first."""
-    table = Table(box=None, pad_edge=False, header_style="dim", title="runs", title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("started (UTC)", "preset", "until", "state", "built", "result"):
         table.add_column(column)
     for record in records:
@@ -114,9 +113,9 @@ def runs_table(records: list[RunRecord]) -> Table:
     return table
 
 
-def disk_table(sizes: Mapping[str, tuple[int, int]], root: Path) -> Table:
+def disk_table(sizes: Mapping[str, tuple[int, int]]) -> Table:
     """What is on disk: name -> (number of things, bytes)."""
-    table = Table(box=None, pad_edge=False, header_style="dim", title=f"on disk, below {root}", title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("what")
     table.add_column("number", justify="right")
     table.add_column("size", justify="right")
