@@ -1,0 +1,38 @@
+"""Seconds of a run in which every stage is cached.
+
+    .venv/bin/python benchmarks/cached.py [PHOTOS ...]     (default: 1000 25000; about 5 minutes)
+
+The photos are made up and the networks tiny: neither matters to a run that reads no photo and imports no Keras.
+"""
+
+import statistics
+import sys
+
+from measure import FLUKE, make_photos, run, scratch, server
+
+RUNS = 5
+TINY = ["preprocess.side_px=16", "pretrain.filters=[4]", "pretrain.code_channels=2", "pretrain.epochs=1"]
+TINY += ["train.filters=[4]", "train.epochs=1"]
+
+
+def main() -> None:
+    print("| photos | first run, s | cached run, s (median of 5) | range, s | peak memory, MB |\n|---|---|---|---|---|")
+    for count in [int(argument) for argument in sys.argv[1:]] or [1000, 25_000]:
+        with scratch() as folder:
+            make_photos(folder / "photos", count)
+            data = folder / "data"
+            command = [FLUKE, "run", "default", f"crawl.path={folder / 'photos'}", *TINY]
+            with server(data):
+                first = run(command, data)
+                cached = [run(command, data) for _ in range(RUNS)]
+            times = [cost.seconds for cost in cached]
+            spread = f"{min(times):.2f}-{max(times):.2f}"
+            peak = max(cost.peak_mb for cost in cached)
+            print(
+                f"| {count:,} | {first.seconds:.1f} | {statistics.median(times):.2f} | {spread} | {peak:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

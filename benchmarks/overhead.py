@@ -1,0 +1,75 @@
+"""Orchestration overhead: the demo under Prefect and the store, against the same stage functions called in plain Python.
+
+    .venv/bin/python benchmarks/overhead.py [REPEATS]     (default: 3; about 2 minutes each)
+
+Both start from an empty data folder in a process of their own (so each imports TensorFlow), alternately; the server is up
+before the clock starts. `plain` calls the seven folder functions one after the other: no Prefect, no keys, no locks, no
+digests, no fsync of artifacts.
+"""
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from measure import FLUKE, run, scratch, server
+
+from configs.load import load
+from configs.schema import Section
+from flows.pipeline import stages
+from tasks.support.job import Job, executor
+from tasks.support.manifest import Artifact, Manifest, Recipe, now
+from tasks.support.stage import Stage
+
+
+def plain(root: Path) -> None:
+    """The demo without orchestration."""
+    with executor(0) as pool:
+
+        def obtain(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+            out = root / "artifacts" / stage.name / stage.name
+            out.mkdir(parents=True)
+            folders = {name: root / "artifacts" / parent.stage / parent.key for name, parent in parents.items()}
+            job = Job(root, out, root / "pools" / stage.name, root / "photos", executor=pool)
+            result = stage.build(section, **folders, job=job)
+            artifact = Artifact(stage=stage.name, key=stage.name, digest=result.digest or "")
+            recipe = Recipe(
+                stage=stage.name, version=stage.version, config=section.model_dump(mode="json"), parents=parents
+            )
+            Manifest(  # which the stages below, and the report, read
+                artifact=artifact,
+                recipe=recipe,
+                counts=result.counts,
+                files={},
+                refs={},
+                source="",
+                made_at=now(),
+                seconds=0,
+            ).write(out)
+            return artifact
+
+        list(stages(load("demo"), obtain))
+
+
+def main() -> None:
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    times: dict[str, list[float]] = {"plain": [], "fluke": []}
+    for number in range(repeats):
+        with scratch() as folder:
+            times["plain"].append(run([sys.executable, __file__, "plain", str(folder / "plain")], folder).seconds)
+            with server(folder / "fluke"):
+                times["fluke"].append(run([FLUKE, "run", "demo"], folder / "fluke").seconds)
+        print(
+            f"{number + 1}: " + ", ".join(f"{name} {seconds[-1]:.1f} s" for name, seconds in times.items()), flush=True
+        )
+    plain_s, fluke_s = (statistics.median(seconds) for seconds in times.values())
+    print(f"median: plain {plain_s:.1f} s, fluke {fluke_s:.1f} s, ratio {fluke_s / plain_s:.3f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["plain"]:
+        began = time.monotonic()
+        plain(Path(sys.argv[2]))
+        print(f"plain: {time.monotonic() - began:.1f} s", file=sys.stderr)
+    else:
+        main()
