@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/stages.py FOLDER [KNOB=VALUE ...]
 
-Each stage runs in a process of its own (`fluke stage`), with all above it cached; the memory is that process's peak, the
-seconds are the stage's own, from its manifest, and the whole process's.
+Each stage runs in a process of its own (`fluke stage`), with all above it cached; the memory is that process's peak,
+the seconds are the stage's own, from its manifest, and the whole process's.
 """
 
 import sys

@@ -253,3 +253,7 @@ def _write_log(error: BaseException) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The whole pipeline on the command line: cached when nothing changed, right after every kind of disturbance."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Fluke, built, digests, write_photos
+
+from configs.schema import STAGE_NAMES
+from flows.records import read_records
+from tasks.support.store import Store
+
+pytestmark = pytest.mark.slow
+
+
+def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> None:
+    first = read_records(finished.data)[-1]
+    assert built(first) == list(STAGE_NAMES)
+    process = finished.start("run", "default", f"crawl.path={finished.photos}", *_tiny(), PYTHONPROFILEIMPORTTIME="1")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    modules = {line.rpartition("|")[2].strip() for line in err.splitlines() if line.startswith("import time:")}
+    assert "flows.run" in modules
+    assert not modules & {"tensorflow", "keras", "sklearn", "matplotlib", "cv2"}
+    second = read_records(finished.data)[0]
+    assert built(second) == []
+    assert digests(second) == digests(first)
+
+
+@pytest.mark.parametrize(
+    ("knob", "remade"),
+    [
+        ("evaluate.gallery=3", ["evaluate"]),
+        ("train.dropout=0.1", ["train", "evaluate"]),
+        ("crawl.timeout_s=9", ["crawl"]),  # gives the same photos: nothing below is made again
+    ],
+)
+def test_a_knob_remakes_its_stage_and_what_that_changes_below(copy: Fluke, knob: str, remade: list[str]) -> None:
+    assert built(copy.run(knob)) == remade
+
+
+def test_ten_new_photos_make_ten_rows(copy: Fluke) -> None:
+    write_photos(copy.photos, 10, start=60)
+    why = copy("why", "crawl", "default", f"crawl.path={copy.photos}", *_tiny())
+    assert "crawl would be made" in why
+    record = copy.run()
+    counts = {stage.artifact.stage: stage.counts for stage in record.stages}
+    assert counts["crawl"]["photos"] == 70
+    assert counts["preprocess"]["new"] == 10
+    assert counts["extract"]["new"] == 10
+    assert "pretrain" not in built(record)  # fewer than a fifth of the train photos are new
+    assert {"train", "evaluate"} <= set(built(record))
+
+
+@pytest.mark.parametrize("stage", ["preprocess", "evaluate"])
+def test_a_deleted_artifact_is_made_again(copy: Fluke, stage: str) -> None:
+    before = read_records(copy.data)[0]
+    store = Store(copy.data)
+    subprocess.run(["rm", "-r", str(store.folder(store.manifests(stage)[0].artifact))], check=True)
+    after = copy.run()
+    assert built(after) == [stage]
+    assert digests(after)["train"] == digests(before)["train"]
+
+
+def test_a_flipped_byte_is_found_by_verify_and_made_again(copy: Fluke) -> None:
+    before = read_records(copy.data)[0]
+    for shard in (copy.data / "pools" / "preprocess").rglob("*.npy"):
+        array = np.load(shard, mmap_mode="r+")
+        array[0, 0, 0] ^= 1
+        array.flush()
+    after = copy.run("--verify")
+    assert built(after) == ["preprocess"]
+    assert digests(after) == digests(before)
+
+
+def test_a_damaged_photo_is_brought_in_again(copy: Fluke) -> None:
+    before = read_records(copy.data)[0]
+    photo = next((copy.data / "photos").rglob("*.png"))
+    photo.write_bytes(photo.read_bytes()[:-5])
+    after = copy.run()
+    assert built(after) == ["crawl"]
+    assert digests(after) == digests(before)
+
+
+def test_fresh_makes_a_stage_again_and_nothing_below_if_the_result_is_the_same(copy: Fluke) -> None:
+    assert built(copy.run("--fresh", "filter")) == ["filter"]
+
+
+def test_killed_in_every_stage_then_run_again_ends_like_an_undisturbed_run(finished: Fluke, tmp_path: Path) -> None:
+    fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
+    for stage in STAGE_NAMES:
+        process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *_tiny())
+        artifacts = fluke.data / "artifacts" / stage
+        deadline = time.monotonic() + 120
+        while not list(artifacts.glob(".partial-*")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    record = fluke.run()
+    assert digests(record) == digests(read_records(finished.data)[-1])
+    states = [record.state for record in read_records(fluke.data)]
+    assert states == ["done", *["running"] * len(STAGE_NAMES)]  # a killed run can't say that it ended
+    assert not list((fluke.data / "artifacts").rglob(".partial-*"))
+
+
+def test_two_runs_at_once_end_alike(finished: Fluke, tmp_path: Path) -> None:
+    fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
+    processes = [fluke.start("run", "default", f"crawl.path={fluke.photos}", *_tiny()) for _ in range(2)]
+    for process in processes:
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+    one, two = read_records(fluke.data)
+    assert digests(one) == digests(two) == digests(read_records(finished.data)[-1])
+    assert sorted(built(one) + built(two)) == sorted(STAGE_NAMES)  # each was made once, by one of them
+
+
+def test_interrupted_by_ctrl_c_then_goes_on(finished: Fluke, tmp_path: Path) -> None:
+    fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
+    process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *_tiny())
+    while not (fluke.data / "artifacts" / "filter").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert read_records(fluke.data)[0].state == "interrupted"
+    assert fluke.run(command=("stage", "filter")).state == "done"
+
+
+def test_one_stage_and_those_above_it(finished: Fluke, tmp_path: Path) -> None:
+    fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
+    record = fluke.run(command=("stage", "preprocess"))
+    assert built(record) == ["crawl", "filter", "preprocess"]
+
+
+def test_training_on_tiles_skips_pretrain_and_extract(copy: Fluke) -> None:
+    record = copy.run("train.input=tiles")
+    assert [stage.artifact.stage for stage in record.stages] == ["crawl", "filter", "preprocess", "train", "evaluate"]
+    assert "not part of this pipeline" in copy(
+        "why", "extract", "default", "train.input=tiles", f"crawl.path={copy.photos}"
+    )
+
+
+def test_why_names_what_changed_and_status_what_is_there(finished: Fluke) -> None:
+    photos = f"crawl.path={finished.photos}"
+    assert "train is in the store" in finished("why", "train", "default", photos, *_tiny())
+    why = finished("why", "train", "default", photos, *_tiny(), "train.epochs=3")
+    assert "train.epochs went from 2 to 3" in why
+    status = finished("status")
+    assert "done" in status
+    assert "evaluate" in status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "default"], "crawl.path"),
+        (["run", "default", "crawl.path=/nowhere"], "/nowhere"),
+        (["run", "default", "train.epoch=3"], "did you mean train.epochs?"),
+        (["run", "default", "crawl.source=foldr"], "did you mean folder?"),
+        (["run", "demmo"], "did you mean demo?"),
+        (["stage", "trian", "default"], "'trian' is no stage"),
+        (["why", "train", "default", "crawl.source=foldr"], "did you mean folder?"),
+    ],
+)
+def test_mistakes_get_one_line_and_exit_code_2(finished: Fluke, arguments: list[str], says: str) -> None:
+    printed = finished(*arguments, code=2).strip().splitlines()
+    assert len(printed) == 1
+    assert says in printed[0]
+
+
+def test_a_data_folder_in_the_way_is_refused(finished: Fluke, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    printed = finished("run", "default", f"crawl.path={finished.photos}", code=2, FLUKE_DATA=str(blocked))
+    assert "FLUKE_DATA" in printed
+
+
+def test_help_is_quick_to_import() -> None:
+    code = "import sys, flows.cli; print(sorted({'prefect', 'pandas', 'numpy', 'tensorflow'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.strip() == "[]"
+
+
+def _tiny() -> list[str]:
+    from conftest import TINY
+
+    return TINY
