@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Fluke, built, digests, write_photos
+from small import TINY, Fluke, built, digests, write_photos
 
 from configs.schema import STAGE_NAMES
 from flows.records import read_records
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> None:
     first = read_records(finished.data)[-1]
     assert built(first) == list(STAGE_NAMES)
-    process = finished.start("run", "default", f"crawl.path={finished.photos}", *_tiny(), PYTHONPROFILEIMPORTTIME="1")
+    process = finished.start("run", "default", f"crawl.path={finished.photos}", *TINY, PYTHONPROFILEIMPORTTIME="1")
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
     modules = {line.rpartition("|")[2].strip() for line in err.splitlines() if line.startswith("import time:")}
@@ -46,7 +46,7 @@ def test_a_knob_remakes_its_stage_and_what_that_changes_below(copy: Fluke, knob:
 
 def test_ten_new_photos_make_ten_rows(copy: Fluke) -> None:
     write_photos(copy.photos, 10, start=60)
-    why = copy("why", "crawl", "default", f"crawl.path={copy.photos}", *_tiny())
+    why = copy("why", "crawl", "default", f"crawl.path={copy.photos}", *TINY)
     assert "crawl would be made" in why
     record = copy.run()
     counts = {stage.artifact.stage: stage.counts for stage in record.stages}
@@ -94,7 +94,7 @@ def test_fresh_makes_a_stage_again_and_nothing_below_if_the_result_is_the_same(c
 def test_killed_in_every_stage_then_run_again_ends_like_an_undisturbed_run(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     for stage in STAGE_NAMES:
-        process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *_tiny())
+        process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *TINY)
         artifacts = fluke.data / "artifacts" / stage
         deadline = time.monotonic() + 120
         while not list(artifacts.glob(".partial-*")):
@@ -112,7 +112,7 @@ def test_killed_in_every_stage_then_run_again_ends_like_an_undisturbed_run(finis
 
 def test_two_runs_at_once_end_alike(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
-    processes = [fluke.start("run", "default", f"crawl.path={fluke.photos}", *_tiny()) for _ in range(2)]
+    processes = [fluke.start("run", "default", f"crawl.path={fluke.photos}", *TINY) for _ in range(2)]
     for process in processes:
         _, err = process.communicate(timeout=240)
         assert process.returncode == 0, err
@@ -123,7 +123,7 @@ def test_two_runs_at_once_end_alike(finished: Fluke, tmp_path: Path) -> None:
 
 def test_interrupted_by_ctrl_c_then_goes_on(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
-    process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *_tiny())
+    process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *TINY)
     while not (fluke.data / "artifacts" / "filter").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -152,8 +152,8 @@ def test_training_on_tiles_skips_pretrain_and_extract(copy: Fluke) -> None:
 
 def test_why_names_what_changed_and_status_what_is_there(finished: Fluke) -> None:
     photos = f"crawl.path={finished.photos}"
-    assert "train is in the store" in finished("why", "train", "default", photos, *_tiny())
-    why = finished("why", "train", "default", photos, *_tiny(), "train.epochs=3")
+    assert "train is in the store" in finished("why", "train", "default", photos, *TINY)
+    why = finished("why", "train", "default", photos, *TINY, "train.epochs=3")
     assert "train.epochs went from 2 to 3" in why
     status = finished("status")
     assert "done" in status
@@ -189,9 +189,3 @@ def test_help_is_quick_to_import() -> None:
     code = "import sys, flows.cli; print(sorted({'prefect', 'pandas', 'numpy', 'tensorflow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"
-
-
-def _tiny() -> list[str]:
-    from conftest import TINY
-
-    return TINY
