@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/overhead.py [REPEATS]     (default: 3; about 2 minutes each)
 
-Both start from an empty data folder in a process of their own (so each imports TensorFlow), in turn; the server
-is up before the clock starts. `plain` calls the seven folder functions one after the other: no Prefect, no keys, no locks, no
-digests, no fsync of artifacts.
+Both start from an empty data folder in a process of their own (so each imports TensorFlow), in turn; the server is up
+before the clock starts. `plain` calls the seven folder functions one after the other: no Prefect, no keys, no locks,
+no digests of artifacts, no fsync of them.
 """
 
 import statistics

@@ -28,12 +28,10 @@ logger = logging.getLogger("fluke.server")
 
 def url(root: Path) -> str | None:
     """API address of this data folder's server if it is up, else None."""
-    try:
-        state = json.loads(_state_file(root).read_bytes())
-    except (FileNotFoundError, ValueError):
+    state = _read_state(root)
+    if state is None or not _is_server(state["pid"]) or not _answers(_api(state["port"])):
         return None
-    address = _api(state["port"])
-    return address if _answers(address) else None
+    return _api(state["port"])
 
 
 def configured_url() -> str | None:
@@ -76,10 +74,10 @@ def up(root: Path, port: int | None = None) -> str:
 
 def down(root: Path) -> bool:
     """Stop this data folder's server; returns whether one was running."""
-    try:
-        pid = int(json.loads(_state_file(root).read_bytes())["pid"])
-    except (FileNotFoundError, ValueError, KeyError):
+    state = _read_state(root)
+    if state is None:
         return False
+    pid = state["pid"]
     running = _is_server(pid)
     if running:
         os.killpg(pid, signal.SIGTERM)
@@ -203,3 +201,12 @@ def _api(port: int) -> str:
 
 def _state_file(root: Path) -> Path:
     return root / "server" / "server.json"
+
+
+def _read_state(root: Path) -> dict[str, int] | None:
+    """Process and port of the server that was last started, or None if that can't be read."""
+    try:
+        state = json.loads(_state_file(root).read_bytes())
+        return {"pid": int(state["pid"]), "port": int(state["port"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

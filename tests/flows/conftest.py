@@ -11,13 +11,18 @@ from flows import server
 
 
 @pytest.fixture(scope="session")
-def api_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the session's Prefect server."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def api_url(server_root: Path) -> Iterator[str]:
     """A Prefect server of our own, on a free port."""
-    root = tmp_path_factory.mktemp("server")
     try:
-        yield server.up(root, server._free_port())
+        yield server.up(server_root, server._free_port())
     finally:
-        server.down(root)
+        assert server.down(server_root)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,117 @@
+"""Deployments: typed parameters, a schedule that really makes runs, a stage that really runs."""
+
+import inspect
+import json
+import signal
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+from small import TINY, Fluke
+
+from configs.load import load
+from configs.schema import STAGE_NAMES, Config
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+
+
+def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    request = urllib.request.Request(
+        f"{api_url}/{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+
+def get(api_url: str, path: str) -> Any:
+    with urllib.request.urlopen(f"{api_url}/{path}") as response:
+        return json.load(response)
+
+
+def wait_for(what: str, condition: Any, timeout_s: float = 90) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"no {what} after {timeout_s} s"
+        time.sleep(0.5)
+    return value
+
+
+def test_the_workers_file_offers_the_same_as_serve() -> None:
+    from flows.deployments import ONE_AT_A_TIME, build
+    from flows.run import pipeline
+
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    served = build("x", Config(), cron="0 2 * * *", timezone="UTC")
+    assert [f"x-{deployment['name']}" for deployment in deployments] == [deployment.name for deployment in served]
+    parameters = inspect.signature(pipeline.fn).parameters
+    for deployment in deployments:
+        path, _, name = deployment["entrypoint"].partition(":")
+        assert (ROOT / path).exists()
+        assert name == "pipeline"
+        for parameter, value in deployment["parameters"].items():
+            TypeAdapter(parameters[parameter].annotation).validate_python(value)
+    assert deployments[0]["concurrency_limit"]["collision_strategy"] == ONE_AT_A_TIME.collision_strategy
+    assert [deployment["parameters"]["until"] for deployment in deployments[1:]] == list(STAGE_NAMES)
+
+
+def test_the_form_shows_every_knob_with_its_description() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.run import pipeline
+
+    definitions = parameter_schema(pipeline.fn).model_dump()["definitions"]
+    for section, model in Config.model_fields.items():
+        knobs = definitions[model.annotation.__name__]["properties"]  # type: ignore[union-attr]
+        assert all(knob.get("description") for knob in knobs.values()), section
+
+
+def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
+    knobs = [f"crawl.path={finished.photos}", *TINY]
+    process = finished.start("serve", "default", *knobs, "--cron", "30 3 * * *", "--timezone", "Asia/Seoul")
+    try:
+        api = finished.api_url
+
+        def nightly_runs() -> Any:
+            scheduled = post(api, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
+            return [run for run in scheduled if run["auto_scheduled"]]
+
+        night = wait_for("scheduled run", nightly_runs)[0]
+        assert "T18:30:00" in night["expected_start_time"]  # 3:30 in Seoul, in UTC
+        assert night["parameters"]["fresh"] == ["crawl"]
+
+        deployment = get(api, "deployments/name/pipeline/default-filter")
+        run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+        ended = wait_for("end of the run", lambda: _ended(api, run["id"]))
+        assert ended["state"]["type"] == "COMPLETED", ended["state"]
+        tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+        assert {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
+        assert {artifact["key"] for artifact in _artifacts(api, run["id"])} == {"fluke-crawl", "fluke-filter"}
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_parameters_are_checked_before_a_run_is_made(finished: Fluke) -> None:
+    from prefect.exceptions import ParameterTypeError
+
+    from flows.run import pipeline
+
+    with pytest.raises(ParameterTypeError, match="epoch"):
+        pipeline.validate_parameters({"config": {"train": {"epoch": 3}}})
+    assert pipeline.validate_parameters({"config": load("default").model_dump(mode="json")})["config"] == load(
+        "default"
+    )
+
+
+def _ended(api: str, run: str) -> Any:
+    state = get(api, f"flow_runs/{run}")
+    return state if state["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+
+def _artifacts(api: str, run: str) -> Any:
+    return post(api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
