@@ -16,12 +16,10 @@ without a word:
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
 from queue import Empty, Queue
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import icrawler
 from icrawler.utils import Session
@@ -32,7 +30,8 @@ from tasks.support.engine import Engine
 from tasks.support.errors import UserError
 from tasks.support.harvest import Harvest, Row, require_two_classes
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger, Photo
+from tasks.support.leads import Download, Lead, Search, downloads_of, kept, orders, row_of
+from tasks.support.ledger import Ledger
 from tasks.support.web import FetchError, Web, user_agent
 
 logger = logging.getLogger("fluke.crawl")
@@ -43,47 +42,6 @@ _SPARE = 2
 """So many times the photos that are wanted are looked for, since links die."""
 _PARTING_S = 2.0
 """How long threads that are under way are waited for when the crawl is interrupted."""
-
-
-@dataclass(frozen=True)
-class Lead:
-    """A URL that an engine gave for a class."""
-
-    url: str
-    label: str
-    keyword: str
-    rank: int
-    licence: str | None
-
-
-@dataclass(kw_only=True)
-class Task:
-    """What a pool has to do, and what came of it."""
-
-    failure: str | None = None
-    """Why the net didn't give it, or None."""
-    error: Exception | None = None
-    """What went wrong on our side: it ends the crawl."""
-
-
-@dataclass
-class Search(Task):
-    """One keyword of a class."""
-
-    label: str
-    keyword: str
-    leads: list[Lead] = field(default_factory=list)
-
-
-@dataclass
-class Download(Task):
-    """One URL with its place in the order of each class that it was found for."""
-
-    url: str
-    places: dict[str, int]
-    photo: Photo | None = None
-    fetched: bool = False
-    """Whether it came over the net, not from the ledger."""
 
 
 class Feeder(icrawler.Feeder):
@@ -214,7 +172,7 @@ class Crawler(icrawler.Crawler):
             self.feeder.start(searches=searches)
             self._join(self.feeder)
             self._finish(self.parser, len(searches), "keywords", job)
-            downloads = _downloads(searches)
+            downloads = downloads_of(searches)
             for download in downloads:
                 self.downloader.in_queue.put(download)
             self._finish(self.downloader, len(downloads), "photos", job)
@@ -255,9 +213,9 @@ def crawl(engine: Engine, config: CrawlConfig, ledger: Ledger, job: Job, *, paus
     _report(searches, downloads)
     photos = {download.url: download.photo for download in downloads}
     rows = [
-        _row(lead, photo, engine.name)
-        for leads in _orders(searches).values()
-        for lead, photo in _kept(leads, photos, config.per_class)
+        row_of(lead, photo, engine.name)
+        for leads in orders(searches).values()
+        for lead, photo in kept(leads, photos, config.per_class)
     ]
     _require_photos(rows, searches, downloads)
     counts = {
@@ -275,55 +233,6 @@ def _joined(page_url: str, url: str) -> str:
         return urljoin(page_url, url)
     except ValueError:
         return url
-
-
-def _orders(searches: Iterable[Search]) -> dict[str, list[Lead]]:
-    """Per class, each URL once, by rank and then in the order of the keywords."""
-    orders: dict[str, dict[str, Lead]] = {}
-    for lead in sorted((lead for search in searches for lead in search.leads), key=lambda lead: lead.rank):
-        orders.setdefault(lead.label, {}).setdefault(lead.url, lead)
-    return {label: list(leads.values()) for label, leads in orders.items()}
-
-
-def _downloads(searches: Iterable[Search]) -> list[Download]:
-    """Each URL once, the first of every class before the second of any."""
-    downloads: dict[str, Download] = {}
-    for label, leads in _orders(searches).items():
-        for place, lead in enumerate(leads):
-            downloads.setdefault(lead.url, Download(lead.url, {})).places[label] = place
-    return sorted(downloads.values(), key=lambda download: min(download.places.values()))
-
-
-def _kept(
-    leads: Iterable[Lead], photos: Mapping[str, Photo | None], per_class: int | None
-) -> Iterator[tuple[Lead, Photo]]:
-    """The leads of a class up to its `per_class`-th different photo."""
-    taken: set[str] = set()
-    for lead in leads:
-        photo = photos[lead.url]
-        if photo is None:
-            continue
-        taken.add(photo.sha256)
-        if per_class and len(taken) > per_class:
-            return
-        yield lead, photo
-
-
-def _row(lead: Lead, photo: Photo, engine: str) -> Row:
-    parts = urlsplit(lead.url)
-    return Row(
-        photo=photo.sha256,
-        file=photo.file,
-        label=lead.label,
-        name=unquote(PurePosixPath(parts.path).name) or parts.netloc,
-        url=lead.url,
-        engine=engine,
-        keyword=lead.keyword,
-        rank=lead.rank,
-        licence=lead.licence,
-        bytes=photo.bytes,
-        fetched_at=photo.fetched_at,
-    )
 
 
 def _require_photos(rows: Sequence[Row], searches: Sequence[Search], downloads: Sequence[Download]) -> None:
