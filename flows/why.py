@@ -28,7 +28,7 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
                 lines.append(
                     f"made {manifest.made_at:%Y-%m-%d %H:%M} UTC in {manifest.seconds:.1f} s: {store.folder(found)}"
                 )
-                if manifest.source != stage.source:
+                if manifest.source != stage.source(section):
                     lines.append(f"its code has changed since; --fresh {name} would make it again")
             return found
         lines.append(f"{stage.name} would be made: {_reason(store, recipe)}")

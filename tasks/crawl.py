@@ -67,4 +67,6 @@ def _source(config: CrawlConfig) -> Source:
     return cast(Source, load("tasks.sources", config.source))
 
 
-STAGE = Stage("crawl", VERSION, build=build_photos, observe=observe)
+STAGE = Stage(
+    "crawl", VERSION, build=build_photos, observe=observe, loads=lambda config: f"tasks.sources.{config.source}"
+)

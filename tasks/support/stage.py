@@ -28,6 +28,8 @@ class Stage:
     """The folder function: `build(config, parent folders by name ..., job=Job) -> Result`."""
     observe: Callable[[Any], Mapping[str, str | int]] | None = None
     """What the stage sees outside the store, if anything: part of its key."""
+    loads: Callable[[Any], str] | None = None
+    """The module that the stage finds by a name in its config, if any; it counts as part of the stage's code."""
     stands_in: Callable[..., str | None] | None = None
     """`stands_in(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config will
     do although the parents have changed, or None."""
@@ -42,10 +44,9 @@ class Stage:
             observed=dict(self.observe(config)) if self.observe else {},
         )
 
-    @property
-    def source(self) -> str:
+    def source(self, config: Section) -> str:
         """Digest of the stage's code as it is now."""
-        return digest.of_source(self.build.__module__)
+        return digest.of_source(self.build.__module__, *([self.loads(config)] if self.loads else []))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Run:
             if stage.name not in self.fresh:
                 found, why = find(self.store, stage, recipe, config, verify=self.verify)
                 if found:
-                    return self._cached(stage, found, why)
+                    return self._cached(stage, config, found, why)
             folders = {name: self.store.folder(parent) for name, parent in parents.items()}
 
             def build(out: Path) -> Result:
@@ -109,12 +110,12 @@ class Run:
                 )
                 return stage.build(config, **folders, job=job)
 
-            artifact = self.store.publish(recipe, stage.source, build)
+            artifact = self.store.publish(recipe, stage.source(config), build)
         return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
 
-    def _cached(self, stage: Stage, artifact: Artifact, why: str) -> Outcome:
+    def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:
         manifest = self.store.manifest(artifact)
-        if manifest.source != stage.source:
+        if manifest.source != stage.source(config):
             logger.warning(
                 "%s: its code has changed since %s was made; if the change matters, run again with --fresh %s, "
                 "or raise VERSION in %s",
