@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,7 +30,6 @@ from tasks.support.manifest import (
     Result,
     content_digest,
     newest,
-    now,
 )
 
 logger = logging.getLogger("fluke.store")
@@ -127,7 +127,7 @@ class Store:
                 files=records,
                 refs=refs,
                 source=source,
-                made_at=now(),
+                made_at=datetime.now(UTC),  # to the microsecond: it says which of two is newer
                 seconds=round(seconds, 3),
             ).write(partial)
             partial.rename(home / key)
