@@ -228,6 +228,7 @@ def _connect(loaded: Config) -> None:
     root = data_root()
     guard.check_writable(root)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal is ours
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's C++ code: fatal errors only
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "fluke")
     if "PREFECT_API_URL" in os.environ:
         return

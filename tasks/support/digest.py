@@ -32,13 +32,18 @@ def of_file(path: Path) -> str:
     return sha.hexdigest()
 
 
+_MACHINERY = "tasks.support.stage"
+"""What runs a stage, and never changes its result: the store and its parts."""
+
+
 def of_source(*modules: str) -> str:
     """Digest of modules' code and of the code of `tasks` that they import, directly or not.
 
-    Comments, docstrings and layout don't count: what is hashed is the syntax tree.
+    Comments, docstrings and layout don't count: what is hashed is the syntax tree. Neither does the machinery that runs
+    all stages, unless a stage itself is made of it.
     """
-    code = {name: _tree_digest(name) for name in sorted(_with_imports(modules))}
-    return of_value(code)
+    covered = (_with_imports(modules) - _with_imports([_MACHINERY])) | set(modules)
+    return of_value({name: _tree_digest(name) for name in sorted(covered)})
 
 
 def _with_imports(modules: Iterable[str]) -> set[str]:
@@ -53,10 +58,22 @@ def _with_imports(modules: Iterable[str]) -> set[str]:
 
 
 def _parsed(module: str) -> ast.Module:
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
+    path = _file(module)
+    if path is None:
         raise ModuleNotFoundError(module)
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _file(module: str) -> Path | None:
+    """Where a module's code is; found without importing anything (as importlib would its package, and so Keras)."""
+    top, _, below = module.partition(".")
+    spec = find_spec(top)
+    if spec is None or spec.origin is None:
+        return None
+    if not below:
+        return Path(spec.origin)
+    path = Path(spec.origin).parent / below.replace(".", "/")
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
 
 
 @cache
@@ -68,14 +85,7 @@ def _imports(module: str) -> tuple[str, ...]:
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in found if name.split(".")[0] == "tasks" and _is_module(name))
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # `from tasks.support.store import Store`: tasks.support.store is no package
-        return False
+    return tuple(name for name in found if name.split(".")[0] == "tasks" and _file(name))
 
 
 @cache

@@ -5,6 +5,8 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -211,7 +213,26 @@ def test_source_digest_ignores_comments_and_docstrings_but_not_code(
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_source_digest_imports_nothing() -> None:
+    """It is computed in every cached run, which must not pay for Keras."""
+    code = "import sys; from tasks.support.digest import of_source; of_source('tasks.pretrain'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"keras", "tensorflow", "tasks.networks"} & set(done.stdout.split())
+
+
 def test_source_digest_covers_what_a_stage_imports() -> None:
     covered = digest._with_imports(["tasks.filter"])
     assert {"tasks.filter", "tasks.support.duplicates", "tasks.support.photos", "tasks.support.files"} <= covered
     assert not any(name.startswith(("flows", "configs")) for name in covered)
+
+
+def test_source_digest_leaves_out_what_only_runs_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(name: str, module: str) -> str:
+        monkeypatch.setattr(digest, "_tree_digest", lambda other: "changed" if other == name else other)
+        return digest.of_source(module)
+
+    for module in ("tasks.filter", "tasks.preprocess"):
+        untouched = changed("nothing", module)
+        assert changed("tasks.support.store", module) == untouched
+        assert changed("tasks.support.photos", module) != untouched
+        assert changed(module, module) != untouched
