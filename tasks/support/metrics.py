@@ -1,7 +1,7 @@
 """How good a classifier is, how sure we can be of it, and whether it beats answering without looking.
 
 Every headline number comes with a 95 % interval from a percentile bootstrap (Efron & Tibshirani 1993, ch. 13)
-that draws whole groups of near duplicates, since the photos of a group are not independent. The baseline knows
+that draws whole groups of near duplicates, since photos of a group are not independent. The baseline knows
 nothing but how common each class was in training.
 """
 
@@ -36,7 +36,7 @@ class Answers:
 
     @classmethod
     def of(cls, truth: Ids, probabilities: Floats) -> Self:
-        """Take class numbers (n,) and probabilities (n, classes) in 0..1, clipped as in scikit-learn's log_loss."""
+        """Take class numbers (n,) and probabilities (n, classes), clipped as in scikit-learn's log_loss."""
         true = np.take_along_axis(probabilities, truth[:, None], axis=1)
         lower = np.arange(probabilities.shape[1]) < truth[:, None]
         rank = 1 + np.sum((probabilities > true) | ((probabilities == true) & lower), axis=1)
@@ -110,9 +110,9 @@ def compare(
     """Compare a classifier with the baseline in each of `SCORES`; `groups` (n,) names each photo's group.
 
     A resample misses some of the rare classes, which shifts the means over classes; their resamples are moved
-    back, to average to the value itself. Where every resample gives the same extreme (all photos right, say), the
-    bootstrap sees no uncertainty at all, and the exact binomial bound over groups stands in (Clopper & Pearson
-    1934), so that 5 right out of 5 is no proof.
+    back, to average to the value itself. Where every resample gives the same extreme (all photos right, say),
+    the bootstrap sees no uncertainty at all, and the exact binomial bound over groups stands in (Clopper and
+    Pearson 1934), so that 5 right out of 5 is no proof.
     """
     number = np.unique(groups, return_inverse=True)[1]
     count = int(number.max()) + 1
