@@ -1,0 +1,115 @@
+"""What the numbers say: the verdict in sentences, the headline's rows, and how figures are written."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SPACE = "\N{NO-BREAK SPACE}"
+_SCORES = {
+    "accuracy": ("Accuracy", "photos whose first answer is right"),
+    "balanced_accuracy": ("Balanced accuracy", "mean recall of the classes, rare ones counting as much"),
+    "macro_f1": ("Macro F1", "mean over the classes of precision and recall in one"),
+    "top_k_accuracy": ("Top-{top_k} accuracy", "photos whose class is among the first {top_k} answers"),
+    "map_at_5": ("mAP@5", "mean of 1/rank of the right class among five answers"),
+    "log_loss": ("Log loss", "how surprising the right class was; lower is better"),
+}
+_PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
+
+
+def verdict(metrics: Mapping[str, Any]) -> list[str]:
+    """What came out, in sentences of plain text, the most important first."""
+    test, commonest = metrics["test"], metrics["baseline"]["answers"][0]
+    accuracy, f1 = test["scores"]["accuracy"], test["scores"]["macro_f1"]
+    photos = metrics["photos"]["test"]
+    said = [
+        f"{percent(accuracy['value'])} of {photos:,} test {'photo' if photos == 1 else 'photos'} right "
+        f"(95{SPACE}% interval {between(accuracy, percentage=True)}), the commonest class alone gives "
+        f"{percent(accuracy['baseline'])}."
+    ]
+    gain = f"{signed(accuracy['difference']['value'] * 100)} points ({span(accuracy['difference'])})"
+    match accuracy["verdict"]:
+        case "better":
+            said.append(f"That beats always answering “{commonest}” by more than luck: {gain}.")
+        case "worse":
+            said.append(f"Always answering “{commonest}” would be right more often: {gain}.")
+        case _:
+            said.append(
+                f"That is no proof of being better than always answering “{commonest}”: the difference, "
+                f"{gain}, may be luck. More test photos would tell."
+            )
+    if f1["verdict"] != accuracy["verdict"]:
+        beats = {"better": "it is better than", "worse": "it is worse than"}
+        how = beats.get(f1["verdict"], "it is not shown to be better than")
+        said.append(
+            f"Where every class counts the same (macro F1), {how} that: {f1['value']:.3f} against "
+            f"{f1['baseline']:.3f}."
+        )
+    return said
+
+
+def headline(metrics: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Rows of the headline table; top-k accuracy is left out where there are no more than k classes."""
+    test = metrics["test"]
+    for name, (title, meaning) in _SCORES.items():
+        if name == "top_k_accuracy" and (test["top_k"] in (1, *range(metrics["classes"], 99))):
+            continue
+        score, percentage = test["scores"][name], name in _PERCENTAGES
+        write = percent if percentage else decimals
+        yield {
+            "title": title.format(**test),
+            "meaning": meaning.format(**test),
+            "value": write(score["value"]),
+            "interval": between(score, percentage=percentage),
+            "baseline": write(score["baseline"]),
+            "verdict": score["verdict"],
+        }
+
+
+def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of `metrics["per_class"]`, the worst recall first, classes without a test photo last."""
+    rows: list[dict[str, Any]] = metrics["per_class"]
+    return sorted(rows, key=lambda row: (row["recall"] is None, row["recall"] or 0, -row["test"]))
+
+
+def markdown(text: str) -> str:
+    """Text with everything escaped that Markdown or HTML could take for its own."""
+    return re.sub(r"([\\`*_\[\]<>#|~&$!])", r"\\\1", " ".join(text.split()))
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.9637 -> 96.4 %, and 100.0 % only if it is all."""
+    rounded = round(share * 100, digits)
+    if rounded == 100 and share < 1:
+        rounded -= 10**-digits
+    return f"{rounded:.{digits}f}{SPACE}%"
+
+
+def between(score: Mapping[str, float], *, percentage: bool) -> str:
+    """An interval such as 94.1–98.2 or 0.932–0.981."""
+    scale, digits = (100, 1) if percentage else (1, 3)
+    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
+
+
+def span(difference: Mapping[str, float]) -> str:
+    """A difference's interval in points, such as +71.3 to +85.0."""
+    return f"{signed(difference['low'] * 100)} to {signed(difference['high'] * 100)}"
+
+
+def signed(number: float) -> str:
+    """A number with one decimal and its sign, a proper minus."""
+    return f"{number:+.1f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """0.8 s, 42 s, 3 min 10 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f}{SPACE}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest}{SPACE}s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def decimals(number: float) -> str:
+    """Three decimals."""
+    return f"{number:.3f}"

@@ -1,0 +1,256 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from configs.schema import EvaluateConfig
+from tasks.evaluate import measure, table
+from tasks.support import metrics, photos, report, wording
+from tasks.support.evidence import Evidence
+from tasks.support.metrics import Answers
+from tasks.support.pool import Pool, Rows, Shard
+
+HOSTILE = '<script>alert("x")</script>'
+NAMES = [HOSTILE, '"><img src=http://evil.example/a.png onerror=alert(1)>', "강아지 | `code` **b** {{ 7*7 }}"]
+CONFIG = EvaluateConfig(bootstrap=100, gallery=5)
+
+
+def png(value: int, size: tuple[int, int] = (30, 20)) -> bytes:
+    from io import BytesIO
+
+    file = BytesIO()
+    Image.new("RGB", size, (value, 0, 0)).save(file, format="PNG")
+    return file.getvalue()
+
+
+def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3) -> Evidence:
+    """Ten test photos of each class, of which `wrong` of the first class are taken for the second."""
+    rows = [
+        {
+            "photo": f"{i:02d}{j:02d}",
+            "file": f"photos/{i}{j}.png",
+            "label": label,
+            "name": f"{label}/{j}",
+            "split": "test",
+        }
+        for i, label in enumerate(names)
+        for j in range(10)
+    ]
+    kept = pd.DataFrame(rows)
+    truth = np.repeat(np.arange(len(names)), 10)
+    probabilities = np.full((len(rows), len(names)), 0.1 / (len(names) - 1))
+    probabilities[np.arange(len(rows)), truth] = 0.9
+    probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
+    answers = Answers.of(truth, probabilities)
+    counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
+    tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros(
+        (1, 8, 8, channels), np.uint8
+    )
+    Shard.write(root / "pool", list(kept["photo"]), tiles)
+    index = Pool.open(root / "pool").index(kept["photo"], root)
+    reasons = [("too small", 12.0, None), ("unreadable", 0.0, None), ("near duplicate", 4.0, "0000")]
+    rejected = pd.DataFrame(
+        [
+            {"photo": f"r{k}", "file": f"photos/r{k}.png", "label": HOSTILE, "name": f"{HOSTILE}.png"}
+            | {"reason": reason, "score": score, "twin": twin}
+            for k, (reason, score, twin) in enumerate(reasons)
+        ]
+    )
+    photos_home = root / "photos"
+    photos_home.mkdir(parents=True, exist_ok=True)
+    (photos_home / "r0.png").write_bytes(png(90))
+    (photos_home / "r1.png").write_bytes(b"no picture at all")
+    (photos_home / "r2.png").write_bytes(png(91))
+    (photos_home / "00.png").write_bytes(png(92))
+    crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
+    return Evidence(
+        metrics=measure(answers, np.arange(len(rows)), counts, names, CONFIG) | {"val": {}},
+        predictions=table(kept, answers, probabilities, names, 3),
+        matrix=metrics.confusion(answers),
+        crawled=crawled,
+        kept=kept,
+        rejected=rejected,
+        tiles=Rows(index, root),
+        positions={photo: i for i, photo in enumerate(kept["photo"])},
+        root=root,
+        history={"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]},
+        gallery=5,
+        settings={"crawl": {"keywords": {HOSTILE: [HOSTILE]}}, "evaluate": CONFIG.model_dump()},
+        lineage=[],
+    )
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its elements, what they load, their text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_names_cannot_inject_and_nothing_is_loaded(tmp_path: Path) -> None:
+    evidence = make(tmp_path)
+    text = report.page(evidence, report.figures(evidence))
+    page = Page(text)
+    assert not {"script", "iframe", "object", "link", "base", "form"} & set(page.tags)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    loads = [
+        value for _, name, value in page.attributes if name in ("src", "href", "xlink:href", "data", "action")
+    ]
+    assert len(loads) > 5
+    assert all(value.startswith(("data:image/", "#")) for value in loads)
+    assert "url(" not in text.replace("url(#", "")
+    assert "@import" not in text
+    assert HOSTILE in page.text  # shown, as text
+    assert "{{ 7*7 }}" in page.text
+    policy = [value for tag, name, value in page.attributes if tag == "meta" and name == "content"]
+    assert any("default-src 'none'" in value for value in policy)
+
+
+def test_the_page_is_repeatable(tmp_path: Path) -> None:
+    evidence = make(tmp_path)
+    assert report.page(evidence, report.figures(evidence)) == report.page(evidence, report.figures(evidence))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_galleries_show_each_mistake_with_its_tile(tmp_path: Path, channels: int) -> None:
+    evidence = make(tmp_path, ["cat", "dog", "eel"], channels=channels)
+    page = report.page(evidence, report.figures(evidence))
+    mistakes = page[page.index('id="mistakes"') : page.index("And some that are right")]
+    assert mistakes.count("<img") == 2
+    assert mistakes.count('<b class="bad"><bdi>dog</bdi></b>') == 2
+    assert "All 2 wrong answers" in mistakes
+
+
+def test_rejected_photos_are_shown_beside_their_twin(tmp_path: Path) -> None:
+    groups = {group["reason"]: group for group in report.rejects(make(tmp_path))}
+    assert groups["too small"]["examples"][0]["pictures"][0].startswith("data:image/png;base64,")
+    assert groups["too small"]["examples"][0]["why"] == "12\N{NO-BREAK SPACE}px"
+    assert groups["unreadable"]["examples"][0]["pictures"] == [None]
+    assert len(groups["near duplicate"]["examples"][0]["pictures"]) == 2
+
+
+def test_a_photo_that_is_gone_leaves_the_report_whole(tmp_path: Path) -> None:
+    evidence = make(tmp_path)
+    (tmp_path / "photos" / "r0.png").unlink()
+    assert "no picture" in report.page(evidence, report.figures(evidence))
+
+
+def test_the_funnel_adds_up(tmp_path: Path) -> None:
+    steps = report.funnel(make(tmp_path))
+    assert steps[0] == ("found", 33, 1.0)
+    assert steps[-1][:2] == ("kept", 30)
+    assert sum(count for _, count, _ in steps[1:]) == 33
+
+
+def test_searches_count_photos_once() -> None:
+    crawled = pd.DataFrame(
+        [
+            ("a", "duck", "cat"),
+            ("a", "duck", "cat"),
+            ("b", "duck", "cat"),
+            ("b", "goose", "cats"),
+            ("c", None, None),
+        ],
+        columns=["photo", "engine", "keyword"],
+    )
+    kept = pd.DataFrame({"photo": ["a"]})
+    assert report.searches(crawled, kept) == [("duck", "cat", 2, 1), ("goose", "cats", 1, 0)]
+
+
+def test_right_ones_take_turns_by_class() -> None:
+    rows = pd.DataFrame({"label": ["a", "a", "a", "b"], "photo": ["3", "1", "2", "9"]})
+    assert report.by_turns(rows)["photo"].tolist() == ["1", "9", "2", "3"]
+
+
+def test_the_summary_is_plain_and_small(tmp_path: Path) -> None:
+    evidence = make(tmp_path)
+    text = report.summary(evidence, report.figures(evidence))
+    assert len(text.encode()) < 60_000
+    picture = re.search(r"!\[confusion matrix\]\(data:image/png;base64,[A-Za-z0-9+/=]+\)", text)
+    assert picture
+    rest = text.replace(picture[0], "")
+    assert not re.search(r"(?<!\\)[<`]", rest)
+    assert r"강아지 \| \`code\` \*\*b\*\*" in rest
+    rows = [line for line in rest.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {5, 6}  # no name adds a column
+
+
+def scored(accuracy: dict[str, Any], f1: str = "") -> dict[str, Any]:
+    verdict = accuracy["verdict"]
+    return {
+        "photos": {"test": 312},
+        "baseline": {"answers": ["cat"]},
+        "test": {
+            "scores": {
+                "accuracy": accuracy,
+                "macro_f1": {"value": 0.5, "baseline": 0.2, "verdict": f1 or verdict},
+            }
+        },
+    }
+
+
+ACCURACY = {"value": 0.964, "low": 0.941, "high": 0.982, "baseline": 0.14, "verdict": "better"}
+ACCURACY["difference"] = {"value": 0.824, "low": 0.78, "high": 0.86}
+
+
+def test_the_verdict_in_words() -> None:
+    first, second = wording.verdict(scored(ACCURACY))
+    assert first.replace("\N{NO-BREAK SPACE}", " ") == (
+        "96.4 % of 312 test photos right (95 % interval 94.1–98.2), the commonest class alone gives 14.0 %."
+    )
+    assert "beats always answering “cat”" in second
+    assert "+82.4 points (+78.0 to +86.0)" in second
+    assert "no proof" in wording.verdict(scored(ACCURACY | {"verdict": "undecided"}))[1]
+    worse = wording.verdict(scored(ACCURACY | {"verdict": "worse"}, f1="better"))
+    assert "would be right more often" in worse[1]
+    assert "it is better than that: 0.500 against 0.200" in worse[2]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1.0, "100.0 %"), (0.9999, "99.9 %"), (0.9637, "96.4 %"), (0.0, "0.0 %")]
+)
+def test_only_all_is_a_hundred_percent(share: float, text: str) -> None:
+    assert wording.percent(share).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.84, "0.8 s"), (42.4, "42 s"), (59.6, "1 min 0 s"), (190, "3 min 10 s"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert wording.duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_worst_classes_first_and_untested_last() -> None:
+    rows = [{"recall": 0.5, "test": 9}, {"recall": None, "test": 0}, {"recall": 0.0, "test": 2}]
+    assert [row["recall"] for row in wording.worst_classes({"per_class": rows})] == [0.0, 0.5, None]
+
+
+def test_photos_are_shown_as_decoded(tmp_path: Path) -> None:
+    """The thumbnail of a stored photo is a picture that decodes to the same colour."""
+    from base64 import b64decode
+
+    from tasks.support import thumbnails
+
+    (tmp_path / "a.png").write_bytes(png(200, (400, 300)))
+    uri = thumbnails.of_file(tmp_path / "a.png")
+    assert uri is not None
+    pixels = photos.decode(b64decode(uri.partition(",")[2]))
+    assert pixels.shape == (96, 128, 3)
+    assert abs(int(pixels[50, 50, 0]) - 200) < 8
