@@ -145,8 +145,7 @@ def build_evaluation(
     number = {name: i for i, name in enumerate(names)}
     truth = rows["label"].map(number).to_numpy(dtype=np.int64)
     counts = {
-        split: np.bincount(truth[rows["split"] == split], minlength=len(names))
-        for split in ("train", "val", "test")
+        split: np.bincount(truth[rows["split"] == split], minlength=len(names)) for split in ("train", "val", "test")
     }
 
     asked = np.flatnonzero(rows["split"].isin(["val", "test"]))

@@ -41,6 +41,9 @@ _FONTS = (
     "Malgun Gothic",
 )
 
+Drawing = Figure
+"""A figure, for modules that leave matplotlib to this one and to `plots`."""
+
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
 
@@ -78,9 +81,7 @@ def _style() -> Iterator[None]:
         "svg.hashsalt": "fluke",
     }
     with mpl.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=r"Glyph \d+"
-        )  # a script without a font: boxes, in the PNG only
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")  # a script without a font: boxes, in the PNG only
         yield
 
 

@@ -34,8 +34,5 @@ def trace(folders: Iterable[Path], root: Path) -> list[Ancestor]:
                 continue
             found[artifact.stage, artifact.key] = Ancestor(manifest, is_direct=False)
             todo += manifest.recipe.parents.values()
-    order = {name: place for place, name in enumerate(STAGE_NAMES)}
-    return sorted(
-        found.values(),
-        key=lambda ancestor: (order[ancestor.manifest.artifact.stage], not ancestor.is_direct),  # type: ignore[index]
-    )
+    order: dict[str, int] = {name: place for place, name in enumerate(STAGE_NAMES)}
+    return sorted(found.values(), key=lambda a: (order[a.manifest.artifact.stage], not a.is_direct))

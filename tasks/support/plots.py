@@ -180,7 +180,7 @@ def _frame(axes: Axes, below: str, beside: str) -> None:
     axes.set_ylabel(beside)
     for spine in axes.spines.values():
         spine.set_visible(True)
-    title(axes, "What was taken for what", [("right", ACCENT), ("wrong", RUST)])
+    title(axes, "Test photos by true and predicted class", [("right", ACCENT), ("wrong", RUST)])
 
 
 @styled

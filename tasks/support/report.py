@@ -12,9 +12,9 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from tasks.support import canvas, plots, thumbnails
+from tasks.support.canvas import Drawing
 from tasks.support.evidence import Evidence
 from tasks.support.wording import (
     SPACE,
@@ -32,7 +32,7 @@ _THUMBNAIL_BYTES = 40_000
 _PER_REASON = 6
 
 
-def figures(evidence: Evidence) -> dict[str, Figure]:
+def figures(evidence: Evidence) -> dict[str, Drawing]:
     """The report's figures, by the name of their file."""
     rows = evidence.metrics["per_class"]
     names = [row["label"] for row in rows]
@@ -56,7 +56,7 @@ def figures(evidence: Evidence) -> dict[str, Figure]:
     return drawn
 
 
-def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tuple[str, Figure]]:
+def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tuple[str, Drawing]]:
     val_loss = history.get("val_loss")
     best = int(np.argmin(val_loss)) if val_loss and not prefix else None
     for name, heading in (("loss", "Loss"), ("accuracy", "Accuracy")):
@@ -66,7 +66,7 @@ def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tup
             yield f"{prefix}{name}", plots.curves(there, heading, best=best)
 
 
-def page(evidence: Evidence, drawn: Mapping[str, Figure]) -> str:
+def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
     """The report as HTML: no scripts, nothing from elsewhere, every text escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -85,13 +85,11 @@ def page(evidence: Evidence, drawn: Mapping[str, Figure]) -> str:
         classes=worst_classes(evidence.metrics),
         many=_MANY,
         figures={name: Markup(canvas.svg(figure)) for name, figure in drawn.items()},
-        is_wide=len(evidence.metrics["per_class"]) in range(16, _MANY + 1),
+        is_wide=len(evidence.metrics["per_class"]) in range(23, _MANY + 1),
         funnel=funnel(evidence),
         searches=searches(evidence.crawled, evidence.kept),
         rejects=rejects(evidence),
-        mistakes=_gallery(
-            evidence, test[~right].sort_values(["probability", "photo"], ascending=[False, True])
-        ),
+        mistakes=_gallery(evidence, test[~right].sort_values(["probability", "photo"], ascending=[False, True])),
         successes=_gallery(evidence, by_turns(test[right])),
         wrong=int((~right).sum()),
         autoencoder={key: evidence.autoencoder[key] for key in ("error", "photos") if evidence.autoencoder},
@@ -100,6 +98,7 @@ def page(evidence: Evidence, drawn: Mapping[str, Figure]) -> str:
             {name: dict(section) for name, section in evidence.settings.items()},
             sort_keys=False,
             allow_unicode=True,
+            default_flow_style=None,
         ),
     )
 
@@ -169,7 +168,7 @@ def _gallery(evidence: Evidence, rows: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def summary(evidence: Evidence, drawn: Mapping[str, Figure]) -> str:
+def summary(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
     """The verdict, the headline and the worst classes as Markdown without HTML, for the dashboard."""
     first, *rest = (markdown(sentence) for sentence in verdict(evidence.metrics))
     lines = [f"**{first}** {' '.join(rest)}", ""]
@@ -189,9 +188,7 @@ def summary(evidence: Evidence, drawn: Mapping[str, Figure]) -> str:
 
 def _counts(reasons: pd.Series) -> list[tuple[str, int]]:
     counted = reasons.value_counts()
-    return sorted(
-        ((str(name), int(count)) for name, count in counted.items()), key=lambda row: (-row[1], row[0])
-    )
+    return sorted(((str(name), int(count)) for name, count in counted.items()), key=lambda row: (-row[1], row[0]))
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -41,8 +41,7 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
         beats = {"better": "it is better than", "worse": "it is worse than"}
         how = beats.get(f1["verdict"], "it is not shown to be better than")
         said.append(
-            f"Where every class counts the same (macro F1), {how} that: {f1['value']:.3f} against "
-            f"{f1['baseline']:.3f}."
+            f"Where every class counts the same (macro F1), {how} that: {f1['value']:.3f} against {f1['baseline']:.3f}."
         )
     return said
 

@@ -106,19 +106,13 @@ class World:
         p = self.parents
         p["photos"] = self.publish("crawl", photos_folder)
         p["kept"] = self.publish("filter", kept_folder, {"photos": p["photos"]})
-        p["tiles"] = p["inputs"] = self.publish(
-            "preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]}
-        )
+        p["tiles"] = p["inputs"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
         if encoder:
-            p["encoder"] = self.publish(
-                "pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]}
-            )
+            p["encoder"] = self.publish("pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]})
             features = tiles.astype(np.float16)
             build = rows_folder("extract", features)
             p["inputs"] = self.publish("extract", build, {"tiles": p["tiles"], "encoder": p["encoder"]})
-        p["classifier"] = self.publish(
-            "train", self.classifier_folder, {"kept": p["kept"], "inputs": p["inputs"]}
-        )
+        p["classifier"] = self.publish("train", self.classifier_folder, {"kept": p["kept"], "inputs": p["inputs"]})
         return self
 
     def encoder_folder(self, out: Path) -> Result:
@@ -135,9 +129,7 @@ class World:
 
         labels = self.trained or self.names
         colours = np.array([self.colour(label) for label in labels], np.float32) / 255
-        tile = keras.Input(
-            (SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32"
-        )
+        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
         mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(tile))
         dense = keras.layers.Dense(len(labels))
         model = keras.Model(tile, dense(mean))

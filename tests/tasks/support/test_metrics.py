@@ -57,9 +57,7 @@ def test_scores_agree_with_scikit_learn() -> None:
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
         assert got["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(truth, predicted))
     assert got["macro_f1"] == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
-    assert got["top_k_accuracy"] == pytest.approx(
-        sk.top_k_accuracy_score(truth, probabilities, k=3, labels=range(6))
-    )
+    assert got["top_k_accuracy"] == pytest.approx(sk.top_k_accuracy_score(truth, probabilities, k=3, labels=range(6)))
     assert got["log_loss"] == pytest.approx(sk.log_loss(truth, probabilities, labels=range(6)))
     each = per_class(answers)
     precision, recall, f1, support = sk.precision_recall_fscore_support(
@@ -77,9 +75,7 @@ def test_a_weight_of_two_counts_as_the_photo_twice() -> None:
     answers = random_answers(50, 4)
     weights = np.random.default_rng(2).integers(0, 3, size=50)
     twice = np.repeat(np.arange(50), weights)
-    repeated = Answers(
-        answers.truth[twice], answers.predicted[twice], answers.rank[twice], answers.loss[twice], 4
-    )
+    repeated = Answers(answers.truth[twice], answers.predicted[twice], answers.rank[twice], answers.loss[twice], 4)
     assert score(answers, 2, weights.astype(float)) == pytest.approx(score(repeated, 2))
 
 
@@ -116,9 +112,7 @@ def test_intervals_draw_groups_not_photos() -> None:
 def test_intervals_are_repeatable_and_ordered() -> None:
     answers = random_answers(200, 5)
     baseline = Answers.baseline(answers.truth, np.full(5, 10))
-    first, second = (
-        compare(answers, baseline, np.arange(200), top_k=3, resamples=200, seed=7) for _ in range(2)
-    )
+    first, second = (compare(answers, baseline, np.arange(200), top_k=3, resamples=200, seed=7) for _ in range(2))
     assert first == second
     for comparison in first.values():
         estimate = comparison.classifier
@@ -134,9 +128,7 @@ def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
     logits = random.normal(size=(500, 300))
     logits[np.arange(500), truth] += 3
     baseline = Answers.baseline(truth, np.bincount(truth))
-    got = compare(
-        Answers.of(truth, softmax(logits)), baseline, np.arange(500), top_k=5, resamples=200, seed=0
-    )
+    got = compare(Answers.of(truth, softmax(logits)), baseline, np.arange(500), top_k=5, resamples=200, seed=0)
     for comparison in got.values():
         assert comparison.classifier.low < comparison.classifier.value < comparison.classifier.high
 
@@ -164,9 +156,7 @@ def test_a_handful_of_photos_all_right_is_no_proof(photos: int, verdict: str) ->
     """The two-sided sign test at 5 % needs 6 out of 6, too."""
     truth = np.ones(photos, np.int64)
     baseline = Answers.baseline(truth, np.array([9, 1]))  # always wrong
-    got = compare(
-        Answers.of(truth, np.eye(2)[truth]), baseline, np.arange(photos), top_k=1, resamples=100, seed=0
-    )
+    got = compare(Answers.of(truth, np.eye(2)[truth]), baseline, np.arange(photos), top_k=1, resamples=100, seed=0)
     assert got["accuracy"].classifier.high == 1
     assert got["accuracy"].classifier.low == pytest.approx(0.025 ** (1 / photos))
     assert got["accuracy"].verdict == verdict

@@ -48,9 +48,7 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
     answers = Answers.of(truth, probabilities)
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
-    tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros(
-        (1, 8, 8, channels), np.uint8
-    )
+    tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     Shard.write(root / "pool", list(kept["photo"]), tiles)
     index = Pool.open(root / "pool").index(kept["photo"], root)
     reasons = [("too small", 12.0, None), ("unreadable", 0.0, None), ("near duplicate", 4.0, "0000")]
@@ -109,9 +107,7 @@ def test_names_cannot_inject_and_nothing_is_loaded(tmp_path: Path) -> None:
     page = Page(text)
     assert not {"script", "iframe", "object", "link", "base", "form"} & set(page.tags)
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
-    loads = [
-        value for _, name, value in page.attributes if name in ("src", "href", "xlink:href", "data", "action")
-    ]
+    loads = [value for _, name, value in page.attributes if name in ("src", "href", "xlink:href", "data", "action")]
     assert len(loads) > 5
     assert all(value.startswith(("data:image/", "#")) for value in loads)
     assert "url(" not in text.replace("url(#", "")
@@ -222,9 +218,7 @@ def test_the_verdict_in_words() -> None:
     assert "it is better than that: 0.500 against 0.200" in worse[2]
 
 
-@pytest.mark.parametrize(
-    ("share", "text"), [(1.0, "100.0 %"), (0.9999, "99.9 %"), (0.9637, "96.4 %"), (0.0, "0.0 %")]
-)
+@pytest.mark.parametrize(("share", "text"), [(1.0, "100.0 %"), (0.9999, "99.9 %"), (0.9637, "96.4 %"), (0.0, "0.0 %")])
 def test_only_all_is_a_hundred_percent(share: float, text: str) -> None:
     assert wording.percent(share).replace("\N{NO-BREAK SPACE}", " ") == text
 
