@@ -57,8 +57,8 @@ def figures(evidence: Evidence) -> dict[str, Drawing]:
 
 
 def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tuple[str, Drawing]]:
-    val_loss = history.get("val_loss")
-    best = int(np.argmin(val_loss)) if val_loss and not prefix else None
+    monitored = history.get("val_loss") or history["loss"]  # as in train
+    best = None if prefix else int(np.argmin(monitored))
     for name, heading in (("loss", "Loss"), ("accuracy", "Accuracy")):
         lines = {"train": history.get(name), "validation": history.get(f"val_{name}")}
         there = {line: values for line, values in lines.items() if values}
