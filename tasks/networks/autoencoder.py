@@ -1,0 +1,66 @@
+"""A convolutional autoencoder: tiles to a small code and back, with the scaling baked in at both ends.
+
+Two paths share the code. A linear one (one strided convolution over overlapping patches each way) learns what
+a principal component analysis of patches would (Baldi and Hornik, Neural Networks 2, 1989) within a few
+hundred steps; a deep one of strided and transposed convolutions (Springenberg et al., arXiv:1412.6806) adds
+what is not linear. Kernels are multiples of their stride, against checkerboards (Odena et al.,
+distill.pub/2016/deconv-checkerboard). No layer mixes the tiles of a batch.
+"""
+
+import keras
+
+from configs.schema import PretrainConfig
+
+BRIGHTEST = 255
+_ACTIVATION = "leaky_relu"  # its slope is nowhere zero: no channel can die
+_START = "he_normal"
+
+
+def autoencoder(shape: tuple[int, int, int], config: PretrainConfig) -> keras.Model:
+    """An untrained autoencoder.
+
+    shape: of a tile, `(h, w, c)`; any h and w.
+    Returns a model from tiles uint8 `(n, h, w, c)` to float32 of the same shape and scale, about 0..255 but
+    not clipped. Its layer `code` holds the code `(n, ceil(h / 2^k), ceil(w / 2^k), code_channels)`,
+    unbounded; k is `len(filters)`.
+    """
+    height, width, channels = shape
+    tiles = keras.Input(shape, dtype="uint8", name="tiles")
+    scaled = keras.layers.Rescaling(2 / BRIGHTEST, offset=-1, name="scaled")(tiles)
+    code = _encode(scaled, config)
+    x = _decode(code, channels, config)
+    extra_px = (x.shape[1] - height, x.shape[2] - width)
+    if any(extra_px):  # a side that is no multiple of 2^k
+        x = keras.layers.Cropping2D(((0, extra_px[0]), (0, extra_px[1])), name="crop")(x)
+    x = keras.layers.Rescaling(BRIGHTEST / 2, offset=BRIGHTEST / 2, dtype="float32", name="brightness")(x)
+    return keras.Model(tiles, x, name="autoencoder")
+
+
+def encoder(autoencoder: keras.Model) -> keras.Model:
+    """An autoencoder's first half: tiles uint8 `(n, h, w, c)` to their code, float32 `(n, h', w', c')`."""
+    return keras.Model(autoencoder.input, autoencoder.get_layer("code").output, name="encoder")
+
+
+def _encode(scaled: keras.KerasTensor, config: PretrainConfig) -> keras.KerasTensor:
+    layers, patch_px, x = keras.layers, 2 ** len(config.filters), scaled
+    for depth, filters in enumerate(config.filters, start=1):
+        x = layers.Conv2D(
+            filters, 4, 2, "same", activation=_ACTIVATION, kernel_initializer=_START, name=f"encode{depth}"
+        )(x)
+    deep = layers.Conv2D(config.code_channels, 1, name="encode_deep")(x)
+    linear = layers.Conv2D(config.code_channels, 2 * patch_px, patch_px, "same", name="encode_linear")(scaled)
+    return layers.Add(name="code", dtype="float32")([deep, linear])
+
+
+def _decode(code: keras.KerasTensor, channels: int, config: PretrainConfig) -> keras.KerasTensor:
+    layers, patch_px = keras.layers, 2 ** len(config.filters)
+    x = layers.Conv2D(
+        config.filters[-1], 3, 1, "same", activation=_ACTIVATION, kernel_initializer=_START, name="decode"
+    )(code)
+    for depth, filters in reversed(list(enumerate(config.filters[:-1], start=1))):
+        x = layers.Conv2DTranspose(
+            filters, 4, 2, "same", activation=_ACTIVATION, kernel_initializer=_START, name=f"decode{depth}"
+        )(x)
+    deep = layers.Conv2DTranspose(channels, 4, 2, "same", name="decode_deep")(x)
+    linear = layers.Conv2DTranspose(channels, 2 * patch_px, patch_px, "same", name="decode_linear")(code)
+    return layers.Add(name="decoded")([deep, linear])

@@ -1,0 +1,27 @@
+"""A small convolutional network, after Simonyan and Zisserman, arXiv:1409.1556."""
+
+import keras
+
+from configs.schema import TrainConfig
+
+SMALLEST_MAP = 4
+"""Side below which a feature map isn't halved: what a class-activation map can still show."""
+
+
+def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
+    """Blocks of convolution, batch normalisation and ReLU, with large maps halved between them.
+
+    inputs: float32 `(n, h, w, c)`.
+    Returns a feature map, float32 `(n, h', w', config.filters[-1])`.
+    """
+    x = inputs
+    for block, filters in enumerate(config.filters, start=1):
+        if block > 1 and min(x.shape[1:3]) >= 2 * SMALLEST_MAP:
+            x = keras.layers.MaxPooling2D(name=f"pool{block}")(x)
+        x = keras.layers.Conv2D(
+            filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{block}"
+        )(x)
+        # a short run has few steps to average over: forget the first ones sooner than Keras would
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{block}")(x)
+        x = keras.layers.ReLU(name=f"relu{block}")(x)
+    return x

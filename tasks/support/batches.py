@@ -1,0 +1,70 @@
+"""Batches of rows of a pool, as Keras (on any backend) trains on them."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.support.pool import Rows
+
+MEMORY_BYTES = 2 << 30
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches `(rows, targets, weights)`, the rows as they are stored.
+
+    The order of an epoch depends on the seed and on the epoch's number only. Pass `shuffle=False` to `fit`:
+    the order is made here.
+    """
+
+    def __init__(
+        self,
+        rows: Rows | NDArray[Any],
+        targets: NDArray[Any] | None = None,
+        weights: NDArray[np.float32] | None = None,
+        *,
+        batch_size: int,
+        seed: int | None = None,
+    ) -> None:
+        """Take n rows and, for each, a target and a weight.
+
+        targets: `(n, ...)`; None: the rows themselves, for an autoencoder.
+        weights: float32 `(n,)`; None: 1 each.
+        batch_size: rows per batch; the last batch has what is left.
+        seed: of the order; None: always the order of the rows.
+        """
+        super().__init__()
+        self._rows = rows
+        self._targets = targets
+        self._weights = weights
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[NDArray[Any], ...]:
+        chosen = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
+        rows = self._rows[chosen]
+        targets = rows if self._targets is None else self._targets[chosen]
+        return (rows, targets) if self._weights is None else (rows, targets, self._weights[chosen])
+
+    def on_epoch_end(self) -> None:
+        """Make the next epoch's order; now, as Keras may read ahead before it says that an epoch begins."""
+        self._epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> NDArray[np.int64]:
+        if self._seed is None:
+            return np.arange(len(self._rows))
+        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._rows))
+
+
+def held(rows: Rows, memory_bytes: int = MEMORY_BYTES) -> Rows | NDArray[Any]:
+    """The rows in memory if they need no more than so many bytes, else as they are: read when asked for."""
+    size = len(rows) * math.prod(rows.shape) * rows.dtype.itemsize
+    return rows[:] if size <= memory_bytes else rows

@@ -1,0 +1,96 @@
+"""A store with small artifacts of the first stages in it, made without photos."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from configs.schema import FilterConfig, PreprocessConfig
+from tasks.support import digest
+from tasks.support.job import Job
+from tasks.support.manifest import Artifact, Result
+from tasks.support.pool import INDEX, Pool, index_digest
+from tasks.support.stage import Outcome, Run, Stage
+from tasks.support.store import Store
+
+SIDE_PX = 16
+
+
+@dataclass
+class Folders:
+    """Publishes kept photos and tiles that a test makes up, and obtains stages on top of them."""
+
+    store: Store
+    executor: ThreadPoolExecutor
+    progress: list[tuple[str, int]] = field(default_factory=list)
+
+    def kept(self, labels: list[str], splits: list[str]) -> tuple[Artifact, list[str]]:
+        """Rows of kept photos; photo i is named by the digest of i and its label."""
+        photos = [digest.of_value([i, label]) for i, label in enumerate(labels)]
+        table = pd.DataFrame({"photo": photos, "label": labels, "split": splits})
+
+        def build(config: FilterConfig, *, job: Job) -> Result:
+            table.to_parquet(job.out / "kept.parquet", index=False)
+            return Result({"photos": len(table)}, digest=digest.of_value(table.to_dict("list")))
+
+        # the version keeps tables of one test apart
+        version = int(digest.of_value(table.to_dict("list"))[:7], 16)
+        return self.run.obtain(Stage("filter", version, build=build), FilterConfig()).artifact, photos
+
+    def tiles(self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX) -> Artifact:
+        """Tiles `(side, side, c)` by photo, in pools as preprocess would leave them."""
+
+        def build(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
+            pool = Pool.open(job.pools / "tiles")
+            pool, computed = pool.fill(
+                list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), job, label="tiles"
+            )
+            index = pool.index(tiles, job.root)
+            index.to_parquet(job.out / INDEX, index=False)
+            return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, job.root))
+
+        stage = Stage("preprocess", 1, build=build)
+        return self.run.obtain(stage, PreprocessConfig(side_px=side_px), kept=kept).artifact
+
+    def obtain(self, stage: Stage, config: Any, **parents: Artifact) -> Outcome:
+        """A stage's artifact, as the pipeline would have it."""
+        return self.run.obtain(stage, config, **parents)
+
+    def folder(self, outcome: Outcome) -> Path:
+        """Where an outcome's files are."""
+        return self.store.folder(outcome.artifact)
+
+    @property
+    def run(self) -> Run:
+        return Run(self.store, self.executor, progress=self._note)
+
+    def _note(self, label: str, total: int) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def progress() -> Iterator[Any]:
+            yield lambda count: self.progress.append((label, count))
+
+        return progress()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Iterator[Folders]:
+    with ThreadPoolExecutor(2) as executor:
+        yield Folders(Store(tmp_path / "data"), executor)
+
+
+def stripes(label: int, count: int, channels: int = 1, seed: int = 0) -> NDArray[np.uint8]:
+    """Tiles uint8 `(count, 16, 16, channels)` with stripes whose direction tells the class (0 or 1)."""
+    random = np.random.default_rng((seed, label))
+    wave = np.sin(np.arange(SIDE_PX)[None] * 1.2 + random.uniform(0, 6, (count, 1)))
+    tiles = np.broadcast_to(wave[:, None, :, None], (count, SIDE_PX, SIDE_PX, channels))
+    tiles = tiles if label == 0 else tiles.transpose(0, 2, 1, 3)
+    noisy = 128 + 90 * tiles + random.normal(0, 8, tiles.shape)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
