@@ -129,9 +129,7 @@ def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Pat
         return None
     photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
     train = photos["split"] == "train"
-    share = drift(
-        set(photos.loc[train, "photo"]), trained_on, set(photos.loc[~train, "photo"]), config.refresh_growth
-    )
+    share = drift(set(photos.loc[train, "photo"]), trained_on, set(photos.loc[~train, "photo"]), config.refresh_growth)
     if share is None:
         return None
     return (

@@ -148,4 +148,6 @@ def _fit(
     return {name: [float(value) for value in values] for name, values in history.items()}
 
 
-STAGE = Stage("train", VERSION, build=build_classifier)
+STAGE = Stage(
+    "train", VERSION, build=build_classifier, loads=lambda config: f"tasks.networks.backbones.{config.network}"
+)

@@ -13,9 +13,7 @@ Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and variance of each channel, float32 `(c,)` both."""
 
 
-def tile_classifier(
-    shape: tuple[int, int, int], classes: int, backbone: Backbone, config: TrainConfig
-) -> keras.Model:
+def tile_classifier(shape: tuple[int, int, int], classes: int, backbone: Backbone, config: TrainConfig) -> keras.Model:
     """An untrained classifier of tiles: uint8 `(n, h, w, c)` to logits float32 `(n, classes)`."""
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
     scaled = keras.layers.Rescaling(2 / 255, offset=-1, name="scaled")(tiles)
