@@ -190,7 +190,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     from flows.run import pipeline, watcher
 
     terminal.show_warnings()
-    with terminal.Bars() as bars:
+    with terminal.native_output(data_root() / "logs" / "native.log"), terminal.Bars() as bars:
         watcher.set(bars.progress)
         record = pipeline(loaded, preset=preset, until=until, fresh=stages, verify=verify)
     terminal.console.print(terminal.stage_table(record))
@@ -228,7 +228,6 @@ def _connect(loaded: Config) -> None:
     root = data_root()
     guard.check_writable(root)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal is ours
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's C++ code: fatal errors only
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "fluke")
     if "PREFECT_API_URL" in os.environ:
         return

@@ -1,8 +1,11 @@
 """What a run shows in the terminal: bars for long work, warnings, and tables at the end."""
 
 import logging
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,6 +32,25 @@ def show_warnings() -> None:
     logger.setLevel(logging.INFO)
     handler = _Warnings(logging.WARNING)
     logger.addHandler(handler)
+
+
+@contextmanager
+def native_output(log: Path) -> Iterator[None]:
+    """Send what C++ libraries print to a file: TensorFlow greets with lines that no setting of its own silences.
+
+    What Python prints still goes to the terminal.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    stderr, terminal = sys.stderr, os.dup(2)
+    with log.open("ab") as file, os.fdopen(os.dup(terminal), "w", buffering=1) as ours:
+        os.dup2(file.fileno(), 2)
+        sys.stderr = ours
+        try:
+            yield
+        finally:
+            sys.stderr = stderr
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 class Bars:

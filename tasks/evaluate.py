@@ -189,12 +189,13 @@ def build_evaluation(
 
 def _predict(model: Path, inputs: Path, photos: "pd.Series[str]", job: Job) -> NDArray[Any]:
     """Logits (n, classes) of photos, in their order."""
-    import keras
     import pandas as pd
+
+    from tasks.networks.training import load
 
     index = pd.read_parquet(inputs / INDEX)
     rows, positions = Rows(index, job.root), {photo: place for place, photo in enumerate(index["photo"])}
-    network = keras.models.load_model(model, compile=False)
+    network = load(model)
     dtype = network.inputs[0].dtype
     where = [positions[photo] for photo in photos]
     logits = []
