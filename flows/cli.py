@@ -38,10 +38,7 @@ StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {',
 def main() -> None:
     """Run the command line; errors become one line and an exit code: 2 for the user's to mend, 1 for ours."""
     try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        _say("interrupted; what was finished is kept, and the same command goes on from there")
-        sys.exit(130)
+        app()
     except Exception as error:
         from flows import guard
 
@@ -190,9 +187,13 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     from flows.run import pipeline, watcher
 
     terminal.show_warnings()
-    with terminal.native_output(data_root() / "logs" / "native.log"), terminal.Bars() as bars:
-        watcher.set(bars.progress)
-        record = pipeline(loaded, preset=preset, until=until, fresh=stages, verify=verify)
+    try:
+        with terminal.native_output(data_root() / "logs" / "native.log"), terminal.Bars() as bars:
+            watcher.set(bars.progress)
+            record = pipeline(loaded, preset=preset, until=until, fresh=stages, verify=verify)
+    except KeyboardInterrupt as interrupt:
+        _say("interrupted; what was finished is kept, and the same command goes on from there")
+        raise typer.Exit(130) from interrupt
     terminal.console.print(terminal.stage_table(record))
     _print_report(record)
 
@@ -201,7 +202,9 @@ def _print_report(record: RunRecord) -> None:
     from tasks.support.store import Store
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
-    report = folder / "report.html"
+    report, summary = folder / "report.html", folder / "summary.md"
+    if summary.exists():
+        print(f"\n{summary.read_text(encoding='utf-8').splitlines()[0].replace('**', '')}")
     print(f"\nreport: {report}" if report.exists() else f"\n{record.until}: {folder}")
 
 

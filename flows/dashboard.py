@@ -36,7 +36,7 @@ def show(outcome: Outcome, store: Store) -> None:
     _try(
         lambda: create_table_artifact(
             key=f"fluke-{outcome.artifact.stage}",
-            table=[{"what": name.replace("_", " "), "count": count} for name, count in manifest.counts.items()],
+            table=[{"what": name, "count": count} for name, count in manifest.counts.items()],
             description=f"**{outcome.artifact.stage}** {had}  \n`{folder}`, made {manifest.made_at:%Y-%m-%d %H:%M} UTC",
         )
     )

@@ -96,13 +96,10 @@ def stage_table(record: RunRecord) -> Table:
 
 
 def counts_text(stage: StageRecord) -> str:
-    """What an artifact holds, on one line: `900 kept, 31 rejected`."""
-    return ", ".join(f"{number(value)} {name.replace('_', ' ')}" for name, value in stage.counts.items())
-
-
-def number(value: float) -> str:
-    """A count with thousands separated, or a figure with three decimals."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+    """What an artifact holds, on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
+    return ", ".join(
+        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
+    )
 
 
 def size(count: int) -> str:
@@ -122,8 +119,9 @@ def runs_table(records: list[RunRecord]) -> Table:
         table.add_column(column)
     for record in records:
         built = [stage.artifact.stage for stage in record.stages if not stage.cached]
-        last = record.stages[-1] if record.stages else None
-        result = record.error or (counts_text(last) if last and last.artifact.stage == "evaluate" else "")
+        scores = record.stages[-1].counts if record.stages else {}
+        right = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
+        result = record.error or (right.format(**scores) if "accuracy" in scores else "")
         table.add_row(
             f"{record.started_at:%Y-%m-%d %H:%M}",
             record.preset,

@@ -54,7 +54,7 @@ def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, job: Jo
     pool, computed = pool.fill(list(index["photo"]), compute, job, label="features")
     features = pool.index(index["photo"], job.root)
     features.to_parquet(job.out / INDEX, index=False)
-    counts = {"photos": len(features), "computed": computed}
+    counts = {"photos": len(features), "new": computed}
     return Result(counts, digest=index_digest(features), refs=pool.refs(features, job.root))
 
 

@@ -113,7 +113,7 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, job: Job) 
     for name, value in {"history": history, "error": error, "snapshot": _tile_recipe(tiles)}.items():
         (job.out / f"{name}.json").write_text(json.dumps(value, indent=1))
     counts = {"tiles": len(trained_on), "values": values, "error": error["autoencoder"]}
-    return Result({**counts, "resize_error": error["resize"]}, digest=weights_digest(model))
+    return Result({**counts, "error of a resize": error["resize"]}, digest=weights_digest(model))
 
 
 def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:

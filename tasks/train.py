@@ -102,7 +102,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     (job.out / "history.json").write_text(json.dumps(history, indent=1))
     monitored = history["loss" if val.empty else "val_loss"]
     made = {"photos": len(train), "classes": len(labels), "epochs": len(monitored)}
-    made |= {"best_epoch": int(np.argmin(monitored)) + 1, "parameters": model.count_params()}
+    made |= {"best epoch": int(np.argmin(monitored)) + 1, "parameters": model.count_params()}
     return Result(made, digest=digest.of_value([labels, weights_digest(model)]))
 
 

@@ -37,7 +37,6 @@ def finished(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
 
 @pytest.fixture
 def copy(finished: Fluke, tmp_path: Path) -> Fluke:
-    """A copy of that folder, to change and to damage."""
+    """A copy of that data folder, to change and to damage; the photos are the same."""
     subprocess.run(["cp", "-a", str(finished.data), str(tmp_path / "data")], check=True)
-    subprocess.run(["cp", "-a", str(finished.photos), str(tmp_path / "photos")], check=True)
-    return Fluke(tmp_path / "data", finished.api_url, tmp_path / "photos")
+    return Fluke(tmp_path / "data", finished.api_url, finished.photos)

@@ -4,6 +4,7 @@ import inspect
 import json
 import signal
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,13 @@ def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def get(api_url: str, path: str) -> Any:
-    with urllib.request.urlopen(f"{api_url}/{path}") as response:
-        return json.load(response)
+    """What is at a path of the API, or None if nothing is."""
+    try:
+        with urllib.request.urlopen(f"{api_url}/{path}") as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        assert error.code == 404
+        return None
 
 
 def wait_for(what: str, condition: Any, timeout_s: float = 90) -> Any:
@@ -84,7 +90,7 @@ def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
         assert "T18:30:00" in night["expected_start_time"]  # 3:30 in Seoul, in UTC
         assert night["parameters"]["fresh"] == ["crawl"]
 
-        deployment = get(api, "deployments/name/pipeline/default-filter")
+        deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
         ended = wait_for("end of the run", lambda: _ended(api, run["id"]))
         assert ended["state"]["type"] == "COMPLETED", ended["state"]

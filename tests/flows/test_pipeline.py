@@ -44,7 +44,10 @@ def test_a_knob_remakes_its_stage_and_what_that_changes_below(copy: Fluke, knob:
     assert built(copy.run(knob)) == remade
 
 
-def test_ten_new_photos_make_ten_rows(copy: Fluke) -> None:
+def test_ten_new_photos_make_ten_rows(copy: Fluke, tmp_path: Path) -> None:
+    subprocess.run(["cp", "-a", str(copy.photos), str(tmp_path / "photos")], check=True)
+    copy.photos = tmp_path / "photos"
+    assert built(copy.run()) == ["crawl"]  # the same photos in another folder
     write_photos(copy.photos, 10, start=60)
     why = copy("why", "crawl", "default", f"crawl.path={copy.photos}", *TINY)
     assert "crawl would be made" in why
@@ -146,7 +149,7 @@ def test_training_on_tiles_skips_pretrain_and_extract(copy: Fluke) -> None:
     record = copy.run("train.input=tiles")
     assert [stage.artifact.stage for stage in record.stages] == ["crawl", "filter", "preprocess", "train", "evaluate"]
     assert "not part of this pipeline" in copy(
-        "why", "extract", "default", "train.input=tiles", f"crawl.path={copy.photos}"
+        "why", "extract", "default", *TINY, "train.input=tiles", f"crawl.path={copy.photos}"
     )
 
 
