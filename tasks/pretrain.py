@@ -133,8 +133,8 @@ def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Pat
     if share is None:
         return None
     return (
-        f"encoder kept: the train set changed by {share:.1%} since it was trained "
-        f"(refresh above {config.refresh_growth:.0%})"
+        f"encoder kept: the train set changed by {100 * share:.3g} % since it was trained "
+        f"(refresh above {100 * config.refresh_growth:g} %)"
     )
 
 

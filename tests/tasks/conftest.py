@@ -1,8 +1,9 @@
 """A store with small artifacts of the first stages in it, made without photos."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tasks.support import digest
 from tasks.support.job import Job
 from tasks.support.manifest import Artifact, Result
 from tasks.support.pool import INDEX, Pool, index_digest
+from tasks.support.progress import Advance
 from tasks.support.stage import Outcome, Run, Stage
 from tasks.support.store import Store
 
@@ -39,9 +41,8 @@ class Folders:
             table.to_parquet(job.out / "kept.parquet", index=False)
             return Result({"photos": len(table)}, digest=digest.of_value(table.to_dict("list")))
 
-        # the version keeps tables of one test apart
-        version = int(digest.of_value(table.to_dict("list"))[:7], 16)
-        return self.run.obtain(Stage("filter", version, build=build), FilterConfig()).artifact, photos
+        stage = Stage("filter", 1, build=build, observe=lambda config: {"table": table.to_json()})
+        return self.run.obtain(stage, FilterConfig()).artifact, photos
 
     def tiles(self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX) -> Artifact:
         """Tiles `(side, side, c)` by photo, in pools as preprocess would leave them."""
@@ -55,12 +56,13 @@ class Folders:
             index.to_parquet(job.out / INDEX, index=False)
             return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, job.root))
 
-        stage = Stage("preprocess", 1, build=build)
+        stage = Stage("preprocess", 1, build=build, observe=lambda config: {"photos": ",".join(tiles)})
         return self.run.obtain(stage, PreprocessConfig(side_px=side_px), kept=kept).artifact
 
-    def obtain(self, stage: Stage, config: Any, **parents: Artifact) -> Outcome:
+    def obtain(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:
         """A stage's artifact, as the pipeline would have it."""
-        return self.run.obtain(stage, config, **parents)
+        run = replace(self.run, fresh=(stage.name,) if fresh else ())
+        return run.obtain(stage, config, **parents)
 
     def folder(self, outcome: Outcome) -> Path:
         """Where an outcome's files are."""
@@ -70,20 +72,20 @@ class Folders:
     def run(self) -> Run:
         return Run(self.store, self.executor, progress=self._note)
 
-    def _note(self, label: str, total: int) -> Any:
-        from contextlib import contextmanager
-
-        @contextmanager
-        def progress() -> Iterator[Any]:
-            yield lambda count: self.progress.append((label, count))
-
-        return progress()
+    @contextmanager
+    def _note(self, label: str, total: int) -> Iterator[Advance]:
+        yield lambda count: self.progress.append((label, count))
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Iterator[Folders]:
     with ThreadPoolExecutor(2) as executor:
         yield Folders(Store(tmp_path / "data"), executor)
+
+
+@pytest.fixture(name="stripes")
+def _stripes() -> Callable[..., NDArray[np.uint8]]:
+    return stripes
 
 
 def stripes(label: int, count: int, channels: int = 1, seed: int = 0) -> NDArray[np.uint8]:
