@@ -30,9 +30,10 @@ def compact(codes: NDArray[np.float32]) -> NDArray[np.float16]:
 def encode(encoder: "keras.Model", tiles: NDArray[np.uint8], batch_size: int) -> NDArray[np.float16]:
     """Codes of tiles `(n, side, side, c)`: float16 `(n, h, w, code channels)`.
 
-    Every batch is filled up to `batch_size` (at least 2) with black tiles, since the kernels that a processor
-    or GPU chooses, and with them the last bits of a code, may depend on a batch's size. So a code doesn't
-    depend on which other tiles are computed with it.
+    Every batch is filled up to `batch_size` (2 or more) with black tiles, since the kernels that a backend
+    chooses, and with them the last bits of a code, can depend on a batch's size: so a tile's code doesn't
+    depend on which others are computed with it. Other batch sizes give the same codes with TensorFlow on a
+    CPU; elsewhere the last bits may differ.
     """
     codes = []
     for start in range(0, len(tiles), batch_size):
@@ -49,7 +50,7 @@ def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, job: Jo
 
     index = pd.read_parquet(tiles / INDEX).set_index("photo", drop=False)
     made_with = Manifest.read(encoder).artifact.digest
-    pool = Pool.open(job.pools / digest.of_value([VERSION, made_with])[:24])
+    pool = Pool.open(job.pools / digest.of_value([VERSION, config.model_dump(), made_with])[:24])
     compute = _Encoding(encoder / "encoder.keras", index, job.root, config.batch_size)
     pool, computed = pool.fill(list(index["photo"]), compute, job, label="features")
     features = pool.index(index["photo"], job.root)

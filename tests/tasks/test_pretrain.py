@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -100,6 +102,21 @@ def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tile
     assert not many.cached
     other_tiles = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:12], side_px=64))
     assert not other_tiles.cached
+
+
+def test_whether_an_encoder_stands_in_is_found_without_keras(folders, stripes, monkeypatch) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    made = parents(folders, stripes(0, 10))
+    first = folders.folder(folders.obtain(pretrain.STAGE, config, **made))
+    monkeypatch.setitem(sys.modules, "keras", None)
+    where = {name: folders.store.folder(parent) for name, parent in made.items()}
+    assert pretrain.stands_in(config, first, **where)
+
+
+def test_stages_are_imported_without_what_is_heavy() -> None:
+    heavy = "{'keras', 'tensorflow', 'pandas', 'cv2'}"
+    code = f"import sys, tasks.pretrain, tasks.extract, tasks.train; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_damaged_snapshot_stands_in_for_nothing(folders, stripes) -> None:
