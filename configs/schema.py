@@ -97,7 +97,9 @@ class PretrainConfig(Section):
     code_channels: int = Field(16, ge=1, le=512, description="Channels of the code.")
     epochs: int = Field(15, ge=1, description="Passes over the train tiles.")
     batch_size: int = Field(32, ge=1, description="Tiles per step.")
-    learning_rate: float = Field(3e-3, gt=0, le=0.1, description="Peak rate of Adam, after a warm-up, before a cosine decay.")
+    learning_rate: float = Field(
+        3e-3, gt=0, le=0.1, description="Peak rate of Adam, after a warm-up, before a cosine decay."
+    )
     refresh_growth: float = Field(
         0.2,
         ge=0,
@@ -120,12 +122,16 @@ class TrainConfig(Section):
         description="Train on the autoencoder's features, or on the tiles (skips pretrain and extract).",
     )
     network: str = Field("convnet", description="The module in tasks/networks/backbones.")
-    filters: tuple[int, ...] = Field((64, 128, 128), min_length=1, max_length=8, description="convnet: filters of each block.")
+    filters: tuple[int, ...] = Field(
+        (64, 128, 128), min_length=1, max_length=8, description="convnet: filters of each block."
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
     epochs: int = Field(40, ge=1, description="Passes over the train photos at most.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a lower validation loss.")
     batch_size: int = Field(32, ge=1, description="Photos per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="Peak rate of AdamW, after a warm-up, before a cosine decay.")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="Peak rate of AdamW, after a warm-up, before a cosine decay."
+    )
     weight_decay: float = Field(0.05, ge=0, le=1, description="AdamW's weight decay.")
     class_weight: Literal["none", "balanced", "sqrt"] = Field(
         "balanced",

@@ -49,9 +49,9 @@ def made(folders, stripes):
 def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
     tiles, trained = made
     first = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(12), encoder=trained)
-    assert first.manifest.counts == {"photos": 12, "computed": 12}
+    assert first.manifest.counts == {"photos": 12, "new": 12}
     more = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
-    assert more.manifest.counts == {"photos": 22, "computed": 10}
+    assert more.manifest.counts == {"photos": 22, "new": 10}
     index = pd.read_parquet(folders.folder(more) / INDEX)
     features = Rows(index, folders.store.root)[:]
     assert features.shape == (22, 4, 4, 4)
@@ -77,4 +77,4 @@ def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
     folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
     monkeypatch.setattr("tasks.networks.training.load", None)
     fewer = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(9), encoder=trained)
-    assert fewer.manifest.counts == {"photos": 9, "computed": 0}
+    assert fewer.manifest.counts == {"photos": 9, "new": 0}
