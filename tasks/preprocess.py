@@ -61,7 +61,7 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
     index = pool.index(files, job.root)
     index.to_parquet(job.out / INDEX, index=False)
     return Result(
-        {"tiles": len(index), "new": new, "side in px": config.side_px},
+        {"tiles": len(index), "new": new},
         digest=index_digest(index),
         refs=pool.refs(index, job.root),
     )
