@@ -63,7 +63,15 @@ def differences(store: Store, old: Recipe, new: Recipe) -> Iterator[str]:
     if old.version != new.version:
         yield f"VERSION went from {old.version} to {new.version}"
     yield from _changes(old.config, new.config, f"{new.stage}.")
-    yield from _changes(old.observed, new.observed, "its source's ")
+    for name in sorted(old.observed.keys() | new.observed.keys()):
+        before, after = old.observed.get(name), new.observed.get(name)
+        if before != after:
+            went = (
+                f" went from {before:,} to {after:,}"
+                if isinstance(before, int) and isinstance(after, int)
+                else " changed"
+            )
+            yield f"its source's {name}{went}"
     for name in sorted(old.parents.keys() | new.parents.keys()):
         before, after = old.parents.get(name), new.parents.get(name)
         if before is None or after is None:

@@ -28,14 +28,23 @@ def test_each_kind_of_change_is_named(store: Store) -> None:
     _, before = publish(store, "filter", {"kept": 1500}, "a", config={"night": 1})
     _, after = publish(store, "filter", {"kept": 1510}, "b", config={"night": 2})
     old = Recipe(
-        stage="train", version=1, config={"epochs": 30, "seed": 0}, parents={"kept": before}, observed={"photos": 2527}
+        stage="train",
+        version=1,
+        config={"epochs": 30, "seed": 0},
+        parents={"kept": before},
+        observed={"photos": 2527, "listing": "0a"},
     )
     new = Recipe(
-        stage="train", version=2, config={"epochs": 40, "seed": 0}, parents={"kept": after}, observed={"photos": 2537}
+        stage="train",
+        version=2,
+        config={"epochs": 40, "seed": 0},
+        parents={"kept": after},
+        observed={"photos": 2537, "listing": "0b"},
     )
     assert list(differences(store, old, new)) == [
         "VERSION went from 1 to 2",
         "train.epochs went from 30 to 40",
+        "its source's listing changed",
         "its source's photos went from 2,527 to 2,537",
         "the result of filter changed (kept went from 1,500 to 1,510)",
     ]

@@ -1,0 +1,54 @@
+"""The demo, as `make demo` runs it: every plant is found, and the verdict stands beside its baseline."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small import Fluke, built, digests
+
+from configs.schema import STAGE_NAMES
+from flows.records import read_records
+from tasks.support.store import Store
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
+    """A data folder in which the demo has run."""
+    fluke = Fluke(tmp_path_factory.mktemp("demo") / "data", api_url, Path())
+    fluke("run", "demo", "crawl.port=18765")
+    return fluke
+
+
+def test_all_seven_stages_are_built_and_the_digits_are_told_apart(demo: Fluke) -> None:
+    record = read_records(demo.data)[0]
+    assert built(record) == list(STAGE_NAMES)
+    scores = record.stages[-1].counts
+    assert scores["accuracy"] > 0.95
+    assert scores["accuracy from"] < scores["accuracy"] <= scores["accuracy to"]
+    assert scores["baseline accuracy"] < 0.2
+    pretrain = next(stage for stage in record.stages if stage.artifact.stage == "pretrain").counts
+    assert pretrain["error"] < pretrain["error of a resize"]
+
+
+def test_the_artifacts_are_what_the_readme_promises(demo: Fluke) -> None:
+    store = Store(demo.data)
+    folder = store.folder(store.manifests("evaluate")[0].artifact)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["photos"]["test"] > 200
+    assert (folder / "submission.csv").read_text().splitlines()[0] == "Image,Id"
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "the commonest class alone gives" in page
+    assert len(page) < 15_000_000
+    for outside in ('src="http', "src='http", 'href="http', "@import", "url(http"):
+        assert outside not in page
+
+
+def test_a_fresh_crawl_of_the_same_site_leaves_all_else_cached(demo: Fluke) -> None:
+    before = read_records(demo.data)[0]
+    demo("run", "demo", "crawl.port=18765", "--fresh", "crawl")
+    after = read_records(demo.data)[0]
+    assert built(after) == ["crawl"]
+    assert next(stage.counts["fetched"] for stage in after.stages) == 0
+    assert digests(after) == digests(before)
