@@ -10,6 +10,7 @@ import typer
 
 from configs.schema import STAGE_NAMES, Config, StageName
 from flows.records import RunRecord, data_root, read_records
+from tasks.support.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -115,8 +116,8 @@ def prune(
         print(f"{terminal.size(total):>8}  {count:,} x {reason}")
     total = sum(item.bytes for item in spare)
     if yes or typer.confirm(f"Delete these {terminal.size(total)}?"):
-        pruning.delete(store, spare)
-        print(f"freed {terminal.size(total)}")
+        freed = pruning.delete(store, spare, keep, photos=photos)
+        print(f"freed {terminal.size(freed)}")
 
 
 @app.command()
@@ -128,7 +129,7 @@ def status(runs: Annotated[int, typer.Option(min=1, help="How many runs to list.
     root = data_root()
     records = read_records(root)[:runs]
     if records:
-        terminal.console.print(terminal.runs_table(records))
+        terminal.console.print(terminal.runs_table(records, root))
     else:
         print("no runs yet")
     print(f"\non disk, below {root}:")
@@ -174,9 +175,11 @@ def serve(
 
     from flows import deployments, server
 
-    server.crash_zombies()
+    built = deployments.build(Path(preset).stem, loaded, cron=cron, timezone=timezone)
+    if os.environ["PREFECT_API_URL"] == server.url(data_root()):
+        server.crash_zombies()
     print(f"serving {preset}: nightly at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C ends it")
-    serve_all(*deployments.build(preset, loaded, cron=cron, timezone=timezone))
+    serve_all(*built)
 
 
 def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool) -> None:
@@ -218,8 +221,6 @@ def _stage_name(name: str) -> StageName:
     for known in STAGE_NAMES:
         if name == known:
             return known
-    from tasks.support.errors import UserError
-
     raise UserError(f"{name!r} is no stage; there are {', '.join(STAGE_NAMES)}")
 
 
@@ -232,9 +233,12 @@ def _connect(loaded: Config) -> None:
     guard.check_writable(root)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal is ours
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "fluke")
-    if "PREFECT_API_URL" in os.environ:
-        return
-    address = server.configured_url() or server.url(root)
+    configured = os.environ.get("PREFECT_API_URL") or server.configured_url()
+    if configured and not server.reachable(configured):
+        raise UserError(
+            f"the configured Prefect server {configured} does not answer; start it, or unset PREFECT_API_URL"
+        )
+    address = configured or server.url(root)
     if address is None:
         _note("starting the Prefect server for the dashboard (about 15 s; `fluke down` stops it) ...")
         address = server.up(root)

@@ -8,6 +8,7 @@ from prefect.schedules import Cron
 
 from configs.schema import STAGE_NAMES, Config
 from flows.run import pipeline
+from tasks.support.errors import UserError
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
@@ -18,12 +19,16 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     cron, timezone: when the nightly starts, e.g. "0 2 * * *" and "Europe/Berlin". A night that would start while the
     last one still runs is cancelled.
     """
+    try:
+        schedule = Cron(cron, timezone=timezone)
+    except ValueError as error:
+        raise UserError(f"--cron {cron!r}, --timezone {timezone!r}: {_first_line(error)}") from error
     parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
     nightly = pipeline.to_deployment(
         f"{preset}-nightly",
         description="The whole pipeline, every night: looks for new photos, makes only what they change.",
         parameters=parameters | {"fresh": ["crawl"]},
-        schedule=Cron(cron, timezone=timezone),
+        schedule=schedule,
         concurrency_limit=ONE_AT_A_TIME,
         tags=["fluke"],
     )
@@ -38,3 +43,9 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     ]
     # Their type allows for a coroutine, which they only are where an event loop runs.
     return cast("list[RunnerDeployment]", [nightly, *stages])
+
+
+def _first_line(error: Exception) -> str:
+    """What pydantic says of the first mistake, without its preamble."""
+    lines = str(error).splitlines()
+    return (lines[2] if len(lines) > 2 else lines[0]).strip().partition(" [type=")[0]

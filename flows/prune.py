@@ -51,9 +51,14 @@ def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Sp
     return spare
 
 
-def delete(store: Store, spare: list[Spare]) -> None:
-    """Delete what `find_spare` found; refuses while a run is under way."""
+def delete(store: Store, agreed: list[Spare], keep_runs: int, *, photos: bool = False) -> int:
+    """Delete what was agreed to and is still spare; returns the bytes freed. Refuses while a run is under way.
+
+    It is looked at again, since a run may have come to need some of it while the user was thinking.
+    """
     with guard.in_use(store.root, alone=True):
+        paths = {item.path for item in agreed}
+        spare = [item for item in find_spare(store, keep_runs, photos=photos) if item.path in paths]
         for item in spare:
             if item.path.is_dir():
                 # The manifest first: a folder without one doesn't exist, should this be interrupted.
@@ -61,6 +66,7 @@ def delete(store: Store, spare: list[Spare]) -> None:
                 shutil.rmtree(item.path)
             else:
                 item.path.unlink(missing_ok=True)
+    return sum(item.bytes for item in spare)
 
 
 def _needed(store: Store, keep_runs: int) -> set[Path]:

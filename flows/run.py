@@ -50,7 +50,7 @@ def pipeline(
     guard.check_writable(root)
     store = Store(root)
     record = RunRecord.begin(preset, until, config)
-    with guard.in_use(root), executor(config.workers.threads) as pool:
+    with guard.in_use(root), record.under_way(root), executor(config.workers.threads) as pool:
         progress = both(dashboard.progress, watcher.get())
         run = Run(store, pool, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
         record.save(root)

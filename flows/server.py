@@ -91,9 +91,10 @@ def down(root: Path) -> bool:
 
 
 def crash_zombies() -> None:
-    """Have the server mark runs as crashed whose process has died, so that they don't block the next night.
+    """Have our server mark runs as crashed whose process has died, so that they don't block the next night.
 
-    Idempotent. The rule is the one in Prefect's documentation, "How to detect and respond to zombie flows".
+    Idempotent. The rule holds for all flows, so it is not for a server that others use too; it is the one in Prefect's
+    documentation, "How to detect and respond to zombie flows".
     """
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
@@ -108,7 +109,7 @@ def crash_zombies() -> None:
     except ValueError:
         pass  # there is none yet
     heartbeat = "prefect.flow-run.heartbeat"
-    ends = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+    ends = {f"prefect.flow-run.{s}" for s in ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")}
     Automation(
         name=name,
         trigger=EventTrigger(
@@ -155,6 +156,17 @@ def _await(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
         raise
+
+
+def reachable(address: str) -> bool:
+    """Whether anything answers at an API address, if only with a refusal."""
+    try:
+        urllib.request.urlopen(f"{address}/health", timeout=10).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _answers(address: str) -> bool:

@@ -112,7 +112,7 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
-def runs_table(records: list[RunRecord]) -> Table:
+def runs_table(records: list[RunRecord], root: Path) -> Table:
     """One row per run, the newest first."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("started (UTC)", "preset", "until", "state", "built", "result"):
@@ -126,7 +126,7 @@ def runs_table(records: list[RunRecord]) -> Table:
             f"{record.started_at:%Y-%m-%d %H:%M}",
             record.preset,
             record.until,
-            record.state,
+            record.fate(root),
             ", ".join(built) if built else "nothing",
             escape(result),
         )

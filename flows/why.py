@@ -19,7 +19,7 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
     lines: list[str] = []
 
     def obtain(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
-        recipe = stage.recipe(section, parents)
+        recipe = stage.recipe(store, section, parents)
         found, why = find(store, stage, recipe, section)
         if found:
             manifest = store.manifest(found)
@@ -64,14 +64,10 @@ def differences(store: Store, old: Recipe, new: Recipe) -> Iterator[str]:
         yield f"VERSION went from {old.version} to {new.version}"
     yield from _changes(old.config, new.config, f"{new.stage}.")
     for name in sorted(old.observed.keys() | new.observed.keys()):
-        before, after = old.observed.get(name), new.observed.get(name)
-        if before != after:
-            went = (
-                f" went from {before:,} to {after:,}"
-                if isinstance(before, int) and isinstance(after, int)
-                else " changed"
-            )
-            yield f"its source's {name}{went}"
+        was, now = old.observed.get(name), new.observed.get(name)
+        if was != now:
+            counted = isinstance(was, int) and isinstance(now, int)
+            yield f"its source's {name}" + (f" went from {was:,} to {now:,}" if counted else " changed")
     for name in sorted(old.parents.keys() | new.parents.keys()):
         before, after = old.parents.get(name), new.parents.get(name)
         if before is None or after is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from configs.schema import CrawlConfig
@@ -49,7 +50,7 @@ def build_photos(config: CrawlConfig, *, job: Job) -> Result:
     """Write `photos.parquet`; photos that are new go into the folder of photos."""
     import pyarrow.parquet as pq
 
-    with Ledger(job.pools / f"ledger-{VERSION}.sqlite", job.photos) as ledger:
+    with Ledger(job.pools / f"ledger-{VERSION}.sqlite", job.photos, verify=job.verify) as ledger:
         harvest = _source(config).collect(config, ledger, job)
     rows = ordered(harvest.rows)
     pq.write_table(table(rows, job.photos.relative_to(job.root).as_posix()), job.out / "photos.parquet")
@@ -58,7 +59,7 @@ def build_photos(config: CrawlConfig, *, job: Job) -> Result:
     return Result(counts, digest=content_digest(rows), refs=refs)
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def observe(config: CrawlConfig, pools: Path) -> dict[str, str | int]:
     """What the source holds now, as far as a quick look tells."""
     return dict(_source(config).observe(config))
 

@@ -48,14 +48,16 @@ def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, job: Jo
     """Compute the features of those tiles that no shard holds yet, and write where each photo's are."""
     import pandas as pd
 
-    index = pd.read_parquet(tiles / INDEX).set_index("photo", drop=False)
+    index = pd.read_parquet(tiles / INDEX)
+    # A photo whose tile has changed is another row: its features must not be those of the old tile.
+    rows = (index["photo"] + "-" + index["digest"]).tolist()
     made_with = Manifest.read(encoder).artifact.digest
-    pool = Pool.open(job.pools / digest.of_value([VERSION, config.model_dump(), made_with])[:24])
-    compute = _Encoding(encoder / "encoder.keras", index, job.root, config.batch_size)
-    pool, computed = pool.fill(list(index["photo"]), compute, job, label="features")
-    features = pool.index(index["photo"], job.root)
+    folder = job.pools / digest.of_value([VERSION, config.model_dump(), made_with])[:24]
+    compute = _Encoding(encoder / "encoder.keras", index.set_index(pd.Index(rows)), job.root, config.batch_size)
+    pool, new = Pool.open(folder, job).fill(rows, compute, job, label="features")
+    features = pool.index(rows, job.root).assign(photo=index["photo"])
     features.to_parquet(job.out / INDEX, index=False)
-    counts = {"photos": len(features), "new": computed}
+    counts = {"photos": len(features), "new": new}
     return Result(counts, digest=index_digest(features), refs=pool.refs(features, job.root))
 
 
@@ -73,8 +75,8 @@ class _Encoding:
         self._encoder: keras.Model | None = None
         self._turn = Lock()
 
-    def __call__(self, photos: Sequence[str]) -> NDArray[np.float16]:
-        tiles = Rows(self._index.loc[list(photos)], self._root)[:]
+    def __call__(self, names: Sequence[str]) -> NDArray[np.float16]:
+        tiles = Rows(self._index.loc[list(names)], self._root)[:]
         with self._turn:
             if self._encoder is None:
                 from tasks.networks.training import load

@@ -57,7 +57,7 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
         return np.stack([make_tile(photo, config) for photo in decoded])
 
     key = digest.of_value([VERSION, config.model_dump(mode="json")])[:24]
-    pool, new = Pool.open(job.pools / key).fill(list(files), compute, job, label="tiles")
+    pool, new = Pool.open(job.pools / key, job).fill(list(files), compute, job, label="tiles")
     index = pool.index(files, job.root)
     index.to_parquet(job.out / INDEX, index=False)
     return Result(

@@ -128,8 +128,11 @@ def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Pat
     if made_from != _tile_recipe(tiles):
         return None
     photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
-    train = photos["split"] == "train"
-    share = drift(set(photos.loc[train, "photo"]), trained_on, set(photos.loc[~train, "photo"]), config.refresh_growth)
+    rejected = pd.read_parquet(kept / "rejected.parquet", columns=["photo", "split"])
+    train = set(photos.loc[photos["split"] == "train", "photo"])
+    known = pd.concat([photos, rejected])  # a rejected twin of a tested photo must not have been trained on either
+    reserved = set(known.loc[known["split"].isin(["val", "test"]), "photo"])
+    share = drift(train, trained_on, reserved, config.refresh_growth)
     if share is None:
         return None
     return (

@@ -211,6 +211,7 @@ def crawl(engine: Engine, config: CrawlConfig, ledger: Ledger, job: Job, *, paus
     )
     searches, downloads = Crawler(engine, config, ledger, pause_s=pause_s).crawl(config.keywords, job)
     _report(searches, downloads)
+    _require_answers(searches)
     photos = {download.url: download.photo for download in downloads}
     rows = [
         row_of(lead, photo, engine.name)
@@ -233,6 +234,16 @@ def _joined(page_url: str, url: str) -> str:
         return urljoin(page_url, url)
     except ValueError:
         return url
+
+
+def _require_answers(searches: Sequence[Search]) -> None:
+    """Raise UserError if a search failed: a class that is short of photos only because of that must not be cached."""
+    failed = [search for search in searches if search.failure]
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(searches)} searches failed, the first for {failed[0].keyword!r}: "
+            f"{failed[0].failure}; run again later: what was fetched is kept"
+        )
 
 
 def _require_photos(rows: Sequence[Row], searches: Sequence[Search], downloads: Sequence[Download]) -> None:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ _CHUNK_BYTES = 1 << 20
 def of_value(value: Any) -> str:
     """SHA-256 (64 hex digits) of a JSON-able value; the order of a dict's keys doesn't count."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # a path need not be UTF-8
 
 
 def of_bytes(data: bytes | memoryview) -> str:
@@ -66,6 +67,9 @@ def _parsed(module: str) -> ast.Module:
 
 def _file(module: str) -> Path | None:
     """Where a module's code is; found without importing anything (as importlib would its package, and so Keras)."""
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    if loaded:
+        return Path(loaded)
     top, _, below = module.partition(".")
     spec = find_spec(top)
     if spec is None or spec.origin is None:

@@ -23,26 +23,20 @@ def perceptual_hash(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def near_pairs(hashes: NDArray[np.uint8], max_bits: int) -> NDArray[np.int64]:
-    """Pairs of rows of `hashes` `(n, bytes)` that differ in at most `max_bits` bits.
+    """Pairs of rows of `hashes` `(n, bytes)`, all different, that differ in at most `max_bits` bits.
 
-    Returns `(pairs, 2)`, i < j. Equal rows are chained (first with second, second with third) rather than all paired.
-    By the pigeonhole principle two such rows agree in at least one of `max_bits + 1` slices of their bits, so only rows
-    that share a slice are compared (M. Norouzi et al., "Fast Search in Hamming Space with Multi-Index Hashing",
-    CVPR 2012, section 3): near-linear in n for small `max_bits`, where no slice is common to very many rows.
+    Returns `(pairs, 2)`, i < j, in order. By the pigeonhole principle two such rows agree in at least one of
+    `max_bits + 1` slices of their bits, so only rows that share a slice are compared (M. Norouzi et al., "Fast Search
+    in Hamming Space with Multi-Index Hashing", CVPR 2012, section 3): near-linear in n for small `max_bits`, where no
+    slice is common to very many rows.
     """
-    if not len(hashes):
-        return np.empty((0, 2), np.int64)
-    unique, first, member = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(member, kind="stable")
-    equal = member[order][1:] == member[order][:-1]
-    found = [np.stack([order[:-1][equal], order[1:][equal]], axis=1)]
-    bits = np.unpackbits(unique, axis=1)
+    found = [np.empty((0, 2), np.int64)]
+    bits = np.unpackbits(hashes, axis=1)
     for columns in np.array_split(np.arange(bits.shape[1]), min(max_bits + 1, bits.shape[1])):
         for left, right in _sharing(np.packbits(bits[:, columns], axis=1)):
-            near = np.bitwise_count(unique[left] ^ unique[right]).sum(axis=1) <= max_bits
-            found.append(np.stack([first[left[near]], first[right[near]]], axis=1))
-    pairs = np.sort(np.concatenate(found), axis=1)
-    return np.unique(pairs, axis=0).astype(np.int64)
+            near = np.bitwise_count(hashes[left] ^ hashes[right]).sum(axis=1) <= max_bits
+            found.append(np.stack([left[near], right[near]], axis=1))
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
 def _sharing(slices: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -25,6 +25,12 @@ class Job:
     """The folder of this stage's pools."""
     photos: Path
     """The folder of the photos, by content."""
+    source: str = ""
+    """Digest of the stage's code, noted with the rows that it puts into a pool."""
+    fresh: bool = False
+    """Whether to make everything again, also what the pools hold."""
+    verify: bool = False
+    """Whether to read what the pools hold and compare it with its SHA-256 before it is reused."""
     progress: Progress = silent
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(2))
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tasks.support import photos
-from tasks.support.manifest import now
+from tasks.support.manifest import FileRecord, now
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -46,8 +46,13 @@ class Photo:
 class Ledger:
     """Places and the photos that were found there; may be used from several threads and processes at once."""
 
-    def __init__(self, path: Path, home: Path) -> None:
-        """Open the ledger at `path`, or begin it; `home` is the folder of the photos."""
+    def __init__(self, path: Path, home: Path, *, verify: bool = False) -> None:
+        """Open the ledger at `path`, or begin it.
+
+        home: the folder of the photos. verify: whether to read a photo and compare it with its SHA-256 before it counts
+        as stored, not only to look at its size.
+        """
+        self._verify = verify
         self._home = home
         self._lock = Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,11 +75,8 @@ class Ledger:
         if row is None:
             return None
         photo = Photo(row[0], row[1], row[2], datetime.fromisoformat(row[3]))
-        try:
-            whole = (self._home / photo.file).stat().st_size == photo.bytes
-        except FileNotFoundError:  # the store puts damaged photos aside
-            whole = False
-        return photo if whole else None
+        stored = FileRecord(bytes=photo.bytes, sha256=photo.sha256)
+        return None if stored.flaw(self._home / photo.file, verify=self._verify) else photo
 
     def put(self, place: str, data: bytes, stamp: str = "") -> Photo:
         """Store a photo's bytes and note where they were found."""

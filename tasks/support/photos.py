@@ -28,7 +28,7 @@ def put(home: Path, data: bytes) -> tuple[str, Path]:
     """Store a photo's bytes, if they aren't yet; returns their SHA-256 and the file."""
     sha256 = digest.of_bytes(data)
     path = home / sha256[:2] / f"{sha256}.{extension(data)}"
-    if not path.exists() or path.stat().st_size != len(data):
+    if not path.exists() or digest.of_file(path) != sha256:
         write_whole(path, data)
     return sha256, path
 

@@ -4,10 +4,11 @@ A pool holds one row of an array per photo, for one config and version of a stag
 no shard holds and adds them as new shards; a crash loses at most the shards in flight.
 
     <pool>/<sha256, 24 digits>.npy    the rows, read with numpy.load(path, mmap_mode="r")
-    <pool>/<sha256, 24 digits>.json   written last: each row's photo and digest, the .npy's size and SHA-256
+    <pool>/<sha256, 24 digits>.json   written last: each row's photo and digest, the code's, the .npy's size
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 INDEX = "index.parquet"
 
+logger = logging.getLogger("fluke.pool")
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -38,8 +41,11 @@ class Shard:
     rows: tuple[str, ...]
     """Digest of each row."""
 
+    source: str
+    """Digest of the code that made it."""
+
     @classmethod
-    def write(cls, pool: Path, photos: Sequence[str], array: NDArray[Any]) -> Self:
+    def write(cls, pool: Path, photos: Sequence[str], array: NDArray[Any], source: str = "") -> Self:
         """Write rows `(n, ...)` of n photos; the same rows again give the same file."""
         pool.mkdir(parents=True, exist_ok=True)
         array = np.ascontiguousarray(array)
@@ -48,21 +54,20 @@ class Shard:
         with whole(path) as partial:
             np.save(partial, array)
             record = FileRecord.of(partial)
-        side = {"photos": list(photos), "rows": rows, "file": record.model_dump()}
+        side = {"photos": list(photos), "rows": rows, "source": source, "file": record.model_dump()}
         write_whole(path.with_suffix(".json"), json.dumps(side).encode())
-        return cls(path, record, tuple(photos), rows)
+        return cls(path, record, tuple(photos), rows, source)
 
     @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """The shard of a .npy, or None if it is incomplete or its size is wrong."""
+    def read(cls, path: Path, *, verify: bool = False) -> Self | None:
+        """The shard of a .npy, or None if it is incomplete or its size (with `verify`, its content) is wrong."""
         try:
             side = json.loads(path.with_suffix(".json").read_bytes())
             record = FileRecord.model_validate(side["file"])
+            shard = cls(path, record, tuple(side["photos"]), tuple(side["rows"]), side["source"])
         except (FileNotFoundError, ValueError, KeyError):
             return None
-        if record.flaw(path, verify=False):
-            return None
-        return cls(path, record, tuple(side["photos"]), tuple(side["rows"]))
+        return None if record.flaw(path, verify=verify) else shard
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,14 @@ class Pool:
 
     folder: Path
     shards: tuple[Shard, ...]
+    """Where two hold the same photo, the later one counts: what was made in this run, else by today's code."""
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, job: Job) -> Self:
         """Read what is there; an absent folder is an empty pool."""
-        shards = [Shard.read(path) for path in sorted(folder.glob("[!.]*.npy"))]
-        return cls(folder, tuple(shard for shard in shards if shard))
+        found = (Shard.read(path, verify=job.verify) for path in sorted(folder.glob("[!.]*.npy")))
+        shards = [shard for shard in found if shard]
+        return cls(folder, tuple(sorted(shards, key=lambda shard: shard.source == job.source)))
 
     def fill(
         self,
@@ -89,14 +96,21 @@ class Pool:
     ) -> tuple["Pool", int]:
         """Compute the rows of those photos that no shard holds; returns the fuller pool and how many those were.
 
-        `compute` gets some photos and returns an array with a row for each; it is called on the job's workers.
+        `compute` gets some photos and returns an array with a row for each; it is called on the job's workers. A fresh
+        job computes all of them; another one warns of rows that were made by other code than today's.
         """
-        known = {photo for shard in self.shards for photo in shard.photos}
-        missing = list(dict.fromkeys(photo for photo in photos if photo not in known))
+        wanted = dict.fromkeys(photos)
+        known = {} if job.fresh else {photo: shard for shard in self.shards for photo in shard.photos}
+        missing = [photo for photo in wanted if photo not in known]
+        older = sum(known[photo].source != job.source for photo in wanted if photo in known)
+        if older:
+            logger.warning(
+                "%d %s in %s were made by other code than today's; --fresh makes them again", older, label, self.folder
+            )
         chunks = [missing[start : start + shard_photos] for start in range(0, len(missing), shard_photos)]
 
         def make(chunk: list[str]) -> Shard:
-            return Shard.write(self.folder, chunk, compute(chunk))
+            return Shard.write(self.folder, chunk, compute(chunk), job.source)
 
         new = []
         with job.progress(label, total=len(missing)) as advance:

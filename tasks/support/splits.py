@@ -3,74 +3,79 @@
 A photo that was once in the test split never trains later, also when a new photo links its group to another one.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tasks.support import digest
-from tasks.support.files import whole
+from tasks.support.errors import UserError
+from tasks.support.files import whole, write_whole
 
 Split = Literal["train", "val", "test"]
 
+_BY_PRECEDENCE: tuple[Split, ...] = ("test", "val", "train")
 _MIN_GROUPS_FOR_ALL = 5
 """A class of so many groups or more is in every split."""
 
 
+def settle(groups: Iterable[int], splits: Iterable[Split | None]) -> dict[int, Split]:
+    """The split of each group that has one, given what is known of its photos (a photo in each place of both).
+
+    Where photos of several splits are linked now, all go to the test if one of them was in it, else to validation.
+    """
+    settled: dict[int, Split] = {}
+    for group, split in zip(groups, splits, strict=True):
+        if split:
+            settled[group] = min(split, settled.get(group, split), key=_BY_PRECEDENCE.index)
+    return settled
+
+
 def deal(
     labels: Sequence[str],
-    groups: NDArray[np.int64],
+    groups: Sequence[int],
     photos: Sequence[str],
-    known: Mapping[str, Split],
+    settled: Mapping[int, Split],
     *,
     val_fraction: float,
     test_fraction: float,
     seed: int,
-) -> list[Split]:
-    """Deal n photos to splits: whole groups, each class in the asked proportions, earlier assignments kept.
+) -> dict[int, Split]:
+    """The split of each group: those that are settled keep theirs, new ones fill up the proportions of their class.
 
-    labels, groups, photos: class, group number and SHA-256 of each photo. known: splits of earlier nights, by photo.
-    A group that holds photos of several splits goes to the test if any of them was in the test, else to validation.
-    A class of one group trains only. Fractions of a photo are rounded at random (seeded by the class's name), so that
-    many small classes together still come out in proportion.
+    labels, groups, photos: class, group and SHA-256 of each photo. A class without a group that trains gets one before
+    anything else, so a class of one group only trains. Fractions of a photo are rounded at random (seeded by the name
+    of the class), so that many small classes together still come out in proportion.
     """
     members: dict[int, list[int]] = {}
     for position, group in enumerate(groups):
-        members.setdefault(int(group), []).append(position)
-    split: dict[int, Split] = {}
+        members.setdefault(group, []).append(position)
     by_class: dict[str, list[int]] = {}
     for group, positions in members.items():
-        earlier = {known[photos[position]] for position in positions if photos[position] in known}
-        if earlier:
-            split[group] = min(earlier, key=_BY_PRECEDENCE.index)
-        names = sorted(labels[position] for position in positions)
-        by_class.setdefault(max(names, key=names.count), []).append(group)
-    for name, class_groups in by_class.items():
+        counts = Counter(labels[position] for position in positions)
+        by_class.setdefault(min(counts, key=lambda label: (-counts[label], label)), []).append(group)
+    dealt = {group: settled[group] for group in members if group in settled}
+    for label, class_groups in by_class.items():
         total = sum(len(members[group]) for group in class_groups)
-        rounding = _uniform(name, seed)
+        rounding = _uniform(label, seed)
         many = len(class_groups) >= _MIN_GROUPS_FOR_ALL
         wanted = {
             "test": max(int(test_fraction * total + rounding), int(many and test_fraction > 0)),
             "val": max(int(val_fraction * total + 1 - rounding), int(many and val_fraction > 0)),
+            "train": total,
         }
         for group in class_groups:
-            if group in split and split[group] != "train":
-                wanted[split[group]] -= len(members[group])
-        new = [group for group in class_groups if group not in split]
+            if group in dealt:
+                wanted[dealt[group]] -= len(members[group])
+        new = [group for group in class_groups if group not in dealt]
         new.sort(key=lambda group: _uniform(min(photos[position] for position in members[group]), seed))
-        trains = any(split.get(group) == "train" for group in class_groups)
-        if new and not trains:  # whatever else is short, a class needs something to train on
-            split[new.pop()] = "train"
+        if new and not any(dealt.get(group) == "train" for group in class_groups):
+            dealt[new.pop()] = "train"
         for group in new:
-            split[group] = _shortest(wanted, len(members[group]))
-            if split[group] != "train":
-                wanted[split[group]] -= len(members[group])
-    return [split[int(group)] for group in groups]
-
-
-_BY_PRECEDENCE: tuple[Split, ...] = ("test", "val", "train")
+            dealt[group] = _shortest(wanted, len(members[group]))
+            wanted[dealt[group]] -= len(members[group])
+    return dealt
 
 
 def _shortest(wanted: Mapping[str, int], size: int) -> Split:
@@ -85,20 +90,48 @@ def _uniform(name: str, seed: int) -> float:
     return int(digest.of_value([name, seed])[:12], 16) / 16**12
 
 
-def read_known(path: Path) -> dict[str, Split]:
-    """Splits of earlier nights, by photo; none if the file isn't there."""
-    import pandas as pd
+class Memory:
+    """Which split each photo was ever dealt to, for one way of dealing; in the filter's pools.
 
-    if not path.exists():
-        return {}
-    table = pd.read_parquet(path)
-    return dict(zip(table["photo"], table["split"], strict=True))
+    `splits-<key>.parquet` holds photo and split; `splits-<key>.json` how many photos ever *moved* to another split. The
+    filter observes that number: an older result that still trains on a photo that has moved is not reused.
+    """
 
+    def __init__(self, pools: Path, dealing: Mapping[str, float]) -> None:
+        """Take the folder of the filter's pools, and the fractions and the seed."""
+        self.path = pools / f"splits-{digest.of_value(dict(dealing))[:24]}.parquet"
+        self._moves = self.path.with_suffix(".json")
 
-def write_known(path: Path, known: Mapping[str, Split]) -> None:
-    """Remember splits."""
-    import pandas as pd
+    def moves(self) -> int:
+        """How many photos ever moved."""
+        try:
+            return int(json.loads(self._moves.read_bytes())["moves"])
+        except FileNotFoundError:
+            return 0
 
-    table = pd.DataFrame(sorted(known.items()), columns=["photo", "split"])
-    with whole(path) as partial:
-        table.to_parquet(partial, index=False)
+    def read(self) -> dict[str, Split]:
+        """Split of each photo; none if nothing was dealt yet. Raises UserError if the file is damaged."""
+        import pandas as pd
+
+        if not self.path.exists():
+            return {}
+        try:
+            table = pd.read_parquet(self.path)
+            return dict(zip(table["photo"], table["split"], strict=True))
+        except (ValueError, KeyError, OSError) as error:
+            raise UserError(
+                f"{self.path} is damaged, and it remembers which photos were tested: restore it from a backup, or "
+                "delete it to deal all photos anew (the test is then no longer unseen by models trained before)"
+            ) from error
+
+    def write(self, known: Mapping[str, Split], new: Mapping[str, Split]) -> None:
+        """Remember `new` besides what was `known`."""
+        import pandas as pd
+
+        moved = sum(photo in known and known[photo] != split for photo, split in new.items())
+        if moved:  # first: a crash between the two makes one result needlessly again, and never reuses a wrong one
+            write_whole(self._moves, json.dumps({"moves": self.moves() + moved}).encode())
+        if any(known.get(photo) != split for photo, split in new.items()):
+            table = pd.DataFrame(sorted({**known, **new}.items()), columns=["photo", "split"])
+            with whole(self.path) as partial:
+                table.to_parquet(partial, index=False)

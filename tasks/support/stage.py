@@ -26,22 +26,23 @@ class Stage:
     """Raised by whoever changes the stage's code such that old results are no longer right."""
     build: Callable[..., Result]
     """The folder function: `build(config, parent folders by name ..., job=Job) -> Result`."""
-    observe: Callable[[Any], Mapping[str, str | int]] | None = None
-    """What the stage sees outside the store, if anything: part of its key."""
+    observe: Callable[[Any, Path], Mapping[str, str | int]] | None = None
+    """`observe(config, folder of its pools)`: what it sees besides its config and its parents; part of its key."""
     loads: Callable[[Any], str] | None = None
     """The module that the stage finds by a name in its config, if any; it counts as part of the stage's code."""
     stands_in: Callable[..., str | None] | None = None
     """`stands_in(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config will
     do although the parents have changed, or None."""
 
-    def recipe(self, config: Section, parents: Mapping[str, Artifact]) -> Recipe:
+    def recipe(self, store: Store, config: Section, parents: Mapping[str, Artifact]) -> Recipe:
         """All that decides the result, for this config and these parents."""
+        observed = self.observe(config, store.pools(self.name)) if self.observe else {}
         return Recipe(
             stage=self.name,
             version=self.version,
             config=config.model_dump(mode="json"),
             parents=dict(parents),
-            observed=dict(self.observe(config)) if self.observe else {},
+            observed=dict(observed),
         )
 
     def source(self, config: Section) -> str:
@@ -60,10 +61,10 @@ class Outcome:
 
 
 def find(
-    store: Store, stage: Stage, recipe: Recipe, config: Section, *, verify: bool = False
+    store: Store, stage: Stage, recipe: Recipe, config: Section, *, verify: bool = False, mend: bool = False
 ) -> tuple[Artifact | None, str]:
-    """The stored artifact that serves a recipe, and why it does; None if there is none."""
-    found = store.find(recipe, verify=verify)
+    """The stored artifact that serves a recipe, and why it does; None if there is none. See `Store.sound`."""
+    found = store.find(recipe, verify=verify, mend=mend)
     if found:
         return found, "nothing that it depends on has changed"
     if stage.stands_in:
@@ -72,7 +73,7 @@ def find(
             same = (recipe.version, recipe.config) == (manifest.recipe.version, manifest.recipe.config)
             folder = store.folder(manifest.artifact)
             why = stage.stands_in(config, folder, **folders) if same else None
-            if why and store.sound(folder, verify=verify):
+            if why and store.sound(folder, verify=verify, mend=mend):
                 return manifest.artifact, why
     return None, ""
 
@@ -91,13 +92,14 @@ class Run:
 
     def obtain(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
         """The artifact of a stage: from the store if it has a sound one, else built and published now."""
-        recipe = stage.recipe(config, parents)
+        recipe = stage.recipe(self.store, config, parents)
         with self.store.lock(recipe):
             if stage.name not in self.fresh:
-                found, why = find(self.store, stage, recipe, config, verify=self.verify)
+                found, why = find(self.store, stage, recipe, config, verify=self.verify, mend=True)
                 if found:
                     return self._cached(stage, config, found, why)
             folders = {name: self.store.folder(parent) for name, parent in parents.items()}
+            source = stage.source(config)
 
             def build(out: Path) -> Result:
                 job = Job(
@@ -105,12 +107,15 @@ class Run:
                     out=out,
                     pools=self.store.pools(stage.name),
                     photos=self.store.photos,
+                    source=source,
+                    fresh=stage.name in self.fresh,
+                    verify=self.verify,
                     progress=self.progress,
                     executor=self.executor,
                 )
                 return stage.build(config, **folders, job=job)
 
-            artifact = self.store.publish(recipe, stage.source(config), build)
+            artifact = self.store.publish(recipe, source, build)
         return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
 
     def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:

@@ -11,6 +11,7 @@ folder, `<key>-2`, so that a run that still reads the old one is not disturbed.
 
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -68,20 +69,17 @@ class Store:
                 continue  # a folder without a valid manifest doesn't exist
         return newest(found)
 
-    def find(self, recipe: Recipe, *, verify: bool = False) -> Artifact | None:
-        """The newest sound artifact of a recipe, or None.
+    def find(self, recipe: Recipe, *, verify: bool = False, mend: bool = False) -> Artifact | None:
+        """The artifact of a recipe that was made last, if it is sound, else None: never an older night's instead."""
+        generations = self._generations(recipe)
+        return self.sound(generations[-1], verify=verify, mend=mend) if generations else None
 
-        Files that are missing or damaged are reported in the log; those in pools are put aside, so that they are
-        made again. With `verify`, every file is read and compared with its SHA-256, not only its size.
+    def sound(self, folder: Path, *, verify: bool = False, mend: bool = False) -> Artifact | None:
+        """The artifact in a folder if it is complete and undamaged, else None.
+
+        Files that are missing or damaged are reported in the log. With `verify`, every file is read and compared with
+        its SHA-256, not only its size. With `mend`, damaged files in pools are put aside, so that they are made again.
         """
-        for folder in reversed(self._generations(recipe)):
-            artifact = self.sound(folder, verify=verify)
-            if artifact:
-                return artifact
-        return None
-
-    def sound(self, folder: Path, *, verify: bool = False) -> Artifact | None:
-        """The artifact in a folder if it is complete and undamaged, else None."""
         try:
             manifest = Manifest.read(folder)
         except FileNotFoundError:
@@ -93,7 +91,7 @@ class Store:
         flaws = list(manifest.flaws(folder, self.root, verify=verify))
         for path, flaw in flaws:
             logger.warning("%s: it will be made again", flaw)
-            if path.exists() and not path.is_relative_to(folder):
+            if mend and path.exists() and not path.is_relative_to(folder):
                 path.replace(path.with_name(f".damaged-{path.name}"))
         return None if flaws else manifest.artifact
 
@@ -117,7 +115,7 @@ class Store:
                 files.sync(path)
                 records[path.relative_to(partial).as_posix()] = FileRecord.of(path)
             generations = self._generations(recipe)
-            key = f"{recipe.key}-{_generation(generations[-1]) + 1}" if generations else recipe.key
+            key = f"{recipe.key}-{_generation(generations[-1], recipe) + 1}" if generations else recipe.key
             artifact = Artifact(stage=recipe.stage, key=key, digest=result.digest or content_digest(records))
             refs = {path.relative_to(self.root).as_posix(): record for path, record in result.refs.items()}
             Manifest(
@@ -156,12 +154,14 @@ class Store:
     def _generations(self, recipe: Recipe) -> list[Path]:
         """Folders of a recipe's artifacts, the oldest first."""
         home = self.root / "artifacts" / recipe.stage
-        return sorted(home.glob(f"{recipe.key}*"), key=_generation)
+        found = (folder for folder in home.glob(f"{recipe.key}*") if _generation(folder, recipe))
+        return sorted(found, key=lambda folder: _generation(folder, recipe))
 
 
-def _generation(folder: Path) -> int:
-    """1 for `<key>`, 2 for `<key>-2` and so on."""
-    return int(folder.name.partition("-")[2] or 1)
+def _generation(folder: Path, recipe: Recipe) -> int:
+    """1 for `<key>`, 2 for `<key>-2` and so on; 0 for any other name."""
+    number = folder.name.removeprefix(recipe.key)
+    return 1 if not number else int(number[1:]) if re.fullmatch("-[0-9]+", number) else 0
 
 
 def size_bytes(folder: Path) -> int:

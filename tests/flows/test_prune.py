@@ -28,7 +28,7 @@ class Nights:
         self.count += 1
         job = Job(self.store.root, self.store.root, self.store.pools("preprocess"), self.store.photos)
         photo = str(self.count)
-        pool, _ = Pool.open(job.pools).fill([photo], lambda chunk: np.full((1, 3), self.count), job, label="x")
+        pool, _ = Pool.open(job.pools, job).fill([photo], lambda chunk: np.full((1, 3), self.count), job, label="x")
         index = pool.index([photo], job.root)
 
         def build(out: Path) -> Result:
@@ -55,8 +55,7 @@ def nights(tmp_path: Path) -> Nights:
 
 def test_what_the_last_runs_need_is_kept_with_all_above_it(nights: Nights) -> None:
     made = [nights.run() for _ in range(4)]
-    spare = find_spare(nights.store, 2)
-    delete(nights.store, spare)
+    delete(nights.store, find_spare(nights.store, 2), 2)
     for artifact in [*made[2], *made[3]]:
         assert nights.store.sound(nights.store.folder(artifact), verify=True) == artifact
     for artifact in [*made[0], *made[1]]:
@@ -69,7 +68,7 @@ def test_the_last_run_that_ended_well_is_kept(nights: Nights) -> None:
     good = nights.run()
     for _ in range(3):
         nights.run("failed")
-    delete(nights.store, find_spare(nights.store, 1))
+    delete(nights.store, find_spare(nights.store, 1), 1)
     assert all(nights.store.sound(nights.store.folder(artifact)) for artifact in good)
 
 
@@ -90,12 +89,49 @@ def test_nothing_is_deleted_during_a_run(nights: Nights) -> None:
     nights.run()
     spare = find_spare(nights.store, 1)
     with guard.in_use(nights.store.root), pytest.raises(UserError, match="a run is under way"):
-        delete(nights.store, spare)
+        delete(nights.store, spare, 1)
     assert all(nights.store.folder(artifact).exists() for artifact in made)
 
 
-def test_records_are_read_back_newest_first_and_torn_ones_passed_over(nights: Nights) -> None:
+def test_what_a_run_came_to_need_meanwhile_is_kept(nights: Nights) -> None:
+    made = nights.run()
+    nights.run()
+    agreed = find_spare(nights.store, 1)
+    assert agreed
+    reused = RunRecord.begin("demo", "evaluate", Config())  # while the question stood open
+    reused.id = "999"
+    for artifact in made:
+        reused.add(Outcome(artifact, cached=True, why="", manifest=nights.store.manifest(artifact)), 0.1)
+    reused.end("done")
+    reused.save(nights.store.root)
+    assert delete(nights.store, agreed, 1) == 0
+    assert all(nights.store.sound(nights.store.folder(artifact)) for artifact in made)
+
+
+def test_records_are_read_back_newest_first(nights: Nights) -> None:
     for _ in range(3):
         nights.run()
-    (nights.store.root / "runs" / "torn.json").write_text('{"id": ')
     assert [record.id for record in read_records(nights.store.root)] == ["003", "002", "001"]
+
+
+def test_nothing_is_spare_while_a_record_cannot_be_read(nights: Nights) -> None:
+    nights.run()
+    (nights.store.root / "runs" / "torn.json").write_text('{"id": ')
+    with pytest.raises(UserError, match=r"torn\.json can't be read"):
+        find_spare(nights.store, 0)
+
+
+def test_a_record_outlives_the_knobs_that_it_names(nights: Nights) -> None:
+    record = RunRecord.begin("demo", "evaluate", Config())
+    record.config["train"]["a_knob_of_long_ago"] = 1
+    record.save(nights.store.root)
+    assert read_records(nights.store.root)[0].config == record.config
+
+
+def test_a_killed_run_is_told_from_one_that_goes_on(nights: Nights) -> None:
+    record = RunRecord.begin("demo", "evaluate", Config())
+    with record.under_way(nights.store.root):
+        assert record.fate(nights.store.root) == "running"
+    assert record.fate(nights.store.root) == "died"
+    record.end("done")
+    assert record.fate(nights.store.root) == "done"

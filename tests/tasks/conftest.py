@@ -39,16 +39,19 @@ class Folders:
 
         def build(config: FilterConfig, *, job: Job) -> Result:
             table.to_parquet(job.out / "kept.parquet", index=False)
+            table[:0].to_parquet(job.out / "rejected.parquet", index=False)
             return Result({"photos": len(table)}, digest=digest.of_value(table.to_dict("list")))
 
-        stage = Stage("filter", 1, build=build, observe=lambda config: {"table": table.to_json()})
+        stage = Stage("filter", 1, build=build, observe=lambda config, pools: {"table": table.to_json()})
         return self.run.obtain(stage, FilterConfig()).artifact, photos
 
-    def tiles(self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX) -> Artifact:
+    def tiles(
+        self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX, fresh: bool = False
+    ) -> Artifact:
         """Tiles `(side, side, c)` by photo, in pools as preprocess would leave them."""
 
         def build(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
-            pool = Pool.open(job.pools / "tiles")
+            pool = Pool.open(job.pools / "tiles", job)
             pool, computed = pool.fill(
                 list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), job, label="tiles"
             )
@@ -56,8 +59,8 @@ class Folders:
             index.to_parquet(job.out / INDEX, index=False)
             return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, job.root))
 
-        stage = Stage("preprocess", 1, build=build, observe=lambda config: {"photos": ",".join(tiles)})
-        return self.run.obtain(stage, PreprocessConfig(side_px=side_px), kept=kept).artifact
+        stage = Stage("preprocess", 1, build=build, observe=lambda config, pools: {"photos": ",".join(tiles)})
+        return self.obtain(stage, PreprocessConfig(side_px=side_px), fresh, kept=kept).artifact
 
     def obtain(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:
         """A stage's artifact, as the pipeline would have it."""

@@ -91,7 +91,7 @@ def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -
 
 def test_a_source_that_is_not_there_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean folder"):
-        crawl.observe(CrawlConfig(source="foldr"))
+        crawl.observe(CrawlConfig(source="foldr"), Path())
 
 
 @pytest.mark.slow

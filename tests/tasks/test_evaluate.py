@@ -93,9 +93,11 @@ class World:
             def build(out: Path) -> Result:
                 pool = self.store.pools(stage) / "pool"
                 middle = len(array) // 2  # two shards, the later photos first
-                for part in (slice(middle, None), slice(0, middle)):
+                shards = [
                     Shard.write(pool, [row["photo"] for row in self.rows[part]], array[part])
-                index = Pool.open(pool).index([row["photo"] for row in self.rows], self.store.root)
+                    for part in (slice(middle, None), slice(0, middle))
+                ]
+                index = Pool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
                 index.to_parquet(out / "index.parquet")
                 return Result({"tiles": len(index)}, digest=index_digest(index))
 

@@ -78,3 +78,13 @@ def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
     monkeypatch.setattr("tasks.networks.training.load", None)
     fewer = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(9), encoder=trained)
     assert fewer.manifest.counts == {"photos": 9, "new": 0}
+
+
+def test_a_photo_whose_tile_has_changed_gets_features_of_the_new_tile(folders, made, stripes) -> None:
+    tiles, trained = made
+    old = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)
+    kept, photos = folders.kept(["a"] * 3, ["train"] * 3)
+    changed = folders.tiles(kept, dict(zip(photos, stripes(100, 3), strict=True)), fresh=True)
+    new = folders.obtain(extract.STAGE, CONFIG, tiles=changed, encoder=trained)
+    assert new.manifest.counts == {"photos": 3, "new": 3}
+    assert new.artifact.digest != old.artifact.digest

@@ -1,5 +1,6 @@
 """The filter: every flaw has its reason, nothing is lost, and nights don't leak."""
 
+import hashlib
 import logging
 from io import BytesIO
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 from PIL import Image
 
 from configs.schema import FilterConfig
-from tasks.filter import FACTS, build_kept, judge, measure
-from tasks.support import photos
+from tasks.filter import Buckets, build_kept, judge, observe
+from tasks.support import facts, photos
 from tasks.support.errors import UserError
 from tasks.support.job import Job
 
@@ -108,7 +109,8 @@ def test_second_night_keeps_the_splits_and_only_looks_at_new_photos(
     first, _, _ = shoot.filter()
     new = {shoot.add("a", jpeg(seed)) for seed in range(100, 140)}
     looked: list[bytes] = []
-    monkeypatch.setattr("tasks.filter.measure", lambda data: looked.append(data) or measure(data))
+    measure = facts.measure
+    monkeypatch.setattr(facts, "measure", lambda data: looked.append(data) or measure(data))
     second, _, _ = shoot.filter()
     assert len(looked) == len(new)
     before, after = (table.set_index("photo")["split"] for table in (first, second))
@@ -171,9 +173,80 @@ def test_classes_with_one_photo_are_named_and_train(shoot: Shoot, caplog: pytest
     assert kept.set_index("photo")["split"][rare] == "train"
 
 
+def judged(hashes: list[int], labels: str, names: str = "") -> list[str | None]:
+    """Reasons of rows with these first bytes of their hashes, classes and photos (a letter each)."""
+    measured = np.zeros(len(hashes), facts.FACTS)
+    measured["width_px"] = measured["height_px"] = 64
+    measured["hash"][:, 0] = hashes
+    buckets = Buckets.of(measured["hash"], FilterConfig().duplicate_bits)
+    names = names or "abcdefgh"[: len(hashes)]
+    return [verdict.reason for verdict in judge(measured, list(names), list(labels), buckets, FilterConfig())]
+
+
 def test_judge_prefers_the_first_of_equal_rows() -> None:
-    facts = np.zeros(2, FACTS)
-    facts["width_px"] = facts["height_px"] = 64
-    reasons, _, twins, _ = judge(facts, ["p", "p"], ["a", "a"], FilterConfig())
-    assert reasons == [None, "duplicate"]
-    assert twins == [None, 0]
+    assert judged([0, 0], "cc", "pp") == [None, "duplicate"]
+    assert judged([0, 1], "cc") == [None, "near duplicate"]
+
+
+def test_all_copies_of_a_photo_in_two_classes_are_rejected() -> None:
+    assert judged([0, 0, 0, 0], "cccd", "pppp") == ["two classes"] * 4
+    assert judged([0, 0, 1], "ccd") == ["two classes"] * 3
+    assert judged([0, 0, 1, 1], "ccdc") == ["two classes"] * 4
+
+
+def test_a_photo_like_one_that_was_tested_on_an_earlier_night_does_not_train(shoot: Shoot) -> None:
+    first, _, _ = shoot.filter()
+    names = [row["photo"] for row in shoot.rows]
+    tested = [names.index(photo) for photo in first.loc[first["split"] == "test", "photo"]]
+    labels = [str(shoot.rows[seed]["label"]) for seed in tested]
+    shoot.rows = [row for seed, row in enumerate(shoot.rows) if seed not in tested]  # gone tonight
+    twins = {shoot.add(label, jpeg(seed, quality=70)) for seed, label in zip(tested, labels, strict=True)}
+    for seed in range(300, 340):
+        shoot.add("ab"[seed % 2], jpeg(seed))
+    second, _, _ = shoot.filter()
+    assert set(second.set_index("photo")["split"][list(twins)]) == {"test"}
+
+
+def test_a_photo_that_a_bridge_moved_to_the_test_never_trains_again(
+    shoot: Shoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes: dict[bytes, np.ndarray] = {}
+
+    def measure(data: bytes) -> np.ndarray:
+        row = np.zeros((), facts.FACTS)
+        row["width_px"] = row["height_px"] = 96
+        row["hash"] = hashes.get(data, np.frombuffer(hashlib.sha256(data).digest(), np.uint8))
+        return row
+
+    monkeypatch.setattr(facts, "measure", measure)
+    first, _, _ = shoot.filter()
+    ours = first[first["label"] == "a"].set_index("split")["photo"]
+    tested, trained = ours["test"] if isinstance(ours["test"], str) else ours["test"].iloc[0], ours["train"].iloc[0]
+    assert observe(FilterConfig(), tmp_path / "pools") == {"moves": 0}
+
+    before = shoot.rows[:]
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(tested), np.uint8))
+    other = np.unpackbits(np.frombuffer(bytes.fromhex(trained), np.uint8))
+    apart = np.flatnonzero(bits != other)
+    path = [int(place) for place in apart[::-1]]
+    for step, start in enumerate(range(0, len(path), 8)):  # photos that lead from one to the other in small steps
+        bits[path[start : start + 8]] ^= 1
+        data = jpeg(500 + step)
+        hashes[data] = np.packbits(bits)
+        shoot.add("a", data)
+    shoot.filter()
+    assert observe(FilterConfig(), tmp_path / "pools")["moves"] > 0
+
+    shoot.rows = before
+    again, _, _ = shoot.filter()
+    assert again.set_index("photo")["split"][trained] == "test"
+
+
+def test_rejected_twins_carry_the_split_of_their_group(shoot: Shoot) -> None:
+    for seed in range(20):
+        shoot.add("ab"[seed % 2], jpeg(seed, quality=70))
+    kept, rejected, _ = shoot.filter()
+    split = kept.set_index("photo")["split"]
+    twins = rejected[rejected["reason"] == "near duplicate"]
+    assert len(twins) == 20
+    assert twins["split"].tolist() == split[twins["twin"]].tolist()

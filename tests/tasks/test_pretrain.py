@@ -136,3 +136,16 @@ def test_no_train_photo_is_the_users_to_mend(folders, stripes) -> None:
 def parents(folders, tiles, side_px: int = 16):
     kept, tiles = make(folders, tiles, ["train"] * len(tiles), side_px)
     return {"kept": kept, "tiles": tiles}
+
+
+def test_an_encoder_that_saw_a_rejected_twin_of_a_tested_photo_does_not_stand_in(folders, stripes) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    made = parents(folders, stripes(0, 10))
+    encoder = folders.folder(folders.obtain(pretrain.STAGE, config, **made))
+    where = {name: folders.store.folder(parent) for name, parent in made.items()}
+    kept = pd.read_parquet(where["kept"] / "kept.parquet")
+    seen = kept[kept["split"] == "train"]
+    kept[kept["photo"] != seen["photo"].iloc[0]].to_parquet(where["kept"] / "kept.parquet")
+    assert pretrain.stands_in(config, encoder, **where)
+    seen.iloc[:1].assign(split="test").to_parquet(where["kept"] / "rejected.parquet")
+    assert pretrain.stands_in(config, encoder, **where) is None

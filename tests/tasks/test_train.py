@@ -94,7 +94,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"epochs": 60, "patience": 2})
     outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
-    epochs, best = (outcome.manifest.counts[name] for name in ("epochs", "best_epoch"))
+    epochs, best = (outcome.manifest.counts[name] for name in ("epochs", "best epoch"))
     assert epochs == best + 2 < 60
     assert folders.progress.count(("training", 1)) == epochs
 

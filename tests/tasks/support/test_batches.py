@@ -49,7 +49,7 @@ def test_without_targets_a_batch_is_its_own_target() -> None:
 def test_rows_of_a_pool_read_the_same_from_memory_and_from_disk(tmp_path: Path, memory_bytes: int) -> None:
     photos = [f"{i:02}" for i in range(10)]
     job = Job(root=tmp_path, out=tmp_path, pools=tmp_path / "pools", photos=tmp_path)
-    pool, _ = Pool.open(job.pools).fill(
+    pool, _ = Pool.open(job.pools, job).fill(
         photos, lambda part: np.array([[int(p)] * 3 for p in part], np.uint8), job, label="", shard_photos=4
     )
     rows = held(Rows(pool.index(photos[::-1], tmp_path), tmp_path), memory_bytes)

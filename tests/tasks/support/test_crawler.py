@@ -157,12 +157,15 @@ def test_a_search_that_fails_or_finds_nothing_is_named_and_the_others_go_on(
     engine.show("unheard of")
     engine.site.on("/garbled/0", b"<html>not what it was</html>")
     keywords = {"cat": ["garbled", "cat"], "dog": ["unheard of", "down", "dog"]}
-    harvest = run(engine, tmp_path, keywords, threads=1)
-    assert [row.name for row in harvest.rows] == ["cat.jpg", "dog.jpg"]
+    # A class that is short of photos only because its search failed must not be cached.
+    with pytest.raises(UserError, match=r"2 of 5 searches failed, the first for 'garbled'.*what was fetched is kept"):
+        run(engine, tmp_path, keywords, threads=1)
     assert "'unheard of' (class dog) found nothing" in caplog.text
     assert "'garbled' failed (its page can't be read: JSONDecodeError" in caplog.text
     assert "'down' failed (HTTP 404)" in caplog.text
-    assert harvest.counts["failed"] == 2
+    harvest = run(engine, tmp_path, {"cat": ["cat"], "dog": ["dog"]})
+    assert [row.name for row in harvest.rows] == ["cat.jpg", "dog.jpg"]
+    assert harvest.counts["fetched"] == 0
 
 
 def test_an_engine_that_repeats_itself_is_asked_no_further(engine: Engine, tmp_path: Path) -> None:
@@ -174,9 +177,10 @@ def test_an_engine_that_repeats_itself_is_asked_no_further(engine: Engine, tmp_p
 
 
 def test_nothing_found_at_all_is_the_users_to_mend(engine: Engine, tmp_path: Path) -> None:
-    engine.show("cat")
-    engine.site.on("/dog/0", engine.site.status(503))
-    with pytest.raises(UserError, match=r"2 searches \('cat', 'dog'\) brought no photo; first failure: HTTP 503"):
+    engine.show("cat", ["/gone.jpg"])
+    engine.show("dog")
+    engine.site.on("/gone.jpg", engine.site.status(410))
+    with pytest.raises(UserError, match=r"2 searches \('cat', 'dog'\) brought no photo; first failure: HTTP 410"):
         run(engine, tmp_path)
 
 

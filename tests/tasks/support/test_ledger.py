@@ -75,3 +75,15 @@ def test_a_damaged_ledger_is_put_aside_and_begun_again(tmp_path: Path, caplog: p
     assert (tmp_path / ".damaged-ledger").exists()
     with Ledger(tmp_path / "ledger", tmp_path / "photos") as ledger:
         assert ledger.known("a")
+
+
+def test_a_changed_photo_of_the_same_size_is_found_when_verifying_and_put_right(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger", tmp_path / "photos") as ledger:
+        path = tmp_path / "photos" / ledger.put("a", b"photo").file
+        path.write_bytes(b"phoTo")
+        assert ledger.known("a")
+    with Ledger(tmp_path / "ledger", tmp_path / "photos", verify=True) as ledger:
+        assert ledger.known("a") is None
+        ledger.put("a", b"photo")
+        assert ledger.known("a")
+    assert path.read_bytes() == b"photo"

@@ -49,8 +49,8 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     answers = Answers.of(truth, probabilities)
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
-    Shard.write(root / "pool", list(kept["photo"]), tiles)
-    index = Pool.open(root / "pool").index(kept["photo"], root)
+    shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
+    index = Pool(root / "pool", (shard,)).index(kept["photo"], root)
     reasons = [("too small", 12.0, None), ("unreadable", 0.0, None), ("near duplicate", 4.0, "0000")]
     rejected = pd.DataFrame(
         [

@@ -1,21 +1,27 @@
 """Splits: whole groups, every class in proportion, and nothing that was tested ever trains."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tasks.support.splits import deal
+from tasks.support.errors import UserError
+from tasks.support.splits import Memory, deal, settle
 
 
 def photos(count: int, start: int = 0) -> list[str]:
     return [f"{number:04d}" for number in range(start, start + count)]
 
 
-def dealt(labels, groups=None, known=None, **settings):
-    names = photos(len(labels))
+def dealt(labels, groups=None, known=None, names=None, **settings):
+    """The split of each photo."""
+    names = names or photos(len(labels))
+    groups = list(range(len(labels))) if groups is None else groups
     settings = {"val_fraction": 0.15, "test_fraction": 0.2, "seed": 0} | settings
-    return deal(labels, np.arange(len(labels)) if groups is None else np.array(groups), names, known or {}, **settings)
+    settled = settle(groups, [(known or {}).get(name) for name in names])
+    split = deal(labels, groups, names, settled, **settings)
+    return [split[group] for group in groups]
 
 
 def test_each_class_is_dealt_in_proportion() -> None:
@@ -69,13 +75,32 @@ def test_a_new_photo_that_joins_a_train_group_to_a_test_group_takes_all_to_the_t
 def test_order_of_photos_does_not_matter_and_the_seed_does() -> None:
     names = photos(60)
     labels = ["x"] * 60
-    settings = {"val_fraction": 0.15, "test_fraction": 0.2}
-    straight = dict(zip(names, deal(labels, np.arange(60), names, {}, seed=0, **settings), strict=True))
+    straight = dict(zip(names, dealt(labels), strict=True))
     backwards = names[::-1]
-    reverse = dict(zip(backwards, deal(labels, np.arange(60), backwards, {}, seed=0, **settings), strict=True))
-    other = dict(zip(names, deal(labels, np.arange(60), names, {}, seed=1, **settings), strict=True))
+    reverse = dict(zip(backwards, dealt(labels, names=backwards), strict=True))
+    other = dict(zip(names, dealt(labels, seed=1), strict=True))
     assert straight == reverse != other
 
 
 def test_zero_fractions_deal_nothing_there() -> None:
     assert set(dealt(["x"] * 40, val_fraction=0.0)) == {"train", "test"}
+
+
+def test_memory_counts_the_photos_that_moved(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, {"seed": 0})
+    assert (memory.read(), memory.moves()) == ({}, 0)
+    memory.write({}, {"a": "train", "b": "test"})
+    memory.write(memory.read(), {"c": "train"})
+    assert memory.moves() == 0
+    memory.write(memory.read(), {"a": "test", "b": "test"})
+    assert memory.read() == {"a": "test", "b": "test", "c": "train"}
+    assert memory.moves() == 1
+    assert Memory(tmp_path, {"seed": 1}).read() == {}
+
+
+def test_a_damaged_memory_is_refused_with_what_it_means(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, {"seed": 0})
+    memory.write({}, {"a": "train"})
+    memory.path.write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"splits-.*damaged.*restore it.*or delete"):
+        memory.read()

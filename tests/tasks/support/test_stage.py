@@ -66,7 +66,7 @@ def test_another_parent_is_another_artifact(run: Run) -> None:
 
 def test_what_the_stage_observes_is_part_of_its_key(run: Run) -> None:
     seen = {"photos": 3}
-    stage = Stage("crawl", 1, build=build, observe=lambda config: seen)
+    stage = Stage("crawl", 1, build=build, observe=lambda config, pools: seen)
     run.obtain(stage, TrainConfig())
     assert run.obtain(stage, TrainConfig()).cached
     seen["photos"] = 4

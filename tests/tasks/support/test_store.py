@@ -94,6 +94,16 @@ def test_a_missing_or_shortened_file_is_made_again(
         assert store.find(recipe(damage=damage)) == again
 
 
+def test_a_damaged_newest_artifact_is_not_replaced_by_an_older_one(store: Store) -> None:
+    store.publish(recipe(), "", write("yesterday"))
+    newest = store.publish(recipe(), "", write("tonight"))
+    (store.folder(newest) / "sub" / "a.txt").unlink()
+    assert store.find(recipe()) is None
+    assert store.publish(recipe(), "", write("tonight")).key.endswith("-3")
+    (store.folder(newest).parent / f"{recipe().key}-old").mkdir()  # somebody's own copy
+    assert store.find(recipe())
+
+
 def test_one_flipped_byte_is_found_by_verify(store: Store) -> None:
     made = store.publish(recipe(), "", write("text"))
     (store.folder(made) / "sub" / "a.txt").write_text("teXt")
@@ -118,6 +128,8 @@ def test_a_damaged_file_of_a_pool_is_put_aside(store: Store) -> None:
     assert store.find(recipe())
     shard.write_bytes(b"1234")
     assert store.find(recipe()) is None
+    assert shard.exists()  # looking changes nothing
+    assert store.find(recipe(), mend=True) is None
     assert not shard.exists()  # so that the pool makes it again
     assert (shard.parent / ".damaged-s.npy").read_bytes() == b"1234"
 
