@@ -31,7 +31,7 @@ def check_writable(root: Path) -> None:
         probe.write_bytes(b"fluke")
         probe.unlink()
     except OSError as error:
-        raise _about_disk(error, root) from error
+        raise _about_disk(OSError(error.errno, error.strerror, str(root)), root) from error
 
 
 @contextmanager
