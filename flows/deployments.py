@@ -1,6 +1,7 @@
 """Deployments: the whole pipeline every night, and each stage on demand, from the dashboard or the API."""
 
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
@@ -20,9 +21,13 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     last one still runs is cancelled.
     """
     try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise UserError(f"--timezone {timezone!r}: there is no such time zone; name one like Europe/Berlin") from error
+    try:
         schedule = Cron(cron, timezone=timezone)
     except ValueError as error:
-        raise UserError(f"--cron {cron!r}, --timezone {timezone!r}: {_first_line(error)}") from error
+        raise UserError(f"--cron {cron!r}: this is no cron expression; every night at 2:00 is '0 2 * * *'") from error
     parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
     nightly = pipeline.to_deployment(
         f"{preset}-nightly",
@@ -43,9 +48,3 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     ]
     # Their type allows for a coroutine, which they only are where an event loop runs.
     return cast("list[RunnerDeployment]", [nightly, *stages])
-
-
-def _first_line(error: Exception) -> str:
-    """What pydantic says of the first mistake, without its preamble."""
-    lines = str(error).splitlines()
-    return (lines[2] if len(lines) > 2 else lines[0]).strip().partition(" [type=")[0]

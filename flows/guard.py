@@ -15,6 +15,8 @@ from tasks.support.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _SPARE_BYTES = 16 << 20
+_LONGEST = 300
+"""Characters of an error of ours that are shown; the log has all."""
 
 
 def check_names(config: Config) -> None:
@@ -57,7 +59,8 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         return str(_about_disk(error, root)), 2
     if root.exists() and shutil.disk_usage(root).free < _SPARE_BYTES:  # libraries wrap ENOSPC in errors of their own
         return str(_about_disk(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), 2
-    return f"internal error: {type(error).__name__}: {error}", 1
+    message = " ".join(str(error).split())
+    return f"internal error: {type(error).__name__}: {message[:_LONGEST]}", 1
 
 
 def _about_disk(error: OSError, root: Path) -> UserError:

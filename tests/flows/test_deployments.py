@@ -16,6 +16,7 @@ from small import TINY, Fluke
 
 from configs.load import load
 from configs.schema import STAGE_NAMES, Config
+from tasks.support.errors import UserError
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,16 @@ def test_the_workers_file_offers_the_same_as_serve() -> None:
             TypeAdapter(parameters[parameter].annotation).validate_python(value)
     assert deployments[0]["concurrency_limit"]["collision_strategy"] == ONE_AT_A_TIME.collision_strategy
     assert [deployment["parameters"]["until"] for deployment in deployments[1:]] == list(STAGE_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "says"), [("2 o'clock", "UTC", "--cron"), ("0 2 * * *", "Nowhere", "--timezone")]
+)
+def test_a_schedule_that_cannot_be_is_refused(cron: str, timezone: str, says: str) -> None:
+    from flows.deployments import build
+
+    with pytest.raises(UserError, match=says):
+        build("x", Config(), cron=cron, timezone=timezone)
 
 
 def test_the_form_shows_every_knob_with_its_description() -> None:

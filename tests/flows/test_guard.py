@@ -25,6 +25,7 @@ from tasks.support.errors import UserError
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "/data/x: permission denied"),
         (KeyError("oops"), 1, "internal error: KeyError: 'oops'"),
+        (ValueError("many\n  lines"), 1, "internal error: ValueError: many lines"),
     ],
 )
 def test_errors_become_one_line_and_a_code(error: Exception, code: int, says: str, tmp_path: Path) -> None:
