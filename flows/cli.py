@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Annotated
@@ -89,6 +90,7 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
 
     wanted, loaded = _stage_name(name), _load(preset, overrides)
     guard.check_names(loaded)
+    guard.check_stage(loaded, wanted)
     print("\n".join(explain(Store(data_root()), loaded, wanted)))
 
 
@@ -256,9 +258,14 @@ def _say(message: str) -> None:
 
 def _write_log(error: BaseException) -> Path:
     """Keep the traceback of an error of ours where the user can find it."""
+    text = "".join(traceback.format_exception(error))
     path = data_root() / "logs" / "error.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        path = Path(tempfile.gettempdir()) / "fluke-error.log"
+        path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from configs.load import ConfigError
-from configs.schema import Config
+from configs.schema import Config, StageName
 from tasks.support import modules
 from tasks.support.errors import UserError
 
@@ -23,6 +23,12 @@ def check_names(config: Config) -> None:
     """Refuse a source or a network that there is no module for, naming the nearest that there is."""
     modules.check("tasks.sources", config.crawl.source)
     modules.check("tasks.networks.backbones", config.train.network)
+
+
+def check_stage(config: Config, name: StageName) -> None:
+    """Refuse a stage that a config's pipeline doesn't have."""
+    if config.train.input == "tiles" and name in ("pretrain", "extract"):
+        raise UserError(f"{name} is not part of this pipeline: train.input is tiles, which needs no features")
 
 
 def check_writable(root: Path) -> None:

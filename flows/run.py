@@ -47,6 +47,7 @@ def pipeline(
     """
     root = data_root()
     guard.check_names(config)
+    guard.check_stage(config, until)
     guard.check_writable(root)
     store = Store(root)
     record = RunRecord.begin(preset, until, config)

@@ -39,10 +39,10 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
     try:
         for artifact in stages(config, obtain):
             if artifact.stage == name:
-                return lines
+                break
     except _MissError:
-        return lines
-    return [f"{name} is not part of this pipeline: train.input is {config.train.input}"]
+        pass
+    return lines
 
 
 def _reason(store: Store, recipe: Recipe) -> str:
