@@ -1,6 +1,7 @@
 """The command line: `fluke run demo`, `fluke why train demo`, `fluke status` ..."""
 
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -208,8 +209,9 @@ def _print_report(record: RunRecord) -> None:
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
     report, summary = folder / "report.html", folder / "summary.md"
-    if summary.exists():
-        print(f"\n{summary.read_text(encoding='utf-8').splitlines()[0].replace('**', '')}")
+    if summary.exists():  # its first line is the verdict, in Markdown
+        verdict = summary.read_text(encoding="utf-8").splitlines()[0].replace("**", "")
+        print("\n" + re.sub(r"\\(.)", r"\1", verdict))
     print(f"\nreport: {report}" if report.exists() else f"\n{record.until}: {folder}")
 
 
