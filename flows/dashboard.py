@@ -74,6 +74,7 @@ def progress(label: str, total: int) -> Iterator[Advance]:
 
     yield advance
     if artifact is not None:
+        done = total  # also where it ended early, as training may
         _try(lambda: context.run(show_progress))
 
 

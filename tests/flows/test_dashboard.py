@@ -1,0 +1,92 @@
+"""The dashboard: progress of long work only, and never a reason for a run to fail."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flows import dashboard
+from tasks.support.manifest import Artifact, Manifest, Recipe
+from tasks.support.stage import Outcome
+from tasks.support.store import Store
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """A clock that a test sets."""
+    now = [0.0]
+    monkeypatch.setattr(dashboard.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Shares of progress, as they were sent to Prefect."""
+    sent: list[float] = []
+    monkeypatch.setattr(dashboard, "create_progress_artifact", lambda share, **_: sent.append(share) or "id")
+    monkeypatch.setattr(dashboard, "update_progress_artifact", lambda artifact, share: sent.append(share))
+    return sent
+
+
+def test_short_work_is_not_shown(clock: list[float], shown: list[float]) -> None:
+    with dashboard.progress("tiles", 100) as advance:
+        clock[0] = 2
+        advance(100)
+    assert shown == []
+
+
+def test_long_work_is_shown_now_and_then_and_ends_complete(clock: list[float], shown: list[float]) -> None:
+    with dashboard.progress("epochs", 40) as advance:
+        for second in range(10):
+            clock[0] = second
+            advance(2)  # an early stop: it ends before the last one
+    assert shown == [20.0, 30.0, 40.0, 50.0, 100.0]
+
+
+def outcome(root: Path) -> Outcome:
+    artifact = Artifact(stage="evaluate", key="k", digest="d")
+    recipe = Recipe(stage="evaluate", version=1, config={})
+    manifest = Manifest(
+        artifact=artifact,
+        recipe=recipe,
+        counts={"test photos": 12},
+        files={},
+        refs={},
+        source="",
+        made_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        seconds=5,
+    )
+    folder = Store(root).folder(artifact)
+    folder.mkdir(parents=True)
+    (folder / "summary.md").write_text("**9 of 10 right**")
+    return Outcome(artifact, cached=False, why="built", manifest=manifest)
+
+
+def test_a_stage_shows_its_counts_and_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, pages = [], []
+    monkeypatch.setattr(dashboard, "create_table_artifact", lambda **table: tables.append(table))
+    monkeypatch.setattr(dashboard, "create_markdown_artifact", lambda **page: pages.append(page))
+    dashboard.show(outcome(tmp_path), Store(tmp_path))
+    assert tables[0]["key"] == "fluke-evaluate"
+    assert tables[0]["table"] == [{"what": "test photos", "count": 12}]
+    assert "built in 5.0 s" in tables[0]["description"]
+    assert "**9 of 10 right**" in pages[0]["markdown"]
+    assert str(tmp_path) in pages[0]["markdown"]
+
+
+def test_a_server_that_fails_does_not_fail_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: list[float]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError("the server is gone")
+
+    for name in ("create_table_artifact", "create_markdown_artifact", "create_progress_artifact"):
+        monkeypatch.setattr(dashboard, name, fail)
+    with caplog.at_level(logging.INFO, "fluke.dashboard"):
+        dashboard.show(outcome(tmp_path), Store(tmp_path))
+        with dashboard.progress("tiles", 10) as advance:
+            clock[0] = 9
+            advance(5)
+    assert caplog.text.count("the server is gone") == 3

@@ -1,0 +1,46 @@
+"""What people read in the terminal."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows import terminal
+from flows.records import StageRecord
+from tasks.support.manifest import Artifact
+
+
+def test_counts_come_first_and_figures_after_their_name() -> None:
+    artifact = Artifact(stage="evaluate", key="k", digest="d")
+    counts = {"test photos": 1234, "accuracy": 0.98712, "error": 0.00100145}
+    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)
+    assert terminal.counts_text(stage) == "1,234 test photos, accuracy 0.987, error 0.001"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 KB"), (2_500_000, "2 MB"), (7 * 10**9, "7 GB"), (10**13, "10.0 TB")],
+)
+def test_sizes(count: int, text: str) -> None:
+    assert terminal.size(count) == text
+
+
+def test_what_native_libraries_print_goes_to_the_log_and_ours_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "logs" / "native.log"
+    with terminal.native_output(log):
+        os.write(2, b"greetings from C++\n")
+        print("from Python", file=sys.stderr)
+    os.write(2, b"afterwards\n")
+    assert log.read_text() == "greetings from C++\n"
+    assert capfd.readouterr().err == "from Python\nafterwards\n"
+
+
+def test_stderr_is_put_back_after_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), terminal.native_output(tmp_path / "native.log"):
+        raise KeyboardInterrupt
+    os.write(2, b"here\n")
+    print("and here", file=sys.stderr)
+    assert capfd.readouterr().err == "here\nand here\n"
