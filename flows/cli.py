@@ -196,7 +196,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     try:
         with terminal.native_output(data_root() / "logs" / "native.log"), terminal.Bars() as bars:
             watcher.set(bars.progress)
-            record = pipeline(loaded, preset=preset, until=until, fresh=stages, verify=verify)
+            record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
     except KeyboardInterrupt as interrupt:
         _say("interrupted; what was finished is kept, and the same command goes on from there")
         raise typer.Exit(130) from interrupt

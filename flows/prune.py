@@ -41,8 +41,7 @@ def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Sp
     used = {store.root / name for folder in kept for name in Manifest.read(folder).refs}
     for path in sorted((store.root / "pools").rglob("*.npy")):
         if path not in used:
-            spare += [Spare.of(path, "no kept artifact points at this shard")]
-            spare += [Spare.of(side, "its list of photos") for side in [path.with_suffix(".json")] if side.exists()]
+            spare.append(Spare.of(path, "no kept artifact points at this shard"))
     partial = (path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy")
     spare += [Spare.of(path, "left behind by a killed run") for path in sorted(partial)]
     if photos:
@@ -66,6 +65,8 @@ def delete(store: Store, agreed: list[Spare], keep_runs: int, *, photos: bool = 
                 shutil.rmtree(item.path)
             else:
                 item.path.unlink(missing_ok=True)
+                if item.path.suffix == ".npy":  # a shard, with its list of photos
+                    item.path.with_suffix(".json").unlink(missing_ok=True)
     return sum(item.bytes for item in spare)
 
 

@@ -61,6 +61,7 @@ def test_what_the_last_runs_need_is_kept_with_all_above_it(nights: Nights) -> No
     for artifact in [*made[0], *made[1]]:
         assert not nights.store.folder(artifact).exists()
     assert len(list(nights.store.pools("preprocess").glob("*.npy"))) == 2
+    assert len(list(nights.store.pools("preprocess").glob("*.json"))) == 2
     assert find_spare(nights.store, 2) == []
 
 
