@@ -1,7 +1,6 @@
 """The pipeline: seven stages, each a pure function of its config section and of the artifacts above it."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from configs.schema import Config
 from tasks import crawl, evaluate, extract, filter, preprocess, pretrain, train
@@ -16,7 +15,7 @@ def stages(config: Config, obtain: Obtain) -> Iterator[Artifact]:
     yield (photos := obtain(crawl.STAGE, config.crawl))
     yield (kept := obtain(filter.STAGE, config.filter, photos=photos))
     yield (tiles := obtain(preprocess.STAGE, config.preprocess, kept=kept))
-    made: dict[str, Any] = {"photos": photos, "kept": kept, "tiles": tiles}
+    made: dict[str, Artifact] = {"photos": photos, "kept": kept, "tiles": tiles}
     if config.train.input == "tiles":
         inputs = tiles
     else:

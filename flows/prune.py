@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.schema import STAGE_NAMES
 from flows import guard
 from flows.records import read_records
+from tasks.support import manifest
 from tasks.support.manifest import Manifest
 from tasks.support.store import Store, size_bytes
 
@@ -61,7 +62,7 @@ def delete(store: Store, agreed: list[Spare], keep_runs: int, *, photos: bool = 
         for item in spare:
             if item.path.is_dir():
                 # The manifest first: a folder without one doesn't exist, should this be interrupted.
-                (item.path / "manifest.json").unlink(missing_ok=True)
+                (item.path / manifest.NAME).unlink(missing_ok=True)
                 shutil.rmtree(item.path)
             else:
                 item.path.unlink(missing_ok=True)
@@ -92,7 +93,7 @@ def _needed(store: Store, keep_runs: int) -> set[Path]:
 def _why(folder: Path) -> str:
     if folder.name.startswith("."):
         return "left behind by a killed run"
-    return "no kept run needs this artifact" if (folder / "manifest.json").exists() else "incomplete"
+    return "no kept run needs this artifact" if (folder / manifest.NAME).exists() else "incomplete"
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:

@@ -23,7 +23,6 @@ from filelock import FileLock, Timeout
 
 from tasks.support import files
 from tasks.support.manifest import (
-    NAME,
     Artifact,
     FileRecord,
     Manifest,
@@ -170,6 +169,3 @@ def size_bytes(folder: Path) -> int:
         entry.stat().st_size if entry.is_file(follow_symlinks=False) else size_bytes(Path(entry.path))
         for entry in os.scandir(folder)
     )
-
-
-__all__ = ["NAME", "Store", "size_bytes"]
