@@ -47,14 +47,22 @@ def knobs(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[s
 
 def described(config: Config) -> str:
     """The whole config as YAML that `fluke run FILE` takes again, each knob under its description."""
-    descriptions = dict(knobs())
-    lines = []
-    for section, values in config.model_dump(mode="json").items():
-        lines += [f"# {(type(getattr(config, section)).__doc__ or '').strip()}", f"{section}:"]
-        for name, value in values.items():
-            lines += [f"  # {descriptions[f'{section}.{name}']}", f"  {name}: {_inline(value)}"]
-        lines.append("")
-    return "\n".join(lines)
+    return "\n".join(
+        line for name in Config.model_fields for line in [*_described(name, getattr(config, name), ""), ""]
+    )
+
+
+def _described(name: str, section: BaseModel, indent: str) -> Iterator[str]:
+    yield f"{indent}# {(section.__doc__ or '').strip()}"
+    yield f"{indent}{name}:"
+    values = section.model_dump(mode="json")
+    indent += "  "
+    for knob, field in type(section).model_fields.items():
+        if isinstance(inner := getattr(section, knob), BaseModel):
+            yield from _described(knob, inner, indent)
+        else:
+            yield f"{indent}# {field.description}"
+            yield f"{indent}{knob}: {_inline(values[knob])}"
 
 
 def _inline(value: Any) -> str:
@@ -90,7 +98,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
+        if text.startswith("["):
+            raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
+        value = text  # such as >=640x480, or {} photo: YAML would have it quoted, a command line hardly
     inner = values
     for section in sections:
         below = inner.get(section) or {}
@@ -106,9 +116,17 @@ def _explain(mistake: Any) -> str:
     if mistake["type"] == "extra_forbidden":
         known = [knob for knob, _ in knobs()] + list(Config.model_fields)
         return f"{name}: there is no such knob{_nearest(name, known)}"
+    if mistake["type"] in ("model_type", "model_attributes_type"):
+        return f"{name}: is a section; set one of its knobs, such as {_first_of(name)}=... (got {mistake['input']!r})"
     message = str(mistake["msg"]).removeprefix("Value error, ")
+    message = message.replace("tuple", "list").replace("Tuple", "list")
     got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
     return f"{name}: {message[0].lower()}{message[1:]}{got}"
+
+
+def _first_of(section: str) -> str:
+    """A section's first knob."""
+    return next((knob for knob, _ in knobs() if knob.startswith(f"{section}.")), section)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -4,10 +4,11 @@ A stage is given its own section and nothing else, so a knob can only invalidate
 and those below. `fluke config PRESET` prints a resolved config with these descriptions.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 StageName = Literal["crawl", "filter", "preprocess", "pretrain", "extract", "train", "evaluate"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
@@ -22,45 +23,224 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
-class CrawlConfig(Section):
-    """Where the photos come from."""
+class SearchFilters(Section):
+    """What search engines are to filter by; an engine that can't is refused before anything is asked."""
 
-    source: str = Field("folder", description="The module in tasks/sources: folder, csv, gallery.")
+    licence: str | None = Field(
+        None, description="open, commercial (use), modify (and share), or one licence: cc0, pdm, by, by-sa, by-nc ..."
+    )
+    size: str | None = Field(None, description="small, medium, large, huge, or at least so many pixels: >=640x480.")
+    colour: str | None = Field(None, description="colour, grey, transparent, or a colour such as red.")
+    type: str | None = Field(None, description="photo, face, clipart, drawing or animated.")
+    date: str | None = Field(None, description="day, week, month or year (the last one), or 2026-01-01..2026-06-30.")
+
+
+class CrawlConfig(Section):
+    """Where the photos come from, and how politely they are fetched."""
+
+    sources: tuple[str, ...] = Field(
+        ("folder",),
+        min_length=1,
+        description="Modules in tasks/sources: folder, csv, urls or gallery; or search engines, in the order in which "
+        "they are asked (a class that has too few photos goes on to the next).",
+    )
     path: Path | None = Field(
         None,
-        description="folder: a folder with one sub-folder of photos per class; csv: a file with columns Image,Id.",
+        description="folder: a folder with one sub-folder of photos per class; csv: a file with columns Image,Id (and "
+        "Group); urls: a file with columns url,label.",
     )
     images: Path | None = Field(
         None,
         description="csv: the folder that the Image column is relative to; by default the CSV's own folder.",
     )
-    keywords: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="Search engines: what to search for, per class."
+    keywords: dict[str, tuple[str, ...]] | Path = Field(
+        default_factory=dict,
+        description="Search engines: what to search for, per class; or a text file with lines `class: query, query`. "
+        "site: the pages to begin at, per class.",
     )
-    per_class: int | None = Field(None, ge=1, description="At most so many photos of each class; null: all.")
-    threads: int = Field(8, ge=1, le=64, description="Downloads under way at once.")
-    timeout_s: float = Field(10, gt=0, le=300, description="Seconds without an answer before a download is retried.")
-    retries: int = Field(2, ge=0, le=10, description="How often a failed download is tried again.")
+    per_class: int | None = Field(
+        None, ge=1, description="Photos of each class to aim at, and to stop at; null: all that is found."
+    )
+    filters: SearchFilters = Field(SearchFilters(), description="What search engines are to filter by.")
+    min_yield: Fraction = Field(
+        0.2,
+        description="The crawl fails if fewer than this share of the photos that were wanted (per_class of each class, "
+        "or all that were found) came in tonight.",
+    )
+    top_up: tuple[str, ...] = Field(
+        (),
+        description="Further queries for classes with fewer than half of the mean, made from their own: '{} photo'.",
+    )
+    replay: bool = Field(False, description="Search and fetch nothing: use what earlier crawls stored.")
+    max_pages: int = Field(200, ge=1, description="Pages of results, or of a site, that are read for one query.")
+    threads: int = Field(16, ge=1, le=256, description="Downloads under way at once.")
+    connections_per_host: int = Field(4, ge=1, le=256, description="Connections to one host at once.")
+    requests_per_s: float = Field(10, gt=0, le=10000, description="Requests to one host per second.")
+    timeout_s: float = Field(10, gt=0, le=300, description="Seconds without an answer before a request is given up.")
+    retries: int = Field(2, ge=0, le=10, description="How often a request that failed in passing is made again.")
+    deadline_s: float = Field(14400, gt=0, description="After so many seconds nothing more is asked for.")
+    max_gb: float = Field(50, gt=0, description="After so many gigabytes nothing more is asked for.")
+    max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger files are dropped.")
+    max_photo_mpx: float = Field(89, gt=0, le=178, description="Photos of more megapixels are dropped, undecoded.")
+    robots: Literal["everywhere", "photos", "nowhere"] = Field(
+        "everywhere",
+        description="Where robots.txt and noai are respected. everywhere: also on result pages of engines that have no "
+        "official API (they forbid it); photos: where photos are, and on the pages of a site.",
+    )
+    contact: str | None = Field(
+        None, description="A web or mail address that every server is told, in case our crawl is in its way."
+    )
+    private_hosts: tuple[str, ...] = Field(
+        (), description="Hosts on this machine or on private networks that may be asked nevertheless: intranet:8080."
+    )
     port: int = Field(8765, ge=1024, le=65535, description="gallery: the loopback port of the demo's own photo site.")
+
+    @field_validator("sources", "top_up", "private_hosts", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("sources")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("name each source once")
+        return value
+
+    @field_validator("keywords", mode="before")
+    @classmethod
+    def _queries_of_classes(cls, value: object) -> object:
+        """`[cat, dog]` are classes that are searched for by their own names, and a lone query needs no brackets."""
+        if isinstance(value, list | tuple):
+            value = {label: label for label in value}
+        if not isinstance(value, dict):
+            return value
+        keywords: dict[str, tuple[str, ...]] = {}
+        for label, queries in value.items():
+            listed = [queries] if isinstance(queries, str | int | float) else queries
+            words = [label, *listed] if isinstance(listed, list | tuple) else [None]
+            if not all(isinstance(word, str | int | float) and not isinstance(word, bool) for word in words):
+                raise ValueError(
+                    f"write `{label}: [query, query]`, or give the path of a text file; YAML takes an unquoted yes, "
+                    "no, on, off or null for something else than a word, so quote those"
+                )
+            keywords[str(label)] = tuple(map(str, listed))
+        return keywords
+
+    @field_validator("contact")
+    @classmethod
+    def _can_be_reached(cls, value: str | None) -> str | None:
+        if value is not None and ("@" not in value and "://" not in value):
+            raise ValueError("give a mail address or a web address, such as https://example.org/crawl")
+        if value is not None and not (value.isascii() and value.isprintable()):
+            raise ValueError("must be plain ASCII, since it is sent with every request")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_use_for_keywords(self) -> "CrawlConfig":
+        if "site" in self.sources and self.top_up:
+            raise ValueError("top_up makes queries from queries, and those of sources=site are addresses; unset it")
+        own = {"folder", "csv", "urls"}.intersection(self.sources)
+        if self.keywords and own:
+            raise ValueError(
+                f"keywords are given, but sources is {own.pop()}, which doesn't search; "
+                "name search engines, such as crawl.sources=[openverse,commons]"
+            )
+        return self
+
+    @field_validator("top_up")
+    @classmethod
+    def _has_a_place(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            if "{}" not in pattern:
+                raise ValueError("each pattern must say where the query goes: '{} photo'")
+        return value
 
 
 class FilterConfig(Section):
     """Which photos are kept, and how they are split."""
 
-    min_side_px: int = Field(32, ge=1, description="Photos with a shorter side than this are rejected.")
+    min_side_px: int | None = Field(
+        32, ge=1, description="Photos with a shorter side than this are rejected; null: none, as with all thresholds."
+    )
+    min_aspect: float | None = Field(
+        0.35, ge=0, le=1, description="Photos whose shorter side is less than this share of the longer are rejected."
+    )
+    dark_level: int | None = Field(
+        60, ge=0, le=255, description="Photos with 99 % of their pixels below this grey level are too dark."
+    )
+    light_level: int | None = Field(
+        220, ge=0, le=255, description="Photos with 95 % of their pixels above this grey level are too light."
+    )
+    min_contrast: int | None = Field(
+        16,
+        ge=0,
+        le=255,
+        description="Photos with fewer grey levels between the darkest and the brightest 1 % are uniform.",
+    )
+    min_sharpness: float | None = Field(
+        0.07, ge=0, description="Photos with less detail for their contrast are blurred; sharp ones have 0.1 to 2."
+    )
+    faces: tuple[int, int] | None = Field(
+        None, description="Photos with fewer or more faces than these are rejected; null: faces aren't counted."
+    )
+    face_model: Path | None = Field(
+        None, description="A YuNet model (ONNX) to find faces with; null: OpenCV's cascade of frontal faces."
+    )
+    suspects: int = Field(
+        0,
+        ge=0,
+        description="How many of the photos that look least like their class (outlier), and of those whose class a "
+        "model doubts most (wrong label), are listed for review; 0: nobody looks for them.",
+    )
+    max_outlier: float | None = Field(
+        None, ge=0, description="Photos further from their class are rejected; above 4 are few: 1 in 100 to 1,000."
+    )
+    max_label_doubt: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Photos whose class is doubted more are rejected; 0.9 goes with a good embedding.",
+    )
+    embedding: Path | None = Field(
+        None, description="A Keras model of RGB photos to look for suspects with; null: edges, patterns and colours."
+    )
+    embedding_scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None = Field(
+        None,
+        description="How pixels become its input; [a, b] is (pixel - a) / b; null: the model says so itself.",
+    )
     duplicate_bits: int = Field(
-        10,
+        40,
         ge=0,
         le=64,
         description="Photos whose 256-bit perceptual hashes differ in at most so many bits are near duplicates.",
     )
+    mirrored: bool = Field(True, description="Mirror images count as near duplicates, too.")
     drop_near_duplicates: bool = Field(
         True,
         description="Keep only the largest of a group of near duplicates; false keeps them, as one group in one split.",
     )
+    group_pages: bool = Field(True, description="Photos from one web page are in one split.")
+    group_pattern: str | None = Field(
+        None,
+        description="A regular expression: photos whose names match it with the same text (its first group, if it has "
+        "one) are in one split, such as `^(.*)_\\\\d+` for the photos of one burst.",
+    )
+    golden: Path | None = Field(
+        None, description="A CSV whose column photo (SHA-256) or name lists photos that are always in the test."
+    )
     val_fraction: Fraction = Field(0.15, description="Share of each class for validation.")
     test_fraction: Fraction = Field(0.2, description="Share of each class for the test.")
     seed: Seed = 0
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        return value
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> "FilterConfig":

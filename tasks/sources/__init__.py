@@ -1,20 +1,20 @@
-"""One source of photos a file, found by its name: `crawl.source: folder` is `folder.py`.
+"""One source of photos a file, found by its name: `crawl.sources: folder` is `folder.py`.
 
-A source module defines the two functions of `Source`. A search engine needs little more than an `Engine`
-(see `tasks.support.engine`), which it hands to `tasks.support.crawler.crawl`.
+A module here defines the two functions of `Source`. If it is a search engine, it needs only set `ENGINE` to an `Engine`
+(see `tasks.support.engines.engine`): the crawl does the rest.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from configs.schema import CrawlConfig
-from tasks.support.harvest import Harvest
+from tasks.support.crawling.harvest import Harvest
+from tasks.support.crawling.ledger import Ledger
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
 
 
 class Source(Protocol):
-    """What a module in this package defines."""
+    """What a module in this package defines unless it only sets `ENGINE`."""
 
     def observe(self, config: CrawlConfig) -> Mapping[str, str | int]:
         """What the source holds now, as far as a quick look tells (a listing's fingerprint, not the photos).

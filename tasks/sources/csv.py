@@ -2,25 +2,29 @@
 
 import csv
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from configs.schema import CrawlConfig
+from tasks.support.crawling.harvest import Harvest, Row, require_two_classes
+from tasks.support.crawling.ledger import Ledger
+from tasks.support.crawling.local import LocalFile, bring_in, fingerprint, given, is_file, require_columns
 from tasks.support.errors import UserError
-from tasks.support.harvest import Harvest, Row, require_two_classes
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
-from tasks.support.local import LocalFile, bring_in, fingerprint, given, is_file
 
 logger = logging.getLogger("fluke.crawl")
 
 IMAGE, ID = "Image", "Id"
+GROUP = "Group"
+"""A third column, if it is there: what is one burst or encounter, and never in two splits."""
 
 
 def observe(config: CrawlConfig) -> dict[str, str | int]:
     """Fingerprint of the CSV's rows and of the sizes and times of change of the files that they name."""
     pairs, _ = _read(_csv(config))
     files = _find(config, pairs)
-    return {"photos": len(files), "listing": fingerprint((image, label, files[image].stamp) for image, label in pairs)}
+    lines = ((image, label, group or "", files[image].stamp) for (image, label), group in pairs.items())
+    return {"photos": len(files), "listing": fingerprint(lines)}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
@@ -30,16 +34,17 @@ def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
     files = _find(config, pairs)
     ranks: dict[str, int] = {}
     chosen = []
-    for image, label in pairs:
+    for (image, label), group in pairs.items():
         ranks[label] = rank = ranks.get(label, 0) + 1
         if config.per_class is None or rank <= config.per_class:
-            chosen.append((image, label, rank))
+            chosen.append((image, label, group, rank))
     images = list(dict.fromkeys(image for image, *_ in chosen))
     photos = dict(zip(images, bring_in([files[image] for image in images], ledger, job), strict=True))
-    rows = []
-    for image, label, rank in chosen:
-        p = photos[image]
-        rows.append(Row(p.sha256, p.file, label, image, None, "csv", None, rank, None, p.bytes, p.fetched_at))
+    rows = [
+        Row.of(photo, label=label, name=image, engine="csv", rank=rank, group=group)
+        for image, label, group, rank in chosen
+        if (photo := photos[image])
+    ]
     for what, count in counts.items():
         if count:
             logger.warning("%s: %d %s left out", path, count, what)
@@ -49,24 +54,19 @@ def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
 def _csv(config: CrawlConfig) -> Path:
     path = given(config.path, "crawl.path", "labels.csv")
     if path.is_dir():
-        raise UserError(f"{path} is a folder; crawl.path must be the CSV file itself (or set crawl.source=folder)")
+        raise UserError(f"{path} is a folder; crawl.path must be the CSV file itself (or set crawl.sources=folder)")
     return path
 
 
-def _read(path: Path) -> tuple[list[tuple[str, str]], dict[str, int]]:
-    """Pairs of (Image, Id), each once, in the file's order; and how many rows were left out, and why."""
-    pairs: dict[tuple[str, str], None] = {}
+def _read(path: Path) -> tuple[dict[tuple[str, str], str | None], dict[str, int]]:
+    """Pairs of (Image, Id) in the file's order, with their Group; and how many rows were left out, and why."""
+    pairs: dict[tuple[str, str], str | None] = {}
     counts = {"rows without an image or id": 0, "repeated rows": 0}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins its files with a byte order mark
             rows = csv.DictReader(file)
             columns = [column.strip() for column in rows.fieldnames or []]
-            missing = [column for column in (IMAGE, ID) if column not in columns]
-            if missing:
-                raise UserError(
-                    f"{path} has no column {' and no column '.join(missing)}; its columns are "
-                    f"{', '.join(columns) or '(none)'}; name them {IMAGE},{ID} and separate them by commas"
-                )
+            require_columns(path, columns, (IMAGE, ID))
             rows.fieldnames = columns
             for row in rows:
                 image, label = (row[IMAGE] or "").strip(), (row[ID] or "").strip()
@@ -75,14 +75,14 @@ def _read(path: Path) -> tuple[list[tuple[str, str]], dict[str, int]]:
                 elif (image, label) in pairs:
                     counts["repeated rows"] += 1
                 else:
-                    pairs[image, label] = None
+                    pairs[image, label] = (row.get(GROUP) or "").strip() or None
     except (UnicodeDecodeError, csv.Error, PermissionError) as error:
         raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error
     require_two_classes((label for _, label in pairs), str(path), f"give rows of two different {ID}s at least")
-    return list(pairs), counts
+    return pairs, counts
 
 
-def _find(config: CrawlConfig, pairs: list[tuple[str, str]]) -> dict[str, LocalFile]:
+def _find(config: CrawlConfig, pairs: Iterable[tuple[str, str]]) -> dict[str, LocalFile]:
     """The file of each image; raises UserError if any is missing."""
     path = _csv(config)
     home = given(config.images, "crawl.images", "images") if config.images else path.parent

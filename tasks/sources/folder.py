@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.schema import CrawlConfig
+from tasks.support.crawling.harvest import Harvest, Row, require_two_classes
+from tasks.support.crawling.ledger import Ledger
+from tasks.support.crawling.local import LocalFile, bring_in, fingerprint, given, is_file, readable
 from tasks.support.errors import UserError
-from tasks.support.harvest import Harvest, Row, require_two_classes
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
-from tasks.support.local import LocalFile, bring_in, fingerprint, given, is_file, readable
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -45,8 +45,9 @@ def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
     ]
     photos = bring_in([file for *_, file in chosen], ledger, job)
     rows = [
-        Row(p.sha256, p.file, readable(label), readable(name), None, "folder", None, rank, None, p.bytes, p.fetched_at)
-        for (label, rank, name, _), p in zip(chosen, photos, strict=True)
+        Row.of(photo, label=readable(label), name=readable(name), engine="folder", rank=rank)
+        for (label, rank, name, _), photo in zip(chosen, photos, strict=True)
+        if photo
     ]
     if listing.others:
         logger.info("%s: %d files are no photos of a class and are left out", root, listing.others)
@@ -57,7 +58,7 @@ def _look(root: Path) -> Listing:
     """List the folder; raises UserError if it has no two classes with photos."""
     if not root.is_dir():
         raise UserError(
-            f"{root} is a file; crawl.path must be a folder with one sub-folder per class (or set crawl.source=csv)"
+            f"{root} is a file; crawl.path must be a folder with one sub-folder per class (or set crawl.sources=csv)"
         )
     classes: dict[str, list[tuple[str, LocalFile]]] = {}
     others = stray = 0
@@ -81,7 +82,7 @@ def _look(root: Path) -> Listing:
     if stray and not classes:
         raise UserError(
             f"{root} holds {stray:,} photos but no sub-folders with photos; sort them into one sub-folder per class, "
-            "named after the class, or list them in a CSV with crawl.source=csv"
+            "named after the class, or list them in a CSV with crawl.sources=csv"
         )
     if stray:
         logger.warning("%s: %d photos are in no class's sub-folder and are left out", root, stray)

@@ -1,14 +1,16 @@
 """The demo's own photo site, searched and crawled over HTTP on this machine as any engine is on the net."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from configs.schema import CrawlConfig
-from tasks.support.engine import Hit
-from tasks.support.gallery_photos import VERSION
-from tasks.support.harvest import Harvest
+from configs.schema import CrawlConfig, SearchFilters
+from tasks.support.crawling import keywords
+from tasks.support.crawling.harvest import Harvest
+from tasks.support.crawling.ledger import Ledger
+from tasks.support.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
+from tasks.support.errors import UserError
+from tasks.support.gallery.photos import VERSION
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -17,28 +19,43 @@ class Gallery:
 
     site: str
     name: str = "gallery"
+    canary: str = "digit zero"
+    official: bool = False
 
-    def page_url(self, keyword: str, page: int) -> str:
-        """URL of a page of results."""
-        return f"{self.site}/search?{urlencode({'q': keyword, 'page': page})}"
+    def first(self, query: str, filters: SearchFilters) -> Request:
+        """The first page of results; the site has no filters."""
+        if filters != SearchFilters():
+            raise UserError("crawl.filters: the gallery of the demo can't filter; unset them")
+        return self._page(query, 0)
 
-    def parse(self, body: bytes) -> list[Hit]:
+    def read(self, request: Request, answer: Answer) -> Page:
         """The links of class `photo`."""
         from bs4 import BeautifulSoup
 
-        links = BeautifulSoup(body, "html.parser").select("a.photo[href]")
-        return [Hit(link["href"], link.get("data-licence")) for link in links]
+        if answer.status != 200:
+            raise RefusedError(f"HTTP {answer.status}")
+        page = BeautifulSoup(answer.body, "html.parser")
+        if page.ul is None:
+            raise ChangedError("its page has no list of photos")
+        hits = [Hit(link["href"], licence=link.get("data-licence")) for link in page.select("a.photo[href]")]
+        query = dict(parse_qsl(urlsplit(request.url).query))
+        return Page(hits, [self._page(query["q"], int(query["page"]) + 1)] if hits else [])
+
+    def _page(self, query: str, number: int) -> Request:
+        return Request(f"{self.site}/search?{urlencode({'q': query, 'page': number})}")
 
 
 def observe(config: CrawlConfig) -> dict[str, str | int]:
-    """The version of the site's photos: there is never anything else new."""
-    return {"site": VERSION}
+    """The version of the site's photos, and the keywords if they are in a file: there is never anything else new."""
+    return {"site": VERSION, **keywords.observe(config)}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
     """Run the site, and crawl it."""
-    from tasks.support.crawler import crawl
-    from tasks.support.gallery_site import serve
+    from tasks.support.crawling.search import crawl
+    from tasks.support.gallery.site import serve
 
+    if config.replay:
+        return crawl([Gallery("")], config, ledger, job)
     with serve(config.port) as site:
-        return crawl(Gallery(site), config, ledger, job)
+        return crawl([Gallery(site)], config, ledger, job, allowed=[urlsplit(site).netloc])

@@ -1,7 +1,9 @@
 """Photos on disk, stored once each under the SHA-256 of their bytes; and how they are decoded."""
 
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,9 +26,17 @@ _EXTENSIONS = {
 }
 
 
-def put(home: Path, data: bytes) -> tuple[str, Path]:
-    """Store a photo's bytes, if they aren't yet; returns their SHA-256 and the file."""
-    sha256 = digest.of_bytes(data)
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+"""Others can do more than show pixels: Pillow runs Ghostscript on EPS."""
+_DRAFT_PX = 64
+_LARGE_PX = 8e6
+_LARGE = Lock()
+"""Held while a large picture is decoded for a check: a WebP of 34 bytes can take 1.4 GB, and there are many threads."""
+
+
+def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
+    """Store a photo's bytes, if they aren't yet; returns their SHA-256 (computed if it isn't given) and the file."""
+    sha256 = sha256 or digest.of_bytes(data)
     path = home / sha256[:2] / f"{sha256}.{extension(data)}"
     if not path.exists() or digest.of_file(path) != sha256:
         write_whole(path, data)
@@ -37,6 +47,8 @@ def extension(data: bytes) -> str:
     """File name extension by content, never by the name that the net gave: `bin` if it is no known picture."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+        return "avif"
     return next((name for magic, name in _EXTENSIONS.items() if data.startswith(magic)), "bin")
 
 
@@ -48,6 +60,30 @@ def record(path: Path) -> FileRecord:
 def size_px(data: bytes) -> tuple[int, int]:
     """Width and height of a picture, from its header; raises ValueError("unreadable")."""
     width, height = _open(data).size
+    return width, height
+
+
+def check(data: bytes, *, most_px: float) -> tuple[int, int]:
+    """Width and height of a picture from the net, after decoding it as cheaply as shows that it is whole.
+
+    Raises ValueError with the reason: `not a picture`, `truncated`, `too many pixels` (nothing is decoded then).
+    """
+    from PIL.Image import DecompressionBombError
+
+    try:
+        image = _open(data)
+    except ValueError as error:
+        bomb = isinstance(error.__cause__, DecompressionBombError)
+        raise ValueError("too many pixels" if bomb else "not a picture") from error
+    width, height = image.size
+    if width * height > most_px:
+        raise ValueError("too many pixels")
+    try:
+        with _LARGE if width * height > _LARGE_PX else nullcontext():
+            image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))
+            image.load()
+    except Exception as error:
+        raise ValueError(_flaw(error)) from error
     return width, height
 
 
@@ -73,13 +109,17 @@ def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         return np.asarray(image.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise all kinds of errors on damaged files
-        raise ValueError("truncated" if "truncated" in str(error) else "unreadable") from error
+        raise ValueError(_flaw(error)) from error
+
+
+def _flaw(error: Exception) -> str:
+    return "truncated" if "truncated" in str(error) else "unreadable"
 
 
 def _open(data: bytes) -> "Image":
     from PIL import Image
 
     try:
-        return Image.open(BytesIO(data))
+        return Image.open(BytesIO(data), formats=_FORMATS)
     except Exception as error:  # as above, and DecompressionBombError
         raise ValueError("unreadable") from error

@@ -1,7 +1,7 @@
 """A stage: its name, version and folder function; and how its artifact is had, from the store or by building it."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,8 @@ class Stage:
     """The folder function: `build(config, parent folders by name ..., job=Job) -> Result`."""
     observe: Callable[[Any, Path], Mapping[str, str | int]] | None = None
     """`observe(config, folder of its pools)`: what it sees besides its config and its parents; part of its key."""
-    loads: Callable[[Any], str] | None = None
-    """The module that the stage finds by a name in its config, if any; it counts as part of the stage's code."""
+    loads: Callable[[Any], Sequence[str]] | None = None
+    """The modules that the stage finds by names in its config, if any; they count as part of the stage's code."""
     stands_in: Callable[..., str | None] | None = None
     """`stands_in(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config will
     do although the parents have changed, or None."""
@@ -47,7 +47,7 @@ class Stage:
 
     def source(self, config: Section) -> str:
         """Digest of the stage's code as it is now."""
-        return digest.of_source(self.build.__module__, *([self.loads(config)] if self.loads else []))
+        return digest.of_source(self.build.__module__, *(self.loads(config) if self.loads else []))
 
 
 @dataclass(frozen=True)

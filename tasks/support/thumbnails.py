@@ -1,4 +1,4 @@
-"""Small pictures inside a page, as data URIs."""
+"""Small pictures for a page: re-encoded, so that nothing of a file but its pixels gets there."""
 
 from base64 import b64encode
 from io import BytesIO
@@ -18,16 +18,22 @@ def png_uri(data: bytes) -> str:
     return f"data:image/png;base64,{b64encode(data).decode()}"
 
 
-def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
-    """Pixels (h, w, 1 or 3), uint8, as a data URI of at most `side_px`; tiny ones lose nothing."""
+def encode(pixels: NDArray[np.uint8], side_px: int) -> tuple[str, bytes]:
+    """Media type and bytes of pixels (h, w, 1 or 3), uint8, shrunken to at most `side_px`; tiny ones lose nothing."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     file = BytesIO()
     if max(image.size) <= _LOSSLESS_PX:
         image.save(file, format="PNG", optimize=True)
-        return png_uri(file.getvalue())
+        return "image/png", file.getvalue()
     image.save(file, format="JPEG", quality=85, optimize=True)
-    return f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}"
+    return "image/jpeg", file.getvalue()
+
+
+def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
+    """Pixels (h, w, 1 or 3), uint8, as a data URI of at most `side_px`."""
+    media_type, data = encode(pixels, side_px)
+    return f"data:{media_type};base64,{b64encode(data).decode()}"
 
 
 def of_file(path: Path, side_px: int = 128) -> str | None:

@@ -72,7 +72,8 @@ def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def markdown(text: str) -> str:
     """Text with everything escaped that Markdown or HTML could take for its own."""
-    return re.sub(r"([\\`*_\[\]<>#|~&$!])", r"\\\1", " ".join(text.split()))
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"([\\`*_\[\]<>#|~&$!])", r"\\\1", " ".join(plain.split()))
 
 
 def percent(share: float, digits: int = 1) -> str:

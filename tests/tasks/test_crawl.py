@@ -11,18 +11,23 @@ import pytest
 from configs.load import load
 from configs.schema import CrawlConfig
 from tasks import crawl, filter
+from tasks.support.crawling.harvest import Row
+from tasks.support.crawling.ledger import Photo
 from tasks.support.errors import UserError
-from tasks.support.gallery_photos import plants
-from tasks.support.harvest import Row
+from tasks.support.gallery.photos import plants
 from tasks.support.stage import Outcome, Run
 from tasks.support.store import Store
 
-COLUMNS = ["photo", "file", "label", "name", "url", "engine", "keyword", "rank", "licence", "bytes", "fetched_at"]
+COLUMNS = "photo file label group name url page engine keyword rank licence author width_px height_px bytes fetched_at"
+
+AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "unreadable"}
+"""What the crawl calls what the filter finds in a folder."""
 
 
 def row(label: str = "cat", rank: int = 1, name: str = "a.jpg", url: str | None = None) -> Row:
     day = datetime(2024, 5, 1, tzinfo=UTC)
-    return Row("0" * 64, "00/a.jpg", label, name, url, "folder", None, rank, None, 3, day)
+    photo = Photo("0" * 64, "00/a.jpg", 3, None, None, 200, None, day)
+    return Row.of(photo, label=label, name=name, url=url, engine="folder", rank=rank)
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def test_a_crawl_leaves_a_table_that_points_at_whole_photos(home: Path) -> None:
     made = obtain(home, CrawlConfig(path=home / "in"))
     store = Store(home / "data")
     frame = pd.read_parquet(store.folder(made.artifact) / "photos.parquet")
-    assert list(frame.columns) == COLUMNS
+    assert list(frame.columns) == [*COLUMNS.split(), "status", "etag"]
     assert [(store.root / file).read_bytes().decode() for file in frame["file"]] == [
         f"{label} {number}" for label in ("cat", "dog") for number in range(3)
     ]
@@ -91,11 +96,11 @@ def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -
 
 def test_a_source_that_is_not_there_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean folder"):
-        crawl.observe(CrawlConfig(source="foldr"), Path())
+        crawl.observe(CrawlConfig(sources="foldr"), Path())
 
 
 @pytest.mark.slow
-def test_the_filter_finds_every_plant_of_the_demo_and_nothing_else(tmp_path: Path) -> None:
+def test_crawl_and_filter_find_every_plant_of_the_demo_and_nothing_else(tmp_path: Path) -> None:
     config = load("demo", ["crawl.port=18766"])
     store = Store(tmp_path)
     with ThreadPoolExecutor(2) as executor:
@@ -103,9 +108,22 @@ def test_the_filter_finds_every_plant_of_the_demo_and_nothing_else(tmp_path: Pat
         photos = run.obtain(crawl.STAGE, config.crawl)
         kept = run.obtain(filter.STAGE, config.filter, photos=photos.artifact)
     rejected = pd.read_parquet(store.folder(kept.artifact) / "rejected.parquet")
+    dropped = pd.read_parquet(store.folder(photos.artifact) / "dropped.parquet")
+    dropped["name"] = dropped["url"].str.rpartition("/")[2]
+    unwanted = pd.concat([dropped.replace(AT_THE_CRAWL), rejected])
     for plant in plants():
-        found = rejected[rejected["name"].isin([plant.name, plant.twin]) & (rejected["label"] == plant.label)]
+        found = unwanted[unwanted["name"].isin([plant.name, plant.twin]) & (unwanted["label"] == plant.label)]
         assert plant.kind in set(found["reason"]), plant
     planted = {plant.name for plant in plants()} | {plant.twin for plant in plants()}
-    assert set(rejected["name"]) <= planted
+    assert set(unwanted["name"]) <= planted
     assert 1000 < kept.manifest.counts["kept"] < photos.manifest.counts["photos"]
+
+
+@pytest.mark.parametrize("source", ["bing", "site", "gallery"])
+def test_keywords_in_a_file_that_changes_are_noticed(tmp_path: Path, source: str) -> None:
+    file = tmp_path / "keywords.txt"
+    config = CrawlConfig(sources=source, keywords=file)
+    file.write_text("a: http://host/a\nb: http://host/b\n")
+    before = crawl.observe(config, tmp_path)
+    file.write_text("a: http://host/a\nb: http://host/b, http://host/c\n")
+    assert crawl.observe(config, tmp_path) != before

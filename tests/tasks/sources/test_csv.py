@@ -7,10 +7,10 @@ import pytest
 
 from configs.schema import CrawlConfig
 from tasks.sources import csv
+from tasks.support.crawling.harvest import Harvest
+from tasks.support.crawling.ledger import Ledger
 from tasks.support.errors import UserError
-from tasks.support.harvest import Harvest
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Path:
 def config(home: Path, text: str | bytes, **knobs: object) -> CrawlConfig:
     path = home / "labels.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return CrawlConfig(**({"source": "csv", "path": path, "images": home / "images"} | knobs))
+    return CrawlConfig(**({"sources": "csv", "path": path, "images": home / "images"} | knobs))
 
 
 def collect(home: Path, config: CrawlConfig) -> Harvest:
@@ -46,6 +46,11 @@ def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: P
         ("3.jpg", "w_1", 2),
     ]
     assert (home / "photos" / harvest.rows[0].file).read_bytes() == b"2.jpg"
+
+
+def test_a_column_group_names_what_belongs_together(home: Path) -> None:
+    rows = collect(home, config(home, "Image,Group,Id\n1.jpg,g,a\n2.jpg,,b\n3.jpg,g,a\n")).rows
+    assert [row.group for row in rows] == ["g", None, "g"]
 
 
 def test_ids_stay_text(home: Path) -> None:
@@ -100,9 +105,9 @@ def test_what_cannot_be_used_is_said_with_the_remedy(home: Path, text: str | byt
 
 def test_paths_that_are_not_what_they_should_be_are_refused(home: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
-        csv.observe(CrawlConfig(source="csv"))
+        csv.observe(CrawlConfig(sources="csv"))
     with pytest.raises(UserError, match=r"is a folder; crawl\.path must be the CSV file itself"):
-        csv.observe(CrawlConfig(source="csv", path=home))
+        csv.observe(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
     with pytest.raises(UserError, match=r"set crawl\.images"):
         csv.observe(config(home, text, images=home / "nowhere"))

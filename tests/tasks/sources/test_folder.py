@@ -8,10 +8,10 @@ import pytest
 
 from configs.schema import CrawlConfig
 from tasks.sources import folder
+from tasks.support.crawling.harvest import Harvest
+from tasks.support.crawling.ledger import Ledger
 from tasks.support.errors import UserError
-from tasks.support.harvest import Harvest
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
 
 
 @pytest.fixture

@@ -6,22 +6,32 @@ from urllib.parse import unquote
 
 import pytest
 
-from configs.schema import CrawlConfig
+from configs.schema import CrawlConfig, SearchFilters
 from tasks.sources import gallery
-from tasks.support import gallery_site
-from tasks.support.harvest import Harvest
+from tasks.support.crawling.harvest import Harvest
+from tasks.support.crawling.ledger import Ledger
+from tasks.support.engines.engine import Answer, ChangedError, Page, RefusedError
+from tasks.support.gallery import site as gallery_site
 from tasks.support.job import Job
-from tasks.support.ledger import Ledger
 
 
 def test_the_engine_quotes_keywords_and_reads_links() -> None:
     engine = gallery.Gallery("http://host")
-    assert engine.page_url("a & b/ü", 2) == "http://host/search?q=a+%26+b%2F%C3%BC&page=2"
-    hits = engine.parse(
-        b'<a class="photo" href="/p/1.jpg" data-licence="CC0">1</a><a class="photo">2</a><a href="/x">3</a>'
-    )
-    assert [(hit.url, hit.licence) for hit in hits] == [("/p/1.jpg", "CC0")]
-    assert engine.parse(b"<html>nothing found") == []
+    request = engine.first("a & b/ü", SearchFilters())
+    assert request.url == "http://host/search?q=a+%26+b%2F%C3%BC&page=0"
+    body = b'<ul><a class="photo" href="/p/1.jpg" data-licence="CC0">1</a><a class="photo">2</a><a href="/x">3</a></ul>'
+    page = engine.read(request, Answer(request.url, 200, {}, body))
+    assert [(hit.url, hit.licence) for hit in page.hits] == [("/p/1.jpg", "CC0")]
+    assert [more.url for more in page.next] == ["http://host/search?q=a+%26+b%2F%C3%BC&page=1"]
+    assert engine.read(request, Answer(request.url, 200, {}, b"<ul></ul>")) == Page([], [])
+
+
+def test_what_is_no_list_of_photos_is_not_taken_for_an_empty_one() -> None:
+    request = gallery.Gallery("http://host").first("cat", SearchFilters())
+    with pytest.raises(ChangedError):
+        gallery.Gallery("http://host").read(request, Answer(request.url, 200, {}, b"<html>nothing found"))
+    with pytest.raises(RefusedError, match="HTTP 503"):
+        gallery.Gallery("http://host").read(request, Answer(request.url, 503, {}, b""))
 
 
 def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +44,7 @@ def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(gallery_site.Handler, "do_GET", count)
     keywords = {"eight": ("handwritten eight", "scanned eight"), "nine": ("digit nine",)}
-    config = CrawlConfig(source="gallery", keywords=keywords, port=18765)
+    config = CrawlConfig(sources="gallery", keywords=keywords, port=18765)
     job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
 
     def crawl() -> Harvest:
@@ -43,7 +53,7 @@ def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
 
     first = crawl()
     photos = {path: count for path, count in asked.items() if path.startswith(gallery_site.PHOTOS)}
-    assert len(photos) == first.counts["fetched"] == len({row.url for row in first.rows})
+    assert len(photos) == first.counts["found"] == first.counts["dropped"] + first.counts["fetched"]
     assert set(photos.values()) == {1}
     assert {row.licence for row in first.rows} == {"CC BY 4.0"}
     asked.clear()

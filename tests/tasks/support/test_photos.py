@@ -1,11 +1,14 @@
 """Photos: stored once by content, and decoded right or refused with a reason."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from tasks.support import photos
 
@@ -101,3 +104,48 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ValueError, match="unreadable"):
         photos.decode(encoded(noise(size=(60, 40)), "PNG"))
+
+
+@pytest.mark.parametrize(
+    ("data", "flaw"),
+    [
+        (encoded(noise(), "JPEG")[:-300], "truncated"),
+        (encoded(noise(), "PNG")[:-300], "truncated"),
+        (encoded(noise(), "WEBP")[:-300], "not a picture"),
+        (b"", "not a picture"),
+        (b"<!doctype html><title>Sign in</title>", "not a picture"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (encoded(Image.new("1", (3000, 2000)), "PNG"), "too many pixels"),
+        (encoded(Image.new("1", (20000, 20000)), "PNG"), "too many pixels"),
+    ],
+)
+def test_what_the_net_gave_instead_of_a_whole_photo_is_told(data: bytes, flaw: str) -> None:
+    with pytest.raises(ValueError, match=f"^{flaw}$"):
+        photos.check(data, most_px=5e6)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_a_whole_photo_of_any_kind_passes_with_its_size(kind: str) -> None:
+    assert photos.check(encoded(noise(), kind), most_px=5e6) == (60, 40)
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen threads would need 16 times the memory, which a file of a few bytes can ask for."""
+    at_once: list[int] = []
+    most, load = 0, ImageFile.load
+
+    def slow(image: ImageFile) -> object:
+        nonlocal most
+        at_once.append(1)
+        most = max(most, len(at_once))
+        time.sleep(0.01)
+        at_once.pop()
+        return load(image)
+
+    monkeypatch.setattr(ImageFile, "load", slow)
+    monkeypatch.setattr(photos, "_LARGE_PX", 100)
+    data = encoded(noise(), "PNG")
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(8))) == {(60, 40)}
+    assert most == 1

@@ -36,7 +36,7 @@ def parent(run: Run, text: str) -> Artifact:
         (job.out / "x").write_text(text)
         return Result({})
 
-    return run.obtain(Stage("crawl", 1, build=build_parent), CrawlConfig(keywords={text: ()})).artifact
+    return run.obtain(Stage("crawl", 1, build=build_parent), CrawlConfig(sources="bing", keywords={text: ()})).artifact
 
 
 def test_built_once_then_cached(run: Run) -> None:
@@ -102,8 +102,8 @@ def test_reuse_with_changed_code_warns_and_names_the_remedy(
 
 
 def test_a_module_found_by_name_is_part_of_the_code() -> None:
-    stage = Stage("crawl", 1, build=build, loads=lambda config: f"tasks.sources.{config.source}")
-    assert stage.source(CrawlConfig(source="folder")) != stage.source(CrawlConfig(source="csv"))
+    stage = Stage("crawl", 1, build=build, loads=lambda config: [f"tasks.sources.{name}" for name in config.sources])
+    assert stage.source(CrawlConfig(sources="folder")) != stage.source(CrawlConfig(sources="csv"))
 
 
 def test_a_failed_build_leaves_nothing_and_the_next_one_works(run: Run) -> None:

@@ -1,0 +1,91 @@
+"""What a second night costs: 1,000 photos found through search pages, then again after 1 % were added to the results.
+
+    .venv/bin/python benchmarks/second_night.py [--photos 1000] [--latency-ms 0] [--nights 3] [--knobs KNOB=VALUE ...]
+
+Requests and bytes are counted by the site. The new photos are at random places among the results; each later night is
+the same as the one before it, so its cost is that of looking.
+"""
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import urlopen
+
+from gallery import CLASSES, counts, gallery
+from measure import scratch
+
+from configs.load import load
+from configs.schema import SearchFilters
+from tasks.support.crawling.harvest import Harvest
+from tasks.support.crawling.ledger import Ledger
+from tasks.support.crawling.search import crawl
+from tasks.support.engines.engine import Answer, Hit, Page, Request
+from tasks.support.job import Job
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The search of the site at a URL."""
+
+    site: str
+    name: str = "gallery"
+    canary: str = CLASSES[0]
+    official: bool = True
+
+    def first(self, query: str, filters: SearchFilters) -> Request:
+        return self._page(query, 0)
+
+    def read(self, request: Request, answer: Answer) -> Page:
+        hits = [Hit(url) for url in re.findall(r'class="photo" href="([^"]+)"', answer.body.decode())]
+        asked = parse_qs(urlsplit(request.url).query)
+        return Page(hits, [self._page(asked["q"][0], int(asked["page"][0]) + 1)] if hits else [])
+
+    def _page(self, query: str, number: int) -> Request:
+        return Request(f"{self.site}/search?{urlencode({'q': query, 'page': number})}")
+
+
+def night(site: str, home: Path, knobs: list[str]) -> Harvest:
+    """One crawl; what earlier ones brought is below `home`."""
+    host = urlsplit(site).netloc
+    polite = ["crawl.requests_per_s=10000", "crawl.connections_per_host=16", f"crawl.private_hosts=[{host}]"]
+    keywords = ", ".join(f"{label}: [{label}]" for label in CLASSES)
+    config = load("default", ["crawl.sources=gallery", f"crawl.keywords={{{keywords}}}", *polite, *knobs]).crawl
+    job = Job(home, home / "out", home / "pools", home / "photos")
+    with Ledger(home / "pools" / "ledger.sqlite", job.photos) as ledger:
+        return crawl([Engine(site)], config, ledger, job)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--nights", type=int, default=3)
+    parser.add_argument("--knobs", nargs="*", default=[], help="further knobs, such as crawl.per_class=500")
+    options = parser.parse_args()
+
+    print("| night | photos of the site | kept | requests | MB | share of the first night's bytes | s |")
+    print("|---|---|---|---|---|---|---|")
+    first_bytes = 0.0
+    there = options.photos
+    with scratch() as home, gallery(options.latency_ms / 1000, options.photos) as site:
+        for number in range(1, options.nights + 1):
+            if number == 2:
+                there += int(urlopen(f"{site}/night").read())
+                counts(site)
+            began = monotonic()
+            harvest = night(site, home, options.knobs)
+            seconds = monotonic() - began
+            served = counts(site)
+            first_bytes = first_bytes or served["bytes"]
+            print(
+                f"| {number} | {there:,} | {len({row.photo for row in harvest.rows}):,} | {served['requests']:,} "
+                f"| {served['bytes'] / 1e6:.2f} | {served['bytes'] / first_bytes:.2%} | {seconds:.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The crawl: what is looked for, found, fetched, kept and remembered."""

@@ -1,0 +1,28 @@
+"""Licences as short as they are unambiguous: `CC BY-SA 4.0`, `CC0 1.0`, `Public domain`."""
+
+import re
+
+PUBLIC_DOMAIN = "Public domain"
+_CODES = ("by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd")
+_CC = re.compile(
+    r"(?:cc[\s-]+|licenses/)?(by(?:-(?:nc|nd|sa))*)(?:[\s/-]+(\d\.\d))?(?:[\s/-]+([a-z]{2,3}))?", re.IGNORECASE
+)
+_ZERO = re.compile(r"(?:cc[\s-]?0|publicdomain/zero|cc[\s-]zero)(?:[\s/-]+\d\.\d)?", re.IGNORECASE)
+_FREE = re.compile(r"pdm?(?:[\s-].*)?|public[\s-]domain.*|.*publicdomain/mark.*|no restrictions", re.IGNORECASE)
+
+
+def short(name: str | None) -> str | None:
+    """The usual short form of a licence's name, code or Creative Commons URL; a name that is unknown stays as it is."""
+    if not name or not (name := name.strip()):
+        return None
+    bare = re.sub(r"^https?://(?:www\.)?creativecommons\.org/", "", name, flags=re.IGNORECASE)
+    bare = re.sub(r"/(?:deed.*|legalcode.*)?$", "", bare)
+    if _ZERO.fullmatch(bare):
+        return "CC0 1.0"
+    if _FREE.fullmatch(bare):
+        return PUBLIC_DOMAIN
+    match = _CC.fullmatch(bare)
+    if match and match[1].lower() in _CODES:
+        parts = ("CC", match[1].upper(), match[2], match[3] and match[3].upper())
+        return " ".join(part for part in parts if part)
+    return name[:80]

@@ -1,0 +1,1 @@
+"""The demo's own photo site, and the photos that it shows."""
