@@ -1,18 +1,22 @@
 """What the benchmarks share: running a command and measuring its time and peak memory; photos made up in any number."""
 
 import os
+import resource
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+_LOOK_EVERY_S = 0.1
 FLUKE = str(Path(sys.executable).with_name("fluke"))
 
 
@@ -37,6 +41,63 @@ def run(command: Sequence[str], data: Path, **environment: str) -> Cost:
     if status:
         raise SystemExit(f"{' '.join(command)} failed with status {os.waitstatus_to_exitcode(status)}")
     return Cost(time.monotonic() - began, usage.ru_maxrss / 1024)
+
+
+@dataclass(frozen=True)
+class TreeCost:
+    """Of a process and all processes below it."""
+
+    seconds: float
+    cpu_s: float
+    peak_mb: float
+    """The largest sum of their resident sets that was seen; what they share counts once for each."""
+    status: int | None
+    """Of the process's exit; None if it was stopped because its time was up."""
+
+
+def run_tree(command: Sequence[str], log: Path, limit_s: float = float("inf"), **environment: str) -> TreeCost:
+    """Run a command and all that it starts in a session of their own, killed together when `limit_s` is up.
+
+    log: the file that its output goes to.
+    """
+    began = time.monotonic()
+    peak_bytes, status, before = 0, None, _children_cpu_s()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | environment,
+        )
+        try:
+            while status is None and time.monotonic() - began < limit_s:
+                peak_bytes = max(peak_bytes, _resident_bytes(process.pid))
+                with suppress(subprocess.TimeoutExpired):
+                    status = process.wait(_LOOK_EVERY_S)
+        finally:
+            with suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return TreeCost(time.monotonic() - began, _children_cpu_s() - before, peak_bytes / 1e6, status)
+
+
+def _children_cpu_s() -> float:
+    """Of all processes that have ended below this one."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _resident_bytes(session: int) -> int:
+    """Sum of the resident sets of a session's processes."""
+    total = 0
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            with suppress(OSError):  # it has just ended
+                if os.getsid(int(entry.name)) == session:
+                    total += int(Path(entry.path, "statm").read_text().split()[1]) * resource.getpagesize()
+    return total
 
 
 @contextmanager

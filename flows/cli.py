@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 import tempfile
 import traceback
@@ -96,6 +97,42 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
 
 
 @app.command()
+def review(
+    preset: Preset,
+    overrides: Overrides = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="By default a free one.", show_default=False)] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a contact sheet there, and serve nothing.")
+    ] = None,
+) -> None:
+    """Look at the photos that the filter doubts, and keep, reject or move them; on a local page, until Ctrl-C."""
+    from flows import guard
+    from flows.review import sheet as sheets
+    from flows.review.export import export as write_sheet
+    from flows.review.serve import serve as serve_page
+    from tasks.support.store import Store
+
+    loaded = _load(preset, overrides)
+    guard.check_names(loaded)
+    root, command = data_root(), shlex.join([preset, *(overrides or ())])
+    store = Store(root)
+    sheet = sheets.read(store.folder(sheets.artifact(store, loaded, command)), command)
+    title = Path(preset).stem
+    if export:
+        print(f"contact sheet: {write_sheet(root, sheet, export.absolute(), title=title)}")
+        return
+    guard.check_writable(root)
+
+    def announce(address: str, doubts: int) -> None:
+        print(f"{doubts:,} photos to look at: {address}\nCtrl-C ends it; what you decide is kept", flush=True)
+
+    changed = serve_page(root, sheet, title=title, port=port, browser=browser, announce=announce)
+    decided = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
+    print(f"\ndecided about {decided}; `fluke run {command}` makes the model with that" if changed else "\nno changes")
+
+
+@app.command()
 def prune(
     keep: Annotated[
         int, typer.Option(min=0, help="Runs whose artifacts are kept, besides the last that ended well.")
@@ -118,9 +155,35 @@ def prune(
     for reason, count, total in pruning.by_why(spare):
         print(f"{terminal.size(total):>8}  {count:,} x {reason}")
     total = sum(item.bytes for item in spare)
-    if yes or typer.confirm(f"Delete these {terminal.size(total)}?"):
+    if _agreed(f"Delete these {terminal.size(total)}?", yes):
         freed = pruning.delete(store, spare, keep, photos=photos)
         print(f"freed {terminal.size(freed)}")
+
+
+@app.command()
+def forget(
+    what: Annotated[str, typer.Argument(metavar="URL|SHA256", help="As photos.parquet has them.")],
+    purge: Annotated[
+        bool, typer.Option(help="Also delete the artifacts and shards that were made with it; they are made again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Delete a photo, say what was made with it, and keep it out of all later crawls."""
+    from flows import forget as forgetting
+    from flows import terminal
+    from tasks.support.store import Store
+
+    store = Store(data_root())
+    traces = forgetting.find_traces(store, what)
+    print("\n".join(terminal.traces_lines(traces, store)))
+    question = "Delete it, and keep it out?" if traces.files else "Keep it out?"
+    if purge and (traces.made or traces.shards):
+        question = f"Delete it, {len(traces.made)} artifacts and {len(traces.shards)} shards, and keep it out?"
+    elif traces.made:
+        print("these still hold it, or what was learnt from it; --purge deletes them, too")
+    if _agreed(question, yes):
+        forgetting.forget(store, traces, purge=purge)
+        print("done; crawls leave it out from now on")
 
 
 @app.command()
@@ -247,6 +310,13 @@ def _connect(loaded: Config) -> None:
         _note("starting the Prefect server for the dashboard (about 15 s; `fluke down` stops it) ...")
         address = server.up(root)
     os.environ["PREFECT_API_URL"] = address
+
+
+def _agreed(question: str, yes: bool) -> bool:
+    """Whether the user says yes; raises UserError where there is nobody to ask."""
+    if not yes and not sys.stdin.isatty():
+        raise UserError(f"{question} There is nobody to ask: add --yes")
+    return yes or typer.confirm(question)
 
 
 def _note(message: str) -> None:

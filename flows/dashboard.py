@@ -42,8 +42,10 @@ def show(outcome: Outcome, store: Store) -> None:
     )
     summary = folder / "summary.md"
     if summary.exists():
-        text = f"{summary.read_text(encoding='utf-8')}\n\nThe whole report: `{folder / 'report.html'}`\n"
-        _try(lambda: create_markdown_artifact(key="fluke-report", markdown=text))
+        text = summary.read_text(encoding="utf-8")
+        if (report := folder / "report.html").exists():
+            text += f"\n\nThe whole report: `{report}`\n"
+        _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def progress(label: str, total: int) -> Iterator[Advance]:
         nonlocal artifact
         share = 100 * done / max(total, 1)
         if artifact is None:
-            artifact = create_progress_artifact(share, key="fluke-progress", description=f"{label}: of {total:,}")
+            artifact = create_progress_artifact(share, key="fluke-progress", description=f"{label}: {total:,} in all")
         else:
             update_progress_artifact(artifact, share)
 

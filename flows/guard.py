@@ -10,6 +10,7 @@ from pathlib import Path
 
 from configs.load import ConfigError
 from configs.schema import Config, StageName
+from tasks import crawl
 from tasks.support import modules
 from tasks.support.errors import UserError
 
@@ -21,7 +22,9 @@ _LONGEST = 300
 
 def check_names(config: Config) -> None:
     """Refuse a source or a network that there is no module for, naming the nearest that there is."""
-    modules.check("tasks.sources", config.crawl.source)
+    for source in config.crawl.sources:
+        modules.check("tasks.sources", source)
+    crawl.check(config.crawl)
     modules.check("tasks.networks.backbones", config.train.network)
 
 

@@ -60,15 +60,20 @@ def delete(store: Store, agreed: list[Spare], keep_runs: int, *, photos: bool = 
         paths = {item.path for item in agreed}
         spare = [item for item in find_spare(store, keep_runs, photos=photos) if item.path in paths]
         for item in spare:
-            if item.path.is_dir():
-                # The manifest first: a folder without one doesn't exist, should this be interrupted.
-                (item.path / manifest.NAME).unlink(missing_ok=True)
-                shutil.rmtree(item.path)
-            else:
-                item.path.unlink(missing_ok=True)
-                if item.path.suffix == ".npy":  # a shard, with its list of photos
-                    item.path.with_suffix(".json").unlink(missing_ok=True)
+            remove(item.path)
     return sum(item.bytes for item in spare)
+
+
+def remove(path: Path) -> None:
+    """Delete an artifact's folder, or a file; a shard goes with its list of photos."""
+    if path.is_dir():
+        # The manifest first: a folder without one doesn't exist, should this be interrupted.
+        (path / manifest.NAME).unlink(missing_ok=True)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+        if path.suffix == ".npy":
+            path.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _needed(store: Store, keep_runs: int) -> set[Path]:

@@ -12,8 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from flows.forget import Traces
 from flows.records import RunRecord, StageRecord
 from tasks.support.progress import Advance
+from tasks.support.store import Store
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -131,6 +133,22 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
             escape(result),
         )
     return table
+
+
+def traces_lines(traces: Traces, store: Store) -> list[str]:
+    """What there is of a photo: its files, where it was found, and what was made with it."""
+    lines = [f"{path}  {size(path.stat().st_size)}" for path in traces.files]
+    if not lines:
+        lines = [f"no photo here is or came from {traces.what}: there is nothing to delete, only to keep out"]
+    lines += [f"found at {place}" for place in sorted(traces.places)]
+    if traces.made:
+        lines.append(f"made with it: {len(traces.made)} artifacts")
+        lines += [
+            f"  {made.artifact.stage:<10}  {made.made_at:%Y-%m-%d %H:%M} UTC  {store.folder(made.artifact)}"
+            for made in traces.made
+        ]
+    lines += [f"  a row of    {path}" for path in traces.shards]
+    return lines
 
 
 def disk_table(sizes: Mapping[str, tuple[int, int]]) -> Table:

@@ -1,9 +1,10 @@
 """The filter stage: which photos are kept, which are rejected and why, and who is in which split."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,177 +12,184 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
-from tasks.support import digest, facts
-from tasks.support.duplicates import groups, near_pairs
+from tasks.support import decisions, digest
+from tasks.support.decisions import Action, Subject
 from tasks.support.errors import UserError
+from tasks.support.filtering.duplicates import groups
+from tasks.support.filtering.golden import read_golden
+from tasks.support.filtering.measuring import Embed, Measured, count_faces, embed, measure
+from tasks.support.filtering.quarantine import review_rows, summary
+from tasks.support.filtering.splits import Memory, Split, deal, settle, straddled
+from tasks.support.filtering.verdicts import UNDECODABLE, Buckets, Verdict, judge
 from tasks.support.job import Job
-from tasks.support.manifest import FileRecord, Result
-from tasks.support.pool import Pool, Rows
-from tasks.support.splits import Memory, Split, deal, settle
+from tasks.support.manifest import Result
 from tasks.support.stage import Stage
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1
+VERSION = 2
 
 logger = logging.getLogger("fluke.filter")
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Of one row: why it is rejected, if it is."""
-
-    reason: str | None = None
-    score: float = 0.0
-    """What the reason rests on: pixels of the shorter side, or bits in which two hashes differ."""
-    twin: int | None = None
-    """The row that it duplicates or contradicts."""
-
-
-@dataclass
-class Buckets:
-    """Rows that have the same perceptual hash, the links between such buckets, and the groups that they make."""
-
-    hashes: NDArray[np.uint8]
-    bucket: NDArray[np.int64]
-    pairs: NDArray[np.int64]
-    group: list[int] = field(init=False)
-    """Number of each row's group of near duplicates."""
-
-    def __post_init__(self) -> None:
-        self.group = groups(len(self.hashes), self.pairs)[self.bucket].tolist()
-
-    @classmethod
-    def of(cls, hashes: NDArray[np.uint8], max_bits: int) -> "Buckets":
-        """Link rows of `hashes` `(n, bytes)` that differ in at most `max_bits` bits."""
-        unique, bucket = np.unique(hashes, axis=0, return_inverse=True)
-        return cls(unique, bucket.astype(np.int64), near_pairs(unique, max_bits))
-
-    def distance(self, one: int, other: int) -> float:
-        """Bits in which the hashes of two rows differ."""
-        return float(np.bitwise_count(self.hashes[self.bucket[one]] ^ self.hashes[self.bucket[other]]).sum())
-
-
-def judge(
-    measured: NDArray[np.void], photos: Sequence[str], labels: Sequence[str], buckets: Buckets, config: FilterConfig
-) -> list[Verdict]:
-    """Judge n rows, each one photo under one class; among equals the earlier row is preferred.
-
-    measured: `(n,)` of type FACTS; photos: SHA-256 of each (rows may share one); labels: its class; buckets: of at
-    least these rows, in this order.
-    """
-    side_px = np.minimum(measured["width_px"], measured["height_px"])
-    verdicts = [Verdict(flaw.decode() or None) for flaw in measured["flaw"]]
-    for row in np.flatnonzero(side_px < config.min_side_px).tolist():
-        if not verdicts[row].reason:
-            verdicts[row] = Verdict("too small", float(side_px[row]))
-    sound = [row for row, verdict in enumerate(verdicts) if not verdict.reason]
-    for row, twin in _contradictions(sound, labels, buckets).items():
-        verdicts[row] = Verdict("two classes", buckets.distance(row, twin), twin)
-
-    seen: dict[str, int] = {}
-    best: dict[int, int] = {}
-    area = measured["width_px"].astype(np.int64) * measured["height_px"]
-    for row in sorted(sound, key=lambda row: (-area[row], row)):
-        if verdicts[row].reason:
-            continue
-        if photos[row] in seen:
-            verdicts[row] = Verdict("duplicate", twin=seen[photos[row]])
-            continue
-        seen[photos[row]] = row
-        keeper = best.setdefault(buckets.group[row], row)
-        if keeper != row and config.drop_near_duplicates:
-            verdicts[row] = Verdict("near duplicate", buckets.distance(row, keeper), keeper)
-    return verdicts
-
-
-def _contradictions(rows: Sequence[int], labels: Sequence[str], buckets: Buckets) -> dict[int, int]:
-    """Rows that show the same as a row of another class, and that row."""
-    members: dict[int, list[int]] = {}
-    firsts: dict[int, dict[str, int]] = {}
-    for row in rows:
-        bucket = int(buckets.bucket[row])
-        members.setdefault(bucket, []).append(row)
-        firsts.setdefault(bucket, {}).setdefault(labels[row], row)
-    links = [(bucket, bucket) for bucket in members]
-    links += [link for one, other in buckets.pairs.tolist() for link in ((one, other), (other, one))]
-    found: dict[int, int] = {}
-    for bucket, other in links:
-        for row in members.get(bucket, ()):
-            twins = (twin for label, twin in firsts.get(other, {}).items() if label != labels[row])
-            if row not in found and (twin := next(twins, None)) is not None:
-                found[row] = twin
-    return found
-
-
 def build_kept(config: FilterConfig, *, photos: Path, job: Job) -> Result:
-    """Write `kept.parquet` and `rejected.parquet` from the crawl's `photos.parquet`."""
+    """Write `kept.parquet`, `rejected.parquet`, `review.parquet` and `summary.md` from the crawl's `photos.parquet`."""
     import pandas as pd
 
     table = pd.read_parquet(photos / "photos.parquet").sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
+    table["subject"] = table["label"]
+    decided = _decide(table, job.root)
     memory = _memory(config, job.pools)
     memory.path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(memory.path.with_suffix(".lock")):
         known = memory.read()
-        measured, absent, refs = _measure(table, set(known), job)
-        hashes = [*measured["hash"], *(row["hash"] for row in absent.values())]
-        buckets = Buckets.of(np.array(hashes, np.uint8).reshape(len(hashes), -1), config.duplicate_bits)
-        verdicts = judge(measured, table["photo"].tolist(), table["label"].tolist(), buckets, config)
+        measured = measure(table, set(known), job)
+        buckets = measured.buckets(config)
+        judged = _judge(config, table, measured, buckets, decided={}, job=job)
+        suspects = _suspect(config, table, judged, buckets, job)
+        verdicts = _judge(config, table, measured, buckets, decided=decided, job=job) if decided else judged
+        for row in suspects:
+            if row not in decided and not verdicts[row].reason:
+                verdicts[row] = judged[row]
         table["reason"] = [verdict.reason for verdict in verdicts]
         table["score"] = [verdict.score for verdict in verdicts]
         table["twin"] = [None if v.twin is None else table["photo"][v.twin] for v in verdicts]
-        table["group"] = buckets.group[: len(table)]
-        table["split"] = _split(config, table, [*table["photo"], *absent], buckets.group, known)
+        everything = [*table["photo"], *measured.absent]
+        table_groups = _link(config, table, buckets)
+        pinned: dict[str, Split] = dict.fromkeys(read_golden(config.golden, table), "test") if config.golden else {}
+        before = {**known, **pinned}
+        table["group"] = table_groups[: len(table)]
+        table["split"] = _split(config, table, everything, table_groups, before)
         _leave_out_untrained(table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
         _check(config, kept, rejected)
         dealt = table[table["split"].notna()]
         memory.write(known, dict(zip(dealt["photo"], dealt["split"], strict=True)))
     _warn_of_small_classes(kept)
+    leaks = straddled(table_groups, [known.get(photo) for photo in everything])
 
     columns = ["photo", "file", "label", "name"]
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
     kept = kept[[*columns, "group", "split"]]
     kept.to_parquet(job.out / "kept.parquet", index=False)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])
-    rejected[[*columns, "reason", "score", "twin", "split"]].to_parquet(job.out / "rejected.parquet", index=False)
+    rejected = rejected[[*columns, "reason", "score", "twin", "split"]]
+    rejected.to_parquet(job.out / "rejected.parquet", index=False)
+    review_rows(table, judged, suspects, decided).to_parquet(job.out / "review.parquet", index=False)
+    text = summary(kept, rejected, decided=len(decided), leaks=leaks, root=job.root)
+    (job.out / "summary.md").write_text(text, encoding="utf-8")
     counts = {"kept": len(kept), "rejected": len(rejected), **rejected["reason"].value_counts().sort_index()}
     counts |= {split: (kept["split"] == split).sum() for split in ("train", "val", "test")}
+    counts |= {name: count for name, count in {"decided by hand": len(decided), "leaks mended": leaks}.items() if count}
     content = digest.of_value(kept.to_dict("records"))
-    return Result({name: int(count) for name, count in counts.items()}, digest=content, refs=refs)
+    return Result({name: int(count) for name, count in counts.items()}, digest=content, refs=measured.refs)
 
 
 def observe(config: FilterConfig, pools: Path) -> dict[str, str | int]:
-    """How many photos ever moved to another split; see `Memory`."""
-    return {"moves": _memory(config, pools).moves()}
+    """What it sees besides its config: see `Memory` for the moves; decisions and files that it is told to read."""
+    root = pools.parents[1]
+    observed: dict[str, str | int] = {"moves": _memory(config, pools).moves()}
+    if decisions.read(root):
+        observed["decisions"] = decisions.digest(root)[:24]
+    for knob in ("golden", "face_model", "embedding"):
+        if path := getattr(config, knob):
+            try:
+                observed[knob] = digest.of_file(path.expanduser())[:24]
+            except OSError as error:
+                raise UserError(f"filter.{knob}={path}: can't be read ({error.strerror}); give a file") from error
+    return observed
 
 
 def _memory(config: FilterConfig, pools: Path) -> Memory:
     return Memory(pools, {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed})
 
 
-def _measure(
-    table: "pd.DataFrame", remembered: set[str], job: Job
-) -> tuple[NDArray[np.void], dict[str, np.void], dict[Path, FileRecord]]:
-    """Facts of each row's photo, `(n,)`; of remembered photos that aren't in the table; the former's shards.
+def _decide(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
+    """What a person said of rows; those that are to move get their new label."""
+    standing = decisions.read(root)
+    decided: dict[int, Action] = {}
+    for row, subject in enumerate(map(Subject._make, zip(table["photo"], table["label"], strict=True))):
+        if decision := standing.get(subject):
+            decided[row] = decision.action
+            if decision.action == "move":
+                table.loc[row, "label"] = decision.to
+    return decided
 
-    Only new photos are read. An absent photo still holds its group together: what resembles it must not train either.
-    """
-    files = dict(zip(table["photo"], table["file"], strict=True))
 
-    def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        return np.array([facts.measure((job.root / files[photo]).read_bytes()) for photo in chunk], facts.FACTS)
+def _judge(
+    config: FilterConfig,
+    table: "pd.DataFrame",
+    measured: Measured,
+    buckets: Buckets,
+    *,
+    decided: Mapping[int, Action],
+    job: Job,
+) -> list[Verdict]:
+    """Verdicts on all rows."""
+    labels = (table["label"] if decided else table["subject"]).tolist()
+    verdicts = judge(measured.facts, table["photo"].tolist(), labels, buckets, config, decided=decided)
+    if config.faces:
+        rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in decided]
+        least, most = config.faces
+        for row, count in zip(rows, count_faces(config, table.loc[rows], job), strict=True):
+            if not least <= count <= most:
+                verdicts[row] = Verdict("faces", count, least if count < least else most)
+    return verdicts
 
-    job = replace(job, source=digest.of_source(facts.__name__))
-    pool = Pool.open(job.pools / digest.of_value(["facts", facts.VERSION])[:24], job)
-    pool, _ = pool.fill(sorted(files), compute, job, label="photos looked at", shard_photos=128)
-    index = pool.index(table["photo"], job.root)
-    held = {photo for shard in pool.shards for photo in shard.photos}
-    absent = sorted((remembered - files.keys()) & held)
-    others = dict(zip(absent, Rows(pool.index(absent, job.root), job.root)[:], strict=True)) if absent else {}
-    return Rows(index, job.root)[:], others, pool.refs(index, job.root)
+
+def _suspect(
+    config: FilterConfig, table: "pd.DataFrame", verdicts: list[Verdict], buckets: Buckets, job: Job
+) -> dict[int, list[Verdict]]:
+    """Of rows that look unlike their class or whose class is doubted, why; the worst of them are rejected."""
+    if not config.suspects and config.max_outlier is None and config.max_label_doubt is None:
+        return {}
+    from tasks.support.filtering.suspects.listing import list_suspects
+
+    rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason]
+    labels, near = table.loc[rows, "subject"].tolist(), [buckets.group[row] for row in rows]
+    embedded = embed(config, table.loc[rows], job, _Network(config))
+    found: dict[int, list[Verdict]] = {}
+    for place, verdict in list_suspects(embedded, labels, near, config):
+        row = rows[place]
+        found.setdefault(row, []).append(verdict)
+        if verdict.threshold is not None and verdict.score > verdict.threshold and not verdicts[row].reason:
+            verdicts[row] = verdict
+    return found
+
+
+class _Network:
+    """A model file's embedding, which is read when it is needed, and asked by one thread at a time."""
+
+    def __init__(self, config: FilterConfig) -> None:
+        self._config = config
+        self._lock = Lock()
+        self._embedding: Embed | None = None
+
+    def __call__(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
+        from tasks.networks.embedding import Embedding
+
+        with self._lock:
+            if self._embedding is None and self._config.embedding:
+                self._embedding = Embedding(self._config.embedding.expanduser(), self._config.embedding_scale)
+            assert self._embedding is not None
+            return self._embedding(photos)
+
+
+def _link(config: FilterConfig, table: "pd.DataFrame", buckets: Buckets) -> list[int]:
+    """Group of each row, and of what follows them in the buckets: near duplicates, and what the data names as one."""
+    columns = ["group"] + ["page"] * config.group_pages
+    named = [dict(table[column].dropna()) for column in columns if column in table]
+    if config.group_pattern:
+        found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
+        named.append({row: match[min(1, match.re.groups)] for row, match in found.items() if match})
+    links: list[tuple[int, int]] = []
+    for names in named:
+        first: dict[str, int] = {}
+        links += [(buckets.group[first.setdefault(name, row)], buckets.group[row]) for row, name in names.items()]
+    joined = groups(max(buckets.group, default=-1) + 1, np.array(links, np.int64).reshape(-1, 2))
+    return [int(joined[group]) for group in buckets.group]
 
 
 def _split(
@@ -191,7 +199,7 @@ def _split(
 
     photos, groups: of the table's rows, followed by absent ones.
     """
-    unseen = table["reason"].isin(["unreadable", "truncated"]).tolist()  # without a hash, they resemble nothing
+    unseen = table["reason"].isin(UNDECODABLE).tolist()  # without a hash, they resemble nothing
     settled = settle(groups, [known.get(photo) for photo in photos])
     kept = table[table["reason"].isna()]
     dealt = deal(

@@ -149,5 +149,5 @@ def _fit(
 
 
 STAGE = Stage(
-    "train", VERSION, build=build_classifier, loads=lambda config: f"tasks.networks.backbones.{config.network}"
+    "train", VERSION, build=build_classifier, loads=lambda config: [f"tasks.networks.backbones.{config.network}"]
 )

@@ -1,6 +1,7 @@
 """Configs: presets and overrides are applied, and whatever doesn't fit is refused with the nearest that would."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -10,7 +11,9 @@ from configs.schema import STAGE_NAMES, Config, CrawlConfig
 
 
 def test_an_override_changes_one_knob() -> None:
-    config = load("default", ["train.epochs=5", "crawl.path=/photos", "crawl.keywords.cat=[a cat, kitten]"])
+    config = load(
+        "default", ["train.epochs=5", "crawl.path=/photos", "crawl.sources=bing", "crawl.keywords.cat=[a cat, kitten]"]
+    )
     assert config.train.epochs == 5
     assert config.crawl.path == Path("/photos")
     assert config.crawl.keywords == {"cat": ("a cat", "kitten")}
@@ -30,8 +33,17 @@ def test_an_override_changes_one_knob() -> None:
         ("epochs", "'epochs': an override looks like train.epochs=5"),
         ("train.epochs", "'train.epochs': an override looks like train.epochs=5"),
         ("train.epochs.x=1", "train.epochs: input should be a valid integer"),
-        ("crawl.source.x=1", "source is a value, not a section"),
+        ("crawl.sources.x=1", "sources is a value, not a section"),
         ("train.filters=[1", "the value can't be read"),
+        ("crawl.keywords={yes: [a], b: [b]}", "crawl.keywords: write `True: [query, query]`"),
+        ("crawl.keywords={a: 3.5, b: [null]}", "crawl.keywords: write `b: [query, query]`"),
+        ("crawl.filters=open", "crawl.filters: is a section; set one of its knobs, such as crawl.filters.licence=..."),
+        ("crawl.sources=[]", "crawl.sources: list should have at least 1 item"),
+        ("crawl.sources=[bing, bing]", "crawl.sources: name each source once"),
+        ("crawl.contact=me", "crawl.contact: give a mail address or a web address"),
+        ("crawl.contact=고양이@example.org", "crawl.contact: must be plain ASCII"),
+        ("crawl.keywords=keywords.txt", "keywords are given, but sources is folder, which doesn't search"),
+        ("crawl.top_up=photo", "crawl.top_up: each pattern must say where the query goes"),
     ],
 )
 def test_what_does_not_fit_is_refused(override: str, says: str) -> None:
@@ -63,7 +75,7 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("preset", presets())
 def test_a_printed_config_is_read_back_as_it_was(preset: str, tmp_path: Path) -> None:
-    config = load(preset, ["crawl.keywords.고양이=['yes', '1e3', ...]"])
+    config = load(preset, ["crawl.sources=bing", "crawl.keywords.고양이=['yes', '1e3', ...]"])
     path = tmp_path / "printed.yaml"
     path.write_text(described(config), encoding="utf-8")
     assert load(str(path)) == config
@@ -76,4 +88,23 @@ def test_every_knob_is_described_and_every_stage_has_a_section() -> None:
 
 def test_sections_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        CrawlConfig().source = "csv"  # type: ignore[misc]
+        CrawlConfig().sources = ("csv",)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("crawl.filters.size=>=640x480", {"filters": {"size": ">=640x480"}}),
+        ("crawl.top_up={} photo", {"top_up": ("{} photo",)}),
+        ("crawl.private_hosts=127.0.0.1:8080", {"private_hosts": ("127.0.0.1:8080",)}),
+        (
+            "crawl.keywords={cat: [cat, kitten], dog: puppy, 7: seven}",
+            {"keywords": {"cat": ("cat", "kitten"), "dog": ("puppy",), "7": ("seven",)}},
+        ),
+        ("crawl.keywords=[cat, dog]", {"keywords": {"cat": ("cat",), "dog": ("dog",)}}),
+        ("crawl.keywords=words.txt", {"keywords": Path("words.txt")}),
+    ],
+)
+def test_what_people_type_is_understood(override: str, value: dict[str, Any]) -> None:
+    crawl = load("default", ["crawl.sources=bing", override]).crawl
+    assert crawl == CrawlConfig(**({"sources": "bing"} | value))

@@ -54,7 +54,7 @@ def test_a_data_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("override", "says"),
-    [("crawl.source=foldr", "did you mean folder?"), ("train.network=convnt", "did you mean convnet?")],
+    [("crawl.sources=foldr", "did you mean folder?"), ("train.network=convnt", "did you mean convnet?")],
 )
 def test_unknown_modules_are_refused_before_anything_runs(override: str, says: str) -> None:
     guard.check_names(load("default"))

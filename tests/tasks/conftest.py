@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scripted_site import site
+from standin import standin
 
 from configs.schema import FilterConfig, PreprocessConfig
 from tasks.support import digest
@@ -20,6 +22,8 @@ from tasks.support.pool import INDEX, Pool, index_digest
 from tasks.support.progress import Advance
 from tasks.support.stage import Outcome, Run, Stage
 from tasks.support.store import Store
+
+__all__ = ["site", "standin"]  # fixtures
 
 SIDE_PX = 16
 

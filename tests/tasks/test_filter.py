@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from configs.schema import FilterConfig
-from tasks.filter import Buckets, build_kept, judge, observe
-from tasks.support import facts, photos
+from tasks.filter import build_kept, observe
+from tasks.support import decisions, photos
 from tasks.support.errors import UserError
+from tasks.support.filtering import faces, facts
+from tasks.support.filtering.verdicts import Buckets, judge
 from tasks.support.job import Job
 
 
@@ -173,10 +175,18 @@ def test_classes_with_one_photo_are_named_and_train(shoot: Shoot, caplog: pytest
     assert kept.set_index("photo")["split"][rare] == "train"
 
 
+def sound() -> np.ndarray:
+    """Facts of a photo that nothing is wrong with, and whose mirror image is like no other."""
+    row = np.zeros((), facts.FACTS)
+    row["width_px"] = row["height_px"] = 96
+    row["p99"], row["sharpness"] = 200, 1
+    row["mirror"] = np.random.default_rng(0).integers(0, 256, 32)
+    return row
+
+
 def judged(hashes: list[int], labels: str, names: str = "") -> list[str | None]:
     """Reasons of rows with these first bytes of their hashes, classes and photos (a letter each)."""
-    measured = np.zeros(len(hashes), facts.FACTS)
-    measured["width_px"] = measured["height_px"] = 64
+    measured = np.array([sound() for _ in hashes], facts.FACTS)
     measured["hash"][:, 0] = hashes
     buckets = Buckets.of(measured["hash"], FilterConfig().duplicate_bits)
     names = names or "abcdefgh"[: len(hashes)]
@@ -213,8 +223,7 @@ def test_a_photo_that_a_bridge_moved_to_the_test_never_trains_again(
     hashes: dict[bytes, np.ndarray] = {}
 
     def measure(data: bytes) -> np.ndarray:
-        row = np.zeros((), facts.FACTS)
-        row["width_px"] = row["height_px"] = 96
+        row = sound()
         row["hash"] = hashes.get(data, np.frombuffer(hashlib.sha256(data).digest(), np.uint8))
         return row
 
@@ -250,3 +259,201 @@ def test_rejected_twins_carry_the_split_of_their_group(shoot: Shoot) -> None:
     twins = rejected[rejected["reason"] == "near duplicate"]
     assert len(twins) == 20
     assert twins["split"].tolist() == split[twins["twin"]].tolist()
+
+
+def drawn(pixels: np.ndarray) -> bytes:
+    out = BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+NOISE = np.random.default_rng(7).integers(0, 256, (96, 96, 3))
+FLAWED = {
+    "too small": (jpeg(70, (60, 30)), "min_side_px"),
+    "odd aspect": (jpeg(71, (400, 40)), "min_aspect"),
+    "too dark": (drawn(NOISE / 8), "dark_level"),
+    "too light": (drawn(np.where(NOISE[..., :1] < 8, 200, 245) + np.zeros(3)), "light_level"),
+    "uniform": (drawn(120 + NOISE / 32), "min_contrast"),
+    "blurred": (drawn(np.array(Image.fromarray(NOISE[:4, :4].astype(np.uint8)).resize((300, 300)))), "min_sharpness"),
+}
+
+
+@pytest.mark.parametrize("reason", FLAWED)
+def test_each_check_has_its_reason_and_can_be_switched_off(shoot: Shoot, reason: str) -> None:
+    data, knob = FLAWED[reason]
+    photo = shoot.add("a", data)
+    _, rejected, _ = shoot.filter()
+    assert rejected["photo"].tolist() == [photo]
+    assert rejected["reason"].tolist() == [reason]
+    review = pd.read_parquet(shoot.root / "out0" / "review.parquet").iloc[0]
+    assert review["threshold"] == getattr(FilterConfig(), knob)
+    assert (review["score"] > review["threshold"]) == (reason == "too light")
+    kept, _, _ = shoot.filter(FilterConfig(**{knob: None}))
+    assert photo in set(kept["photo"])
+
+
+def test_a_mirror_image_is_a_near_duplicate_unless_told_otherwise(shoot: Shoot) -> None:
+    mirrored = Image.open(BytesIO(jpeg(4))).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    out = BytesIO()
+    mirrored.save(out, "JPEG", quality=80)
+    shoot.add("a", out.getvalue())
+    _, rejected, _ = shoot.filter()
+    assert rejected["reason"].tolist() == ["near duplicate"]
+    assert len(shoot.filter(FilterConfig(mirrored=False))[0]) == 21
+
+
+def decide(shoot: Shoot, photo: str, label: str, action: decisions.Action, to: str = "") -> None:
+    decisions.add(shoot.root, [decisions.Decision(decisions.Subject(photo, label), action, to)])
+
+
+def test_what_a_person_decided_goes_before_the_checks(shoot: Shoot) -> None:
+    dark = shoot.add("a", FLAWED["too dark"][0])
+    broken = shoot.add("a", b"nothing")
+    good, wrong = (str(shoot.rows[number]["photo"]) for number in (2, 4))
+    before = observe(FilterConfig(), shoot.root / "pools" / "filter")
+    decide(shoot, dark, "a", "keep")
+    decide(shoot, broken, "a", "keep")
+    decide(shoot, good, "a", "reject")
+    decide(shoot, wrong, "a", "move", "b")
+    assert observe(FilterConfig(), shoot.root / "pools" / "filter") != before
+    kept, rejected, counts = shoot.filter()
+    labels = kept.set_index("photo")["label"]
+    assert (labels[dark], labels[wrong]) == ("a", "b")
+    assert rejected.set_index("photo")["reason"].to_dict() == {good: "by hand", broken: "unreadable"}
+    assert counts["decided by hand"] == 4
+    review = pd.read_parquet(shoot.root / "out0" / "review.parquet").set_index("photo")
+    assert review["decision"].to_dict() == {dark: "keep", broken: "keep", good: "reject", wrong: "move"}
+    assert review.loc[dark, "reason"] == "too dark"
+    assert review["kept"].to_dict() == {dark: True, broken: False, good: False, wrong: True}
+    assert review.loc[wrong, "label"] == "a"
+    decisions.undo(shoot.root, {decisions.Subject(wrong, "a")})
+    assert shoot.filter()[0].set_index("photo")["label"][wrong] == "a"
+
+
+def test_a_photo_in_two_classes_is_kept_in_the_one_where_a_person_leaves_it(shoot: Shoot) -> None:
+    photo = shoot.add("a", jpeg(60))
+    shoot.add("b", jpeg(60))
+    decide(shoot, photo, "b", "reject")
+    kept, rejected, _ = shoot.filter()
+    assert kept.set_index("photo")["label"][photo] == "a"
+    assert rejected["reason"].tolist() == ["by hand"]
+
+
+def test_decisions_about_other_photos_change_nothing(shoot: Shoot) -> None:
+    first, _, _ = shoot.filter()
+    decide(shoot, "0" * 64, "a", "reject")
+    second, _, counts = shoot.filter()
+    pd.testing.assert_frame_equal(first, second)
+    assert "decided by hand" not in counts
+
+
+@pytest.mark.parametrize(
+    ("column", "knobs"), [("page", {}), ("group", {}), ("name", {"group_pattern": r"^(burst\d+)-"})]
+)
+def test_what_the_data_names_as_one_is_in_one_split(shoot: Shoot, column: str, knobs: dict) -> None:
+    for number in range(40):
+        shoot.add("ab"[number % 2], jpeg(100 + number))
+    for number, row in enumerate(shoot.rows):
+        row[column] = f"burst{number // 8}-{number}.jpg" if column == "name" else f"encounter {number // 8}"
+    kept, _, _ = shoot.filter(FilterConfig(**knobs))
+    assert len(kept) == 60  # nothing is rejected for it
+    bursts = {row["photo"]: number // 8 for number, row in enumerate(shoot.rows)}
+    assert kept.groupby(kept["photo"].map(bursts))["split"].nunique().max() == 1
+    assert kept["split"].nunique() == 3
+
+
+def test_pages_can_be_left_out_of_account(shoot: Shoot) -> None:
+    for row in shoot.rows:
+        row["page"] = "one page for all"
+    with pytest.raises(UserError, match="no photo is left for the test"):
+        shoot.filter()
+    assert (shoot.filter(FilterConfig(group_pages=False))[0]["split"] == "test").any()
+
+
+def test_golden_photos_are_always_tested(shoot: Shoot, tmp_path: Path) -> None:
+    first, _, _ = shoot.filter()
+    golden = first[first["split"] == "train"]["photo"].tolist()[:4]
+    (tmp_path / "golden.csv").write_text("photo\n" + "\n".join(golden))
+    config = FilterConfig(golden=tmp_path / "golden.csv")
+    assert observe(config, tmp_path / "pools" / "filter")["golden"]
+    second, _, _ = shoot.filter(config)
+    assert set(second.set_index("photo")["split"][golden]) == {"test"}
+    only = FilterConfig(golden=tmp_path / "golden.csv", test_fraction=0)
+    third, _, _ = shoot.filter(only)
+    assert set(third[third["split"] == "test"]["photo"]) == set(golden)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("file\nx\n", "has neither a column photo nor a column name"),
+        ("photo\nx\n", "none of its 1 photos is there"),
+    ],
+)
+def test_a_golden_set_that_cannot_be_is_refused(shoot: Shoot, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "golden.csv").write_text(text)
+    with pytest.raises(UserError, match=says):
+        shoot.filter(FilterConfig(golden=tmp_path / "golden.csv"))
+    with pytest.raises(UserError, match=r"filter\.golden=.*gone\.csv: can't be read"):
+        observe(FilterConfig(golden=tmp_path / "gone.csv"), tmp_path / "pools" / "filter")
+
+
+def test_leaks_are_counted_and_mended(shoot: Shoot) -> None:
+    first, _, counts = shoot.filter()
+    assert "leaks mended" not in counts
+    tested, trained = (first[first["split"] == split]["photo"].iloc[0] for split in ("test", "train"))
+    for row in shoot.rows:
+        row["group"] = "one encounter" if row["photo"] in (tested, trained) else None
+    second, _, counts = shoot.filter()
+    assert set(second.set_index("photo")["split"][[tested, trained]]) == {"test"}
+    assert counts["leaks mended"] == 1
+
+
+def test_faces_outside_the_range_are_rejected(shoot: Shoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(faces, "count", lambda pixels, model: counted.append(1) or int(pixels[..., 0].mean()) % 3)
+    kept, rejected, _ = shoot.filter(FilterConfig(faces=(1, 1)))
+    assert len(counted) == 20
+    assert set(rejected["reason"]) == {"faces"}
+    assert 0 < len(kept) < 20
+    shoot.filter(FilterConfig(faces=(0, 1)))
+    assert len(counted) == 20  # counted once
+
+
+def test_the_summary_counts_by_class_and_reason_and_shows_the_worst(shoot: Shoot) -> None:
+    shoot.add("a|b", FLAWED["too dark"][0], "<img src=x>")
+    shoot.add("b", b"nothing")
+    shoot.filter()
+    summary = (shoot.root / "out0" / "summary.md").read_text()
+    assert summary.startswith("**20 photos kept, 2 rejected (9.1%)**")
+    assert "| class | kept | too dark | unreadable |" in summary
+    assert "| a\\|b | 0 | 1 | 0 |" in summary
+    assert summary.count("](data:image/") == 1  # the unreadable one can't be shown
+
+
+def striped(seed: int, upright: bool) -> bytes:
+    """Stripes whose direction tells the class, each photo with its own."""
+    random = np.random.default_rng(seed)
+    wave = 128 + 90 * np.sin(np.arange(96) * random.uniform(0.5, 0.7) + random.uniform(0, 6))
+    pixels = np.broadcast_to(wave[None, :, None], (96, 96, 3)) + random.normal(0, 12, (96, 96, 3))
+    return drawn(np.clip(pixels if upright else pixels.transpose(1, 0, 2), 0, 255))
+
+
+def test_a_photo_under_the_wrong_class_is_a_suspect_or_rejected(tmp_path: Path) -> None:
+    shoot = Shoot(tmp_path)
+    for seed in range(60):
+        shoot.add("ab"[seed % 2], striped(seed, upright=seed % 2 == 0))
+    wrong = shoot.add("b", striped(99, upright=True))
+    config = FilterConfig(suspects=3, drop_near_duplicates=False, duplicate_bits=0)
+    kept, _, _ = shoot.filter(config)
+    assert wrong in set(kept["photo"])
+    review = pd.read_parquet(tmp_path / "out0" / "review.parquet")
+    doubted = review[review["reason"] == "wrong label"]
+    assert (doubted.iloc[0]["photo"], doubted.iloc[0]["suggestion"]) == (wrong, "a")
+    assert 1 <= len(doubted) <= 3
+    assert review["kept"].all()
+    strict = config.model_copy(update={"max_label_doubt": 0.9})
+    _, rejected, _ = shoot.filter(strict)
+    assert rejected.set_index("photo")["reason"].to_dict() == {wrong: "wrong label"}
+    decide(shoot, wrong, "b", "keep")
+    assert wrong in set(shoot.filter(strict)[0]["photo"])

@@ -65,6 +65,7 @@ def make(folders, tiles, splits: list[str], side_px: int = 16):
     return kept, folders.tiles(kept, dict(zip(photos, tiles, strict=True)), side_px)
 
 
+@pytest.mark.slow
 def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes) -> None:
     kept, tiles = make(folders, stripes(0, 24), ["train"] * 18 + ["val"] * 4 + ["test"] * 2)
     first = folders.obtain(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
@@ -90,6 +91,7 @@ def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes)
     assert other.artifact.digest != first.artifact.digest
 
 
+@pytest.mark.slow
 def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tiles(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     pictures = stripes(0, 16, channels=3)

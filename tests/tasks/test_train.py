@@ -69,6 +69,7 @@ def accuracy(folders, outcome, kept, inputs) -> float:
     return float(np.mean(labels[logits.argmax(1)] == photos["label"].to_numpy()))
 
 
+@pytest.mark.slow
 def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes) -> None:
     kept, tiles = two_classes
     first = folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
@@ -90,6 +91,7 @@ def test_a_classifier_of_features_learns(folders, two_classes) -> None:
     assert accuracy(folders, outcome, kept, features) >= 0.9
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_classes) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"epochs": 60, "patience": 2})

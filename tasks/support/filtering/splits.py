@@ -1,0 +1,146 @@
+"""Train, validation and test: dealt by group and class, and remembered, so that nights don't leak.
+
+A photo that was once in the test split never trains later, also when a new photo links its group to another one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from tasks.support import digest
+from tasks.support.errors import UserError
+from tasks.support.files import whole, write_whole
+
+Split = Literal["train", "val", "test"]
+
+_BY_PRECEDENCE: tuple[Split, ...] = ("test", "val", "train")
+_MIN_GROUPS_FOR_ALL = 5
+"""A class of so many groups or more is in every split."""
+
+
+def settle(groups: Iterable[int], splits: Iterable[Split | None]) -> dict[int, Split]:
+    """The split of each group that has one, given what is known of its photos (a photo in each place of both).
+
+    Where photos of several splits are linked now, all go to the test if one of them was in it, else to validation.
+    """
+    settled: dict[int, Split] = {}
+    for group, split in zip(groups, splits, strict=True):
+        if split:
+            settled[group] = min(split, settled.get(group, split), key=_BY_PRECEDENCE.index)
+    return settled
+
+
+def straddled(groups: Iterable[int], splits: Iterable[Split | None]) -> int:
+    """How many groups had photos in the test and in another split: leaks, which `settle` mends."""
+    seen: dict[int, set[Split]] = {}
+    for group, split in zip(groups, splits, strict=True):
+        if split:
+            seen.setdefault(group, set()).add(split)
+    return sum("test" in known and len(known) > 1 for known in seen.values())
+
+
+def deal(
+    labels: Sequence[str],
+    groups: Sequence[int],
+    photos: Sequence[str],
+    settled: Mapping[int, Split],
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+) -> dict[int, Split]:
+    """The split of each group: those that are settled keep theirs, new ones fill up the proportions of their class.
+
+    labels, groups, photos: class, group and SHA-256 of each photo. A class without a group that trains gets one before
+    anything else, so a class of one group only trains. Fractions of a photo are rounded at random (seeded by the name
+    of the class), so that many small classes together still come out in proportion.
+    """
+    members: dict[int, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    by_class: dict[str, list[int]] = {}
+    for group, positions in members.items():
+        counts = Counter(labels[position] for position in positions)
+        by_class.setdefault(min(counts, key=lambda label: (-counts[label], label)), []).append(group)
+    dealt = {group: settled[group] for group in members if group in settled}
+    for label, class_groups in by_class.items():
+        total = sum(len(members[group]) for group in class_groups)
+        rounding = _uniform(label, seed)
+        many = len(class_groups) >= _MIN_GROUPS_FOR_ALL
+        wanted = {
+            "test": max(int(test_fraction * total + rounding), int(many and test_fraction > 0)),
+            "val": max(int(val_fraction * total + 1 - rounding), int(many and val_fraction > 0)),
+            "train": total,
+        }
+        for group in class_groups:
+            if group in dealt:
+                wanted[dealt[group]] -= len(members[group])
+        new = [group for group in class_groups if group not in dealt]
+        new.sort(key=lambda group: _uniform(min(photos[position] for position in members[group]), seed))
+        if new and not any(dealt.get(group) == "train" for group in class_groups):
+            dealt[new.pop()] = "train"
+        for group in new:
+            dealt[group] = _shortest(wanted, len(members[group]))
+            wanted[dealt[group]] -= len(members[group])
+    return dealt
+
+
+def _shortest(wanted: Mapping[str, int], size: int) -> Split:
+    """Where a group of `size` photos is wanted: the test first; it may overshoot by at most half of itself."""
+    if wanted["test"] * 2 >= size:
+        return "test"
+    return "val" if wanted["val"] * 2 >= size else "train"
+
+
+def _uniform(name: str, seed: int) -> float:
+    """A number in [0, 1) that depends on a name and the seed only."""
+    return int(digest.of_value([name, seed])[:12], 16) / 16**12
+
+
+class Memory:
+    """Which split each photo was ever dealt to, for one way of dealing; in the filter's pools.
+
+    `splits-<key>.parquet` holds photo and split; `splits-<key>.json` how many photos ever *moved* to another split. The
+    filter observes that number: an older result that still trains on a photo that has moved is not reused.
+    """
+
+    def __init__(self, pools: Path, dealing: Mapping[str, float]) -> None:
+        """Take the folder of the filter's pools, and the fractions and the seed."""
+        self.path = pools / f"splits-{digest.of_value(dict(dealing))[:24]}.parquet"
+        self._moves = self.path.with_suffix(".json")
+
+    def moves(self) -> int:
+        """How many photos ever moved."""
+        try:
+            return int(json.loads(self._moves.read_bytes())["moves"])
+        except FileNotFoundError:
+            return 0
+
+    def read(self) -> dict[str, Split]:
+        """Split of each photo; none if nothing was dealt yet. Raises UserError if the file is damaged."""
+        import pandas as pd
+
+        if not self.path.exists():
+            return {}
+        try:
+            table = pd.read_parquet(self.path)
+            return dict(zip(table["photo"], table["split"], strict=True))
+        except (ValueError, KeyError, OSError) as error:
+            raise UserError(
+                f"{self.path} is damaged, and it remembers which photos were tested: restore it from a backup, or "
+                "delete it to deal all photos anew (the test is then no longer unseen by models trained before)"
+            ) from error
+
+    def write(self, known: Mapping[str, Split], new: Mapping[str, Split]) -> None:
+        """Remember `new` besides what was `known`."""
+        import pandas as pd
+
+        moved = sum(photo in known and known[photo] != split for photo, split in new.items())
+        if moved:  # first: a crash between the two makes one result needlessly again, and never reuses a wrong one
+            write_whole(self._moves, json.dumps({"moves": self.moves() + moved}).encode())
+        if any(known.get(photo) != split for photo, split in new.items()):
+            table = pd.DataFrame(sorted({**known, **new}.items()), columns=["photo", "split"])
+            with whole(self.path) as partial:
+                table.to_parquet(partial, index=False)

@@ -1,0 +1,106 @@
+"""A photo as a short vector of shape, texture and colour, for those who have no network to embed photos with.
+
+It tells what is plainly different, much less than a trained network does, and needs no download and no training.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1
+"""Raised by whoever changes what is computed."""
+
+AT_LEAST_PX = 128
+"""Shorter side to which a photo may be shrunk before; see `photos.decode`."""
+
+_SHAPE_PX = 64
+_CELL_PX = 16
+_DIRECTIONS = 9
+_SHADES = (4, 6, 6)
+_NEUTRAL = 128
+
+LENGTH = (_SHAPE_PX // _CELL_PX) ** 2 * _DIRECTIONS + 256 + 4 * 6 * 6
+
+
+def describe(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Describe a photo `(h, w, 3)`, RGB, uint8: `(LENGTH,)` float32, every value in 0..1, never NaN.
+
+    Three parts, each of unit length (zero if there is nothing to see, as directions in a plain photo):
+
+    - directions of edges in 4x4 cells of a copy padded to a square (N. Dalal and B. Triggs, "Histograms of Oriented
+      Gradients for Human Detection", CVPR 2005, by OpenCV);
+    - local binary patterns of the grey photo, which tell its texture (T. Ojala et al., "Multiresolution Gray-Scale and
+      Rotation Invariant Texture Classification with Local Binary Patterns", IEEE TPAMI 24, 2002; radius 1);
+    - a histogram of its colours in CIELAB, finest where most photos are (M. Swain and D. Ballard, "Color Indexing",
+      IJCV 7, 1991).
+
+    Histograms are taken as square roots, so that a dot product is the Bhattacharyya coefficient (R. Arandjelović and
+    A. Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012, section 3).
+    """
+    import cv2
+
+    photo = _shrunk(photo, AT_LEAST_PX)
+    grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8)
+    parts = (_edges(grey), np.sqrt(_patterns(grey)), np.sqrt(_colours(photo)))
+    return np.concatenate([part / max(float(np.linalg.norm(part)), 1e-6) for part in parts]).astype(np.float32)
+
+
+def describe_all(photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Describe n photos: `(n, LENGTH)`."""
+    return np.array([describe(photo) for photo in photos], np.float32).reshape(-1, LENGTH)
+
+
+def _shrunk(photo: NDArray[np.uint8], longer_px: int) -> NDArray[np.uint8]:
+    """A copy `(h, w)` or `(h, w, 3)` whose longer side is at most so many pixels."""
+    import cv2
+
+    scale = longer_px / max(photo.shape[:2])
+    if scale >= 1:
+        return photo
+    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _edges(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Histograms of gradients of a grey photo `(h, w)`, `(144,)`."""
+    import cv2
+
+    grey = _shrunk(grey, _SHAPE_PX)
+    height, width = grey.shape
+    top, left = (_SHAPE_PX - height) // 2, (_SHAPE_PX - width) // 2
+    # Bars of one colour would add edges of their own, the same for every photo of this shape.
+    square = cv2.copyMakeBorder(
+        grey, top, _SHAPE_PX - height - top, left, _SHAPE_PX - width - left, cv2.BORDER_REPLICATE
+    )
+    return np.asarray(_gradients().compute(square), np.float32).ravel()
+
+
+@cache
+def _gradients() -> Any:
+    import cv2
+
+    block = (2 * _CELL_PX, 2 * _CELL_PX)
+    return cv2.HOGDescriptor((_SHAPE_PX, _SHAPE_PX), block, block, (_CELL_PX, _CELL_PX), _DIRECTIONS)
+
+
+def _patterns(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How often each pattern of a pixel's eight neighbours is not darker than it, `(256,)`; the border has none."""
+    height, width = (max(side - 2, 0) for side in grey.shape)
+    centre = grey[1 : 1 + height, 1 : 1 + width]
+    pattern = np.zeros((height, width), np.uint8)
+    for bit, (y, x) in enumerate([(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]):
+        pattern |= (grey[y : y + height, x : x + width] >= centre).astype(np.uint8) << bit
+    return np.bincount(pattern.ravel(), minlength=256).astype(np.float32)
+
+
+def _colours(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How many pixels have each of 4x6x6 colours, `(144,)`."""
+    import cv2
+
+    lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
+    lab[:, :, 1:] = np.clip(lab[:, :, 1:], _NEUTRAL - 64, _NEUTRAL + 63)  # strong colours are rare: with the outermost
+    around = [_NEUTRAL - 64, _NEUTRAL + 64]
+    return np.asarray(cv2.calcHist([lab], [0, 1, 2], None, _SHADES, [0, 256, *around, *around]), np.float32).ravel()

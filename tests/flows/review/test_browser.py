@@ -1,0 +1,240 @@
+"""The page in a real browser: looked at, decided on by keyboard, reloaded, undone."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import pandas as pd
+import pytest
+from doubtful import Doubtful, write_classes
+from small import write_photos
+
+from tasks.support import decisions
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+HOSTILE = "<img src=x onerror=alert(1)>"
+CLASSES = {"cat": 4, "dog": 4, HOSTILE: 4}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium: apt-get install chromium chromium-driver"),
+]
+
+
+class Browser:
+    """Headless Chromium, what it asked for, and what its page complained about."""
+
+    def __init__(self, profile: Path) -> None:
+        webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+            options.add_argument(argument)
+        options.add_argument("--window-size=1280,800")
+        options.add_argument(f"--user-data-dir={profile}")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+
+    def all(self, selector: str) -> list[Any]:
+        return self.driver.find_elements("css selector", selector)
+
+    def text(self, selector: str) -> str:
+        return self.driver.find_element("css selector", selector).get_property("textContent")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.driver.switch_to.active_element.send_keys(key)
+
+    def wait(self, condition: str) -> None:
+        """Wait for a JavaScript expression to be true."""
+        for _ in range(300):
+            if self.driver.execute_script(f"return Boolean({condition})"):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"not within 6 s: {condition}; the page says {self.text('body')[:2000]}")
+
+    def settled(self, count: int, total: int = 12) -> None:
+        self.wait(f"document.getElementById('progress').textContent === '{count} of {total} settled'")
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def hosts(self) -> set[str]:
+        """Hosts and ports of all that pages asked for; Chromium's own pages don't count."""
+        asked = re.findall(
+            r'"method":"Network.requestWillBeSent".*?"request":\{.*?"url":"([^"]+)"',
+            "\n".join(entry["message"] for entry in self.driver.get_log("performance")),
+        )
+        return {urlsplit(url).netloc for url in asked if urlsplit(url).scheme in ("http", "https", "ws", "wss")}
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    opened = Browser(tmp_path / "profile")
+    try:
+        yield opened
+    finally:
+        opened.driver.quit()
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Doubtful:
+    """Twelve doubts: of cats and dogs, and of a class and with reasons that would like to be markup."""
+    write_classes(tmp_path / "photos", CLASSES)
+    doubtful = Doubtful(tmp_path / "data", tmp_path / "photos")
+    labels = doubtful.crawl()["label"].tolist()
+    doubtful.publish(
+        [
+            {
+                "photo": i,
+                "reason": f"{HOSTILE} duplicate" if i % 2 else "blurred",
+                "twin": i - 1 if i % 2 else None,
+                "name": f"{HOSTILE}\0\u202egpj {i}",
+                "suggestion": "dog" if label == "cat" else None,
+            }
+            for i, label in enumerate(labels)
+        ]
+    )
+    return doubtful
+
+
+@contextmanager
+def serving(doubtful: Doubtful) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "review", "default", f"crawl.path={doubtful.photos}", "--no-browser"],
+        env=os.environ | {"FLUKE_DATA": str(doubtful.data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def served(hostile: Doubtful) -> Iterator["subprocess.Popen[str]"]:
+    with serving(hostile) as process:
+        yield process
+
+
+def address(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    found = re.search(r"http://\S+", process.stdout.readline())
+    assert found
+    return found[0]
+
+
+def standing(doubtful: Doubtful) -> list[tuple[str, str, str]]:
+    return [(subject.label, made.action, made.to) for subject, made in decisions.read(doubtful.data).items()]
+
+
+def test_a_person_settles_photos_by_keyboard(
+    hostile: Doubtful, served: "subprocess.Popen[str]", browser: Browser
+) -> None:
+    url = address(served)
+    browser.driver.get(url)
+    browser.settled(0)
+    browser.wait("document.querySelectorAll('.card').length === 12")
+    browser.wait("[...document.querySelectorAll('.pictures img')].slice(0, 4).every((image) => image.naturalWidth > 0)")
+    assert [item.get_property("textContent") for item in browser.all("section > h2")] == [
+        "blurred",
+        f"{HOSTILE} duplicate",
+    ]
+
+    browser.press("?")
+    browser.wait("document.getElementById('help').open")
+    browser.press("\ue00c")  # Esc
+    for link in browser.all("#labels a"):
+        if link.get_property("textContent").startswith("cat"):
+            link.click()
+            break
+    browser.wait("document.querySelectorAll('.card').length === 4")
+    assert "label=cat" in browser.driver.current_url
+
+    browser.press("y")  # the first is kept, and the next is selected
+    browser.settled(1)
+    assert browser.text("#said") == "kept; u undoes"
+    browser.press("x")
+    browser.press("s")  # as suggested: to the dogs
+    browser.press("m")
+    browser.wait("document.getElementById('move').open")
+    browser.press("onerr", "\ue007")
+    browser.settled(4)
+    assert standing(hostile) == [
+        ("cat", "keep", ""),
+        ("cat", "reject", ""),
+        ("cat", "move", "dog"),
+        ("cat", "move", HOSTILE),
+    ]
+
+    browser.driver.refresh()
+    browser.settled(4)
+    assert browser.all(".card") == []  # all cats are settled, and only open ones are shown
+    browser.driver.get(f"{url}#label=cat&state=all")
+    browser.wait("document.querySelectorAll('.card').length === 4")
+    marks = [item.get_property("textContent") for item in browser.all(".mark")]
+    assert marks == ["kept", "rejected", "moved to dog", f"moved to {HOSTILE}"]
+
+    browser.press("u", "u", "u")
+    browser.settled(1)
+    assert standing(hostile) == [("cat", "keep", "")]
+    assert browser.text("[aria-current] .mark") == "rejected so far"
+    browser.driver.refresh()
+    browser.settled(1)
+    browser.wait("document.querySelectorAll('.card').length === 4")
+    assert browser.text(".mark") == "kept"
+
+    browser.press("v")
+    browser.wait("document.getElementById('view').open")
+    browser.press("j", "x")
+    browser.settled(2)
+    browser.press("v")
+    browser.wait("!document.getElementById('view').open")
+
+    assert browser.all("img[onerror]") == []
+    assert browser.complaints() == []
+    assert browser.hosts() == {urlsplit(url).netloc}
+
+    served.send_signal(signal.SIGINT)
+    out, err = served.communicate(timeout=20)
+    assert "decided about 2 photos; `fluke run default crawl.path=" in out
+    assert (served.returncode, err) == (0, "")
+    browser.press("y")  # nobody is there any more
+    browser.wait("document.getElementById('said').textContent.includes(\"isn't running any more\")")
+    assert standing(hostile)[0] == ("cat", "keep", "")
+    assert len(standing(hostile)) == 2
+
+
+def test_what_was_decided_takes_effect_when_the_filter_runs_again(browser: Browser, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 30)
+    dark = tmp_path / "photos" / "grey" / "dark.png"
+    cv2.imwrite(str(dark), cv2.imread(str(dark.with_name("1.png")))[::-1] // 8)
+    doubtful = Doubtful(tmp_path / "data", tmp_path / "photos")
+    first = doubtful.filter()
+    assert pd.read_parquet(first / "rejected.parquet")["name"].tolist() == ["grey/dark.png"]
+    with serving(doubtful) as process:
+        browser.driver.get(address(process))
+        browser.settled(0, 1)
+        browser.press("y")
+        browser.settled(1, 1)
+        second = doubtful.filter()
+        assert second != first
+        assert "grey/dark.png" in pd.read_parquet(second / "kept.parquet")["name"].tolist()
+        assert doubtful.filter() == second
+        browser.press("u")
+        browser.settled(0, 1)
+    assert doubtful.filter() == first  # nothing is decided any more: the first result is right again
+    assert browser.complaints() == []

@@ -1,0 +1,81 @@
+"""Near duplicates: the same pairs as comparing everything with everything."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tasks.support.filtering import duplicates
+from tasks.support.filtering.duplicates import groups, near_pairs
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.bitwise_count(one ^ other).sum())
+
+
+def truth(hashes: np.ndarray, max_bits: int) -> np.ndarray:
+    apart = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(axis=2, dtype=np.int64)
+    return np.argwhere(np.triu(apart <= max_bits, 1))
+
+
+@pytest.mark.parametrize("max_bits", [0, 3, 10, 40])
+def test_finds_the_same_pairs_as_all_comparisons(max_bits: int) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 256, (40, 32), np.uint8)
+    hashes = base[rng.integers(0, 40, 120)]
+    for row in hashes:  # flip up to 12 bits
+        for bit in rng.integers(0, 256, rng.integers(0, 13)):
+            row[bit // 8] ^= np.uint8(1 << (bit % 8))
+    hashes = np.unique(hashes, axis=0)
+    np.testing.assert_array_equal(near_pairs(hashes, max_bits), truth(hashes, max_bits))
+
+
+@pytest.mark.parametrize("hash_bytes", [1, 5, 8, 32])
+@pytest.mark.parametrize("max_bits", [0, 1, 2, 9, 10, 11, 20, 33, 64])
+@pytest.mark.parametrize("plan", [None, (0, 0), 0, 1])
+def test_finds_the_same_pairs_however_it_searches(
+    hash_bytes: int, max_bits: int, plan: tuple[int, int] | int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(plan, int):
+        slices = max_bits // (plan + 1) + 1
+        if 8 * hash_bytes // slices <= plan:
+            pytest.skip("slices would have no bits")
+        plan = slices, plan
+    if plan:
+        monkeypatch.setattr("tasks.support.filtering.duplicates._plan", lambda *_: plan)
+    rng = np.random.default_rng(max_bits)
+    ground = rng.integers(0, 256, (6, hash_bytes), np.uint8)
+    bits = rng.random((90, hash_bytes * 8)) < rng.choice([0.01, 0.05, 0.3], 90)[:, None]
+    hashes = np.unique(ground[rng.integers(0, 6, 90)] ^ np.packbits(bits, axis=1), axis=0)
+    np.testing.assert_array_equal(near_pairs(hashes, max_bits), truth(hashes, max_bits))
+
+
+def test_photos_on_a_like_ground_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of their bits agree, side by side: a slice of those would be common to all."""
+    compared = 0
+    near = duplicates._near
+
+    def counted(words: np.ndarray, order: np.ndarray, candidates: Iterator[duplicates.Places], most: int) -> list:
+        nonlocal compared
+        batches = list(candidates)
+        compared += sum(len(order[left]) for left, _ in batches)
+        return near(words, order, iter(batches), most)
+
+    monkeypatch.setattr(duplicates, "_near", counted)
+    hashes = np.random.default_rng(0).integers(0, 256, (3000, 32), np.uint8)
+    hashes[:, :16] = 7
+    assert len(near_pairs(hashes, 10)) == 0
+    assert compared < 3000 * 30 < 3000 * 2999 / 2
+
+
+def test_groups_are_what_pairs_connect() -> None:
+    group = groups(6, np.array([[0, 3], [3, 5], [1, 2]]))
+    assert group[0] == group[3] == group[5]
+    assert group[1] == group[2]
+    assert len(set(group.tolist())) == 3
+    assert len(set(groups(3, np.empty((0, 2), np.int64)).tolist())) == 3
+
+
+def test_no_hashes_no_pairs() -> None:
+    assert near_pairs(np.empty((0, 32), np.uint8), 4).shape == (0, 2)
+    assert near_pairs(np.zeros((1, 32), np.uint8), 4).shape == (0, 2)
