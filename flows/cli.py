@@ -51,6 +51,10 @@ def main() -> None:
             message += f"; please report it with {_write_log(error)}"
         _say(message)
         sys.exit(code)
+    finally:
+        # A Ctrl-C that passes through source text being executed (as dataclasses do on import) leaves CPython set to end
+        # the process by that signal, also where it was handled since; executing another text makes it forget.
+        exec("")
 
 
 @app.command()

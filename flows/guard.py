@@ -4,9 +4,12 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from configs.load import ConfigError
 from configs.schema import Config, StageName
@@ -58,6 +61,29 @@ def in_use(root: Path, *, alone: bool = False) -> Iterator[None]:
         except BlockingIOError as error:
             raise UserError(f"{root}: a run is under way here; try again when it has ended") from error
         yield
+
+
+@contextmanager
+def ctrl_c() -> Iterator[threading.Event]:
+    """An event that is set when Ctrl-C is pressed, before KeyboardInterrupt is raised as ever.
+
+    Native libraries may make an error of their own of it; whoever catches one can so tell that it is none.
+    """
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield pressed  # Python delivers signals to the main thread only
+        return
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def explain(error: BaseException, root: Path) -> tuple[str, int]:

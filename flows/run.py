@@ -51,7 +51,12 @@ def pipeline(
     guard.check_writable(root)
     store = Store(root)
     record = RunRecord.begin(preset, until, config)
-    with guard.in_use(root), record.under_way(root), executor(config.workers.threads) as pool:
+    with (
+        guard.in_use(root),
+        record.under_way(root),
+        guard.ctrl_c() as interrupted,
+        executor(config.workers.threads) as pool,
+    ):
         progress = both(dashboard.progress, watcher.get())
         run = Run(store, pool, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
         record.save(root)
@@ -60,6 +65,9 @@ def pipeline(
                 if artifact.stage == until:
                     break
         except Exception as error:
+            if interrupted.is_set():
+                record.end("interrupted")
+                raise KeyboardInterrupt from error
             record.end("failed", guard.explain(error, root)[0])
             raise
         except BaseException:

@@ -138,6 +138,19 @@ def test_interrupted_by_ctrl_c_then_goes_on(finished: Fluke, tmp_path: Path) -> 
     assert fluke.run(command=("stage", "filter")).state == "done"
 
 
+def test_a_handled_ctrl_c_gives_exit_code_130_wherever_it_came(tmp_path: Path) -> None:
+    code = (
+        "import sys, flows.cli\n"
+        "def app():\n"
+        "    try: exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt: sys.exit(130)\n"
+        "flows.cli.app = app\n"
+        "flows.cli.main()\n"
+    )
+    (tmp_path / "interrupted.py").write_text(code)
+    assert subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False).returncode == 130
+
+
 def test_one_stage_and_those_above_it(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     record = fluke.run(command=("stage", "preprocess"))
