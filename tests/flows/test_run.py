@@ -1,0 +1,43 @@
+"""The flow itself: how a run that was interrupted is recorded."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.schema import Config
+from flows import run
+from flows.records import read_records
+
+
+def test_an_error_that_a_library_makes_of_ctrl_c_is_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stages(config: Config, obtain: Any) -> Iterator[Any]:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("MISMATCH of exception types: REPLACED BY KeyboardInterrupt") from None
+        yield
+
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", stages)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run.pipeline.fn(Config())
+    assert read_records(tmp_path)[0].state == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_any_other_error_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stages(config: Config, obtain: Any) -> Iterator[Any]:
+        raise RuntimeError("no such kernel")
+        yield
+
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", stages)
+    with pytest.raises(RuntimeError):
+        run.pipeline.fn(Config())
+    assert read_records(tmp_path)[0].state == "failed"
