@@ -52,8 +52,8 @@ def main() -> None:
         _say(message)
         sys.exit(code)
     finally:
-        # A Ctrl-C that passes through source text being executed (as dataclasses do on import) leaves CPython set to end
-        # the process by that signal, also where it was handled since; executing another text makes it forget.
+        # A Ctrl-C that passes through source text being executed (as dataclasses do on import) leaves CPython set to
+        # end the process by that signal, also where it was handled since; executing another text makes it forget.
         exec("")
 
 
