@@ -294,6 +294,25 @@ class ExtractConfig(Section):
     batch_size: int = Field(256, ge=2, description="Tiles per call of the encoder.")
 
 
+class AugmentConfig(Section):
+    """How tiles are changed at random while they are trained on; features never are."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field("horizontal", description="Mirror half of them.")
+    rotate_deg: float = Field(10, ge=0, le=180, description="Turn by up to so many degrees either way.")
+    shift: Fraction = Field(0.1, description="Move by up to this share of the side.")
+    zoom: float = Field(0.1, ge=0, lt=1, description="Enlarge or shrink by up to this share.")
+    shear_deg: float = Field(0, ge=0, le=60, description="Shear by up to so many degrees.")
+    fill: Literal["nearest", "reflect", "constant"] = Field(
+        "nearest", description="What stands where nothing is left: the border's pixels, a mirror image, or black."
+    )
+    rand_augment: int = Field(0, ge=0, le=8, description="RandAugment: so many random changes of colour or shape.")
+    magnitude: Fraction = Field(0.3, description="How strong those are.")
+    mixup: float = Field(0, ge=0, le=10, description="MixUp: blend pairs by shares from Beta(mixup, mixup); 0: don't.")
+    cutmix: float = Field(
+        0, ge=0, le=10, description="CutMix: paste boxes between pairs, areas from Beta(cutmix, cutmix); 0: don't."
+    )
+
+
 class TrainConfig(Section):
     """The classifier and how it is trained."""
 
@@ -302,25 +321,96 @@ class TrainConfig(Section):
         description="Train on the autoencoder's features, or on the tiles (skips pretrain and extract).",
     )
     network: str = Field("convnet", description="The module in tasks/networks/backbones.")
+    weights: Literal["imagenet"] | Path | None = Field(
+        None,
+        description="Where the network's first weights are from: imagenet (what keras.applications downloads), or a "
+        "Keras model file of the same network; null: from scratch.",
+    )
     filters: tuple[int, ...] = Field(
         (64, 128, 128), min_length=1, max_length=8, description="convnet: filters of each block."
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
-    epochs: int = Field(40, ge=1, description="Passes over the train photos at most.")
-    patience: int = Field(10, ge=1, description="Stop after so many epochs without a lower validation loss.")
-    batch_size: int = Field(32, ge=1, description="Photos per step.")
-    learning_rate: float = Field(
-        1e-3, gt=0, le=0.1, description="Peak rate of AdamW, after a warm-up, before a cosine decay."
+    head: Literal["softmax", "cosine", "arcface"] = Field(
+        "softmax",
+        description="The last layer: dense; cosine: of the angle to each class's direction, for many classes with few "
+        "photos; arcface: that, with a margin in training.",
     )
-    weight_decay: float = Field(0.05, ge=0, le=1, description="AdamW's weight decay.")
-    class_weight: Literal["none", "balanced", "sqrt"] = Field(
+    hidden: int | None = Field(None, ge=1, description="Units of a dense layer before the last; null: there is none.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
+    scale: float = Field(16, gt=0, description="cosine and arcface: what cosines are multiplied by.")
+    margin: float = Field(0.3, ge=0, lt=1.5, description="arcface: the margin, in radians.")
+    thaw: tuple[str | int, ...] = Field(
+        (),
+        description="With weights: what is trained after the head, step by step. A layer's name or its beginning "
+        "(block5) thaws the network from there to its end, a number its last so many layers, all everything; empty: "
+        "only the head is trained.",
+    )
+    thaw_rate: float = Field(0.1, gt=0, le=1, description="The peak rate of each step of thaw, as a share of the last.")
+    head_epochs: int = Field(
+        40, ge=0, description="With weights: passes for the head alone, on features that are computed once."
+    )
+    epochs: int = Field(40, ge=1, description="Passes over the train photos at most, in each step of thaw.")
+    patience: int = Field(10, ge=1, description="Stop after so many epochs without a lower validation loss.")
+    batch_size: int = Field(32, ge=1, description="Photos per step of the optimizer.")
+    optimizer: Literal["adamw", "rmsprop"] = Field("adamw", description="AdamW, or RMSprop as in the write-ups.")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="The optimizer's peak rate, after a warm-up, before a cosine decay."
+    )
+    weight_decay: float = Field(0.05, ge=0, le=1, description="Decoupled weight decay.")
+    label_smoothing: float = Field(0, ge=0, lt=1, description="Share of each label that is spread over all classes.")
+    ema: float = Field(
+        0, ge=0, lt=1, description="Validate and keep an average of the weights that forgets this slowly: 0.99; 0: no."
+    )
+    augment: AugmentConfig = Field(AugmentConfig(), description="Random changes of the tiles that are trained on.")
+    class_weight: Literal["none", "balanced", "sqrt", "effective"] = Field(
         "balanced",
-        description="Weight of a class's photos: equal, 1/count, or 1/sqrt(count); capped, then mean 1.",
+        description="Weight of a class's photos: equal, 1/count, 1/sqrt(count), or 1/effective number; capped, then "
+        "mean 1.",
     )
     class_weight_cap: float = Field(
         10, ge=1, description="The heaviest photo's weight is at most so many times the lightest's."
     )
+    effective_beta: float = Field(0.999, ge=0, lt=1, description="effective: how alike the photos of a class are.")
+    loss: Literal["cross_entropy", "focal", "balanced_softmax"] = Field(
+        "cross_entropy", description="focal: easy photos count less; balanced_softmax: classes' shares are added."
+    )
+    focal_gamma: float = Field(2, ge=0, le=10, description="focal: how much less.")
+    retrain_head: int = Field(
+        0, ge=0, description="Passes in which the last layer is learnt anew, from as many photos of each class."
+    )
+    logit_adjustment: float = Field(
+        0,
+        ge=0,
+        le=3,
+        description="After training, so many times the logarithm of a class's share is subtracted; 1: as if all "
+        "classes were equally common.",
+    )
+    warm_start: bool = Field(
+        False, description="Begin from the last night's classifier; new classes are added, and those gone dropped."
+    )
+    afresh_every: int = Field(7, ge=1, description="warm_start: every so many nights a training begins afresh.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="What networks compute in; auto: 16 bits on GPUs that are faster with it."
+    )
+    xla: Literal["auto", "on", "off"] = Field("auto", description="Compile with XLA; auto: on GPUs.")
+    devices: int = Field(0, ge=0, description="GPUs to share each batch among; 0: all that there are.")
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainConfig":
+        if self.weights is None and self.thaw:
+            raise ValueError("thaw is about pretrained networks; set weights, or leave thaw empty")
+        if self.weights is not None and not self.thaw and not self.head_epochs:
+            raise ValueError("head_epochs=0 and an empty thaw leave nothing to train")
+        if self.weights is not None and self.input == "features":
+            raise ValueError("weights are of networks that look at tiles; set input=tiles")
+        if self.logit_adjustment and self.head != "softmax":
+            raise ValueError(f"logit_adjustment is added to a bias, which head={self.head} hasn't; set head=softmax")
+        if self.logit_adjustment and (self.loss == "balanced_softmax" or self.class_weight != "none"):
+            raise ValueError(
+                "logit_adjustment is for a network that learnt the classes' own shares: with it, set "
+                "class_weight=none and another loss than balanced_softmax"
+            )
+        return self
 
 
 class EvaluateConfig(Section):

@@ -2,18 +2,21 @@
 
 import json
 import logging
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.support import digest, modules
+from tasks.support import digest, imbalance, warm_start
 from tasks.support.errors import UserError
 from tasks.support.job import Job
-from tasks.support.manifest import Result
-from tasks.support.pool import INDEX, Rows
+from tasks.support.manifest import Manifest, Result
+from tasks.support.pool import INDEX, Pool, Rows
 from tasks.support.stage import Stage
 
 if TYPE_CHECKING:
@@ -21,28 +24,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.networks.classifier import Moments
-    from tasks.support.batches import Batches
+    from tasks.networks.fitting import Labelled
+    from tasks.networks.recipe import Pooled
 
-VERSION = 1
+VERSION = 2
 _CHUNK = 256
+_WARM_RATE = 0.3
+"""The learning rate of a training that begins from an earlier one, as a share of that of one that begins afresh."""
 
 logger = logging.getLogger("fluke.train")
-
-
-def class_weights(
-    counts: NDArray[np.integer], kind: Literal["none", "balanced", "sqrt"], cap: float
-) -> NDArray[np.float32]:
-    """What a photo of each class counts in the loss, float32 `(classes,)`; over all photos the mean is 1.
-
-    counts: train photos of each class, `(classes,)`, all at least 1.
-    kind: all alike, 1/count, or 1/sqrt(count). cap: the heaviest photo counts at most so many times the
-    lightest.
-    """
-    power = {"none": 0.0, "balanced": 1.0, "sqrt": 0.5}[kind]
-    weights: NDArray[np.float64] = counts.astype(np.float64) ** -power
-    weights = np.minimum(weights, cap * weights.min())
-    weights *= counts.sum() / np.dot(weights, counts)
-    return weights.astype(np.float32)
 
 
 def channel_moments(features: Rows | NDArray[np.floating]) -> "Moments":
@@ -59,18 +49,29 @@ def channel_moments(features: Rows | NDArray[np.floating]) -> "Moments":
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
+def observe(config: TrainConfig, pools: Path) -> dict[str, str | int]:
+    """What it sees besides its config and its parents: the file of a pretrained network's weights."""
+    if not isinstance(config.weights, Path):
+        return {}
+    try:
+        return {"weights": digest.of_file(config.weights.expanduser())[:24]}
+    except OSError as error:
+        raise UserError(f"train.weights={config.weights}: can't be read ({error.strerror}); give a file") from error
+
+
 def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job) -> Result:
     """Train a classifier and write it with the names of its classes and its history.
 
-    inputs: the folder of the tiles or of the features.
+    inputs: the folder of the tiles or of the features. A training that was killed goes on from its last checkpoint.
     """
     import pandas as pd
 
-    from tasks.networks.training import make_reproducible, weights_digest
-    from tasks.support.batches import Batches, held
+    from tasks.networks import hardware
+    from tasks.networks.classifier import begin_from, subtract_log_shares
+    from tasks.networks.recipe import Recipe, predict
+    from tasks.networks.training import load, make_reproducible, weights_digest
 
     photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "label", "split"])
-    index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
     train = photos[photos["split"] == "train"]
     labels = sorted(set(train["label"]))
     if len(labels) < 2:
@@ -79,75 +80,126 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
     if val.empty:
         logger.warning("no photo to validate on: the training loss decides when to stop")
+    base = _base(config, photos, labels, inputs, job)
+    home = _home(config, kept, inputs, base, job)
 
+    hardware.prepare()
     make_reproducible(config.seed)
+    index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
-    weights = class_weights(counts, config.class_weight, config.class_weight_cap)
-
-    def batches(part: "pd.DataFrame", rows: Rows | NDArray[Any], seed: int | None = None) -> Batches:
-        targets = np.searchsorted(labels, part["label"]).astype(np.int32)
-        return Batches(rows, targets, weights[targets], batch_size=config.batch_size, seed=seed)
-
-    rows = held(Rows(index.loc[train["photo"]], job.root))
-    model = _network(config, rows, len(labels))
-    history = _fit(
-        model,
-        batches(train, rows, config.seed),
-        None if val.empty else batches(val, held(Rows(index.loc[val["photo"]], job.root))),
-        config,
-        job,
+    weights = imbalance.class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
+    learnt, validated = (
+        _labelled(part, index, labels, weights, job.root) if len(part) else None for part in (train, val)
     )
-    model.save(job.out / "classifier.keras")
-    (job.out / "labels.json").write_text(json.dumps(labels, ensure_ascii=False, indent=1))
-    (job.out / "history.json").write_text(json.dumps(history, indent=1))
-    monitored = history["loss" if val.empty else "val_loss"]
-    made = {"photos": len(train), "classes": len(labels), "epochs": len(monitored)}
-    made |= {"best epoch": int(np.argmin(monitored)) + 1, "parameters": model.count_params()}
-    return Result(made, digest=digest.of_value([labels, weights_digest(model)]))
+    assert learnt is not None
+    with hardware.computing_in(config.precision), hardware.shared(config):
+        model = _classifier(config, learnt.rows, len(labels))
+        if base:
+            new = begin_from(model, labels, load(base.folder / "classifier.keras"), base.labels)
+            logger.info("begins from %s: %d of %d classes are new", base.folder.name, new, len(labels))
+        recipe = Recipe(
+            model,
+            config,
+            learnt,
+            validated,
+            peak=config.learning_rate * (_WARM_RATE if base else 1),
+            pooled=(lambda network, part: predict(network, part.rows)) if base else _remembering(config, index, job),
+            home=home,
+            progress=job.progress,
+        )
+        recipe.run()
+    with hardware.computing_in("float32"):  # the same answers, and as fast as they can be, on any machine
+        finished = _classifier(config, learnt.rows, len(labels))
+    finished.set_weights(model.get_weights())
+    if config.logit_adjustment:
+        subtract_log_shares(finished, imbalance.log_shares(counts), config.logit_adjustment)
+
+    finished.save(job.out / "classifier.keras")
+    for name, value in {"labels": labels, "history": recipe.history}.items():
+        (job.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    warm_start.note(job.out, base, set(train["photo"]))
+    if (home / "tensorboard").exists():
+        shutil.copytree(home / "tensorboard", job.out / "tensorboard")
+    shutil.rmtree(home, ignore_errors=True)
+    made = {"photos": len(train), "classes": len(labels), "epochs": len(recipe.history["loss"])}
+    made |= {"best epoch": recipe.best_epoch, "parameters": finished.count_params()}
+    return Result(made, digest=digest.of_value([labels, weights_digest(finished)]))
 
 
-def _network(config: TrainConfig, rows: Rows | NDArray[Any], classes: int) -> "keras.Model":
+def _base(
+    config: TrainConfig, photos: "pd.DataFrame", labels: Sequence[str], inputs: Path, job: Job
+) -> warm_start.Base | None:
+    """The classifier to begin from, if any."""
+    if not config.warm_start:
+        return None
+    reserved = set(photos.loc[photos["split"].isin(["val", "test"]), "photo"])
+    return warm_start.find(job.root, config, VERSION, inputs=inputs, labels=labels, reserved=reserved)
+
+
+def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, job: Job) -> Path:
+    """The folder for what is under way: another one for whatever would make the training another one."""
+    parents = [Manifest.read(folder).artifact.digest for folder in (kept, inputs)]
+    begun = [VERSION, job.source, *parents, config.model_dump(mode="json"), observe(config, job.pools)]
+    home = job.pools / "under-way" / digest.of_value([*begun, base.digest if base else None])[:24]
+    if job.fresh:
+        shutil.rmtree(home, ignore_errors=True)
+    return home
+
+
+def _labelled(
+    photos: "pd.DataFrame", index: "pd.DataFrame", labels: Sequence[str], weights: NDArray[np.float32], root: Path
+) -> "Labelled":
+    from tasks.networks.fitting import Labelled
+    from tasks.support.batches import held
+
+    targets = np.searchsorted(labels, photos["label"]).astype(np.int32)
+    found = index.loc[photos["photo"]]
+    return Labelled(held(Rows(found, root)), targets, weights[targets], _names(found))
+
+
+def _classifier(config: TrainConfig, rows: Rows | NDArray[Any], classes: int) -> "keras.Model":
+    """A classifier of rows `(n, h, w, c)`, its head untrained."""
     from tasks.networks.classifier import feature_classifier, tile_classifier
 
-    backbone = modules.load("tasks.networks.backbones", config.network).backbone
     height, width, channels = rows[:1].shape[1:]
     shape = (height, width, channels)
     if config.input == "tiles":
-        return tile_classifier(shape, classes, backbone, config)
-    return feature_classifier(shape, classes, backbone, config, channel_moments(rows))
+        return tile_classifier(shape, classes, config)
+    return feature_classifier(shape, classes, config, channel_moments(rows))
 
 
-def _fit(
-    model: "keras.Model", train: "Batches", val: "Batches | None", config: TrainConfig, job: Job
-) -> dict[str, list[float]]:
-    """Train until the validation loss (without any, the training loss) stops falling; keep the best."""
-    import keras
+def _remembering(config: TrainConfig, index: "pd.DataFrame", job: Job) -> "Pooled":
+    """What a pretrained network gives for photos, from a pool: heads are trained often, and few photos are new."""
+    import pandas as pd
 
-    from tasks.networks.training import Watch, warm_cosine
+    from tasks.networks.recipe import predict
 
-    rate = warm_cosine(config.learning_rate, config.epochs * len(train))
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(
-        optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
-    stop = keras.callbacks.EarlyStopping(
-        "val_loss" if val else "loss", mode="min", patience=config.patience, restore_best_weights=True
-    )
-    with job.progress("training", total=config.epochs) as advance:
-        history = model.fit(
-            train,
-            validation_data=val,
-            epochs=config.epochs,
-            shuffle=False,
-            callbacks=[Watch(advance, "train", config.learning_rate), stop],
-            verbose=0,
-        ).history
-    return {name: [float(value) for value in values] for name, values in history.items()}
+    tiles = index.set_index(pd.Index(_names(index)))
+    made_with = [VERSION, config.network, config.filters, str(config.weights), observe(config, job.pools)]
+    folder = job.pools / digest.of_value([*made_with, config.precision])[:24]
+    turn = Lock()  # the network itself uses every core
+
+    def pooled(network: "keras.Model", photos: "Labelled") -> NDArray[Any]:
+        def compute(names: Sequence[str]) -> NDArray[Any]:
+            rows = Rows(tiles.loc[list(names)], job.root)[:]
+            with turn:
+                return predict(network, rows)
+
+        pool, _ = Pool.open(folder, job).fill(photos.names, compute, job, label="features")
+        return Rows(pool.index(photos.names, job.root), job.root)[:]
+
+    return pooled
+
+
+def _names(index: "pd.DataFrame") -> list[str]:
+    """What a pool calls rows: by photo and by tile, since a photo whose tile has changed is another row."""
+    return (index["photo"] + "-" + index["digest"]).tolist()
 
 
 STAGE = Stage(
-    "train", VERSION, build=build_classifier, loads=lambda config: [f"tasks.networks.backbones.{config.network}"]
+    "train",
+    VERSION,
+    build=build_classifier,
+    observe=observe,
+    loads=lambda config: [f"tasks.networks.backbones.{config.network}"],
 )

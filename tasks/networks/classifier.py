@@ -1,28 +1,28 @@
-"""A classifier as one flat graph, scaling -> backbone -> head, with layers named `features` and `logits`."""
+"""A classifier as one flat graph, network -> head, with layers named `features`, `pooled` and `logits`."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
+from tasks.networks import head, pretrained
 
-Backbone = Callable[[keras.KerasTensor, TrainConfig], keras.KerasTensor]
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and variance of each channel, float32 `(c,)` both."""
 
 
-def tile_classifier(shape: tuple[int, int, int], classes: int, backbone: Backbone, config: TrainConfig) -> keras.Model:
-    """An untrained classifier of tiles: uint8 `(n, h, w, c)` to logits float32 `(n, classes)`."""
+def tile_classifier(shape: tuple[int, int, int], classes: int, config: TrainConfig) -> keras.Model:
+    """A classifier of tiles, uint8 `(n, h, w, c)` to logits float32 `(n, classes)`; its scaling is baked in.
+
+    Its head is untrained, and its network has the weights that `config.weights` says.
+    """
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
-    scaled = keras.layers.Rescaling(2 / 255, offset=-1, name="scaled")(tiles)
-    return _with_head(tiles, backbone(scaled, config), classes, config)
+    return _with_head(tiles, pretrained.features(tiles, config, pixels=True), classes, config)
 
 
-def feature_classifier(
-    shape: tuple[int, int, int], classes: int, backbone: Backbone, config: TrainConfig, moments: Moments
-) -> keras.Model:
+def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainConfig, moments: Moments) -> keras.Model:
     """An untrained classifier of features: floats `(n, h, w, c)` to logits float32 `(n, classes)`.
 
     moments: of the features that it will be trained on; they become weights of the model. A channel that
@@ -34,15 +34,57 @@ def feature_classifier(
     mean, variance = moments
     scale.set_weights([mean, np.where(variance > 1e-12, variance, 1), np.zeros(())])
     scale.finalize_state()
-    return _with_head(features, backbone(scale(features), config), classes, config)
+    return _with_head(features, pretrained.features(scale(features), config, pixels=False), classes, config)
+
+
+def pooled(classifier: keras.Model) -> keras.Model:
+    """A classifier up to its head: what it takes to pooled features `(n, d)`, as without training."""
+    return keras.Model(classifier.input, classifier.get_layer("pooled").output, name="pooled")
+
+
+def copy_head(source: keras.Model, target: keras.Model) -> None:
+    """Give a model's head the weights of another's with as many classes."""
+    known = {layer.name for layer in source.layers}
+    for name in head.LAYERS:
+        if name in known:
+            target.get_layer(name).set_weights(source.get_layer(name).get_weights())
+
+
+def begin_from(classifier: keras.Model, labels: Sequence[str], base: keras.Model, base_labels: Sequence[str]) -> int:
+    """Give a classifier the weights of an earlier one of the same network and head; returns how many classes are new.
+
+    A class that both have keeps what was learnt of it, a new one begins as an untrained one would, one that is gone is
+    dropped.
+    """
+    place = {label: i for i, label in enumerate(base_labels)}
+    kept = np.array([i for i, label in enumerate(labels) if label in place], dtype=np.int64)
+    theirs = np.array([place[labels[i]] for i in kept], dtype=np.int64)
+    last = "cosines" if any(layer.name == "cosines" for layer in classifier.layers) else "logits"
+    for layer in classifier.layers:
+        values = base.get_layer(layer.name).get_weights() if layer.weights else []
+        if layer.name == last:
+            own = layer.get_weights()
+            for mine, known in zip(own, values, strict=True):
+                mine[..., kept] = known[..., theirs]
+            values = own
+        layer.set_weights(values)
+    return len(labels) - len(kept)
+
+
+def subtract_log_shares(classifier: keras.Model, log_shares: NDArray[np.float32], strength: float) -> None:
+    """Subtract so many times each class's `(classes,)` log share from its logit, for good.
+
+    Then all classes count as equally common if `strength` is 1 (Menon et al., arXiv:2007.07314, section 4.1).
+    """
+    layer = classifier.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, bias - strength * log_shares])
 
 
 def _with_head(
-    inputs: keras.KerasTensor, feature_map: keras.KerasTensor, classes: int, config: TrainConfig
+    inputs: keras.KerasTensor, features: keras.KerasTensor, classes: int, config: TrainConfig
 ) -> keras.Model:
-    layers = keras.layers
-    x = layers.Identity(name="features")(feature_map)
-    x = layers.GlobalAveragePooling2D(name="pooled")(x)
-    x = layers.Dropout(config.dropout, seed=config.seed, name="dropout")(x)
-    x = layers.Dense(classes, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, x, name="classifier")
+    x = keras.layers.Identity(name="features")(features)
+    pool = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.Identity
+    x = pool(name="pooled", dtype="float32")(x)
+    return keras.Model(inputs, head.logits(x, classes, config), name="classifier")

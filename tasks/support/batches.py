@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.support import imbalance
 from tasks.support.pool import Rows
 
 MEMORY_BYTES = 2 << 30
@@ -27,6 +28,7 @@ class Batches(keras.utils.PyDataset):
         *,
         batch_size: int,
         seed: int | None = None,
+        epoch: int = 0,
     ) -> None:
         """Take n rows and, for each, a target and a weight.
 
@@ -34,6 +36,7 @@ class Batches(keras.utils.PyDataset):
         weights: float32 `(n,)`; None: 1 each.
         batch_size: rows per batch; the last batch has what is left.
         seed: of the order; None: always the order of the rows.
+        epoch: the number of the first epoch, where a training goes on.
         """
         super().__init__()
         self._rows = rows
@@ -41,7 +44,7 @@ class Batches(keras.utils.PyDataset):
         self._weights = weights
         self._batch_size = batch_size
         self._seed = seed
-        self._epoch = 0
+        self._epoch = epoch
         self._order = self._shuffled()
 
     def __len__(self) -> int:
@@ -62,6 +65,37 @@ class Batches(keras.utils.PyDataset):
         if self._seed is None:
             return np.arange(len(self._rows))
         return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._rows))
+
+
+class LabelledBatches(Batches):
+    """Batches `({rows, targets, weights}, targets, weights)`, as `networks.trainee` takes them.
+
+    With `evenly`, an epoch is a sample in which every class is as likely as any other.
+    """
+
+    def __init__(
+        self,
+        rows: Rows | NDArray[Any],
+        targets: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        *,
+        batch_size: int,
+        seed: int | None = None,
+        epoch: int = 0,
+        evenly: bool = False,
+    ) -> None:
+        """Take what `Batches` takes; targets are class numbers."""
+        self._evenly = evenly
+        super().__init__(rows, targets, weights, batch_size=batch_size, seed=seed, epoch=epoch)
+
+    def __getitem__(self, batch: int) -> tuple[Any, ...]:
+        rows, targets, weights = super().__getitem__(batch)
+        return {"rows": rows, "targets": targets, "weights": weights}, targets, weights
+
+    def _shuffled(self) -> NDArray[np.int64]:
+        if self._evenly and self._targets is not None:
+            return imbalance.evenly(self._targets, np.random.default_rng((self._seed or 0, self._epoch)))
+        return super()._shuffled()
 
 
 def held(rows: Rows, memory_bytes: int = MEMORY_BYTES) -> Rows | NDArray[Any]:

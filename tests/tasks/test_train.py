@@ -10,34 +10,9 @@ from configs.schema import ExtractConfig, PretrainConfig, TrainConfig
 from tasks import extract, pretrain, train
 from tasks.support.errors import UserError
 from tasks.support.pool import INDEX, Rows
-from tasks.train import channel_moments, class_weights
+from tasks.train import channel_moments
 
 CONFIG = TrainConfig(input="tiles", filters=(4, 8), epochs=8, batch_size=8, learning_rate=0.02, dropout=0)
-
-
-def test_weights_of_equal_classes_are_one() -> None:
-    for kind in ("none", "balanced", "sqrt"):
-        np.testing.assert_allclose(class_weights(np.array([5, 5]), kind, 10), [1, 1])
-
-
-def test_balanced_classes_count_alike_and_photos_count_one_on_average() -> None:
-    counts = np.array([10, 20, 70])
-    weights = class_weights(counts, "balanced", 100)
-    np.testing.assert_allclose(weights * counts, 100 / 3, rtol=1e-6)
-    assert weights.dtype == np.float32
-
-
-def test_the_root_is_between_equal_and_balanced() -> None:
-    heavy, light = class_weights(np.array([1, 16]), "sqrt", 100)
-    assert heavy / light == pytest.approx(4)
-
-
-@pytest.mark.parametrize("kind", ["balanced", "sqrt"])
-def test_a_class_of_one_photo_among_thousands_is_capped(kind) -> None:
-    counts = np.array([1, 810])
-    heavy, light = weights = class_weights(counts, kind, 10)
-    assert heavy / light == pytest.approx(10)
-    assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
 
 
 def test_moments_are_those_of_all_rows() -> None:

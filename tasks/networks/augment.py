@@ -1,0 +1,130 @@
+"""Random changes of a batch in training, computed where the network is: on the GPU, if there is one."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from configs.schema import AugmentConfig
+
+BRIGHTEST = 255
+
+
+class Augment(keras.layers.Layer):
+    """Tiles uint8 `(n, h, w, c)` to changed ones of the same shape, dtype and range.
+
+    One affine map a tile (flip, turn, shift, zoom, shear), so that pixels are interpolated once; then RandAugment
+    (Cubuk et al., arXiv:1909.13719) on tiles of three channels.
+    """
+
+    def __init__(self, config: AugmentConfig, seed: int) -> None:
+        """Take what to change, how much, and the seed of the layer's own random numbers."""
+        super().__init__(name="augment", trainable=False, dtype="float32")
+        self._config = config
+        self._random = keras.random.SeedGenerator(seed)
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose XLA has no affine transform
+        self._moves = config.flip != "none" or any((config.rotate_deg, config.shift, config.zoom, config.shear_deg))
+        self._recolour = (
+            keras.layers.RandAugment((0, BRIGHTEST), config.rand_augment, config.magnitude, seed=seed)
+            if config.rand_augment
+            else None
+        )
+
+    def call(self, tiles: Any) -> Any:
+        """Change each tile on its own."""
+        x = ops.cast(tiles, "float32")
+        if self._moves:
+            x = ops.image.affine_transform(
+                x, self._maps(ops.shape(x)[0], x.shape[1], x.shape[2]), "bilinear", fill_mode=self._config.fill
+            )
+        if self._recolour is not None and x.shape[-1] == 3:
+            x = self._recolour(x, training=True)
+        return ops.cast(ops.round(ops.clip(x, 0, BRIGHTEST)), "uint8")
+
+    def _maps(self, count: Any, height: int, width: int) -> Any:
+        """Where each output pixel comes from, `(n, 8)`: x = (a0 x' + a1 y' + a2), y = (a3 x' + a4 y' + a5)."""
+        config = self._config
+        turn = self._uniform(count, math.radians(config.rotate_deg))
+        shear = ops.tan(self._uniform(count, math.radians(config.shear_deg)))
+        zoom = 1 / (1 + self._uniform(count, config.zoom))
+        across = zoom * self._sign(count, config.flip in ("horizontal", "both"))
+        down = zoom * self._sign(count, config.flip in ("vertical", "both"))
+        a0, a1 = across * ops.cos(turn), down * (shear * ops.cos(turn) - ops.sin(turn))
+        a3, a4 = across * ops.sin(turn), down * (shear * ops.sin(turn) + ops.cos(turn))
+        centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+        a2 = centre_x - a0 * centre_x - a1 * centre_y + width * self._uniform(count, config.shift)
+        a5 = centre_y - a3 * centre_x - a4 * centre_y + height * self._uniform(count, config.shift)
+        nothing = ops.zeros_like(a0)
+        return ops.stack([a0, a1, a2, a3, a4, a5, nothing, nothing], axis=1)
+
+    def _uniform(self, count: Any, most: float) -> Any:
+        if not most:
+            return ops.zeros((count,))
+        return keras.random.uniform((count,), -most, most, seed=self._random)
+
+    def _sign(self, count: Any, either: bool) -> Any:
+        if not either:
+            return ops.ones((count,))
+        return ops.sign(keras.random.uniform((count,), -1, 1, seed=self._random) + 1e-9)
+
+
+class Mix(keras.layers.Layer):
+    """Pairs of a batch's rows mixed, and their labels with them; row i goes with row n - 1 - i.
+
+    MixUp blends (Zhang et al., arXiv:1710.09412), CutMix pastes a box (Yun et al., arXiv:1905.04899); with both, each
+    batch has either.
+    """
+
+    def __init__(self, mixup: float, cutmix: float, seed: int) -> None:
+        """Take the parameter of the Beta distribution of each, 0 for none, and a seed."""
+        super().__init__(name="mix", trainable=False, dtype="float32")
+        self._mixup = mixup
+        self._cutmix = cutmix
+        self._random = keras.random.SeedGenerator(seed)
+
+    def call(self, rows: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """Mixed rows (dtype as before), targets and weights.
+
+        rows: `(n, h, w, c)`, or `(n, d)` which can only be blended. targets: float `(n, classes)`, sums of 1. weights:
+        float `(n,)`: what each row's label counts, which its share of a mixture takes along.
+        """
+        x = ops.cast(rows, "float32")
+        share = self._shares(x)
+        x = share * x + (1 - share) * ops.flip(x, axis=0)
+        if "int" in keras.backend.standardize_dtype(rows.dtype):
+            x = ops.round(x)
+        own = ops.mean(ops.reshape(share, (ops.shape(x)[0], -1)), axis=1, keepdims=True)
+        counted = targets * weights[:, None]
+        mixed = own * counted + (1 - own) * ops.flip(counted, axis=0)
+        total = ops.sum(mixed, axis=1)
+        return ops.cast(x, rows.dtype), mixed / ops.maximum(total, 1e-9)[:, None], total
+
+    def _shares(self, x: Any) -> Any:
+        """Each row's own share of its mixture: `(n, 1, 1, 1)` or, with boxes, `(n, h, w, 1)`."""
+        count, few = ops.shape(x)[0], len(x.shape) - 1
+        boxes = self._cutmix if few == 3 else 0.0
+        blended = boxed = None
+        if self._mixup:
+            blended = ops.reshape(self._beta(count, self._mixup), (count, *[1] * few))
+        if boxes:
+            boxed = self._outside(self._beta(count, boxes), count, x.shape[1], x.shape[2])
+        if blended is None or boxed is None:
+            return boxed if blended is None else blended
+        blend = keras.random.uniform((), seed=self._random) < 0.5
+        return ops.where(blend, ops.broadcast_to(blended, ops.shape(boxed)), boxed)
+
+    def _outside(self, share: Any, count: Any, height: int, width: int) -> Any:
+        """1 outside of a random box of area 1 - share, 0 inside: `(n, h, w, 1)`."""
+        size = ops.sqrt(1 - share)
+
+        def inside(side: int) -> Any:
+            centre = keras.random.uniform((count,), 0, side, seed=self._random)[:, None]
+            half = (size * side / 2)[:, None]
+            return ops.abs(ops.arange(side, dtype="float32")[None] + 0.5 - centre) < half
+
+        box = ops.logical_and(inside(height)[:, :, None], inside(width)[:, None, :])
+        return ops.cast(ops.logical_not(box), "float32")[..., None]
+
+    def _beta(self, count: Any, alpha: float) -> Any:
+        return keras.random.beta((count,), alpha, alpha, seed=self._random)
