@@ -79,6 +79,7 @@ class Mix(keras.layers.Layer):
     def __init__(self, mixup: float, cutmix: float, seed: int) -> None:
         """Take the parameter of the Beta distribution of each, 0 for none, and a seed."""
         super().__init__(name="mix", trainable=False, dtype="float32")
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose XLA can't draw from Beta
         self._mixup = mixup
         self._cutmix = cutmix
         self._random = keras.random.SeedGenerator(seed)

@@ -191,10 +191,11 @@ class _Fit:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         if keras.config.dtype_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        changes = (self._model.augment, self._model.mix)
         self._model.compile(
             optimizer,
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=hardware.compiled(config) and (self._model.augment is None or self._model.augment.supports_jit),
+            jit_compile=hardware.compiled(config) and all(layer.supports_jit for layer in changes if layer),
         )
 
 
