@@ -302,6 +302,11 @@ class TrainConfig(Section):
         description="Train on the autoencoder's features, or on the tiles (skips pretrain and extract).",
     )
     network: str = Field("convnet", description="The module in tasks/networks/backbones.")
+    weights: Literal["imagenet"] | Path | None = Field(
+        None,
+        description="Weights that the network starts from: imagenet (downloaded, where Keras offers them), or a Keras "
+        "model file of the same network; null: from scratch.",
+    )
     filters: tuple[int, ...] = Field(
         (64, 128, 128), min_length=1, max_length=8, description="convnet: filters of each block."
     )
