@@ -4,3 +4,6 @@ import os
 
 # Before TensorFlow is imported: it reports absent GPUs as errors, on every machine that has none.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+BACKBONES = "tasks.networks.backbones"
+"""The package in which `train.network` names a module."""

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.networks import head, pretrained
+from tasks.networks import head
+from tasks.networks.features import features as features_of
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and variance of each channel, float32 `(c,)` both."""
@@ -19,7 +20,7 @@ def tile_classifier(shape: tuple[int, int, int], classes: int, config: TrainConf
     Its head is untrained, and its network has the weights that `config.weights` says.
     """
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
-    return _with_head(tiles, pretrained.features(tiles, config, pixels=True), classes, config)
+    return _with_head(tiles, features_of(tiles, config, pixels=True), classes, config)
 
 
 def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainConfig, moments: Moments) -> keras.Model:
@@ -34,7 +35,7 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
     mean, variance = moments
     scale.set_weights([mean, np.where(variance > 1e-12, variance, 1), np.zeros(())])
     scale.finalize_state()
-    return _with_head(features, pretrained.features(scale(features), config, pixels=False), classes, config)
+    return _with_head(features, features_of(scale(features), config, pixels=False), classes, config)
 
 
 def pooled(classifier: keras.Model) -> keras.Model:

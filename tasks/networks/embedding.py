@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.networks.scaling import Scale
 from tasks.networks.training import load
 from tasks.support.errors import UserError
 
 VERSION = 1
 """Raised by whoever changes what is computed."""
-
-Scale = Literal["caffe", "tf", "torch"] | tuple[float, float]
-"""How RGB pixels 0..255 become a network's input: as Keras' `imagenet_utils.preprocess_input` names it (caffe: BGR less
-the mean; tf: -1..1; torch: normalised by channel), or (pixels - first) / second."""
 
 _SIDE_PX = 224
 _BATCH_PHOTOS = 32

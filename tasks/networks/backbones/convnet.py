@@ -3,7 +3,10 @@
 import keras
 
 from configs.schema import TrainConfig
+from tasks.networks.scaling import Scale
 
+SCALE: Scale = "tf"
+MIN_SIDE_PX = 1
 SMALLEST_MAP = 4
 """Side below which a feature map isn't halved: what a class-activation map can still show."""
 

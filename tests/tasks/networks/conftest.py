@@ -1,20 +1,36 @@
-"""A training small enough for tests: stripes that lie or stand, and a convnet."""
+"""Untrained networks, and a training small enough for tests: stripes that lie or stand, and a convnet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from configs.schema import AugmentConfig, TrainConfig
+from configs.schema import TrainConfig
+from tasks.networks import BACKBONES
 from tasks.networks.checkpoint import Checkpoint, Progress
 from tasks.networks.classifier import tile_classifier
 from tasks.networks.fitting import Labelled, Phase, fit
 from tasks.networks.training import make_reproducible, weights_digest
+from tasks.support import modules
 
 SMALL = TrainConfig(input="tiles", filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Callable[[str], keras.Model]:
+    """Keras' own networks for 64 px, without a head, with random weights; each is built once."""
+
+    @cache
+    def network(name: str) -> keras.Model:
+        module = modules.load(BACKBONES, name)
+        side = max(64, module.MIN_SIDE_PX)
+        return module.APPLICATION(include_top=False, weights=None, input_shape=(side, side, 3))
+
+    return network
 
 
 @dataclass
@@ -30,7 +46,11 @@ class Small:
         return tile_classifier(self.train.rows.shape[1:], 2, config)
 
     def fit(
-        self, model: keras.Model, config: TrainConfig = SMALL, watchers: tuple[keras.callbacks.Callback, ...] = (), **knobs
+        self,
+        model: keras.Model,
+        config: TrainConfig = SMALL,
+        watchers: tuple[keras.callbacks.Callback, ...] = (),
+        **knobs,
     ) -> Progress:
         shares = np.log(np.array([0.5, 0.5], np.float32))
         settings = {"peak": config.learning_rate, "epochs": config.epochs, "log_shares": shares} | knobs
@@ -83,6 +103,3 @@ def kill() -> Callable[[int], Kill]:
 @pytest.fixture
 def killed() -> type[BaseException]:
     return KilledError
-
-
-MIXED = SMALL.model_copy(update={"augment": AugmentConfig(mixup=0.2, cutmix=0.5), "ema": 0.9, "optimizer": "rmsprop"})

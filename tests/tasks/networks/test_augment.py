@@ -37,8 +37,7 @@ def test_a_shift_moves_and_fills_with_the_border() -> None:
     np.testing.assert_array_equal(moved[:, -3:], np.broadcast_to(moved[:, -4:-3], moved[:, -3:].shape))
 
 
-def test_zoom_and_turn_keep_the_centre(  # the middle of a tile with a dot there
-) -> None:
+def test_zoom_and_turn_keep_the_centre() -> None:
     tile = np.zeros((8, 15, 15, 1), np.uint8)
     tile[:, 7, 7] = 255
     config = STILL.model_copy(update={"rotate_deg": 40, "zoom": 0.2, "shear_deg": 20})
@@ -72,8 +71,16 @@ def test_mixup_blends_each_row_with_its_partner_and_their_labels_alike() -> None
     np.testing.assert_allclose(weights, 1, rtol=1e-5)
 
 
+def halves(dark: int, light: int) -> np.ndarray:
+    """Tiles of which the first half is dark and the other, their partners, light."""
+    level = np.where(np.arange(64) < 32, dark, light).astype(np.uint8)
+    return np.broadcast_to(level[:, None, None, None], (64, 12, 16, 3)).copy()
+
+
 def test_cutmix_pastes_a_box_and_its_area_is_the_labels_share() -> None:
-    rows = np.where(np.arange(64) < 32, 0, 255).astype(np.uint8).reshape(64, 1, 1, 1) * np.ones((1, 12, 16, 3), np.uint8)
+    rows = np.where(np.arange(64) < 32, 0, 255).astype(np.uint8).reshape(64, 1, 1, 1) * np.ones(
+        (1, 12, 16, 3), np.uint8
+    )
     targets = np.eye(2, dtype=np.float32)[(np.arange(64) >= 32).astype(int)]
     mixed, labels, _ = map(np.asarray, Mix(0, 1, 0)(rows, targets, np.ones(64, np.float32)))
     assert mixed.dtype == np.uint8
@@ -92,7 +99,9 @@ def test_a_heavy_label_keeps_its_weight_in_a_mixture() -> None:
 
 
 def test_with_both_some_batches_are_blended_and_others_pasted() -> None:
-    rows = np.where(np.arange(64) < 32, 0, 200).astype(np.uint8).reshape(64, 1, 1, 1) * np.ones((1, 12, 16, 3), np.uint8)
+    rows = np.where(np.arange(64) < 32, 0, 200).astype(np.uint8).reshape(64, 1, 1, 1) * np.ones(
+        (1, 12, 16, 3), np.uint8
+    )
     layer = Mix(1, 1, 0)
     pasted = [
         set(np.unique(np.asarray(layer(rows, TARGETS, np.ones(64, np.float32))[0]))) == {0, 200} for _ in range(12)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from configs.schema import TrainConfig
+from tasks.networks import classifier
 from tasks.networks.backbones.convnet import backbone
 from tasks.networks.classifier import feature_classifier, tile_classifier
 
@@ -10,7 +11,7 @@ CONFIG = TrainConfig(filters=(4, 6))
 
 
 def test_the_graph_is_flat_and_its_feature_map_and_logits_are_found_by_name() -> None:
-    model = tile_classifier((16, 16, 3), 5, backbone, CONFIG)
+    model = tile_classifier((16, 16, 3), 5, CONFIG)
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
     inner = keras.Model(model.input, [model.get_layer("features").output, model.get_layer("logits").output])
     feature_map, logits = inner.predict_on_batch(np.zeros((2, 16, 16, 3), np.uint8))
@@ -20,7 +21,7 @@ def test_the_graph_is_flat_and_its_feature_map_and_logits_are_found_by_name() ->
 
 
 def test_tiles_are_scaled_to_minus_one_and_one() -> None:
-    model = tile_classifier((2, 2, 1), 2, backbone, CONFIG)
+    model = tile_classifier((2, 2, 1), 2, CONFIG)
     scaled = keras.Model(model.input, model.get_layer("scaled").output)
     ends = np.array([0, 255, 0, 255], np.uint8).reshape(1, 2, 2, 1)
     np.testing.assert_allclose(scaled.predict_on_batch(ends).ravel(), [-1, 1, -1, 1], atol=1e-6)
@@ -28,7 +29,7 @@ def test_tiles_are_scaled_to_minus_one_and_one() -> None:
 
 def test_features_are_normalised_by_the_moments_and_a_constant_channel_stays_harmless(tmp_path) -> None:
     moments = (np.array([10, 3], np.float32), np.array([4, 0], np.float32))
-    model = feature_classifier((4, 4, 2), 2, backbone, CONFIG, moments)
+    model = feature_classifier((4, 4, 2), 2, CONFIG, moments)
     model.save(tmp_path / "model.keras")
     model = keras.models.load_model(tmp_path / "model.keras")
     scaled = keras.Model(model.input, model.get_layer("scaled").output)
@@ -40,3 +41,38 @@ def test_features_are_normalised_by_the_moments_and_a_constant_channel_stays_har
 def test_small_feature_maps_are_not_halved(side: int) -> None:
     inputs = keras.Input((side, side, 2))
     assert backbone(inputs, CONFIG).shape == (None, side, side, 6)
+
+
+def labelled(classes: int, **knobs) -> keras.Model:
+    keras.utils.set_random_seed(classes)
+    return tile_classifier((8, 8, 1), classes, CONFIG.model_copy(update=knobs))
+
+
+@pytest.mark.parametrize(("kind", "last"), [("softmax", "logits"), ("arcface", "cosines")])
+def test_a_classifier_begins_from_an_earlier_one_with_other_classes(kind, last) -> None:
+    base, model = labelled(3, head=kind), labelled(4, head=kind)
+    untrained = model.get_layer(last).get_weights()[0].copy()
+    new = classifier.begin_from(model, ["ape", "bear", "cat", "dog"], base, ["bear", "dog", "eel"])
+    assert new == 2
+    for layer in model.layers:
+        if layer.weights and layer.name != last:
+            for ours, theirs in zip(layer.get_weights(), base.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = model.get_layer(last).get_weights()[0], base.get_layer(last).get_weights()[0]
+    np.testing.assert_array_equal(ours[:, [1, 3]], theirs[:, [0, 1]])
+    np.testing.assert_array_equal(ours[:, [0, 2]], untrained[:, [0, 2]])
+
+
+def test_a_head_moves_to_another_model() -> None:
+    source, target = labelled(3, hidden=5), labelled(3, hidden=5)
+    source.get_layer("hidden").bias.assign([1, 2, 3, 4, 5])
+    classifier.copy_head(source, target)
+    np.testing.assert_array_equal(target.get_layer("hidden").get_weights()[1], [1, 2, 3, 4, 5])
+
+
+def test_log_shares_are_subtracted_from_the_logits() -> None:
+    model, tiles = labelled(2), np.zeros((1, 8, 8, 1), np.uint8)
+    before = model.predict_on_batch(tiles)
+    classifier.subtract_log_shares(model, np.log(np.array([0.8, 0.2], np.float32)), 1)
+    after = model.predict_on_batch(tiles)
+    np.testing.assert_allclose(after - before, [[-np.log(0.8), -np.log(0.2)]], rtol=1e-5)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.networks.embedding import Embedding, Scale
+from tasks.networks.embedding import Embedding
+from tasks.networks.scaling import Scale
 from tasks.support.errors import UserError
 
 layers = keras.layers

@@ -1,0 +1,15 @@
+"""ResNet18: basic blocks in four stages, `conv2` to `conv5`. He et al., arXiv:1512.03385."""
+
+import keras
+
+from configs.schema import TrainConfig
+from tasks.networks.backbones._resnet import basic_resnet
+from tasks.networks.scaling import Scale
+
+SCALE: Scale = "torch"
+MIN_SIDE_PX = 32
+
+
+def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
+    """The network up to its last feature map: floats `(n, h, w, c)` to floats `(n, ceil(h/32), ceil(w/32), 512)`."""
+    return basic_resnet(inputs, (2, 2, 2, 2))

@@ -1,0 +1,114 @@
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+from configs.schema import TrainConfig
+from tasks.networks import BACKBONES
+from tasks.networks.features import features
+from tasks.support import modules
+
+
+class Published(NamedTuple):
+    parameters: int
+    """Without a head; of ResNet18 and 34, which others count so, without the moving averages."""
+    length: int
+    """Channels of the features."""
+    large: bool = False
+
+
+PUBLISHED = {
+    "vgg16": Published(14_714_688, 512),
+    "vgg19": Published(20_024_384, 512),
+    "resnet18": Published(11_689_512 - 513_000, 512),
+    "resnet34": Published(21_797_672 - 513_000, 512),
+    "resnet50": Published(23_587_712, 2048, large=True),
+    "resnet101": Published(42_658_176, 2048, large=True),
+    "resnet152": Published(58_370_944, 2048, large=True),
+    "xception": Published(20_861_480, 2048, large=True),
+    "inception_v3": Published(21_802_784, 2048, large=True),
+    "mobilenet_v3": Published(2_996_352, 960),
+    "efficientnet_v2": Published(5_919_312, 1280, large=True),
+    "convnext_tiny": Published(28_589_128 - 769_000, 768),
+    "efficientnet_lite0": Published(4_694_024 - 1_281_000, 1280),
+}
+SMALL = [name for name, published in PUBLISHED.items() if not published.large]
+LARGE = [name for name, published in PUBLISHED.items() if published.large]
+OURS = ["convnet", "small_convnet"]
+DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0"]
+
+
+def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropout: float = 0.5) -> keras.Model:
+    inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
+    return keras.Model(inputs, features(inputs, TrainConfig(network=name, dropout=dropout), pixels=pixels))
+
+
+def test_every_backbone_is_tried_here() -> None:
+    assert set(modules.names(BACKBONES)) == {*PUBLISHED, "convnet", "small_convnet"}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_network_has_the_published_parameters_and_is_flat(name: str) -> None:
+    model = built(name, (128, 128, 3))
+    published = PUBLISHED[name]
+    counted = model.trainable_weights if name in ("resnet18", "resnet34") else model.weights
+    assert sum(int(np.prod(weight.shape)) for weight in counted) == published.parameters
+    _, height, width, length = model.output_shape
+    assert height == width
+    assert 2 <= height <= 4
+    assert length == published.length
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+@pytest.mark.parametrize("name", ["convnet", "small_convnet", *SMALL])
+def test_a_network_takes_grey_tiles_and_codes_smaller_than_it(name: str) -> None:
+    assert built(name, (20, 20, 1)).output_shape[0] is None
+    assert built(name, (8, 8, 16), pixels=False).output_shape[0] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_network_takes_grey_tiles_and_codes_smaller_than_it(name: str) -> None:
+    test_a_network_takes_grey_tiles_and_codes_smaller_than_it(name)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_network_of_ours_gives_numbers_and_all_its_weights_learn(name: str) -> None:
+    model = built(name, (32, 32, 3))
+    for layer in model.layers:
+        if layer.name.endswith("layer_scale"):
+            layer.kernel.assign(keras.ops.ones_like(layer.kernel))  # as learnt; it starts with 1e-6, to learn slowly
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    before = model.predict_on_batch(tiles)
+    assert np.isfinite(before).all()
+    assert before.std() > 0
+    starts = [weight.numpy() for weight in model.trainable_weights]
+    model.compile(keras.optimizers.Adam(1e-3), "mean_squared_error")
+    model.train_on_batch(tiles, np.ones_like(before))
+    still = [
+        weight.path
+        for start, weight in zip(starts, model.trainable_weights, strict=True)
+        if np.array_equal(start, weight.numpy())
+    ]
+    assert not still
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEEP)
+def test_a_deep_network_of_ours_gives_numbers_and_all_its_weights_learn(name: str) -> None:
+    test_a_network_of_ours_gives_numbers_and_all_its_weights_learn(name)
+
+
+def test_the_small_convnet_of_the_book_has_its_parameters_with_and_without_dropout() -> None:
+    for dropout in (0.0, 0.5):
+        model = built("small_convnet", (150, 150, 3), dropout=dropout)
+        logit = keras.layers.Dense(1)(model.output)
+        assert keras.Model(model.input, logit).count_params() == 3_453_121
+        assert sum(isinstance(layer, keras.layers.Dropout) for layer in model.layers) == bool(dropout)
+
+
+def test_parts_of_a_network_are_named_by_how_their_names_begin() -> None:
+    for name, part in {"vgg16": "block5", "resnet18": "conv5", "efficientnet_lite0": "b15"}.items():
+        assert any(layer.name.startswith(f"{part}_") for layer in built(name, (32, 32, 3)).layers)
+    assert built("efficientnet_lite0", (32, 32, 3)).layers[-1].name == "head_act"
