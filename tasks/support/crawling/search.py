@@ -261,6 +261,7 @@ def _tally(
             new=query.new,
             outcomes={url: outcome(query.label, url) for url in query.urls},
             trouble=query.failure,
+            photos={url: photos[url].sha256 for url in query.urls if url in photos},
         )
         for query in queries
     ]

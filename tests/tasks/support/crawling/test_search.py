@@ -352,6 +352,27 @@ def test_too_small_a_share_of_good_links_fails_the_crawl(engine: Engine, tmp_pat
         run(engine, tmp_path, min_yield=0.5)
 
 
+@pytest.mark.parametrize("per_class", [None, 10])
+def test_one_placeholder_at_all_urls_fails_the_crawl(engine: Engine, tmp_path: Path, per_class: int | None) -> None:
+    for keyword in CATS_AND_DOGS:
+        engine.show(keyword, [f"/{keyword}{n}.jpg" for n in range(10)])
+        for n in range(10):
+            engine.site.on(f"/{keyword}{n}.jpg", photo("not available"))
+    with pytest.raises(UserError, match=r"only 2 of 20 photos .*18 same photo at another URL"):
+        run(engine, tmp_path, min_yield=0.2, per_class=per_class)
+
+
+def test_a_night_on_which_an_engine_gives_other_addresses_of_the_same_photos_is_a_good_one(
+    engine: Engine, tmp_path: Path
+) -> None:
+    for night in "ab":
+        for keyword in CATS_AND_DOGS:
+            engine.show(keyword, [f"/{keyword}{n}.jpg?signed={night}" for n in range(5)])
+            for n in range(5):
+                engine.site.on(f"/{keyword}{n}.jpg?signed={night}", photo(f"{keyword}{n}"))
+        assert len(run(engine, tmp_path, min_yield=1).rows) == 10
+
+
 def test_weak_classes_are_reported_and_topped_up(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
