@@ -37,10 +37,15 @@ _LARGE = Lock()
 def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
     """Store a photo's bytes, if they aren't yet; returns their SHA-256 (computed if it isn't given) and the file."""
     sha256 = sha256 or digest.of_bytes(data)
-    path = home / sha256[:2] / f"{sha256}.{extension(data)}"
+    path = path_of(home, data, sha256)
     if not path.exists() or digest.of_file(path) != sha256:
         write_whole(path, data)
     return sha256, path
+
+
+def path_of(home: Path, data: bytes, sha256: str) -> Path:
+    """Where a photo with these bytes is, or would be."""
+    return home / sha256[:2] / f"{sha256}.{extension(data)}"
 
 
 def extension(data: bytes) -> str:

@@ -209,7 +209,7 @@ def _fetch(crawler: Crawler, orders: Orders, before: Mapping[str, Download]) -> 
         earlier = before.get(url)
         if earlier and earlier.failure != ENOUGH:
             download.photo, download.failure, download.fetched = earlier.photo, earlier.failure, earlier.fetched
-        elif url in ledger.forgotten:
+        elif ledger.is_forgotten(url):
             download.failure = FORGOTTEN
         elif photo := ledger.known(url):
             download.photo = photo

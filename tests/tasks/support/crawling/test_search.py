@@ -400,6 +400,16 @@ def test_a_forgotten_photo_stays_out_by_url_and_by_content(engine: Engine, tmp_p
     assert not [path for path in tmp_path.rglob("*") if content in path.name]
 
 
+def test_a_forgotten_photo_is_not_fetched_again_and_again(engine: Engine, tmp_path: Path) -> None:
+    engine.show("cat", ["/cat0.jpg", "/cat1.jpg"])
+    engine.show("dog", ["/dog.jpg"])
+    forgotten = {hashlib.sha256(photo("/cat1.jpg")).hexdigest()}
+    for _ in range(2):
+        assert run(engine, tmp_path, forgotten=forgotten).counts["dropped (forgotten)"] == 1
+    assert engine.site.asked["/cat1.jpg"] == 1
+    assert names(run(engine, tmp_path), "cat") == ["cat0.jpg", "cat1.jpg"]  # somebody took it out of the list
+
+
 def test_a_replay_asks_nobody(engine: Engine, tmp_path: Path) -> None:
     engine.show("cat", ["/cat0.jpg", "/cat1.jpg"])
     engine.show("dog", ["/dog.jpg"])
