@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import hexdigits
-from urllib.parse import urlsplit
 
 from configs.schema import STAGE_NAMES
 from flows import guard
@@ -46,7 +45,7 @@ def find_traces(store: Store, what: str) -> Traces:
     found, urls = _in_crawls(store, {what, *sha256s})
     sha256s, places = sha256s | found, places | urls
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
-    if not places and not sha256s and urlsplit(what).scheme not in ("http", "https"):
+    if not places and not sha256s and not _is_url(what):
         raise UserError(f"{what!r} is not in {ledger}; give the photo's URL or SHA-256, as photos.parquet has them")
     return Traces(
         what,
@@ -65,7 +64,7 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
     are needed. Refuses while a run is under way.
     """
     with guard.in_use(store.root, alone=True):
-        urls = {place for place in {traces.what, *traces.places} if urlsplit(place).scheme in ("http", "https")}
+        urls = {place for place in {traces.what, *traces.places} if _is_url(place)}
         forgotten.add(store.root, traces.sha256s | urls)  # first: whatever happens then, it doesn't come back
         for path in traces.files:
             path.unlink(missing_ok=True)
@@ -126,6 +125,10 @@ def _shards(store: Store, sha256s: set[str]) -> Iterator[Path]:
         shard = Shard.read(path)
         if shard and not sha256s.isdisjoint(shard.photos):
             yield path
+
+
+def _is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))  # a malformed one must be forgotten, too
 
 
 def _is_sha256(text: str) -> bool:

@@ -1,7 +1,10 @@
 """Photos on disk, stored once each under the SHA-256 of their bytes; and how they are decoded."""
 
+import re
+from collections.abc import Iterator
 from contextlib import nullcontext
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -32,15 +35,25 @@ _DRAFT_PX = 64
 _LARGE_PX = 8e6
 _LARGE = Lock()
 """Held while a large picture is decoded for a check: a WebP of 34 bytes can take 1.4 GB, and there are many threads."""
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+"""Of a JPEG: the beginning of a segment, with its kind."""
+_SCAN, _END = b"\xda", b"\xd9"
+_MOST_SCANS = 100
+"""A JPEG is decoded in so many passes at most. Some 10 are usual; each takes a few bytes, and goes over all pixels."""
 
 
 def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
     """Store a photo's bytes, if they aren't yet; returns their SHA-256 (computed if it isn't given) and the file."""
     sha256 = sha256 or digest.of_bytes(data)
-    path = home / sha256[:2] / f"{sha256}.{extension(data)}"
+    path = path_of(home, data, sha256)
     if not path.exists() or digest.of_file(path) != sha256:
         write_whole(path, data)
     return sha256, path
+
+
+def path_of(home: Path, data: bytes, sha256: str) -> Path:
+    """Where a photo with these bytes is, or would be."""
+    return home / sha256[:2] / f"{sha256}.{extension(data)}"
 
 
 def extension(data: bytes) -> str:
@@ -66,7 +79,7 @@ def size_px(data: bytes) -> tuple[int, int]:
 def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     """Width and height of a picture from the net, after decoding it as cheaply as shows that it is whole.
 
-    Raises ValueError with the reason: `not a picture`, `truncated`, `too many pixels` (nothing is decoded then).
+    Raises ValueError with the reason: `not a picture`, `truncated`, or undecoded `too many pixels`, `too many scans`.
     """
     from PIL.Image import DecompressionBombError
 
@@ -78,6 +91,8 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     width, height = image.size
     if width * height > most_px:
         raise ValueError("too many pixels")
+    if image.format in ("JPEG", "MPO") and next(islice(_scans(data), _MOST_SCANS, None), None) is not None:
+        raise ValueError("too many scans")
     try:
         with _LARGE if width * height > _LARGE_PX else nullcontext():
             image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))
@@ -110,6 +125,16 @@ def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise all kinds of errors on damaged files
         raise ValueError(_flaw(error)) from error
+
+
+def _scans(data: bytes) -> Iterator[int]:
+    """Where each pass of a JPEG begins."""
+    at = 0
+    while (marker := _MARKER.search(data, at)) and marker[1] != _END:
+        if marker[1] == _SCAN:
+            yield marker.start()
+        length = int.from_bytes(data[marker.end() : marker.end() + 2])
+        at = marker.end() + length  # over what is in the segment, such as a preview
 
 
 def _flaw(error: Exception) -> str:

@@ -87,9 +87,10 @@ def test_what_a_filter_rejected_is_in_nothing_below_it(home: Home) -> None:
     assert [made.artifact.stage for made in find_traces(home.store, photo).made] == ["crawl", "filter"]
 
 
-def test_a_url_that_never_came_in_is_kept_out_and_nonsense_is_refused(home: Home) -> None:
-    forget(home.store, find_traces(home.store, "https://example.org/me.jpg"))
-    assert forgotten.read(home.store.root) == {"https://example.org/me.jpg"}
+@pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b@example.org/me.jpg"])
+def test_a_url_that_never_came_in_is_kept_out_and_nonsense_is_refused(home: Home, url: str) -> None:
+    forget(home.store, find_traces(home.store, url))
+    assert forgotten.read(home.store.root) == {url}
     with pytest.raises(UserError, match=r"'me' is not in .*; give the photo's URL or SHA-256"):
         find_traces(home.store, "me")
 

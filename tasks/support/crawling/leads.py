@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Lock
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from configs.schema import SearchFilters
 from tasks.support.crawling.finds import Find, Search
 from tasks.support.crawling.harvest import Row
 from tasks.support.crawling.ledger import Photo
+from tasks.support.web.addresses import host_of, parsed
 
 Orders = Mapping[str, Sequence[Find]]
 """Per class: each URL once, the one that is wanted most first."""
@@ -122,11 +123,11 @@ def kept(finds: Iterable[Find], photos: Mapping[str, Photo], per_class: int | No
 
 def row_of(label: str, find: Find, photo: Photo) -> Row:
     """The row of a find that was followed."""
-    parts = urlsplit(find.url)
+    url = parsed(find.url)  # not urllib's, which refuses some URLs that can be asked
     return Row.of(
         photo,
         label=label,
-        name=unquote(PurePosixPath(parts.path).name) or parts.netloc,
+        name=unquote(PurePosixPath(url.path or "").name) or host_of(url),
         url=find.url,
         page=find.page,
         engine=find.search.engine,

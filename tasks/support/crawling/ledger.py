@@ -85,6 +85,13 @@ class Ledger:
         stored = FileRecord(bytes=photo.bytes, sha256=photo.sha256)
         return None if stored.flaw(self._home / photo.file, verify=self._verify) else photo
 
+    def is_forgotten(self, place: str) -> bool:
+        """Whether a place, or the photo that was last found there, must not come in again."""
+        if place in self.forgotten:
+            return True
+        rows = self._database.ask("SELECT sha256 FROM brought WHERE place = ?", (place,)) if self.forgotten else []
+        return any(sha256 in self.forgotten for (sha256,) in rows)
+
     def put(
         self,
         place: str,
@@ -95,16 +102,18 @@ class Ledger:
         status: int | None = None,
         etag: str | None = None,
     ) -> Photo:
-        """Store a photo's bytes and note where they were found; raises ForgottenError if they must not be."""
+        """Store a photo's bytes and note where they were found; raises ForgottenError if they must not be stored."""
         sha256 = digest.of_bytes(data)
-        if sha256 in self.forgotten or place in self.forgotten:
-            raise ForgottenError
-        _, path = photos.put(self._home, data, sha256)
+        is_forgotten = sha256 in self.forgotten or place in self.forgotten
+        if not is_forgotten:
+            photos.put(self._home, data, sha256)
         width_px, height_px = size_px or (None, None)
-        file = path.relative_to(self._home).as_posix()
+        file = photos.path_of(self._home, data, sha256).relative_to(self._home).as_posix()
         photo = Photo(sha256, file, len(data), width_px, height_px, status, etag, now())
         row = (place, stamp, sha256, file, len(data), width_px, height_px, status, etag, photo.fetched_at.isoformat())
         self._database.ask(f"INSERT OR REPLACE INTO brought VALUES ({', '.join('?' * len(row))})", row)
+        if is_forgotten:
+            raise ForgottenError
         return photo
 
     def places(self, what: str) -> tuple[set[str], set[str]]:

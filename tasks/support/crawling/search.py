@@ -209,7 +209,7 @@ def _fetch(crawler: Crawler, orders: Orders, before: Mapping[str, Download]) -> 
         earlier = before.get(url)
         if earlier and earlier.failure != ENOUGH:
             download.photo, download.failure, download.fetched = earlier.photo, earlier.failure, earlier.fetched
-        elif url in ledger.forgotten:
+        elif ledger.is_forgotten(url):
             download.failure = FORGOTTEN
         elif photo := ledger.known(url):
             download.photo = photo
@@ -261,6 +261,7 @@ def _tally(
             new=query.new,
             outcomes={url: outcome(query.label, url) for url in query.urls},
             trouble=query.failure,
+            photos={url: photos[url].sha256 for url in query.urls if url in photos},
         )
         for query in queries
     ]

@@ -43,6 +43,8 @@ class Line:
     """Per URL that was found: KEPT, SAME, ENOUGH, or why it was dropped."""
     trouble: str | None
     """Why the search itself failed, or ended early."""
+    photos: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the photo of each URL that has one."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -88,16 +90,18 @@ class Tally:
         """How many photos came in tonight, and how many were wanted; see `CrawlConfig.min_yield`.
 
         Wanted are `per_class` photos of each class, of which a full one, for which nobody was asked, has all; without
-        that number, all that was found.
+        that number, all that was found. The same photo at many URLs (`not available`, say) came in once.
         """
         good: dict[str, set[str]] = {}
         found: dict[str, set[str]] = {}
         for line in self.lines:
             found.setdefault(line.label, set()).update(line.outcomes)
-            good.setdefault(line.label, set()).update(url for url, how in line.outcomes.items() if how in _GOOD)
+            good.setdefault(line.label, set()).update(
+                line.photos.get(url, url) for url, how in line.outcomes.items() if how in _GOOD
+            )
         if per_class is not None:
             full = [count for label, count in self.photos.items() if label not in good]
-            tonight = [len(urls) for urls in good.values()]
+            tonight = [len(photos) for photos in good.values()]
             return sum(min(count, per_class) for count in full + tonight), per_class * len(full + tonight)
         return sum(map(len, good.values())), sum(map(len, found.values()))
 
@@ -123,14 +127,16 @@ class Tally:
 
     def headline(self) -> str:
         """The crawl in a sentence."""
-        dropped = self.dropped
+        dropped, same = self.dropped, self.outcomes[SAME]
         why = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common(5))
         more = ", ..." if len(dropped) > 5 else ""
         twice = f" ({self.twice:,} of them in two classes)" if self.twice else ""
         return (
             f"{sum(self.photos.values()) - self.twice:,} photos{twice} of {len(self.photos):,} classes are there now: "
             f"{len(self.lines):,} searches found {self.outcomes.total():,} URLs, {self.fetched:,} photos were fetched, "
-            f"{dropped.total():,} URLs dropped" + (f" ({why}{more})" if why else "")
+            f"{dropped.total():,} URLs dropped"
+            + (f" ({why}{more})" if why else "")
+            + (f", {same:,} {SAME}" if same else "")
         )
 
     def warnings(self) -> list[str]:

@@ -23,6 +23,8 @@ _MOST_PARAMETERS = 2
 _BETWEEN = " \t\r\n\f,"
 _NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
+_Sized = tuple[float, str]
+"""A picture's width (or density, or height) as written, and its address."""
 
 
 def base_of(soup: Any, url: str) -> str:
@@ -69,9 +71,9 @@ def quoted(url: str) -> str:
     return urlunsplit(parts._replace(path=quote(parts.path or "/", safe=_SAFE), query=quote(parts.query, safe=_SAFE)))
 
 
-def largest(srcset: str) -> tuple[float, str] | None:
+def largest(srcset: str) -> _Sized | None:
     """The largest picture of a srcset, with its width (or density, or height) as written; the first of equals."""
-    found: tuple[float, str] | None = None
+    found: _Sized | None = None
     rest = srcset[:20_000].strip(_BETWEEN)
     while rest:
         url, *after = rest.split(maxsplit=1)  # an address may have commas in it, but neither begin nor end with one
@@ -91,24 +93,40 @@ def _size(descriptor: str) -> float:
 
 
 def _candidates(soup: Any) -> Iterator[str]:
-    for tag in soup.find_all(["img", "a"]):
-        if tag.name == "a":
-            if _is_picture_link(tag):
-                yield str(tag["href"])
-        elif not any(_is_picture_link(around) for around in tag.find_parents("a")):  # else it is a thumbnail
-            around = tag.find_parent("picture")
-            tags = [*(around.find_all("source") if around else ()), tag]
-            if source := _largest_of(tags) or next((str(tag[name]) for name in (*_LAZY, "src") if tag.get(name)), None):
+    linked: set[int] = set()
+    """Tags within a link to a picture."""
+    around: dict[int, list[_Sized]] = {}
+    """Of each tag within a `<picture>`: the largest of that picture's sources so far, if it has any."""
+    for tag in soup.find_all(True):  # from the outside in: looking outwards from each img may take hours on a deep page
+        is_link = tag.name == "a" and _is_picture_link(tag)
+        if is_link or id(tag.parent) in linked:
+            linked.add(id(tag))
+        sources = [] if tag.name == "picture" else around.get(id(tag.parent))
+        if sources is not None:
+            around[id(tag)] = sources
+        if is_link:
+            yield str(tag["href"])
+        elif tag.name == "source" and sources is not None:
+            sources[:] = _largest_of([*sources, *_sized(tag)])
+        elif tag.name == "img" and id(tag) not in linked:  # else it is a thumbnail
+            best = _largest_of([*(sources or ()), *_sized(tag)])
+            source = best[0][1] if best else next((str(tag[name]) for name in (*_LAZY, "src") if tag.get(name)), None)
+            if source:
                 yield source
     for tag in soup.find_all("meta", content=True):
         if str(tag.get("property") or tag.get("name")).lower() in ("og:image", "og:image:secure_url", "twitter:image"):
             yield str(tag["content"])
 
 
-def _largest_of(tags: list[Any]) -> str | None:
-    sets = [str(tag[name]) for tag in tags if "svg" not in str(tag.get("type")) for name in _SETS if tag.get(name)]
-    found = [best for srcset in sets if (best := largest(srcset))]
-    return max(found, key=lambda best: best[0])[1] if found else None
+def _sized(tag: Any) -> list[_Sized]:
+    """The largest of each srcset of a tag."""
+    sets = [str(tag[name]) for name in _SETS if tag.get(name)] if "svg" not in str(tag.get("type")) else []
+    return [best for srcset in sets if (best := largest(srcset))]
+
+
+def _largest_of(found: list[_Sized]) -> list[_Sized]:
+    """The first of the largest, alone; nothing if there is none."""
+    return [max(found, key=lambda best: best[0])] if found else []
 
 
 def _is_picture_link(tag: Any) -> bool:

@@ -130,6 +130,17 @@ def test_a_whole_photo_of_any_kind_passes_with_its_size(kind: str) -> None:
     assert photos.check(encoded(noise(), kind), most_px=5e6) == (60, 40)
 
 
+def test_a_jpeg_that_asks_for_passes_without_end_is_refused_undecoded() -> None:
+    """Each of them takes a few bytes and goes over all pixels, so that a file of 1 MB can hold a thread for minutes."""
+    data = encoded(Image.new("L", (600, 400), 128), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert photos.check(data[:-2] + 50 * scan + data[-2:], most_px=5e6) == (600, 400)
+    with pytest.raises(ValueError, match=r"^too many scans$"):
+        photos.check(data[:-2] + 200 * scan + data[-2:], most_px=5e6)
+    film = 200 * b"\xff\xda" + b"of a telephone that appends some"
+    assert photos.check(data + film, most_px=5e6) == (600, 400)
+
+
 def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen threads would need 16 times the memory, which a file of a few bytes can ask for."""
     at_once: list[int] = []

@@ -62,5 +62,10 @@ def test_a_class_needs_a_photo_as_long_as_it_has_too_few_before_it() -> None:
 
 
 def test_a_photo_is_named_by_its_urls_path() -> None:
-    for url, name in (("http://host/p/a%20b.jpg?size=9#x", "a b.jpg"), ("http://host/", "host")):
+    for url, name in (
+        ("http://host/p/a%20b.jpg?size=9#x", "a b.jpg"),
+        ("http://host/", "host"),
+        ("http://host:8080", "host:8080"),
+        ("http://me:a[b@host/c.jpg", "c.jpg"),  # urllib takes that for half an IPv6 address
+    ):
         assert row_of("cat", finds("cat", url)[0], photo("A")).name == name

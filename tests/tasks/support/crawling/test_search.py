@@ -352,6 +352,27 @@ def test_too_small_a_share_of_good_links_fails_the_crawl(engine: Engine, tmp_pat
         run(engine, tmp_path, min_yield=0.5)
 
 
+@pytest.mark.parametrize("per_class", [None, 10])
+def test_one_placeholder_at_all_urls_fails_the_crawl(engine: Engine, tmp_path: Path, per_class: int | None) -> None:
+    for keyword in CATS_AND_DOGS:
+        engine.show(keyword, [f"/{keyword}{n}.jpg" for n in range(10)])
+        for n in range(10):
+            engine.site.on(f"/{keyword}{n}.jpg", photo("not available"))
+    with pytest.raises(UserError, match=r"only 2 of 20 photos .*18 same photo at another URL"):
+        run(engine, tmp_path, min_yield=0.2, per_class=per_class)
+
+
+def test_a_night_on_which_an_engine_gives_other_addresses_of_the_same_photos_is_a_good_one(
+    engine: Engine, tmp_path: Path
+) -> None:
+    for night in "ab":
+        for keyword in CATS_AND_DOGS:
+            engine.show(keyword, [f"/{keyword}{n}.jpg?signed={night}" for n in range(5)])
+            for n in range(5):
+                engine.site.on(f"/{keyword}{n}.jpg?signed={night}", photo(f"{keyword}{n}"))
+        assert len(run(engine, tmp_path, min_yield=1).rows) == 10
+
+
 def test_weak_classes_are_reported_and_topped_up(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -377,6 +398,16 @@ def test_a_forgotten_photo_stays_out_by_url_and_by_content(engine: Engine, tmp_p
     assert harvest.counts["dropped (forgotten)"] == 2
     assert "/cat0.jpg" not in engine.site.asked
     assert not [path for path in tmp_path.rglob("*") if content in path.name]
+
+
+def test_a_forgotten_photo_is_not_fetched_again_and_again(engine: Engine, tmp_path: Path) -> None:
+    engine.show("cat", ["/cat0.jpg", "/cat1.jpg"])
+    engine.show("dog", ["/dog.jpg"])
+    forgotten = {hashlib.sha256(photo("/cat1.jpg")).hexdigest()}
+    for _ in range(2):
+        assert run(engine, tmp_path, forgotten=forgotten).counts["dropped (forgotten)"] == 1
+    assert engine.site.asked["/cat1.jpg"] == 1
+    assert names(run(engine, tmp_path), "cat") == ["cat0.jpg", "cat1.jpg"]  # somebody took it out of the list
 
 
 def test_a_replay_asks_nobody(engine: Engine, tmp_path: Path) -> None:
@@ -430,7 +461,7 @@ def test_out_of_time_keeps_what_came_in_and_says_so(
     engine.show("cat", ["/cat.jpg", "/never.jpg"])
     engine.show("dog", ["/dog.jpg"])
     engine.site.on("/never.jpg", engine.site.stall)
-    harvest = run(engine, tmp_path, deadline_s=0.5)
+    harvest = run(engine, tmp_path, deadline_s=1.5)
     assert [row.name for row in harvest.rows] == ["cat.jpg", "dog.jpg"]
     assert harvest.counts["dropped (out of time)"] == 1
     assert "the crawl was ended early: out of time" in caplog.text
@@ -582,7 +613,7 @@ def test_a_night_that_ran_out_of_time_is_over(engine: Engine, tmp_path: Path) ->
     engine.show("cat", ["/cat0.jpg", "/cat1.jpg", "/never.jpg"])
     engine.show("dog", ["/dog.jpg"])
     engine.site.on("/never.jpg", engine.site.stall)
-    assert names(run(engine, tmp_path, deadline_s=0.5), "cat") == ["cat0.jpg", "cat1.jpg"]
+    assert names(run(engine, tmp_path, deadline_s=1.5), "cat") == ["cat0.jpg", "cat1.jpg"]
     engine.site.on("/never.jpg", engine.site.status(404))
     engine.show("cat", ["/new.jpg", "/cat1.jpg", "/cat0.jpg"])
     harvest = run(engine, tmp_path)

@@ -1,11 +1,14 @@
 """What a page of HTML shows and links to."""
 
+import time
+
 import pytest
 from bs4 import BeautifulSoup
 
 from tasks.support.engines.webpage import base_of, largest, links, pictures, quoted
 
 PAGE = "https://a.example/x/y.html"
+_MANY = "<source srcset=1.jpg>" * 4_000 + "<img src=2.jpg>" * 4_000
 
 
 def _pictures(html: str) -> list[str]:
@@ -55,6 +58,15 @@ def test_a_picture_is_found_once_at_its_largest(html: str, found: str) -> None:
 )
 def test_what_is_no_picture_of_ours_is_left_out(html: str) -> None:
     assert _pictures(html) == []
+
+
+@pytest.mark.parametrize("html", ["<div>" * 20_000 + "<img src=1.jpg>" * 5_000, "<picture>" + _MANY])
+def test_a_page_that_is_nested_to_spite_crawlers_is_read_all_the_same(html: str) -> None:
+    """Looking outwards from each picture took minutes, in which no deadline counts; this takes a second or two."""
+    soup = BeautifulSoup(html, "lxml")
+    began = time.process_time()
+    assert pictures(soup, PAGE) == ["https://a.example/x/1.jpg"]
+    assert time.process_time() - began < 6
 
 
 def test_a_srcset_with_commas_in_its_addresses_is_read() -> None:

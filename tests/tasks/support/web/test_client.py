@@ -15,7 +15,7 @@ import pytest
 
 from tasks.support.engines.engine import Request
 from tasks.support.errors import UserError
-from tasks.support.web import FetchError, StoppedError
+from tasks.support.web import FetchError, StoppedError, connections
 from tasks.support.web.client import Client
 from tasks.support.web.robots import user_agent
 
@@ -252,23 +252,35 @@ def test_a_silence_in_mid_answer_is_one_too(site: Any, client: Make, released: E
 
 
 def test_a_server_that_pauses_and_goes_on_is_waited_for(site: Any, client: Make) -> None:
-    site.on("/a", raw(b"Content-Length: 6\r\n", *[b"x"] * 6, pause_s=0.03))
-    assert client(timeout_s=0.1, retries=0).photo(f"{site.url}/a").body == b"xxxxxx"
+    site.on("/a", raw(b"Content-Length: 6\r\n", *[b"x"] * 6, pause_s=0.1))
+    assert client(timeout_s=0.5, retries=0).photo(f"{site.url}/a").body == b"xxxxxx"
 
 
-def test_a_slow_server_is_waited_for_while_it_gets_somewhere(site: Any, client: Make) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer as a whole may take only 0.1 s, and 0.5 s at the longest; a busy machine may pause it for 5 s."""
+    monkeypatch.setattr(connections, "_FIRST", 0.02)
+    monkeypatch.setattr(connections, "_LONGEST", 0.1)
+
+
+def test_a_slow_server_is_waited_for_while_it_gets_somewhere(
+    site: Any, client: Make, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_LONGEST", 20)
     site.on("/a", raw(b"Content-Length: 4500\r\n", *[b"x" * 300] * 15, pause_s=0.02))
-    assert len(client(timeout_s=0.05, retries=0).photo(f"{site.url}/a").body) == 4500
+    assert len(client(timeout_s=5, retries=0).photo(f"{site.url}/a").body) == 4500
 
 
-def test_a_body_that_drips_is_given_up(site: Any, client: Make, released: Event) -> None:
+def test_a_body_that_drips_is_given_up(site: Any, client: Make, released: Event, impatient: None) -> None:
     site.on("/a", raw(b"", b"x", pause_s=0.005, until=released))
-    error = failure(lambda: client(timeout_s=0.02).photo(f"{site.url}/a"))
+    error = failure(lambda: client(timeout_s=5).photo(f"{site.url}/a"))
     assert (str(error), error.passing, site.asked["/a"]) == ("too slow", True, 1)
 
 
 @pytest.mark.parametrize("endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X"])
-def test_so_is_a_head_that_never_ends(site: Any, client: Make, released: Event, endless: bytes) -> None:
+def test_so_is_a_head_that_never_ends(
+    site: Any, client: Make, released: Event, impatient: None, endless: bytes
+) -> None:
     def drip(handler: Any) -> None:
         handler.close_connection = True
         try:
@@ -279,7 +291,7 @@ def test_so_is_a_head_that_never_ends(site: Any, client: Make, released: Event, 
             pass
 
     site.on("/a", drip)
-    error = failure(lambda: client(timeout_s=0.02).photo(f"{site.url}/a"))
+    error = failure(lambda: client(timeout_s=5).photo(f"{site.url}/a"))
     assert (str(error), site.asked["/a"]) == ("too slow", 1)
 
 
@@ -339,7 +351,7 @@ def test_what_broke_is_said_in_words(site: Any, client: Make, reply: Any, reason
 
 
 def test_a_pause_that_the_server_asks_for_is_kept_and_holds_the_host(site: Any, limited: Make, example: str) -> None:
-    site.on("/a", site.status(429, Retry_After="0.1"), b"photo")
+    site.on("/a", site.status(429, Retry_After="0.5"), b"photo")
     site.on("/b", b"other")
     web = limited()
     web.photo(f"{example}/b")
@@ -348,9 +360,9 @@ def test_a_pause_that_the_server_asks_for_is_kept_and_holds_the_host(site: Any, 
     thread.start()
     while not site.asked["/a"]:
         time.sleep(0.001)
-    time.sleep(0.02)
+    time.sleep(0.2)
     web.photo(f"{example}/b")
-    assert time.monotonic() - begin >= 0.1
+    assert time.monotonic() - begin >= 0.5
     thread.join()
     assert site.asked["/a"] == 2
 
@@ -366,17 +378,22 @@ def test_a_host_is_asked_no_faster_than_it_should(site: Any, limited: Make, exam
 
 
 def test_a_stop_ends_a_pause_and_refuses_everything_else(site: Any, client: Make) -> None:
-    site.on("/a", site.status(429, Retry_After="20"))
     web = client()
+    timers: list[Timer] = []
+
+    def refuse(handler: Any) -> None:
+        timers.append(Timer(0.05, web.stop))
+        timers[0].start()
+        site.status(429, Retry_After="20")(handler)
+
+    site.on("/a", refuse)
     called: list[str] = []
     web.when_stopped(lambda: called.append("stopped"))
-    timer = Timer(0.05, web.stop)
-    timer.start()
     begin = time.monotonic()
     error = failure(lambda: web.photo(f"{site.url}/a"))
     assert (type(error), str(error), error.silent) == (StoppedError, "interrupted", False)
-    assert time.monotonic() - begin < 1
-    timer.join()
+    assert time.monotonic() - begin < 5
+    timers[0].join()
     assert str(failure(lambda: web.photo(f"{site.url}/b"))) == "interrupted"
     assert (site.asked["/a"], site.asked["/b"]) == (1, 0)
     assert (web.stopped, web.why_stopped, called) == (True, "interrupted", ["stopped"])
@@ -397,7 +414,7 @@ def test_a_stop_ends_what_a_silent_server_is_waited_for(
     Timer(0.05, web.stop).start()
     begin = time.monotonic()
     assert str(failure(lambda: web.photo(f"{site.url}/a"))) == "interrupted"
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 5
 
 
 def test_a_stop_ends_a_tls_handshake(client: Make) -> None:
@@ -406,7 +423,7 @@ def test_a_stop_ends_a_tls_handshake(client: Make) -> None:
         Timer(0.05, web.stop).start()
         begin = time.monotonic()
         assert str(failure(lambda: web.photo(f"https://127.0.0.1:{silent.getsockname()[1]}/"))) == "interrupted"
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5
 
 
 def test_a_stop_ends_the_wait_for_a_hosts_turn(site: Any, limited: Make, example: str) -> None:
@@ -427,7 +444,7 @@ def test_at_the_deadline_everything_ends(site: Any, client: Make, released: Even
     begin = time.monotonic()
     error = failure(lambda: web.photo(f"{site.url}/a"))
     assert (type(error), str(error), web.why_stopped) == (StoppedError, "out of time", "out of time")
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 5
 
 
 def test_after_so_many_bytes_nothing_more_is_asked_for(site: Any, client: Make) -> None:

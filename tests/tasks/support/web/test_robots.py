@@ -68,7 +68,7 @@ def test_a_pattern_made_to_take_for_ever_does_not() -> None:
     robots = rules("User-agent: *\nDisallow: /" + "*a" * 40 + "b")
     begin = time.monotonic()
     robots.check(parsed("http://a.example/" + "a" * 200))
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 5
 
 
 def test_the_site_is_asked_once_by_many_threads_and_obeyed(site: Any, limited: Make, example: str) -> None:
