@@ -1,15 +1,26 @@
 import json
 import logging
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import ExtractConfig, PretrainConfig, TrainConfig
+from configs.schema import EvaluateConfig, ExtractConfig, PretrainConfig, TrainConfig
 from tasks import extract, pretrain, train
+from tasks.networks import fitting
+from tasks.networks.classifier import tile_classifier
+from tasks.support import warm_start
 from tasks.support.errors import UserError
+from tasks.support.job import Job
+from tasks.support.manifest import Artifact, Result
 from tasks.support.pool import INDEX, Rows
+from tasks.support.stage import Outcome, Stage
 from tasks.train import channel_moments
 
 CONFIG = TrainConfig(input="tiles", filters=(4, 8), epochs=8, batch_size=8, learning_rate=0.02, dropout=0)
@@ -128,3 +139,216 @@ def test_a_training_that_diverges_names_the_learning_rate_and_leaves_nothing(fol
     with pytest.raises(UserError, match=r"train\.learning_rate: at 1e\+38"):
         folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
     assert folders.store.manifests("train") == []
+
+
+UNTIL_KILLED = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from configs.schema import TrainConfig
+from tasks import train
+from tasks.support.manifest import Artifact
+from tasks.support.stage import Run
+from tasks.support.store import Store
+root, config, kept, inputs = sys.argv[1:]
+with ThreadPoolExecutor(2) as executor:
+    parents = {name: Artifact.model_validate_json(text) for name, text in (("kept", kept), ("inputs", inputs))}
+    Run(Store(Path(root)), executor).obtain(train.STAGE, TrainConfig.model_validate_json(config), **parents)
+"""
+
+
+@pytest.mark.slow
+def test_killed_with_minus_nine_it_goes_on_and_ends_like_an_undisturbed_training(folders, two_classes) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(update={"epochs": 300, "patience": 300})
+    asked = [str(folders.store.root), *(each.model_dump_json() for each in (config, kept, tiles))]
+    process = subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, *asked], stderr=subprocess.PIPE, text=True)
+    under_way = folders.store.pools("train") / "under-way"
+    deadline = time.monotonic() + 120
+    while not list(under_way.glob("*/*.npz")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert folders.store.manifests("train") == []
+
+    resumed = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    assert 1 <= folders.progress[0][1] < 300  # what was done before counts as done
+    assert not list(under_way.iterdir())
+    fresh = folders.obtain(train.STAGE, config, fresh=True, kept=kept, inputs=tiles)
+    assert resumed.artifact.digest == fresh.artifact.digest
+    assert fresh.manifest.counts["epochs"] == 300
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A model file of the tests' convnet, as somebody else may have trained it."""
+    keras.utils.set_random_seed(5)
+    path = tmp_path_factory.mktemp("weights") / "convnet.keras"
+    tile_classifier((16, 16, 1), 7, CONFIG.model_copy(update={"weights": None})).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("knobs", "moved"),
+    [
+        ({}, set()),
+        ({"head": "arcface", "hidden": 6, "retrain_head": 5}, set()),
+        ({"thaw": ("conv2",), "head_epochs": 5}, {"conv2"}),
+        ({"thaw": (1, "all"), "head_epochs": 0, "epochs": 3}, {"conv1", "conv2"}),
+    ],
+)
+def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classes, weights, knobs, moved) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 30, "batch_size": 8, **knobs})
+    outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    model, before = (keras.models.load_model(path) for path in (folders.folder(outcome) / "classifier.keras", weights))
+    changed = {
+        layer.name
+        for layer in before.layers
+        if layer.weights and layer.name != "logits"
+        if any(map(np.any, map(np.not_equal, layer.get_weights(), model.get_layer(layer.name).get_weights())))
+    }
+    assert changed == moved
+    assert accuracy(folders, outcome, kept, tiles) >= 0.7
+
+
+def test_features_of_a_frozen_network_are_computed_once_per_photo(folders, two_classes, weights) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 2})
+    folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    assert sum(count for label, count in folders.progress if label == "features") == 50
+    folders.progress.clear()
+    folders.obtain(train.STAGE, config.model_copy(update={"hidden": 4}), kept=kept, inputs=tiles)
+    assert "features" not in dict(folders.progress)
+
+
+def test_a_file_of_weights_that_is_not_there_is_the_users_to_mend(folders, two_classes, tmp_path) -> None:
+    kept, tiles = two_classes
+    with pytest.raises(UserError, match=r"train\.weights=.*nowhere\.keras: can't be read"):
+        folders.obtain(
+            train.STAGE, CONFIG.model_copy(update={"weights": tmp_path / "nowhere.keras"}), kept=kept, inputs=tiles
+        )
+
+
+def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes) -> None:
+    pictures = np.concatenate([stripes(0, 60), stripes(1, 12)])
+    kept, photos = folders.kept(["lying"] * 60 + ["upright"] * 12, (["train"] * 5 + ["val"]) * 12)
+    tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
+    biases = []
+    for strength in (0.0, 1.0):
+        config = CONFIG.model_copy(update={"class_weight": "none", "epochs": 2, "logit_adjustment": strength})
+        outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+        model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+        biases.append(model.get_layer("logits").get_weights()[1])
+    np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
+
+
+def finished(folders, classifier) -> None:
+    """Note that a run that gave this classifier ended well: there is an evaluation of it."""
+
+    def build(config: EvaluateConfig, *, classifier: Path, job: Job) -> Result:
+        return Result({}, digest="good")
+
+    folders.obtain(Stage("evaluate", 1, build=build), EvaluateConfig(), classifier=classifier.artifact)
+
+
+@pytest.mark.slow
+def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, stripes) -> None:
+    warm = CONFIG.model_copy(update={"warm_start": True, "afresh_every": 2, "epochs": 6})
+
+    def night(labels: list[str], count: int) -> tuple[Outcome, Artifact, Artifact]:
+        pictures = np.concatenate([stripes(i % 2, count, seed=i) for i in range(len(labels))])
+        kept, photos = folders.kept(
+            [label for label in labels for _ in range(count)],
+            (["train"] * 4 + ["val", "test"]) * (count // 6) * len(labels),
+        )
+        tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
+        outcome = folders.obtain(train.STAGE, warm, kept=kept, inputs=tiles)
+        return outcome, kept, tiles
+
+    def lineage(outcome: Outcome) -> dict[str, object]:
+        return json.loads((folders.folder(outcome) / "lineage.json").read_text())
+
+    first, kept, tiles = night(["lying", "upright"], 30)
+    assert lineage(first) == {"nights": 1, "began_from": None}
+    failed, *_ = night(["lying", "upright"], 36)
+    assert lineage(failed)["began_from"] is None  # the first was not evaluated: its run failed
+    finished(folders, first)
+    second, *_ = night(["lying", "upright", "new"], 30)
+    assert lineage(second) == {"nights": 2, "began_from": first.artifact.digest}
+    assert second.manifest.counts["classes"] == 3
+    finished(folders, second)
+    third, *_ = night(["lying", "upright"], 42)
+    assert lineage(third)["nights"] == 1  # the third training begins afresh
+    again = folders.obtain(train.STAGE, warm, kept=kept, inputs=tiles)
+    assert again.cached
+
+
+def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, two_classes) -> None:
+    kept, tiles = two_classes
+    outcome = folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+    finished(folders, outcome)
+    inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
+    seen = pd.read_parquet(folders.folder(outcome) / warm_start.TRAINED_ON)["photo"]
+    assert len(seen) == 40
+
+    def find(config: TrainConfig = CONFIG, labels: list[str] = labels, reserved: frozenset[str] = frozenset()):
+        return warm_start.find(
+            folders.store.root, config, train.VERSION, inputs=inputs, labels=labels, reserved=reserved
+        )
+
+    assert find() is not None
+    assert find(CONFIG.model_copy(update={"learning_rate": 0.1})) is not None
+    assert find(reserved=frozenset({seen[0]})) is None
+    assert find(CONFIG.model_copy(update={"filters": (8, 8)})) is None
+    assert find(labels=["cat", "dog"]) is None
+
+
+def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkeypatch) -> None:
+    kept, tiles = two_classes
+    tell = fitting._Keeper._tell
+
+    def spoil(self, values: dict[str, float]) -> None:
+        tell(self, values)
+        self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+
+    monkeypatch.setattr(fitting._Keeper, "_tell", spoil)
+    with pytest.raises(UserError, match=r"try 0\.002; the best weights before that are in (.*\.keras)") as caught:
+        folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+    model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
+    assert all(np.isfinite(values).all() for values in model.get_weights())
+
+
+def test_curves_are_where_tensorboard_reads_them(folders, two_classes) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    kept, tiles = two_classes
+    outcome = folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
+    (log,) = (folders.folder(outcome) / "tensorboard" / "training").iterdir()
+    events = list(tensorflow.compat.v1.train.summary_iterator(str(log)))
+    values = [(event.step, value) for event in events for value in event.summary.value]
+    assert {value.tag for _, value in values} >= {"loss", "accuracy", "val_loss", "val_accuracy"}
+    history = json.loads((folders.folder(outcome) / "history.json").read_text())
+    losses = [tensorflow.make_ndarray(value.tensor) for step, value in values if value.tag == "val_loss"]
+    np.testing.assert_allclose(losses, history["val_loss"], rtol=1e-6)
+    assert {value.metadata.plugin_data.plugin_name for _, value in values} == {"scalars"}
+
+
+def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_classes, monkeypatch) -> None:
+    said: list[tuple[str, object]] = []
+    fake = types.SimpleNamespace(
+        start_run=lambda run_name: said.append(("start", run_name)),
+        log_param=lambda name, value: said.append((name, value)),
+        log_metrics=lambda values, step: said.append((f"epoch {step}", sorted(values))),
+        end_run=lambda: said.append(("end", None)),
+    )
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
+    kept, tiles = two_classes
+    folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
+    assert [name for name, _ in said] == ["start", "parameters", "epoch 1", "end"]
+    assert "val_loss" in said[2][1]
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(UserError, match="MLflow is not installed"):
+        folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
