@@ -93,7 +93,7 @@ def _read(path: Path) -> keras.Model:
 
 
 def _between(inputs: keras.KerasTensor, outputs: keras.KerasTensor) -> list[keras.layers.Layer]:
-    ends = keras.utils.get_source_inputs(outputs)
+    ends = keras.utils.get_source_inputs(inputs)  # from the outputs, it would follow every path through every branch
     before = {id(layer) for layer in keras.Model(ends, inputs).layers}
     return [layer for layer in keras.Model(ends, outputs).layers if id(layer) not in before]
 

@@ -73,6 +73,15 @@ def test_a_large_network_takes_grey_tiles_and_codes_smaller_than_it(name: str) -
     test_a_network_takes_grey_tiles_and_codes_smaller_than_it(name)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_network_can_be_rebuilt_from_what_a_model_file_says_of_it(name: str) -> None:
+    model = built(name, (64, 64, 1))
+    again = keras.Model.from_config(model.get_config())
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert again.output_shape == model.output_shape
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_network_of_ours_gives_numbers_and_all_its_weights_learn(name: str) -> None:
     model = built(name, (32, 32, 3))
