@@ -188,7 +188,9 @@ class _Fit:
             ema_momentum=(config.ema or 0.99) ** (1 / self._split),  # it is averaged after each part of a batch
             gradient_accumulation_steps=self._split if self._split > 1 else None,
         )
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        # biases and scales: see Goyal et al., arXiv:1706.02677, section 5.3
+        vectors = [weight for weight in self._model.trainable_variables if len(weight.shape) < 2]
+        optimizer.exclude_from_weight_decay(var_list=vectors)
         if keras.config.dtype_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         changes = (self._model.augment, self._model.mix)

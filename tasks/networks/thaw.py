@@ -1,6 +1,7 @@
 """Which part of a pretrained network is trained."""
 
 import difflib
+import re
 
 import keras
 
@@ -28,7 +29,8 @@ def thaw(classifier: keras.Model, start: str | int) -> None:
     elif start == "all":
         first = layers[0]
     else:
-        first = next((layer for layer in layers if layer.name.startswith(start)), None)
+        begins = re.compile(rf"{re.escape(start)}(?!\d)")  # block1 is not the beginning of block10
+        first = next((layer for layer in layers if begins.match(layer.name)), None)
     if first is None:
         names = [layer.name for layer in with_weights]
         near = difflib.get_close_matches(str(start), names, n=1, cutoff=0.3)

@@ -61,7 +61,7 @@ class MLflow(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin the run."""
         self._mlflow.start_run(run_name=f"fluke: {self._phase}")
-        self._mlflow.log_param("parameters", self.model.count_params())
+        self._mlflow.log_param("parameters", self.model.classifier.count_params())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the numbers of a pass."""

@@ -160,7 +160,7 @@ with ThreadPoolExecutor(2) as executor:
 @pytest.mark.slow
 def test_killed_with_minus_nine_it_goes_on_and_ends_like_an_undisturbed_training(folders, two_classes) -> None:
     kept, tiles = two_classes
-    config = CONFIG.model_copy(update={"epochs": 300, "patience": 300})
+    config = CONFIG.model_copy(update={"epochs": 60, "patience": 60})
     asked = [str(folders.store.root), *(each.model_dump_json() for each in (config, kept, tiles))]
     process = subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, *asked], stderr=subprocess.PIPE, text=True)
     under_way = folders.store.pools("train") / "under-way"
@@ -173,12 +173,13 @@ def test_killed_with_minus_nine_it_goes_on_and_ends_like_an_undisturbed_training
     process.communicate()
     assert folders.store.manifests("train") == []
 
+    folders.progress.clear()
     resumed = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
-    assert 1 <= folders.progress[0][1] < 300  # what was done before counts as done
+    assert 1 <= folders.progress[0][1] < 60  # what was done before counts as done
     assert not list(under_way.iterdir())
     fresh = folders.obtain(train.STAGE, config, fresh=True, kept=kept, inputs=tiles)
     assert resumed.artifact.digest == fresh.artifact.digest
-    assert fresh.manifest.counts["epochs"] == 300
+    assert fresh.manifest.counts["epochs"] == 60
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +187,7 @@ def weights(tmp_path_factory) -> Path:
     """A model file of the tests' convnet, as somebody else may have trained it."""
     keras.utils.set_random_seed(5)
     path = tmp_path_factory.mktemp("weights") / "convnet.keras"
-    tile_classifier((16, 16, 1), 7, CONFIG.model_copy(update={"weights": None})).save(path)
+    tile_classifier((16, 16, 3), 7, CONFIG).save(path)
     return path
 
 
@@ -194,9 +195,8 @@ def weights(tmp_path_factory) -> Path:
     ("knobs", "moved"),
     [
         ({}, set()),
-        ({"head": "arcface", "hidden": 6, "retrain_head": 5}, set()),
         ({"thaw": ("conv2",), "head_epochs": 5}, {"conv2"}),
-        ({"thaw": (1, "all"), "head_epochs": 0, "epochs": 3}, {"conv1", "conv2"}),
+        ({"thaw": (1, "all"), "head_epochs": 0, "learning_rate": 0.1, "thaw_rate": 0.5}, {"conv1", "conv2"}),
     ],
 )
 def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classes, weights, knobs, moved) -> None:
@@ -212,6 +212,21 @@ def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classe
     }
     assert changed == moved
     assert accuracy(folders, outcome, kept, tiles) >= 0.7
+
+
+def test_a_head_learnt_anew_leaves_the_network_as_it_is(folders, two_classes) -> None:
+    kept, tiles = two_classes
+    once, anew = (
+        folders.obtain(
+            train.STAGE, CONFIG.model_copy(update={"head": "arcface", "retrain_head": epochs}), kept=kept, inputs=tiles
+        )
+        for epochs in (0, 20)
+    )
+    before, after = (keras.models.load_model(folders.folder(each) / "classifier.keras") for each in (once, anew))
+    for layer in before.layers:
+        same = all(map(np.array_equal, layer.get_weights(), after.get_layer(layer.name).get_weights()))
+        assert same == (layer.name != "cosines")
+    assert accuracy(folders, anew, kept, tiles) >= 0.9
 
 
 def test_features_of_a_frozen_network_are_computed_once_per_photo(folders, two_classes, weights) -> None:

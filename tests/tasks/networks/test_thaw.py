@@ -9,7 +9,7 @@ from tasks.support.errors import UserError
 def model() -> keras.Model:
     layers = keras.layers
     inputs = x = keras.Input((4, 4, 1))
-    for block in (1, 2):
+    for block in (1, 22, 2):
         x = layers.Conv2D(2, 3, padding="same", name=f"block{block}_conv")(x)
         x = layers.BatchNormalization(name=f"block{block}_norm")(x)
     x = layers.Identity(name="features")(x)
@@ -29,9 +29,9 @@ def test_frozen_only_the_head_is_left(model) -> None:
     ("start", "names"),
     [
         ("block2", {"block2_conv"}),
-        ("all", {"block1_conv", "block2_conv"}),
+        ("all", {"block1_conv", "block22_conv", "block2_conv"}),
         (2, {"block2_conv"}),
-        (4, {"block1_conv", "block2_conv"}),
+        (6, {"block1_conv", "block22_conv", "block2_conv"}),
     ],
 )
 def test_from_a_block_or_of_the_last_layers_all_but_batch_normalisation_is_trained(model, start, names) -> None:
