@@ -1,0 +1,141 @@
+"""Telling individuals apart: mAP@5 on nyala, one photo of each individual with at least four held out.
+
+    .venv/bin/python benchmarks/nyala.py ../shared [--epochs 25] [--seed 0]
+
+Compared: the commonest individuals; a frozen EfficientNet-Lite0 with logistic regression; the same network fine-tuned with
+a softmax head and with an ArcFace head, each by its own answers, by its nearest train photos, and by both. A held-out photo
+whose near duplicate is among the train photos is left out of the test. Nothing is chosen on the held-out photos.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from configs.schema import AugmentConfig, PreprocessConfig, TrainConfig
+from tasks.networks.classifier import pooled, tile_classifier
+from tasks.networks.fitting import Labelled
+from tasks.networks.recipe import Recipe, predict
+from tasks.networks.training import make_reproducible
+from tasks.preprocess import make_tile
+from tasks.support import imbalance
+from tasks.support.metrics import Answers, score, softmax
+from tasks.support.photos import decode
+from tasks.support.progress import silent
+
+AT_LEAST = 4
+TWINS = 0.985
+"""Cosine of pooled features above which two photos count as the same shot."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--side-px", type=int, default=224)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--heads", nargs="+", default=["softmax", "arcface"])
+    asked = parser.parse_args()
+    table = pd.read_csv(asked.shared / "data/nyala/labels.csv")
+    preprocess = PreprocessConfig(side_px=asked.side_px)
+    tiles = np.stack([
+        make_tile(decode((asked.shared / "data/nyala/images" / name).read_bytes()), preprocess) for name in table["Image"]
+    ])
+    names, targets = np.unique(table["Id"].astype(str), return_inverse=True)
+    held_out = _held_out(targets, asked.seed)
+    config = TrainConfig(
+        input="tiles",
+        network="efficientnet_lite0",
+        weights=asked.shared / "weights/efficientnet_lite0_imagenet.keras",
+        thaw=("all",),
+        thaw_rate=0.5,
+        head_epochs=15,
+        epochs=asked.epochs,
+        dropout=0.2,
+        class_weight="sqrt",
+        augment=AugmentConfig(flip="none", rotate_deg=10, shift=0.1, zoom=0.15, rand_augment=1),
+        seed=asked.seed,
+    )
+    frozen = predict(pooled(tile_classifier(tiles.shape[1:], len(names), config)), tiles)
+    unit = frozen / np.linalg.norm(frozen, axis=1, keepdims=True)
+    twins = (unit[held_out] @ unit[~held_out].T).max(1) > TWINS
+    print(f"{len(names)} individuals, {(~held_out).sum()} train photos, {held_out.sum()} held out, "
+          f"{twins.sum()} of them left out as twins of train photos")
+    held_out[np.flatnonzero(held_out)[twins]] = False
+    learnt = ~held_out
+    learnt[np.flatnonzero(_held_out(targets, asked.seed))[twins]] = False
+    counts = np.bincount(targets[learnt], minlength=len(names))
+
+    def report(name: str, scores: NDArray[np.floating], seconds: float) -> None:
+        found = score(Answers.of(targets[held_out], softmax(scores)), 5)
+        print(f"| {name} | {found['map_at_5']:.3f} | {found['accuracy']:.3f} | {seconds:.0f} |", flush=True)
+
+    print("| method | mAP@5 | accuracy | s |\n|---|---|---|---|")
+    report("commonest individuals", np.broadcast_to(np.log(counts + 1), (held_out.sum(), len(names))), 0)
+    began = time.monotonic()
+    scaler = StandardScaler().fit(frozen[learnt])
+    regression = LogisticRegression(C=0.1, max_iter=500).fit(scaler.transform(frozen[learnt]), targets[learnt])
+    answers = np.full((held_out.sum(), len(names)), -1e9)
+    answers[:, regression.classes_] = regression.decision_function(scaler.transform(frozen[held_out]))
+    report("frozen, logistic regression", answers, time.monotonic() - began)
+    report("frozen, nearest photos", _nearest(frozen, targets, learnt, held_out, len(names)), 0)
+    for head in asked.heads:
+        began = time.monotonic()
+        model = _train(config.model_copy(update={"head": head}), tiles[learnt], targets[learnt], counts)
+        seconds = time.monotonic() - began
+        own = predict(model, tiles[held_out])
+        features = predict(pooled(model), tiles)
+        near = _nearest(features, targets, learnt, held_out, len(names))
+        report(f"fine-tuned, {head}", own, seconds)
+        report(f"fine-tuned, {head}, nearest photos", near, seconds)
+        report(f"fine-tuned, {head}, both", np.log(softmax(own) + softmax(20 * near)), seconds)
+
+
+def _held_out(targets: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
+    """One photo of each individual that has enough."""
+    random = np.random.default_rng(seed)
+    held_out = np.zeros(len(targets), bool)
+    for individual in np.unique(targets):
+        photos = np.flatnonzero(targets == individual)
+        if len(photos) >= AT_LEAST:
+            held_out[random.choice(photos)] = True
+    return held_out
+
+
+def _nearest(
+    features: NDArray[np.floating], targets: NDArray[np.integer], learnt: NDArray[np.bool_], asked: NDArray[np.bool_], n: int
+) -> NDArray[np.floating]:
+    """Cosine of each asked photo with the nearest learnt one of each individual, `(photos, n)`."""
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    cosines = unit[asked] @ unit[learnt].T
+    best = np.full((len(cosines), n), -1.0)
+    for column, individual in enumerate(targets[learnt]):
+        best[:, individual] = np.maximum(best[:, individual], cosines[:, column])
+    return best
+
+
+def _train(
+    config: TrainConfig, tiles: NDArray[np.uint8], targets: NDArray[np.integer], counts: NDArray[np.integer]
+) -> keras.Model:
+    make_reproducible(config.seed)
+    weights = imbalance.class_weights(np.maximum(counts, 1), config.class_weight, config.class_weight_cap)
+    model = tile_classifier(tiles.shape[1:], len(counts), config)
+    labelled = Labelled(tiles, targets.astype(np.int32), weights[targets])
+    with tempfile.TemporaryDirectory() as home:
+        Recipe(
+            model, config, labelled, None,
+            peak=config.learning_rate, pooled=lambda network, photos: predict(network, photos.rows),
+            home=Path(home), progress=silent,
+        ).run()
+    return model
+
+
+if __name__ == "__main__":
+    main()
