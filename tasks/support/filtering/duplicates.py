@@ -6,16 +6,17 @@ from math import ceil, comb, log, log1p
 import numpy as np
 from numpy.typing import NDArray
 
-_MISSED = 0.001
+_MISSED = 0.01
 """Of pairs that are as far apart as is allowed, the share that may be missed."""
 _TELLING = 5 / 6
+_SPARE_PAIRS = 1 << 20
 
 
 def near_pairs(hashes: NDArray[np.uint8], max_bits: int) -> NDArray[np.int64]:
     """Pairs of rows of `hashes` `(n, bytes)`, all different, that differ in at most `max_bits` bits.
 
     Returns `(pairs, 2)`, i < j, in order. Only rows that agree in all of some bits drawn at random are compared, again
-    and again with other bits, until of pairs at the limit all but one in 1,000 are expected to have met (A. Gionis,
+    and again with other bits, until of pairs at the limit 99 of 100 are expected to have met (A. Gionis,
     P. Indyk and R. Motwani, "Similarity Search in High Dimensions via Hashing", VLDB 1999, section 3); nearer ones
     meet far more often. Near-linear in n; few rows are all compared with all. The same hashes give the same pairs.
     """
@@ -24,14 +25,17 @@ def near_pairs(hashes: NDArray[np.uint8], max_bits: int) -> NDArray[np.int64]:
     words.view(np.uint8).reshape(len(words), count, 8)[:] = _padded(hashes).reshape(count, len(words), 8).swapaxes(0, 1)
     rounds, width = _plan(count, bits, max_bits)
     if not rounds:
-        return _in_order(_near(words, np.arange(count), _shifted(count), max_bits), count)
+        return _rows(_near(words, np.arange(count), _shifted(count), max_bits), count)
     # Neighbouring bits go together in photos on a like ground; drawn at random, no key is common to very many.
     rng = np.random.default_rng(0)
-    found = np.empty((0, 2), np.int64)
+    found: list[NDArray[np.int64]] = []
     for _ in range(rounds):
         order, candidates = _sharing(_key(hashes, rng.permutation(bits)[:width]))
-        found = _in_order([found, *_near(words, order, candidates, max_bits)], count)
-    return found
+        found += _near(words, order, candidates, max_bits)
+        # Most pairs meet again and again: they'd fill the memory, and to look for them in each round takes long.
+        if len(found) > 1 and sum(map(len, found[1:])) > max(_SPARE_PAIRS, len(found[0])):
+            found = [np.unique(np.concatenate(found))]
+    return _rows(found, count)
 
 
 def _plan(count: int, bits: int, max_bits: int) -> tuple[int, int]:
@@ -49,10 +53,9 @@ def _plan(count: int, bits: int, max_bits: int) -> tuple[int, int]:
     return min(work, key=lambda plan: work[plan])
 
 
-def _in_order(found: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
-    """Pairs of `count` rows, each once, i < j."""
-    low, high = np.sort(np.concatenate(found or [np.empty((0, 2), np.int64)]), axis=1).T
-    return np.stack(np.divmod(np.unique(low * count + high), max(1, count)), axis=1)
+def _rows(found: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+    """Pairs of `count` rows (i, j), given as i * count + j: `(m, 2)`, in order, each once."""
+    return np.stack(np.divmod(np.unique(np.concatenate([np.empty(0, np.int64), *found])), max(1, count)), axis=1)
 
 
 def _padded(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -99,7 +102,7 @@ def _within(bucket: NDArray[np.uint64]) -> Iterator[Places]:
 def _near(
     words: NDArray[np.uint64], order: NDArray[np.int64], candidates: Iterator[Places], max_bits: int
 ) -> list[NDArray[np.int64]]:
-    """Those of the candidates, places in an order of rows, that differ in at most `max_bits` bits: pairs of rows."""
+    """Candidates, places in an order of n rows, that differ in at most `max_bits` bits, as rows: i * n + j, i < j."""
     first, *others = words[: max_bits // 24 + 1, order]  # of 64 bits, those of unlike photos differ in about 32
     found = []
     for left, right in candidates:
@@ -112,7 +115,8 @@ def _near(
                 order[part.start + near if isinstance(part, slice) else part[near]] for part in (left, right)
             )
             total = np.bitwise_count(words[:, ours] ^ words[:, theirs]).sum(axis=0, dtype=np.int64)
-            found.append(np.stack([ours, theirs], axis=1)[total <= max_bits])
+            pairs = np.minimum(ours, theirs) * len(order) + np.maximum(ours, theirs)
+            found.append(pairs[total <= max_bits])
     return [np.concatenate(found)] if found else []
 
 

@@ -43,6 +43,7 @@ def test_finds_the_same_pairs_by_enough_rounds(
     rounds: int, width: int, max_bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(duplicates, "_plan", lambda *_: (rounds, width))
+    monkeypatch.setattr(duplicates, "_SPARE_PAIRS", 50)
     hashes = blurry(90, 32, max_bits)
     np.testing.assert_array_equal(near_pairs(hashes, max_bits), truth(hashes, max_bits))
 
@@ -56,14 +57,14 @@ def blurry(count: int, hash_bytes: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("max_bits", [10, 40])
-def test_among_many_hashes_all_but_one_in_1000_pairs_at_the_limit_are_expected(max_bits: int) -> None:
+def test_among_many_hashes_99_of_100_pairs_at_the_limit_are_expected(max_bits: int) -> None:
     rng = np.random.default_rng(1)
     hashes = rng.integers(0, 256, (20_000, 32), np.uint8)
     flipped = rng.random((2000, 256)).argsort(axis=1).argsort(axis=1) < max_bits
     hashes[:2000] = hashes[2000:4000] ^ np.packbits(flipped, axis=1)
     rounds, _ = duplicates._plan(len(hashes), 256, max_bits)
     assert 0 < rounds < 200
-    assert len(near_pairs(hashes, max_bits)) >= 1990  # 1,998 are expected; fewer than 1,990 once in 100,000 times
+    assert len(near_pairs(hashes, max_bits)) >= 1960  # 1,980 are expected
 
 
 def test_work_grows_little_faster_than_the_hashes() -> None:
