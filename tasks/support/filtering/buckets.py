@@ -54,9 +54,9 @@ def _apart(looks: NDArray[np.void], pairs: NDArray[np.int64], *, mirrored: bool)
     """
     least = np.full(len(pairs), 8 * looks["hash"].shape[1])
     for one, other in (pairs.T, pairs.T[::-1]):
-        ours = np.concatenate([looks["hash"][one, None], looks["windows"][one]], axis=1)
+        ours = np.concatenate([looks["hash"][one, None], looks["windows"][one]], axis=1).view(np.uint64)
         for sight in ("hash", "mirror") if mirrored else ("hash",):
-            apart = np.bitwise_count(ours ^ looks[sight][other, None]).sum(axis=2, dtype=np.int64)
+            apart = np.bitwise_count(ours ^ looks[sight][other, None].view(np.uint64)).sum(axis=2, dtype=np.int64)
             least = np.minimum(least, apart.min(axis=1))
     return least
 
