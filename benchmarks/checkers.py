@@ -20,9 +20,9 @@ Pair = tuple[str, str]
 
 KNOBS = {
     "odd aspect": "min_aspect",
-    "uniform": "min_entropy_bits",
-    "too dark": "max_dark",
-    "too light": "min_light",
+    "uniform": "min_contrast",
+    "too dark": "dark_level",
+    "too light": "light_level",
     "blurred": "min_sharpness",
 }
 """Our reasons that a knob of the filter switches on; the others are always on."""
@@ -106,7 +106,7 @@ def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, kn
         filtered = run.obtain(filter.STAGE, config.filter, photos=crawled.artifact)
         seconds = time.monotonic() - began
     checks = [CORRUPT, "too small"]
-    checks += [reason for reason, knob in KNOBS.items() if getattr(config.filter, knob, None) is not None]
+    checks += [reason for reason, knob in KNOBS.items() if getattr(config.filter, knob) is not None]
     answers = {"seconds": seconds, "checks": checks, **_rejected(store.folder(filtered.artifact))}
     out.write_text(json.dumps(answers))
 

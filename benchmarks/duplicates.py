@@ -1,15 +1,16 @@
-"""Time and peak memory of the search for near duplicates, among hashes that are made up.
+"""CPU time and peak memory of the search for near duplicates, as the filter does it, among hashes that are made up.
 
-    .venv/bin/python benchmarks/duplicates.py [--counts 10000 100000 1000000] [--bits 10 20] [--kinds random skewed]
+    .venv/bin/python benchmarks/duplicates.py [--counts 10000 100000 1000000] [--kinds random skewed]
 
-Each search runs in a process of its own. Of 256 bits, hashes are
+Each search runs in a process of its own, with mirror images, as is the default. Of 256 bits, hashes are
 
 - random: all bits at random;
 - skewed: photos on white ground. Three of ten hashes have half of their bits, in runs of 8, from one of 20 common
-  grounds, each bit flipped with a chance of 2 %; so some slices are common to very many hashes, of which few are near.
+  grounds, each bit flipped with a chance of 2 %; so some keys are common to very many hashes, of which few are near.
 
-One of twenty is then replaced by a copy of another with 0 to 24 bits flipped. "Found" are planted pairs within the
-limit that came out; "growth" is the exponent of n in the time since the row above (1: linear, 2: quadratic).
+One of twenty is then replaced by a copy of another with 0 to 10 of the coarse bits and 0 to 14 of the others flipped.
+A mirror image has every other column's bits turned round; parts differ from the whole in about 12 bits. "Growth" is the
+exponent of n in the time since the row above (1: linear, 2: quadratic).
 """
 
 import argparse
@@ -24,11 +25,13 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 _BYTES = 32
+_COARSE = np.array([255, 0] * 8 + [0] * 16, np.uint8)
+"""Which bits are coarse: of 16 rows of 16 frequencies, the first 8 of the first 8."""
 LIMIT_S = 1200
 
 
 def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Different hashes `(n, 32)`, n at most `count`, and the planted pairs `(m, 3)`: row, row, bits between them."""
+    """Hashes `(n, 32)` and the planted pairs `(m, 2)` of rows."""
     rng = np.random.default_rng(seed)
     hashes = rng.integers(0, 256, (count, _BYTES), np.uint8)
     if kind == "skewed":
@@ -40,31 +43,36 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
         hashes[rows] = np.where(masks[ground], grounds[ground] ^ noise, hashes[rows])
     order = rng.permutation(count)
     copies, originals = order[: count // 20], order[count // 20 : 2 * (count // 20)]
-    flips = rng.integers(0, 25, len(copies))
-    places = rng.random((len(copies), 8 * _BYTES)).argsort(axis=1).argsort(axis=1) < flips[:, None]
-    hashes[copies] = hashes[originals] ^ np.packbits(places, axis=1)
-    unique, row = np.unique(hashes, axis=0, return_inverse=True)
-    pairs = np.sort(np.stack([row[copies], row[originals]], axis=1), axis=1)
-    distances = np.bitwise_count(unique[pairs[:, 0]] ^ unique[pairs[:, 1]]).sum(axis=1, dtype=np.int64)
-    return unique, np.column_stack([pairs, distances])[distances > 0]
+    flips = np.zeros((len(copies), 8 * _BYTES), bool)
+    is_coarse = np.unpackbits(_COARSE).astype(bool)
+    for part, most in ((is_coarse, 10), (~is_coarse, 14)):
+        ranks = rng.random((len(copies), part.sum())).argsort(axis=1).argsort(axis=1)
+        flips[:, part] = ranks < rng.integers(0, most + 1, len(copies))[:, None]
+    hashes[copies] = hashes[originals] ^ np.packbits(flips, axis=1)
+    return hashes, np.stack([copies, originals], axis=1)
 
 
-def measure(count: int, kind: str, bits: int) -> None:
-    """Print the seconds of both functions, peak megabytes without and with them, pairs, and planted ones found."""
-    from tasks.support.filtering.duplicates import groups, near_pairs
+def measure(count: int, kind: str) -> None:
+    """Print the seconds of CPU, peak megabytes without and with the search, pairs, planted ones found and all."""
+    from configs.schema import FilterConfig
+    from tasks.support.filtering.buckets import Buckets
+    from tasks.support.filtering.facts import FACTS
 
     hashes, planted = generate(count, kind)
-    near_pairs(hashes[:100], bits)
-    groups(2, np.empty((0, 2), np.int64))
+    measured = np.zeros(count, FACTS)
+    measured["hash"], measured["mirror"] = hashes, hashes ^ np.uint8(0b01010101)
+    measured["windows"] = hashes[:, None]
+    measured["windows"][:, :, ::13] ^= np.random.default_rng(1).integers(0, 256, (count, 9, 3), np.uint8)
+    del hashes
+    bits = FilterConfig().duplicate_bits
+    Buckets.of(measured[:100], bits, mirrored=True)
     before = _peak_mb(anew=True)
-    began = time.monotonic()
-    pairs = near_pairs(hashes, bits)
-    searched = time.monotonic() - began
-    groups(len(hashes), pairs)
-    grouped = time.monotonic() - began - searched
-    due = planted[planted[:, 2] <= bits, :2]
-    found = {*map(tuple, pairs.tolist())}.intersection(map(tuple, due.tolist()))
-    print(searched, grouped, before, _peak_mb(), len(pairs), len(found), len({*map(tuple, due.tolist())}))
+    began = time.process_time()
+    buckets = Buckets.of(measured, bits, mirrored=True)
+    searched = time.process_time() - began
+    group = np.array(buckets.group)
+    found = int((group[planted[:, 0]] == group[planted[:, 1]]).sum())
+    print(searched, before, _peak_mb(), len(buckets.pairs), found, len(planted))
 
 
 def _peak_mb(*, anew: bool = False) -> float:
@@ -78,36 +86,34 @@ def _peak_mb(*, anew: bool = False) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--bits", nargs="+", type=int, default=[10, 20])
     parser.add_argument("--kinds", nargs="+", default=["random", "skewed"])
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        measure(int(given.one[0]), given.one[1], int(given.one[2]))
+        measure(int(given.one[0]), given.one[1])
         return
-    print("| hashes | count | bits | search, s | growth | groups, s | peak, MB | before, MB | pairs | found |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| hashes | count | CPU, s | growth | peak, MB | before, MB | pairs | planted pairs found |")
+    print("|---|---|---|---|---|---|---|---|")
     for kind in given.kinds:
-        for bits in given.bits:
-            last: tuple[int, float] | None = None
-            for count in given.counts:
-                command = [sys.executable, __file__, "--one", str(count), kind, str(bits)]
-                try:
-                    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True)
-                except subprocess.TimeoutExpired:
-                    print(f"| {kind} | {count:,} | {bits} | more than {LIMIT_S:,} | | | | | | |", flush=True)
-                    break
-                except subprocess.CalledProcessError as error:
-                    print(f"| {kind} | {count:,} | {bits} | ended with {error.returncode} | | | | | | |", flush=True)
-                    break
-                searched, grouped, before, peak, pairs, found, due = map(float, done.stdout.split())
-                growth = f"{math.log(searched / last[1], count / last[0]):.2f}" if last else ""
-                print(
-                    f"| {kind} | {count:,} | {bits} | {searched:.2f} | {growth} | {grouped:.2f} | {peak:.0f} | "
-                    f"{before:.0f} | {pairs:,.0f} | {found:,.0f} of {due:,.0f} |",
-                    flush=True,
-                )
-                last = count, searched
+        last: tuple[int, float] | None = None
+        for count in given.counts:
+            command = [sys.executable, __file__, "--one", str(count), kind]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True)
+            except subprocess.TimeoutExpired:
+                print(f"| {kind} | {count:,} | more than {LIMIT_S:,} | | | | | |", flush=True)
+                break
+            except subprocess.CalledProcessError as error:
+                print(f"| {kind} | {count:,} | ended with {error.returncode} | | | | | |", flush=True)
+                break
+            searched, before, peak, pairs, found, due = map(float, done.stdout.split())
+            growth = f"{math.log(searched / last[1], count / last[0]):.2f}" if last else ""
+            print(
+                f"| {kind} | {count:,} | {searched:.2f} | {growth} | {peak:.0f} | {before:.0f} | {pairs:,.0f} | "
+                f"{found:,.0f} of {due:,.0f} |",
+                flush=True,
+            )
+            last = count, searched
 
 
 if __name__ == "__main__":

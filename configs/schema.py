@@ -210,15 +210,22 @@ class FilterConfig(Section):
         description="How pixels become its input; [a, b] is (pixel - a) / b; null: the model says so itself.",
     )
     duplicate_bits: int = Field(
-        40,
+        32,
         ge=0,
         le=64,
-        description="Photos whose 256-bit perceptual hashes differ in at most so many bits are near duplicates.",
+        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one and a mild crop of "
+        "the other, differ in at most so many bits.",
     )
     mirrored: bool = Field(True, description="Mirror images count as near duplicates, too.")
     drop_near_duplicates: bool = Field(
         True,
         description="Keep only the largest of a group of near duplicates; false keeps them, as one group in one split.",
+    )
+    drop_duplicates: bool = Field(True, description="Keep only one of a class's copies of the same file.")
+    drop_contradictions: bool = Field(
+        True,
+        description="Reject photos that are, themselves or as near duplicates, under two classes: neither need be "
+        "right; false keeps them under both, in one split.",
     )
     group_pages: bool = Field(True, description="Photos from one web page are in one split.")
     group_pattern: str | None = Field(

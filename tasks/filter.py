@@ -15,12 +15,13 @@ from configs.schema import FilterConfig
 from tasks.support import decisions, digest
 from tasks.support.decisions import Action, Subject
 from tasks.support.errors import UserError
+from tasks.support.filtering.buckets import Buckets
 from tasks.support.filtering.duplicates import groups
 from tasks.support.filtering.golden import read_golden
 from tasks.support.filtering.measuring import Embed, Measured, count_faces, embed, measure
 from tasks.support.filtering.quarantine import review_rows, summary
 from tasks.support.filtering.splits import Memory, Split, deal, settle, straddled
-from tasks.support.filtering.verdicts import UNDECODABLE, Buckets, Verdict, judge
+from tasks.support.filtering.verdicts import UNDECODABLE, Verdict, judge
 from tasks.support.job import Job
 from tasks.support.manifest import Result
 from tasks.support.stage import Stage

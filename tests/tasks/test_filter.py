@@ -15,7 +15,8 @@ from tasks.filter import build_kept, observe
 from tasks.support import decisions, photos
 from tasks.support.errors import UserError
 from tasks.support.filtering import faces, facts
-from tasks.support.filtering.verdicts import Buckets, judge
+from tasks.support.filtering.buckets import Buckets
+from tasks.support.filtering.verdicts import judge
 from tasks.support.job import Job
 
 
@@ -188,7 +189,7 @@ def judged(hashes: list[int], labels: str, names: str = "") -> list[str | None]:
     """Reasons of rows with these first bytes of their hashes, classes and photos (a letter each)."""
     measured = np.array([sound() for _ in hashes], facts.FACTS)
     measured["hash"][:, 0] = hashes
-    buckets = Buckets.of(measured["hash"], FilterConfig().duplicate_bits)
+    buckets = Buckets.of(measured, FilterConfig().duplicate_bits, mirrored=True)
     names = names or "abcdefgh"[: len(hashes)]
     return [verdict.reason for verdict in judge(measured, list(names), list(labels), buckets, FilterConfig())]
 
@@ -259,6 +260,20 @@ def test_rejected_twins_carry_the_split_of_their_group(shoot: Shoot) -> None:
     twins = rejected[rejected["reason"] == "near duplicate"]
     assert len(twins) == 20
     assert twins["split"].tolist() == split[twins["twin"]].tolist()
+
+
+def test_copies_and_contradictions_can_be_kept(shoot: Shoot) -> None:
+    both = shoot.add("a", jpeg(60))
+    near_b, _ = shoot.add("b", jpeg(60, quality=70)), shoot.add("b", jpeg(60))
+    again = shoot.add("a", jpeg(61), "first.jpg")
+    shoot.add("a", jpeg(61), "second.jpg")
+    kept, rejected, _ = shoot.filter(FilterConfig(drop_contradictions=False))
+    assert dict(zip(rejected["reason"], rejected["label"], strict=True)) == {"duplicate": "a", "near duplicate": "b"}
+    assert sorted(kept.loc[kept["photo"].isin([both, near_b]), "label"]) == ["a", "b"]
+    assert kept.loc[kept["photo"].isin([both, near_b]), "split"].nunique() == 1
+    kept, rejected, _ = shoot.filter(FilterConfig(drop_duplicates=False))
+    assert set(rejected["reason"]) == {"two classes"}
+    assert (kept["photo"] == again).sum() == 2
 
 
 def drawn(pixels: np.ndarray) -> bytes:

@@ -1,52 +1,61 @@
 """Near duplicates: photos whose perceptual hashes differ in a few bits only."""
 
 from collections.abc import Iterator
+from math import ceil, comb, log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
+
+_MISSED = 0.01
+"""Of pairs that are as far apart as is allowed, the share that may be missed."""
+_TELLING = 5 / 6
+_SPARE_PAIRS = 1 << 20
 
 
 def near_pairs(hashes: NDArray[np.uint8], max_bits: int) -> NDArray[np.int64]:
     """Pairs of rows of `hashes` `(n, bytes)`, all different, that differ in at most `max_bits` bits.
 
-    Returns `(pairs, 2)`, i < j, in order. The bits are dealt to slices; by the pigeonhole principle two such rows
-    differ in one slice at least by no more than `max_bits` shared among the slices, so only rows that are as near as
-    that in a slice are compared (M. Norouzi et al., "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012,
-    section 3). Near-linear in n for small `max_bits`; where slices would be too short to tell rows apart, all rows are
-    compared with all.
+    Returns `(pairs, 2)`, i < j, in order. Only rows that agree in all of some bits drawn at random are compared, again
+    and again with other bits, until of pairs at the limit 99 of 100 are expected to have met (A. Gionis,
+    P. Indyk and R. Motwani, "Similarity Search in High Dimensions via Hashing", VLDB 1999, section 3); nearer ones
+    meet far more often. Near-linear in n; few rows are all compared with all. The same hashes give the same pairs.
     """
     count, bits = len(hashes), 8 * hashes.shape[1]
     words = np.zeros((-(-bits // 64), count), np.uint64)
     words.view(np.uint8).reshape(len(words), count, 8)[:] = _padded(hashes).reshape(count, len(words), 8).swapaxes(0, 1)
-    found = [np.empty((0, 2), np.int64)]
-    slices, radius = _plan(count, bits, max_bits)
-    if not slices:
-        found += _near(words, np.arange(count), _shifted(count), max_bits)
-    # Neighbouring bits go together in photos on a like ground; dealt at random, no slice is common to very many.
-    dealt = np.random.default_rng(0).permutation(bits)
-    width = min(64 - count.bit_length(), bits // max(1, slices))
-    for columns in np.array_split(dealt, slices) if slices else ():
-        key = _key(hashes, columns[:width])
-        for free in range(min(width, len(columns))) if radius else (None,):
-            order, candidates = _sharing(key, free)
-            found += _near(words, order, candidates, max_bits)
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    rounds, width = _plan(count, bits, max_bits)
+    if not rounds:
+        return _rows(_near(words, np.arange(count), _shifted(count), max_bits), count)
+    # Neighbouring bits go together in photos on a like ground; drawn at random, no key is common to very many.
+    rng = np.random.default_rng(0)
+    found: list[NDArray[np.int64]] = []
+    for _ in range(rounds):
+        order, candidates = _sharing(_key(hashes, rng.permutation(bits)[:width]))
+        found += _near(words, order, candidates, max_bits)
+        # Most pairs meet again and again: they'd fill the memory, and to look for them in each round takes long.
+        if len(found) > 1 and sum(map(len, found[1:])) > max(_SPARE_PAIRS, len(found[0])):
+            found = [np.unique(np.concatenate(found))]
+    return _rows(found, count)
 
 
 def _plan(count: int, bits: int, max_bits: int) -> tuple[int, int]:
-    """Number of slices, 0 for none at all, and by how many bits rows may differ in one (0 or 1): the least work.
+    """Number of rounds, 0 for comparing all with all, and how many bits must agree in each: the least work.
 
-    Work is estimated for random hashes: a look at each row and bit of a slice costs about as much as 20 comparisons.
+    To sort one row costs about as much as 20 comparisons, one of a candidate as 3. Photos' hashes are less random than
+    those of noise: a bit is taken to tell as much as five sixths of a random one.
     """
     every = count * count / 2
     work = {(0, 0): every}
-    for radius in (0, 1):
-        slices = max_bits // (radius + 1) + 1
-        width = bits // slices
-        if width > radius:
-            joins = slices * (width if radius else 1)
-            work[slices, radius] = joins * (20 * count + 3 * every / 2 ** (width - radius))
+    for width in range(1, min(64 - count.bit_length(), bits - max_bits) + 1):
+        agree = comb(bits - width, max_bits) / comb(bits, max_bits)
+        rounds = ceil(log(_MISSED) / log1p(-agree)) if agree < 1 else 1
+        work[rounds, width] = rounds * (20 * count + 3 * every / 2 ** (_TELLING * width))
     return min(work, key=lambda plan: work[plan])
+
+
+def _rows(found: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+    """Pairs of `count` rows (i, j), given as i * count + j: `(m, 2)`, in order, each once."""
+    return np.stack(np.divmod(np.unique(np.concatenate([np.empty(0, np.int64), *found])), max(1, count)), axis=1)
 
 
 def _padded(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -72,39 +81,28 @@ def _shifted(count: int) -> Iterator[Places]:
         yield slice(0, count - step), slice(step, count)
 
 
-def _sharing(key: NDArray[np.uint64], free: int | None) -> tuple[NDArray[np.int64], Iterator[Places]]:
-    """An order of the rows, and batches of pairs of places in it whose keys are equal but for the bit `free`.
-
-    Of pairs whose keys are wholly equal, only the first bit yields any: each pair comes once for a key.
-    """
+def _sharing(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], Iterator[Places]]:
+    """An order of the rows, and batches of pairs of places in it whose keys are equal."""
     index_bits = np.uint64(len(key).bit_length())
-    one = np.uint64(1)
-    bucket = key
-    if free is not None:  # the free bit goes to the end
-        bit = np.uint64(free)
-        low = key & ((one << bit) - one)
-        bucket = ((key >> (bit + one)) << bit | low) << one | key >> bit & one
-    packed = np.sort(bucket << index_bits | np.arange(len(key), dtype=np.uint64))
-    order = (packed & ((one << index_bits) - one)).astype(np.int64)
-    packed >>= index_bits
-    return order, _within(packed if free is None else packed >> one, packed if free else None)
+    packed = np.sort(key << index_bits | np.arange(len(key), dtype=np.uint64))
+    order = (packed & ((np.uint64(1) << index_bits) - np.uint64(1))).astype(np.int64)
+    return order, _within(packed >> index_bits)
 
 
-def _within(bucket: NDArray[np.uint64], differing: NDArray[np.uint64] | None) -> Iterator[Places]:
-    """Pairs of places in the same bucket, of sorted buckets; of those alone whose `differing` isn't the same."""
+def _within(bucket: NDArray[np.uint64]) -> Iterator[Places]:
+    """Pairs of places in the same bucket, of sorted buckets."""
     start = np.arange(len(bucket))
     step = 1
     while len(start := start[: np.searchsorted(start, len(bucket) - step)]):
         start = start[bucket[start] == bucket[start + step]]
-        left = start if differing is None else start[differing[start] != differing[start + step]]
-        yield left, left + step
+        yield start, start + step
         step += 1
 
 
 def _near(
     words: NDArray[np.uint64], order: NDArray[np.int64], candidates: Iterator[Places], max_bits: int
 ) -> list[NDArray[np.int64]]:
-    """Those of the candidates, places in an order of rows, that differ in at most `max_bits` bits: pairs of rows."""
+    """Candidates, places in an order of n rows, that differ in at most `max_bits` bits, as rows: i * n + j, i < j."""
     first, *others = words[: max_bits // 24 + 1, order]  # of 64 bits, those of unlike photos differ in about 32
     found = []
     for left, right in candidates:
@@ -117,7 +115,8 @@ def _near(
                 order[part.start + near if isinstance(part, slice) else part[near]] for part in (left, right)
             )
             total = np.bitwise_count(words[:, ours] ^ words[:, theirs]).sum(axis=0, dtype=np.int64)
-            found.append(np.stack([ours, theirs], axis=1)[total <= max_bits])
+            pairs = np.minimum(ours, theirs) * len(order) + np.maximum(ours, theirs)
+            found.append(pairs[total <= max_bits])
     return [np.concatenate(found)] if found else []
 
 

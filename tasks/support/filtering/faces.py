@@ -62,4 +62,5 @@ def _cascade() -> Any:
 def _cascade_of(thread: int) -> Any:
     import cv2
 
-    return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml")  # type: ignore[attr-defined]
+    # Not by cv2.data: of threads that import cv2 at the same moment, some get it before it has that.
+    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))

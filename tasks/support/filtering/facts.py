@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.support import photos
-from tasks.support.filtering.hashes import HASH_BYTES, perceptual_hashes
+from tasks.support.filtering.hashes import HASH_BYTES, WINDOWS, perceptual_hashes, window_hashes
 
-VERSION = 2
+VERSION = 3
 """Raised by whoever changes what is measured."""
 
 FACTS = np.dtype(
@@ -16,6 +16,7 @@ FACTS = np.dtype(
         ("height_px", "<i4"),
         ("hash", "u1", (HASH_BYTES,)),
         ("mirror", "u1", (HASH_BYTES,)),
+        ("windows", "u1", (WINDOWS, HASH_BYTES)),
         ("p01", "u1"),
         ("p05", "u1"),
         ("p99", "u1"),
@@ -23,7 +24,8 @@ FACTS = np.dtype(
     ]
 )
 """flaw: b"" or why it can't be decoded (`unreadable`, `truncated`); size in pixels; 256-bit perceptual hash of the
-photo and of its mirror image; grey levels that 1, 5 and 99 % of the pixels don't exceed; sharpness, see there."""
+photo, of its mirror image and of mild crops of it; grey levels that 1, 5 and 99 % of the pixels don't exceed;
+sharpness, see there."""
 
 _SIDE_PX = 256
 _DECODED_PX = 192
@@ -43,6 +45,7 @@ def measure(data: bytes) -> NDArray[np.void]:
     facts["p01"], facts["p05"], facts["p99"] = levels(grey, (0.01, 0.05, 0.99))
     facts["sharpness"] = sharpness(grey)
     facts["hash"], facts["mirror"] = perceptual_hashes(grey)
+    facts["windows"] = window_hashes(grey)
     return facts
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from configs.schema import FilterConfig
 from tasks.support import digest, photos
 from tasks.support.filtering import faces, facts
-from tasks.support.filtering.verdicts import Buckets
+from tasks.support.filtering.buckets import Buckets
 from tasks.support.job import Job
 from tasks.support.manifest import FileRecord
 from tasks.support.pool import Pool, Rows
@@ -38,7 +38,7 @@ class Measured:
     def buckets(self, config: FilterConfig) -> Buckets:
         """Which of them, the table's first, look the same."""
         every = np.concatenate([self.facts, self.absent_facts])
-        return Buckets.of(every["hash"], config.duplicate_bits, every["mirror"] if config.mirrored else None)
+        return Buckets.of(every, config.duplicate_bits, mirrored=config.mirrored)
 
 
 def measure(table: "pd.DataFrame", remembered: set[str], job: Job) -> Measured:

@@ -1,6 +1,7 @@
 """The page over HTTP: what it hands out, what it takes, and whom it turns away."""
 
 import io
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -328,6 +329,7 @@ def test_thousands_of_rows_are_answered_at_once(doubtful: Doubtful, open_page: A
     table["label"] = [f"class {i}" for i in range(5000)]
     table.to_parquet(folder / sheet.TABLE)
     page = open_page(doubtful.data, sheet.read(folder, "demo"))
+    began = time.process_time()
     answer = page.get("rows")
+    assert time.process_time() - began < 1  # of this process: others may keep the machine busy
     assert (len(answer.json()["rows"]), answer.json()["more"]) == (desk.ROWS, True)
-    assert answer.elapsed.total_seconds() < 1

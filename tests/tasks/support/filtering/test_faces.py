@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import matplotlib
 import numpy as np
 import pytest
@@ -22,6 +23,14 @@ def test_faces_are_counted_at_any_size(portrait: np.ndarray) -> None:
     assert faces.count(np.ascontiguousarray(portrait[::2, ::2])) == 1
     assert faces.count(np.concatenate([portrait, portrait], axis=1)) == 2
     assert faces.count(np.full((200, 300, 3), 127, np.uint8)) == 0
+
+
+def test_a_thread_that_gets_half_of_opencv_counts_faces_too(
+    portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(cv2, "data")  # as while another thread imports it for the first time
+    faces._cascade_of.cache_clear()
+    assert faces.count(portrait) == 1
 
 
 def test_a_file_that_is_no_yunet_model_is_refused(portrait: np.ndarray, tmp_path: Path) -> None:

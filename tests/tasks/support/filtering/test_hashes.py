@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from tasks.support.filtering.hashes import perceptual_hashes
+from tasks.support.filtering.buckets import COARSE_BITS
+from tasks.support.filtering.hashes import coarse, perceptual_hashes, window_hashes
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> int:
@@ -31,3 +32,20 @@ def test_the_mirrored_hash_is_that_of_the_mirror_image() -> None:
     assert distance(mirrored, other) <= 4
     assert distance(hashed, other_mirrored) <= 4
     assert distance(hashed, mirrored) > 60
+
+
+def test_a_part_of_a_photo_is_like_a_mild_crop_of_it() -> None:
+    photo = cv2.resize(np.random.default_rng(3).integers(0, 256, (40, 40), np.uint8), (400, 320))
+    crop = np.ascontiguousarray(photo[:310, 12:])
+    hashed, cropped = perceptual_hashes(photo)[0], perceptual_hashes(crop)[0]
+    windows = [distance(window, cropped) for window in window_hashes(photo)]
+    assert min(windows) <= 16 < distance(hashed, cropped)
+    assert windows.index(min(windows)) == 2  # what is left is at the top, to the right
+    coarsely = coarse(np.stack([hashed, cropped]))
+    assert distance(coarsely[0], coarsely[1]) <= COARSE_BITS
+
+
+def test_coarse_bits_are_those_of_the_lowest_frequencies() -> None:
+    bits = np.zeros((16, 16), bool)
+    bits[7, 7] = bits[7, 8] = bits[8, 7] = True
+    np.testing.assert_array_equal(coarse(np.packbits(bits)[None]), [[0] * 7 + [1]])

@@ -11,8 +11,8 @@ import requests
 from configs.load import load
 from tasks.support import digest
 from tasks.support.errors import UserError
-from tasks.support.filtering.facts import reduced
-from tasks.support.filtering.hashes import perceptual_hashes
+from tasks.support.filtering import facts
+from tasks.support.filtering.buckets import Buckets
 from tasks.support.gallery import photos as gallery_photos
 from tasks.support.gallery import site as gallery_site
 from tasks.support.gallery.photos import LABELS, Gallery, gallery, plants
@@ -64,18 +64,11 @@ def test_one_threshold_tells_near_duplicates_from_digits_that_look_alike(made: G
     bits = load("demo").filter.duplicate_bits
     flawed = {plant.name for plant in plants() if plant.kind in ("truncated", "unreadable", "too small")}
     sound = {name: data for name, data in made.photos.items() if name not in flawed}
-    distinct = {name: perceptual_hashes(reduced(decode(data)))[0] for name, data in sound.items()}
-
-    def distance(one: str, other: str) -> int:
-        return int(np.bitwise_count(distinct[one] ^ distinct[other]).sum())
-
-    twins = [plant for plant in plants() if plant.kind == "near duplicate"]
-    assert max(distance(plant.name, plant.twin or "") for plant in twins) <= bits - 6
-    for plant in [plant for plant in plants() if plant.kind in ("duplicate", "near duplicate")]:
-        distinct.pop(plant.name)
-    hashes = np.array(list(distinct.values()))
-    nearest = min(int(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]).sum(axis=1).min()) for i in range(len(hashes) - 1))
-    assert nearest > bits + 20
+    row = {name: number for number, name in enumerate(sound)}
+    found = Buckets.of(np.array([facts.measure(data) for data in sound.values()]), bits + 10, mirrored=False)
+    twins = [plant for plant in plants() if plant.kind in ("duplicate", "near duplicate")]
+    assert max(found.distance(row[plant.name], row[plant.twin or ""]) for plant in twins) <= bits - 6
+    assert len(set(found.group)) == len(sound) - len(twins)
 
 
 def test_every_photo_is_under_the_demos_keywords_and_queries_overlap(made: Gallery) -> None:
