@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/nyala.py ../shared [--epochs 25] [--seed 0]
 
-Compared: the commonest individuals; a frozen EfficientNet-Lite0 with logistic regression; the same network fine-tuned with
-a softmax head and with an ArcFace head, each by its own answers, by its nearest train photos, and by both. A held-out photo
-whose near duplicate is among the train photos is left out of the test. Nothing is chosen on the held-out photos.
+Compared: the commonest individuals; a frozen EfficientNet-Lite0 with logistic regression; the same network fine-tuned
+with a softmax head and with an ArcFace head, each by its own answers, by its nearest train photos, and by both. A
+held-out photo whose near duplicate is among the train photos is left out of the test. Nothing is chosen on the
+held-out photos.
 """
 
 import argparse
@@ -45,9 +46,12 @@ def main() -> None:
     asked = parser.parse_args()
     table = pd.read_csv(asked.shared / "data/nyala/labels.csv")
     preprocess = PreprocessConfig(side_px=asked.side_px)
-    tiles = np.stack([
-        make_tile(decode((asked.shared / "data/nyala/images" / name).read_bytes()), preprocess) for name in table["Image"]
-    ])
+    tiles = np.stack(
+        [
+            make_tile(decode((asked.shared / "data/nyala/images" / name).read_bytes()), preprocess)
+            for name in table["Image"]
+        ]
+    )
     names, targets = np.unique(table["Id"].astype(str), return_inverse=True)
     held_out = _held_out(targets, asked.seed)
     config = TrainConfig(
@@ -66,8 +70,10 @@ def main() -> None:
     frozen = predict(pooled(tile_classifier(tiles.shape[1:], len(names), config)), tiles)
     unit = frozen / np.linalg.norm(frozen, axis=1, keepdims=True)
     twins = (unit[held_out] @ unit[~held_out].T).max(1) > TWINS
-    print(f"{len(names)} individuals, {(~held_out).sum()} train photos, {held_out.sum()} held out, "
-          f"{twins.sum()} of them left out as twins of train photos")
+    print(
+        f"{len(names)} individuals, {(~held_out).sum()} train photos, {held_out.sum()} held out, "
+        f"{twins.sum()} of them left out as twins of train photos"
+    )
     held_out[np.flatnonzero(held_out)[twins]] = False
     learnt = ~held_out
     learnt[np.flatnonzero(_held_out(targets, asked.seed))[twins]] = False
@@ -110,7 +116,11 @@ def _held_out(targets: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
 
 
 def _nearest(
-    features: NDArray[np.floating], targets: NDArray[np.integer], learnt: NDArray[np.bool_], asked: NDArray[np.bool_], n: int
+    features: NDArray[np.floating],
+    targets: NDArray[np.integer],
+    learnt: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+    n: int,
 ) -> NDArray[np.floating]:
     """Cosine of each asked photo with the nearest learnt one of each individual, `(photos, n)`."""
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
@@ -130,9 +140,14 @@ def _train(
     labelled = Labelled(tiles, targets.astype(np.int32), weights[targets])
     with tempfile.TemporaryDirectory() as home:
         Recipe(
-            model, config, labelled, None,
-            peak=config.learning_rate, pooled=lambda network, photos: predict(network, photos.rows),
-            home=Path(home), progress=silent,
+            model,
+            config,
+            labelled,
+            None,
+            peak=config.learning_rate,
+            pooled=lambda network, photos: predict(network, photos.rows),
+            home=Path(home),
+            progress=silent,
         ).run()
     return model
 

@@ -259,7 +259,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     from flows import terminal
     from flows.run import pipeline, watcher
 
-    terminal.show_warnings()
+    terminal.show_messages()
     try:
         with terminal.native_output(data_root() / "logs" / "native.log"), terminal.Bars() as bars:
             watcher.set(bars.progress)

@@ -43,6 +43,8 @@ def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Sp
     for path in sorted((store.root / "pools").rglob("*.npy")):
         if path not in used:
             spare.append(Spare.of(path, "no kept artifact points at this shard"))
+    unfinished = sorted((store.pools("train") / "under-way").glob("*"))
+    spare += [Spare.of(path, "checkpoints of a training that did not end") for path in unfinished]
     partial = (path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy")
     spare += [Spare.of(path, "left behind by a killed run") for path in sorted(partial)]
     if photos:

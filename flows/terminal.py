@@ -21,19 +21,21 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class _Warnings(logging.Handler):
-    """Prints fluke's warnings above the progress bars."""
+class _Messages(logging.Handler):
+    """Prints fluke's warnings, and a line for each epoch of a training, above the progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        errors.print(f"[yellow]warning:[/] {escape(record.getMessage())}")
+        if record.levelno >= logging.WARNING:
+            errors.print(f"[yellow]warning:[/] {escape(record.getMessage())}")
+        elif record.name == "fluke.epochs":
+            errors.print(f"[dim]{escape(record.getMessage())}[/]")
 
 
-def show_warnings() -> None:
-    """Send fluke's warnings to the terminal."""
+def show_messages() -> None:
+    """Send to the terminal what a run has to say while it lasts."""
     logger = logging.getLogger("fluke")
     logger.setLevel(logging.INFO)
-    handler = _Warnings(logging.WARNING)
-    logger.addHandler(handler)
+    logger.addHandler(_Messages())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From tiles or codes to what a network takes: its scale, its number of channels, its smallest side.
+"""From tiles or codes to what a network takes: its scale and its smallest side.
 
 All is made of Keras' own layers and operations, so that a saved classifier needs none of this code.
 """
@@ -41,16 +41,12 @@ def scaled(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False) -> k
     return keras.layers.Rescaling(factor, offset, dtype="float32", name="scaled")(tiles)
 
 
-def fitted(x: keras.KerasTensor, min_side_px: int, channels: int | None = None) -> keras.KerasTensor:
+def fitted(x: keras.KerasTensor, min_side_px: int) -> keras.KerasTensor:
     """An input that a network can take.
 
     x: floats `(n, h, w, c)`.
     min_side_px: smaller inputs are enlarged, bilinearly, by the smallest integer factor that suffices.
-    channels: mix this number of channels from those of x by a 1 x 1 convolution, to be learnt, also where x has
-    as many: those of a code have no order that pretrained weights could know; None: leave them.
     """
-    if channels is not None:
-        x = keras.layers.Conv2D(channels, 1, name="mixed_channels")(x)
     factor = -(-min_side_px // min(x.shape[1:3]))
     if factor > 1:
         x = keras.layers.UpSampling2D(factor, interpolation="bilinear", name="enlarged")(x)

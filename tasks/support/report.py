@@ -23,6 +23,7 @@ from tasks.support.wording import (
     headline,
     markdown,
     percent,
+    priors,
     verdict,
     worst_classes,
 )
@@ -82,6 +83,7 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
         metrics=evidence.metrics,
         verdict=verdict(evidence.metrics),
         headline=list(headline(evidence.metrics)),
+        priors=priors(evidence.settings.get("train", {}), evidence.metrics),
         classes=worst_classes(evidence.metrics),
         many=_MANY,
         figures={name: Markup(canvas.svg(figure)) for name, figure in drawn.items()},

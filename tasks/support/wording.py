@@ -46,6 +46,23 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """How common the classes were taken to be: by the training, and by the numbers."""
+    even = settings.get("logit_adjustment", 0) > 0 or settings.get("loss") == "balanced_softmax"
+    kind = settings.get("class_weight", "none")
+    if even or kind == "balanced" or settings.get("retrain_head"):
+        learnt = "as if all classes were about equally common"
+    elif kind == "none":
+        learnt = "with the classes as common as they are among its photos"
+    else:
+        learnt = "with rare classes counting for more than their share"
+    return (
+        f"The classifier was trained {learnt}. Accuracy, top-k accuracy, mAP@5 and log loss take the classes to be as "
+        f"common as they are among the {metrics['photos']['test']:,} test photos; balanced accuracy and macro F1 take "
+        "them to be equally common."
+    )
+
+
 def headline(metrics: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Rows of the headline table; top-k accuracy is left out where there are no more than k classes."""
     test = metrics["test"]

@@ -85,6 +85,19 @@ def test_left_overs_go_and_photos_stay_unless_asked(nights: Nights) -> None:
     assert ("no kept crawl holds this photo", 1, 50) in list(by_why(find_spare(nights.store, 1, photos=True)))
 
 
+def test_checkpoints_of_a_training_that_did_not_end_go(nights: Nights) -> None:
+    nights.run()
+    under_way = nights.store.pools("train") / "under-way" / "0123abcd"
+    under_way.mkdir(parents=True)
+    (under_way / "training.npz").write_bytes(b"weights")
+    spare = find_spare(nights.store, 1)
+    assert [(item.path, item.why, item.bytes) for item in spare] == [
+        (under_way, "checkpoints of a training that did not end", 7)
+    ]
+    delete(nights.store, spare, 1)
+    assert not under_way.exists()
+
+
 def test_nothing_is_deleted_during_a_run(nights: Nights) -> None:
     made = nights.run()
     nights.run()

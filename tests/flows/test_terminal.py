@@ -1,5 +1,6 @@
 """What people read in the terminal."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,22 @@ def test_counts_come_first_and_figures_after_their_name() -> None:
 )
 def test_sizes(count: int, text: str) -> None:
     assert terminal.size(count) == text
+
+
+def test_each_epoch_and_each_warning_is_a_line_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("fluke")
+    before = list(logger.handlers)
+    terminal.show_messages()
+    try:
+        logging.getLogger("fluke.epochs").info("training 3/40: loss 0.5, val loss 0.6")
+        logging.getLogger("fluke.train").info("begins from abc")
+        logging.getLogger("fluke.train").warning("no photo to validate on")
+    finally:
+        logger.handlers = before
+    assert capsys.readouterr().err.splitlines() == [
+        "training 3/40: loss 0.5, val loss 0.6",
+        "warning: no photo to validate on",
+    ]
 
 
 def test_what_native_libraries_print_goes_to_the_log_and_ours_to_the_terminal(

@@ -231,6 +231,22 @@ def test_durations(seconds: float, text: str) -> None:
     assert wording.duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"class_weight": "none"}, "with the classes as common as they are among its photos"),
+        ({"class_weight": "balanced"}, "as if all classes were about equally common"),
+        ({"class_weight": "none", "logit_adjustment": 1}, "as if all classes were about equally common"),
+        ({"class_weight": "sqrt"}, "with rare classes counting for more than their share"),
+    ],
+)
+def test_the_report_says_how_common_the_classes_are_taken_to_be(settings: dict[str, Any], says: str) -> None:
+    said = wording.priors(settings, {"photos": {"test": 1200}})
+    assert says in said
+    assert "as common as they are among the 1,200 test photos" in said
+    assert "balanced accuracy and macro F1 take them to be equally common" in said
+
+
 def test_worst_classes_first_and_untested_last() -> None:
     rows = [{"recall": 0.5, "test": 9}, {"recall": None, "test": 0}, {"recall": 0.0, "test": 2}]
     assert [row["recall"] for row in wording.worst_classes({"per_class": rows})] == [0.0, 0.5, None]
