@@ -1,0 +1,130 @@
+"""Training photos a second: fluke's train stage against the bare network fed from memory, and the write-up's way.
+
+    .venv/bin/python benchmarks/training.py [--networks convnet small_convnet ...] [--photos 512] [--repeats 3]
+
+Photos are made up and in memory. `bare` is `train_on_batch` of the same network, batch size and optimizer on constant
+data in memory; `fluke` is a phase of a training (shuffled batches, weights, metrics, checkpoints, callbacks) without
+augmentation, which is what the bare network does; `augmented` is with the default augmentation. For small_convnet,
+`ImageDataGenerator` is what the cats-and-dogs write-up did: the same network, fed by Keras' generator with its
+augmentation. Every figure is the median of the repeats' second epochs: the first compiles.
+"""
+
+import argparse
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import keras
+import numpy as np
+
+from configs.schema import AugmentConfig, TrainConfig
+from tasks.networks.checkpoint import Checkpoint
+from tasks.networks.classifier import tile_classifier
+from tasks.networks.fitting import Labelled, Phase, fit
+from tasks.support.imbalance import log_shares
+
+STILL = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
+SIDE_PX = {"convnet": 64, "small_convnet": 150}
+CLASSES = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--networks", nargs="+", default=["convnet", "small_convnet", "mobilenet_v3", "resnet18"])
+    parser.add_argument("--photos", type=int, default=512)
+    parser.add_argument("--side-px", type=int, default=128, help="of the networks that have no side of their own")
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    print("| network | side, px | bare | fluke | ratio | augmented | ImageDataGenerator |")
+    print("|---|---|---|---|---|---|---|")
+    for network in asked.networks:
+        side = SIDE_PX.get(network, asked.side_px)
+        config = TrainConfig(input="tiles", network=network, augment=STILL, epochs=3, patience=9)
+        tiles = np.random.default_rng(0).integers(0, 256, (asked.photos, side, side, 3)).astype(np.uint8)
+        augmented = config.model_copy(update={"augment": AugmentConfig()})
+        ways = {"bare": partial(bare, tiles, config), "fluke": partial(ours, tiles, config)}
+        ways["augmented"] = partial(ours, tiles, augmented)
+        if network == "small_convnet":
+            ways["write-up"] = partial(write_up, tiles, config)
+        found: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(asked.repeats):  # by turns, so that what else the machine does meets all of them
+            for way, measure in ways.items():
+                found[way].append(len(tiles) / measure())
+        rate = {way: median(values) for way, values in found.items()}
+        ratio = median(first / second for first, second in zip(found["fluke"], found["bare"], strict=True))
+        cells = [f"{rate[way]:.0f}" if way in rate else "-" for way in ("bare", "fluke", "augmented", "write-up")]
+        print(f"| {network} | {side} | {cells[0]} | {cells[1]} | {ratio:.3f} | {cells[2]} | {cells[3]} |", flush=True)
+
+
+def bare(tiles: np.ndarray, config: TrainConfig) -> float:
+    """Seconds for an epoch of `train_on_batch` on one batch that stays in memory."""
+    model = _model(tiles, config)
+    model.compile(
+        keras.optimizers.AdamW(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
+    )
+    batch, targets = tiles[: config.batch_size], _targets(config.batch_size)
+    began = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        for _ in range(len(tiles) // config.batch_size):
+            model.train_on_batch(batch, targets)
+    return time.perf_counter() - began
+
+
+def ours(tiles: np.ndarray, config: TrainConfig) -> float:
+    """Seconds for an epoch of a phase of fluke's training."""
+    ends = _Ends()
+    photos = Labelled(tiles, _targets(len(tiles)), np.ones(len(tiles), np.float32))
+    phase = Phase("training", photos, None, peak=1e-3, epochs=3, log_shares=log_shares(np.ones(CLASSES, np.int64)))
+    with tempfile.TemporaryDirectory() as home:
+        kept = Checkpoint(Path(home) / "training.npz")
+        fit(_model(tiles, config), phase, config, kept=kept, advance=lambda count: None, watchers=[ends])
+    return ends.seconds
+
+
+def write_up(tiles: np.ndarray, config: TrainConfig) -> float:
+    """Seconds for an epoch as in Chollet's book, section 5.2.5."""
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    ends, model = _Ends(), _model(tiles, config)
+    model.compile(keras.optimizers.RMSprop(1e-4), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    generator = ImageDataGenerator(
+        rotation_range=40,
+        width_shift_range=0.2,
+        height_shift_range=0.2,
+        shear_range=0.2,
+        zoom_range=0.2,
+        horizontal_flip=True,
+    )
+    model.fit(generator.flow(tiles, _targets(len(tiles)), batch_size=32), epochs=3, verbose=0, callbacks=[ends])
+    return ends.seconds
+
+
+def _model(tiles: np.ndarray, config: TrainConfig) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return tile_classifier(tiles.shape[1:], CLASSES, config)
+
+
+def _targets(count: int) -> np.ndarray:
+    return (np.arange(count) % CLASSES).astype(np.int32)
+
+
+class _Ends(keras.callbacks.Callback):
+    """The shorter of the second and the third epoch, from end to end: what is between epochs counts, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        self._ends.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> float:
+        return min(later - earlier for earlier, later in zip(self._ends, self._ends[1:], strict=False))
+
+
+if __name__ == "__main__":
+    main()
