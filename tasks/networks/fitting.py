@@ -87,7 +87,7 @@ def fit(
     Raises DivergedError if the loss is no number any more; the classifier then has the best weights before that.
     Raises UserError if memory is too little for a single photo.
     """
-    beginning = classifier.get_weights()
+    beginning = [keras.ops.convert_to_numpy(variable) for variable in classifier.variables]
     found = kept.read()
     split = found[0].split if found else 1
     while True:
@@ -108,7 +108,8 @@ def fit(
                 split,
             )
             found = None
-            classifier.set_weights(beginning)
+            for variable, value in zip(classifier.variables, beginning, strict=True):  # JAX leaves none after an error
+                variable.assign(value)
 
 
 class _Fit:
