@@ -24,7 +24,7 @@ Untrained = Callable[[str], keras.Model]
 
 def built(name: str, start: Path | str | None, shape: tuple[int, int, int], *, pixels: bool = True) -> keras.Model:
     inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
-    config = TrainConfig.model_validate({"network": name, "weights": start})
+    config = TrainConfig.model_validate({"input": "tiles", "network": name, "weights": start})
     return keras.Model(inputs, features(inputs, config, pixels=pixels))
 
 
@@ -45,12 +45,13 @@ def randomise(model: keras.Model) -> None:
 
 
 def test_imagenet_is_not_taken_for_a_path() -> None:
-    assert TrainConfig(weights="imagenet").weights == "imagenet"
+    assert TrainConfig(input="tiles", weights="imagenet").weights == "imagenet"
     for start in ("nets/imagenet.keras", "imagenet.keras"):
-        config = TrainConfig.model_validate({"weights": start})
+        config = TrainConfig.model_validate({"input": "tiles", "weights": start})
         assert config.weights == Path(start)
         assert TrainConfig.model_validate_json(config.model_dump_json()).weights == Path(start)
-    assert TrainConfig.model_validate_json(TrainConfig(weights="imagenet").model_dump_json()).weights == "imagenet"
+    imagenet = TrainConfig(input="tiles", weights="imagenet").model_dump_json()
+    assert TrainConfig.model_validate_json(imagenet).weights == "imagenet"
     assert TrainConfig().weights is None
 
 
