@@ -106,6 +106,7 @@ def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tile
     assert not other_tiles.cached
 
 
+@pytest.mark.slow
 def test_whether_an_encoder_stands_in_is_found_without_keras(folders, stripes, monkeypatch) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     made = parents(folders, stripes(0, 10))
@@ -121,6 +122,7 @@ def test_stages_are_imported_without_what_is_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_snapshot_stands_in_for_nothing(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     first = folders.obtain(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))

@@ -67,6 +67,7 @@ def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes
     assert again.artifact.digest == first.artifact.digest
 
 
+@pytest.mark.slow
 def test_a_classifier_of_features_learns(folders, two_classes) -> None:
     kept, tiles = two_classes
     codes = PretrainConfig(filters=(4, 8), code_channels=4, epochs=5, batch_size=4, learning_rate=3e-3)
@@ -196,7 +197,11 @@ def weights(tmp_path_factory) -> Path:
     [
         ({}, set()),
         ({"thaw": ("conv2",), "head_epochs": 5}, {"conv2"}),
-        ({"thaw": (1, "all"), "head_epochs": 0, "learning_rate": 0.1, "thaw_rate": 0.5}, {"conv1", "conv2"}),
+        pytest.param(
+            {"thaw": (1, "all"), "head_epochs": 0, "learning_rate": 0.1, "thaw_rate": 0.5},
+            {"conv1", "conv2"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classes, weights, knobs, moved) -> None:
@@ -214,6 +219,7 @@ def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classe
     assert accuracy(folders, outcome, kept, tiles) >= 0.7
 
 
+@pytest.mark.slow
 def test_a_head_learnt_anew_leaves_the_network_as_it_is(folders, two_classes) -> None:
     kept, tiles = two_classes
     once, anew = (
@@ -229,6 +235,7 @@ def test_a_head_learnt_anew_leaves_the_network_as_it_is(folders, two_classes) ->
     assert accuracy(folders, anew, kept, tiles) >= 0.9
 
 
+@pytest.mark.slow
 def test_features_of_a_frozen_network_are_computed_once_per_photo(folders, two_classes, weights) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 2})
@@ -247,6 +254,7 @@ def test_a_file_of_weights_that_is_not_there_is_the_users_to_mend(folders, two_c
         )
 
 
+@pytest.mark.slow
 def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes) -> None:
     pictures = np.concatenate([stripes(0, 60), stripes(1, 12)])
     kept, photos = folders.kept(["lying"] * 60 + ["upright"] * 12, (["train"] * 5 + ["val"]) * 12)
@@ -301,6 +309,7 @@ def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, str
     assert again.cached
 
 
+@pytest.mark.slow
 def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, two_classes) -> None:
     kept, tiles = two_classes
     outcome = folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
@@ -321,6 +330,7 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     assert find(labels=["cat", "dog"]) is None
 
 
+@pytest.mark.slow
 def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkeypatch) -> None:
     kept, tiles = two_classes
     tell = fitting._Keeper._tell
@@ -336,6 +346,7 @@ def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkey
     assert all(np.isfinite(values).all() for values in model.get_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow writes them")
 def test_curves_are_where_tensorboard_reads_them(folders, two_classes) -> None:
     import tensorflow

@@ -18,6 +18,7 @@ def test_any_side_comes_back_and_has_a_code_of_its_ceiling(side: int, code_side:
     assert code.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_scaling_is_baked_in_and_no_channel_is_dead_after_training() -> None:
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)

@@ -17,7 +17,7 @@ RICH = PLAIN.model_copy(
 )
 
 
-@pytest.mark.parametrize("config", [PLAIN, RICH])
+@pytest.mark.parametrize("config", [PLAIN, pytest.param(RICH, marks=pytest.mark.slow)])
 def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(small, kill, killed, config) -> None:
     undisturbed = small.trained(config)
     (small.home / "training.npz").unlink()
@@ -32,6 +32,7 @@ def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(s
     assert len(progress.history["loss"]) == 4
 
 
+@pytest.mark.slow
 def test_a_training_that_ended_is_not_repeated(small) -> None:
     once = small.trained()
     again = small.classifier()
@@ -44,6 +45,7 @@ class _Never(keras.callbacks.Callback):
         raise AssertionError("trained again")
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_begun_over(small) -> None:
     once = small.trained()
     path = small.home / "training.npz"
@@ -59,6 +61,7 @@ def test_the_best_weights_are_kept_and_a_phase_that_does_not_beat_the_last_is_ta
     assert weights_digest(model) == before
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_validated_and_kept(small) -> None:
     config = PLAIN.model_copy(update={"ema": 0.5})
     model = small.classifier(config)
@@ -146,6 +149,7 @@ def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> N
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
+@pytest.mark.slow
 def test_what_xla_can_not_compile_is_trained_without_it(small, recwarn) -> None:
     config = RICH.model_copy(update={"epochs": 1, "xla": "on"})
     assert np.isfinite(small.fit(small.classifier(config), config).history["val_loss"]).all()

@@ -55,7 +55,9 @@ def test_imagenet_is_not_taken_for_a_path() -> None:
     assert TrainConfig().weights is None
 
 
-@pytest.mark.parametrize("name", ["convnet", "efficientnet_lite0", pytest.param("resnet18", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["convnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_lite0", "resnet18"))]
+)
 def test_a_files_weights_give_its_features_whatever_its_head(name: str, tmp_path: Path) -> None:
     original = built(name, None, (32, 32, 3))
     randomise(original)
