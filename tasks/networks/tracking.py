@@ -1,6 +1,8 @@
 """Curves for TensorBoard, and for an MLflow server if the environment names one."""
 
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from tasks.support.errors import UserError
 
 MLFLOW = "MLFLOW_TRACKING_URI"
 """MLflow's own variable; not a knob, since where a training is watched must not make it again."""
+
+logger = logging.getLogger("fluke.train")
 
 
 def watchers(logs: Path, phase: str) -> list[keras.callbacks.Callback]:
@@ -46,7 +50,10 @@ class TensorBoard(keras.callbacks.Callback):
 
 
 class MLflow(keras.callbacks.Callback):
-    """Logs each pass to the MLflow server, as one run a phase; raises UserError if MLflow is not installed."""
+    """Logs each pass to the MLflow server, as one run a phase.
+
+    A server that doesn't answer is warned of, and fails no training. Raises UserError if MLflow is not installed.
+    """
 
     def __init__(self, phase: str) -> None:
         """Take the run's name."""
@@ -57,16 +64,27 @@ class MLflow(keras.callbacks.Callback):
             raise UserError(f"{MLFLOW} is set, but MLflow is not installed: pip install mlflow-skinny") from error
         self._mlflow = mlflow
         self._phase = phase
+        self._answers = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin the run."""
-        self._mlflow.start_run(run_name=f"fluke: {self._phase}")
-        self._mlflow.log_param("parameters", self.model.classifier.count_params())
+        self._try(lambda: self._mlflow.start_run(run_name=f"fluke: {self._phase}"))
+        self._try(lambda: self._mlflow.log_param("parameters", self.model.classifier.count_params()))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the numbers of a pass."""
-        self._mlflow.log_metrics({name: float(value) for name, value in (logs or {}).items()}, step=epoch + 1)
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self._try(lambda: self._mlflow.log_metrics(values, step=epoch + 1))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """End the run."""
-        self._mlflow.end_run()
+        self._try(self._mlflow.end_run)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        if not self._answers:
+            return
+        try:
+            action()
+        except Exception as error:
+            self._answers = False
+            logger.warning("MLflow (%s) is not told of this training: %s", os.environ.get(MLFLOW), error)

@@ -363,7 +363,7 @@ def test_curves_are_where_tensorboard_reads_them(folders, two_classes) -> None:
     assert {value.metadata.plugin_data.plugin_name for _, value in values} == {"scalars"}
 
 
-def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_classes, monkeypatch) -> None:
+def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_classes, monkeypatch, caplog) -> None:
     said: list[tuple[str, object]] = []
     fake = types.SimpleNamespace(
         start_run=lambda run_name: said.append(("start", run_name)),
@@ -377,6 +377,14 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
     folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
     assert [name for name, _ in said] == ["start", "parameters", "epoch 1", "end"]
     assert "val_loss" in said[2][1]
+
+    def refuse(run_name: str) -> None:
+        raise ConnectionError("refused")
+
+    fake.start_run = refuse
+    folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
+    assert "is not told of this training: refused" in caplog.text
+    assert len(said) == 4
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
         folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
