@@ -17,7 +17,7 @@ import measure
 RUNS = {
     "plain": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=30", "train.dropout=0",
               "train.augment={flip: none, rotate_deg: 0, shift: 0, zoom: 0}"],
-    "augmented": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=100", "train.patience=25",
+    "augmented": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=45", "train.patience=15",
                   "train.augment={rotate_deg: 15, zoom: 0.2}"],
     "transfer": ["train.network=efficientnet_lite0", "preprocess.side_px=224",
                  "train.weights=WEIGHTS/efficientnet_lite0_imagenet.keras"],
