@@ -137,6 +137,50 @@ def review(
 
 
 @app.command()
+def predict(
+    what: Annotated[
+        Path, typer.Argument(metavar="PHOTO|FOLDER|CSV", help="A CSV has a column Image: files, beside it.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|PRESET", help="Whose model; by default that of the last run that ended well."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="How many classes to name for a photo.")] = 3,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a row for each photo there: .csv, .json or .parquet.")
+    ] = None,
+) -> None:
+    """Say what photos show, as the model of a run sees them."""
+    from flows import guard, predicting, terminal
+    from tasks.support.job import executor
+    from tasks.support.store import Store
+
+    root = data_root()
+    if out:
+        predicting.check_writable(out)
+    chosen = predicting.find(Store(root), model)
+    photos = predicting.listed(what)
+    _note(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, the model of run {chosen.run} ...")
+    with (
+        guard.in_use(root),
+        terminal.native_output(root / "logs" / "native.log"),
+        terminal.Bars() as bars,
+        executor(0) as threads,
+    ):
+        table = predicting.predict(chosen, photos, top_k=top_k, executor=threads, progress=bars.progress)
+    if out:
+        predicting.write(table, out)
+        print(f"predictions: {out}")
+    else:
+        terminal.console.print(terminal.predictions_table(table))
+    unread = int((table["error"] != "").sum())
+    if unread:
+        _note(f"warning: {unread:,} of {len(table):,} could not be read; column error says why")
+    if unread == len(table):
+        raise typer.Exit(2)
+
+
+@app.command()
 def prune(
     keep: Annotated[
         int, typer.Option(min=0, help="Runs whose artifacts are kept, besides the last that ended well.")

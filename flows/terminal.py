@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +17,9 @@ from flows.forget import Traces
 from flows.records import RunRecord, StageRecord
 from tasks.support.progress import Advance
 from tasks.support.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -134,6 +138,19 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
             ", ".join(built) if built else "nothing",
             escape(result),
         )
+    return table
+
+
+def predictions_table(predictions: "pd.DataFrame") -> Table:
+    """One row per photo: its likeliest classes, or why it can't be read."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("photo", "is likely", "or"):
+        table.add_column(column)
+    places = range(1, (len(predictions.columns) - 2) // 2 + 1)
+    for row in predictions.to_dict("records"):
+        named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in places]
+        likely = escape(named[0]) if named else f"[yellow]{escape(row['error'])}[/]"
+        table.add_row(escape(row["image"]), likely, f"[dim]{escape(', '.join(named[1:]))}[/]")
     return table
 
 

@@ -42,19 +42,26 @@ def make_tile(photo: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.
     return tile
 
 
+def tile_of(data: bytes, config: PreprocessConfig) -> NDArray[np.uint8]:
+    """The tile `(side, side, 1 or 3)`, uint8, of an encoded photo; raises ValueError with the reason if it is none.
+
+    A JPEG is decoded at half of its size or less as long as a tile loses nothing by it: one of 64 px needs no more than
+    an eighth of a large photo's resolution; a crop needs more of it.
+    """
+    width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
+    at_least_px = int(np.ceil(2 * config.side_px / min(width, height)))
+    return make_tile(photos.decode(data, at_least_px=at_least_px), config)
+
+
 def build_tiles(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
     """Write `index.parquet`: where each kept photo's tile is; only tiles that no shard holds are made."""
     import pandas as pd
 
     table = pd.read_parquet(kept / "kept.parquet")
     files = dict(zip(table["photo"], table["file"], strict=True))
-    # A tile of 64 px needs no more than an eighth of a large JPEG's resolution; a crop needs more of it.
-    width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
-    at_least_px = int(np.ceil(2 * config.side_px / min(width, height)))
 
     def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
-        decoded = (photos.decode((job.root / files[p]).read_bytes(), at_least_px=at_least_px) for p in chunk)
-        return np.stack([make_tile(photo, config) for photo in decoded])
+        return np.stack([tile_of((job.root / files[photo]).read_bytes(), config) for photo in chunk])
 
     key = digest.of_value([VERSION, config.model_dump(mode="json")])[:24]
     pool, new = Pool.open(job.pools / key, job).fill(list(files), compute, job, label="tiles")
