@@ -38,6 +38,8 @@ class Model:
     preprocess: PreprocessConfig
     encoder: Path | None
     """The autoencoder's first half, if the classifier was trained on its features."""
+    temperature: float
+    """See `calibration.temperature`."""
 
 
 def find(store: Store, name: str | None = None) -> Model:
@@ -68,6 +70,7 @@ def _model(store: Store, run: RunRecord) -> Model:
         classifier=folders["train"] / "classifier.keras",
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].recipe.config),
         encoder=folders["pretrain"] / "encoder.keras" if "pretrain" in folders else None,
+        temperature=json.loads((folders["evaluate"] / "metrics.json").read_bytes())["calibration"]["temperature"],
     )
 
 
@@ -146,6 +149,7 @@ class _Network:
 
         self._encoder = load(model.encoder) if model.encoder else None
         self._classifier = load(model.classifier)
+        self._temperature = model.temperature
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities `(n, classes)` of tiles `(n, side, side, c)`; each depends on its own tile alone."""
@@ -154,7 +158,7 @@ class _Network:
 
         inputs = encode(self._encoder, tiles, max(2, len(tiles))) if self._encoder else tiles
         logits = self._classifier.predict_on_batch(inputs.astype(self._classifier.inputs[0].dtype, copy=False))
-        return softmax(np.asarray(logits))
+        return softmax(np.asarray(logits) / self._temperature)
 
 
 def _batches(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
-from tasks.support import digest, metrics
+from tasks.support import calibration, digest, metrics
 from tasks.support.errors import UserError
 from tasks.support.job import Job
 from tasks.support.manifest import Result
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tasks.support.evidence import Evidence
 
-VERSION = 1
+VERSION = 2
 _BATCH_PHOTOS = 256
 _DIGITS = 6
 """Decimals of what is written: more would differ between machines."""
@@ -150,8 +150,10 @@ def build_evaluation(
 
     asked = np.flatnonzero(rows["split"].isin(["val", "test"]))
     logits = _predict(classifier / "classifier.keras", inputs, rows["photo"].iloc[asked], job)
+    is_val, known = (rows["split"].iloc[asked] == "val").to_numpy(), truth[asked] < len(labels)
+    temperature = calibration.temperature(logits[is_val & known], truth[asked][is_val & known])
     probabilities = np.zeros((len(asked), len(names)))  # a class that was never trained is never likely
-    probabilities[:, : len(labels)] = metrics.softmax(logits)
+    probabilities[:, : len(labels)] = metrics.softmax(logits / temperature)
     answers = Answers.of(truth[asked], probabilities)
     predictions = table(rows.iloc[asked], answers, probabilities, names, config.top_k)
 
@@ -162,6 +164,13 @@ def build_evaluation(
         val = Answers.of(truth[asked][~is_test], probabilities[~is_test])
         scores = metrics.score(val, config.top_k)
     measured["val"] = {} if is_test.all() else {name: _round(value) for name, value in scores.items()}
+
+    measured["calibration"] = {
+        "temperature": _round(temperature),
+        "photos": int((is_val & known).sum()),
+        "error": _round(_calibration_error(probabilities[is_test], truth[asked][is_test])),
+        "error_before": _round(_calibration_error(metrics.softmax(logits[is_test]), truth[asked][is_test])),
+    }
 
     _write_json(job.out / "metrics.json", measured)
     predictions.to_parquet(job.out / "predictions.parquet", index=False)
@@ -185,6 +194,11 @@ def build_evaluation(
         "balanced accuracy": measured["test"]["scores"]["balanced_accuracy"]["value"],
     }
     return Result(counted, digest=digest.of_value([measured, predictions.to_json(orient="values")]))
+
+
+def _calibration_error(probabilities: Floats, truth: Ids) -> float:
+    """That of the likeliest of probabilities `(n, classes)`."""
+    return calibration.calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
 
 
 def _predict(model: Path, inputs: Path, photos: "pd.Series[str]", job: Job) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from tasks.support.canvas import Drawing
 from tasks.support.evidence import Evidence
 from tasks.support.wording import (
     SPACE,
+    calibrated,
     decimals,
     duration,
     headline,
@@ -83,6 +84,7 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
         metrics=evidence.metrics,
         verdict=verdict(evidence.metrics),
         headline=list(headline(evidence.metrics)),
+        calibration=calibrated(evidence.metrics),
         priors=priors(evidence.settings.get("train", {}), evidence.metrics),
         classes=worst_classes(evidence.metrics),
         many=_MANY,

@@ -63,6 +63,18 @@ def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     )
 
 
+def calibrated(metrics: Mapping[str, Any]) -> str:
+    """How far probabilities can be taken at their word; blank if nothing was calibrated."""
+    found = metrics.get("calibration")
+    if not found or not found["photos"]:
+        return ""
+    return (
+        f"Probabilities are calibrated on {found['photos']:,} validation photos (temperature "
+        f"{found['temperature']:.2f}): on the test photos, how sure the classifier is and how often it is right are "
+        f"{percent(found['error'])} apart on average, {percent(found['error_before'])} before."
+    )
+
+
 def headline(metrics: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Rows of the headline table; top-k accuracy is left out where there are no more than k classes."""
     test = metrics["test"]

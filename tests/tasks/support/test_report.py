@@ -247,6 +247,14 @@ def test_the_report_says_how_common_the_classes_are_taken_to_be(settings: dict[s
     assert "balanced accuracy and macro F1 take them to be equally common" in said
 
 
+def test_the_report_says_how_far_probabilities_can_be_taken_at_their_word() -> None:
+    found = {"temperature": 1.7, "photos": 1200, "error": 0.012, "error_before": 0.081}
+    said = wording.calibrated({"calibration": found})
+    assert "1,200 validation photos (temperature 1.70)" in said
+    assert f"1.2{wording.SPACE}% apart on average, 8.1{wording.SPACE}% before" in said
+    assert wording.calibrated({"calibration": found | {"photos": 0}}) == ""
+
+
 def test_worst_classes_first_and_untested_last() -> None:
     rows = [{"recall": 0.5, "test": 9}, {"recall": None, "test": 0}, {"recall": 0.0, "test": 2}]
     assert [row["recall"] for row in wording.worst_classes({"per_class": rows})] == [0.0, 0.5, None]

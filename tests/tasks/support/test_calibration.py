@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from tasks.support.calibration import calibration_error, temperature
+from tasks.support.metrics import softmax
+
+RANDOM = np.random.default_rng(0)
+
+
+def drawn(logits: np.ndarray) -> np.ndarray:
+    """Classes drawn with the probabilities that logits say."""
+    return np.array([RANDOM.choice(len(p), p=p) for p in softmax(logits)])
+
+
+@pytest.mark.parametrize("sharpened", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_how_much_too_sure_a_classifier_is(sharpened) -> None:
+    logits = RANDOM.normal(0, 2, (4000, 4))
+    assert temperature(sharpened * logits, drawn(logits)) == pytest.approx(sharpened, rel=0.1)
+
+
+def test_a_few_answers_that_are_all_right_are_no_reason_to_be_always_sure() -> None:
+    truth = np.arange(12) % 3
+    logits = 2 * np.eye(3)[truth]
+    sure = softmax(logits / temperature(logits, truth)).max(axis=1)
+    np.testing.assert_allclose(sure, 13 / 14, rtol=1e-3)  # Platt's rule of succession
+    assert temperature(np.zeros((0, 3)), np.zeros(0, np.int64)) == 1
+
+
+def test_the_error_of_a_hand_worked_case() -> None:
+    probability = np.repeat([0.6, 0.9], 10)
+    right = np.array([True] * 5 + [False] * 5 + [True] * 10)
+    assert calibration_error(probability, right, bins=2) == pytest.approx((0.1 + 0.1) / 2)
+    assert calibration_error(np.array([0.8]), np.array([True])) == pytest.approx(0.2)
+
+
+def test_bins_hold_equally_many_photos() -> None:
+    """One bin of equal width would hide that the sure half is wrong and the unsure half right."""
+    probability = np.concatenate([np.full(50, 0.91), np.full(50, 0.99)])
+    right = np.arange(100) < 50
+    assert calibration_error(probability, right, bins=2) == pytest.approx((0.09 + 0.99) / 2)
+
+
+def test_a_calibrated_classifier_has_next_to_none() -> None:
+    logits = RANDOM.normal(0, 2, (5000, 4))
+    truth = drawn(logits)
+    answers = softmax(logits)
+    assert calibration_error(answers.max(1), answers.argmax(1) == truth) < 0.03
+    sure = softmax(4 * logits)
+    assert calibration_error(sure.max(1), sure.argmax(1) == truth) > 0.1
