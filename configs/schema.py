@@ -302,7 +302,7 @@ class ExtractConfig(Section):
 
 
 class AugmentConfig(Section):
-    """How tiles are changed at random while they are trained on; features never are."""
+    """How tiles are changed at random while they are trained on; features are only mixed."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = Field("horizontal", description="Mirror half of them.")
     rotate_deg: float = Field(10, ge=0, le=180, description="Turn by up to so many degrees either way.")
@@ -402,6 +402,11 @@ class TrainConfig(Section):
     devices: int = Field(0, ge=0, description="GPUs to share each batch among; 0: all that there are.")
     seed: Seed = 0
 
+    @field_validator("thaw", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | int) else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         if self.weights is None and self.thaw:
@@ -412,10 +417,16 @@ class TrainConfig(Section):
             raise ValueError("weights are of networks that look at tiles; set input=tiles")
         if self.logit_adjustment and self.head != "softmax":
             raise ValueError(f"logit_adjustment is added to a bias, which head={self.head} hasn't; set head=softmax")
-        if self.logit_adjustment and (self.loss == "balanced_softmax" or self.class_weight != "none"):
+        if self.logit_adjustment and (
+            self.loss == "balanced_softmax" or self.class_weight != "none" or self.retrain_head
+        ):
             raise ValueError(
                 "logit_adjustment is for a network that learnt the classes' own shares: with it, set "
-                "class_weight=none and another loss than balanced_softmax"
+                "class_weight=none, retrain_head=0 and another loss than balanced_softmax"
+            )
+        if self.loss == "balanced_softmax" and self.class_weight != "none":
+            raise ValueError(
+                "balanced_softmax makes up for the classes' shares already; with it, set class_weight=none"
             )
         return self
 

@@ -52,6 +52,24 @@ def test_what_does_not_fit_is_refused(override: str, says: str) -> None:
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["train.loss=balanced_softmax"], "balanced_softmax makes up for the classes' shares already"),
+        (["train.class_weight=none", "train.logit_adjustment=1", "train.retrain_head=5"], "retrain_head=0"),
+    ],
+)
+def test_two_ways_to_make_up_for_uneven_classes_are_refused(overrides: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load("default", overrides)
+
+
+def test_a_single_step_of_thaw_needs_no_brackets() -> None:
+    asked = ["train.input=tiles", "train.weights=imagenet"]
+    assert load("default", [*asked, "train.thaw=block5"]).train.thaw == ("block5",)
+    assert load("default", [*asked, "train.thaw=2"]).train.thaw == (2,)
+
+
 def test_every_mistake_has_its_line() -> None:
     with pytest.raises(ConfigError) as error:
         load("default", ["train.epochs=0", "crawl.thread=2"])
