@@ -59,7 +59,8 @@ class MLflow(keras.callbacks.Callback):
         self._phase = phase
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin the run."""
+        """Begin the run; one that broke off, for lack of memory, is ended."""
+        self._mlflow.end_run()
         self._mlflow.start_run(run_name=f"fluke: {self._phase}")
         self._mlflow.log_param("parameters", self.model.classifier.count_params())
 
