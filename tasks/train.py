@@ -80,10 +80,10 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
     if val.empty:
         logger.warning("no photo to validate on: the training loss decides when to stop")
-    base = _base(config, photos, labels, inputs, job)
+    hardware.prepare()
+    base = _base(config, kept, labels, inputs, job)
     home = _home(config, kept, inputs, base, job)
 
-    hardware.prepare()
     make_reproducible(config.seed)
     index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
@@ -126,20 +126,34 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     return Result(made, digest=digest.of_value([labels, weights_digest(finished)]))
 
 
-def _base(
-    config: TrainConfig, photos: "pd.DataFrame", labels: Sequence[str], inputs: Path, job: Job
-) -> warm_start.Base | None:
+def _base(config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, job: Job) -> warm_start.Base | None:
     """The classifier to begin from, if any."""
+    import pandas as pd
+
     if not config.warm_start:
         return None
-    reserved = set(photos.loc[photos["split"].isin(["val", "test"]), "photo"])
-    return warm_start.find(job.root, config, VERSION, inputs=inputs, labels=labels, reserved=reserved)
+    tables = (pd.read_parquet(kept / f"{name}.parquet", columns=["photo", "split"]) for name in ("kept", "rejected"))
+    known = pd.concat(tables)  # a rejected twin of a tested photo must not have been trained on either
+    reserved = set(known.loc[known["split"].isin(["val", "test"]), "photo"])
+    observed = observe(config, job.pools)
+    return warm_start.find(
+        job.root, config, VERSION, inputs=inputs, labels=labels, reserved=reserved, observed=observed
+    )
 
 
 def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, job: Job) -> Path:
     """The folder for what is under way: another one for whatever would make the training another one."""
+    from tasks.networks import hardware
+
     parents = [Manifest.read(folder).artifact.digest for folder in (kept, inputs)]
-    begun = [VERSION, job.source, *parents, config.model_dump(mode="json"), observe(config, job.pools)]
+    begun = [
+        VERSION,
+        job.source,
+        *parents,
+        hardware.arithmetic(config.precision),
+        config.model_dump(mode="json"),
+        observe(config, job.pools),
+    ]
     home = job.pools / "under-way" / digest.of_value([*begun, base.digest if base else None])[:24]
     if job.fresh:
         shutil.rmtree(home, ignore_errors=True)
@@ -172,21 +186,23 @@ def _remembering(config: TrainConfig, index: "pd.DataFrame", job: Job) -> "Poole
     """What a pretrained network gives for photos, from a pool: heads are trained often, and few photos are new."""
     import pandas as pd
 
+    from tasks.networks import hardware
     from tasks.networks.recipe import predict
+    from tasks.support.batches import held
 
     tiles = index.set_index(pd.Index(_names(index)))
     made_with = [VERSION, config.network, config.filters, str(config.weights), observe(config, job.pools)]
-    folder = job.pools / digest.of_value([*made_with, config.precision])[:24]
+    folder = job.pools / digest.of_value([*made_with, hardware.arithmetic(config.precision)])[:24]
     turn = Lock()  # the network itself uses every core
 
-    def pooled(network: "keras.Model", photos: "Labelled") -> NDArray[Any]:
+    def pooled(network: "keras.Model", photos: "Labelled") -> Rows | NDArray[Any]:
         def compute(names: Sequence[str]) -> NDArray[Any]:
             rows = Rows(tiles.loc[list(names)], job.root)[:]
             with turn:
                 return predict(network, rows)
 
         pool, _ = Pool.open(folder, job).fill(photos.names, compute, job, label="features")
-        return Rows(pool.index(photos.names, job.root), job.root)[:]
+        return held(Rows(pool.index(photos.names, job.root), job.root))
 
     return pooled
 

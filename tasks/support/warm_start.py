@@ -1,7 +1,7 @@
 """Which earlier classifier tonight's training may begin from."""
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,20 +31,27 @@ class Base:
 
 
 def find(
-    root: Path, config: TrainConfig, version: int, *, inputs: Path, labels: Sequence[str], reserved: Set[str]
+    root: Path,
+    config: TrainConfig,
+    version: int,
+    *,
+    inputs: Path,
+    labels: Sequence[str],
+    reserved: Set[str],
+    observed: Mapping[str, str | int],
 ) -> Base | None:
     """The newest classifier of a run that ended well, if tonight's may begin from it; None: begin afresh.
 
-    It must be of the same network and head, on inputs that mean the same, with half of the classes in common; it must
-    not have seen a photo that is now reserved for validation or test; and after `config.afresh_every` trainings one
-    begins afresh.
+    It must be of the same network, from the same file of weights (`observed`), with the same head, on inputs that mean
+    the same, with half of the classes in common; it must not have seen a photo that is now reserved for validation or
+    test; and after `config.afresh_every` trainings one begins afresh.
     """
     store = Store(root)
     good = {manifest.recipe.parents["classifier"].digest for manifest in store.manifests("evaluate")}
     for manifest in store.manifests("train"):
         if manifest.artifact.digest not in good or manifest.recipe.version != version:
             continue
-        if not _alike(store, manifest, config, inputs):
+        if manifest.recipe.observed != observed or not _alike(store, manifest, config, inputs):
             continue
         base = _read(store.folder(manifest.artifact), manifest.artifact)
         if base is None or not _related(base.labels, labels) or base.trained_on & reserved:
@@ -65,7 +72,7 @@ def note(out: Path, base: Base | None, train: Set[str]) -> None:
 
 def _alike(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
     wanted = config.model_dump(mode="json")
-    if any(manifest.recipe.config[knob] != wanted[knob] for knob in _SHAPING):
+    if any(manifest.recipe.config.get(knob) != wanted[knob] for knob in _SHAPING):
         return False
     try:
         theirs = Manifest.read(store.folder(manifest.recipe.parents["inputs"]))

@@ -309,9 +309,17 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     seen = pd.read_parquet(folders.folder(outcome) / warm_start.TRAINED_ON)["photo"]
     assert len(seen) == 40
 
-    def find(config: TrainConfig = CONFIG, labels: list[str] = labels, reserved: frozenset[str] = frozenset()):
+    def find(
+        config: TrainConfig = CONFIG, labels: list[str] = labels, reserved: frozenset[str] = frozenset(), **observed
+    ):
         return warm_start.find(
-            folders.store.root, config, train.VERSION, inputs=inputs, labels=labels, reserved=reserved
+            folders.store.root,
+            config,
+            train.VERSION,
+            inputs=inputs,
+            labels=labels,
+            reserved=reserved,
+            observed=observed,
         )
 
     assert find() is not None
@@ -319,6 +327,40 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     assert find(reserved=frozenset({seen[0]})) is None
     assert find(CONFIG.model_copy(update={"filters": (8, 8)})) is None
     assert find(labels=["cat", "dog"]) is None
+    assert find(weights="those of another file") is None
+
+
+def test_neither_is_one_that_has_seen_a_rejected_twin_of_what_is_tested_now(folders, two_classes, tmp_path) -> None:
+    kept, tiles = two_classes
+    finished(folders, folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles))
+    photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
+    twin, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
+    others.to_parquet(tmp_path / "kept.parquet")
+    inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
+    job = Job(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
+    for rejected, suits in ((twin[:0], True), (twin, False)):
+        rejected.to_parquet(tmp_path / "rejected.parquet")
+        base = train._base(warm, tmp_path, ["lying", "upright"], inputs, job)
+        assert (base is not None) == suits
+
+
+def test_a_step_of_thaw_that_is_not_there_is_told_of_before_anything_is_trained(folders, two_classes, weights) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(update={"weights": weights, "thaw": ("conv2", "conv7")})
+    with pytest.raises(UserError, match="no layer of the network begins with 'conv7'"):
+        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    assert not {"features", "training the head"} & {label for label, _ in folders.progress}
+
+
+def test_a_step_of_thaw_that_diverges_leaves_what_the_head_had_learnt(folders, two_classes, weights) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(
+        update={"weights": weights, "head_epochs": 3, "thaw": ("conv2",), "learning_rate": 1e-3, "thaw_rate": 1e38}
+    )
+    with pytest.raises(UserError, match=r"the best weights before that are in (.*\.keras)") as caught:
+        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
+    assert all(np.isfinite(values).all() for values in model.get_weights())
 
 
 def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkeypatch) -> None:
@@ -364,8 +406,8 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
     kept, tiles = two_classes
     folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
-    assert [name for name, _ in said] == ["start", "parameters", "epoch 1", "end"]
-    assert "val_loss" in said[2][1]
+    assert [name for name, _ in said] == ["end", "start", "parameters", "epoch 1", "end"]
+    assert "val_loss" in said[3][1]
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
         folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
