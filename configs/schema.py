@@ -365,7 +365,11 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.05, ge=0, le=1, description="Decoupled weight decay.")
     label_smoothing: float = Field(0, ge=0, lt=1, description="Share of each label that is spread over all classes.")
     ema: float = Field(
-        0, ge=0, lt=1, description="Validate and keep an average of the weights that forgets this slowly: 0.99; 0: no."
+        0,
+        ge=0,
+        lt=1,
+        description="Validate and keep an average of the weights that forgets this slowly: 0.99; 0: no, as without "
+        "photos to validate on.",
     )
     augment: AugmentConfig = Field(AugmentConfig(), description="Random changes of the tiles that are trained on.")
     class_weight: Literal["none", "balanced", "sqrt", "effective"] = Field(

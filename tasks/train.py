@@ -79,7 +79,8 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
         raise UserError(f"filter: {found} to train on; a classifier needs two classes")
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
     if val.empty:
-        logger.warning("no photo to validate on: the training loss decides when to stop")
+        averaged = ", and weights are not averaged (train.ema)" if config.ema else ""
+        logger.warning("no photo to validate on: the training loss decides when to stop%s", averaged)
     hardware.prepare()
     base = _base(config, kept, labels, inputs, job)
     home = _home(config, kept, inputs, base, job)
@@ -95,7 +96,10 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     with hardware.computing_in(config.precision), hardware.shared(config):
         model = _classifier(config, learnt.rows, len(labels))
         if base:
-            new = begin_from(model, labels, load(base.folder / "classifier.keras"), base.labels)
+            earlier = load(base.folder / "classifier.keras")
+            if any(base.subtracted):  # else it would be subtracted once more every night
+                subtract_log_shares(earlier, np.array(base.subtracted, np.float32), -1)
+            new = begin_from(model, labels, earlier, base.labels)
             logger.info("begins from %s: %d of %d classes are new", base.folder.name, new, len(labels))
         recipe = Recipe(
             model,
@@ -111,13 +115,14 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     with hardware.computing_in("float32"):  # the same answers, and as fast as they can be, on any machine
         finished = _classifier(config, learnt.rows, len(labels))
     finished.set_weights(model.get_weights())
+    log_shares = imbalance.log_shares(counts)
     if config.logit_adjustment:
-        subtract_log_shares(finished, imbalance.log_shares(counts), config.logit_adjustment)
+        subtract_log_shares(finished, log_shares, config.logit_adjustment)
 
     finished.save(job.out / "classifier.keras")
     for name, value in {"labels": labels, "history": recipe.history}.items():
         (job.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.note(job.out, base, set(train["photo"]))
+    warm_start.note(job.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
     if (home / "tensorboard").exists():
         shutil.copytree(home / "tensorboard", job.out / "tensorboard")
     shutil.rmtree(home, ignore_errors=True)

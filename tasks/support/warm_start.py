@@ -28,6 +28,8 @@ class Base:
     """Trainings since the last that began afresh, that one included."""
     trained_on: frozenset[str]
     """Photos that it, or one that it began from, was trained on."""
+    subtracted: list[float]
+    """From each class's logit, after its training: `logit_adjustment`."""
 
 
 def find(
@@ -60,13 +62,20 @@ def find(
     return None
 
 
-def note(out: Path, base: Base | None, train: Set[str]) -> None:
-    """Write what a later training must know of this one: photos seen, and how many trainings ago one began afresh."""
+def note(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float]) -> None:
+    """Write what a later training must know of this one: photos seen, and how many trainings ago one began afresh.
+
+    subtracted: see `Base`.
+    """
     import pandas as pd
 
     seen = sorted(train | base.trained_on if base else train)
     pd.DataFrame({"photo": seen}).to_parquet(out / TRAINED_ON, index=False)
-    lineage = {"nights": base.nights + 1 if base else 1, "began_from": base.digest if base else None}
+    lineage = {
+        "nights": base.nights + 1 if base else 1,
+        "began_from": base.digest if base else None,
+        "subtracted": list(subtracted),
+    }
     (out / LINEAGE).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
 
@@ -100,4 +109,5 @@ def _read(folder: Path, artifact: Artifact) -> Base | None:
         seen = frozenset(pd.read_parquet(folder / TRAINED_ON)["photo"])
     except (OSError, ValueError):  # it is damaged: the store will say so
         return None
-    return Base(folder, artifact.digest, labels, lineage["nights"], seen)
+    subtracted = lineage.get("subtracted", [0.0] * len(labels))
+    return Base(folder, artifact.digest, labels, lineage["nights"], seen, subtracted)

@@ -27,6 +27,10 @@ def test_an_override_changes_one_knob() -> None:
         ("trian.epochs=5", "trian: there is no such knob; did you mean train?"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
+        (
+            "train.weights=3",
+            "train.weights: input should be 'imagenet' (got 3)\ntrain.weights: input is not a valid path (",
+        ),
         ("train.input=pixels", "train.input: input should be 'features' or 'tiles' (got 'pixels')"),
         ("filter.val_fraction=0.9", "filter: val_fraction + test_fraction must be below 1"),
         ("preprocess.crop=[0.5, 0, 0.5, 1]", "preprocess: crop must be left, top, right, bottom"),

@@ -100,10 +100,11 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     kept, photos = folders.kept(["a"] * 8 + ["b"] * 8, ["train"] * 16)
     pictures = np.concatenate([stripes(0, 8), stripes(1, 8)])
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
-    config = CONFIG.model_copy(update={"epochs": 2})
+    config = CONFIG.model_copy(update={"epochs": 2, "ema": 0.9})
     with caplog.at_level(logging.WARNING, "fluke.train"):
         outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
     assert "no photo to validate on" in caplog.text
+    assert "weights are not averaged" in caplog.text
     history = json.loads((folders.folder(outcome) / "history.json").read_text())
     assert set(history) == {"loss", "accuracy", "learning_rate"}
 
@@ -259,6 +260,12 @@ def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes
         biases.append(model.get_layer("logits").get_weights()[1])
     np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
 
+    finished(folders, outcome)
+    next_night = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
+    outcome = folders.obtain(train.STAGE, next_night, kept=kept, inputs=tiles)
+    model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+    np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
+
 
 def finished(folders, classifier) -> None:
     """Note that a run that gave this classifier ended well: there is an evaluation of it."""
@@ -284,7 +291,8 @@ def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, str
         return outcome, kept, tiles
 
     def lineage(outcome: Outcome) -> dict[str, object]:
-        return json.loads((folders.folder(outcome) / "lineage.json").read_text())
+        text = json.loads((folders.folder(outcome) / "lineage.json").read_text())
+        return {name: text[name] for name in ("nights", "began_from")}
 
     first, kept, tiles = night(["lying", "upright"], 30)
     assert lineage(first) == {"nights": 1, "began_from": None}
