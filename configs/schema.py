@@ -302,7 +302,7 @@ class ExtractConfig(Section):
 
 
 class AugmentConfig(Section):
-    """How tiles are changed at random while they are trained on; features are only mixed."""
+    """How tiles are changed at random while they are trained on; features are only mixed, frozen ones not even that."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = Field("horizontal", description="Mirror half of them.")
     rotate_deg: float = Field(10, ge=0, le=180, description="Turn by up to so many degrees either way.")

@@ -78,9 +78,6 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
         found = f"only {labels[0]!r} has photos" if labels else "there is no photo"
         raise UserError(f"filter: {found} to train on; a classifier needs two classes")
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
-    if val.empty:
-        averaged = ", and weights are not averaged (train.ema)" if config.ema else ""
-        logger.warning("no photo to validate on: the training loss decides when to stop%s", averaged)
     hardware.prepare()
     base = _base(config, kept, labels, inputs, job)
     home = _home(config, kept, inputs, base, job)
@@ -93,6 +90,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
         _labelled(part, index, labels, weights, job.root) if len(part) else None for part in (train, val)
     )
     assert learnt is not None
+    _warn(config, learnt, validated)
     with hardware.computing_in(config.precision), hardware.shared(config):
         model = _classifier(config, learnt.rows, len(labels))
         if base:
@@ -174,6 +172,17 @@ def _labelled(
     targets = np.searchsorted(labels, photos["label"]).astype(np.int32)
     found = index.loc[photos["photo"]]
     return Labelled(held(Rows(found, root)), targets, weights[targets], _names(found))
+
+
+def _warn(config: TrainConfig, train: "Labelled", val: "Labelled | None") -> None:
+    """Say which knobs do nothing with these photos."""
+    from tasks.networks.augment import RGB_CHANNELS
+
+    if val is None:
+        averaged = ", and weights are not averaged (train.ema)" if config.ema else ""
+        logger.warning("no photo to validate on: the training loss decides when to stop%s", averaged)
+    if config.input == "tiles" and config.augment.rand_augment and train.rows[:1].shape[-1] != RGB_CHANNELS:
+        logger.warning("train.augment.rand_augment changes RGB tiles only: these are left without it")
 
 
 def _classifier(config: TrainConfig, rows: Rows | NDArray[Any], classes: int) -> "keras.Model":

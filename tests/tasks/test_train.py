@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import EvaluateConfig, ExtractConfig, PretrainConfig, TrainConfig
+from configs.schema import AugmentConfig, EvaluateConfig, ExtractConfig, PretrainConfig, TrainConfig
 from tasks import extract, pretrain, train
 from tasks.networks import fitting
 from tasks.networks.classifier import tile_classifier
@@ -100,11 +100,12 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     kept, photos = folders.kept(["a"] * 8 + ["b"] * 8, ["train"] * 16)
     pictures = np.concatenate([stripes(0, 8), stripes(1, 8)])
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
-    config = CONFIG.model_copy(update={"epochs": 2, "ema": 0.9})
+    config = CONFIG.model_copy(update={"epochs": 2, "ema": 0.9, "augment": AugmentConfig(rand_augment=1)})
     with caplog.at_level(logging.WARNING, "fluke.train"):
         outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
     assert "no photo to validate on" in caplog.text
     assert "weights are not averaged" in caplog.text
+    assert "rand_augment changes RGB tiles only" in caplog.text
     history = json.loads((folders.folder(outcome) / "history.json").read_text())
     assert set(history) == {"loss", "accuracy", "learning_rate"}
 

@@ -113,9 +113,3 @@ def test_small_inputs_are_enlarged_by_an_integer(shape: tuple[int, int, int], si
     assert enlarged.shape[1:3] == (shape[0] * factor, shape[1] * factor)
     assert min(enlarged.shape[1:3]) >= 32
     assert (enlarged is inputs) == (factor == 1)
-
-
-@pytest.mark.parametrize("channels", [2, 3, 16])
-def test_codes_are_mixed_into_as_many_channels_as_pretrained_weights_take(channels: int) -> None:
-    mixed = fitted(keras.Input((8, 8, channels)), 8, 3)
-    assert mixed.shape == (None, 8, 8, 3)
