@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from configs.schema import Config
 
 PRESETS = Path(__file__).parent
+_BRANCHES = ("literal[", "lax-or-strict[")
+"""How pydantic calls the alternatives of a knob that takes a word or a path."""
 
 
 class ConfigError(ValueError):
@@ -112,13 +114,13 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 def _explain(mistake: Any) -> str:
     """One line for one of pydantic's errors."""
-    name = ".".join(str(part) for part in mistake["loc"])
+    name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_BRANCHES))
     if mistake["type"] == "extra_forbidden":
         known = [knob for knob, _ in knobs()] + list(Config.model_fields)
         return f"{name}: there is no such knob{_nearest(name, known)}"
     if mistake["type"] in ("model_type", "model_attributes_type"):
         return f"{name}: is a section; set one of its knobs, such as {_first_of(name)}=... (got {mistake['input']!r})"
-    message = str(mistake["msg"]).removeprefix("Value error, ")
+    message = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     message = message.replace("tuple", "list").replace("Tuple", "list")
     got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
     return f"{name}: {message[0].lower()}{message[1:]}{got}"

@@ -302,7 +302,7 @@ class ExtractConfig(Section):
 
 
 class AugmentConfig(Section):
-    """How tiles are changed at random while they are trained on; features never are."""
+    """How tiles are changed at random while they are trained on; features are only mixed, frozen ones not even that."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = Field("horizontal", description="Mirror half of them.")
     rotate_deg: float = Field(10, ge=0, le=180, description="Turn by up to so many degrees either way.")
@@ -365,7 +365,11 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.05, ge=0, le=1, description="Decoupled weight decay.")
     label_smoothing: float = Field(0, ge=0, lt=1, description="Share of each label that is spread over all classes.")
     ema: float = Field(
-        0, ge=0, lt=1, description="Validate and keep an average of the weights that forgets this slowly: 0.99; 0: no."
+        0,
+        ge=0,
+        lt=1,
+        description="Validate and keep an average of the weights that forgets this slowly: 0.99; 0: no, as without "
+        "photos to validate on.",
     )
     augment: AugmentConfig = Field(AugmentConfig(), description="Random changes of the tiles that are trained on.")
     class_weight: Literal["none", "balanced", "sqrt", "effective"] = Field(
@@ -402,6 +406,11 @@ class TrainConfig(Section):
     devices: int = Field(0, ge=0, description="GPUs to share each batch among; 0: all that there are.")
     seed: Seed = 0
 
+    @field_validator("thaw", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | int) else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         if self.weights is None and self.thaw:
@@ -412,10 +421,16 @@ class TrainConfig(Section):
             raise ValueError("weights are of networks that look at tiles; set input=tiles")
         if self.logit_adjustment and self.head != "softmax":
             raise ValueError(f"logit_adjustment is added to a bias, which head={self.head} hasn't; set head=softmax")
-        if self.logit_adjustment and (self.loss == "balanced_softmax" or self.class_weight != "none"):
+        if self.logit_adjustment and (
+            self.loss == "balanced_softmax" or self.class_weight != "none" or self.retrain_head
+        ):
             raise ValueError(
                 "logit_adjustment is for a network that learnt the classes' own shares: with it, set "
-                "class_weight=none and another loss than balanced_softmax"
+                "class_weight=none, retrain_head=0 and another loss than balanced_softmax"
+            )
+        if self.loss == "balanced_softmax" and self.class_weight != "none":
+            raise ValueError(
+                "balanced_softmax makes up for the classes' shares already; with it, set class_weight=none"
             )
         return self
 

@@ -7,7 +7,7 @@ from string import hexdigits
 
 from configs.schema import STAGE_NAMES
 from flows import guard
-from flows.prune import remove
+from flows.prune import remove, unfinished
 from tasks.crawl import LEDGER
 from tasks.support.crawling import forgotten
 from tasks.support.crawling.ledger import Ledger
@@ -15,6 +15,7 @@ from tasks.support.errors import UserError
 from tasks.support.manifest import Artifact, Manifest
 from tasks.support.pool import Shard
 from tasks.support.store import Store
+from tasks.support.warm_start import TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def find_traces(store: Store, what: str) -> Traces:
 def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
     """Delete a photo, and keep it out of all later crawls, by its SHA-256 and by the URLs where it was found.
 
-    purge: also delete the artifacts and the shards that were made with it; they are made again, without it, when they
-    are needed. Refuses while a run is under way.
+    purge: also delete the artifacts and the shards that were made with it, and all trainings that did not end; they are
+    made again, without it, when they are needed. Refuses while a run is under way.
     """
     with guard.in_use(store.root, alone=True):
         urls = {place for place in {traces.what, *traces.places} if _is_url(place)}
@@ -74,8 +75,8 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         if purge:
             for manifest in traces.made:
                 remove(store.folder(manifest.artifact))
-            for shard in traces.shards:
-                remove(shard)
+            for path in (*traces.shards, *unfinished(store)):
+                remove(path)
 
 
 def _made_with(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
@@ -84,6 +85,8 @@ def _made_with(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
     for stage in STAGE_NAMES:
         for manifest in store.manifests(stage):
             direct = stage == "crawl" and any(Path(file).stem in sha256s for file in manifest.refs)
+            if stage == "train":  # it may have begun from one that had it
+                direct = not sha256s.isdisjoint(_photos(store.folder(manifest.artifact) / TRAINED_ON, sha256s))
             if direct or tainted.intersection(manifest.recipe.parents.values()):
                 yield manifest
                 if stage != "filter" or _keeps(store.folder(manifest.artifact), sha256s):
@@ -110,20 +113,25 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
     """Whether a filter's artifact keeps any of these photos; yes if it is damaged, so that nothing is overlooked."""
+    return not sha256s.isdisjoint(_photos(folder / "kept.parquet", sha256s))
+
+
+def _photos(table: Path, otherwise: set[str]) -> set[str]:
+    """The column photo of a table; if it can't be read, what else to take them for."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        kept = pq.read_table(folder / "kept.parquet", columns=["photo"])["photo"].to_pylist()
+        return set(pq.read_table(table, columns=["photo"])["photo"].to_pylist())
     except (OSError, pa.ArrowException):
-        return True
-    return not sha256s.isdisjoint(kept)
+        return otherwise
 
 
 def _shards(store: Store, sha256s: set[str]) -> Iterator[Path]:
     for path in sorted((store.root / "pools").rglob("*.npy")):
         shard = Shard.read(path)
-        if shard and not sha256s.isdisjoint(shard.photos):
+        # a row that was computed from a tile is called by its photo and by the tile's digest
+        if shard and not sha256s.isdisjoint(name.partition("-")[0] for name in shard.photos):
             yield path
 
 

@@ -43,8 +43,7 @@ def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Sp
     for path in sorted((store.root / "pools").rglob("*.npy")):
         if path not in used:
             spare.append(Spare.of(path, "no kept artifact points at this shard"))
-    unfinished = sorted((store.pools("train") / "under-way").glob("*"))
-    spare += [Spare.of(path, "checkpoints of a training that did not end") for path in unfinished]
+    spare += [Spare.of(path, "checkpoints of a training that did not end") for path in unfinished(store)]
     partial = (path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy")
     spare += [Spare.of(path, "left behind by a killed run") for path in sorted(partial)]
     if photos:
@@ -64,6 +63,11 @@ def delete(store: Store, agreed: list[Spare], keep_runs: int, *, photos: bool = 
         for item in spare:
             remove(item.path)
     return sum(item.bytes for item in spare)
+
+
+def unfinished(store: Store) -> list[Path]:
+    """Folders with the checkpoints of trainings that did not end."""
+    return sorted((store.pools("train") / "under-way").glob("*"))
 
 
 def remove(path: Path) -> None:

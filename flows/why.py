@@ -79,8 +79,11 @@ def differences(store: Store, old: Recipe, new: Recipe) -> Iterator[str]:
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
-            yield f"{prefix}{name} went from {_short(old.get(name))} to {_short(new.get(name))}"
+        was, now = old.get(name), new.get(name)
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from _changes(was, now, f"{prefix}{name}.")
+        elif was != now:
+            yield f"{prefix}{name} went from {_short(was)} to {_short(now)}"
 
 
 def _short(value: Any) -> str:

@@ -78,12 +78,10 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
         found = f"only {labels[0]!r} has photos" if labels else "there is no photo"
         raise UserError(f"filter: {found} to train on; a classifier needs two classes")
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
-    if val.empty:
-        logger.warning("no photo to validate on: the training loss decides when to stop")
-    base = _base(config, photos, labels, inputs, job)
+    hardware.prepare()
+    base = _base(config, kept, labels, inputs, job)
     home = _home(config, kept, inputs, base, job)
 
-    hardware.prepare()
     make_reproducible(config.seed)
     index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
@@ -92,10 +90,14 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
         _labelled(part, index, labels, weights, job.root) if len(part) else None for part in (train, val)
     )
     assert learnt is not None
+    _warn(config, learnt, validated)
     with hardware.computing_in(config.precision), hardware.shared(config):
         model = _classifier(config, learnt.rows, len(labels))
         if base:
-            new = begin_from(model, labels, load(base.folder / "classifier.keras"), base.labels)
+            earlier = load(base.folder / "classifier.keras")
+            if any(base.subtracted):  # else it would be subtracted once more every night
+                subtract_log_shares(earlier, np.array(base.subtracted, np.float32), -1)
+            new = begin_from(model, labels, earlier, base.labels)
             logger.info("begins from %s: %d of %d classes are new", base.folder.name, new, len(labels))
         recipe = Recipe(
             model,
@@ -111,13 +113,14 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     with hardware.computing_in("float32"):  # the same answers, and as fast as they can be, on any machine
         finished = _classifier(config, learnt.rows, len(labels))
     finished.set_weights(model.get_weights())
+    log_shares = imbalance.log_shares(counts)
     if config.logit_adjustment:
-        subtract_log_shares(finished, imbalance.log_shares(counts), config.logit_adjustment)
+        subtract_log_shares(finished, log_shares, config.logit_adjustment)
 
     finished.save(job.out / "classifier.keras")
     for name, value in {"labels": labels, "history": recipe.history}.items():
         (job.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.note(job.out, base, set(train["photo"]))
+    warm_start.note(job.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
     if (home / "tensorboard").exists():
         shutil.copytree(home / "tensorboard", job.out / "tensorboard")
     shutil.rmtree(home, ignore_errors=True)
@@ -126,20 +129,34 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     return Result(made, digest=digest.of_value([labels, weights_digest(finished)]))
 
 
-def _base(
-    config: TrainConfig, photos: "pd.DataFrame", labels: Sequence[str], inputs: Path, job: Job
-) -> warm_start.Base | None:
+def _base(config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, job: Job) -> warm_start.Base | None:
     """The classifier to begin from, if any."""
+    import pandas as pd
+
     if not config.warm_start:
         return None
-    reserved = set(photos.loc[photos["split"].isin(["val", "test"]), "photo"])
-    return warm_start.find(job.root, config, VERSION, inputs=inputs, labels=labels, reserved=reserved)
+    tables = (pd.read_parquet(kept / f"{name}.parquet", columns=["photo", "split"]) for name in ("kept", "rejected"))
+    known = pd.concat(tables)  # a rejected twin of a tested photo must not have been trained on either
+    reserved = set(known.loc[known["split"].isin(["val", "test"]), "photo"])
+    observed = observe(config, job.pools)
+    return warm_start.find(
+        job.root, config, VERSION, inputs=inputs, labels=labels, reserved=reserved, observed=observed
+    )
 
 
 def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, job: Job) -> Path:
     """The folder for what is under way: another one for whatever would make the training another one."""
+    from tasks.networks import hardware
+
     parents = [Manifest.read(folder).artifact.digest for folder in (kept, inputs)]
-    begun = [VERSION, job.source, *parents, config.model_dump(mode="json"), observe(config, job.pools)]
+    begun = [
+        VERSION,
+        job.source,
+        *parents,
+        hardware.arithmetic(config.precision),
+        config.model_dump(mode="json"),
+        observe(config, job.pools),
+    ]
     home = job.pools / "under-way" / digest.of_value([*begun, base.digest if base else None])[:24]
     if job.fresh:
         shutil.rmtree(home, ignore_errors=True)
@@ -157,6 +174,17 @@ def _labelled(
     return Labelled(held(Rows(found, root)), targets, weights[targets], _names(found))
 
 
+def _warn(config: TrainConfig, train: "Labelled", val: "Labelled | None") -> None:
+    """Say which knobs do nothing with these photos."""
+    from tasks.networks.augment import RGB_CHANNELS
+
+    if val is None:
+        averaged = ", and weights are not averaged (train.ema)" if config.ema else ""
+        logger.warning("no photo to validate on: the training loss decides when to stop%s", averaged)
+    if config.input == "tiles" and config.augment.rand_augment and train.rows[:1].shape[-1] != RGB_CHANNELS:
+        logger.warning("train.augment.rand_augment changes RGB tiles only: these are left without it")
+
+
 def _classifier(config: TrainConfig, rows: Rows | NDArray[Any], classes: int) -> "keras.Model":
     """A classifier of rows `(n, h, w, c)`, its head untrained."""
     from tasks.networks.classifier import feature_classifier, tile_classifier
@@ -172,21 +200,23 @@ def _remembering(config: TrainConfig, index: "pd.DataFrame", job: Job) -> "Poole
     """What a pretrained network gives for photos, from a pool: heads are trained often, and few photos are new."""
     import pandas as pd
 
+    from tasks.networks import hardware
     from tasks.networks.recipe import predict
+    from tasks.support.batches import held
 
     tiles = index.set_index(pd.Index(_names(index)))
     made_with = [VERSION, config.network, config.filters, str(config.weights), observe(config, job.pools)]
-    folder = job.pools / digest.of_value([*made_with, config.precision])[:24]
+    folder = job.pools / digest.of_value([*made_with, hardware.arithmetic(config.precision)])[:24]
     turn = Lock()  # the network itself uses every core
 
-    def pooled(network: "keras.Model", photos: "Labelled") -> NDArray[Any]:
+    def pooled(network: "keras.Model", photos: "Labelled") -> Rows | NDArray[Any]:
         def compute(names: Sequence[str]) -> NDArray[Any]:
             rows = Rows(tiles.loc[list(names)], job.root)[:]
             with turn:
                 return predict(network, rows)
 
         pool, _ = Pool.open(folder, job).fill(photos.names, compute, job, label="features")
-        return Rows(pool.index(photos.names, job.root), job.root)[:]
+        return held(Rows(pool.index(photos.names, job.root), job.root))
 
     return pooled
 

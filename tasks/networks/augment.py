@@ -9,6 +9,8 @@ from keras import ops
 from configs.schema import AugmentConfig
 
 BRIGHTEST = 255
+RGB_CHANNELS = 3
+"""Of the tiles that RandAugment can change."""
 
 
 class Augment(keras.layers.Layer):
@@ -38,7 +40,7 @@ class Augment(keras.layers.Layer):
             x = ops.image.affine_transform(
                 x, self._maps(ops.shape(x)[0], x.shape[1], x.shape[2]), "bilinear", fill_mode=self._config.fill
             )
-        if self._recolour is not None and x.shape[-1] == 3:
+        if self._recolour is not None and x.shape[-1] == RGB_CHANNELS:
             x = self._recolour(x, training=True)
         return ops.cast(ops.round(ops.clip(x, 0, BRIGHTEST)), "uint8")
 

@@ -55,13 +55,15 @@ def begin_from(classifier: keras.Model, labels: Sequence[str], base: keras.Model
     """Give a classifier the weights of an earlier one of the same network and head; returns how many classes are new.
 
     A class that both have keeps what was learnt of it, a new one begins as an untrained one would, one that is gone is
-    dropped.
+    dropped. Features are scaled by tonight's moments, not by those that the earlier one was trained with.
     """
     place = {label: i for i, label in enumerate(base_labels)}
     kept = np.array([i for i, label in enumerate(labels) if label in place], dtype=np.int64)
     theirs = np.array([place[labels[i]] for i in kept], dtype=np.int64)
     last = "cosines" if any(layer.name == "cosines" for layer in classifier.layers) else "logits"
     for layer in classifier.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            continue
         values = base.get_layer(layer.name).get_weights() if layer.weights else []
         if layer.name == last:
             own = layer.get_weights()

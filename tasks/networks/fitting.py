@@ -84,7 +84,8 @@ def fit(
     Without photos to validate on, the training loss decides. A checkpoint that is there is gone on from. Where memory
     is too little for a batch, the phase begins again with batches cut in two, and gradients added up.
 
-    Raises DivergedError if the loss is no number any more; the classifier then has the best weights before that.
+    Raises DivergedError if the loss is no number any more; the classifier then has the best weights before that, which
+    are those that it came with if no pass was better.
     Raises UserError if memory is too little for a single photo.
     """
     beginning = [keras.ops.convert_to_numpy(variable) for variable in classifier.variables]
@@ -94,22 +95,28 @@ def fit(
         try:
             return _Fit(classifier, phase, config, kept, split).run(found, advance, watchers)
         except Exception as error:
+            if isinstance(error, DivergedError) and not error.kept:
+                _assign(classifier, beginning)
             if not hardware.is_out_of_memory(error):
                 raise
-            split *= 2
-            if split > config.batch_size:
+            if split >= config.batch_size:
                 raise UserError(
-                    f"train: memory is too little for a single photo of {phase.train.rows.shape[1:]} with "
+                    f"train: memory is too little for a single photo of {phase.train.rows[:1].shape[1:]} with "
                     f"network={config.network}; use a smaller network, or preprocess.side_px"
                 ) from error
+            split *= 2
             logger.warning(
                 "memory is too little for batches of %d: they are cut into %d, and gradients added up",
                 config.batch_size,
                 split,
             )
             found = None
-            for variable, value in zip(classifier.variables, beginning, strict=True):  # JAX leaves none after an error
-                variable.assign(value)
+            _assign(classifier, beginning)  # JAX leaves none after an error
+
+
+def _assign(classifier: keras.Model, values: checkpoint.Arrays) -> None:
+    for variable, value in zip(classifier.variables, values, strict=True):
+        variable.assign(value)
 
 
 class _Fit:
@@ -177,6 +184,7 @@ class _Fit:
             seed=seed,
             epoch=epoch,
             evenly=self._phase.evenly and seed is not None,
+            devices=hardware.sharing(),
         )
 
     def _compile(self, steps: int) -> None:
@@ -232,15 +240,16 @@ class _Keeper(keras.callbacks.Callback):
             progress.best = self._validated or self.model.classifier.get_weights()
         self._tell(values)
         self._advance(1)
-        if progress.waited >= self._patience:
-            self.model.stop_training = True
+        progress.ended = progress.waited >= self._patience  # noted before it is written, so that a kill changes nothing
+        self.model.stop_training = progress.ended
         self._write()
 
     def _check(self, loss: float, where: str = "") -> None:
         if math.isfinite(loss):
             return
         phase, progress = self._phase, self._progress
-        self.model.classifier.set_weights(progress.best or self.model.classifier.get_weights())
+        if progress.best:
+            self.model.classifier.set_weights(progress.best)
         raise DivergedError(
             f"train.learning_rate: at {phase.peak:g} the loss became {loss} in {where}epoch {progress.epochs + 1}; "
             f"try {phase.peak / 10:g}",

@@ -1,7 +1,9 @@
 """What networks are trained on: a CPU, a GPU or several; in what precision; and what becomes of too little memory."""
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import keras
@@ -51,11 +53,21 @@ def shared(config: TrainConfig) -> AbstractContextManager[Any]:
     import tensorflow
 
     kind = "GPU" if gpus() else "CPU"
-    names = [device.name for device in tensorflow.config.list_logical_devices(kind)][:wanted]
+    names = tuple(device.name for device in tensorflow.config.list_logical_devices(kind)[:wanted])
     if len(names) < 2:
         return nullcontext()
-    scope: AbstractContextManager[Any] = tensorflow.distribute.MirroredStrategy(names).scope()
+    scope: AbstractContextManager[Any] = _mirrored(names).scope()
     return scope
+
+
+def sharing() -> int:
+    """Among how many devices a batch is shared here: 1 outside of `shared`."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        return int(tensorflow.distribute.get_strategy().num_replicas_in_sync)
+    distribution = keras.distribution.distribution()
+    return math.prod(distribution.device_mesh.shape) if distribution else 1
 
 
 @contextmanager
@@ -67,6 +79,11 @@ def computing_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def arithmetic(precision: str) -> list[str]:
+    """What decides the numbers on this machine: the backend, and what networks compute in."""
+    return [keras.backend.backend(), _policy(precision)]
 
 
 def compiled(config: TrainConfig) -> bool:
@@ -99,6 +116,14 @@ def _policy(precision: str) -> str:
     if oldest >= _BFLOAT16_SINCE:
         return "mixed_bfloat16"
     return "mixed_float16" if oldest >= _FLOAT16_SINCE else "float32"
+
+
+@cache
+def _mirrored(devices: tuple[str, ...]) -> Any:
+    """TensorFlow's strategy for these devices; a second one in a process would get the sums of the first in its way."""
+    import tensorflow
+
+    return tensorflow.distribute.MirroredStrategy(devices)
 
 
 @contextmanager

@@ -72,15 +72,21 @@ class TrainingLoss(keras.losses.Loss):
         config, scores, targets = self._config, y_pred, y_true
         if config.head == "arcface":
             scores = scores + targets * self._penalty(scores / config.scale)
-        if config.loss == "balanced_softmax":
-            scores = scores + ops.convert_to_tensor(self._log_shares)
+        scores = self.with_shares(scores)
         if config.label_smoothing:
             targets = (1 - config.label_smoothing) * targets + config.label_smoothing / len(self._log_shares)
         logs = ops.log_softmax(scores, axis=-1)
         terms = -targets * logs
         if config.loss == "focal":
-            terms = terms * (1 - ops.exp(logs)) ** config.focal_gamma
+            # from 0 up, a power below 1 is infinitely steep
+            terms = terms * ops.maximum(1 - ops.exp(logs), _ROUNDING) ** config.focal_gamma
         return ops.sum(terms, axis=-1)
+
+    def with_shares(self, scores: Any) -> Any:
+        """Logits for photos whose classes are as common as in training, where the network learns them for even ones."""
+        if self._config.loss != "balanced_softmax":
+            return scores
+        return scores + ops.convert_to_tensor(self._log_shares)
 
     def _penalty(self, cosines: Any) -> Any:
         """What the margin adds to logits: 0 or less."""

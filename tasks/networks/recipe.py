@@ -21,11 +21,12 @@ from tasks.networks.thaw import freeze, thaw
 from tasks.networks.tracking import watchers
 from tasks.support import imbalance
 from tasks.support.errors import UserError
+from tasks.support.pool import Rows
 from tasks.support.progress import Progress
 
-_BATCH_PHOTOS = 256
+_BATCH_PHOTOS = 64
 
-Pooled = Callable[[keras.Model, Labelled], NDArray[np.floating[Any]]]
+Pooled = Callable[[keras.Model, Labelled], Rows | NDArray[np.floating[Any]]]
 """`pooled(network, photos)` is what a network, up to its pooled features, gives for photos: `(n, d)`."""
 
 
@@ -68,6 +69,8 @@ class Recipe:
         if config.weights is None:
             self._note(self._fit_network("training", self._peak))
         else:
+            for start in config.thaw:
+                thaw(self._model, start)  # a name that isn't there is to be told of now, not hours later
             freeze(self._model)
             if config.head_epochs:
                 network = classifiers.pooled(self._model)
@@ -97,7 +100,7 @@ class Recipe:
         self,
         name: str,
         epochs: int,
-        pooled: Callable[[Labelled], NDArray[np.floating[Any]]],
+        pooled: Callable[[Labelled], Rows | NDArray[np.floating[Any]]],
         train: Labelled | None = None,
         val: Labelled | None = None,
     ) -> Done:
@@ -105,7 +108,7 @@ class Recipe:
         parts = [train, val] if train else [self._train, self._val]
         features = [part and Labelled(pooled(part), part.targets, part.weights) for part in parts]
         assert features[0] is not None
-        head = heads.head(features[0].rows.shape[-1], len(self._counts), self._config)
+        head = heads.head(features[0].rows[:1].shape[-1], len(self._counts), self._config)
         if train is None:
             classifiers.copy_head(self._model, head)
         phase = self._phase(name, features[0], features[1], peak=self._peak, epochs=epochs)
@@ -131,9 +134,9 @@ class Recipe:
                 config = self._config.model_copy(update={"loss": "cross_entropy"}) if phase.evenly else self._config
                 return fit(model, phase, config, kept=kept, advance=advance, watchers=looking_on)
         except DivergedError as error:
-            if not error.kept:
+            if not (error.kept or self.best_epoch):
                 raise
-            if model is not self._model:
+            if error.kept and model is not self._model:
                 classifiers.copy_head(model, self._model)
             best = folder.with_suffix(".keras")
             self._model.save(best)

@@ -67,7 +67,8 @@ class MLflow(keras.callbacks.Callback):
         self._answers = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin the run."""
+        """Begin the run; one that broke off, for lack of memory, is ended."""
+        self._try(self._mlflow.end_run)
         self._try(lambda: self._mlflow.start_run(run_name=f"fluke: {self._phase}"))
         self._try(lambda: self._mlflow.log_param("parameters", self.model.classifier.count_params()))
 

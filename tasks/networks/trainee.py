@@ -16,7 +16,7 @@ class Trainee(keras.Model):
     """Trains a classifier on `Data`; compile it without a loss.
 
     In training, rows are augmented and mixed, and the loss is the training loss. In validation they are left alone, and
-    the loss is the weighted cross entropy, whatever was trained with.
+    the loss is the weighted cross entropy, whatever was trained with; of balanced softmax, with the classes' shares.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Trainee(keras.Model):
         """The loss to minimise, or that of the validation."""
         if isinstance(y_pred, dict):
             return self._training_loss(y_pred["targets"], y_pred["logits"], sample_weight=y_pred["weights"])
-        return self._validation_loss(y, y_pred, sample_weight=sample_weight)
+        return self._validation_loss(y, self._training_loss.with_shares(y_pred), sample_weight=sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Metrics of the rows' own labels."""

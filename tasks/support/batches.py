@@ -70,7 +70,8 @@ class Batches(keras.utils.PyDataset):
 class LabelledBatches(Batches):
     """Batches `({rows, targets, weights}, targets, weights)`, as `networks.trainee` takes them.
 
-    With `evenly`, an epoch is a sample in which every class is as likely as any other.
+    With `evenly`, an epoch is a sample in which every class is as likely as any other. Of several devices, each gets as
+    many rows of a batch: the last one is filled up with the epoch's first rows, since none may be left without any.
     """
 
     def __init__(
@@ -83,10 +84,11 @@ class LabelledBatches(Batches):
         seed: int | None = None,
         epoch: int = 0,
         evenly: bool = False,
+        devices: int = 1,
     ) -> None:
         """Take what `Batches` takes; targets are class numbers."""
-        self._evenly = evenly
-        super().__init__(rows, targets, weights, batch_size=batch_size, seed=seed, epoch=epoch)
+        self._evenly, self._devices = evenly, devices
+        super().__init__(rows, targets, weights, batch_size=_multiple(batch_size, devices), seed=seed, epoch=epoch)
 
     def __getitem__(self, batch: int) -> tuple[Any, ...]:
         rows, targets, weights = super().__getitem__(batch)
@@ -94,8 +96,14 @@ class LabelledBatches(Batches):
 
     def _shuffled(self) -> NDArray[np.int64]:
         if self._evenly and self._targets is not None:
-            return imbalance.evenly(self._targets, np.random.default_rng((self._seed or 0, self._epoch)))
-        return super()._shuffled()
+            order = imbalance.evenly(self._targets, np.random.default_rng((self._seed or 0, self._epoch)))
+        else:
+            order = super()._shuffled()
+        return np.resize(order, _multiple(len(order), self._devices))
+
+
+def _multiple(count: int, of: int) -> int:
+    return math.ceil(count / of) * of
 
 
 def held(rows: Rows, memory_bytes: int = MEMORY_BYTES) -> Rows | NDArray[Any]:

@@ -1,7 +1,7 @@
 """Which earlier classifier tonight's training may begin from."""
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,23 +28,32 @@ class Base:
     """Trainings since the last that began afresh, that one included."""
     trained_on: frozenset[str]
     """Photos that it, or one that it began from, was trained on."""
+    subtracted: list[float]
+    """From each class's logit, after its training: `logit_adjustment`."""
 
 
 def find(
-    root: Path, config: TrainConfig, version: int, *, inputs: Path, labels: Sequence[str], reserved: Set[str]
+    root: Path,
+    config: TrainConfig,
+    version: int,
+    *,
+    inputs: Path,
+    labels: Sequence[str],
+    reserved: Set[str],
+    observed: Mapping[str, str | int],
 ) -> Base | None:
     """The newest classifier of a run that ended well, if tonight's may begin from it; None: begin afresh.
 
-    It must be of the same network and head, on inputs that mean the same, with half of the classes in common; it must
-    not have seen a photo that is now reserved for validation or test; and after `config.afresh_every` trainings one
-    begins afresh.
+    It must be of the same network, from the same file of weights (`observed`), with the same head, on inputs that mean
+    the same, with half of the classes in common; it must not have seen a photo that is now reserved for validation or
+    test; and after `config.afresh_every` trainings one begins afresh.
     """
     store = Store(root)
     good = {manifest.recipe.parents["classifier"].digest for manifest in store.manifests("evaluate")}
     for manifest in store.manifests("train"):
         if manifest.artifact.digest not in good or manifest.recipe.version != version:
             continue
-        if not _alike(store, manifest, config, inputs):
+        if manifest.recipe.observed != observed or not _alike(store, manifest, config, inputs):
             continue
         base = _read(store.folder(manifest.artifact), manifest.artifact)
         if base is None or not _related(base.labels, labels) or base.trained_on & reserved:
@@ -53,19 +62,26 @@ def find(
     return None
 
 
-def note(out: Path, base: Base | None, train: Set[str]) -> None:
-    """Write what a later training must know of this one: photos seen, and how many trainings ago one began afresh."""
+def note(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float]) -> None:
+    """Write what a later training must know of this one: photos seen, and how many trainings ago one began afresh.
+
+    subtracted: see `Base`.
+    """
     import pandas as pd
 
     seen = sorted(train | base.trained_on if base else train)
     pd.DataFrame({"photo": seen}).to_parquet(out / TRAINED_ON, index=False)
-    lineage = {"nights": base.nights + 1 if base else 1, "began_from": base.digest if base else None}
+    lineage = {
+        "nights": base.nights + 1 if base else 1,
+        "began_from": base.digest if base else None,
+        "subtracted": list(subtracted),
+    }
     (out / LINEAGE).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
 
 def _alike(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
     wanted = config.model_dump(mode="json")
-    if any(manifest.recipe.config[knob] != wanted[knob] for knob in _SHAPING):
+    if any(manifest.recipe.config.get(knob) != wanted[knob] for knob in _SHAPING):
         return False
     try:
         theirs = Manifest.read(store.folder(manifest.recipe.parents["inputs"]))
@@ -93,4 +109,5 @@ def _read(folder: Path, artifact: Artifact) -> Base | None:
         seen = frozenset(pd.read_parquet(folder / TRAINED_ON)["photo"])
     except (OSError, ValueError):  # it is damaged: the store will say so
         return None
-    return Base(folder, artifact.digest, labels, lineage["nights"], seen)
+    subtracted = lineage.get("subtracted", [0.0] * len(labels))
+    return Base(folder, artifact.digest, labels, lineage["nights"], seen, subtracted)

@@ -27,6 +27,10 @@ def test_an_override_changes_one_knob() -> None:
         ("trian.epochs=5", "trian: there is no such knob; did you mean train?"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
+        (
+            "train.weights=3",
+            "train.weights: input should be 'imagenet' (got 3)\ntrain.weights: input is not a valid path (",
+        ),
         ("train.input=pixels", "train.input: input should be 'features' or 'tiles' (got 'pixels')"),
         ("filter.val_fraction=0.9", "filter: val_fraction + test_fraction must be below 1"),
         ("preprocess.crop=[0.5, 0, 0.5, 1]", "preprocess: crop must be left, top, right, bottom"),
@@ -50,6 +54,24 @@ def test_what_does_not_fit_is_refused(override: str, says: str) -> None:
     with pytest.raises(ConfigError) as error:
         load("default", [override])
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["train.loss=balanced_softmax"], "balanced_softmax makes up for the classes' shares already"),
+        (["train.class_weight=none", "train.logit_adjustment=1", "train.retrain_head=5"], "retrain_head=0"),
+    ],
+)
+def test_two_ways_to_make_up_for_uneven_classes_are_refused(overrides: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load("default", overrides)
+
+
+def test_a_single_step_of_thaw_needs_no_brackets() -> None:
+    asked = ["train.input=tiles", "train.weights=imagenet"]
+    assert load("default", [*asked, "train.thaw=block5"]).train.thaw == ("block5",)
+    assert load("default", [*asked, "train.thaw=2"]).train.thaw == (2,)
 
 
 def test_every_mistake_has_its_line() -> None:

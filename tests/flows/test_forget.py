@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from small import write_photos
@@ -14,9 +15,11 @@ from flows.pipeline import stages
 from tasks.crawl import LEDGER
 from tasks.support.crawling import forgotten
 from tasks.support.errors import UserError
-from tasks.support.manifest import Artifact
+from tasks.support.manifest import Artifact, Recipe, Result
+from tasks.support.pool import Shard
 from tasks.support.stage import Run
 from tasks.support.store import Store
+from tasks.support.warm_start import TRAINED_ON
 
 
 class Home:
@@ -77,6 +80,24 @@ def test_a_purge_takes_what_was_made_with_it(home: Home) -> None:
     after = home.run()
     assert find_traces(home.store, photo).made == ()
     assert len(home.table(after["filter"], "kept")) == 11
+
+
+def test_rows_computed_from_tiles_and_classifiers_that_began_from_one_that_had_the_photo_go_too(home: Home) -> None:
+    photo = home.table(home.run()["filter"], "kept").iloc[0]["photo"]
+    shard = Shard.write(home.store.pools("extract") / "pool", [f"{photo}-{'0' * 24}"], np.zeros((1, 2)))
+    under_way = home.store.pools("train") / "under-way" / "key"
+    under_way.mkdir(parents=True)
+
+    def build(out: Path) -> Result:
+        pd.DataFrame({"photo": [photo]}).to_parquet(out / TRAINED_ON)
+        return Result({})
+
+    later = home.store.publish(Recipe(stage="train", version=1, config={}), "", build)
+    traces = find_traces(home.store, photo)
+    assert shard.path in traces.shards
+    assert later in {made.artifact for made in traces.made}
+    forget(home.store, traces, purge=True)
+    assert not under_way.exists()
 
 
 def test_what_a_filter_rejected_is_in_nothing_below_it(home: Home) -> None:

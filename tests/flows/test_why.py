@@ -30,19 +30,20 @@ def test_each_kind_of_change_is_named(store: Store) -> None:
     old = Recipe(
         stage="train",
         version=1,
-        config={"epochs": 30, "seed": 0},
+        config={"epochs": 30, "seed": 0, "augment": {"flip": "none", "zoom": 0.1}},
         parents={"kept": before},
         observed={"photos": 2527, "listing": "0a"},
     )
     new = Recipe(
         stage="train",
         version=2,
-        config={"epochs": 40, "seed": 0},
+        config={"epochs": 40, "seed": 0, "augment": {"flip": "none", "zoom": 0.2}},
         parents={"kept": after},
         observed={"photos": 2537, "listing": "0b"},
     )
     assert list(differences(store, old, new)) == [
         "VERSION went from 1 to 2",
+        "train.augment.zoom went from 0.1 to 0.2",
         "train.epochs went from 30 to 40",
         "its source's listing changed",
         "its source's photos went from 2,527 to 2,537",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import EvaluateConfig, ExtractConfig, PretrainConfig, TrainConfig
+from configs.schema import AugmentConfig, EvaluateConfig, ExtractConfig, PretrainConfig, TrainConfig
 from tasks import extract, pretrain, train
 from tasks.networks import fitting
 from tasks.networks.classifier import tile_classifier
@@ -101,10 +101,12 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     kept, photos = folders.kept(["a"] * 8 + ["b"] * 8, ["train"] * 16)
     pictures = np.concatenate([stripes(0, 8), stripes(1, 8)])
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
-    config = CONFIG.model_copy(update={"epochs": 2})
+    config = CONFIG.model_copy(update={"epochs": 2, "ema": 0.9, "augment": AugmentConfig(rand_augment=1)})
     with caplog.at_level(logging.WARNING, "fluke.train"):
         outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
     assert "no photo to validate on" in caplog.text
+    assert "weights are not averaged" in caplog.text
+    assert "rand_augment changes RGB tiles only" in caplog.text
     history = json.loads((folders.folder(outcome) / "history.json").read_text())
     assert set(history) == {"loss", "accuracy", "learning_rate"}
 
@@ -267,6 +269,12 @@ def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes
         biases.append(model.get_layer("logits").get_weights()[1])
     np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
 
+    finished(folders, outcome)
+    next_night = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
+    outcome = folders.obtain(train.STAGE, next_night, kept=kept, inputs=tiles)
+    model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+    np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
+
 
 def finished(folders, classifier) -> None:
     """Note that a run that gave this classifier ended well: there is an evaluation of it."""
@@ -292,7 +300,8 @@ def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, str
         return outcome, kept, tiles
 
     def lineage(outcome: Outcome) -> dict[str, object]:
-        return json.loads((folders.folder(outcome) / "lineage.json").read_text())
+        text = json.loads((folders.folder(outcome) / "lineage.json").read_text())
+        return {name: text[name] for name in ("nights", "began_from")}
 
     first, kept, tiles = night(["lying", "upright"], 30)
     assert lineage(first) == {"nights": 1, "began_from": None}
@@ -318,9 +327,17 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     seen = pd.read_parquet(folders.folder(outcome) / warm_start.TRAINED_ON)["photo"]
     assert len(seen) == 40
 
-    def find(config: TrainConfig = CONFIG, labels: list[str] = labels, reserved: frozenset[str] = frozenset()):
+    def find(
+        config: TrainConfig = CONFIG, labels: list[str] = labels, reserved: frozenset[str] = frozenset(), **observed
+    ):
         return warm_start.find(
-            folders.store.root, config, train.VERSION, inputs=inputs, labels=labels, reserved=reserved
+            folders.store.root,
+            config,
+            train.VERSION,
+            inputs=inputs,
+            labels=labels,
+            reserved=reserved,
+            observed=observed,
         )
 
     assert find() is not None
@@ -328,6 +345,40 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     assert find(reserved=frozenset({seen[0]})) is None
     assert find(CONFIG.model_copy(update={"filters": (8, 8)})) is None
     assert find(labels=["cat", "dog"]) is None
+    assert find(weights="those of another file") is None
+
+
+def test_neither_is_one_that_has_seen_a_rejected_twin_of_what_is_tested_now(folders, two_classes, tmp_path) -> None:
+    kept, tiles = two_classes
+    finished(folders, folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles))
+    photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
+    twin, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
+    others.to_parquet(tmp_path / "kept.parquet")
+    inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
+    job = Job(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
+    for rejected, suits in ((twin[:0], True), (twin, False)):
+        rejected.to_parquet(tmp_path / "rejected.parquet")
+        base = train._base(warm, tmp_path, ["lying", "upright"], inputs, job)
+        assert (base is not None) == suits
+
+
+def test_a_step_of_thaw_that_is_not_there_is_told_of_before_anything_is_trained(folders, two_classes, weights) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(update={"weights": weights, "thaw": ("conv2", "conv7")})
+    with pytest.raises(UserError, match="no layer of the network begins with 'conv7'"):
+        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    assert not {"features", "training the head"} & {label for label, _ in folders.progress}
+
+
+def test_a_step_of_thaw_that_diverges_leaves_what_the_head_had_learnt(folders, two_classes, weights) -> None:
+    kept, tiles = two_classes
+    config = CONFIG.model_copy(
+        update={"weights": weights, "head_epochs": 3, "thaw": ("conv2",), "learning_rate": 1e-3, "thaw_rate": 1e38}
+    )
+    with pytest.raises(UserError, match=r"the best weights before that are in (.*\.keras)") as caught:
+        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
+    assert all(np.isfinite(values).all() for values in model.get_weights())
 
 
 @pytest.mark.slow
@@ -375,8 +426,8 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
     kept, tiles = two_classes
     folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
-    assert [name for name, _ in said] == ["start", "parameters", "epoch 1", "end"]
-    assert "val_loss" in said[2][1]
+    assert [name for name, _ in said] == ["end", "start", "parameters", "epoch 1", "end"]
+    assert "val_loss" in said[3][1]
 
     def refuse(run_name: str) -> None:
         raise ConnectionError("refused")
@@ -384,7 +435,7 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
     fake.start_run = refuse
     folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
     assert "is not told of this training: refused" in caplog.text
-    assert len(said) == 4
+    assert len(said) == 6
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
         folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)

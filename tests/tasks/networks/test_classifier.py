@@ -63,6 +63,18 @@ def test_a_classifier_begins_from_an_earlier_one_with_other_classes(kind, last) 
     np.testing.assert_array_equal(ours[:, [0, 2]], untrained[:, [0, 2]])
 
 
+def test_a_classifier_of_features_that_began_from_another_is_saved_as_it_was_trained(tmp_path) -> None:
+    base, model = (
+        feature_classifier((4, 4, 2), 2, CONFIG, (np.full(2, mean, np.float32), np.ones(2, np.float32)))
+        for mean in (0, 5)
+    )
+    classifier.begin_from(model, ["a", "b"], base, ["a", "b"])
+    features = np.random.default_rng(0).normal(5, 1, (3, 4, 4, 2)).astype(np.float32)
+    model.save(tmp_path / "model.keras")
+    saved = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(saved.predict_on_batch(features), model.predict_on_batch(features), atol=1e-6)
+
+
 def test_a_head_moves_to_another_model() -> None:
     source, target = labelled(3, hidden=5), labelled(3, hidden=5)
     source.get_layer("hidden").bias.assign([1, 2, 3, 4, 5])

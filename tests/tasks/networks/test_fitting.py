@@ -1,4 +1,5 @@
 import logging
+import math
 
 import keras
 import numpy as np
@@ -69,6 +70,49 @@ def test_averaged_weights_are_validated_and_kept(small) -> None:
     logits = model.predict(small.val.rows, verbose=0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(small.val.targets, logits)
     assert float(loss) == pytest.approx(min(progress.history["val_loss"]), rel=1e-3)
+
+
+def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(small, killed, monkeypatch) -> None:
+    config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
+    monkeypatch.setattr(fitting, "_WRITING_SHARE", math.inf)  # every pass is written
+    ended = small.fit(small.classifier(config), config).epochs
+    (small.home / "training.npz").unlink()
+    write = Checkpoint.write
+
+    def killed_at_the_end(self, progress, state) -> None:
+        if not state:
+            raise killed
+        write(self, progress, state)
+
+    model = small.classifier(config)
+    monkeypatch.setattr(Checkpoint, "write", killed_at_the_end)
+    with pytest.raises(killed):
+        small.fit(model, config)
+    monkeypatch.setattr(Checkpoint, "write", write)
+    assert small.fit(small.classifier(config), config).epochs == ended < 30
+
+
+def test_balanced_softmax_is_validated_with_the_shares_of_the_classes(small) -> None:
+    config = PLAIN.model_copy(update={"loss": "balanced_softmax", "class_weight": "none", "epochs": 1})
+    model, shares = small.classifier(config), np.log(np.array([0.9, 0.1], np.float32))
+    progress = small.fit(model, config, log_shares=shares)
+    logits = model.predict(small.val.rows, verbose=0) + shares
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(small.val.targets, logits)
+    assert float(loss) == pytest.approx(progress.history["val_loss"][0], rel=1e-3)
+
+
+@pytest.mark.parametrize(("batch_size", "tried"), [(1, [1]), (6, [1, 2, 4, 8])])
+def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_size, tried) -> None:
+    seen: list[int] = []
+
+    def run(self, *_) -> None:
+        seen.append(self._split)
+        raise MemoryError
+
+    monkeypatch.setattr(fitting._Fit, "run", run)
+    with pytest.raises(UserError, match="single photo"):
+        small.fit(small.classifier(), PLAIN.model_copy(update={"batch_size": batch_size}))
+    assert seen == tried
 
 
 def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(small, caplog, monkeypatch) -> None:
@@ -147,6 +191,19 @@ def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> N
         small.fit(model, watchers=(Spoil(),))
     assert caught.value.kept
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+def test_a_training_that_diverges_at_once_leaves_the_weights_that_it_came_with(small) -> None:
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+            self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+
+    model = small.classifier()
+    before = weights_digest(model)
+    with pytest.raises(DivergedError) as caught:
+        small.fit(model, watchers=(Spoil(),))
+    assert not caught.value.kept
+    assert weights_digest(model) == before
 
 
 @pytest.mark.slow

@@ -40,6 +40,15 @@ for devices in (1, 2):
         progress = fit(model, phase, config, kept=kept, advance=lambda n: None)
     weights = np.concatenate([w.ravel() for w in model.get_weights()]).tolist()
     found[devices] = [replicas, progress.history["loss"], progress.history["val_loss"], weights]
+with hardware.shared(TrainConfig(devices=2)):
+    inputs = keras.Input((12,))
+    normed = keras.layers.BatchNormalization()(keras.layers.Dropout(0.1)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3)(normed))
+    few = Labelled(rows[:17], targets[:17], photos.weights[:17])
+    config = TrainConfig(devices=2, epochs=1, batch_size=16, ema=0.9)
+    phase = Phase("training", few, few, peak=0.01, epochs=1, log_shares=shares)
+    fit(model, phase, config, kept=Checkpoint(Path(tempfile.mkdtemp()) / "training.npz"), advance=lambda n: None)
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
 print("FOUND", json.dumps(found))
 """
 

@@ -33,9 +33,18 @@ def test_focal_counts_easy_photos_less() -> None:
     np.testing.assert_allclose(losses(loss="focal", focal_gamma=2), -((1 - np.exp(logs)) ** 2) * logs, rtol=1e-4)
 
 
+def test_focal_has_gradients_where_a_photo_is_certain() -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    certain = tensorflow.Variable([[40.0, 0, 0, 0]])
+    loss = TrainingLoss(TrainConfig(loss="focal", focal_gamma=0.5), SHARES)
+    with tensorflow.GradientTape() as tape:
+        value = loss.call(TARGETS[:1], certain)
+    assert np.isfinite(np.asarray(tape.gradient(value, certain))).all()
+
+
 def test_balanced_softmax_adds_the_shares() -> None:
     expected = -log_softmax(LOGITS + SHARES, axis=1)[np.arange(6), LABELS]
-    np.testing.assert_allclose(losses(loss="balanced_softmax"), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses(loss="balanced_softmax", class_weight="none"), expected, rtol=1e-5)
 
 
 def test_arcface_widens_the_angle_of_the_true_class_only() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.support.batches import Batches, held
+from tasks.support.batches import Batches, LabelledBatches, held
 from tasks.support.job import Job
 from tasks.support.pool import Pool, Rows
 
@@ -56,3 +56,12 @@ def test_rows_of_a_pool_read_the_same_from_memory_and_from_disk(tmp_path: Path, 
     assert isinstance(rows, Rows) == (memory_bytes == 0)
     x, _ = Batches(rows, batch_size=4)[1]
     np.testing.assert_array_equal(x, [[5] * 3, [4] * 3, [3] * 3, [2] * 3])
+
+
+@pytest.mark.parametrize(("count", "batch_size", "sizes"), [(7, 3, [4, 4]), (8, 4, [4, 4]), (1, 1, [2])])
+def test_of_two_devices_none_is_left_without_rows(count: int, batch_size: int, sizes: list[int]) -> None:
+    targets, weights = np.zeros(count, np.int32), np.ones(count, np.float32)
+    batches = LabelledBatches(np.arange(count), targets, weights, batch_size=batch_size, devices=2, seed=0)
+    rows = [batches[i][0]["rows"] for i in range(len(batches))]
+    assert [len(part) for part in rows] == sizes
+    assert set(np.concatenate(rows)) == set(range(count))
