@@ -64,13 +64,14 @@ def _model(store: Store, run: RunRecord) -> Model:
         manifests = {stage: Manifest.read(folder) for stage, folder in folders.items()}
     except (FileNotFoundError, ValueError) as error:
         raise UserError(f"the model of run {run.id} is not there any more ({error}); run {run.preset} again") from error
+    measured = json.loads((folders["evaluate"] / "metrics.json").read_bytes())
     return Model(
         run=run.id,
         labels=tuple(json.loads((folders["train"] / "labels.json").read_text(encoding="utf-8"))),
         classifier=folders["train"] / "classifier.keras",
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].recipe.config),
         encoder=folders["pretrain"] / "encoder.keras" if "pretrain" in folders else None,
-        temperature=json.loads((folders["evaluate"] / "metrics.json").read_bytes())["calibration"]["temperature"],
+        temperature=measured.get("calibration", {}).get("temperature", 1),  # evaluations of before have none
     )
 
 

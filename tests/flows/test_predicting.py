@@ -97,6 +97,14 @@ def test_without_a_run_that_ended_there_is_no_model(tmp_path: Path) -> None:
         predicting.find(Store(tmp_path))
 
 
+def test_a_model_that_was_evaluated_before_there_was_calibration_predicts(copy: Fluke) -> None:
+    path = stages(copy)["evaluate"] / "metrics.json"
+    measured = json.loads(path.read_text())
+    assert predicting.find(Store(copy.data)).temperature == measured.pop("calibration")["temperature"]
+    path.write_text(json.dumps(measured))
+    assert predicting.find(Store(copy.data)).temperature == 1
+
+
 def test_a_model_that_was_deleted_is_named(copy: Fluke) -> None:
     subprocess.run(["rm", "-r", str(stages(copy)["train"])], check=True)
     with pytest.raises(UserError, match="is not there any more"):
