@@ -149,8 +149,12 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a row for each photo there: .csv, .json or .parquet.")
     ] = None,
+    heat_maps: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each photo there, coloured where its likeliest class shows."),
+    ] = None,
 ) -> None:
-    """Say what photos show, as the model of a run sees them."""
+    """Say what photos show, as the model of a run sees them, and where it looked."""
     from flows import guard, predicting, terminal
     from tasks.support.job import executor
     from tasks.support.store import Store
@@ -167,12 +171,16 @@ def predict(
         terminal.Bars() as bars,
         executor(0) as threads,
     ):
-        table = predicting.predict(chosen, photos, top_k=top_k, executor=threads, progress=bars.progress)
+        table = predicting.predict(
+            chosen, photos, top_k=top_k, executor=threads, progress=bars.progress, heat_maps=heat_maps
+        )
     if out:
         predicting.write(table, out)
         print(f"predictions: {out}")
     else:
         terminal.console.print(terminal.predictions_table(table))
+    if heat_maps:
+        print(f"heat maps: {heat_maps}")
     unread = int((table["error"] != "").sum())
     if unread:
         _note(f"warning: {unread:,} of {len(table):,} could not be read; column error says why")

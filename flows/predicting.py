@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,12 @@ from tasks.support.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.networks.explain import Explainer
+
 FORMATS = (".csv", ".json", ".parquet")
 _BATCH_PHOTOS = 256
+_OPACITY = 0.7
+"""Of the hottest part of a heat map."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,19 @@ def listed(what: Path) -> list[tuple[str, Path]]:
 
 
 def predict(
-    model: Model, photos: Sequence[tuple[str, Path]], *, top_k: int, executor: Executor, progress: Progress
+    model: Model,
+    photos: Sequence[tuple[str, Path]],
+    *,
+    top_k: int,
+    executor: Executor,
+    progress: Progress,
+    heat_maps: Path | None = None,
 ) -> "pd.DataFrame":
     """A row for each photo: image, class_1, probability_1 ... of the `top_k` likeliest classes, and error.
 
     A photo that can't be read has the reason in `error` and no classes. Photos are decoded on the executor's threads
-    while the network computes, and turned into tiles as they were for training.
+    while the network computes, and turned into tiles as they were for training. heat_maps: a folder for a picture of
+    each photo, as large as it is, with what spoke for its likeliest class; column heat_map names it.
     """
     import pandas as pd
 
@@ -111,13 +122,21 @@ def predict(
     network = _Network(model)
     with progress("photos", total=len(photos)) as advance:
         for names, tiles, errors in _batches(model.preprocess, photos, executor):
-            answers = iter(network(np.stack(tiles))) if tiles else iter(())
+            probabilities = iter(network(np.stack(tiles)) if tiles else ())
             for name, error in zip(names, errors, strict=True):
-                likely: Iterable[tuple[str, float]] = () if error else _likeliest(next(answers), model.labels, top_k)
+                likely = [] if error else _likeliest(next(probabilities), model.labels, top_k)
                 values = [value for pair in likely for value in pair]
                 rows.append({"image": name, **dict(zip(columns, values, strict=False)), "error": error})
+            if heat_maps and tiles:
+                seen = [place for place, error in enumerate(errors) if not error]
+                first = len(rows) - len(names)
+                maps = network.heat_maps(np.stack(tiles))
+                for place, heat in zip(seen, maps, strict=True):
+                    path = heat_maps / f"{first + place + 1:05d}-{Path(names[place]).stem}.jpg"
+                    _draw(photos[first + place][1], heat, model.preprocess, path)
+                    rows[first + place]["heat_map"] = str(path)
             advance(len(names))
-    return pd.DataFrame(rows, columns=["image", *columns, "error"])
+    return pd.DataFrame(rows, columns=["image", *columns, "error", *(["heat_map"] if heat_maps else [])])
 
 
 def write(table: "pd.DataFrame", path: Path) -> None:
@@ -151,15 +170,29 @@ class _Network:
         self._encoder = load(model.encoder) if model.encoder else None
         self._classifier = load(model.classifier)
         self._temperature = model.temperature
+        self._explainer: Explainer | None = None
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities `(n, classes)` of tiles `(n, side, side, c)`; each depends on its own tile alone."""
-        from tasks.extract import encode
         from tasks.support.metrics import softmax
 
+        return softmax(np.asarray(self._classifier.predict_on_batch(self._inputs(tiles))) / self._temperature)
+
+    def heat_maps(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What speaks for the likeliest class of each tile: `(n, h', w')`, 0 or more."""
+        from tasks.networks.explain import Explainer
+
+        if self._explainer is None:
+            self._explainer = Explainer(self._classifier)
+        inputs = self._inputs(tiles)
+        return self._explainer(inputs, np.asarray(self._classifier.predict_on_batch(inputs)).argmax(axis=1))
+
+    def _inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
+        """Tiles, or their features, as the classifier takes them."""
+        from tasks.extract import encode
+
         inputs = encode(self._encoder, tiles, max(2, len(tiles))) if self._encoder else tiles
-        logits = self._classifier.predict_on_batch(inputs.astype(self._classifier.inputs[0].dtype, copy=False))
-        return softmax(np.asarray(logits) / self._temperature)
+        return inputs.astype(self._classifier.inputs[0].dtype, copy=False)
 
 
 def _batches(
@@ -183,6 +216,25 @@ def _batches(
         results = [future.result() for future in made]
         tiles = [result for result in results if not isinstance(result, str)]
         yield [name for name, _ in chunk], tiles, [result if isinstance(result, str) else "" for result in results]
+
+
+def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path: Path) -> None:
+    """Lay a heat map over a photo, and write that as a JPEG of the photo's own size."""
+    import cv2
+
+    from tasks.preprocess import spread
+    from tasks.support.files import whole
+    from tasks.support.photos import decode
+
+    pixels = decode(photo.read_bytes())
+    over = spread(heat, pixels.shape[0], pixels.shape[1], config)
+    share = (over / max(float(over.max()), 1e-9))[..., None]
+    colours = cv2.cvtColor(cv2.applyColorMap(np.uint8(255 * share[..., 0]), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    opacity = _OPACITY * share
+    drawn = np.asarray((1 - opacity) * pixels + opacity * colours, np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
 def _likeliest(probabilities: NDArray[np.float64], labels: Sequence[str], top_k: int) -> list[tuple[str, float]]:

@@ -146,7 +146,7 @@ def predictions_table(predictions: "pd.DataFrame") -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("photo", "is likely", "or"):
         table.add_column(column)
-    places = range(1, (len(predictions.columns) - 2) // 2 + 1)
+    places = range(1, sum(column.startswith("class_") for column in predictions.columns) + 1)
     for row in predictions.to_dict("records"):
         named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in places]
         likely = escape(named[0]) if named else f"[yellow]{escape(row['error'])}[/]"

@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,6 +58,24 @@ def test_a_classifier_of_tiles_predicts_too_and_is_found_by_its_run(copy: Fluke,
     assert read_records(copy.data)[0].id in printed
     assert photo.name in printed
     assert older in copy("predict", str(photo), "--model", older)
+
+
+@pytest.mark.parametrize("knobs", [[], ["train.input=tiles"]])
+def test_heat_maps_are_as_large_as_their_photos(copy: Fluke, tmp_path: Path, knobs: list[str]) -> None:
+    if knobs:
+        copy.run(*knobs)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    source = cv2.imread(str(next((copy.photos / "white").iterdir())))
+    cv2.imwrite(str(photos / "wide.png"), cv2.resize(source, (90, 40)))
+    cv2.imwrite(str(photos / "../photos/tall <b>.png"), cv2.resize(source, (30, 77)))
+    (photos / "cut.png").write_bytes(b"\x89PNG")
+    out = tmp_path / "found.csv"
+    copy("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
+    table = pd.read_csv(out).set_index("image")
+    sizes = {name: cv2.imread(table.loc[name, "heat_map"]).shape[:2] for name in ("wide.png", "tall <b>.png")}
+    assert sizes == {"wide.png": (40, 90), "tall <b>.png": (77, 30)}
+    assert pd.isna(table.loc["cut.png", "heat_map"])
 
 
 def test_a_csv_and_what_cannot_be_read(finished: Fluke, tmp_path: Path) -> None:

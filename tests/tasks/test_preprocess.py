@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from configs.schema import PreprocessConfig
-from tasks.preprocess import build_tiles, make_tile
+from tasks.preprocess import build_tiles, make_tile, spread
 from tasks.support import photos
 from tasks.support.job import Job
 from tasks.support.pool import Rows
@@ -104,3 +104,16 @@ def test_digest_is_the_same_however_the_photos_arrived(tmp_path: Path) -> None:
     two.add(10, 20)
     two.rows.sort(key=lambda row: [r["photo"] for r in one.rows].index(row["photo"]))
     assert one.build(PreprocessConfig(side_px=16))[2] == two.build(PreprocessConfig(side_px=16))[2]
+
+
+def test_a_map_of_a_tile_comes_back_to_where_it_is_in_the_photo() -> None:
+    config = PreprocessConfig(side_px=32, crop=(0.5, 0.0, 1.0, 1.0))
+    photo = np.zeros((60, 80, 3), np.uint8)
+    photo[40:, 60:] = 255  # in the right half, which is kept, at the bottom
+    tile = make_tile(photo, config)
+    back = spread(tile[..., 0].astype(np.float32), 60, 80, config)
+    assert back.shape == (60, 80)
+    assert not back[:, :40].any()
+    inside = back > 127
+    assert inside[42:, 62:].mean() > 0.95
+    assert inside[:38].mean() < 0.02
