@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "top_k_accuracy", "map_at_5", "log_loss")
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_accuracy", "map_at_5", "log_loss")
 LOWER_IS_BETTER = frozenset({"log_loss"})
 _MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1"})
 _TAIL = 0.025
@@ -65,8 +65,9 @@ def score(answers: Answers, top_k: int, weights: Floats | None = None) -> dict[s
     """Each of `SCORES`; `weights` (n,) says how often each photo counts (all once).
 
     Balanced accuracy is the mean recall of the classes that the photos belong to. Macro F1 is the mean F1 of
-    the classes that are true or predicted for some photo (scikit-learn's defaults, both). mAP@5 with one true
-    class is the mean of 1/rank, 0 beyond rank 5 (kaggle.com/c/whale-categorization-playground, "Evaluation").
+    the classes that are true or predicted for some photo (scikit-learn's defaults, both), weighted F1 weighs those
+    by their photos. mAP@5 with one true class is the mean of 1/rank, 0 beyond rank 5
+    (kaggle.com/c/whale-categorization-playground, "Evaluation").
     """
     if weights is None:
         weights = np.ones(len(answers.truth))
@@ -77,6 +78,7 @@ def score(answers: Answers, top_k: int, weights: Floats | None = None) -> dict[s
         "accuracy": hits.sum() / total,
         "balanced_accuracy": np.mean(hits[true] / support[true]),
         "macro_f1": np.mean(2 * hits[met] / (support + named)[met]),
+        "weighted_f1": np.sum(support[met] * 2 * hits[met] / (support + named)[met]) / total,
         "top_k_accuracy": weights @ (answers.rank <= top_k) / total,
         "map_at_5": weights @ np.where(answers.rank <= 5, 1 / answers.rank, 0) / total,
         "log_loss": weights @ answers.loss / total,

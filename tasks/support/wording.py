@@ -9,6 +9,7 @@ _SCORES = {
     "accuracy": ("Accuracy", "photos whose first answer is right"),
     "balanced_accuracy": ("Balanced accuracy", "mean recall of the classes, rare ones counting as much"),
     "macro_f1": ("Macro F1", "mean over the classes of precision and recall in one"),
+    "weighted_f1": ("Weighted F1", "the same, each class counting by its photos"),
     "top_k_accuracy": ("Top-{top_k} accuracy", "photos whose class is among the first {top_k} answers"),
     "map_at_5": ("mAP@5", "mean of 1/rank of the right class among five answers"),
     "log_loss": ("Log loss", "how surprising the right class was; lower is better"),

@@ -57,6 +57,7 @@ def test_scores_agree_with_scikit_learn() -> None:
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
         assert got["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(truth, predicted))
     assert got["macro_f1"] == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
+    assert got["weighted_f1"] == pytest.approx(sk.f1_score(truth, predicted, average="weighted"))
     assert got["top_k_accuracy"] == pytest.approx(sk.top_k_accuracy_score(truth, probabilities, k=3, labels=range(6)))
     assert got["log_loss"] == pytest.approx(sk.log_loss(truth, probabilities, labels=range(6)))
     each = per_class(answers)
