@@ -24,7 +24,7 @@ from tasks.support.pool import Rows
 from tasks.support.progress import Advance
 
 _LOOK_EVERY_BATCHES = 20
-_WRITING_SHARE = 0.05
+_WRITING_SHARE = 0.01
 """Share of the time that writing checkpoints may take."""
 
 logger = logging.getLogger("fluke.train")

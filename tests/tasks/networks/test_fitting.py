@@ -26,7 +26,7 @@ def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(s
         small.fit(small.classifier(config), config, watchers=(kill(3),))
     stored = Checkpoint(small.home / "training.npz").read()
     assert stored is not None
-    assert stored[0].epochs in (1, 2)  # writing may take a twentieth of the time, so it may have left one out
+    assert stored[0].epochs in (1, 2)  # writing may take a hundredth of the time, so it may have left one out
     model = small.classifier(config)
     progress = small.fit(model, config)
     assert weights_digest(model) == undisturbed
