@@ -198,7 +198,7 @@ def weights(tmp_path_factory) -> Path:
     ("knobs", "moved"),
     [
         ({}, set()),
-        ({"thaw": ("conv2",), "head_epochs": 5}, {"conv2"}),
+        pytest.param({"thaw": ("conv2",), "head_epochs": 5}, {"conv2"}, marks=pytest.mark.slow),
         pytest.param(
             {"thaw": (1, "all"), "head_epochs": 0, "learning_rate": 0.1, "thaw_rate": 0.5},
             {"conv1", "conv2"},
@@ -348,6 +348,7 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     assert find(weights="those of another file") is None
 
 
+@pytest.mark.slow
 def test_neither_is_one_that_has_seen_a_rejected_twin_of_what_is_tested_now(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
     finished(folders, folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles))
@@ -370,6 +371,7 @@ def test_a_step_of_thaw_that_is_not_there_is_told_of_before_anything_is_trained(
     assert not {"features", "training the head"} & {label for label, _ in folders.progress}
 
 
+@pytest.mark.slow
 def test_a_step_of_thaw_that_diverges_leaves_what_the_head_had_learnt(folders, two_classes, weights) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(
@@ -414,6 +416,7 @@ def test_curves_are_where_tensorboard_reads_them(folders, two_classes) -> None:
     assert {value.metadata.plugin_data.plugin_name for _, value in values} == {"scalars"}
 
 
+@pytest.mark.slow
 def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_classes, monkeypatch, caplog) -> None:
     said: list[tuple[str, object]] = []
     fake = types.SimpleNamespace(

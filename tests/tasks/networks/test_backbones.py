@@ -48,6 +48,7 @@ def test_every_backbone_is_tried_here() -> None:
     assert set(modules.names(BACKBONES)) == {*PUBLISHED, "convnet", "small_convnet"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_network_has_the_published_parameters_and_is_flat(name: str) -> None:
     model = built(name, (128, 128, 3))
@@ -61,6 +62,7 @@ def test_a_network_has_the_published_parameters_and_is_flat(name: str) -> None:
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["convnet", "small_convnet", *SMALL])
 def test_a_network_takes_grey_tiles_and_codes_smaller_than_it(name: str) -> None:
     assert built(name, (20, 20, 1)).output_shape[0] is None

@@ -54,6 +54,7 @@ def test_a_damaged_checkpoint_is_begun_over(small) -> None:
     assert small.trained() == once
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_and_a_phase_that_does_not_beat_the_last_is_taken_back(small) -> None:
     model = small.classifier()
     before = weights_digest(model)
@@ -72,6 +73,7 @@ def test_averaged_weights_are_validated_and_kept(small) -> None:
     assert float(loss) == pytest.approx(min(progress.history["val_loss"]), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(small, killed, monkeypatch) -> None:
     config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
     monkeypatch.setattr(fitting, "_WRITING_SHARE", math.inf)  # every pass is written
@@ -92,6 +94,7 @@ def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(sma
     assert small.fit(small.classifier(config), config).epochs == ended < 30
 
 
+@pytest.mark.slow
 def test_balanced_softmax_is_validated_with_the_shares_of_the_classes(small) -> None:
     config = PLAIN.model_copy(update={"loss": "balanced_softmax", "class_weight": "none", "epochs": 1})
     model, shares = small.classifier(config), np.log(np.array([0.9, 0.1], np.float32))
@@ -193,6 +196,7 @@ def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> N
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_at_once_leaves_the_weights_that_it_came_with(small) -> None:
     class Spoil(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
@@ -213,6 +217,7 @@ def test_what_xla_can_not_compile_is_trained_without_it(small, recwarn) -> None:
     assert not [warning for warning in recwarn if "jit_compile" in str(warning.message)]
 
 
+@pytest.mark.slow
 def test_sixteen_bits_train_and_weights_stay_at_thirty_two(small) -> None:
     with hardware.computing_in("bfloat16"):
         model = small.classifier()

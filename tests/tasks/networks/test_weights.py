@@ -159,6 +159,7 @@ def test_a_failed_download_names_its_address_and_the_remedy(monkeypatch: pytest.
         built("mobilenet_v3", "imagenet", (64, 64, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenet_v3", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_downloaded_weights_give_what_kerass_own_network_gives(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Untrained
