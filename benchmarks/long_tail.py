@@ -20,8 +20,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from configs.schema import PreprocessConfig, TrainConfig
 from tasks.networks.classifier import pooled, subtract_log_shares, tile_classifier
 from tasks.networks.fitting import Labelled
-from tasks.networks.recipe import Recipe, predict
-from tasks.networks.training import make_reproducible
+from tasks.networks.recipe import Recipe
+from tasks.networks.training import make_reproducible, predict
 from tasks.preprocess import make_tile
 from tasks.support.imbalance import class_weights, log_shares
 from tasks.support.photos import decode

@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from configs.schema import AugmentConfig, PreprocessConfig, TrainConfig
 from tasks.networks.classifier import pooled, tile_classifier
 from tasks.networks.fitting import Labelled
-from tasks.networks.recipe import Recipe, predict
-from tasks.networks.training import make_reproducible
+from tasks.networks.recipe import Recipe
+from tasks.networks.training import make_reproducible, predict
 from tasks.preprocess import make_tile
 from tasks.support import imbalance
 from tasks.support.metrics import Answers, score, softmax

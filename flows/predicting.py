@@ -122,15 +122,18 @@ def predict(
     network = _Network(model)
     with progress("photos", total=len(photos)) as advance:
         for names, tiles, errors in _batches(model.preprocess, photos, executor):
-            probabilities = iter(network(np.stack(tiles)) if tiles else ())
+            inputs = network.inputs(np.stack(tiles)) if tiles else None
+            none = np.zeros((0, len(model.labels)))
+            probabilities = none if inputs is None else network.probabilities(inputs)
+            each = iter(probabilities)
             for name, error in zip(names, errors, strict=True):
-                likely = [] if error else _likeliest(next(probabilities), model.labels, top_k)
+                likely = [] if error else _likeliest(next(each), model.labels, top_k)
                 values = [value for pair in likely for value in pair]
                 rows.append({"image": name, **dict(zip(columns, values, strict=False)), "error": error})
-            if heat_maps and tiles:
+            if heat_maps and inputs is not None:
                 seen = [place for place, error in enumerate(errors) if not error]
                 first = len(rows) - len(names)
-                maps = network.heat_maps(np.stack(tiles))
+                maps = network.heat_maps(inputs, np.argmax(probabilities, axis=1))
                 for place, heat in zip(seen, maps, strict=True):
                     path = heat_maps / f"{first + place + 1:05d}-{Path(names[place]).stem}.jpg"
                     _draw(photos[first + place][1], heat, model.preprocess, path)
@@ -172,23 +175,22 @@ class _Network:
         self._temperature = model.temperature
         self._explainer: Explainer | None = None
 
-    def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities `(n, classes)` of tiles `(n, side, side, c)`; each depends on its own tile alone."""
+    def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Calibrated probabilities `(n, classes)`."""
         from tasks.support.metrics import softmax
 
-        return softmax(np.asarray(self._classifier.predict_on_batch(self._inputs(tiles))) / self._temperature)
+        return softmax(np.asarray(self._classifier.predict_on_batch(inputs)) / self._temperature)
 
-    def heat_maps(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What speaks for the likeliest class of each tile: `(n, h', w')`, 0 or more."""
+    def heat_maps(self, inputs: NDArray[Any], classes: NDArray[np.integer]) -> NDArray[np.float32]:
+        """What speaks for classes `(n,)`: `(n, h', w')`, 0 or more."""
         from tasks.networks.explain import Explainer
 
         if self._explainer is None:
             self._explainer = Explainer(self._classifier)
-        inputs = self._inputs(tiles)
-        return self._explainer(inputs, np.asarray(self._classifier.predict_on_batch(inputs)).argmax(axis=1))
+        return self._explainer(inputs, classes)
 
-    def _inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
-        """Tiles, or their features, as the classifier takes them."""
+    def inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
+        """Tiles `(n, side, side, c)`, or their features, as the classifier takes them."""
         from tasks.extract import encode
 
         inputs = encode(self._encoder, tiles, max(2, len(tiles))) if self._encoder else tiles

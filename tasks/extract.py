@@ -12,7 +12,7 @@ from configs.schema import ExtractConfig
 from tasks.support import digest
 from tasks.support.job import Job
 from tasks.support.manifest import Manifest, Result
-from tasks.support.pool import INDEX, Pool, Rows, index_digest
+from tasks.support.pool import INDEX, Pool, Rows, index_digest, names_by_content
 from tasks.support.stage import Stage
 
 if TYPE_CHECKING:
@@ -30,18 +30,12 @@ def compact(codes: NDArray[np.float32]) -> NDArray[np.float16]:
 def encode(encoder: "keras.Model", tiles: NDArray[np.uint8], batch_size: int) -> NDArray[np.float16]:
     """Codes of tiles `(n, side, side, c)`: float16 `(n, h, w, code channels)`.
 
-    Every batch is filled up to `batch_size` (2 or more) with black tiles, since the kernels that a backend
-    chooses, and with them the last bits of a code, can depend on a batch's size: so a tile's code doesn't
-    depend on which others are computed with it. Other batch sizes give the same codes with TensorFlow on a
-    CPU; elsewhere the last bits may differ.
+    A tile's code doesn't depend on which others are computed with it (see `training.predict`; `batch_size` is 2 or
+    more). Other batch sizes give the same codes with TensorFlow on a CPU; elsewhere the last bits may differ.
     """
-    codes = []
-    for start in range(0, len(tiles), batch_size):
-        part = tiles[start : start + batch_size]
-        batch = np.zeros((batch_size, *tiles.shape[1:]), np.uint8)
-        batch[: len(part)] = part
-        codes.append(compact(encoder.predict_on_batch(batch)[: len(part)]))
-    return np.concatenate(codes)
+    from tasks.networks.training import predict
+
+    return compact(predict(encoder, tiles, batch_size))
 
 
 def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, job: Job) -> Result:
@@ -49,8 +43,7 @@ def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, job: Jo
     import pandas as pd
 
     index = pd.read_parquet(tiles / INDEX)
-    # A photo whose tile has changed is another row: its features must not be those of the old tile.
-    rows = (index["photo"] + "-" + index["digest"]).tolist()
+    rows = names_by_content(index)
     made_with = Manifest.read(encoder).artifact.digest
     folder = job.pools / digest.of_value([VERSION, config.model_dump(), made_with])[:24]
     compute = _Encoding(encoder / "encoder.keras", index.set_index(pd.Index(rows)), job.root, config.batch_size)

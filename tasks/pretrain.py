@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from configs.schema import PretrainConfig
 from tasks.support.errors import UserError
+from tasks.support.filtering.splits import reserved
 from tasks.support.job import Job
 from tasks.support.manifest import Manifest, Result
 from tasks.support.pool import INDEX, Rows
@@ -128,11 +129,8 @@ def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Pat
     if made_from != _tile_recipe(tiles):
         return None
     photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
-    rejected = pd.read_parquet(kept / "rejected.parquet", columns=["photo", "split"])
     train = set(photos.loc[photos["split"] == "train", "photo"])
-    known = pd.concat([photos, rejected])  # a rejected twin of a tested photo must not have been trained on either
-    reserved = set(known.loc[known["split"].isin(["val", "test"]), "photo"])
-    share = drift(train, trained_on, reserved, config.refresh_growth)
+    share = drift(train, trained_on, reserved(kept), config.refresh_growth)
     if share is None:
         return None
     return (

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from configs.schema import TrainConfig
 from tasks.support import digest, imbalance, warm_start
 from tasks.support.errors import UserError
+from tasks.support.filtering.splits import reserved
 from tasks.support.job import Job
 from tasks.support.manifest import Manifest, Result
-from tasks.support.pool import INDEX, Pool, Rows
+from tasks.support.pool import INDEX, Pool, Rows, names_by_content
 from tasks.support.stage import Stage
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
 
     from tasks.networks import hardware
     from tasks.networks.classifier import begin_from, subtract_log_shares
-    from tasks.networks.recipe import Recipe, predict
-    from tasks.networks.training import load, make_reproducible, weights_digest
+    from tasks.networks.recipe import Recipe
+    from tasks.networks.training import load, make_reproducible, predict, weights_digest
 
     photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "label", "split"])
     train = photos[photos["split"] == "train"]
@@ -131,16 +132,16 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
 
 def _base(config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, job: Job) -> warm_start.Base | None:
     """The classifier to begin from, if any."""
-    import pandas as pd
-
     if not config.warm_start:
         return None
-    tables = (pd.read_parquet(kept / f"{name}.parquet", columns=["photo", "split"]) for name in ("kept", "rejected"))
-    known = pd.concat(tables)  # a rejected twin of a tested photo must not have been trained on either
-    reserved = set(known.loc[known["split"].isin(["val", "test"]), "photo"])
-    observed = observe(config, job.pools)
     return warm_start.find(
-        job.root, config, VERSION, inputs=inputs, labels=labels, reserved=reserved, observed=observed
+        job.root,
+        config,
+        VERSION,
+        inputs=inputs,
+        labels=labels,
+        reserved=reserved(kept),
+        observed=observe(config, job.pools),
     )
 
 
@@ -171,7 +172,7 @@ def _labelled(
 
     targets = np.searchsorted(labels, photos["label"]).astype(np.int32)
     found = index.loc[photos["photo"]]
-    return Labelled(held(Rows(found, root)), targets, weights[targets], _names(found))
+    return Labelled(held(Rows(found, root)), targets, weights[targets], names_by_content(found))
 
 
 def _warn(config: TrainConfig, train: "Labelled", val: "Labelled | None") -> None:
@@ -201,10 +202,10 @@ def _remembering(config: TrainConfig, index: "pd.DataFrame", job: Job) -> "Poole
     import pandas as pd
 
     from tasks.networks import hardware
-    from tasks.networks.recipe import predict
+    from tasks.networks.training import predict
     from tasks.support.batches import held
 
-    tiles = index.set_index(pd.Index(_names(index)))
+    tiles = index.set_index(pd.Index(names_by_content(index)))
     made_with = [VERSION, config.network, config.filters, str(config.weights), observe(config, job.pools)]
     folder = job.pools / digest.of_value([*made_with, hardware.arithmetic(config.precision)])[:24]
     turn = Lock()  # the network itself uses every core
@@ -219,11 +220,6 @@ def _remembering(config: TrainConfig, index: "pd.DataFrame", job: Job) -> "Poole
         return held(Rows(pool.index(photos.names, job.root), job.root))
 
     return pooled
-
-
-def _names(index: "pd.DataFrame") -> list[str]:
-    """What a pool calls rows: by photo and by tile, since a photo whose tile has changed is another row."""
-    return (index["photo"] + "-" + index["digest"]).tolist()
 
 
 STAGE = Stage(

@@ -19,12 +19,11 @@ from tasks.networks.checkpoint import Progress as Done
 from tasks.networks.fitting import DivergedError, Labelled, Phase, fit
 from tasks.networks.thaw import freeze, thaw
 from tasks.networks.tracking import watchers
+from tasks.networks.training import predict
 from tasks.support import imbalance
 from tasks.support.errors import UserError
 from tasks.support.pool import Rows
 from tasks.support.progress import Progress
-
-_BATCH_PHOTOS = 64
 
 Pooled = Callable[[keras.Model, Labelled], Rows | NDArray[np.floating[Any]]]
 """`pooled(network, photos)` is what a network, up to its pooled features, gives for photos: `(n, d)`."""
@@ -149,14 +148,3 @@ class Recipe:
             self.history.setdefault(name, []).extend(values)
         if outcome.best_epoch:
             self.best_epoch, self._best_loss = done + outcome.best_epoch, outcome.best_loss
-
-
-def predict(network: keras.Model, rows: Any) -> NDArray[np.floating[Any]]:
-    """A network's answers `(n, ...)` to rows; batches are always full, so an answer depends on its own row only."""
-    answers = []
-    for start in range(0, len(rows), _BATCH_PHOTOS):
-        part = rows[start : start + _BATCH_PHOTOS]
-        batch = np.zeros((_BATCH_PHOTOS, *part.shape[1:]), part.dtype)
-        batch[: len(part)] = part
-        answers.append(np.asarray(network.predict_on_batch(batch))[: len(part)])
-    return np.concatenate(answers)

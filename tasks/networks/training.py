@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from tasks.networks import hardware
 from tasks.support.errors import UserError
 from tasks.support.progress import Advance
 
+_BATCH_ROWS = 64
 _WARM_UP = 0.05
 """Share of the steps in which the rate climbs to its peak."""
 
@@ -42,6 +45,21 @@ def warm_cosine(peak: float, steps: int) -> keras.optimizers.schedules.LearningR
 def load(path: Path) -> keras.Model:
     """A network from a .keras file, to predict with."""
     return keras.models.load_model(path, compile=False)
+
+
+def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> NDArray[np.floating[Any]]:
+    """A network's answers `(n, ...)` to rows, `(n, ...)` or read when asked for.
+
+    Every batch is filled up with zeros, since the kernels that a backend chooses, and with them the last bits of an
+    answer, can depend on a batch's size: so an answer doesn't depend on which others are computed with it.
+    """
+    answers = []
+    for start in range(0, len(rows), batch_size):
+        part = rows[start : start + batch_size]
+        batch = np.zeros((batch_size, *part.shape[1:]), part.dtype)
+        batch[: len(part)] = part
+        answers.append(np.asarray(network.predict_on_batch(batch))[: len(part)])
+    return np.concatenate(answers)
 
 
 def weights_digest(model: keras.Model) -> str:

@@ -137,6 +137,14 @@ class Pool:
         return {s.path: s.record for s in self.shards if s.path.relative_to(root).as_posix() in used}
 
 
+def names_by_content(index: "pd.DataFrame") -> list[str]:
+    """What a pool of something computed from these rows calls them: by photo and by digest.
+
+    A photo whose tile has changed is another row: what was computed from the old tile must not stand for it.
+    """
+    return (index["photo"] + "-" + index["digest"]).tolist()
+
+
 def index_digest(index: "pd.DataFrame") -> str:
     """Digest of the rows that an index points at, wherever in the pool they are."""
     return digest.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))

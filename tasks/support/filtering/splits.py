@@ -20,6 +20,18 @@ _MIN_GROUPS_FOR_ALL = 5
 """A class of so many groups or more is in every split."""
 
 
+def reserved(kept: Path) -> set[str]:
+    """Photos of validation and test in the filter's folder, that nothing may have been trained on.
+
+    That counts rejected ones, too: a rejected twin of a tested photo shows the same.
+    """
+    import pandas as pd
+
+    tables = (pd.read_parquet(kept / f"{name}.parquet", columns=["photo", "split"]) for name in ("kept", "rejected"))
+    known = pd.concat(tables)
+    return set(known.loc[known["split"].isin(["val", "test"]), "photo"])
+
+
 def settle(groups: Iterable[int], splits: Iterable[Split | None]) -> dict[int, Split]:
     """The split of each group that has one, given what is known of its photos (a photo in each place of both).
 
