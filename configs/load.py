@@ -123,7 +123,7 @@ def _explain(mistake: Any) -> str:
     message = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     message = message.replace("tuple", "list").replace("Tuple", "list")
     got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
-    return f"{name}: {message[0].lower()}{message[1:]}{got}"
+    return f"{name}: {message[0].lower()}{message[1:]}{got}" if name else message
 
 
 def _first_of(section: str) -> str:

@@ -236,9 +236,19 @@ class FilterConfig(Section):
     golden: Path | None = Field(
         None, description="A CSV whose column photo (SHA-256) or name lists photos that are always in the test."
     )
+    unseen_classes: Fraction | tuple[str, ...] = Field(
+        0.0,
+        description="Classes that are never trained on, so that evaluate.unknown can be tuned and tested: a share of "
+        "them, drawn by name (half of those validate, half test), or their names, such as [new_whale].",
+    )
     val_fraction: Fraction = Field(0.15, description="Share of each class for validation.")
     test_fraction: Fraction = Field(0.2, description="Share of each class for the test.")
     seed: Seed = 0
+
+    @field_validator("unseen_classes", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("group_pattern")
     @classmethod
@@ -435,10 +445,24 @@ class TrainConfig(Section):
         return self
 
 
-class EvaluateConfig(Section):
-    """What is measured on the test split, and what the report shows."""
+InferFrom = Literal["network", "nearest", "blend"]
 
-    top_k: int = Field(5, ge=1, le=20, description="Names per photo in submission.csv, and k of top-k accuracy.")
+
+class EvaluateConfig(Section):
+    """How photos are answered, what is measured on the test split, and what the report shows."""
+
+    infer_from: InferFrom = Field(
+        "network",
+        description="network: its own answer; nearest: the classes of the train photos whose features, just before its "
+        "head, are most similar (for individuals with few photos); blend: both, as validation weighs them.",
+    )
+    unknown: Literal["never", "threshold"] = Field(
+        "never",
+        description="threshold: a photo whose score for every class is below a threshold is answered unknown_label. It "
+        "is tuned on photos of classes that are never trained on: filter.unseen_classes.",
+    )
+    unknown_label: str = Field("unknown", min_length=1, description="What those photos are called, such as new_whale.")
+    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in predictions.parquet.")
     bootstrap: int = Field(1000, ge=100, description="Resamples behind each 95 % interval.")
     gallery: int = Field(24, ge=0, le=200, description="Photos in each of the report's galleries.")
     seed: Seed = 0
@@ -461,3 +485,12 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     workers: WorkersConfig = WorkersConfig()
+
+    @model_validator(mode="after")
+    def _has_photos_of_the_unknown(self) -> "Config":
+        if self.evaluate.unknown == "threshold" and not self.filter.unseen_classes:
+            raise ValueError(
+                "evaluate.unknown=threshold is tuned on classes that are never trained on, and there are none: set "
+                "filter.unseen_classes, to 0.1 or to [new_whale]"
+            )
+        return self

@@ -149,35 +149,37 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a row for each photo there: .csv, .json or .parquet.")
     ] = None,
+    submission: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Write Image,Id with five names there, as the whale challenge takes them."
+        ),
+    ] = None,
     heat_maps: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each photo there, coloured where its likeliest class shows."),
     ] = None,
 ) -> None:
     """Say what photos show, as the model of a run sees them, and where it looked."""
-    from flows import guard, predicting, terminal
-    from tasks.support.job import executor
-    from tasks.support.store import Store
+    from flows import predicting, terminal
 
     root = data_root()
-    if out:
-        predicting.check_writable(out)
-    chosen = predicting.find(Store(root), model)
-    photos = predicting.listed(what)
-    _note(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, the model of run {chosen.run} ...")
-    with (
-        guard.in_use(root),
-        terminal.native_output(root / "logs" / "native.log"),
-        terminal.Bars() as bars,
-        executor(0) as threads,
-    ):
-        table = predicting.predict(
-            chosen, photos, top_k=top_k, executor=threads, progress=bars.progress, heat_maps=heat_maps
+    with terminal.native_output(root / "logs" / "native.log"), terminal.Bars() as bars:
+        table = predicting.predict_to(
+            root,
+            what,
+            model=model,
+            top_k=top_k,
+            out=out,
+            submission=submission,
+            heat_maps=heat_maps,
+            progress=bars.progress,
+            announce=_note,
         )
-    if out:
-        predicting.write(table, out)
-        print(f"predictions: {out}")
-    else:
+    for name, path in (("predictions", out), ("submission", submission)):
+        if path:
+            print(f"{name}: {path}")
+    if not out and not submission:
         terminal.console.print(terminal.predictions_table(table))
     if heat_maps:
         print(f"heat maps: {heat_maps}")

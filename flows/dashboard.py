@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -21,6 +22,9 @@ from prefect.artifacts import (
 from tasks.support.progress import Advance
 from tasks.support.stage import Outcome
 from tasks.support.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger("fluke.dashboard")
 
@@ -46,6 +50,15 @@ def show(outcome: Outcome, store: Store) -> None:
         if (report := folder / "report.html").exists():
             text += f"\n\nThe whole report: `{report}`\n"
         _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
+
+
+def show_predictions(predictions: "pd.DataFrame", path: Path) -> None:
+    """Put on the dashboard how many photos are likeliest of which class, and where their predictions are."""
+    counted = predictions.loc[predictions["error"] == "", "class_1"].value_counts()
+    rows = [{"what": name, "count": int(count)} for name, count in counted.items()]
+    if unread := int((predictions["error"] != "").sum()):
+        rows.append({"what": "can't be read", "count": unread})
+    _try(lambda: create_table_artifact(key="fluke-predictions", table=rows, description=f"**predicted** `{path}`"))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Deployments: the whole pipeline every night, and each stage on demand, from the dashboard or the API."""
+"""Deployments: the pipeline every night; each stage and predictions on demand, from the dashboard or the API."""
 
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 
 from configs.schema import STAGE_NAMES, Config
+from flows.batch import predict_folder
 from flows.run import pipeline
 from tasks.support.errors import UserError
 
@@ -15,7 +16,9 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 
 
 def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[RunnerDeployment]:
-    """A nightly deployment that looks for new photos, and one per stage; their parameters are the config's sections.
+    """A nightly deployment that looks for new photos, one per stage, and one that predicts folders.
+
+    The parameters of the first are the config's sections; those of the last, the options of `fluke predict`.
 
     cron, timezone: when the nightly starts, e.g. "0 2 * * *" and "Europe/Berlin". A night that would start while the
     last one still runs is cancelled.
@@ -46,5 +49,11 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
         )
         for stage in STAGE_NAMES
     ]
+    predict = predict_folder.to_deployment(
+        f"{preset}-predict",
+        description="Says what the photos of a folder show, as the last good model of this preset sees them.",
+        parameters={"model": preset},
+        tags=["fluke"],
+    )
     # Their type allows for a coroutine, which they only are where an event loop runs.
-    return cast("list[RunnerDeployment]", [nightly, *stages])
+    return cast("list[RunnerDeployment]", [nightly, *stages, predict])

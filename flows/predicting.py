@@ -1,9 +1,8 @@
 """What a trained classifier says of photos that it has never seen."""
 
 import csv
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
+from flows import guard
 from flows.records import RunRecord, read_records
 from tasks.sources.folder import EXTENSIONS
 from tasks.support.crawling.local import require_columns
 from tasks.support.errors import UserError
+from tasks.support.inference import REFERENCES, Inference
+from tasks.support.job import executor
 from tasks.support.manifest import Manifest
 from tasks.support.progress import Progress
 from tasks.support.store import Store
@@ -24,12 +26,8 @@ from tasks.support.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.networks.explain import Explainer
-
 FORMATS = (".csv", ".json", ".parquet")
 _BATCH_PHOTOS = 256
-_OPACITY = 0.7
-"""Of the hottest part of a heat map."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,13 @@ class Model:
     """A classifier, and all that turns a photo into what it takes."""
 
     run: str
-    labels: tuple[str, ...]
     classifier: Path
     preprocess: PreprocessConfig
     encoder: Path | None
     """The autoencoder's first half, if the classifier was trained on its features."""
-    temperature: float
-    """See `calibration.temperature`."""
+    inference: Inference
+    references: Path | None
+    """The train photos that others are compared with, where that is how they are answered."""
 
 
 def find(store: Store, name: str | None = None) -> Model:
@@ -68,14 +66,14 @@ def _model(store: Store, run: RunRecord) -> Model:
         manifests = {stage: Manifest.read(folder) for stage, folder in folders.items()}
     except (FileNotFoundError, ValueError) as error:
         raise UserError(f"the model of run {run.id} is not there any more ({error}); run {run.preset} again") from error
-    measured = json.loads((folders["evaluate"] / "metrics.json").read_bytes())
+    inference = Inference.read(folders["evaluate"])
     return Model(
         run=run.id,
-        labels=tuple(json.loads((folders["train"] / "labels.json").read_text(encoding="utf-8"))),
         classifier=folders["train"] / "classifier.keras",
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].recipe.config),
         encoder=folders["pretrain"] / "encoder.keras" if "pretrain" in folders else None,
-        temperature=measured.get("calibration", {}).get("temperature", 1),  # evaluations of before have none
+        inference=inference,
+        references=folders["evaluate"] / REFERENCES if inference.nearest else None,
     )
 
 
@@ -104,46 +102,90 @@ def predict(
     photos: Sequence[tuple[str, Path]],
     *,
     top_k: int,
-    executor: Executor,
+    threads: Executor,
     progress: Progress,
     heat_maps: Path | None = None,
 ) -> "pd.DataFrame":
     """A row for each photo: image, class_1, probability_1 ... of the `top_k` likeliest classes, and error.
 
-    A photo that can't be read has the reason in `error` and no classes. Photos are decoded on the executor's threads
+    A photo that can't be read has the reason in `error` and no classes. Where the model knows of an unknown, it is one
+    of the classes, and column unknown says whether it is the likeliest. Photos are decoded on threads
     while the network computes, and turned into tiles as they were for training. heat_maps: a folder for a picture of
     each photo, as large as it is, with what spoke for its likeliest class; column heat_map names it.
     """
     import pandas as pd
 
-    top_k = min(top_k, len(model.labels))
+    names = model.inference.names
+    top_k = min(top_k, len(names))
     columns = [f"{what}_{place}" for place in range(1, top_k + 1) for what in ("class", "probability")]
     rows: list[dict[str, Any]] = []
     network = _Network(model)
     with progress("photos", total=len(photos)) as advance:
-        for names, tiles, errors in _batches(model.preprocess, photos, executor):
+        for images, tiles, errors in _batches(model.preprocess, photos, threads):
             inputs = network.inputs(np.stack(tiles)) if tiles else None
-            none = np.zeros((0, len(model.labels)))
-            probabilities = none if inputs is None else network.probabilities(inputs)
+            probabilities = np.zeros((0, len(names))) if inputs is None else network.probabilities(inputs)
             each = iter(probabilities)
-            for name, error in zip(names, errors, strict=True):
-                likely = [] if error else _likeliest(next(each), model.labels, top_k)
+            for image, error in zip(images, errors, strict=True):
+                likely = [] if error else _likeliest(next(each), names, top_k)
                 values = [value for pair in likely for value in pair]
-                rows.append({"image": name, **dict(zip(columns, values, strict=False)), "error": error})
+                row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
+                if model.inference.unknown_label and likely:
+                    row["unknown"] = likely[0][0] == model.inference.unknown_label
+                rows.append(row)
             if heat_maps and inputs is not None:
                 seen = [place for place, error in enumerate(errors) if not error]
-                first = len(rows) - len(names)
-                maps = network.heat_maps(inputs, np.argmax(probabilities, axis=1))
+                first = len(rows) - len(images)
+                maps = network.heat_maps(inputs, probabilities)
                 for place, heat in zip(seen, maps, strict=True):
-                    path = heat_maps / f"{first + place + 1:05d}-{Path(names[place]).stem}.jpg"
+                    path = heat_maps / f"{first + place + 1:05d}-{Path(images[place]).stem}.jpg"
                     _draw(photos[first + place][1], heat, model.preprocess, path)
                     rows[first + place]["heat_map"] = str(path)
-            advance(len(names))
-    return pd.DataFrame(rows, columns=["image", *columns, "error", *(["heat_map"] if heat_maps else [])])
+            advance(len(images))
+    more = (["unknown"] if model.inference.unknown_label else []) + (["heat_map"] if heat_maps else [])
+    return pd.DataFrame(rows, columns=["image", *columns, *more, "error"])
 
 
-def write(table: "pd.DataFrame", path: Path) -> None:
-    """Write predictions as CSV, JSON or Parquet, by the file's name; whole or not at all."""
+def predict_to(
+    root: Path,
+    what: Path,
+    *,
+    model: str | None,
+    top_k: int,
+    out: Path | None,
+    submission: Path | None,
+    heat_maps: Path | None,
+    progress: Progress,
+    announce: Callable[[str], None],
+) -> "pd.DataFrame":
+    """Find the model and the photos, predict, and write what is asked for; see `find`, `listed`, `predict`.
+
+    root: the data folder. out: a .csv, .json or .parquet with a row for each photo. submission: a .csv in the whale
+    challenge's format. announce: told, before it begins, how many photos which model will answer.
+    """
+    from tasks.support import predictions
+
+    for option, path, formats in (("--out", out, FORMATS), ("--submission", submission, (".csv",))):
+        if path:
+            _check_writable(option, path, formats)
+    chosen = find(Store(root), model)
+    photos = listed(what)
+    announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, the model of run {chosen.run} ...")
+    most = max(top_k, predictions.SUBMITTED) if submission else top_k
+    with guard.in_use(root), executor(0) as threads:
+        table = predict(chosen, photos, top_k=most, threads=threads, progress=progress, heat_maps=heat_maps)
+    if submission:
+        names = [column for column in table.columns if column.startswith("class_")]
+        likeliest = [row.dropna().tolist() for _, row in table[names].iterrows()]
+        _write(predictions.submission(table["image"], likeliest), submission)
+        further = [f"{what}_{place}" for place in range(top_k + 1, most + 1) for what in ("class", "probability")]
+        table = table.drop(columns=[column for column in further if column in table])
+    if out:
+        _write(table, out)
+    return table
+
+
+def _write(table: "pd.DataFrame", path: Path) -> None:
+    """As CSV, JSON or Parquet, by the file's name; whole or not at all."""
     from tasks.support.files import whole
 
     with whole(path) as partial:
@@ -156,49 +198,46 @@ def write(table: "pd.DataFrame", path: Path) -> None:
                 table.to_parquet(partial, index=False)
 
 
-def check_writable(path: Path) -> None:
-    """Refuse a file that predictions can't be written to, before any are made."""
-    if path.suffix not in FORMATS:
-        raise UserError(f"--out {path}: its name must end in one of {', '.join(FORMATS)}")
+def _check_writable(option: str, path: Path, formats: Sequence[str]) -> None:
+    """Refuse a file that can't be written to, before anything is computed."""
+    if path.suffix not in formats:
+        raise UserError(f"{option} {path}: its name must end in one of {', '.join(formats)}")
     if not path.absolute().parent.is_dir():
-        raise UserError(f"--out {path}: there is no such folder; make it first")
+        raise UserError(f"{option} {path}: there is no such folder; make it first")
 
 
 class _Network:
     """From tiles to probabilities."""
 
     def __init__(self, model: Model) -> None:
+        from tasks.networks.answering import Answering
         from tasks.networks.training import load
+        from tasks.support.neighbours import References
 
         self._encoder = load(model.encoder) if model.encoder else None
-        self._classifier = load(model.classifier)
-        self._temperature = model.temperature
-        self._explainer: Explainer | None = None
-
-    def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Calibrated probabilities `(n, classes)`."""
-        from tasks.support.metrics import softmax
-
-        return softmax(np.asarray(self._classifier.predict_on_batch(inputs)) / self._temperature)
-
-    def heat_maps(self, inputs: NDArray[Any], classes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """What speaks for classes `(n,)`: `(n, h', w')`, 0 or more."""
-        from tasks.networks.explain import Explainer
-
-        if self._explainer is None:
-            self._explainer = Explainer(self._classifier)
-        return self._explainer(inputs, classes)
+        self._answering = Answering(model.classifier)
+        self._references = References.read(model.references) if model.references else None
+        self._inference = model.inference
 
     def inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
-        """Tiles `(n, side, side, c)`, or their features, as the classifier takes them."""
+        """Tiles `(n, side, side, c)`, or their codes, as the classifier takes them."""
         from tasks.extract import encode
 
-        inputs = encode(self._encoder, tiles, max(2, len(tiles))) if self._encoder else tiles
-        return inputs.astype(self._classifier.inputs[0].dtype, copy=False)
+        return encode(self._encoder, tiles, max(2, len(tiles))) if self._encoder else tiles
+
+    def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Calibrated probabilities `(n, answers)`."""
+        logits, features = self._answering(inputs)
+        likeness = self._references.likeness(features, logits.shape[1]) if self._references else None
+        return self._inference.probabilities(logits, likeness)
+
+    def heat_maps(self, inputs: NDArray[Any], probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
+        """What spoke for the likeliest class, also where the unknown is likelier: `(n, h', w')`, 0 or more."""
+        return self._answering.heat_maps(inputs, probabilities[:, : len(self._inference.labels)].argmax(axis=1))
 
 
 def _batches(
-    config: PreprocessConfig, photos: Sequence[tuple[str, Path]], executor: Executor
+    config: PreprocessConfig, photos: Sequence[tuple[str, Path]], threads: Executor
 ) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
     """Names, tiles of those that can be read, and errors (blank if none) of some photos at a time, one batch ahead."""
     from tasks.preprocess import tile_of
@@ -212,9 +251,9 @@ def _batches(
             return str(error)
 
     chunks = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
-    ahead = [executor.submit(tile, path) for _, path in chunks[0]]
+    ahead = [threads.submit(tile, path) for _, path in chunks[0]]
     for chunk, following in zip(chunks, [*chunks[1:], []], strict=True):
-        made, ahead = ahead, [executor.submit(tile, path) for _, path in following]
+        made, ahead = ahead, [threads.submit(tile, path) for _, path in following]
         results = [future.result() for future in made]
         tiles = [result for result in results if not isinstance(result, str)]
         yield [name for name, _ in chunk], tiles, [result if isinstance(result, str) else "" for result in results]
@@ -226,22 +265,19 @@ def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path
 
     from tasks.preprocess import spread
     from tasks.support.files import whole
+    from tasks.support.overlay import lay_over
     from tasks.support.photos import decode
 
     pixels = decode(photo.read_bytes())
-    over = spread(heat, pixels.shape[0], pixels.shape[1], config)
-    share = (over / max(float(over.max()), 1e-9))[..., None]
-    colours = cv2.cvtColor(cv2.applyColorMap(np.uint8(255 * share[..., 0]), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-    opacity = _OPACITY * share
-    drawn = np.asarray((1 - opacity) * pixels + opacity * colours, np.uint8)
+    drawn = lay_over(pixels, spread(heat, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
-def _likeliest(probabilities: NDArray[np.float64], labels: Sequence[str], top_k: int) -> list[tuple[str, float]]:
+def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[tuple[str, float]]:
     order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return [(labels[i], round(float(probabilities[i]), 6)) for i in order]
+    return [(names[i], round(float(probabilities[i]), 6)) for i in order]
 
 
 def _column(path: Path) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock
@@ -20,7 +20,7 @@ from tasks.support.filtering.duplicates import groups
 from tasks.support.filtering.golden import read_golden
 from tasks.support.filtering.measuring import Embed, Measured, count_faces, embed, measure
 from tasks.support.filtering.quarantine import review_rows, summary
-from tasks.support.filtering.splits import Memory, Split, deal, settle, straddled
+from tasks.support.filtering.splits import Memory, Split, deal, set_aside, settle, straddled, unseen_classes
 from tasks.support.filtering.verdicts import UNDECODABLE, Verdict, judge
 from tasks.support.job import Job
 from tasks.support.manifest import Result
@@ -63,7 +63,7 @@ def build_kept(config: FilterConfig, *, photos: Path, job: Job) -> Result:
         before = {**known, **pinned}
         table["group"] = table_groups[: len(table)]
         table["split"] = _split(config, table, everything, table_groups, before)
-        _leave_out_untrained(table)
+        _leave_out_untrained(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
         _check(config, kept, rejected)
         dealt = table[table["split"].notna()]
@@ -104,7 +104,10 @@ def observe(config: FilterConfig, pools: Path) -> dict[str, str | int]:
 
 
 def _memory(config: FilterConfig, pools: Path) -> Memory:
-    return Memory(pools, {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed})
+    dealing: dict[str, Any] = {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed}
+    if config.unseen_classes:
+        dealing["unseen"] = config.unseen_classes
+    return Memory(pools, dealing)
 
 
 def _decide(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
@@ -203,10 +206,12 @@ def _split(
     unseen = table["reason"].isin(UNDECODABLE).tolist()  # without a hash, they resemble nothing
     settled = settle(groups, [known.get(photo) for photo in photos])
     kept = table[table["reason"].isna()]
+    labels, of_kept, names = (kept[column].tolist() for column in ("label", "group", "photo"))
+    settled |= set_aside(labels, of_kept, names, settled, unseen=config.unseen_classes, seed=config.seed)
     dealt = deal(
-        kept["label"].tolist(),
-        kept["group"].tolist(),
-        kept["photo"].tolist(),
+        labels,
+        of_kept,
+        names,
         settled,
         val_fraction=config.val_fraction,
         test_fraction=config.test_fraction,
@@ -216,10 +221,14 @@ def _split(
     return [None if blind else dealt.get(group) for group, blind in zip(table["group"], unseen, strict=True)]
 
 
-def _leave_out_untrained(table: "pd.DataFrame") -> None:
-    """Reject the photos of classes without a train photo: those it had are gone, or have moved to the test."""
+def _leave_out_untrained(config: FilterConfig, table: "pd.DataFrame") -> None:
+    """Reject the photos of classes without a train photo, unless they are meant to have none.
+
+    Those that it had are gone, or have moved to the test.
+    """
     kept = table["reason"].isna()
     untrained = kept & ~table["label"].isin(table.loc[kept & (table["split"] == "train"), "label"])
+    untrained &= ~table["label"].isin(unseen_classes(table["label"], config.unseen_classes, config.seed))
     if untrained.any():
         names = ", ".join(sorted(set(table.loc[untrained, "label"])))
         logger.warning("classes without a train photo are left out: %s", names)
@@ -246,7 +255,8 @@ def _check(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame")
 
 def _warn_of_small_classes(kept: "pd.DataFrame") -> None:
     """Say which classes have one photo."""
-    sizes = kept["label"].value_counts()
+    trained = kept.loc[kept["split"] == "train", "label"]
+    sizes = kept.loc[kept["label"].isin(trained), "label"].value_counts()
     single = sorted(sizes.index[sizes == 1])
     if single:
         shown = ", ".join(single[:5]) + (" ..." if len(single) > 5 else "")

@@ -43,6 +43,11 @@ def pooled(classifier: keras.Model) -> keras.Model:
     return keras.Model(classifier.input, classifier.get_layer("pooled").output, name="pooled")
 
 
+def with_features(classifier: keras.Model) -> keras.Model:
+    """A classifier that gives, besides its logits, the pooled features `(n, d)` that they are computed from."""
+    return keras.Model(classifier.input, [classifier.output, classifier.get_layer("pooled").output])
+
+
 def copy_head(source: keras.Model, target: keras.Model) -> None:
     """Give a model's head the weights of another's with as many classes."""
     known = {layer.name for layer in source.layers}

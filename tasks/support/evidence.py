@@ -41,6 +41,10 @@ class Evidence:
     settings: Mapping[str, Mapping[str, Any]]
     """Config of each stage."""
     lineage: Sequence[Ancestor]
+    heat_maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """What spoke for the answer to each photo of a gallery: (h', w'), 0 or more."""
+    neighbours: Mapping[str, Sequence[tuple[str, str, float]]] = field(default_factory=dict)
+    """The train photos that are most like each mistaken photo: photo, class, cosine of their features."""
     autoencoder: Mapping[str, Any] = field(default_factory=dict)
     """history, error, photos, originals and reconstructions, where an autoencoder was used."""
 
@@ -53,6 +57,8 @@ def gather(
     metrics: Mapping[str, Any],
     predictions: pd.DataFrame,
     matrix: NDArray[np.int64],
+    heat_maps: Mapping[str, NDArray[np.float32]],
+    neighbours: Mapping[str, Sequence[tuple[str, str, float]]],
 ) -> Evidence:
     """Read what the report needs from the parents' folders: photos, kept, tiles, classifier, maybe encoder.
 
@@ -75,6 +81,8 @@ def gather(
         gallery=config.gallery,
         settings=settings | {"evaluate": config.model_dump(mode="json")},
         lineage=ancestors,
+        heat_maps=heat_maps,
+        neighbours=neighbours,
         autoencoder=_autoencoder(parents["encoder"]) if "encoder" in parents else {},
     )
 

@@ -1,11 +1,12 @@
-"""How good a classifier is, how sure we can be of it, and whether it beats answering without looking.
+"""How good a classifier is, how sure we can be of it, and whether it beats other ways to answer.
 
 Every headline number comes with a 95 % interval from a percentile bootstrap (Efron & Tibshirani 1993, ch. 13)
-that draws whole groups of near duplicates, since photos of a group are not independent. The baseline knows
-nothing but how common each class was in training.
+that draws whole groups of near duplicates, since photos of a group are not independent.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,8 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_acc
 LOWER_IS_BETTER = frozenset({"log_loss"})
 _MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1"})
 _TAIL = 0.025
+_STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
+"""Train photos of a class at which another row of `by_train_photos` begins."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,21 @@ class Answers:
         return cls(truth, probabilities.argmax(axis=1), rank, loss, probabilities.shape[1])
 
     @classmethod
-    def baseline(cls, truth: Ids, train_counts: Ids) -> Self:
+    def commonest(cls, truth: Ids, train_counts: Ids) -> Self:
         """Answer the same for every photo: the classes from the commonest in training to the rarest.
 
         train_counts: (classes,) train photos. A class's probability is its share of them, each count plus one
         (so that no class is impossible).
         """
         shares = (train_counts + 1) / (train_counts + 1).sum()
-        return cls.of(truth, np.broadcast_to(shares, (len(truth), len(shares))))
+        rank = 1 + np.argsort(np.argsort(-shares, kind="stable"), kind="stable")[truth]
+        predicted = np.full(len(truth), shares.argmax())
+        return cls(truth, predicted, rank, -np.log(shares[truth]), len(shares))
+
+    def only(self, where: NDArray[Any]) -> Self:
+        """The answers for some photos, by their places or by a mask `(n,)`."""
+        cut = (self.truth[where], self.predicted[where], self.rank[where], self.loss[where])
+        return type(self)(*cut, self.classes)
 
 
 def softmax(logits: NDArray[Any]) -> Floats:
@@ -95,44 +105,84 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One score of the classifier beside the baseline's."""
+class Against:
+    """One score of another way to answer the same photos, and how the classifier compares."""
 
-    classifier: Estimate
-    baseline: float
+    value: float
+    """The other one's."""
     difference: Estimate
-    """Classifier minus baseline, on the same resamples (paired)."""
+    """Classifier minus the other, on the same resamples (paired)."""
     verdict: str
     """better | worse: the difference's interval excludes 0; undecided: it doesn't."""
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One score of the classifier beside that of others."""
+
+    classifier: Estimate
+    against: dict[str, Against]
+
+
 def compare(
-    answers: Answers, baseline: Answers, groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
+    answers: Answers, others: Mapping[str, Answers], groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
 ) -> dict[str, Comparison]:
-    """Compare a classifier with the baseline in each of `SCORES`; `groups` (n,) names each photo's group.
+    """Compare a classifier with others, on the same photos, in each of `SCORES`; `groups` (n,) names each one's group.
 
     A resample misses some of the rare classes, which shifts the means over classes; their resamples are moved
     back, to average to the value itself. Where every resample gives the same extreme (all photos right, say),
     the bootstrap sees no uncertainty at all, and the exact binomial bound over groups stands in (Clopper and
     Pearson 1934), so that 5 right out of 5 is no proof.
     """
-    number = np.unique(groups, return_inverse=True)[1]
-    count = int(number.max()) + 1
-    random = np.random.default_rng(seed)
-    ours, theirs = (np.empty((resamples, len(SCORES))) for _ in range(2))
-    for i in range(resamples):
-        drawn = np.bincount(random.integers(count, size=count), minlength=count)
-        weights = drawn[number].astype(np.float64)
-        ours[i] = list(score(answers, top_k, weights).values())
-        theirs[i] = list(score(baseline, top_k, weights).values())
-    value, constant = score(answers, top_k), score(baseline, top_k)
+    everyone = [answers, *others.values()]
+    count = len(np.unique(groups))
+    samples = np.empty((len(everyone), resamples, len(SCORES)))
+    for i, weights in enumerate(_resamples(groups, resamples, seed)):
+        for j, each in enumerate(everyone):
+            samples[j, i] = list(score(each, top_k, weights).values())
+    values = [score(each, top_k) for each in everyone]
     compared = {}
     for i, name in enumerate(SCORES):
-        own = _estimate(name, value[name], ours[:, i], count, least=0)
-        change = value[name] - constant[name]
-        difference = _estimate(name, change, ours[:, i] - theirs[:, i], count, least=-1)
-        compared[name] = Comparison(own, constant[name], difference, _verdict(name, difference, count))
+        against = {}
+        for j, other in enumerate(others, start=1):
+            change = values[0][name] - values[j][name]
+            difference = _estimate(name, change, samples[0, :, i] - samples[j, :, i], count, least=-1)
+            against[other] = Against(values[j][name], difference, _verdict(name, difference, count))
+        compared[name] = Comparison(_estimate(name, values[0][name], samples[0, :, i], count, least=0), against)
     return compared
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The scores of the test photos whose class had so many train photos."""
+
+    at_least: int
+    at_most: int | None
+    """None: as many as there are."""
+    classes: int
+    photos: int
+    scores: dict[str, Estimate]
+
+
+def by_train_photos(
+    answers: Answers, train_counts: Ids, groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
+) -> list[Bucket]:
+    """Scores by how often a photo's class was seen in training: a bucket for each step that has test photos.
+
+    train_counts: `(classes,)`. Means over classes are over those of the bucket.
+    """
+    seen = train_counts[answers.truth]
+    buckets = []
+    for low, high in pairwise([*_STEPS, None]):
+        assert low is not None
+        where = (seen >= low) & (seen < high if high else True)
+        if where.any():
+            part = answers.only(where)
+            compared = compare(part, {}, groups[where], top_k=top_k, resamples=resamples, seed=seed)
+            scores = {name: compared[name].classifier for name in ("accuracy", "top_k_accuracy", "map_at_5")}
+            classes = len(np.unique(part.truth))
+            buckets.append(Bucket(low, high - 1 if high else None, classes, int(where.sum()), scores))
+    return buckets
 
 
 @dataclass(frozen=True)
@@ -168,6 +218,16 @@ def worst_confusions(matrix: Ids, most: int) -> list[tuple[int, int, int]]:
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     cells = zip(*np.unravel_index(order, wrong.shape), strict=True)
     return [(int(i), int(j), int(wrong[i, j])) for i, j in cells if wrong[i, j]]
+
+
+def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each photo (n,) counts, where as many groups as there are were drawn with replacement."""
+    number = np.unique(groups, return_inverse=True)[1]
+    count = int(number.max()) + 1
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        drawn = np.bincount(random.integers(count, size=count), minlength=count)
+        yield drawn[number].astype(np.float64)
 
 
 def _counts(answers: Answers, weights: Floats) -> tuple[Floats, Floats, Floats]:

@@ -12,11 +12,14 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from tasks.support import canvas, plots, thumbnails
+from tasks.support import canvas, galleries, plots, thumbnails
 from tasks.support.canvas import Drawing
 from tasks.support.evidence import Evidence
+from tasks.support.overlay import lay_over
 from tasks.support.wording import (
+    OTHERS,
     SPACE,
     calibrated,
     decimals,
@@ -25,6 +28,7 @@ from tasks.support.wording import (
     markdown,
     percent,
     priors,
+    seen_often,
     verdict,
     worst_classes,
 )
@@ -32,6 +36,8 @@ from tasks.support.wording import (
 _MANY = plots.MOST_NAMES
 _THUMBNAIL_BYTES = 40_000
 _PER_REASON = 6
+_NEAR_PX = 64
+"""Side of the train photos that are shown beside a mistake."""
 
 
 def figures(evidence: Evidence) -> dict[str, Drawing]:
@@ -79,11 +85,14 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
     )
     environment.filters |= {"percent": percent, "decimals": decimals, "duration": duration}
     test = evidence.predictions[evidence.predictions["split"] == "test"]
-    right = test["predicted"] == test["label"]
+    right, champion = test["predicted"] == test["label"], evidence.metrics.get("champion")
     return environment.get_template("report.html.jinja").render(
         metrics=evidence.metrics,
         verdict=verdict(evidence.metrics),
         headline=list(headline(evidence.metrics)),
+        others=[OTHERS[name] for name in evidence.metrics["test"]["scores"]["accuracy"]["against"]],
+        champion=list(headline(evidence.metrics, champion["scores"])) if champion else [],
+        seen_often=seen_often(evidence.metrics),
         calibration=calibrated(evidence.metrics),
         priors=priors(evidence.settings.get("train", {}), evidence.metrics),
         classes=worst_classes(evidence.metrics),
@@ -93,8 +102,9 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
         funnel=funnel(evidence),
         searches=searches(evidence.crawled, evidence.kept),
         rejects=rejects(evidence),
-        mistakes=_gallery(evidence, test[~right].sort_values(["probability", "photo"], ascending=[False, True])),
-        successes=_gallery(evidence, by_turns(test[right])),
+        mistakes=_gallery(evidence, galleries.mistakes(test, evidence.gallery)),
+        successes=_gallery(evidence, galleries.successes(test, evidence.gallery)),
+        has_heat=bool(evidence.heat_maps),
         wrong=int((~right).sum()),
         autoencoder={key: evidence.autoencoder[key] for key in ("error", "photos") if evidence.autoencoder},
         lineage=evidence.lineage,
@@ -154,32 +164,37 @@ def _why(row: Any) -> str:
     return f"{row.score:g} of 256 bits differ" if row.reason in ("near duplicate", "two classes") else ""
 
 
-def by_turns(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the classes taking turns, each in the order of its photos' digests: as good as chance."""
-    shuffled = rows.sort_values("photo")
-    turn = shuffled.groupby("label").cumcount()
-    return shuffled.assign(turn=turn).sort_values(["turn", "label", "photo"]).drop(columns="turn")
+def _gallery(evidence: Evidence, shown: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each photo as the network saw it, with and without what spoke for its answer, and the train photos like it."""
+    items = []
+    for row in shown.to_dict("records"):
+        photo = str(row["photo"])
+        tile, heat = _tile(evidence, photo), evidence.heat_maps.get(photo)
+        pictures = [thumbnails.of_pixels(tile)]
+        if heat is not None and heat.any():
+            pictures.append(thumbnails.of_pixels(lay_over(tile, heat)))
+        near = [
+            {"picture": thumbnails.of_pixels(_tile(evidence, other), _NEAR_PX), "label": label, "alike": alike}
+            for other, label, alike in evidence.neighbours.get(photo, ())
+        ]
+        items.append({"pictures": pictures, "near": near} | {str(key): value for key, value in row.items()})
+    return items
 
 
-def _gallery(evidence: Evidence, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    shown = rows.head(evidence.gallery)
-    if shown.empty:
-        return []
-    tiles = evidence.tiles[[evidence.positions[photo] for photo in shown["photo"]]]
-    return [
-        {"picture": thumbnails.of_pixels(tile)} | {str(key): value for key, value in row.items()}
-        for tile, row in zip(tiles, shown.to_dict("records"), strict=True)
-    ]
+def _tile(evidence: Evidence, photo: str) -> NDArray[np.uint8]:
+    tile: NDArray[np.uint8] = evidence.tiles[[evidence.positions[photo]]][0]
+    return tile
 
 
 def summary(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
     """The verdict, the headline and the worst classes as Markdown without HTML, for the dashboard."""
     first, *rest = (markdown(sentence) for sentence in verdict(evidence.metrics))
     lines = [f"**{first}** {' '.join(rest)}", ""]
-    lines += ["| test split | value | 95 % interval | baseline | |", "|:--|--:|:-:|--:|:--|"]
+    others = [OTHERS[name] for name in evidence.metrics["test"]["scores"]["accuracy"]["against"]]
+    lines += [f"| test split | value | 95 % interval | {' | '.join(others)} |", f"|:--|--:|:-:|{'--:|' * len(others)}"]
     for scored in headline(evidence.metrics):
-        cells = (scored[key] for key in ("title", "value", "interval", "baseline", "verdict"))
-        lines.append(f"| {' | '.join(cells)} |")
+        against = [f"{other['value']} ({other['outcome']})" for other in scored["others"]]
+        lines.append(f"| {' | '.join([scored['title'], scored['value'], scored['interval'], *against])} |")
     lines += ["", "| worst classes | recall | precision | test photos |", "|:--|--:|--:|--:|"]
     for row in [row for row in worst_classes(evidence.metrics) if row["test"]][:5]:
         shares = ("–" if row[key] is None else percent(row[key], 0) for key in ("recall", "precision"))

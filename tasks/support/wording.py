@@ -17,18 +17,24 @@ _SCORES = {
 _PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
 
 
+OTHERS = {"commonest": "commonest class", "nearest": "nearest photo", "champion": "last model"}
+"""What the classifier is compared with, as the page calls it."""
+OUTCOMES = {"better": "beaten", "worse": "ahead of it", "undecided": "undecided"}
+"""What a verdict on the classifier says of the other."""
+
+
 def verdict(metrics: Mapping[str, Any]) -> list[str]:
     """What came out, in sentences of plain text, the most important first."""
-    test, commonest = metrics["test"], metrics["baseline"]["answers"][0]
-    accuracy, f1 = test["scores"]["accuracy"], test["scores"]["macro_f1"]
-    photos = metrics["photos"]["test"]
+    test, commonest = metrics["test"], metrics["commonest"][0]
+    accuracy, f1 = test["scores"]["accuracy"], test["scores"]["macro_f1"]["against"]["commonest"]
+    against, photos = accuracy["against"]["commonest"], metrics["photos"]["test"]
     said = [
         f"{percent(accuracy['value'])} of {photos:,} test {'photo' if photos == 1 else 'photos'} right "
         f"(95{SPACE}% interval {between(accuracy, percentage=True)}), the commonest class alone gives "
-        f"{percent(accuracy['baseline'])}."
+        f"{percent(against['value'])}."
     ]
-    gain = f"{signed(accuracy['difference']['value'] * 100)} points ({span(accuracy['difference'])})"
-    match accuracy["verdict"]:
+    gain = _gain(against)
+    match against["verdict"]:
         case "better":
             said.append(f"That beats always answering “{commonest}” by more than luck: {gain}.")
         case "worse":
@@ -38,13 +44,48 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
                 f"That is no proof of being better than always answering “{commonest}”: the difference, "
                 f"{gain}, may be luck. More test photos would tell."
             )
-    if f1["verdict"] != accuracy["verdict"]:
+    if f1["verdict"] != against["verdict"]:
         beats = {"better": "it is better than", "worse": "it is worse than"}
         how = beats.get(f1["verdict"], "it is not shown to be better than")
-        said.append(
-            f"Where every class counts the same (macro F1), {how} that: {f1['value']:.3f} against {f1['baseline']:.3f}."
+        value = test["scores"]["macro_f1"]["value"]
+        said.append(f"Where every class counts the same (macro F1), {how} that: {value:.3f} against {f1['value']:.3f}.")
+    return [*said, *_nearest(metrics), *_champion(metrics), *_unknown(metrics)]
+
+
+def _nearest(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if against := metrics["test"]["scores"]["accuracy"]["against"].get("nearest"):
+        looked_up = f"Looking up the most similar train photo, untrained, gives {percent(against['value'])}"
+        yield {
+            "better": f"{looked_up}; training was worth {_gain(against)}.",
+            "worse": f"{looked_up}, which is right more often: {_gain(against)}.",
+            "undecided": f"{looked_up}; that training was worth anything is not shown: {_gain(against)}.",
+        }[against["verdict"]]
+
+
+def _champion(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if champion := metrics.get("champion"):
+        against = champion["scores"]["accuracy"]["against"]["champion"]
+        outcome = {"better": "better", "worse": "worse", "undecided": "no difference that couldn't be luck"}
+        yield (
+            f"Against the last model, of {champion['made_at']} UTC, on the {champion['photos']:,} test photos that "
+            f"both answered: {outcome[against['verdict']]}, {_gain(against)}."
         )
-    return said
+
+
+def _unknown(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if unknown := metrics.get("unknown"):
+        alarms, told = unknown.get("false_alarms"), unknown.get("recognised")
+        recognised = f"{percent(told['value'])} are" if told else "none was tested,"
+        yield (
+            f"Of {unknown['photos']:,} photos of classes that it never saw, {recognised} answered “{unknown['label']}”"
+            + (f"; of the others, {percent(alarms['value'])}." if alarms else ".")
+        )
+
+
+def _gain(against: Mapping[str, Any]) -> str:
+    """A difference in points, with its interval."""
+    difference = against["difference"]
+    return f"{signed(difference['value'] * 100)} points ({span(difference)})"
 
 
 def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
@@ -69,29 +110,58 @@ def calibrated(metrics: Mapping[str, Any]) -> str:
     found = metrics.get("calibration")
     if not found or not found["photos"]:
         return ""
+    how, before = "", ""
+    if "temperature" in found:
+        how = f" (temperature {found['temperature']:.2f})"
+        before = f", {percent(found['error_before'])} before"
     return (
-        f"Probabilities are calibrated on {found['photos']:,} validation photos (temperature "
-        f"{found['temperature']:.2f}): on the test photos, how sure the classifier is and how often it is right are "
-        f"{percent(found['error'])} apart on average, {percent(found['error_before'])} before."
+        f"Probabilities are calibrated on {found['photos']:,} validation photos{how}: on the test photos, how sure the "
+        f"classifier is and how often it is right are {percent(found['error'])} apart on average{before}."
     )
 
 
-def headline(metrics: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Rows of the headline table; top-k accuracy is left out where there are no more than k classes."""
+def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of the headline table; top-k accuracy is left out where there are no more than k classes.
+
+    scores: those of the test photos, unless others are given.
+    """
     test = metrics["test"]
-    for name, (title, meaning) in _SCORES.items():
+    for name, score in (scores or test["scores"]).items():
         if name == "top_k_accuracy" and (test["top_k"] in (1, *range(metrics["classes"], 99))):
             continue
-        score, percentage = test["scores"][name], name in _PERCENTAGES
+        (title, meaning), percentage = _SCORES[name], name in _PERCENTAGES
         write = percent if percentage else decimals
         yield {
             "title": title.format(**test),
             "meaning": meaning.format(**test),
             "value": write(score["value"]),
             "interval": between(score, percentage=percentage),
-            "baseline": write(score["baseline"]),
-            "verdict": score["verdict"],
+            "others": [
+                {"value": write(other["value"]), "verdict": other["verdict"], "outcome": OUTCOMES[other["verdict"]]}
+                for other in score["against"].values()
+            ],
         }
+
+
+def seen_often(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of `metrics["by_train_photos"]`, each with what it is called and its numbers as they are written."""
+    rows = []
+    for bucket in metrics["by_train_photos"]:
+        low, high = bucket["at_least"], bucket["at_most"]
+        called = f"{low:,} or more" if high is None else f"{low:,}" if low == high else f"{low:,}–{high:,}"
+        rows.append(
+            {
+                "called": called if high != 0 else "none",
+                "classes": bucket["classes"],
+                "photos": bucket["photos"],
+                "share": bucket["accuracy"]["value"],
+                "accuracy": percent(bucket["accuracy"]["value"]),
+                "interval": between(bucket["accuracy"], percentage=True),
+                "map_at_5": decimals(bucket["map_at_5"]["value"]),
+                "map_interval": between(bucket["map_at_5"], percentage=False),
+            }
+        )
+    return rows
 
 
 def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:

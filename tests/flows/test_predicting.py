@@ -1,7 +1,10 @@
 """What is predicted of photos is what the evaluation found: the same tiles, the same answers."""
 
 import json
+import os
 import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import cv2
@@ -116,12 +119,62 @@ def test_without_a_run_that_ended_there_is_no_model(tmp_path: Path) -> None:
         predicting.find(Store(tmp_path))
 
 
-def test_a_model_that_was_evaluated_before_there_was_calibration_predicts(copy: Fluke) -> None:
-    path = stages(copy)["evaluate"] / "metrics.json"
-    measured = json.loads(path.read_text())
-    assert predicting.find(Store(copy.data)).temperature == measured.pop("calibration")["temperature"]
-    path.write_text(json.dumps(measured))
-    assert predicting.find(Store(copy.data)).temperature == 1
+def test_a_model_that_was_evaluated_by_an_earlier_version_is_named(copy: Fluke) -> None:
+    (stages(copy)["evaluate"] / "inference.json").unlink()
+    with pytest.raises(UserError, match="evaluation of an earlier version of fluke; run its preset again"):
+        predicting.find(Store(copy.data))
+
+
+def test_a_submission_for_unlabelled_photos_names_five_classes_or_all_there_are(copy: Fluke, tmp_path: Path) -> None:
+    """With classes that were never trained on, the unknown is one of the names, and photos are flagged."""
+    copy.run("evaluate.unknown=threshold", "evaluate.unknown_label=new_whale", "filter.unseen_classes=[grey]")
+    photos = tmp_path / "unlabelled"
+    for label in ("black", "grey", "white"):
+        for photo in sorted((copy.photos / label).iterdir())[:2]:
+            (photos / label).mkdir(parents=True, exist_ok=True)
+            (photos / label / photo.name).write_bytes(photo.read_bytes())
+    sent, out = tmp_path / "submission.csv", tmp_path / "found.csv"
+    copy("predict", str(photos), "--submission", str(sent), "--out", str(out), "--top-k", "1")
+    table = pd.read_csv(sent)
+    assert list(table.columns) == ["Image", "Id"]
+    assert table["Image"].str.match(r"(black|grey|white)/\d+\.png").all()
+    assert [set(names.split()) for names in table["Id"]] == [{"black", "white", "new_whale"}] * 6
+    found = pd.read_csv(out)
+    assert list(found.columns) == ["image", "class_1", "probability_1", "unknown", "error"]
+    assert found["class_1"].tolist() == [names.split()[0] for names in table["Id"]]
+    assert found["unknown"].tolist() == (found["class_1"] == "new_whale").tolist()
+
+
+@pytest.mark.parametrize("infer_from", ["nearest", "blend"])
+def test_neighbours_answer_as_in_the_evaluation(copy: Fluke, tmp_path: Path, infer_from: str) -> None:
+    record = copy.run(f"evaluate.infer_from={infer_from}")
+    out = tmp_path / "found.parquet"
+    copy("predict", str(copy.photos), "--out", str(out))
+    evaluation = Store(copy.data).folder(record.stages[-1].artifact)
+    evaluated = pd.read_parquet(evaluation / "predictions.parquet").set_index("name")
+    ours = pd.read_parquet(out).set_index("image").loc[evaluated.index]
+    np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=0.02)
+    assert (ours["class_1"] == evaluated["predicted"]).mean() > 0.9
+
+
+def test_a_folder_is_predicted_as_a_flow(finished: Fluke, tmp_path: Path) -> None:
+    out = tmp_path / "found.csv"
+    call = f"predict_folder(Path({str(finished.photos)!r}), out=Path({str(out)!r}), model='default')"
+    script = f"from pathlib import Path; from flows.batch import predict_folder; assert {call} == 60"
+    environment = os.environ | {"FLUKE_DATA": str(finished.data), "PREFECT_API_URL": finished.api_url}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
+    assert len(pd.read_csv(out)) == 60
+    [table] = shown(finished.api_url, "fluke-predictions")
+    assert sum(row["count"] for row in json.loads(table["data"])) == 60
+
+
+def shown(api_url: str, key: str) -> list[dict[str, str]]:
+    """The dashboard's artifacts with a key."""
+    body = json.dumps({"artifacts": {"key": {"any_": [key]}}}).encode()
+    request = urllib.request.Request(f"{api_url}/artifacts/filter", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        found: list[dict[str, str]] = json.load(response)
+    return found
 
 
 def test_a_model_that_was_deleted_is_named(copy: Fluke) -> None:

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.support import digest
 from tasks.support.errors import UserError
@@ -16,6 +16,7 @@ from tasks.support.files import whole, write_whole
 Split = Literal["train", "val", "test"]
 
 _BY_PRECEDENCE: tuple[Split, ...] = ("test", "val", "train")
+_HELD_OUT: tuple[Split, Split] = ("val", "test")
 _MIN_GROUPS_FOR_ALL = 5
 """A class of so many groups or more is in every split."""
 
@@ -69,13 +70,7 @@ def deal(
     anything else, so a class of one group only trains. Fractions of a photo are rounded at random (seeded by the name
     of the class), so that many small classes together still come out in proportion.
     """
-    members: dict[int, list[int]] = {}
-    for position, group in enumerate(groups):
-        members.setdefault(group, []).append(position)
-    by_class: dict[str, list[int]] = {}
-    for group, positions in members.items():
-        counts = Counter(labels[position] for position in positions)
-        by_class.setdefault(min(counts, key=lambda label: (-counts[label], label)), []).append(group)
+    members, by_class = _members(labels, groups)
     dealt = {group: settled[group] for group in members if group in settled}
     for label, class_groups in by_class.items():
         total = sum(len(members[group]) for group in class_groups)
@@ -99,6 +94,67 @@ def deal(
     return dealt
 
 
+def set_aside(
+    labels: Sequence[str],
+    groups: Sequence[int],
+    photos: Sequence[str],
+    settled: Mapping[int, Split],
+    *,
+    unseen: float | tuple[str, ...],
+    seed: int,
+) -> dict[int, Split]:
+    """The split of the groups of classes that are never trained on, but for groups that have one already.
+
+    labels, groups, photos, settled: as in `deal`. unseen: the names of those classes, or the share of all that they
+    are: drawn by name, so that a class stays what it is when others come. Each class is in one of validation and test,
+    but a lone named one, whose photos show many unknowns, is in both. A class that trains already goes on doing so.
+    Raises UserError where a name is no class, or either of the splits gets none.
+    """
+    if not unseen:
+        return {}
+    members, by_class = _members(labels, groups)
+    aside: dict[int, Split] = {}
+    for label, split in unseen_classes(labels, unseen, seed).items():
+        class_groups = by_class.get(label, [])
+        if any(settled.get(group) == "train" for group in class_groups):
+            continue
+        shuffled = sorted(class_groups, key=lambda group: _uniform(min(photos[i] for i in members[group]), seed))
+        for place, group in enumerate(shuffled):
+            aside[group] = settled.get(group) or split or _HELD_OUT[place % 2]
+    for needed in _HELD_OUT:
+        if needed not in aside.values():
+            raise UserError(
+                f"filter.unseen_classes={unseen}: none of {len(by_class):,} classes falls to the {needed} split; raise "
+                "it, or name two classes or more, such as [class, class]"
+            )
+    return aside
+
+
+def unseen_classes(labels: Iterable[str], unseen: float | tuple[str, ...], seed: int) -> dict[str, Split | None]:
+    """The classes that are never trained on, each with its split; None: its groups are in both. See `set_aside`."""
+    if isinstance(unseen, tuple):
+        missing = sorted(set(unseen).difference(labels))
+        if missing:
+            raise UserError(
+                f"filter.unseen_classes: no photo is of {', '.join(map(repr, missing))}; check the spelling"
+            )
+        return {label: _HELD_OUT[i % 2] if len(unseen) > 1 else None for i, label in enumerate(sorted(unseen))}
+    draws = {label: _uniform(f"unseen {label}", seed) for label in sorted(set(labels))}
+    return {label: _HELD_OUT[draw >= unseen / 2] for label, draw in draws.items() if draw < unseen}
+
+
+def _members(labels: Sequence[str], groups: Sequence[int]) -> tuple[dict[int, list[int]], dict[str, list[int]]]:
+    """The places of each group's photos, and the groups of each class: of that which most of a group's photos have."""
+    members: dict[int, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    by_class: dict[str, list[int]] = {}
+    for group, positions in members.items():
+        counts = Counter(labels[position] for position in positions)
+        by_class.setdefault(min(counts, key=lambda label: (-counts[label], label)), []).append(group)
+    return members, by_class
+
+
 def _shortest(wanted: Mapping[str, int], size: int) -> Split:
     """Where a group of `size` photos is wanted: the test first; it may overshoot by at most half of itself."""
     if wanted["test"] * 2 >= size:
@@ -118,8 +174,8 @@ class Memory:
     filter observes that number: an older result that still trains on a photo that has moved is not reused.
     """
 
-    def __init__(self, pools: Path, dealing: Mapping[str, float]) -> None:
-        """Take the folder of the filter's pools, and the fractions and the seed."""
+    def __init__(self, pools: Path, dealing: Mapping[str, Any]) -> None:
+        """Take the folder of the filter's pools, and all that decides how photos are dealt."""
         self.path = pools / f"splits-{digest.of_value(dict(dealing))[:24]}.parquet"
         self._moves = self.path.with_suffix(".json")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.support.calibration import calibration_error, temperature
+from tasks.support.calibration import Calibration, calibration_error, fit
 from tasks.support.metrics import softmax
 
 RANDOM = np.random.default_rng(0)
@@ -15,15 +15,47 @@ def drawn(logits: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("sharpened", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_how_much_too_sure_a_classifier_is(sharpened) -> None:
     logits = RANDOM.normal(0, 2, (4000, 4))
-    assert temperature(sharpened * logits, drawn(logits)) == pytest.approx(sharpened, rel=0.1)
+    found = fit(sharpened * logits, drawn(logits))
+    assert found.temperature == pytest.approx(sharpened, rel=0.1)
+    assert found.unknown is None
 
 
 def test_a_few_answers_that_are_all_right_are_no_reason_to_be_always_sure() -> None:
     truth = np.arange(12) % 3
     logits = 2 * np.eye(3)[truth]
-    sure = softmax(logits / temperature(logits, truth)).max(axis=1)
+    sure = fit(logits, truth)(logits).max(axis=1)
     np.testing.assert_allclose(sure, 13 / 14, rtol=1e-3)  # Platt's rule of succession
-    assert temperature(np.zeros((0, 3)), np.zeros(0, np.int64)) == 1
+    assert fit(np.zeros((0, 3)), np.zeros(0, np.int64)) == Calibration(1.0)
+
+
+def test_the_temperature_is_the_least_surprising_one_also_for_cosines() -> None:
+    """Against a grid, with the surprise computed as its definition says."""
+    cosines = RANDOM.uniform(-1, 1, (60, 3))
+    truth = drawn(cosines / 0.1)
+    other = 1 / 62 / 2
+    targets = np.where(np.eye(3)[truth] > 0, 1 - 2 * other, other)
+    grid = np.geomspace(0.01, 10, 2000)
+    surprise = [-(targets * np.log(softmax(cosines / temperature))).sum(axis=1).mean() for temperature in grid]
+    assert fit(cosines, truth).temperature == pytest.approx(grid[np.argmin(surprise)], rel=0.01)
+
+
+def test_the_unknown_has_the_threshold_that_the_photos_speak_for() -> None:
+    """Drawn with a temperature and a threshold, both are found again."""
+    scores = RANDOM.normal(0, 2, (4000, 4))
+    truth = drawn(np.pad(scores / 2, ((0, 0), (0, 1)), constant_values=1.5))
+    found = fit(scores, truth, unknown=True)
+    assert found.temperature == pytest.approx(2, rel=0.1)
+    assert found.unknown == pytest.approx(1.5, abs=0.1)
+    probabilities = found(scores)
+    assert probabilities.shape == (4000, 5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert probabilities[:, 4].mean() == pytest.approx((truth == 4).mean(), abs=0.01)
+
+
+def test_the_unknown_is_answered_where_no_class_reaches_the_threshold() -> None:
+    probabilities = Calibration(2.0, 1.0)(np.array([[4.0, 0.0], [1.0, 1.9]]))
+    assert probabilities.argmax(axis=1).tolist() == [0, 2]
+    assert probabilities[0] == pytest.approx(np.exp([2, 0, 1]) / np.exp([2, 0, 1]).sum())
 
 
 def test_the_error_of_a_hand_worked_case() -> None:

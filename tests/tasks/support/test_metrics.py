@@ -4,6 +4,7 @@ from sklearn import metrics as sk
 
 from tasks.support.metrics import (
     Answers,
+    by_train_photos,
     compare,
     confusion,
     per_class,
@@ -88,7 +89,7 @@ def test_ties_go_to_the_lower_class_as_in_a_stable_sort() -> None:
 
 def test_baseline_answers_the_commonest_classes_of_training() -> None:
     truth = np.array([2, 2, 1, 0])
-    got = score(Answers.baseline(truth, np.array([1, 5, 9])), top_k=2)
+    got = score(Answers.commonest(truth, np.array([1, 5, 9])), top_k=2)
     assert got["accuracy"] == 2 / 4
     assert got["map_at_5"] == (1 + 1 + 1 / 2 + 1 / 3) / 4
     assert got["top_k_accuracy"] == 3 / 4
@@ -100,9 +101,11 @@ def test_intervals_draw_groups_not_photos() -> None:
     right = np.repeat([1, 1, 1, 0, 0], 20)
     truth = np.zeros(100, np.int64)
     answers = Answers.of(truth, np.stack([right, 1 - right], axis=1).astype(float))
-    baseline = Answers.baseline(truth, np.array([1, 1]))
-    alone = compare(answers, baseline, np.arange(100), top_k=1, resamples=500, seed=0)["accuracy"].classifier
-    grouped = compare(answers, baseline, np.repeat(np.arange(5), 20), top_k=1, resamples=500, seed=0)
+    baseline = Answers.commonest(truth, np.array([1, 1]))
+    alone = compare(answers, {"commonest": baseline}, np.arange(100), top_k=1, resamples=500, seed=0)[
+        "accuracy"
+    ].classifier
+    grouped = compare(answers, {"commonest": baseline}, np.repeat(np.arange(5), 20), top_k=1, resamples=500, seed=0)
     assert alone.value == 0.6
     assert alone.low == pytest.approx(0.5, abs=0.03)  # 0.6 - 1.96 * sqrt(0.6 * 0.4 / 100)
     assert alone.high == pytest.approx(0.7, abs=0.03)
@@ -112,14 +115,18 @@ def test_intervals_draw_groups_not_photos() -> None:
 
 def test_intervals_are_repeatable_and_ordered() -> None:
     answers = random_answers(200, 5)
-    baseline = Answers.baseline(answers.truth, np.full(5, 10))
-    first, second = (compare(answers, baseline, np.arange(200), top_k=3, resamples=200, seed=7) for _ in range(2))
+    baseline = Answers.commonest(answers.truth, np.full(5, 10))
+    first, second = (
+        compare(answers, {"commonest": baseline}, np.arange(200), top_k=3, resamples=200, seed=7) for _ in range(2)
+    )
     assert first == second
     for comparison in first.values():
         estimate = comparison.classifier
         assert estimate.low < estimate.value < estimate.high
-        assert comparison.difference.value == pytest.approx(estimate.value - comparison.baseline)
-    assert {c.verdict for c in first.values()} == {"better"}
+        assert comparison.against["commonest"].difference.value == pytest.approx(
+            estimate.value - comparison.against["commonest"].value
+        )
+    assert {c.against["commonest"].verdict for c in first.values()} == {"better"}
 
 
 def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
@@ -128,8 +135,10 @@ def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
     truth = np.concatenate([np.arange(300), random.integers(300, size=200)])
     logits = random.normal(size=(500, 300))
     logits[np.arange(500), truth] += 3
-    baseline = Answers.baseline(truth, np.bincount(truth))
-    got = compare(Answers.of(truth, softmax(logits)), baseline, np.arange(500), top_k=5, resamples=200, seed=0)
+    baseline = Answers.commonest(truth, np.bincount(truth))
+    got = compare(
+        Answers.of(truth, softmax(logits)), {"commonest": baseline}, np.arange(500), top_k=5, resamples=200, seed=0
+    )
     for comparison in got.values():
         assert comparison.classifier.low < comparison.classifier.value < comparison.classifier.high
 
@@ -137,30 +146,34 @@ def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
 def test_a_classifier_that_only_repeats_the_commonest_class_beats_nothing() -> None:
     truth = np.random.default_rng(0).choice(4, size=300, p=[0.7, 0.1, 0.1, 0.1])
     probabilities = np.tile([0.7, 0.1, 0.1, 0.1], (300, 1))
-    baseline = Answers.baseline(truth, np.array([70, 10, 10, 10]))
-    got = compare(Answers.of(truth, probabilities), baseline, np.arange(300), top_k=2, resamples=200, seed=0)
-    assert got["accuracy"].verdict == "undecided"
-    assert got["accuracy"].difference.value == 0
+    baseline = Answers.commonest(truth, np.array([70, 10, 10, 10]))
+    got = compare(
+        Answers.of(truth, probabilities), {"commonest": baseline}, np.arange(300), top_k=2, resamples=200, seed=0
+    )
+    assert got["accuracy"].against["commonest"].verdict == "undecided"
+    assert got["accuracy"].against["commonest"].difference.value == 0
 
 
 def test_a_classifier_worse_than_the_baseline_is_called_worse() -> None:
     truth = np.array([0] * 90 + [1] * 10)
     opposite = np.eye(2)[1 - truth]
-    baseline = Answers.baseline(truth, np.array([90, 10]))
-    got = compare(Answers.of(truth, opposite), baseline, np.arange(100), top_k=1, resamples=200, seed=0)
-    assert got["accuracy"].verdict == "worse"
-    assert got["log_loss"].verdict == "worse"
+    baseline = Answers.commonest(truth, np.array([90, 10]))
+    got = compare(Answers.of(truth, opposite), {"commonest": baseline}, np.arange(100), top_k=1, resamples=200, seed=0)
+    assert got["accuracy"].against["commonest"].verdict == "worse"
+    assert got["log_loss"].against["commonest"].verdict == "worse"
 
 
 @pytest.mark.parametrize(("photos", "verdict"), [(1, "undecided"), (5, "undecided"), (6, "better")])
 def test_a_handful_of_photos_all_right_is_no_proof(photos: int, verdict: str) -> None:
     """The two-sided sign test at 5 % needs 6 out of 6, too."""
     truth = np.ones(photos, np.int64)
-    baseline = Answers.baseline(truth, np.array([9, 1]))  # always wrong
-    got = compare(Answers.of(truth, np.eye(2)[truth]), baseline, np.arange(photos), top_k=1, resamples=100, seed=0)
+    baseline = Answers.commonest(truth, np.array([9, 1]))  # always wrong
+    got = compare(
+        Answers.of(truth, np.eye(2)[truth]), {"commonest": baseline}, np.arange(photos), top_k=1, resamples=100, seed=0
+    )
     assert got["accuracy"].classifier.high == 1
     assert got["accuracy"].classifier.low == pytest.approx(0.025 ** (1 / photos))
-    assert got["accuracy"].verdict == verdict
+    assert got["accuracy"].against["commonest"].verdict == verdict
 
 
 def test_worst_confusions_are_sorted_and_leave_out_what_is_right() -> None:
@@ -174,3 +187,45 @@ def test_softmax_of_huge_logits_is_finite() -> None:
     got = softmax(np.array([[1e4, 0.0, -1e4]], np.float32))
     assert got.tolist() == [[1.0, 0.0, 0.0]]
     assert np.isfinite(Answers.of(np.array([2]), got).loss).all()
+
+
+def test_several_are_compared_on_the_same_resamples() -> None:
+    ours, theirs = random_answers(150, 4, sharpness=3), random_answers(150, 4, sharpness=1)
+    drawn = {"top_k": 2, "resamples": 100, "seed": 3}
+    both = compare(ours, {"theirs": theirs, "ours": ours}, np.arange(150), **drawn)
+    alone = compare(ours, {"theirs": theirs}, np.arange(150), **drawn)
+    for name, comparison in both.items():
+        assert comparison.against["theirs"] == alone[name].against["theirs"]
+        assert comparison.against["ours"].verdict == "undecided"
+        itself = comparison.against["ours"].difference
+        assert itself.value == 0
+        assert itself.low == pytest.approx(0)
+    assert both["accuracy"].against["theirs"].verdict == "better"
+
+
+def test_scores_by_how_often_a_class_was_seen() -> None:
+    """Three classes with 0, 1 and 7 train photos; two of the last class's three test photos are right."""
+    truth = np.array([0, 1, 2, 2, 2])
+    probabilities = np.eye(3)[[2, 1, 2, 2, 1]] * 0.8 + 0.1
+    drawn = {"top_k": 2, "resamples": 100, "seed": 0}
+    never, once, often = by_train_photos(Answers.of(truth, probabilities), np.array([0, 1, 7]), np.arange(5), **drawn)
+    assert [(b.at_least, b.at_most, b.classes, b.photos) for b in (never, once, often)] == [
+        (0, 0, 1, 1),
+        (1, 1, 1, 1),
+        (6, 10, 1, 3),
+    ]
+    assert [b.scores["accuracy"].value for b in (never, once, often)] == pytest.approx([0, 1, 2 / 3])
+    assert often.scores["map_at_5"].value == pytest.approx((1 + 1 + 1 / 3) / 3)
+    most = by_train_photos(Answers.of(truth, probabilities), np.array([5000, 1001, 1000]), np.arange(5), **drawn)
+    assert [(b.at_least, b.at_most) for b in most] == [(101, 1000), (1001, None)]
+
+
+def test_the_commonest_are_ranked_as_if_their_shares_were_probabilities() -> None:
+    counts = np.array([3, 0, 9, 3, 5])
+    truth = np.arange(5)
+    shares = (counts + 1) / (counts + 1).sum()
+    expected = Answers.of(truth, np.tile(shares, (5, 1)))
+    got = Answers.commonest(truth, counts)
+    assert got.rank.tolist() == expected.rank.tolist()
+    assert got.predicted.tolist() == expected.predicted.tolist()
+    np.testing.assert_allclose(got.loss, expected.loss)

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from configs.schema import EvaluateConfig
-from tasks.evaluate import measure, table
 from tasks.support import metrics, photos, report, wording
 from tasks.support.evidence import Evidence
 from tasks.support.metrics import Answers
 from tasks.support.pool import Pool, Rows, Shard
+from tasks.support.predictions import table
+from tasks.support.scoring import measure
 
 HOSTILE = '<script>alert("x")</script>'
 NAMES = [HOSTILE, '"><img src=http://evil.example/a.png onerror=alert(1)>', "강아지 | `code` **b** {{ 7*7 }}"]
@@ -47,6 +48,7 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     probabilities[np.arange(len(rows)), truth] = 0.9
     probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
     answers = Answers.of(truth, probabilities)
+    nearest = Answers.of(truth, np.roll(probabilities, 1, axis=1))
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
@@ -67,7 +69,8 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     (photos_home / "00.png").write_bytes(png(92))
     crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
     return Evidence(
-        metrics=measure(answers, np.arange(len(rows)), counts, names, CONFIG) | {"val": {}},
+        metrics=measure(answers, {"nearest": nearest}, counts, names, CONFIG, groups=np.arange(len(rows)))
+        | {"val": {}, "nearest_by": "pixels"},
         predictions=table(kept, answers, probabilities, names, 3),
         matrix=metrics.confusion(answers),
         crawled=crawled,
@@ -80,6 +83,8 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
         gallery=5,
         settings={"crawl": {"keywords": {HOSTILE: [HOSTILE]}}, "evaluate": CONFIG.model_dump()},
         lineage=[],
+        heat_maps={photo: np.eye(4, dtype=np.float32) for photo in kept["photo"][:9]},
+        neighbours={photo: [(kept["photo"].iloc[-1], names[-1], 0.87)] for photo in kept["photo"][:wrong]},
     )
 
 
@@ -128,7 +133,8 @@ def test_galleries_show_each_mistake_with_its_tile(tmp_path: Path, channels: int
     evidence = make(tmp_path, ["cat", "dog", "eel"], channels=channels)
     page = report.page(evidence, report.figures(evidence))
     mistakes = page[page.index('id="mistakes"') : page.index("And some that are right")]
-    assert mistakes.count("<img") == 2
+    assert mistakes.count("<img") == 2 * 3  # the tile, what spoke for the answer, the train photo most like it
+    assert mistakes.count("0.87") == 2
     assert mistakes.count('<b class="bad"><bdi>dog</bdi></b>') == 2
     assert "All 2 wrong answers" in mistakes
 
@@ -169,11 +175,6 @@ def test_searches_count_photos_once() -> None:
     assert report.searches(crawled, kept) == [("duck", "cat", 2, 1), ("goose", "cats", 1, 0)]
 
 
-def test_right_ones_take_turns_by_class() -> None:
-    rows = pd.DataFrame({"label": ["a", "a", "a", "b"], "photo": ["3", "1", "2", "9"]})
-    assert report.by_turns(rows)["photo"].tolist() == ["1", "9", "2", "3"]
-
-
 def test_the_summary_is_plain_and_small(tmp_path: Path) -> None:
     evidence = make(tmp_path)
     text = report.summary(evidence, report.figures(evidence))
@@ -187,35 +188,83 @@ def test_the_summary_is_plain_and_small(tmp_path: Path) -> None:
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {5, 6}  # no name adds a column
 
 
-def scored(accuracy: dict[str, Any], f1: str = "") -> dict[str, Any]:
-    verdict = accuracy["verdict"]
+def against(value: float, verdict: str, *difference: float) -> dict[str, Any]:
     return {
-        "photos": {"test": 312},
-        "baseline": {"answers": ["cat"]},
-        "test": {
-            "scores": {
-                "accuracy": accuracy,
-                "macro_f1": {"value": 0.5, "baseline": 0.2, "verdict": f1 or verdict},
-            }
-        },
+        "value": value,
+        "verdict": verdict,
+        "difference": dict(zip(("value", "low", "high"), difference, strict=True)),
     }
 
 
-ACCURACY = {"value": 0.964, "low": 0.941, "high": 0.982, "baseline": 0.14, "verdict": "better"}
-ACCURACY["difference"] = {"value": 0.824, "low": 0.78, "high": 0.86}
+def scored(verdict: str, f1: str = "", **more: Any) -> dict[str, Any]:
+    """Numbers with these verdicts on the commonest class."""
+    accuracy = {"value": 0.964, "low": 0.941, "high": 0.982}
+    others = {"commonest": against(0.14, verdict, 0.824, 0.78, 0.86)}
+    if "nearest" in more:
+        others["nearest"] = more.pop("nearest")
+    return {
+        "photos": {"test": 312},
+        "commonest": ["cat"],
+        "test": {
+            "scores": {
+                "accuracy": accuracy | {"against": others},
+                "macro_f1": {"value": 0.5, "against": {"commonest": {"value": 0.2, "verdict": f1 or verdict}}},
+            }
+        },
+    } | more
+
+
+def said(metrics: dict[str, Any]) -> list[str]:
+    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in wording.verdict(metrics)]
 
 
 def test_the_verdict_in_words() -> None:
-    first, second = wording.verdict(scored(ACCURACY))
-    assert first.replace("\N{NO-BREAK SPACE}", " ") == (
+    first, second = said(scored("better"))
+    assert first == (
         "96.4 % of 312 test photos right (95 % interval 94.1–98.2), the commonest class alone gives 14.0 %."
     )
     assert "beats always answering “cat”" in second
     assert "+82.4 points (+78.0 to +86.0)" in second
-    assert "no proof" in wording.verdict(scored(ACCURACY | {"verdict": "undecided"}))[1]
-    worse = wording.verdict(scored(ACCURACY | {"verdict": "worse"}, f1="better"))
+    assert "no proof" in said(scored("undecided"))[1]
+    worse = said(scored("worse", f1="better"))
     assert "would be right more often" in worse[1]
     assert "it is better than that: 0.500 against 0.200" in worse[2]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        ("better", "gives 90.0 %; training was worth +6.4 points (+2.0 to +9.0)."),
+        ("worse", "gives 90.0 %, which is right more often: +6.4 points (+2.0 to +9.0)."),
+        ("undecided", "gives 90.0 %; that training was worth anything is not shown: +6.4 points"),
+    ],
+)
+def test_the_verdict_says_whether_training_was_worth_it(verdict: str, says: str) -> None:
+    assert says in said(scored("better", nearest=against(0.9, verdict, 0.064, 0.02, 0.09)))[2]
+
+
+def test_the_verdict_names_the_last_model_and_the_unknown() -> None:
+    accuracy = {"against": {"champion": against(0.95, "undecided", 0.01, -0.02, 0.03)}}
+    champion = {"made_at": "2026-11-24 02:00", "photos": 300, "scores": {"accuracy": accuracy}}
+    unknown = {"label": "new_whale", "photos": 40, "recognised": {"value": 0.75}, "false_alarms": {"value": 0.1}}
+    last, new = said(scored("better", champion=champion, unknown=unknown))[2:]
+    assert last == (
+        "Against the last model, of 2026-11-24 02:00 UTC, on the 300 test photos that both answered: no difference "
+        "that couldn't be luck, +1.0 points (−2.0 to +3.0)."
+    )
+    assert new == ("Of 40 photos of classes that it never saw, 75.0 % are answered “new_whale”; of the others, 10.0 %.")
+
+
+def test_numbers_by_how_often_a_class_was_seen_are_named() -> None:
+    number = {"value": 0.5, "low": 0.25, "high": 0.75}
+    steps = [(0, 0), (1, 1), (3, 5), (1001, None)]
+    buckets = [
+        {"at_least": low, "at_most": high, "classes": 3, "photos": 9, "accuracy": number, "map_at_5": number}
+        for low, high in steps
+    ]
+    rows = wording.seen_often({"by_train_photos": buckets})
+    assert [row["called"] for row in rows] == ["none", "1", "3–5", "1,001 or more"]
+    assert rows[0]["interval"] == "25.0–75.0"
 
 
 @pytest.mark.parametrize(("share", "text"), [(1.0, "100.0 %"), (0.9999, "99.9 %"), (0.9637, "96.4 %"), (0.0, "0.0 %")])
@@ -241,17 +290,19 @@ def test_durations(seconds: float, text: str) -> None:
     ],
 )
 def test_the_report_says_how_common_the_classes_are_taken_to_be(settings: dict[str, Any], says: str) -> None:
-    said = wording.priors(settings, {"photos": {"test": 1200}})
-    assert says in said
-    assert "as common as they are among the 1,200 test photos" in said
-    assert "balanced accuracy and macro F1 take them to be equally common" in said
+    words = wording.priors(settings, {"photos": {"test": 1200}})
+    assert says in words
+    assert "as common as they are among the 1,200 test photos" in words
+    assert "balanced accuracy and macro F1 take them to be equally common" in words
 
 
 def test_the_report_says_how_far_probabilities_can_be_taken_at_their_word() -> None:
     found = {"temperature": 1.7, "photos": 1200, "error": 0.012, "error_before": 0.081}
-    said = wording.calibrated({"calibration": found})
-    assert "1,200 validation photos (temperature 1.70)" in said
-    assert f"1.2{wording.SPACE}% apart on average, 8.1{wording.SPACE}% before" in said
+    words = wording.calibrated({"calibration": found})
+    assert "1,200 validation photos (temperature 1.70)" in words
+    assert f"1.2{wording.SPACE}% apart on average, 8.1{wording.SPACE}% before" in words
+    nearest = {"photos": 1200, "error": 0.012}
+    assert "before" not in wording.calibrated({"calibration": nearest})
     assert wording.calibrated({"calibration": found | {"photos": 0}}) == ""
 
 

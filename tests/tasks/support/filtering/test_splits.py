@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.support.errors import UserError
-from tasks.support.filtering.splits import Memory, deal, settle
+from tasks.support.filtering.splits import Memory, deal, set_aside, settle, unseen_classes
 
 
 def photos(count: int, start: int = 0) -> list[str]:
@@ -104,3 +104,56 @@ def test_a_damaged_memory_is_refused_with_what_it_means(tmp_path: Path) -> None:
     memory.path.write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"splits-.*damaged.*restore it.*or delete"):
         memory.read()
+
+
+def aside(labels, unseen, groups=None, settled=None, seed=0):
+    """The split of each photo of a class that is never trained on, and whether the others are left to be dealt."""
+    groups = list(range(len(labels))) if groups is None else groups
+    found = set_aside(labels, groups, photos(len(labels)), settled or {}, unseen=unseen, seed=seed)
+    return [found.get(group) for group in groups]
+
+
+def test_a_share_of_the_classes_is_never_trained_on_each_in_one_split() -> None:
+    labels = [f"whale {n}" for n in range(400) for _ in range(3)]
+    splits = aside(labels, 0.2)
+    by_class = {label: {split for each, split in zip(labels, splits, strict=True) if each == label} for label in labels}
+    counts = Counter(next(iter(split)) for split in by_class.values())
+    assert all(len(split) == 1 for split in by_class.values())
+    assert counts["val"] == pytest.approx(40, abs=15)
+    assert counts["test"] == pytest.approx(40, abs=15)
+    assert counts[None] == 400 - counts["val"] - counts["test"]
+
+
+def test_a_class_stays_unseen_when_others_come() -> None:
+    few = unseen_classes([f"whale {n}" for n in range(50)], 0.3, 0)
+    many = unseen_classes([f"whale {n}" for n in range(200)], 0.3, 0)
+    assert few
+    assert few.items() <= many.items()
+    assert few != unseen_classes([f"whale {n}" for n in range(50)], 0.3, 1)
+
+
+def test_a_lone_unseen_class_is_in_both_splits_by_group() -> None:
+    labels, groups = ["new_whale"] * 8 + ["orca"] * 4, [0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7]
+    splits = aside(labels, ("new_whale",), groups)
+    assert Counter(splits) == {"val": 4, "test": 4, None: 4}
+    assert all(splits[i] == splits[i + 1] for i in range(0, 8, 2))
+
+
+def test_named_unseen_classes_take_turns() -> None:
+    labels = ["a", "a", "b", "c", "c"]
+    assert aside(labels, ("a", "b")) == ["val", "val", "test", None, None]
+
+
+def test_what_is_settled_stays_and_a_class_that_trains_goes_on_training() -> None:
+    labels = ["new"] * 4 + ["orca"]
+    assert aside(labels, ("new", "orca"), settled={0: "test"})[:4] == ["test", "val", "val", "val"]
+    with pytest.raises(UserError, match="falls to the val split"):
+        aside(labels, ("new",), settled={1: "train"})
+
+
+def test_unseen_classes_that_are_not_there_or_too_few_are_refused() -> None:
+    with pytest.raises(UserError, match=r"unseen_classes: no photo is of 'new_wale'; check the spelling"):
+        aside(["new_whale", "orca"], ("new_wale",))
+    with pytest.raises(UserError, match=r"unseen_classes=0\.01: none of 2 classes falls to the val split; raise it"):
+        aside(["a", "b"], 0.01)
+    assert aside(["a", "b"], 0.0) == [None, None]

@@ -1,0 +1,57 @@
+"""Tables of what was answered: as kept by an evaluation, and as Kaggle's whale challenge takes them."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.support.metrics import Answers, Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DIGITS = 6
+"""Decimals of what is written: more would differ between machines."""
+SUBMITTED = 5
+"""Names for each photo of a submission (kaggle.com/c/whale-categorization-playground, "Submission File")."""
+
+
+def table(
+    rows: "pd.DataFrame", answers: Answers, probabilities: Floats, names: Sequence[str], top_k: int
+) -> "pd.DataFrame":
+    """The predictions of photos, one row each: what was answered, how surely, and the `top_k` likeliest.
+
+    rows: columns photo, name, split. probabilities: (n, classes) in 0..1. Column label is the true class, as far as it
+    can be answered; loss is as in `Answers`.
+    """
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    likeliest = np.take_along_axis(probabilities, order, axis=1).round(_DIGITS)
+    found = rows[["photo", "name", "split"]].reset_index(drop=True)
+    found["label"] = [names[i] for i in answers.truth]
+    found["predicted"] = [names[i] for i in answers.predicted]
+    found["probability"] = likeliest[:, 0]
+    found["rank"] = answers.rank
+    found["loss"] = answers.loss.round(_DIGITS)
+    found["top_names"] = [[names[i] for i in best] for best in order]
+    found["top_probabilities"] = list(likeliest)
+    return found
+
+
+def answers_of(predictions: "pd.DataFrame", truth: Sequence[str], names: Sequence[str]) -> Answers:
+    """What a table of predictions answered for photos of classes `truth`, numbered as in `names`."""
+    number = {name: i for i, name in enumerate(names)}
+    true, predicted = (
+        np.array([number[name] for name in column], np.int64) for column in (truth, predictions["predicted"])
+    )
+    return Answers(true, predicted, predictions["rank"].to_numpy(), predictions["loss"].to_numpy(), len(names))
+
+
+def submission(photos: Iterable[str], likeliest: Iterable[Sequence[str]]) -> "pd.DataFrame":
+    """Columns Image and Id: a photo's name, and its five likeliest classes (or all there are), parted by blanks.
+
+    A blank inside the name of a class becomes `_`, since it would part it.
+    """
+    import pandas as pd
+
+    answers: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMITTED]) for names in likeliest]
+    return pd.DataFrame({"Image": list(photos), "Id": answers})
