@@ -174,7 +174,9 @@ def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _See
     counts = {
         split: np.bincount(exam.truth[exam.of(split)], minlength=len(exam.names)) for split in ("train", "val", "test")
     }
-    measured = scoring.measure(test, {"nearest": nearest}, counts, exam.names, config, groups=exam.groups)
+    others = {"commonest": Answers.commonest(test.truth, exam.commonness), "nearest": nearest}
+    measured = scoring.measure(test, others, counts, exam.names, config, groups=exam.groups)
+    measured["commonest"] = [exam.names[i] for i in np.argsort(-exam.commonness, kind="stable")[:SUBMITTED]]
     measured["val"] = {}
     if not tested.all():
         scores = metrics.score(answered.answers.only(~tested), config.top_k)

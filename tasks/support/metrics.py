@@ -47,13 +47,13 @@ class Answers:
         return cls(truth, probabilities.argmax(axis=1), rank, loss, probabilities.shape[1])
 
     @classmethod
-    def commonest(cls, truth: Ids, train_counts: Ids) -> Self:
+    def commonest(cls, truth: Ids, commonness: NDArray[Any]) -> Self:
         """Answer the same for every photo: the classes from the commonest in training to the rarest.
 
-        train_counts: (classes,) train photos. A class's probability is its share of them, each count plus one
+        commonness: (classes,) train photos. A class's probability is its share of them, each count plus one
         (so that no class is impossible).
         """
-        shares = (train_counts + 1) / (train_counts + 1).sum()
+        shares = (commonness + 1) / (commonness + 1).sum()
         rank = 1 + np.argsort(np.argsort(-shares, kind="stable"), kind="stable")[truth]
         predicted = np.full(len(truth), shares.argmax())
         return cls(truth, predicted, rank, -np.log(shares[truth]), len(shares))

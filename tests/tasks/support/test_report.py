@@ -48,8 +48,11 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     probabilities[np.arange(len(rows)), truth] = 0.9
     probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
     answers = Answers.of(truth, probabilities)
-    nearest = Answers.of(truth, np.roll(probabilities, 1, axis=1))
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
+    others = {
+        "commonest": Answers.commonest(truth, counts["train"]),
+        "nearest": Answers.of(truth, np.roll(probabilities, 1, axis=1)),
+    }
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
     index = Pool(root / "pool", (shard,)).index(kept["photo"], root)
@@ -69,8 +72,8 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     (photos_home / "00.png").write_bytes(png(92))
     crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
     return Evidence(
-        metrics=measure(answers, {"nearest": nearest}, counts, names, CONFIG, groups=np.arange(len(rows)))
-        | {"val": {}, "nearest_by": "pixels"},
+        metrics=measure(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
+        | {"val": {}, "nearest_by": "pixels", "commonest": names},
         predictions=table(kept, answers, probabilities, names, 3),
         matrix=metrics.confusion(answers),
         crawled=crawled,
