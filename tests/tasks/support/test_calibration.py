@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.support.calibration import calibration_error, temperature
+from tasks.support.calibration import Bins, calibration_error, temperature
 from tasks.support.metrics import softmax
 
 RANDOM = np.random.default_rng(0)
@@ -24,6 +24,32 @@ def test_a_few_answers_that_are_all_right_are_no_reason_to_be_always_sure() -> N
     sure = softmax(logits / temperature(logits, truth)).max(axis=1)
     np.testing.assert_allclose(sure, 13 / 14, rtol=1e-3)  # Platt's rule of succession
     assert temperature(np.zeros((0, 3)), np.zeros(0, np.int64)) == 1
+
+
+def test_the_temperature_is_where_the_cross_entropy_with_smoothed_targets_is_least() -> None:
+    logits = RANDOM.normal(0, 3, (50, 4)).astype(np.float32)
+    truth = drawn(logits / 2)
+    targets = np.full((50, 4), 1 / 52 / 3)
+    targets[np.arange(50), truth] = 51 / 52
+
+    def surprise(temperature: float) -> float:
+        return float(-(targets * np.log(softmax(logits / temperature))).sum(axis=1).mean())
+
+    found = temperature(logits, truth)
+    assert surprise(found) <= min(surprise(found * 0.99), surprise(found * 1.01))
+
+
+def test_large_logits_do_not_overflow() -> None:
+    assert 0.05 <= temperature(np.array([[9000.0, 0], [0, 9000]]), np.array([0, 0])) <= 20
+
+
+def test_bins_from_the_least_sure_to_the_surest_with_wilsons_intervals() -> None:
+    bins = Bins.of(np.linspace(1, 0.5, 25), np.arange(25) < 13)
+    assert bins.photos.tolist() == [13, 12]
+    assert np.all(np.diff(bins.sure) > 0)
+    low, high = Bins(np.array([0.9, 0.9]), np.array([0.5, 1.0]), np.array([10, 10])).intervals()
+    np.testing.assert_allclose(low, [0.2366, 0.7225], atol=1e-4)  # R's prop.test(5, 10, correct=FALSE)
+    np.testing.assert_allclose(high, [0.7634, 1], atol=1e-4)
 
 
 def test_the_error_of_a_hand_worked_case() -> None:
