@@ -49,6 +49,8 @@ def figures(evidence: Evidence) -> dict[str, Drawing]:
         "confusion": plots.confusion(evidence.matrix[np.ix_(order, order)], [names[i] for i in order]),
         "recall_per_class": plots.recall_per_class(recall, counts["test"], names),
     }
+    if len(rows) > plots.MOST_NUMBERS and evidence.metrics["confusions"]:
+        drawn["mistaken"] = plots.mistaken(evidence.matrix, names)
     if evidence.autoencoder:
         drawn |= dict(_curves(evidence.autoencoder["history"], "autoencoder_"))
         if len(evidence.autoencoder["originals"]):
