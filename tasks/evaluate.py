@@ -90,6 +90,7 @@ def build_evaluation(
         matrix=metrics.confusion(answered.answers.only(tested)),
         heat_maps=_heat_maps(network, rows, exam, pd.concat([wrong, right])),
         neighbours=_neighbours(exam, answered.references, seen.features, wrong),
+        uncalibrated=metrics.softmax(seen.logits[tested]).max(axis=1) if _is_network_alone(config) else None,
     )
     _write_report(found, job.out)
     return Result(_counts(measured), digest=digest.of_value([measured, answered.predictions.to_json(orient="values")]))
@@ -185,7 +186,7 @@ def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _See
         "photos": int(exam.is_fitted_on.sum()),
         "error": scoring.rounded(_calibration_error(probabilities, test.truth)),
     }
-    if config.infer_from == "network":
+    if _is_network_alone(config):
         raw = metrics.softmax(seen.logits[tested])
         measured["calibration"] |= {
             "temperature": scoring.rounded(answered.inference.network.temperature),
@@ -195,6 +196,11 @@ def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _See
         told = scoring.measure_unknown(test, exam.groups, config)
         measured["unknown"] = {"label": exam.unknown_label, **told}
     return measured
+
+
+def _is_network_alone(config: EvaluateConfig) -> bool:
+    """Whether the answers are the network's own, only calibrated."""
+    return config.infer_from == "network" and config.unknown == "never"
 
 
 def _counts(measured: Mapping[str, Any]) -> dict[str, int | float]:

@@ -213,11 +213,11 @@ def confusion(answers: Answers) -> Ids:
 
 def worst_confusions(matrix: Ids, most: int) -> list[tuple[int, int, int]]:
     """The commonest mistakes as (true class, predicted class, photos), the commonest first."""
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    cells = zip(*np.unravel_index(order, wrong.shape), strict=True)
-    return [(int(i), int(j), int(wrong[i, j])) for i, j in cells if wrong[i, j]]
+    true, predicted = np.nonzero(matrix)
+    true, predicted = true[true != predicted], predicted[true != predicted]
+    photos = matrix[true, predicted]
+    worst = np.argsort(-photos, kind="stable")[:most]
+    return [(int(true[i]), int(predicted[i]), int(photos[i])) for i in worst]
 
 
 def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floats]:

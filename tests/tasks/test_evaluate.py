@@ -203,6 +203,7 @@ def test_a_whole_evaluation(pets: World) -> None:
         "confusion.png",
         "loss.png",
         "photos_per_class.png",
+        "reliability.png",
         "recall_per_class.png",
     }
 
