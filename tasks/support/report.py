@@ -29,6 +29,7 @@ from tasks.support.wording import (
     percent,
     priors,
     seen_often,
+    subject,
     verdict,
     worst_classes,
 )
@@ -93,6 +94,7 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
     right, champion = test["predicted"] == test["label"], evidence.metrics.get("champion")
     return environment.get_template("report.html.jinja").render(
         metrics=evidence.metrics,
+        subject=subject(evidence.settings, evidence.metrics),
         verdict=verdict(evidence.metrics),
         headline=list(headline(evidence.metrics)),
         others=[OTHERS[name] for name in evidence.metrics["test"]["scores"]["accuracy"]["against"]],

@@ -258,6 +258,29 @@ def test_the_verdict_names_the_last_model_and_the_unknown() -> None:
     assert new == ("Of 40 photos of classes that it never saw, 75.0 % are answered “new_whale”; of the others, 10.0 %.")
 
 
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        (
+            {"network": "convnet", "input": "features"},
+            "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles",
+        ),
+        (
+            {"network": "resnet50", "input": "tiles", "weights": "imagenet", "thaw": ["conv5"]},
+            "resnet50, pretrained (ImageNet) and trained further, on 64 px RGB tiles",
+        ),
+        (
+            {"network": "vgg16", "input": "tiles", "weights": "/w/mine.keras", "thaw": []},
+            "vgg16, pretrained (mine) and frozen, on 64 px RGB tiles",
+        ),
+    ],
+)
+def test_the_report_says_what_was_trained_on_what(train: dict[str, Any], says: str) -> None:
+    metrics = {"photos": {"train": 1263}, "classes": 5}
+    said = wording.subject({"train": train, "preprocess": {"side_px": 64, "colour": "rgb"}}, metrics)
+    assert said.replace(wording.SPACE, " ") == f"{says}; 1,263 photos of 5 classes to train on."
+
+
 def test_numbers_by_how_often_a_class_was_seen_are_named() -> None:
     number = {"value": 0.5, "low": 0.25, "high": 0.75}
     steps = [(0, 0), (1, 1), (3, 5), (1001, None)]
