@@ -66,8 +66,9 @@ class Answers:
 
 def softmax(logits: NDArray[Any]) -> Floats:
     """Probabilities (n, classes), float64, rows sum to 1, of logits of any float type."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: Floats = shifted / shifted.sum(axis=1, keepdims=True)
+    probabilities: Floats = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
+    np.exp(probabilities, out=probabilities)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from tasks.support.calibration import Bins
@@ -36,6 +36,8 @@ MOST_NAMES = 40
 MOST_NUMBERS = 15
 """Up to so many classes, a confusion matrix has its counts written in."""
 _BLOCKS = 60
+_LONG_TAIL = 20
+"""How many times more photos than the middle class the commonest has, where a common scale would show it alone."""
 _CONFUSION = "Test photos by true and predicted class"
 _SUREST = 99.999
 """Per cent that are shown at most where the scale has no 100."""
@@ -78,10 +80,12 @@ def curves(lines: Mapping[str, Sequence[float]], heading: str, *, best: int | No
 def photos_per_class(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Figure:
     """Photos of each class: a stacked bar with a part per split; with many classes, from common to rare.
 
+    Where the commonest of many classes has far more photos than the middle one, the scale is a logarithm's.
+
     counts: train, val and test -> photos of each class, in the order of `classes`.
     """
     table = np.array([counts[split] for split in _SPLITS], dtype=np.int64)
-    order = np.argsort(-table.sum(axis=0), kind="stable")
+    order = np.lexsort((-table[0], -table.sum(axis=0)))
     table = table[:, order]
     colours = [colour for _, colour in _SPLITS.values()]
     if len(classes) > MOST_NAMES:
@@ -90,6 +94,12 @@ def photos_per_class(counts: Mapping[str, Sequence[int]], classes: Sequence[str]
         axes.set_xlabel("classes, from the commonest to the rarest")
         axes.set_ylabel("photos")
         axes.margins(x=0.01)
+        totals = table.sum(axis=0)
+        if totals[0] > _LONG_TAIL * np.median(totals):
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=0.7)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.yaxis.set_minor_locator(NullLocator())
         axes.grid(axis="y")
     else:
         figure, axes = _bars(len(order))

@@ -110,6 +110,15 @@ def test_very_sure_answers_are_spread() -> None:
     assert "99.99" in canvas.svg(plots.reliability(sure, np.ones(200, bool)))
 
 
+def test_a_long_tail_is_on_a_logarithmic_scale() -> None:
+    def scale(commonest: int) -> str:
+        counts = [commonest] + [2] * 60
+        figure = plots.photos_per_class(dict.fromkeys(("train", "val", "test"), counts), ["a"] * 61)
+        return figure.axes[0].get_yscale()
+
+    assert [scale(commonest) for commonest in (10, 300)] == ["linear", "log"]
+
+
 def test_names_are_cut_by_the_room_that_they_take() -> None:
     assert canvas.shown("x" * 23) == "x" * 21 + "…"
     assert canvas.shown("강" * 12) == "강" * 10 + "…"  # twice as wide
