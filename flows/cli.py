@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -188,6 +188,31 @@ def predict(
         _note(f"warning: {unread:,} of {len(table):,} could not be read; column error says why")
     if unread == len(table):
         raise typer.Exit(2)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one, or an empty one.")],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|PRESET", help="Whose model; by default that of the last run that ended well."),
+    ] = None,
+    form: Annotated[
+        Literal["savedmodel", "onnx"],
+        typer.Option("--format", help="TensorFlow's, which takes photos; or ONNX, which takes tiles."),
+    ] = "savedmodel",
+) -> None:
+    """Write the model of a run, with all that belongs to it, for programs that don't have fluke."""
+    from flows import exporting, guard, predicting, terminal
+    from tasks.support.store import Store
+
+    root = data_root()
+    exporting.check(folder)
+    chosen = predicting.find(Store(root), model)
+    _note(f"the model of run {chosen.run} ...")
+    with guard.in_use(root), terminal.native_output(root / "logs" / "native.log"):
+        exporting.export(chosen, folder, form)
+    print(f"model: {folder}\nhow to call it: {folder / exporting.README}")
 
 
 @app.command()

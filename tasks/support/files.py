@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,3 +38,22 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader or a crash sees all of it or nothing."""
     with whole(path) as partial:
         partial.write_bytes(data)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside `path`; on success its files are fsynced and it takes the name, else it is removed.
+
+    Where `path` exists, it must be an empty folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        for made in partial.rglob("*"):
+            sync(made)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    sync(path.parent)

@@ -1,0 +1,136 @@
+"""A classifier with all that belongs to it, as files that are used without this code: SavedModel or ONNX."""
+
+import importlib.util
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from configs.schema import PreprocessConfig
+from tasks.networks.classifier import with_features
+from tasks.support.calibration import Calibration
+from tasks.support.errors import UserError
+from tasks.support.inference import Inference
+from tasks.support.neighbours import References
+
+_ANSWERS = "probabilities"
+_FLOAT16_MAX = 65504
+_ONNX_PACKAGES = ("onnx", "tf2onnx")
+
+
+def check(form: str) -> None:
+    """Raise UserError where this Python can't write a format, `savedmodel` or `onnx`."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"a model is exported with TensorFlow, and Keras runs on {keras.backend.backend()}: unset KERAS_BACKEND, "
+            "or set it to tensorflow; what was trained on another backend can be exported, too"
+        )
+    missing = [name for name in _ONNX_PACKAGES if form == "onnx" and importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"--format onnx: {' and '.join(missing)} not installed; pip install 'fluke[onnx]' (in fluke's folder: "
+            "pip install -e '.[onnx]'), or take --format savedmodel"
+        )
+
+
+def whole(
+    classifier: keras.Model, encoder: keras.Model | None, inference: Inference, references: References | None
+) -> keras.Model:
+    """One model of all that comes after tiles: from uint8 `(n, side, side, c)` to probabilities float32 `(n, answers)`.
+
+    encoder: of the codes that the classifier takes, which are rounded to float16 as the pipeline keeps them.
+    references: where something is inferred from them.
+    """
+    tiles = keras.Input((encoder or classifier).input_shape[1:], dtype="uint8", name="tiles")
+    rows = tiles
+    if encoder is not None:
+        codes = ops.clip(encoder(tiles), -_FLOAT16_MAX, _FLOAT16_MAX)
+        rows = ops.cast(ops.cast(codes, "float16"), "float32")
+    logits, features = with_features(classifier)(rows)
+    likeness = None if references is None else _likeness(references, features, len(inference.labels))
+    named = keras.layers.Identity(name=_ANSWERS, dtype="float32")
+    return keras.Model(tiles, named(_probabilities(inference, logits, likeness)), name="whole")
+
+
+def _probabilities(
+    inference: Inference, logits: keras.KerasTensor, likeness: keras.KerasTensor | None
+) -> keras.KerasTensor:
+    """`Inference.probabilities` as a graph."""
+    if inference.nearest is None or likeness is None:
+        return _calibrated(inference.network, logits)
+    nearest = _calibrated(inference.nearest, likeness)
+    if inference.infer_from == "nearest":
+        return nearest
+    return inference.weight * _calibrated(inference.network, logits) + (1 - inference.weight) * nearest
+
+
+def _calibrated(calibration: Calibration, scores: keras.KerasTensor) -> keras.KerasTensor:
+    """`Calibration.__call__` as a graph."""
+    scaled = scores / calibration.temperature
+    if calibration.unknown is not None:
+        scaled = ops.pad(scaled, ((0, 0), (0, 1)), constant_values=calibration.unknown)
+    return ops.softmax(scaled)
+
+
+def _likeness(references: References, features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """`References.likeness` as a graph; the references are the weights of a layer."""
+    cosines = keras.layers.Dense(len(references.classes), use_bias=False, dtype="float32", name="references")
+    found = cosines(ops.normalize(features, axis=-1))
+    cosines.set_weights([references.features.T])
+    by_class = ops.segment_max(ops.transpose(found), references.classes.astype("int32"), classes)
+    return ops.maximum(ops.transpose(by_class), -1)  # a class without references has less
+
+
+def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: PreprocessConfig, folder: Path) -> None:
+    """Write a SavedModel that takes encoded photos, and needs TensorFlow alone.
+
+    model: as `whole` makes it. Its signature `serving_default` takes `photos`, strings `(n,)`, JPEG or PNG, and gives
+    `probabilities` float32 `(n, answers)`, in the order of `names`, and the likeliest: `label`, strings `(n,)`, and
+    `probability`, float32 `(n,)`.
+    """
+    import tensorflow as tf
+
+    from tasks.networks.tiling import tiles_of
+
+    def answer(photos: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = model(tiles_of(photos, preprocess), training=False)
+        likeliest = tf.gather(tf.constant(list(names)), tf.argmax(found, axis=1))
+        return {_ANSWERS: found, "label": likeliest, "probability": tf.reduce_max(found, axis=1)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", answer, [tf.TensorSpec((None,), tf.string, name="photos")])
+    archive.write_out(str(folder), verbose=False)
+
+
+def save_onnx(model: keras.Model, path: Path) -> None:
+    """Write a model, as `whole` makes it, as ONNX: it takes `tiles` and gives `probabilities`, of any n.
+
+    It computes in float32, also where it was trained in less: the converter knows no mixed precision.
+    """
+    import onnx
+
+    precise = keras.models.clone_model(model, clone_function=_in_float32, recursive=True)
+    precise.set_weights(model.get_weights())
+    tiles = keras.InputSpec(shape=model.input_shape, dtype="uint8", name="tiles")
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # Keras asks numpy for what it has no more
+        precise.export(str(path), format="onnx", verbose=False, input_signature=[tiles])
+    made = onnx.load(path)
+    [output] = made.graph.output
+    for node in made.graph.node:
+        node.output[:] = [_ANSWERS if name == output.name else name for name in node.output]
+    output.name = _ANSWERS
+    for end in (*made.graph.input, output):
+        end.type.tensor_type.shape.dim[0].dim_param = "n"
+    onnx.checker.check_model(made)
+    onnx.save(made, path)
+
+
+def _in_float32(operation: Any) -> Any:
+    """A layer like it, with new weights, that computes in the precision of its weights; what is no layer as it is."""
+    if not isinstance(operation, keras.layers.Layer):
+        return operation
+    return type(operation).from_config(operation.get_config() | {"dtype": operation.variable_dtype})
