@@ -18,7 +18,7 @@ from tasks.support.manifest import Manifest, Result
 from tasks.support.metrics import Answers, Floats, Ids
 from tasks.support.neighbours import References
 from tasks.support.pool import INDEX, Rows
-from tasks.support.predictions import SUBMITTED, submission, table
+from tasks.support.predictions import SUBMITTED, best, submission, table
 from tasks.support.stage import Stage
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def build_evaluation(
 
     _write_json(job.out / "metrics.json", measured)
     answered.predictions.to_parquet(job.out / "predictions.parquet", index=False)
-    best = np.argsort(-answered.probabilities[tested], axis=1, kind="stable")[:, :SUBMITTED]
-    sent = submission(predictions["name"], [[exam.names[i] for i in likeliest] for likeliest in best])
+    likeliest = [[exam.names[i] for i in row] for row in best(answered.probabilities[tested], SUBMITTED)]
+    sent = submission(predictions["name"], likeliest)
     sent.to_csv(job.out / "submission.csv", index=False, lineterminator="\n")
     answered.inference.write(job.out, answered.references)
     parents = {"photos": photos, "kept": kept, "tiles": tiles, "inputs": inputs, "classifier": classifier}
