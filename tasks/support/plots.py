@@ -27,6 +27,7 @@ from tasks.support.canvas import (
     styled,
     title,
 )
+from tasks.support.picture_plots import reconstructions as reconstructions  # noqa: PLC0414
 
 MOST_NAMES = 40
 """With more classes than this, a figure shows their distribution instead of each by name."""
@@ -181,24 +182,6 @@ def _frame(axes: Axes, below: str, beside: str) -> None:
     for spine in axes.spines.values():
         spine.set_visible(True)
     title(axes, "Test photos by true and predicted class", [("right", ACCENT), ("wrong", RUST)])
-
-
-@styled
-def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) -> Figure:
-    """Tiles (n, side, side, 1 or 3), uint8, each above what the autoencoder made of it; eight in a row."""
-    columns = min(8, len(originals))
-    rows = -(-len(originals) // columns)
-    figure = Figure(figsize=(WIDTH_IN, (WIDTH_IN / columns * 2 + 0.35) * rows))
-    grid = figure.subplots(rows * 2, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for i, pair in enumerate(zip(originals, rebuilt, strict=True)):
-        for k, tile in enumerate(pair):
-            axes = grid[i // columns * 2 + k, i % columns]
-            axes.imshow(np.broadcast_to(tile, (*tile.shape[:2], 3)), interpolation="none")
-            if i % columns == 0:
-                axes.set_title(("photos", "rebuilt")[k], loc="left", fontsize=8, color=MUTED, pad=3)
-    return figure
 
 
 def _bars(names: Sequence[str]) -> tuple[Figure, Axes]:
