@@ -14,7 +14,7 @@ from tasks.networks.gradients import Gradient
 
 Floats = NDArray[np.float32]
 
-STEPS = 20
+STEPS = 16
 _STEP = 12
 """How much a step changes a picture, root mean square; a pixel is 0..255."""
 _GREY, _NOISE = 128, 8

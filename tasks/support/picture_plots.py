@@ -105,4 +105,5 @@ def _shrunk(picture: NDArray[Any]) -> NDArray[Any]:
     if factor >= 1:
         return picture
     size = round(width * factor), round(height * factor)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], *picture.shape[2:])
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return small.reshape(size[1], size[0], *picture.shape[2:])
