@@ -42,7 +42,7 @@ def raised(network: keras.Model, channels: np.ndarray) -> np.ndarray:
     """
     pictures = ascent.ascend(network, channels)
     random = np.random.default_rng(1)
-    strong = random.integers(0, 256, (50, *pictures.shape[1:]))
+    strong = random.normal(128, 50, (50, *pictures.shape[1:])).clip(0, 255)  # of a photo's contrast
     faint = random.normal(128, 8, strong.shape)
     own = answers(network, pictures)[np.arange(len(channels)), channels]
     to_noise = [answers(network, noise)[:, channels] for noise in (strong, faint)]
