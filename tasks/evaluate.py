@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from tasks.networks.answering import Answering
     from tasks.support.evidence import Evidence
+    from tasks.support.insight import Insight
 
 VERSION = 3
+_INSIGHT_PHOTOS = 12
 _BATCH_PHOTOS = 256
 _NEAREST = 3
 """Train photos that are shown beside a mistake."""
@@ -91,6 +93,7 @@ def build_evaluation(
         heat_maps=_heat_maps(network, rows, exam, pd.concat([wrong, right])),
         neighbours=_neighbours(exam, answered.references, seen.features, wrong),
         uncalibrated=metrics.softmax(seen.logits[tested]).max(axis=1) if _is_network_alone(config) else None,
+        insight=_look_inside(config, network, encoder, _some_tiles(tiles, predictions, job)),
     )
     _write_report(found, job.out)
     return Result(_counts(measured), digest=digest.of_value([measured, answered.predictions.to_json(orient="values")]))
@@ -232,6 +235,28 @@ def _heat_maps(network: "Answering", rows: Rows, exam: Exam, shown: "pd.DataFram
         part = slice(start, start + _BATCH_PHOTOS)
         maps |= dict(zip(shown["photo"].iloc[part], network.heat_maps(rows[places[part]], classes[part]), strict=True))
     return maps
+
+
+def _some_tiles(folder: Path, predictions: "pd.DataFrame", job: Job) -> NDArray[np.uint8]:
+    """Tiles of a few test photos, of those that were answered rightly if there are any."""
+    import pandas as pd
+
+    first = [choose(predictions, _INSIGHT_PHOTOS) for choose in (galleries.successes, galleries.mistakes)]
+    index = pd.read_parquet(folder / INDEX).set_index("photo", drop=False)
+    return Rows(index.loc[pd.concat(first)["photo"].iloc[:_INSIGHT_PHOTOS]], job.root)[:]
+
+
+def _look_inside(
+    config: EvaluateConfig, network: "Answering", encoder: Path | None, tiles: NDArray[np.uint8]
+) -> "Insight | None":
+    """The inside of the network, as some tiles show it; the maps are those of the first."""
+    if not config.insight:
+        return None
+    from tasks.networks.training import load
+    from tasks.networks.visualise import look_inside
+
+    coder = load(encoder / "encoder.keras") if encoder else None
+    return look_inside(network.classifier, tiles, coder, most=config.insight, seed=config.seed)
 
 
 def _neighbours(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
 from tasks.support import lineage
+from tasks.support.insight import Insight
 from tasks.support.lineage import Ancestor
 from tasks.support.pool import INDEX, Rows
 
@@ -47,6 +48,8 @@ class Evidence:
     """The train photos that are most like each mistaken photo: photo, class, cosine of their features."""
     uncalibrated: NDArray[np.float64] | None = None
     """(test photos,) the probabilities of the answers as the network gave them, where those are what was calibrated."""
+    insight: Insight | None = None
+    """The inside of the classifier, if that is to be shown."""
     autoencoder: Mapping[str, Any] = field(default_factory=dict)
     """history, error, photos, originals and reconstructions, where an autoencoder was used."""
 
@@ -62,6 +65,7 @@ def gather(
     heat_maps: Mapping[str, NDArray[np.float32]],
     neighbours: Mapping[str, Sequence[tuple[str, str, float]]],
     uncalibrated: NDArray[np.float64] | None,
+    insight: Insight | None,
 ) -> Evidence:
     """Read what the report needs from the parents' folders: photos, kept, tiles, classifier, maybe encoder.
 
@@ -87,6 +91,7 @@ def gather(
         heat_maps=heat_maps,
         neighbours=neighbours,
         uncalibrated=uncalibrated,
+        insight=insight,
         autoencoder=_autoencoder(parents["encoder"]) if "encoder" in parents else {},
     )
 

@@ -298,24 +298,6 @@ def _frame(axes: Axes, below: str, beside: str, heading: str = _CONFUSION, *, ri
     title(axes, heading, [(right, ACCENT), ("wrong", RUST)])
 
 
-@styled
-def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) -> Figure:
-    """Tiles (n, side, side, 1 or 3), uint8, each above what the autoencoder made of it; eight in a row."""
-    columns = min(8, len(originals))
-    rows = -(-len(originals) // columns)
-    figure = Figure(figsize=(WIDTH_IN, (WIDTH_IN / columns * 2 + 0.35) * rows))
-    grid = figure.subplots(rows * 2, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for i, pair in enumerate(zip(originals, rebuilt, strict=True)):
-        for k, tile in enumerate(pair):
-            axes = grid[i // columns * 2 + k, i % columns]
-            axes.imshow(np.broadcast_to(tile, (*tile.shape[:2], 3)), interpolation="none")
-            if i % columns == 0:
-                axes.set_title(("photos", "rebuilt")[k], loc="left", fontsize=8, color=MUTED, pad=3)
-    return figure
-
-
 def _bars(count: int) -> tuple[Figure, Axes]:
     """Axes for so many horizontal bars, the first on top."""
     figure, axes = single(0.6 + 0.24 * max(2, count))

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from tasks.support import canvas, galleries, plots, thumbnails
+from tasks.support import canvas, galleries, picture_plots, plots, thumbnails
 from tasks.support.canvas import Drawing
 from tasks.support.evidence import Evidence
 from tasks.support.overlay import lay_over
@@ -61,10 +61,13 @@ def figures(evidence: Evidence) -> dict[str, Drawing]:
     }
     if len(rows) > plots.MOST_NUMBERS and evidence.metrics["confusions"]:
         drawn["mistaken"] = plots.mistaken(evidence.matrix, names)
+    if evidence.insight:
+        drawn["activations"] = picture_plots.activations(evidence.insight)
+        drawn["responses"] = picture_plots.responses(evidence.insight)
     if evidence.autoencoder:
         drawn |= dict(_curves(evidence.autoencoder["history"], "autoencoder_"))
         if len(evidence.autoencoder["originals"]):
-            drawn["reconstructions"] = plots.reconstructions(
+            drawn["reconstructions"] = picture_plots.reconstructions(
                 evidence.autoencoder["originals"], evidence.autoencoder["reconstructions"]
             )
     return drawn

@@ -19,6 +19,7 @@ TINY = [
     "train.filters=[4]",
     "train.epochs=2",
     "evaluate.bootstrap=100",
+    "evaluate.insight=2",
 ]
 
 

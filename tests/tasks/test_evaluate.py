@@ -24,7 +24,7 @@ from tasks.support.stage import Outcome, Run
 from tasks.support.store import Store
 
 SIDE_PX = 8
-CONFIG = EvaluateConfig(bootstrap=100, gallery=6)
+CONFIG = EvaluateConfig(bootstrap=100, gallery=6, insight=0)
 
 
 @dataclass
@@ -134,7 +134,8 @@ class World:
         labels = self.trained or self.names
         colours = np.array([self.colour(label) for label in labels], np.float32) / 255
         tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
-        seen = keras.layers.Identity(name="features")(keras.layers.Rescaling(1 / 255)(tile))
+        pixels = keras.layers.Rescaling(1 / 255, name="scaled")(tile)
+        seen = keras.layers.Identity(name="features")(keras.layers.Activation("linear")(pixels))
         mean = keras.layers.GlobalAveragePooling2D(name="pooled")(seen)
         dense = keras.layers.Dense(len(labels))
         model = keras.Model(tile, dense(mean) - 100 * keras.ops.sum(mean**2, axis=1, keepdims=True))
@@ -209,7 +210,7 @@ def test_a_whole_evaluation(pets: World) -> None:
 
 
 def test_predictions_and_submission(pets: World) -> None:
-    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, top_k=2))
+    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, insight=0, top_k=2))
     predictions = pd.read_parquet(folder / "predictions.parquet").set_index("name")
     assert len(predictions) == 13  # validation and test
     assert set(predictions["split"]) == {"val", "test"}
@@ -374,7 +375,7 @@ def test_looking_up_the_most_similar_photo_is_a_baseline(pets: World) -> None:
 
 @pytest.mark.parametrize("infer_from", ["nearest", "blend"])
 def test_photos_can_be_answered_by_their_neighbours(pets: World, infer_from: str) -> None:
-    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, infer_from=infer_from))
+    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, insight=0, infer_from=infer_from))
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
     references = References.read(folder / "references.npz")
     assert references.features.shape == (11, 3)
@@ -396,7 +397,7 @@ def unseen(tmp_path: Path) -> World:
     return sea
 
 
-UNKNOWN = EvaluateConfig(bootstrap=100, unknown="threshold", unknown_label="new_animal")
+UNKNOWN = EvaluateConfig(bootstrap=100, insight=0, unknown="threshold", unknown_label="new_animal")
 
 
 @pytest.mark.parametrize("infer_from", ["network", "nearest", "blend"])
@@ -447,3 +448,12 @@ def test_the_last_model_is_the_one_to_beat(pets: World) -> None:
     again, folder = pets.evaluate(fresh=["evaluate"])
     assert not again.cached
     assert read_metrics(folder)["champion"]["key"] == first.name  # never itself
+
+
+@pytest.mark.slow
+def test_without_a_gallery_the_inside_of_the_network_is_still_shown(pets: World) -> None:
+    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=0, insight=1))
+    page = (folder / "report.html").read_text()
+    assert "Inside the network" in page
+    assert "evaluate.gallery is 0" in page
+    assert (folder / "figures" / "responses.png").exists()

@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 
 from configs.schema import TrainConfig
+from tasks.networks import BACKBONES
 from tasks.networks.classifier import feature_classifier, tile_classifier
 from tasks.networks.explain import Explainer
+from tasks.networks.maps import side, telling
+from tasks.support import modules
 
 TILES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3)).astype(np.uint8)
 CLASSES = np.array([0, 2, 1])
@@ -55,3 +58,27 @@ def test_classifiers_of_codes_have_maps_of_the_codes_size() -> None:
     model = feature_classifier((6, 6, 2), 3, TrainConfig(filters=(4,)), moments)
     codes = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype(np.float32)
     assert Explainer(model)(codes, np.array([0, 1])).shape == (2, 6, 6)
+
+
+def check(model: keras.Model, rows: np.ndarray) -> None:
+    """Each class has a finite map that isn't empty, or speaks of another one that it has not."""
+    explain = Explainer(model)
+    maps = np.concatenate([explain(rows, np.full(len(rows), chosen)) for chosen in range(3)])
+    assert maps.min() >= 0
+    assert np.isfinite(maps).all()
+    assert maps.max() > 0
+    shown = telling(model)
+    assert maps.shape[1:] == tuple(shown[-1].output.shape[1:3])
+    sides = [side(layer) for layer in shown]
+    assert sides == sorted(set(sides), reverse=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", modules.names(BACKBONES))
+def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
+    keras.utils.set_random_seed(0)
+    knobs = TrainConfig(input="tiles", network=network)
+    check(tile_classifier((48, 48, 1), 3, knobs), TILES[..., :1])
+    codes = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype(np.float32)
+    moments = (codes.mean((0, 1, 2)), codes.var((0, 1, 2)))
+    check(feature_classifier((12, 12, 4), 3, TrainConfig(network=network), moments), codes)

@@ -161,10 +161,3 @@ def test_curves_name_their_lines_and_the_epoch_that_was_kept(epochs: int) -> Non
     assert f"kept: epoch {epochs}" in text
     assert ">train<" in text
     assert ">validation<" in text
-
-
-@pytest.mark.parametrize("shape", [(1, 8, 8, 1), (16, 8, 8, 3), (9, 8, 8, 1)])
-def test_reconstructions_are_shown_in_pairs(shape: tuple[int, ...]) -> None:
-    tiles = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    text = canvas.svg(plots.reconstructions(tiles, tiles))
-    assert text.count("<image") == 2 * shape[0]
