@@ -135,7 +135,7 @@ class World:
         colours = np.array([self.colour(label) for label in labels], np.float32) / 255
         tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
         pixels = keras.layers.Rescaling(1 / 255, name="scaled")(tile)
-        seen = keras.layers.Identity(name="features")(keras.layers.Activation("linear")(pixels))
+        seen = keras.layers.Identity(name="features")(keras.layers.AveragePooling2D(1)(pixels))
         mean = keras.layers.GlobalAveragePooling2D(name="pooled")(seen)
         dense = keras.layers.Dense(len(labels))
         model = keras.Model(tile, dense(mean) - 100 * keras.ops.sum(mean**2, axis=1, keepdims=True))
