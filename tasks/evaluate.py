@@ -18,7 +18,7 @@ from tasks.support.manifest import Manifest, Result
 from tasks.support.metrics import Answers, Floats, Ids
 from tasks.support.neighbours import References
 from tasks.support.pool import INDEX, Rows
-from tasks.support.predictions import SUBMITTED, submission, table
+from tasks.support.predictions import SUBMITTED, best, submission, table
 from tasks.support.stage import Stage
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def build_evaluation(
 
     _write_json(job.out / "metrics.json", measured)
     answered.predictions.to_parquet(job.out / "predictions.parquet", index=False)
-    best = np.argsort(-answered.probabilities[tested], axis=1, kind="stable")[:, :SUBMITTED]
-    sent = submission(predictions["name"], [[exam.names[i] for i in likeliest] for likeliest in best])
+    likeliest = [[exam.names[i] for i in row] for row in best(answered.probabilities[tested], SUBMITTED)]
+    sent = submission(predictions["name"], likeliest)
     sent.to_csv(job.out / "submission.csv", index=False, lineterminator="\n")
     answered.inference.write(job.out, answered.references)
     parents = {"photos": photos, "kept": kept, "tiles": tiles, "inputs": inputs, "classifier": classifier}
@@ -90,6 +90,7 @@ def build_evaluation(
         matrix=metrics.confusion(answered.answers.only(tested)),
         heat_maps=_heat_maps(network, rows, exam, pd.concat([wrong, right])),
         neighbours=_neighbours(exam, answered.references, seen.features, wrong),
+        uncalibrated=metrics.softmax(seen.logits[tested]).max(axis=1) if _is_network_alone(config) else None,
     )
     _write_report(found, job.out)
     return Result(_counts(measured), digest=digest.of_value([measured, answered.predictions.to_json(orient="values")]))
@@ -174,7 +175,9 @@ def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _See
     counts = {
         split: np.bincount(exam.truth[exam.of(split)], minlength=len(exam.names)) for split in ("train", "val", "test")
     }
-    measured = scoring.measure(test, {"nearest": nearest}, counts, exam.names, config, groups=exam.groups)
+    others = {"commonest": Answers.commonest(test.truth, exam.commonness), "nearest": nearest}
+    measured = scoring.measure(test, others, counts, exam.names, config, groups=exam.groups)
+    measured["commonest"] = [exam.names[i] for i in np.argsort(-exam.commonness, kind="stable")[:SUBMITTED]]
     measured["val"] = {}
     if not tested.all():
         scores = metrics.score(answered.answers.only(~tested), config.top_k)
@@ -183,7 +186,7 @@ def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _See
         "photos": int(exam.is_fitted_on.sum()),
         "error": scoring.rounded(_calibration_error(probabilities, test.truth)),
     }
-    if config.infer_from == "network":
+    if _is_network_alone(config):
         raw = metrics.softmax(seen.logits[tested])
         measured["calibration"] |= {
             "temperature": scoring.rounded(answered.inference.network.temperature),
@@ -193,6 +196,11 @@ def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _See
         told = scoring.measure_unknown(test, exam.groups, config)
         measured["unknown"] = {"label": exam.unknown_label, **told}
     return measured
+
+
+def _is_network_alone(config: EvaluateConfig) -> bool:
+    """Whether the answers are the network's own, only calibrated."""
+    return config.infer_from == "network" and config.unknown == "never"
 
 
 def _counts(measured: Mapping[str, Any]) -> dict[str, int | float]:

@@ -7,14 +7,17 @@ page or a phone, and can therefore be read on both.
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, wraps
 from io import BytesIO
 from typing import Any, ParamSpec, TypeVar
+from unicodedata import category, east_asian_width
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
@@ -38,8 +41,19 @@ _FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans KR",
     "Noto Sans",
+    *(f"Noto Sans {script}" for script in ("Thai", "Devanagari", "Bengali", "Tamil", "Telugu", "Ethiopic", "Khmer")),
+    "Noto Emoji",
     "Malgun Gothic",
+    "Microsoft YaHei",
+    "Leelawadee UI",
+    "Nirmala UI",
+    "Segoe UI Emoji",
+    "Arial Unicode MS",
 )
+"""The first that are installed draw, in a PNG, what DejaVu Sans can't; a browser has its own."""
+_FIRST_ELSEWHERE = "\u0590"
+"""Letters from here on (Hebrew, the first) may be lacking in DejaVu Sans; matplotlib brings it along."""
+_JOINER = "\u200d"
 
 Drawing = Figure
 """A figure, for modules that leave matplotlib to this one and to `plots`."""
@@ -98,9 +112,10 @@ def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returne
 
 @styled
 def png(figure: Figure, dpi: int = 150) -> bytes:
-    """A figure as PNG, on white."""
+    """A figure as PNG, on white, large enough for names in whatever fonts there are."""
     file = BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    how: Any = {"bbox_inches": "tight", "facecolor": "white", "metadata": {"Software": None}}
+    figure.savefig(file, format="png", dpi=dpi, **how)
     return file.getvalue()
 
 
@@ -112,6 +127,7 @@ def svg(figure: Figure) -> str:
     text = file.getvalue().decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style type=\"text/css\">.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's, not those that are installed here
     text = re.sub(r'<g id="[a-zA-Z_.]+\d+">', "<g>", text)  # ids that figures on one page would share
     for colour, name in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name})")
@@ -119,9 +135,39 @@ def svg(figure: Figure) -> str:
 
 
 def shown(name: str, most: int = 22) -> str:
-    """A class name fit for a label: one line, nothing unprintable, not too long."""
-    clean = "".join(letter if letter.isprintable() else " " for letter in name)
-    return clean if len(clean) <= most else f"{clean[: most - 1]}…"
+    """A class name fit for a label: one line, nothing unprintable but joiners, not wider than so many columns."""
+    clean = "".join(letter if letter.isprintable() or letter == _JOINER else " " for letter in name)
+    widths = np.cumsum([_columns(letter) for letter in clean])
+    if not clean or widths[-1] <= most:
+        return clean
+    return clean[: int(np.searchsorted(widths, most - 1, side="right"))].rstrip(_JOINER) + "…"
+
+
+def _columns(letter: str) -> int:
+    """How wide a letter is: 2 for Chinese, Korean, emoji ..., 0 for marks that stand on another one, else 1."""
+    if category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if east_asian_width(letter) in "WF" else 1
+
+
+def name_ticks(figure: Figure, names: Mapping[Axis, Sequence[str]]) -> None:
+    """Write names at the ticks of axes and lay the figure out; to be called when all else is drawn.
+
+    Room is made for what DejaVu Sans lacks as if it were Latin letters as wide: the browser that shows an SVG has
+    other fonts than this machine, on which a missing one would take up far more.
+    """
+    for axis, texts in names.items():
+        axis.set_ticklabels([_measured(text) for text in texts])
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis, texts in names.items():
+        place = axis.label.get_transform().transform(axis.label.get_position())
+        axis.set_label_coords(*axis.axes.transAxes.inverted().transform(place))
+        axis.set_ticklabels(list(texts))
+
+
+def _measured(text: str) -> str:
+    return "".join(letter if letter < _FIRST_ELSEWHERE else "n" * _columns(letter) for letter in text)
 
 
 def single(height_in: float, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:

@@ -45,6 +45,8 @@ class Evidence:
     """What spoke for the answer to each photo of a gallery: (h', w'), 0 or more."""
     neighbours: Mapping[str, Sequence[tuple[str, str, float]]] = field(default_factory=dict)
     """The train photos that are most like each mistaken photo: photo, class, cosine of their features."""
+    uncalibrated: NDArray[np.float64] | None = None
+    """(test photos,) the probabilities of the answers as the network gave them, where those are what was calibrated."""
     autoencoder: Mapping[str, Any] = field(default_factory=dict)
     """history, error, photos, originals and reconstructions, where an autoencoder was used."""
 
@@ -59,6 +61,7 @@ def gather(
     matrix: NDArray[np.int64],
     heat_maps: Mapping[str, NDArray[np.float32]],
     neighbours: Mapping[str, Sequence[tuple[str, str, float]]],
+    uncalibrated: NDArray[np.float64] | None,
 ) -> Evidence:
     """Read what the report needs from the parents' folders: photos, kept, tiles, classifier, maybe encoder.
 
@@ -83,6 +86,7 @@ def gather(
         lineage=ancestors,
         heat_maps=heat_maps,
         neighbours=neighbours,
+        uncalibrated=uncalibrated,
         autoencoder=_autoencoder(parents["encoder"]) if "encoder" in parents else {},
     )
 

@@ -79,6 +79,15 @@ class Exam:
         return self.of("val") & (self.truth < len(self.labels) + self.has_unknown)
 
     @property
+    def commonness(self) -> Floats:
+        """(names,) how common each class is, in train photos; the unknown, as it is among the validation photos."""
+        train = np.bincount(self.truth[self.of("train")], minlength=len(self.names)).astype(np.float64)
+        if self.has_unknown:
+            unknown = np.mean(self.truth[self.is_fitted_on] == len(self.labels))
+            train[-1] = train.sum() * unknown / max(1 - unknown, 1 / len(self.rows))
+        return train
+
+    @property
     def groups(self) -> NDArray[Any]:
         """Groups of near duplicates of the test photos."""
         return self.rows["group"].to_numpy()[self.of("test")]

@@ -47,13 +47,13 @@ class Answers:
         return cls(truth, probabilities.argmax(axis=1), rank, loss, probabilities.shape[1])
 
     @classmethod
-    def commonest(cls, truth: Ids, train_counts: Ids) -> Self:
+    def commonest(cls, truth: Ids, commonness: NDArray[Any]) -> Self:
         """Answer the same for every photo: the classes from the commonest in training to the rarest.
 
-        train_counts: (classes,) train photos. A class's probability is its share of them, each count plus one
+        commonness: (classes,) train photos. A class's probability is its share of them, each count plus one
         (so that no class is impossible).
         """
-        shares = (train_counts + 1) / (train_counts + 1).sum()
+        shares = (commonness + 1) / (commonness + 1).sum()
         rank = 1 + np.argsort(np.argsort(-shares, kind="stable"), kind="stable")[truth]
         predicted = np.full(len(truth), shares.argmax())
         return cls(truth, predicted, rank, -np.log(shares[truth]), len(shares))
@@ -66,8 +66,9 @@ class Answers:
 
 def softmax(logits: NDArray[Any]) -> Floats:
     """Probabilities (n, classes), float64, rows sum to 1, of logits of any float type."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: Floats = shifted / shifted.sum(axis=1, keepdims=True)
+    probabilities: Floats = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
+    np.exp(probabilities, out=probabilities)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
 
 
@@ -213,11 +214,11 @@ def confusion(answers: Answers) -> Ids:
 
 def worst_confusions(matrix: Ids, most: int) -> list[tuple[int, int, int]]:
     """The commonest mistakes as (true class, predicted class, photos), the commonest first."""
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    cells = zip(*np.unravel_index(order, wrong.shape), strict=True)
-    return [(int(i), int(j), int(wrong[i, j])) for i, j in cells if wrong[i, j]]
+    true, predicted = np.nonzero(matrix)
+    true, predicted = true[true != predicted], predicted[true != predicted]
+    photos = matrix[true, predicted]
+    worst = np.argsort(-photos, kind="stable")[:most]
+    return [(int(true[i]), int(predicted[i]), int(photos[i])) for i in worst]
 
 
 def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floats]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from tasks.support.calibration import Bins
 from tasks.support.canvas import (
     ACCENT,
     AMBER,
@@ -21,6 +23,7 @@ from tasks.support.canvas import (
     PLUM,
     RUST,
     WIDTH_IN,
+    name_ticks,
     note,
     shown,
     single,
@@ -30,8 +33,14 @@ from tasks.support.canvas import (
 
 MOST_NAMES = 40
 """With more classes than this, a figure shows their distribution instead of each by name."""
-_MOST_NUMBERS = 15
+MOST_NUMBERS = 15
+"""Up to so many classes, a confusion matrix has its counts written in."""
 _BLOCKS = 60
+_LONG_TAIL = 20
+"""How many times more photos than the middle class the commonest has, where a common scale would show it alone."""
+_CONFUSION = "Test photos by true and predicted class"
+_SUREST = 99.999
+"""Per cent that are shown at most where the scale has no 100."""
 _SPLITS = {"train": ("train", ACCENT), "val": ("validation", AMBER), "test": ("test", PLUM)}
 
 Floats = NDArray[np.float64]
@@ -71,10 +80,12 @@ def curves(lines: Mapping[str, Sequence[float]], heading: str, *, best: int | No
 def photos_per_class(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Figure:
     """Photos of each class: a stacked bar with a part per split; with many classes, from common to rare.
 
+    Where the commonest of many classes has far more photos than the middle one, the scale is a logarithm's.
+
     counts: train, val and test -> photos of each class, in the order of `classes`.
     """
     table = np.array([counts[split] for split in _SPLITS], dtype=np.int64)
-    order = np.argsort(-table.sum(axis=0), kind="stable")
+    order = np.lexsort((-table[0], -table.sum(axis=0)))
     table = table[:, order]
     colours = [colour for _, colour in _SPLITS.values()]
     if len(classes) > MOST_NAMES:
@@ -83,14 +94,22 @@ def photos_per_class(counts: Mapping[str, Sequence[int]], classes: Sequence[str]
         axes.set_xlabel("classes, from the commonest to the rarest")
         axes.set_ylabel("photos")
         axes.margins(x=0.01)
+        totals = table.sum(axis=0)
+        if totals[0] > _LONG_TAIL * np.median(totals):
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=0.7)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.yaxis.set_minor_locator(NullLocator())
         axes.grid(axis="y")
     else:
-        figure, axes = _bars([classes[i] for i in order])
+        figure, axes = _bars(len(order))
         for part, left, colour in zip(table, np.cumsum(table, axis=0) - table, colours, strict=True):
             axes.barh(range(len(classes)), part, 0.68, left, color=colour, linewidth=0)
         for i, total in enumerate(table.sum(axis=0)):
             note(axes, f"{total:,}", (total, i), (5, 0))
     title(axes, "Photos per class", list(_SPLITS.values()))
+    if len(classes) <= MOST_NAMES:
+        name_ticks(figure, {axes.yaxis: [shown(classes[i]) for i in order]})
     return figure
 
 
@@ -109,12 +128,53 @@ def recall_per_class(recall: Floats, support: Sequence[int], classes: Sequence[s
         axes.grid(axis="y")
         title(axes, "How many classes have which recall")
         return figure
-    figure, axes = _bars([classes[i] for i in there])
+    figure, axes = _bars(len(there))
     axes.barh(range(len(there)), 100, 0.68, color=LINE, linewidth=0, alpha=0.5)
     axes.barh(range(len(there)), recall[there] * 100, 0.68, color=ACCENT, linewidth=0)
     for place, i in enumerate(there):
         note(axes, f"{recall[i] * 100:.0f} % of {support[i]:,}", (100, place), (5, 0))
     title(axes, "Recall: test photos recognised")
+    name_ticks(figure, {axes.yaxis: [shown(classes[i]) for i in there]})
+    return figure
+
+
+@styled
+def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | None = None) -> Figure:
+    """How often answers are right beside how sure they are, in bins of equally many photos (see `Bins.of`).
+
+    probability: `(n,)` of the answers, 0..1; n is 1 or more. right: `(n,)`. before: `(n,)`, the same answers'
+    probabilities before they were calibrated.
+
+    After DeGroot and Fienberg, "The comparison and evaluation of forecasters", 1983, with a 95 % interval for each bin.
+    Where most bins are 99 % sure or more, they are spread by the logarithm of what they lack of 100 %.
+    """
+    figure, axes = single(WIDTH_IN * 0.85)
+    bins = Bins.of(probability, right)
+    low, high = bins.intervals()
+    faint = bins if before is None else Bins.of(before, right)
+    if np.median(bins.sure) > 0.99:
+        axes.set_xscale("function", functions=(_spread, _gather))
+        axes.xaxis.set_major_locator(FixedLocator([0, 50, 80, 90, 95, 98, 99, 99.9, 99.99, 99.999]))
+        axes.xaxis.set_major_formatter("{x:g}")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+    sure = np.append(bins.sure, faint.sure) * 100
+    ends = max(0, sure.min() - 5), min(_SUREST, sure.max() + 5)
+    line = _gather(np.linspace(_spread(ends[0]), _spread(ends[1]), 100))
+    axes.plot(line, line, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+    x, y = np.minimum(bins.sure * 100, _SUREST), bins.right * 100
+    if before is not None:
+        place = np.minimum(faint.sure * 100, _SUREST), faint.right * 100
+        axes.plot(*place, color=AMBER, alpha=0.6, linewidth=1, marker="o", markersize=3)
+    axes.vlines(x, bins.sure * 100, y, color=RUST, alpha=0.4, linewidth=5)
+    axes.vlines(x, low * 100, high * 100, color=ACCENT, linewidth=0.9)
+    axes.plot(x, y, color=ACCENT, linestyle="none", marker="o", markersize=4.5)
+    axes.margins(x=0.03, y=0.03)
+    axes.set_xlabel(f"how sure, % (photos a point: {_range(bins.photos)})")
+    axes.set_ylabel("how often right, %")
+    axes.grid()
+    named = [("answers", ACCENT)] if before is None else [("calibrated", ACCENT), ("before", AMBER)]
+    title(axes, "How sure, and how often right", [*named, ("gap", RUST)])
     return figure
 
 
@@ -125,28 +185,82 @@ def confusion(matrix: Ids, classes: Sequence[str]) -> Figure:
     Up to 15 classes the counts are written in, up to 40 the names; more are put together in blocks of
     neighbours, without names: order them from the commonest to the rarest.
     """
-    count = len(classes)
-    if count > MOST_NAMES:
+    if len(classes) > MOST_NAMES:
         return _confusion_blocks(matrix)
-    side = min(WIDTH_IN + max(0, count - _MOST_NUMBERS) * 0.14, 8.2)
+    return _confusion_cells(matrix, classes, numbers=len(classes) <= MOST_NUMBERS)
+
+
+@styled
+def mistaken(matrix: Ids, classes: Sequence[str]) -> Figure:
+    """The part of a confusion matrix (classes, classes) with the most mistakes in it, with names and counts.
+
+    Up to 15 classes, those next to one another that are taken for one another; the last row and column are all the
+    other classes together, but for what is among themselves.
+    """
+    chosen = most_mistaken(matrix, MOST_NUMBERS)
+    others = np.setdiff1d(np.arange(len(classes)), chosen)
+    part = np.zeros((len(chosen) + 1,) * 2, dtype=np.int64)
+    part[:-1, :-1] = matrix[chosen][:, chosen]
+    part[:-1, -1] = matrix[chosen][:, others].sum(axis=1)
+    part[-1, :-1] = matrix[:, chosen][others].sum(axis=0)
+    names = [*(classes[i] for i in chosen), "all others"]
+    return _confusion_cells(part, names, numbers=True, heading="The classes most often mistaken")
+
+
+def most_mistaken(matrix: Ids, most: int) -> list[int]:
+    """The classes that a confusion matrix (classes, classes) has the most mistakes between, `most` or fewer.
+
+    The pair that is most often mistaken for one another, either way, comes first; then always the class or pair behind
+    the next worst confusion, and of equally bad ones one with a class that is there already. In the order of the leaves
+    of their average-linkage tree, such that neighbours are mistaken for one another (Bar-Joseph et al.,
+    "Fast optimal leaf ordering for hierarchical clustering", 2001).
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    true, predicted = np.nonzero(matrix)
+    pairs = np.sort(np.stack([true, predicted]), axis=0)[:, true != predicted]
+    wrong = matrix[true, predicted][true != predicted]
+    pairs, place = np.unique(pairs, axis=1, return_inverse=True)
+    photos = np.bincount(place.reshape(-1), wrong, pairs.shape[1])
+    chosen: list[int] = []
+    while photos.size:
+        there = np.isin(pairs, chosen).sum(axis=0)
+        worth = np.where((there < 2) & (len(chosen) + 2 - there <= most), photos + (there == 1) / 2, 0)
+        worst = int(worth.argmax())
+        if not worth[worst]:
+            break
+        chosen += [int(i) for i in pairs[:, worst] if i not in chosen]
+    if len(chosen) < 3:
+        return chosen
+    both = matrix[chosen][:, chosen]
+    alike = (both + both.T)[np.triu_indices(len(chosen), 1)]
+    return [chosen[leaf] for leaf in leaves_list(linkage(1 / (1 + alike), "average", optimal_ordering=True))]
+
+
+def _confusion_cells(matrix: Ids, classes: Sequence[str], *, numbers: bool, heading: str = _CONFUSION) -> Figure:
+    """A cell for each pair of classes that has a photo."""
+    count = len(classes)
+    side = min(WIDTH_IN + max(0, count - MOST_NUMBERS - 1) * 0.14, 8.2)
     figure, axes = single(side, side)
     strength = _strength(matrix)
     for i, j in zip(*np.nonzero(matrix), strict=True):
         fill = {"color": ACCENT if i == j else RUST, "alpha": strength[i, j], "linewidth": 0}
         axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, **fill))
-        if count <= _MOST_NUMBERS:
+        if numbers:
             ink = ON_FILL if strength[i, j] > 0.6 else INK
             size = 9 if count < 9 else 7.5
             axes.text(j, i, f"{matrix[i, j]}", ha="center", va="center", color=ink, fontsize=size)
     names = [shown(name, 16) for name in classes]
-    fits = max(map(len, names)) * count <= 45
-    size = 9 if count < 9 else 8 if count <= _MOST_NUMBERS else 7
-    axes.set_xticks(range(count), names, rotation=0 if fits else 90, fontsize=size)
-    axes.set_yticks(range(count), names, fontsize=size)
+    axes.set_xticks(range(count))
+    axes.set_yticks(range(count))
+    axes.tick_params(labelsize=9 if count < 9 else 8 if numbers else 7)
+    if max(map(len, names)) * count > 45:  # held at their ends, however long they are in another font
+        axes.set_xticks(range(count), [""] * count, rotation=90, rotation_mode="anchor", ha="right", va="center")
     axes.set_xlim(-0.5, count - 0.5)
     axes.set_ylim(count - 0.5, -0.5)
     axes.set_aspect("equal")
-    _frame(axes, "predicted", "true")
+    _frame(axes, "predicted", "true", heading)
+    name_ticks(figure, {axes.xaxis: names, axes.yaxis: names})
     return figure
 
 
@@ -163,7 +277,8 @@ def _confusion_blocks(matrix: Ids) -> Figure:
     axes.set_xticks([])
     axes.set_yticks([])
     each = f"blocks of {block} classes" if block > 1 else "a class a row"
-    _frame(axes, f"predicted: common → rare ({each})", "true: rare ← common")
+    right = "right, or wrong within the block" if block > 1 else "right"
+    _frame(axes, f"predicted: common → rare ({each})", "true: rare ← common", right=right)
     return figure
 
 
@@ -175,12 +290,12 @@ def _strength(matrix: Ids) -> Floats:
     return strength
 
 
-def _frame(axes: Axes, below: str, beside: str) -> None:
+def _frame(axes: Axes, below: str, beside: str, heading: str = _CONFUSION, *, right: str = "right") -> None:
     axes.set_xlabel(below)
     axes.set_ylabel(beside)
     for spine in axes.spines.values():
         spine.set_visible(True)
-    title(axes, "Test photos by true and predicted class", [("right", ACCENT), ("wrong", RUST)])
+    title(axes, heading, [(right, ACCENT), ("wrong", RUST)])
 
 
 @styled
@@ -201,12 +316,12 @@ def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) ->
     return figure
 
 
-def _bars(names: Sequence[str]) -> tuple[Figure, Axes]:
-    """Axes for a horizontal bar per name, the first on top."""
-    figure, axes = single(0.6 + 0.24 * max(2, len(names)))
-    axes.set_yticks(range(len(names)), [shown(name) for name in names])
+def _bars(count: int) -> tuple[Figure, Axes]:
+    """Axes for so many horizontal bars, the first on top."""
+    figure, axes = single(0.6 + 0.24 * max(2, count))
+    axes.set_yticks(range(count))
     axes.tick_params(axis="y", labelcolor=INK)
-    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_ylim(count - 0.4, -0.6)
     axes.xaxis.set_visible(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -224,3 +339,18 @@ def _apart(values: Sequence[float], limits: tuple[float, float]) -> list[float]:
             places[below] -= lack / 2
             places[above] += lack / 2
     return places
+
+
+def _spread(percent: Any) -> Any:
+    """Per cent on a scale that spreads what is near 100; see `_gather`."""
+    return -np.log10(np.maximum(100 - np.asarray(percent, dtype=np.float64), 1e-9))
+
+
+def _gather(place: Any) -> Any:
+    """The per cent behind a place on the scale of `_spread`."""
+    return 100 - 10 ** -np.asarray(place, dtype=np.float64)
+
+
+def _range(numbers: Ids) -> str:
+    """`40`, or `39 to 40` where they differ."""
+    return " to ".join(f"{number:,}" for number in sorted({int(numbers.min()), int(numbers.max())}))

@@ -29,6 +29,7 @@ from tasks.support.wording import (
     percent,
     priors,
     seen_often,
+    subject,
     verdict,
     worst_classes,
 )
@@ -49,12 +50,17 @@ def figures(evidence: Evidence) -> dict[str, Drawing]:
         order = np.argsort([-row["train"] for row in rows], kind="stable")
     recall = np.array([np.nan if row["recall"] is None else row["recall"] for row in rows])
     counts = {split: [row[split] for row in rows] for split in ("train", "val", "test")}
+    test = evidence.predictions[evidence.predictions["split"] == "test"]
+    right = (test["predicted"] == test["label"]).to_numpy()
     drawn = {
         "photos_per_class": plots.photos_per_class(counts, names),
         **dict(_curves(evidence.history, "")),
+        "reliability": plots.reliability(test["probability"].to_numpy(), right, evidence.uncalibrated),
         "confusion": plots.confusion(evidence.matrix[np.ix_(order, order)], [names[i] for i in order]),
         "recall_per_class": plots.recall_per_class(recall, counts["test"], names),
     }
+    if len(rows) > plots.MOST_NUMBERS and evidence.metrics["confusions"]:
+        drawn["mistaken"] = plots.mistaken(evidence.matrix, names)
     if evidence.autoencoder:
         drawn |= dict(_curves(evidence.autoencoder["history"], "autoencoder_"))
         if len(evidence.autoencoder["originals"]):
@@ -88,6 +94,7 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
     right, champion = test["predicted"] == test["label"], evidence.metrics.get("champion")
     return environment.get_template("report.html.jinja").render(
         metrics=evidence.metrics,
+        subject=subject(evidence.settings, evidence.metrics),
         verdict=verdict(evidence.metrics),
         headline=list(headline(evidence.metrics)),
         others=[OTHERS[name] for name in evidence.metrics["test"]["scores"]["accuracy"]["against"]],

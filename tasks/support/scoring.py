@@ -26,11 +26,10 @@ def measure(
 ) -> dict[str, Any]:
     """The numbers of the test split.
 
-    others: what else there is to answer the same photos, by its name; `commonest` is added. counts: photos of each
+    others: what else there is to answer the same photos, by its name. counts: photos of each
     class (classes,) in train, val and test. names: of the classes. groups: (n,) each test photo's group of near
     duplicates.
     """
-    others = {"commonest": Answers.commonest(answers.truth, counts["train"]), **others}
     drawn = {"top_k": config.top_k, "resamples": config.bootstrap, "seed": config.seed}
     each, matrix = metrics.per_class(answers), metrics.confusion(answers)
     wrong = matrix.copy()
@@ -61,11 +60,9 @@ def measure(
         }
         for bucket in metrics.by_train_photos(answers, counts["train"], groups, **drawn)
     ]
-    commonest = np.argsort(-counts["train"], kind="stable")[:5]
     return {
         "classes": len(names),
         "photos": {split: int(count.sum()) for split, count in counts.items()},
-        "commonest": [names[i] for i in commonest],
         "test": {
             "scores": scores(metrics.compare(answers, others, groups, **drawn)),
             "top_k": config.top_k,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -50,6 +51,22 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
         value = test["scores"]["macro_f1"]["value"]
         said.append(f"Where every class counts the same (macro F1), {how} that: {value:.3f} against {f1['value']:.3f}.")
     return [*said, *_nearest(metrics), *_champion(metrics), *_unknown(metrics)]
+
+
+def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
+    """What was trained on what, in a line; settings: the config of each stage."""
+    train, tile = settings.get("train", {}), settings.get("preprocess", {})
+    network = str(train.get("network", "a network"))
+    if weights := train.get("weights"):
+        source = "ImageNet" if weights == "imagenet" else Path(weights).stem
+        network += f", pretrained ({source}) and {'trained further' if train.get('thaw') else 'frozen'},"
+    else:
+        network += ", from scratch,"
+    colour = {"rgb": "RGB", "grey": "grey"}.get(tile.get("colour", ""), "")
+    tiles = f"{tile.get('side_px', '?')}{SPACE}px {colour} tiles"
+    taken = f"an autoencoder's codes of {tiles}" if train.get("input") == "features" else tiles
+    photos = f"{metrics['photos']['train']:,} photos of {metrics['classes']:,} classes"
+    return f"{network} on {taken}; {photos} to train on."
 
 
 def _nearest(metrics: Mapping[str, Any]) -> Iterator[str]:

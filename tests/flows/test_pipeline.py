@@ -1,5 +1,6 @@
 """The whole pipeline on the command line: cached when nothing changed, right after every kind of disturbance."""
 
+import html
 import os
 import signal
 import subprocess
@@ -41,6 +42,15 @@ def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> 
 )
 def test_a_knob_remakes_its_stage_and_what_that_changes_below(copy: Fluke, knob: str, remade: list[str]) -> None:
     assert built(copy.run(knob)) == remade
+
+
+def test_the_config_in_the_report_makes_it_again(finished: Fluke, tmp_path: Path) -> None:
+    evaluation = read_records(finished.data)[-1].stages[-1].artifact
+    page = (Store(finished.data).folder(evaluation) / "report.html").read_text(encoding="utf-8")
+    config = tmp_path / "again.yaml"
+    config.write_text(html.unescape(page.partition("<pre>")[2].partition("</pre>")[0]), encoding="utf-8")
+    finished("run", str(config))
+    assert built(read_records(finished.data)[0]) == []
 
 
 def test_ten_new_photos_make_ten_rows(copy: Fluke, tmp_path: Path) -> None:

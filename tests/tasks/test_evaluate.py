@@ -203,6 +203,7 @@ def test_a_whole_evaluation(pets: World) -> None:
         "confusion.png",
         "loss.png",
         "photos_per_class.png",
+        "reliability.png",
         "recall_per_class.png",
     }
 
@@ -404,6 +405,7 @@ def test_photos_of_classes_that_were_never_trained_are_told(tmp_path: Path, infe
     metrics = read_metrics(folder)
     assert metrics["test"]["scores"]["accuracy"]["value"] == 1
     assert metrics["unknown"]["label"] == "new_animal"
+    assert metrics["commonest"][0] == "new_animal"  # 4 of 13 validation photos; the others 2 of 6 each
     assert metrics["unknown"]["photos"] == 4
     assert metrics["unknown"]["recognised"]["value"] == 1
     assert metrics["unknown"]["false_alarms"]["value"] == 0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.support.calibration import Calibration, calibration_error, fit
+from tasks.support.calibration import Bins, Calibration, calibration_error, fit
 from tasks.support.metrics import softmax
 
 RANDOM = np.random.default_rng(0)
@@ -56,6 +56,19 @@ def test_the_unknown_is_answered_where_no_class_reaches_the_threshold() -> None:
     probabilities = Calibration(2.0, 1.0)(np.array([[4.0, 0.0], [1.0, 1.9]]))
     assert probabilities.argmax(axis=1).tolist() == [0, 2]
     assert probabilities[0] == pytest.approx(np.exp([2, 0, 1]) / np.exp([2, 0, 1]).sum())
+
+
+def test_large_logits_do_not_overflow() -> None:
+    assert 0.001 <= fit(np.array([[9000.0, 0], [0, 9000]]), np.array([0, 0])).temperature <= 20
+
+
+def test_bins_from_the_least_sure_to_the_surest_with_wilsons_intervals() -> None:
+    bins = Bins.of(np.linspace(1, 0.5, 25), np.arange(25) < 13)
+    assert bins.photos.tolist() == [13, 12]
+    assert np.all(np.diff(bins.sure) > 0)
+    low, high = Bins(np.array([0.9, 0.9]), np.array([0.5, 1.0]), np.array([10, 10])).intervals()
+    np.testing.assert_allclose(low, [0.2366, 0.7225], atol=1e-4)  # R's prop.test(5, 10, correct=FALSE)
+    np.testing.assert_allclose(high, [0.7634, 1], atol=1e-4)
 
 
 def test_the_error_of_a_hand_worked_case() -> None:

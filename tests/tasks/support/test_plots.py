@@ -67,6 +67,78 @@ def test_numbers_are_written_into_small_matrices_only() -> None:
     assert len(many) < 50_000
 
 
+def test_the_worst_of_many_classes_are_named_and_the_others_put_together() -> None:
+    matrix = 9 * np.eye(50, dtype=np.int64)
+    matrix[[30, 31, 31], [31, 30, 7]] = 4, 3, 2
+    matrix[40, 41] = 1  # a pair of its own
+    assert sorted(plots.most_mistaken(matrix, 15)) == [7, 30, 31, 40, 41]
+    assert sorted(plots.most_mistaken(matrix, 3)) == [7, 30, 31]
+    chosen = plots.most_mistaken(matrix, 15)
+    assert abs(chosen.index(40) - chosen.index(41)) == abs(chosen.index(30) - chosen.index(31)) == 1
+    matrix[20, 30] = 5
+    matrix[:, 21] += 1
+    text = canvas.svg(plots.mistaken(matrix, [f"class {i}" for i in range(50)]))
+    assert "class 30" in text
+    assert text.count("all others") == 2  # as true and as predicted
+    assert plots.most_mistaken(np.eye(50, dtype=np.int64), 15) == []
+
+
+def test_of_equally_bad_confusions_those_with_a_class_that_is_there_come_first() -> None:
+    matrix = np.eye(50, dtype=np.int64)
+    matrix[10, 11] = 3
+    matrix[0, 1] = matrix[48, 11] = 1
+    assert sorted(plots.most_mistaken(matrix, 3)) == [10, 11, 48]
+
+
+@pytest.mark.parametrize(
+    ("probability", "share"),
+    [([0.3, 0.6, 0.9], 0.6), ([0.951, 0.99, 0.9999], 0.98), ([1.0], 1.0), ([0.7], 0.0), ([0.0002, 0.01], 0.01)],
+)
+def test_how_sure_and_how_often_right(probability: list[float], share: float) -> None:
+    sure = np.repeat(probability, 20)
+    right = np.arange(len(sure)) < share * len(sure)
+    with_before = canvas.svg(plots.reliability(sure, right, before=sure**2))
+    assert "calibrated" in with_before
+    assert "before" in with_before
+    alone = canvas.svg(plots.reliability(sure[:9], right[:9]))  # one bin
+    assert "photos a point: 9)" in alone
+    assert "before" not in alone
+
+
+def test_very_sure_answers_are_spread() -> None:
+    sure = 1 - np.logspace(-5, -1.3, 200)
+    assert "99.99" in canvas.svg(plots.reliability(sure, np.ones(200, bool)))
+
+
+def test_a_long_tail_is_on_a_logarithmic_scale() -> None:
+    def scale(commonest: int) -> str:
+        counts = [commonest] + [2] * 60
+        figure = plots.photos_per_class(dict.fromkeys(("train", "val", "test"), counts), ["a"] * 61)
+        return figure.axes[0].get_yscale()
+
+    assert [scale(commonest) for commonest in (10, 300)] == ["linear", "log"]
+
+
+def test_names_are_cut_by_the_room_that_they_take() -> None:
+    assert canvas.shown("x" * 23) == "x" * 21 + "…"
+    assert canvas.shown("강" * 12) == "강" * 10 + "…"  # twice as wide
+    assert canvas.shown("e\u0301" * 22) == "e\u0301" * 22  # an accent takes none
+    assert canvas.shown("👩\u200d🚀" * 9) == "👩\u200d🚀" * 5 + "…"  # no joiner is left at the end
+    assert canvas.shown("") == ""
+
+
+def test_names_in_an_svg_are_placed_whatever_fonts_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["แมวไทยสีสวาด", "हिन्दी बिल्ली", "강아지 진돗개", "🐶🐕\u200d🦺", "مرحبا"]
+    drawn = [canvas.svg(plots.confusion(np.full((5, 5), 7), names))]
+    monkeypatch.setattr(canvas, "_fonts", lambda: ["DejaVu Sans"])  # as where no other is installed
+    drawn.append(canvas.svg(plots.confusion(np.full((5, 5), 7), names)))
+    found = [re.findall(r'text-anchor: end;.* x="([\d.]+)" y="([\d.]+)".*>(.*)</text>', text) for text in drawn]
+    assert [name for _, _, name in found[0]] == names * 2  # held at their ends
+    places = [[(float(x), float(y)) for x, y, _ in one] for one in found]
+    np.testing.assert_allclose(*places, atol=1)  # points
+    assert "font-family" not in drawn[0]
+
+
 def test_a_figure_is_repeatable_and_follows_the_theme() -> None:
     first, second = (canvas.svg(ordinary(5)[0]) for _ in range(2))
     assert first == second

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.support.metrics import Answers, score
-from tasks.support.predictions import answers_of, submission, table
+from tasks.support.predictions import answers_of, best, submission, table
 
 
 def test_blanks_in_names_do_not_part_the_submission() -> None:
@@ -25,3 +25,12 @@ def test_answers_are_read_again_from_their_table() -> None:
     again = answers_of(found, found["label"].tolist(), ["d", "c", "b", "a", "new"])
     ours, theirs = score(answers, 2), score(again, 2)
     np.testing.assert_allclose(list(ours.values()), list(theirs.values()), atol=1e-6)
+
+
+def test_the_best_are_those_of_a_stable_sort() -> None:
+    probabilities = np.random.default_rng(0).integers(0, 4, (50, 9)) / 10  # many ties, and zeros
+    before = probabilities.copy()
+    expected = np.argsort(-probabilities, axis=1, kind="stable")
+    assert best(probabilities, 5).tolist() == expected[:, :5].tolist()
+    assert best(probabilities, 20).tolist() == expected.tolist()
+    np.testing.assert_array_equal(probabilities, before)

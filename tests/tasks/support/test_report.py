@@ -48,8 +48,11 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     probabilities[np.arange(len(rows)), truth] = 0.9
     probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
     answers = Answers.of(truth, probabilities)
-    nearest = Answers.of(truth, np.roll(probabilities, 1, axis=1))
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
+    others = {
+        "commonest": Answers.commonest(truth, counts["train"]),
+        "nearest": Answers.of(truth, np.roll(probabilities, 1, axis=1)),
+    }
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
     index = Pool(root / "pool", (shard,)).index(kept["photo"], root)
@@ -69,8 +72,8 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     (photos_home / "00.png").write_bytes(png(92))
     crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
     return Evidence(
-        metrics=measure(answers, {"nearest": nearest}, counts, names, CONFIG, groups=np.arange(len(rows)))
-        | {"val": {}, "nearest_by": "pixels"},
+        metrics=measure(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
+        | {"val": {}, "nearest_by": "pixels", "commonest": names},
         predictions=table(kept, answers, probabilities, names, 3),
         matrix=metrics.confusion(answers),
         crawled=crawled,
@@ -253,6 +256,29 @@ def test_the_verdict_names_the_last_model_and_the_unknown() -> None:
         "that couldn't be luck, +1.0 points (−2.0 to +3.0)."
     )
     assert new == ("Of 40 photos of classes that it never saw, 75.0 % are answered “new_whale”; of the others, 10.0 %.")
+
+
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        (
+            {"network": "convnet", "input": "features"},
+            "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles",
+        ),
+        (
+            {"network": "resnet50", "input": "tiles", "weights": "imagenet", "thaw": ["conv5"]},
+            "resnet50, pretrained (ImageNet) and trained further, on 64 px RGB tiles",
+        ),
+        (
+            {"network": "vgg16", "input": "tiles", "weights": "/w/mine.keras", "thaw": []},
+            "vgg16, pretrained (mine) and frozen, on 64 px RGB tiles",
+        ),
+    ],
+)
+def test_the_report_says_what_was_trained_on_what(train: dict[str, Any], says: str) -> None:
+    metrics = {"photos": {"train": 1263}, "classes": 5}
+    said = wording.subject({"train": train, "preprocess": {"side_px": 64, "colour": "rgb"}}, metrics)
+    assert said.replace(wording.SPACE, " ") == f"{says}; 1,263 photos of 5 classes to train on."
 
 
 def test_numbers_by_how_often_a_class_was_seen_are_named() -> None:

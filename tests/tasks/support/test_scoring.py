@@ -14,7 +14,14 @@ def test_numbers_are_finite_and_plain() -> None:
     truth = np.array([0, 0, 2])
     answers = Answers.of(truth, np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, 0]]))
     counts = {split: np.array([5, 3, 0]) for split in ("train", "val")} | {"test": np.array([2, 0, 1])}
-    got = measure(answers, {"nearest": answers}, counts, ["a", "b", "c"], CONFIG, groups=np.arange(3))
+    got = measure(
+        answers,
+        {"commonest": Answers.commonest(truth, counts["train"]), "nearest": answers},
+        counts,
+        ["a", "b", "c"],
+        CONFIG,
+        groups=np.arange(3),
+    )
     json.dumps(got, allow_nan=False)
     rows = {row["label"]: row for row in got["per_class"]}
     assert rows["b"]["recall"] is None

@@ -1,0 +1,259 @@
+"""Time and peak memory of the evaluate stage, with as many classes as a hobby has and as the whale challenge has.
+
+    .venv/bin/python benchmarks/evaluation.py [--sizes 2:1000 5000:20000] [--top 30] [--keep FOLDER]
+
+The stage itself is run, in a process of its own, on artifacts made up: classes of uneven size (of 5,000 with 20,000
+photos, the commonest has 3 % of them and half have one or two, as in the whale challenge), every tenth photo a near
+duplicate, tiles of 64 px whose blocks of 8 px hold the photo's place among 192 dimensions, and a classifier that reads
+it there. Five classes each lie close together and are often taken for one another. The last table says in which of
+fluke's functions the time was spent, with all that they call, and the most memory that the process had while in them;
+it comes from looking every 20 ms.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pandas as pd
+from measure import run, scratch
+from numpy.typing import NDArray
+
+from configs.schema import Config, EvaluateConfig, StageName
+from tasks.support import digest
+from tasks.support.filtering.splits import deal
+from tasks.support.manifest import Artifact, Recipe, Result
+from tasks.support.pool import INDEX, Pool, Shard, index_digest
+from tasks.support.store import Store
+
+if TYPE_CHECKING:
+    import keras
+
+_SIDE_PX, _BLOCK_PX = 64, 8
+_DIMENSIONS = (_SIDE_PX // _BLOCK_PX) ** 2 * 3
+_FAMILY = 5
+_SPREAD = 4.0
+"""Standard deviation of a class's photos in each dimension; its own place differs by 0.5 from its family's."""
+_GREY, _STEP = 128, 12
+_SHARD_PHOTOS = 256
+_REJECTED = 400
+
+
+def class_sizes(classes: int, photos: int) -> NDArray[np.int64]:
+    """Photos of each class, the commonest first: by Zipf's law, at least one each, `photos` in all."""
+    shares = np.cumsum(np.arange(1, classes + 1) ** -0.8)
+    return 1 + np.diff(np.rint(shares / shares[-1] * (photos - classes)), prepend=0).astype(np.int64)
+
+
+def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
+    """Publish the artifacts that the stage takes below a data folder; returns them by the stage's names for them."""
+    random, store = np.random.default_rng(0), Store(root)
+    names = np.array([f"whale {number:04d}" for number in range(classes)])
+    truth = np.repeat(np.arange(classes), class_sizes(classes, photos))
+    alone = random.random(photos) < 0.9
+    alone[np.flatnonzero(np.diff(truth, prepend=-1))] = True
+    group = np.cumsum(alone)  # a photo that isn't alone is a near duplicate of the one before
+    family = np.repeat(random.normal(0, 1, (-(-classes // _FAMILY), _DIMENSIONS)), _FAMILY, axis=0)[:classes]
+    centres = family + random.normal(0, 0.5, family.shape)
+    shas = [digest.of_bytes(str(number).encode()) for number in range(photos)]
+    splits = deal(names[truth].tolist(), group.tolist(), shas, {}, val_fraction=0.15, test_fraction=0.2, seed=0)
+    files = [f"photos/{sha[:2]}/{sha}.jpg" for sha in shas]
+    kept = pd.DataFrame(
+        {"photo": shas, "file": files, "label": names[truth], "name": [f"{sha[:8]}.jpg" for sha in shas]}
+        | {"group": [shas[number] for number in group - 1], "split": [splits[number] for number in group]}
+    )
+    parents: dict[str, Artifact] = {}
+
+    def publish(name: str, stage: StageName, build: Callable[[Path], Result]) -> None:
+        config = getattr(Config(), stage).model_dump(mode="json")
+        recipe = Recipe(stage=stage, version=1, config=config, parents=dict(parents))
+        parents[name] = store.publish(recipe, "made up", build)
+
+    def crawl(out: Path) -> Result:
+        crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
+        about = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
+        crawled.assign(**about).to_parquet(out / "photos.parquet")
+        return Result({"photos": len(crawled), "classes": classes})
+
+    def sort_out(out: Path) -> Result:
+        kept.to_parquet(out / "kept.parquet")
+        _rejected(kept, root).to_parquet(out / "rejected.parquet")
+        return Result({"kept": photos, "rejected": _REJECTED})
+
+    def preprocess(out: Path) -> Result:
+        home, shards = store.pools("preprocess") / "pool", []
+        for start in range(0, photos, _SHARD_PHOTOS):
+            part = slice(start, start + _SHARD_PHOTOS)
+            places = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
+            shards.append(Shard.write(home, shas[part], _tiles(places, random)))
+        index = Pool(home, tuple(shards)).index(shas, root)
+        index.to_parquet(out / INDEX)
+        return Result({"tiles": photos}, digest=index_digest(index))
+
+    def train(out: Path) -> Result:
+        _classifier(centres).save(out / "classifier.keras")
+        (out / "labels.json").write_text(json.dumps(names.tolist()))
+        lines = {name: np.linspace(3, 1, 50).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
+        (out / "history.json").write_text(json.dumps(lines))
+        return Result({"classes": classes})
+
+    publish("photos", "crawl", crawl)
+    publish("kept", "filter", sort_out)
+    publish("tiles", "preprocess", preprocess)
+    parents["inputs"] = parents["tiles"]
+    publish("classifier", "train", train)
+    return parents
+
+
+def _tiles(places: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Tiles `(n, side, side, 3)` whose blocks have places `(n, dimensions)` as colours, with some noise."""
+    blocks = (places * _STEP + _GREY).reshape(len(places), _SIDE_PX // _BLOCK_PX, -1, 3)
+    grown = blocks.repeat(_BLOCK_PX, axis=1).repeat(_BLOCK_PX, axis=2)
+    return np.clip(grown + random.normal(0, 8, grown.shape), 0, 255).astype(np.uint8)
+
+
+def _classifier(centres: NDArray[np.float64]) -> "keras.Model":
+    """A network that answers the class whose centre is nearest, twice as surely as it may."""
+    import keras
+
+    layers = keras.layers
+    tile = keras.Input((_SIDE_PX, _SIDE_PX, 3), dtype="uint8", name="tiles")
+    x = layers.Rescaling(1 / _STEP, -_GREY / _STEP)(tile)
+    x = layers.AveragePooling2D(_BLOCK_PX, name="features")(x)
+    x = layers.Flatten(name="pooled")(x)
+    dense = layers.Dense(len(centres), name="logits")
+    model = keras.Model(tile, dense(x), name="classifier")
+    sureness = 2 / _SPREAD**2
+    dense.set_weights([sureness * centres.T, -sureness * (centres**2).sum(axis=1) / 2])
+    return model
+
+
+def _rejected(kept: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Rejected photos, with files of 640 px for them and for those that they are too similar to."""
+    reasons = ("near duplicate", "too small", "blurred", "unreadable")
+    rows = kept.iloc[:: max(1, len(kept) // _REJECTED)].head(_REJECTED).reset_index(drop=True)
+    shas = [digest.of_bytes(f"rejected {number}".encode()) for number in rows.index]
+    files = [f"photos/{sha[:2]}/{sha}.jpg" for sha in shas]
+    random = np.random.default_rng(1)
+    for file in (*files, *rows["file"]):
+        if not (root / file).exists():
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            rough = random.integers(0, 255, (12, 16, 3), np.uint8)
+            cv2.imwrite(str(root / file), cv2.resize(rough, (640, 480), interpolation=cv2.INTER_CUBIC))
+    reason = [reasons[number % len(reasons)] for number in rows.index]
+    twin = rows["photo"].where(pd.Series(reason) == "near duplicate", None)
+    found = pd.DataFrame({"photo": shas, "file": files, "label": rows["label"], "name": rows["name"]})
+    return found.assign(reason=reason, score=4.0, twin=twin)
+
+
+@dataclass
+class Watch:
+    """Looks again and again where the main thread is and how much memory the process has."""
+
+    every_s: float = 0.02
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Spent in each function of fluke and in what it calls."""
+    peak_mb: dict[str, float] = field(default_factory=dict)
+
+    def over(self, work: Callable[[], object]) -> None:
+        """Do some work in this thread, watched."""
+        done, frames = Event(), sys._current_frames
+        worker = next(iter(frames()))  # the only thread so far
+
+        def look() -> None:
+            last = time.monotonic()
+            while not done.wait(self.every_s):
+                now, memory = time.monotonic(), _resident_mb()
+                for function in set(_inside(frames().get(worker))):
+                    self.seconds[function] = self.seconds.get(function, 0) + now - last
+                    self.peak_mb[function] = max(self.peak_mb.get(function, 0), memory)
+                last = now
+
+        thread = Thread(target=look, daemon=True)
+        thread.start()
+        work()
+        done.set()
+        thread.join()
+
+
+def _inside(frame: FrameType | None) -> Iterator[str]:
+    while frame:
+        path = Path(frame.f_code.co_filename)
+        if "tasks" in path.parts[-3:-1] and not frame.f_code.co_name.startswith("<"):
+            yield f"{path.stem}.{frame.f_code.co_qualname}"
+        frame = frame.f_back
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+def evaluate(root: Path) -> None:
+    """Run the stage on what `lay_out` left, and write what it cost beside it."""
+    from tasks.evaluate import STAGE
+    from tasks.support.stage import Run
+
+    found = json.loads((root / "parents.json").read_text())
+    parents = {name: Artifact(**fields) for name, fields in found.items()}
+    watch, store = Watch(), Store(root)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        watch.over(lambda: Run(store, pool).obtain(STAGE, EvaluateConfig(), **parents))
+    costs = {name: (seconds, watch.peak_mb[name]) for name, seconds in watch.seconds.items()}
+    (root / "costs.json").write_text(json.dumps(costs))
+
+
+def measured(classes: int, photos: int, top: int, keep: Path | None) -> str:
+    """Run the stage on so many classes and photos, and describe what it cost in Markdown."""
+    with scratch() as root:
+        parents = lay_out(root, classes, photos)
+        (root / "parents.json").write_text(json.dumps({name: vars(parent) for name, parent in parents.items()}))
+        cost = run([sys.executable, __file__, "--run", str(root)], root)
+        manifest = Store(root).manifests("evaluate")[0]
+        if keep:
+            shutil.copytree(Store(root).folder(manifest.artifact), keep / f"{classes}-classes")
+        costs: dict[str, tuple[float, float]] = json.loads((root / "costs.json").read_text())
+    counts = manifest.counts
+    lines = [
+        f"{classes:,} classes, {photos:,} photos, {counts['test photos']:,} of them tested, accuracy "
+        f"{counts['accuracy']:.3f}: the stage takes {manifest.seconds:.1f} s, the process {cost.seconds:.1f} s and "
+        f"{cost.peak_mb:,.0f} MB",
+        "",
+        "| file | MB |\n|---|---|",
+    ]
+    largest = sorted(manifest.files.items(), key=lambda file: -file[1].bytes)
+    lines += [f"| {name} | {record.bytes / 1e6:.2f} |" for name, record in largest]
+    lines += ["", "| function | s | peak memory, MB |\n|---|---|---|"]
+    slowest = sorted(costs.items(), key=lambda cost: -cost[1][0])[:top]
+    lines += [f"| {name} | {seconds:.2f} | {peak_mb:,.0f} |" for name, (seconds, peak_mb) in slowest]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", default=["2:1000", "5000:20000"], help="classes:photos")
+    parser.add_argument("--top", type=int, default=30, help="functions in the last table")
+    parser.add_argument("--keep", type=Path, help="copy what the stage wrote into this folder")
+    parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)  # the stage, in a process of its own
+    asked = parser.parse_args()
+    if asked.run:
+        evaluate(asked.run)
+        return
+    for size in asked.sizes:
+        classes, photos = map(int, size.split(":"))
+        print(f"\n{measured(classes, photos, asked.top, asked.keep)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

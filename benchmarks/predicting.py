@@ -1,0 +1,68 @@
+"""How fast `fluke predict` is, against the network alone on tiles that lie in memory.
+
+    .venv/bin/python benchmarks/predicting.py ../shared [--photos 10000]
+
+Photos are those of cats_dogs, each as often as it takes; the model is that of the last good run below $FLUKE_DATA. The
+network is timed before and after, on the same tiles, and its mean counts.
+"""
+
+import argparse
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from flows import predicting
+from flows.records import data_root
+from tasks.preprocess import tile_of
+from tasks.support.job import executor
+from tasks.support.progress import silent
+from tasks.support.store import Store
+
+_TILES = 2048
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--photos", type=int, default=10_000)
+    parser.add_argument("--model", default=None)
+    asked = parser.parse_args()
+    model = predicting.find(Store(data_root()), asked.model)
+    originals = sorted((asked.shared / "data/cats_dogs").rglob("*.jpg"))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, photo in enumerate(islice(cycle(originals), asked.photos)):
+            (Path(folder) / f"{number:06d}.jpg").symlink_to(photo.absolute())
+        photos = predicting.listed(Path(folder))
+        with ThreadPoolExecutor(2) as pool:
+            tiles = np.stack(
+                list(pool.map(lambda path: tile_of(path.read_bytes(), model.preprocess), originals[:_TILES]))
+            )
+        alone = [_alone(model, tiles)]
+        began = time.monotonic()
+        with executor(0) as threads:
+            table = predicting.predict(model, photos, top_k=3, threads=threads, progress=silent)
+        seconds = time.monotonic() - began
+        alone.append(_alone(model, tiles))
+    whole = len(table) / seconds
+    print(f"model of run {model.run}: {len(photos):,} photos of {model.preprocess.side_px} px tiles")
+    print(f"network alone: {np.mean(alone):.1f} photos/s (before {alone[0]:.1f}, after {alone[1]:.1f})")
+    print(f"fluke predict: {whole:.1f} photos/s in {seconds:.0f} s, {whole / np.mean(alone):.3f} of the network's")
+
+
+def _alone(model: predicting.Model, tiles: np.ndarray) -> float:
+    """Photos per second of the network, without its start."""
+    network = predicting._Network(model)
+    batches = [tiles[start : start + 256] for start in range(0, len(tiles), 256)]
+    network.probabilities(network.inputs(batches[0]))
+    began = time.monotonic()
+    for batch in batches:
+        network.probabilities(network.inputs(batch))
+    return len(tiles) / (time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()

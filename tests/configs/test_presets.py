@@ -1,0 +1,28 @@
+"""Presets: the commands in their comments are taken, and what they name is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from configs.load import PRESETS, load, presets
+from flows import guard
+
+WRITE_UPS = {"animals", "carcasses", "cats_dogs", "faces", "whales"}
+
+
+def test_each_write_up_is_a_preset() -> None:
+    assert set(presets()) >= WRITE_UPS
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_the_commands_of_a_preset_pass_the_checks_before_a_run(preset: str, tmp_path: Path) -> None:
+    text = (PRESETS / f"{preset}.yaml").read_text(encoding="utf-8")
+    commands = re.findall(rf"^#   fluke run {preset}\b(.*)$", text, re.MULTILINE)
+    assert commands
+    listed = tmp_path / "classes.txt"
+    listed.write_text("one: first, the first\ntwo: second\n")
+    for command in commands:
+        overrides = shlex.split(command, comments=True)
+        guard.check_names(load(preset, [re.sub(r"\w+\.txt$", str(listed), override) for override in overrides]))
