@@ -70,6 +70,8 @@ def export(model: Model, folder: Path, form: Format) -> None:
     exports.check(form)
     classifier, encoder = load(model.classifier), load(model.encoder) if model.encoder else None
     references = References.read(model.references) if model.references else None
+    if form == "onnx":
+        classifier, encoder = exports.convertible(classifier), encoder and exports.convertible(encoder)
     network = exports.whole(classifier, encoder, model.inference, references)
     with whole_folder(folder) as partial:
         if form == "onnx":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from configs.schema import PreprocessConfig
@@ -106,18 +107,29 @@ def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: Prepro
     archive.write_out(str(folder), verbose=False)
 
 
-def save_onnx(model: keras.Model, path: Path) -> None:
-    """Write a model, as `whole` makes it, as ONNX: it takes `tiles` and gives `probabilities`, of any n.
+def convertible(network: keras.Model) -> keras.Model:
+    """The same network, flat, of layers that the converter to ONNX knows.
 
-    It computes in float32, also where it was trained in less: the converter knows no mixed precision.
+    It knows no mixed precision, so all is computed in float32; and of constants that a layer derives from its weights,
+    as Normalization does, it makes inputs.
+    """
+    same = keras.models.clone_model(network, clone_function=_convertible)
+    for layer in same.layers:
+        if layer.weights:
+            layer.set_weights(network.get_layer(layer.name).get_weights())
+    return same
+
+
+def save_onnx(model: keras.Model, path: Path) -> None:
+    """Write a model, as `whole` makes it of convertible networks, as ONNX: of `tiles`, `probabilities`, for any n.
+
+    Raises UserError where the network has an operation that can't be converted.
     """
     import onnx
 
-    precise = keras.models.clone_model(model, clone_function=_in_float32, recursive=True)
-    precise.set_weights(model.get_weights())
     tiles = keras.InputSpec(shape=model.input_shape, dtype="uint8", name="tiles")
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # Keras asks numpy for what it has no more
-        precise.export(str(path), format="onnx", verbose=False, input_signature=[tiles])
+        model.export(str(path), format="onnx", verbose=False, input_signature=[tiles])
     made = onnx.load(path)
     [output] = made.graph.output
     for node in made.graph.node:
@@ -125,12 +137,22 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     output.name = _ANSWERS
     for end in (*made.graph.input, output):
         end.type.tensor_type.shape.dim[0].dim_param = "n"
-    onnx.checker.check_model(made)
+    try:
+        onnx.checker.check_model(made)
+    except onnx.checker.ValidationError as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"--format onnx: this network can't be converted ({reason}); take --format savedmodel"
+        ) from error
     onnx.save(made, path)
 
 
-def _in_float32(operation: Any) -> Any:
-    """A layer like it, with new weights, that computes in the precision of its weights; what is no layer as it is."""
+def _convertible(operation: Any) -> Any:
+    """A layer that does the same; what is no layer as it is."""
+    if isinstance(operation, keras.layers.Normalization):
+        mean, variance = (np.ravel(weight) for weight in operation.get_weights()[:2])
+        scale = 1 / np.maximum(np.sqrt(variance), keras.backend.epsilon())
+        return keras.layers.Rescaling(scale.tolist(), (-mean * scale).tolist(), name=operation.name)
     if not isinstance(operation, keras.layers.Layer):
         return operation
     return type(operation).from_config(operation.get_config() | {"dtype": operation.variable_dtype})

@@ -76,6 +76,26 @@ def test_codes_are_rounded_as_they_are_kept(tiles: np.ndarray) -> None:
     np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
 
 
+def test_what_is_converted_is_the_same_network() -> None:
+    keras.utils.set_random_seed(0)
+    moments = np.array([1, -3, 0], np.float32), np.array([4, 0.25, 1e-13], np.float32)
+    classifier = feature_classifier((8, 8, 3), 3, TrainConfig(filters=(4,)), moments)
+    same = export.convertible(classifier)
+    assert not any(isinstance(layer, keras.layers.Normalization) for layer in same.layers)
+    codes = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(same.predict_on_batch(codes), classifier.predict_on_batch(codes), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_an_operation_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("tf2onnx")
+    tiles = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8", name="tiles")
+    pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(tiles)
+    model = keras.Model(tiles, keras.layers.Activation("gelu")(pooled))
+    with pytest.raises(UserError, match=r"can't be converted \(No Op registered for Erfc.*take --format savedmodel"):
+        export.save_onnx(model, tmp_path / "model.onnx")
+
+
 ALONE = """
 import json, sys
 import tensorflow as tf
@@ -127,8 +147,9 @@ def test_onnx_gives_the_same_probabilities(tmp_path: Path, tiles: np.ndarray, na
     with computing_in(precision):
         classifier = tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
     known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
-    model = export.whole(classifier, None, INFERENCES[name], known if INFERENCES[name].nearest else None)
-    export.save_onnx(model, tmp_path / "model.onnx")
+    inference, known = INFERENCES[name], known if INFERENCES[name].nearest else None
+    model = export.whole(classifier, None, inference, known)
+    export.save_onnx(export.whole(export.convertible(classifier), None, inference, known), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     assert [end.name for end in (*session.get_inputs(), *session.get_outputs())] == ["tiles", "probabilities"]
     for count in (1, len(tiles)):
