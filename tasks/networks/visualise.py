@@ -42,7 +42,10 @@ def activations(
 ) -> list[NDArray[np.float32]]:
     """Each layer's maps, float32 `(n, h, w, c)`, for inputs of a classifier."""
     network = keras.Model(classifier.input, [layer.output for layer in layers])
-    return [np.asarray(answer, np.float32) for answer in network.predict_on_batch(inputs)]
+    answers = network.predict_on_batch(inputs)
+    if len(layers) == 1:  # Keras gives a lone output without a list around it
+        answers = [answers]
+    return [np.asarray(answer, np.float32) for answer in answers]
 
 
 def most_varied(answers: NDArray[np.float32], most: int) -> NDArray[np.int64]:
