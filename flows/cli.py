@@ -185,7 +185,8 @@ def predict(
         print(f"heat maps: {heat_maps}")
     unread = int((table["error"] != "").sum())
     if unread:
-        _note(f"warning: {unread:,} of {len(table):,} could not be read; column error says why")
+        where = "--out FILE.csv says why" if submission and not out else "column error says why"
+        _note(f"warning: {unread:,} of {len(table):,} could not be read; {where}")
     if unread == len(table):
         raise typer.Exit(2)
 
