@@ -130,8 +130,8 @@ def _classifier(centres: NDArray[np.float64]) -> "keras.Model":
 
     layers = keras.layers
     tile = keras.Input((_SIDE_PX, _SIDE_PX, 3), dtype="uint8", name="tiles")
-    x = layers.Rescaling(1 / _STEP, -_GREY / _STEP)(tile)
-    x = layers.AveragePooling2D(_BLOCK_PX, name="features")(x)
+    x = layers.Rescaling(1 / _STEP, -_GREY / _STEP, name="scaled")(tile)
+    x = layers.Identity(name="features")(layers.AveragePooling2D(_BLOCK_PX)(x))
     x = layers.Flatten(name="pooled")(x)
     dense = layers.Dense(len(centres), name="logits")
     model = keras.Model(tile, dense(x), name="classifier")
