@@ -249,10 +249,9 @@ def _estimate(name: str, value: float, samples: Floats, groups: int, *, least: i
     if name in _MEANS_OVER_CLASSES:
         shift = value - samples.mean()
         low, high = max(low + shift, least), min(high + shift, 1)
-    if name not in LOWER_IS_BETTER:
-        if np.ptp(samples) < _SAME:
-            unlike = 1 - _TAIL ** (1 / groups)
-            low, high = value - unlike * (value - least), value + unlike * (1 - value)
+    if name not in LOWER_IS_BETTER and np.ptp(samples) < _SAME:
+        unlike = 1 - _TAIL ** (1 / groups)
+        low, high = value - unlike * (value - least), value + unlike * (1 - value)
     return Estimate(float(value), float(low), float(high))
 
 
