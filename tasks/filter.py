@@ -248,6 +248,12 @@ def _check(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame")
             f"{len(kept) + len(rejected):,} photos it rejected: {why or 'none'}; "
             "look at the photos, or at the knobs under filter"
         )
+    if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
+        left = f"only the class {trained[0]!r}" if trained else "no class"
+        raise UserError(
+            f"{left} is left to train on, and a classifier needs two; of {len(labels):,}, the others are never trained "
+            f"on (filter.unseen_classes={config.unseen_classes}): name fewer there, or lower it"
+        )
     if not (kept["split"] == "test").any():
         raise UserError(
             "no photo is left for the test: give each class more photos, or raise filter.test_fraction "

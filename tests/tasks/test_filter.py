@@ -151,6 +151,11 @@ def test_one_class_is_refused_with_the_reasons(tmp_path: Path) -> None:
         shoot.filter()
 
 
+def test_one_class_that_is_not_unseen_is_refused_before_anything_is_trained(shoot: Shoot) -> None:
+    with pytest.raises(UserError, match=r"only the class 'b' is left to train on.*filter\.unseen_classes"):
+        shoot.filter(FilterConfig(unseen_classes=("a",)))
+
+
 def test_no_readable_photo_is_refused(tmp_path: Path) -> None:
     shoot = Shoot(tmp_path)
     shoot.add("a", b"nothing")
