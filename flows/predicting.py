@@ -20,6 +20,7 @@ from tasks.support.errors import UserError
 from tasks.support.inference import REFERENCES, Inference
 from tasks.support.job import executor
 from tasks.support.manifest import Manifest
+from tasks.support.predictions import best
 from tasks.support.progress import Progress
 from tasks.support.store import Store
 
@@ -128,9 +129,9 @@ def predict(
         for images, tiles, errors in _batches(model.preprocess, photos, threads):
             inputs = network.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else network.probabilities(inputs)
-            each = iter(probabilities)
+            each = iter(_likeliest(probabilities, names, top_k))
             for image, error in zip(images, errors, strict=True):
-                likely = [] if error else _likeliest(next(each), names, top_k)
+                likely = [] if error else next(each)
                 values = [value for pair in likely for value in pair]
                 row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
                 if model.inference.unknown_label and likely:
@@ -289,9 +290,14 @@ def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path
     return True
 
 
-def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[tuple[str, float]]:
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return [(names[i], round(float(probabilities[i]), 6)) for i in order]
+def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:
+    """Of each photo the likeliest answers, with their probabilities; see `predictions.best`."""
+    order = best(probabilities, top_k)
+    likely = np.take_along_axis(probabilities, order, axis=1).round(6)
+    return [
+        [(names[i], float(p)) for i, p in zip(places, row, strict=True)]
+        for places, row in zip(order, likely, strict=True)
+    ]
 
 
 def _column(path: Path) -> list[str]:
