@@ -15,11 +15,12 @@ from configs.schema import PreprocessConfig
 from flows import guard
 from flows.records import RunRecord, read_records
 from tasks.sources.folder import EXTENSIONS
-from tasks.support.crawling.local import require_columns
+from tasks.support.crawling.local import readable, require_columns
 from tasks.support.errors import UserError
 from tasks.support.inference import REFERENCES, Inference
 from tasks.support.job import executor
 from tasks.support.manifest import Manifest
+from tasks.support.predictions import best
 from tasks.support.progress import Progress
 from tasks.support.store import Store
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".json", ".parquet")
 _BATCH_PHOTOS = 256
+_STEM_BYTES = 200
+_JPEG_SIDE_PX = 65_500
+"""The longest side of a JPEG, px, as libjpeg has it."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,11 @@ def listed(what: Path) -> list[tuple[str, Path]]:
     if what.is_dir():
         below = (Path(folder, name) for folder, _, names in os.walk(what) for name in names if name[0] != ".")
         found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
-        photos = [(path.relative_to(what).as_posix(), path) for path in found]
+        photos = [(readable(path.relative_to(what).as_posix()), path) for path in found]
     elif what.suffix.lower() == ".csv":
         photos = [(name, what.parent / name) for name in _column(what)]
     else:
-        photos = [(what.name, what)]
+        photos = [(readable(what.name), what)]
     if not photos:
         raise UserError(f"{what} holds no photos ({' '.join(sorted(EXTENSIONS))})")
     return photos
@@ -111,7 +115,8 @@ def predict(
     A photo that can't be read has the reason in `error` and no classes. Where the model knows of an unknown, it is one
     of the classes, and column unknown says whether it is the likeliest. Photos are decoded on threads
     while the network computes, and turned into tiles as they were for training. heat_maps: a folder for a picture of
-    each photo, as large as it is, with what spoke for its likeliest class; column heat_map names it.
+    each photo, as large as it is, with what spoke for its likeliest class; column heat_map names it, and is empty for a
+    photo of more pixels a side than a JPEG can have.
     """
     import pandas as pd
 
@@ -124,9 +129,9 @@ def predict(
         for images, tiles, errors in _batches(model.preprocess, photos, threads):
             inputs = network.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else network.probabilities(inputs)
-            each = iter(probabilities)
+            each = iter(_likeliest(probabilities, names, top_k))
             for image, error in zip(images, errors, strict=True):
-                likely = [] if error else _likeliest(next(each), names, top_k)
+                likely = [] if error else next(each)
                 values = [value for pair in likely for value in pair]
                 row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
                 if model.inference.unknown_label and likely:
@@ -137,9 +142,9 @@ def predict(
                 first = len(rows) - len(images)
                 maps = network.heat_maps(inputs, probabilities)
                 for place, heat in zip(seen, maps, strict=True):
-                    path = heat_maps / f"{first + place + 1:05d}-{Path(images[place]).stem}.jpg"
-                    _draw(photos[first + place][1], heat, model.preprocess, path)
-                    rows[first + place]["heat_map"] = str(path)
+                    path = heat_maps / _picture_name(first + place + 1, images[place])
+                    if _draw(photos[first + place][1], heat, model.preprocess, path):
+                        rows[first + place]["heat_map"] = str(path)
             advance(len(images))
     more = (["unknown"] if model.inference.unknown_label else []) + (["heat_map"] if heat_maps else [])
     return pd.DataFrame(rows, columns=["image", *columns, *more, "error"])
@@ -167,6 +172,8 @@ def predict_to(
     for option, path, formats in (("--out", out, FORMATS), ("--submission", submission, (".csv",))):
         if path:
             _check_writable(option, path, formats)
+    if heat_maps and heat_maps.exists() and not heat_maps.is_dir():
+        raise UserError(f"--heat-maps {heat_maps}: that is a file; name a folder")
     chosen = find(Store(root), model)
     photos = listed(what)
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, the model of run {chosen.run} ...")
@@ -259,8 +266,13 @@ def _batches(
         yield [name for name, _ in chunk], tiles, [result if isinstance(result, str) else "" for result in results]
 
 
-def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path: Path) -> None:
-    """Lay a heat map over a photo, and write that as a JPEG of the photo's own size."""
+def _picture_name(number: int, image: str) -> str:
+    """The name of a photo's heat map; file systems take 255 bytes."""
+    return f"{number:05d}-{Path(image).stem.encode()[:_STEM_BYTES].decode(errors='ignore')}.jpg"
+
+
+def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
+    """Lay a heat map over a photo, and write that as a JPEG of the photo's own size; False if that is too large."""
     import cv2
 
     from tasks.preprocess import spread
@@ -269,15 +281,23 @@ def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path
     from tasks.support.photos import decode
 
     pixels = decode(photo.read_bytes())
+    if max(pixels.shape) > _JPEG_SIDE_PX:
+        return False
     drawn = lay_over(pixels, spread(heat, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
+    return True
 
 
-def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[tuple[str, float]]:
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return [(names[i], round(float(probabilities[i]), 6)) for i in order]
+def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:
+    """Of each photo the likeliest answers, with their probabilities; see `predictions.best`."""
+    order = best(probabilities, top_k)
+    likely = np.take_along_axis(probabilities, order, axis=1).round(6)
+    return [
+        [(names[i], float(p)) for i, p in zip(places, row, strict=True)]
+        for places, row in zip(order, likely, strict=True)
+    ]
 
 
 def _column(path: Path) -> list[str]:
@@ -286,5 +306,5 @@ def _column(path: Path) -> list[str]:
             reader = csv.DictReader(file)
             require_columns(path, reader.fieldnames or (), ["Image"])
             return [row["Image"] for row in reader if row["Image"]]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: can't be read as a CSV: {error}") from error

@@ -224,11 +224,13 @@ def _split(
 def _leave_out_untrained(config: FilterConfig, table: "pd.DataFrame") -> None:
     """Reject the photos of classes without a train photo, unless they are meant to have none.
 
-    Those that it had are gone, or have moved to the test.
+    Those that it had are gone, or have moved to the test. Of classes that are meant to have none, those photos are
+    rejected whose group trains, since most of its photos are of another class.
     """
-    kept = table["reason"].isna()
-    untrained = kept & ~table["label"].isin(table.loc[kept & (table["split"] == "train"), "label"])
-    untrained &= ~table["label"].isin(unseen_classes(table["label"], config.unseen_classes, config.seed))
+    unseen = table["label"].isin(unseen_classes(table["label"], config.unseen_classes, config.seed))
+    kept, trains = table["reason"].isna(), table["split"] == "train"
+    untrained = kept & ~unseen & ~table["label"].isin(table.loc[kept & trains, "label"])
+    table.loc[kept & unseen & trains, "reason"] = "unseen class"
     if untrained.any():
         names = ", ".join(sorted(set(table.loc[untrained, "label"])))
         logger.warning("classes without a train photo are left out: %s", names)
@@ -245,6 +247,12 @@ def _check(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame")
             f"{left} photos left after the filter, and a classifier needs two classes; of "
             f"{len(kept) + len(rejected):,} photos it rejected: {why or 'none'}; "
             "look at the photos, or at the knobs under filter"
+        )
+    if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
+        left = f"only the class {trained[0]!r}" if trained else "no class"
+        raise UserError(
+            f"{left} is left to train on, and a classifier needs two; of {len(labels):,}, the others are never trained "
+            f"on (filter.unseen_classes={config.unseen_classes}): name fewer there, or lower it"
         )
     if not (kept["split"] == "test").any():
         raise UserError(

@@ -12,6 +12,9 @@ from tasks.networks.explain import Explainer
 from tasks.networks.training import load
 from tasks.support.errors import UserError
 
+_BATCH_ROWS = 64
+"""Rows of one call, as in training: of tiles of 224 px, VGG16 takes 32 MB for each."""
+
 
 class Answering:
     """A classifier from its file."""
@@ -33,7 +36,8 @@ class Answering:
 
         Raises UserError where the logits are no numbers.
         """
-        logits, features = (np.asarray(each, np.float32) for each in self._both.predict_on_batch(self._taken(rows)))
+        answers = [self._both.predict_on_batch(part) for part in _parts(self._taken(rows))]
+        logits, features = (np.concatenate(each).astype(np.float32, copy=False) for each in zip(*answers, strict=True))
         if not np.isfinite(logits).all():
             raise UserError(
                 f"{self._path}: the classifier answers with what is no number, so its training has failed; "
@@ -48,7 +52,12 @@ class Answering:
         rows = self._taken(rows)
         if (classes < 0).any():
             classes = np.where(classes < 0, self(rows)[0].argmax(axis=1), classes)
-        return self._explainer(rows, classes)
+        parts = zip(_parts(rows), _parts(classes), strict=True)
+        return np.concatenate([self._explainer(*part) for part in parts])
 
     def _taken(self, rows: NDArray[Any]) -> NDArray[Any]:
         return rows.astype(self._classifier.inputs[0].dtype, copy=False)
+
+
+def _parts(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    return [rows[start : start + _BATCH_ROWS] for start in range(0, len(rows), _BATCH_ROWS)]

@@ -41,11 +41,10 @@ def activations(
     classifier: keras.Model, layers: list[keras.layers.Layer], inputs: NDArray[Any]
 ) -> list[NDArray[np.float32]]:
     """Each layer's maps, float32 `(n, h, w, c)`, for inputs of a classifier."""
-    network = keras.Model(classifier.input, [layer.output for layer in layers])
+    # by name, as Keras unwraps a list of one output
+    network = keras.Model(classifier.input, {layer.name: layer.output for layer in layers})
     answers = network.predict_on_batch(inputs)
-    if len(layers) == 1:  # Keras gives a lone output without a list around it
-        answers = [answers]
-    return [np.asarray(answer, np.float32) for answer in answers]
+    return [np.asarray(answers[layer.name], np.float32) for layer in layers]
 
 
 def most_varied(answers: NDArray[np.float32], most: int) -> NDArray[np.int64]:

@@ -45,7 +45,7 @@ def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> Cha
         folder = store.folder(manifest.artifact)
         try:
             theirs = pd.read_parquet(folder / "predictions.parquet")
-        except OSError:  # it has just been pruned, or is damaged: the store will say so
+        except (OSError, ValueError):  # it has just been pruned, or is damaged
             continue
         common = theirs[theirs["split"] == "test"].merge(test[["photo", "label", "group"]], on=["photo", "label"])
         common = common.drop_duplicates(["photo", "label"])

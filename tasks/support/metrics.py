@@ -19,6 +19,8 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_acc
 LOWER_IS_BETTER = frozenset({"log_loss"})
 _MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1"})
 _TAIL = 0.025
+_SAME = 1e-12
+"""Shares that differ by less are the same, but for rounding."""
 _STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
 """Train photos of a class at which another row of `by_train_photos` begins."""
 
@@ -131,9 +133,9 @@ def compare(
     """Compare a classifier with others, on the same photos, in each of `SCORES`; `groups` (n,) names each one's group.
 
     A resample misses some of the rare classes, which shifts the means over classes; their resamples are moved
-    back, to average to the value itself. Where every resample gives the same extreme (all photos right, say),
-    the bootstrap sees no uncertainty at all, and the exact binomial bound over groups stands in (Clopper and
-    Pearson 1934), so that 5 right out of 5 is no proof.
+    back, to average to the value itself. Where every resample gives the same (all photos right, say, or there is
+    one), the bootstrap sees no uncertainty at all, and the exact binomial bound over groups stands in (Clopper and
+    Pearson 1934): so large a share of the groups can be unlike those that were seen. So 5 right out of 5 is no proof.
     """
     everyone = [answers, *others.values()]
     count = len(np.unique(groups))
@@ -247,12 +249,9 @@ def _estimate(name: str, value: float, samples: Floats, groups: int, *, least: i
     if name in _MEANS_OVER_CLASSES:
         shift = value - samples.mean()
         low, high = max(low + shift, least), min(high + shift, 1)
-    if name not in LOWER_IS_BETTER:
-        reach = (1 - least) * (1 - _TAIL ** (1 / groups))
-        if samples.max() == least:
-            high = least + reach
-        if samples.min() == 1:
-            low = 1 - reach
+    if name not in LOWER_IS_BETTER and np.ptp(samples) < _SAME:
+        unlike = 1 - _TAIL ** (1 / groups)
+        low, high = value - unlike * (value - least), value + unlike * (1 - value)
     return Estimate(float(value), float(low), float(high))
 
 

@@ -62,6 +62,7 @@ def measure(
     ]
     return {
         "classes": len(names),
+        "trained_classes": int((counts["train"] > 0).sum()),
         "photos": {split: int(count.sum()) for split, count in counts.items()},
         "test": {
             "scores": scores(metrics.compare(answers, others, groups, **drawn)),

@@ -65,7 +65,7 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
     colour = {"rgb": "RGB", "grey": "grey"}.get(tile.get("colour", ""), "")
     tiles = f"{tile.get('side_px', '?')}{SPACE}px {colour} tiles"
     taken = f"an autoencoder's codes of {tiles}" if train.get("input") == "features" else tiles
-    photos = f"{metrics['photos']['train']:,} photos of {metrics['classes']:,} classes"
+    photos = f"{metrics['photos']['train']:,} photos of {metrics['trained_classes']:,} classes"
     return f"{network} on {taken}; {photos} to train on."
 
 

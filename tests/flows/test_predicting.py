@@ -21,6 +21,8 @@ from tasks.support.pool import INDEX, Rows
 from tasks.support.store import Store
 
 pytestmark = pytest.mark.slow
+CAFE = os.fsdecode(b"caf\xe9")
+"""A file's name in Latin-1, as old archives have them: no text that can be stored."""
 
 
 def stages(fluke: Fluke) -> dict[str, Path]:
@@ -37,7 +39,7 @@ def test_a_folder_gets_the_answers_that_the_evaluation_gave(finished: Fluke, tmp
     evaluated = pd.read_parquet(stages(finished)["evaluate"] / "predictions.parquet").set_index("name")
     ours = predictions.loc[evaluated.index]
     assert (ours["class_1"] == evaluated["predicted"]).all()
-    np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=2e-3)
+    np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-5)
     assert (predictions["error"] == "").all()
     sums = predictions[["probability_1", "probability_2", "probability_3"]].sum(axis=1)
     np.testing.assert_allclose(sums, 1, atol=1e-5)
@@ -97,6 +99,32 @@ def test_a_csv_and_what_cannot_be_read(finished: Fluke, tmp_path: Path) -> None:
     assert rows["cut.png"]["class_1"] is None
 
 
+def test_names_that_are_no_text_or_too_long_for_a_heat_map(finished: Fluke, tmp_path: Path) -> None:
+    good = next((finished.photos / "black").iterdir()).read_bytes()
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in (f"{CAFE}.png", f"{'é' * 125}.png"):
+        (photos / name).write_bytes(good)
+    out = tmp_path / "found.csv"
+    finished("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
+    table = pd.read_csv(out)
+    assert table["image"].tolist() == ["caf\\udce9.png", f"{'é' * 125}.png"]
+    assert all(Path(path).exists() for path in table["heat_map"])
+    assert "caf\\udce9.png" in finished("predict", str(photos / f"{CAFE}.png"))
+
+
+def test_a_photo_too_long_for_a_jpeg_is_answered_without_a_heat_map(finished: Fluke, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "a strip.png"), np.full((70_000, 2), 250, np.uint8))
+    (photos / "good.png").write_bytes(next((finished.photos / "black").iterdir()).read_bytes())
+    out = tmp_path / "found.csv"
+    finished("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
+    table = pd.read_csv(out, keep_default_na=False)
+    assert table["error"].tolist() == ["", ""]
+    assert [bool(path) for path in table["heat_map"]] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -104,6 +132,8 @@ def test_a_csv_and_what_cannot_be_read(finished: Fluke, tmp_path: Path) -> None:
         (["."], "holds no photos"),
         (["photo.png", "--out", "found.xls"], "its name must end in one of .csv, .json, .parquet"),
         (["photo.png", "--out", "nowhere/found.csv"], "there is no such folder; make it first"),
+        (["photo.png", "--heat-maps", "photo.png"], "--heat-maps photo.png: that is a file; name a folder"),
+        (["long.csv"], "long.csv: can't be read as a CSV: field larger than field limit"),
         (["photo.png", "--model", "whales"], "no run that ended well is called 'whales'; there are those of default"),
     ],
 )
@@ -111,6 +141,9 @@ def test_mistakes_are_told_before_anything_is_computed(
     finished: Fluke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if "holds no photos" not in says:
+        Path("photo.png").touch()
+        Path("long.csv").write_text(f"Image\n{'a' * 200_000}\n")
     assert says in finished("predict", *arguments, code=2)
 
 
@@ -153,8 +186,8 @@ def test_neighbours_answer_as_in_the_evaluation(copy: Fluke, tmp_path: Path, inf
     evaluation = Store(copy.data).folder(record.stages[-1].artifact)
     evaluated = pd.read_parquet(evaluation / "predictions.parquet").set_index("name")
     ours = pd.read_parquet(out).set_index("image").loc[evaluated.index]
-    np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=0.02)
-    assert (ours["class_1"] == evaluated["predicted"]).mean() > 0.9
+    np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-3)  # float16
+    assert (ours["class_1"] == evaluated["predicted"]).all()
 
 
 def test_a_folder_is_predicted_as_a_flow(finished: Fluke, tmp_path: Path) -> None:

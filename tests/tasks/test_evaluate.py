@@ -416,7 +416,9 @@ def test_photos_of_classes_that_were_never_trained_are_told(tmp_path: Path, infe
     sent = pd.read_csv(folder / "submission.csv").set_index("Image")["Id"]
     assert {names.split()[0] for name, names in sent.items() if name.startswith("elk")} == {"new_animal"}
     assert all(len(names.split()) == 4 for names in sent)
-    assert "photos of classes that it never saw" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "photos of classes that it never saw" in page
+    assert page.count("6 photos of 3 classes to train on") == 2
 
 
 def test_the_unknown_needs_photos_to_be_tuned_on_and_a_name_of_its_own(tmp_path: Path, pets: World) -> None:

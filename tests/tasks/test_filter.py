@@ -151,6 +151,11 @@ def test_one_class_is_refused_with_the_reasons(tmp_path: Path) -> None:
         shoot.filter()
 
 
+def test_one_class_that_is_not_unseen_is_refused_before_anything_is_trained(shoot: Shoot) -> None:
+    with pytest.raises(UserError, match=r"only the class 'b' is left to train on.*filter\.unseen_classes"):
+        shoot.filter(FilterConfig(unseen_classes=("a",)))
+
+
 def test_no_readable_photo_is_refused(tmp_path: Path) -> None:
     shoot = Shoot(tmp_path)
     shoot.add("a", b"nothing")
@@ -472,3 +477,35 @@ def test_a_photo_under_the_wrong_class_is_a_suspect_or_rejected(tmp_path: Path) 
     assert rejected.set_index("photo")["reason"].to_dict() == {wrong: "wrong label"}
     decide(shoot, wrong, "b", "keep")
     assert wrong in set(shoot.filter(strict)[0]["photo"])
+
+
+def test_a_photo_of_an_unseen_class_in_a_burst_that_trains_is_left_out(shoot: Shoot) -> None:
+    """Else the classifier has one photo of a class that it must not know, and evaluate.unknown has nothing left."""
+    for seed in range(100, 140):
+        shoot.add("ab"[seed % 2], jpeg(seed), f"burst{seed // 4}-{seed}.jpg")
+    lone = [shoot.add("new", jpeg(seed), f"burst{seed // 4}-{seed}x.jpg") for seed in range(200, 208)]
+    mixed = [shoot.add("new", jpeg(seed + 200), f"burst{seed // 4}-{seed}x.jpg") for seed in range(100, 140, 4)]
+    kept, rejected, _ = shoot.filter(FilterConfig(unseen_classes=("new",), group_pattern=r"^(burst\d+)-"))
+    new = kept[kept["label"] == "new"]
+    assert set(new["split"]) == {"val", "test"}
+    assert set(lone) <= set(new["photo"])
+    assert set(rejected["reason"]) == {"unseen class"}
+    assert set(rejected["photo"]) == set(mixed) - set(new["photo"]) != set()
+
+
+def test_a_photo_that_a_person_moves_to_an_unseen_class_does_not_make_it_train(shoot: Shoot) -> None:
+    for seed in range(200, 208):
+        shoot.add("new", jpeg(seed))
+    config = FilterConfig(unseen_classes=("new",))
+    first, _, _ = shoot.filter(config)
+    moved = first.loc[(first["label"] == "a") & (first["split"] == "train"), "photo"].iloc[0]
+    decide(shoot, moved, "a", "move", "new")
+    for seed in range(208, 220):
+        shoot.add("new", jpeg(seed))
+    second, _, _ = shoot.filter(config)
+    splits = second[second["label"] == "new"].set_index("photo")["split"]
+    assert len(splits) == 21
+    assert set(splits) == {"val", "test"}
+    before = first[first["label"] == "new"].set_index("photo")["split"]
+    assert splits[before.index].equals(before)
+    assert observe(config, shoot.root / "pools")["moves"] == 1  # what still trains on it is made again

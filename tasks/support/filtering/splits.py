@@ -103,24 +103,24 @@ def set_aside(
     unseen: float | tuple[str, ...],
     seed: int,
 ) -> dict[int, Split]:
-    """The split of the groups of classes that are never trained on, but for groups that have one already.
+    """The split of the groups of classes that are never trained on; those that are held out already keep theirs.
 
     labels, groups, photos, settled: as in `deal`. unseen: the names of those classes, or the share of all that they
     are: drawn by name, so that a class stays what it is when others come. Each class is in one of validation and test,
-    but a lone named one, whose photos show many unknowns, is in both. A class that trains already goes on doing so.
-    Raises UserError where a name is no class, or either of the splits gets none.
+    but a lone named one, whose photos show many unknowns, is in both. A group that trained, as of a photo that a person
+    has moved to such a class, trains no more. Raises UserError where a name is no class, or either of the splits gets
+    none.
     """
     if not unseen:
         return {}
     members, by_class = _members(labels, groups)
+    held_out = {group: split for group, split in settled.items() if split in _HELD_OUT}
     aside: dict[int, Split] = {}
     for label, split in unseen_classes(labels, unseen, seed).items():
         class_groups = by_class.get(label, [])
-        if any(settled.get(group) == "train" for group in class_groups):
-            continue
         shuffled = sorted(class_groups, key=lambda group: _uniform(min(photos[i] for i in members[group]), seed))
         for place, group in enumerate(shuffled):
-            aside[group] = settled.get(group) or split or _HELD_OUT[place % 2]
+            aside[group] = held_out.get(group) or split or _HELD_OUT[place % 2]
     for needed in _HELD_OUT:
         if needed not in aside.values():
             raise UserError(

@@ -1,3 +1,5 @@
+"""A classifier from its file, at work."""
+
 from pathlib import Path
 
 import keras
@@ -45,3 +47,26 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, bias=np.nan)
     with pytest.raises(UserError, match=r"classifier\.keras: the classifier answers with what is no number"):
         Answering(path)(TILES)
+
+
+def test_many_photos_are_answered_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map of 64 channels of 256 photos of 224 px takes 3.3 GB."""
+    path, _ = saved(tmp_path)
+    many = np.tile(TILES, (30, 1, 1, 1))
+    asked: list[int] = []
+    predict = keras.Model.predict_on_batch
+
+    def watched(model: keras.Model, rows: np.ndarray) -> object:
+        asked.append(len(rows))
+        return predict(model, rows)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
+    answering = Answering(path)
+    logits, features = answering(many)
+    heat_maps = answering.heat_maps(many, np.full(150, -1))
+    assert max(asked) == 64
+    expected = answering.classifier(many)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    assert features.shape == (150, 6)
+    likeliest = logits.argmax(axis=1)
+    np.testing.assert_allclose(heat_maps[140:], answering.heat_maps(many[140:], likeliest[140:]), rtol=1e-3, atol=1e-5)

@@ -153,6 +153,15 @@ def test_of_a_classifier_of_codes_pictures_are_in_pixels() -> None:
     assert all(layer.pictures.shape == (2, SIDE_PX, SIDE_PX, 3) for layer in seen.layers)
 
 
+def test_a_network_of_one_layer_is_shown_too() -> None:
+    keras.utils.set_random_seed(0)
+    model = tile_classifier((SIDE_PX, SIDE_PX, 3), 2, TrainConfig(input="tiles", filters=(4,)))
+    for tiles in (TILES, TILES[:1]):
+        [layer] = visualise.look_inside(model, tiles, most=2).layers
+        assert (layer.name, layer.shape) == ("relu1", (32, 32, 4))
+        assert layer.maps.shape == (2, 32, 32)
+
+
 def test_looking_leaves_a_classifier_as_it_was() -> None:
     model = classifier()
     config, weights = model.get_config(), model.get_weights()

@@ -276,7 +276,7 @@ def test_the_verdict_names_the_last_model_and_the_unknown() -> None:
     ],
 )
 def test_the_report_says_what_was_trained_on_what(train: dict[str, Any], says: str) -> None:
-    metrics = {"photos": {"train": 1263}, "classes": 5}
+    metrics = {"photos": {"train": 1263}, "classes": 6, "trained_classes": 5}  # and the unknown
     said = wording.subject({"train": train, "preprocess": {"side_px": 64, "colour": "rgb"}}, metrics)
     assert said.replace(wording.SPACE, " ") == f"{says}; 1,263 photos of 5 classes to train on."
 
