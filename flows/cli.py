@@ -23,6 +23,9 @@ app = typer.Typer(
     epilog="Everything is written below ./data, or below $FLUKE_DATA.",
 )
 
+_MOST_ROWS = 50
+"""Photos whose predictions are printed."""
+
 Preset = Annotated[
     str, typer.Argument(help="A preset's name (fluke config), or the path of a YAML file.", metavar="PRESET")
 ]
@@ -180,7 +183,9 @@ def predict(
         if path:
             print(f"{name}: {path}")
     if not out and not submission:
-        terminal.console.print(terminal.predictions_table(table))
+        terminal.console.print(terminal.predictions_table(table.head(_MOST_ROWS)))
+        if len(table) > _MOST_ROWS:
+            print(f"... and {len(table) - _MOST_ROWS:,} more; --out FILE writes all")
     if heat_maps:
         print(f"heat maps: {heat_maps}")
     unread = int((table["error"] != "").sum())

@@ -75,7 +75,11 @@ def build_evaluation(
 
     _write_json(job.out / "metrics.json", measured)
     answered.predictions.to_parquet(job.out / "predictions.parquet", index=False)
-    likeliest = [[exam.names[i] for i in row] for row in best(answered.probabilities[tested], SUBMITTED)]
+    probabilities = answered.probabilities[tested]
+    likeliest = [
+        [exam.names[i] for i in places if row[i]]
+        for places, row in zip(best(probabilities, SUBMITTED), probabilities, strict=True)
+    ]
     sent = submission(predictions["name"], likeliest)
     sent.to_csv(job.out / "submission.csv", index=False, lineterminator="\n")
     answered.inference.write(job.out, answered.references)

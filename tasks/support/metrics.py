@@ -16,6 +16,7 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_accuracy", "map_at_5", "log_loss")
+NO_ANSWER = 10**9
 LOWER_IS_BETTER = frozenset({"log_loss"})
 _MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1"})
 _TAIL = 0.025
@@ -34,7 +35,8 @@ class Answers:
     predicted: Ids
     """(n,) the likeliest class."""
     rank: Ids
-    """(n,) place of the true class among the answers: 1 is first. Ties go to the lower class number."""
+    """(n,) place of the true class among the answers: 1 is first. Ties go to the lower class number. `NO_ANSWER` where
+    it has no probability at all, as a class that was never trained on: then it is none of them."""
     loss: Floats
     """(n,) minus the natural logarithm of the true class's probability."""
     classes: int
@@ -45,6 +47,7 @@ class Answers:
         true = np.take_along_axis(probabilities, truth[:, None], axis=1)
         lower = np.arange(probabilities.shape[1]) < truth[:, None]
         rank = 1 + np.sum((probabilities > true) | ((probabilities == true) & lower), axis=1)
+        rank = np.where(true[:, 0] > 0, rank, NO_ANSWER)
         loss = -np.log(np.clip(true[:, 0], np.finfo(np.float64).eps, 1))
         return cls(truth, probabilities.argmax(axis=1), rank, loss, probabilities.shape[1])
 

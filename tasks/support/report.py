@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tasks.support import canvas, galleries, picture_plots, plots, thumbnails
 from tasks.support.canvas import Drawing
 from tasks.support.evidence import Evidence
+from tasks.support.metrics import NO_ANSWER
 from tasks.support.overlay import lay_over
 from tasks.support.wording import (
     OTHERS,
@@ -107,6 +108,7 @@ def page(evidence: Evidence, drawn: Mapping[str, Drawing]) -> str:
         priors=priors(evidence.settings.get("train", {}), evidence.metrics),
         classes=worst_classes(evidence.metrics),
         many=_MANY,
+        no_answer=NO_ANSWER,
         figures={name: Markup(canvas.svg(figure)) for name, figure in drawn.items()},
         is_wide=len(evidence.metrics["per_class"]) in range(23, _MANY + 1),
         funnel=funnel(evidence),

@@ -83,6 +83,12 @@ def test_heat_maps_are_as_large_as_their_photos(copy: Fluke, tmp_path: Path, kno
     assert pd.isna(table.loc["cut.png", "heat_map"])
 
 
+def test_of_many_photos_the_first_are_printed(finished: Fluke) -> None:
+    printed = finished("predict", str(finished.photos), "--top-k", "1")
+    assert "... and 10 more; --out FILE writes all" in printed
+    assert printed.count(".png") == 50
+
+
 def test_a_csv_and_what_cannot_be_read(finished: Fluke, tmp_path: Path) -> None:
     good = next((finished.photos / "black").iterdir())
     (tmp_path / "good.png").write_bytes(good.read_bytes())

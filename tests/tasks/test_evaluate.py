@@ -18,6 +18,7 @@ from tasks.support import photos
 from tasks.support.errors import UserError
 from tasks.support.inference import Inference
 from tasks.support.manifest import Artifact, Recipe, Result
+from tasks.support.metrics import NO_ANSWER
 from tasks.support.neighbours import References
 from tasks.support.pool import Pool, Shard, index_digest
 from tasks.support.stage import Outcome, Run
@@ -298,7 +299,11 @@ def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None
     assert metrics["val"] == {}
     assert metrics["test"]["scores"]["accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)
     predictions = pd.read_parquet(folder / "predictions.parquet").set_index("label")
-    assert predictions.loc["elk", "rank"] == 4
+    assert predictions.loc["elk", "rank"] == NO_ANSWER
+    assert metrics["test"]["scores"]["top_k_accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)  # of five names
+    assert metrics["test"]["scores"]["map_at_5"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    assert "elk" not in " ".join(pd.read_csv(folder / "submission.csv")["Id"])
+    assert "which it can't answer" in (folder / "report.html").read_text()
     assert "no test photo" in (folder / "report.html").read_text()
 
 
