@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows import exporting, predicting
+from flows import exporting, models, predicting
 from flows.records import data_root
 from tasks.preprocess import tile_of
 from tasks.support.store import Store
@@ -36,7 +36,7 @@ def main() -> None:
     asked = parser.parse_args()
     found = sorted((asked.shared / "data/cats_dogs/test").glob("*/*.jpg"))
     photos = [path.read_bytes() for path in found[:: max(1, len(found) // asked.photos)]][: asked.photos]
-    model = predicting.find(Store(data_root()), asked.model)
+    model = models.find(Store(data_root()), asked.model)
     print("| way | largest difference | mean difference | same first answer | photos/s |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor() as threads:
 
@@ -61,7 +61,7 @@ def main() -> None:
             )
 
 
-def ours(model: predicting.Model, tiles: Callable[[list[bytes]], np.ndarray]) -> Answer:
+def ours(model: models.Model, tiles: Callable[[list[bytes]], np.ndarray]) -> Answer:
     network = predicting._Network(model)
     return lambda batch: network.probabilities(network.inputs(tiles(batch)))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows import predicting
+from flows import models, predicting
 from flows.records import data_root
 from tasks.preprocess import tile_of
 from tasks.support.job import executor
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=10_000)
     parser.add_argument("--model", default=None)
     asked = parser.parse_args()
-    model = predicting.find(Store(data_root()), asked.model)
+    model = models.find(Store(data_root()), asked.model)
     originals = sorted((asked.shared / "data/cats_dogs").rglob("*.jpg"))
     with tempfile.TemporaryDirectory() as folder:
         for number, photo in enumerate(islice(cycle(originals), asked.photos)):
@@ -53,7 +53,7 @@ def main() -> None:
     print(f"fluke predict: {whole:.1f} photos/s in {seconds:.0f} s, {whole / np.mean(alone):.3f} of the network's")
 
 
-def _alone(model: predicting.Model, tiles: np.ndarray) -> float:
+def _alone(model: models.Model, tiles: np.ndarray) -> float:
     """Photos per second of the network, without its start."""
     network = predicting._Network(model)
     batches = [tiles[start : start + 256] for start in range(0, len(tiles), 256)]

@@ -209,12 +209,12 @@ def export(
     ] = "savedmodel",
 ) -> None:
     """Write the model of a run, with all that belongs to it, for programs that don't have fluke."""
-    from flows import exporting, guard, predicting, terminal
+    from flows import exporting, guard, models, terminal
     from tasks.support.store import Store
 
     root = data_root()
     exporting.check(folder)
-    chosen = predicting.find(Store(root), model)
+    chosen = models.find(Store(root), model)
     _note(f"the model of run {chosen.run} ...")
     with guard.in_use(root), terminal.native_output(root / "logs" / "native.log"):
         exporting.export(chosen, folder, form)

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.predicting import Model
+from flows.models import Model
 from tasks.support.errors import UserError
 from tasks.support.files import whole_folder
 

@@ -65,13 +65,14 @@ def build_evaluation(
     tested = answered.predictions["split"].to_numpy() == "test"
     predictions = answered.predictions[tested].assign(group=exam.groups)
 
-    settings, known = Manifest.read(classifier).recipe.config, Manifest.read(classifier).artifact.digest
+    trained = Manifest.read(classifier)
+    settings = trained.recipe.config
     is_frozen = settings.get("weights") is not None and not settings.get("thaw")  # then its features aren't learnt here
     nearest = _look_up(exam, seen.features if is_frozen else seen.given)
     measured = _measure(config, exam, answered, seen, nearest)
     measured["nearest_by"] = "pretrained features" if is_frozen else "codes" if encoder else "pixels"
-    if beaten := champion.find(job.root, VERSION, known, predictions):
-        measured["champion"] = champion.measure(beaten, predictions, config)
+    if last := champion.find(job.root, VERSION, trained.artifact.digest, predictions):
+        measured["champion"] = champion.measure(last, predictions, config)
 
     _write_json(job.out / "metrics.json", measured)
     answered.predictions.to_parquet(job.out / "predictions.parquet", index=False)

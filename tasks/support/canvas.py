@@ -35,6 +35,8 @@ _VARIABLES = {
     ON_FILL: "on-fill",
 }
 WIDTH_IN = 4.8
+MOST_NAMES = 40
+"""With more classes than this, a figure shows their distribution instead of each by name."""
 _FONTS = (
     "Noto Sans CJK KR",
     "Noto Sans CJK JP",

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from tasks.support import canvas, galleries, picture_plots, plots, thumbnails
+from tasks.support import canvas, confusion_plots, galleries, picture_plots, plots, thumbnails
 from tasks.support.canvas import Drawing
 from tasks.support.evidence import Evidence
 from tasks.support.metrics import NO_ANSWER
@@ -35,7 +35,7 @@ from tasks.support.wording import (
     worst_classes,
 )
 
-_MANY = plots.MOST_NAMES
+_MANY = canvas.MOST_NAMES
 _THUMBNAIL_BYTES = 40_000
 _PER_REASON = 6
 _NEAR_PX = 64
@@ -57,11 +57,11 @@ def figures(evidence: Evidence) -> dict[str, Drawing]:
         "photos_per_class": plots.photos_per_class(counts, names),
         **dict(_curves(evidence.history, "")),
         "reliability": plots.reliability(test["probability"].to_numpy(), right, evidence.uncalibrated),
-        "confusion": plots.confusion(evidence.matrix[np.ix_(order, order)], [names[i] for i in order]),
+        "confusion": confusion_plots.confusion(evidence.matrix[np.ix_(order, order)], [names[i] for i in order]),
         "recall_per_class": plots.recall_per_class(recall, counts["test"], names),
     }
-    if len(rows) > plots.MOST_NUMBERS and evidence.metrics["confusions"]:
-        drawn["mistaken"] = plots.mistaken(evidence.matrix, names)
+    if len(rows) > confusion_plots.MOST_NUMBERS and evidence.metrics["confusions"]:
+        drawn["mistaken"] = confusion_plots.mistaken(evidence.matrix, names)
     if evidence.insight:
         drawn["activations"] = picture_plots.activations(evidence.insight)
         drawn["responses"] = picture_plots.responses(evidence.insight)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from small import Fluke
 
-from flows import exporting, predicting
+from flows import exporting, models
 from tasks.support.errors import UserError
 from tasks.support.store import Store
 
@@ -33,7 +33,7 @@ def test_a_saved_model_answers_as_predict_does(copy: Fluke, tmp_path: Path, knob
     assert labels == ["black", "grey", "white"]
     assert [labels[i] for i in found["probabilities"].numpy().argmax(axis=1)] == predicted["class_1"].tolist()
     described = json.loads((folder / "model.json").read_text())
-    model = predicting.find(Store(copy.data))
+    model = models.find(Store(copy.data))
     assert (described["run"], described["preprocess"]["side_px"]) == (model.run, 16)
     assert not list(folder.parent.glob(".partial-*"))
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from small import Fluke
 
-from flows import predicting
+from flows import models
 from flows.records import read_records
 from tasks.preprocess import tile_of
 from tasks.support.errors import UserError
@@ -50,7 +50,7 @@ def test_tiles_are_exactly_those_of_the_training(finished: Fluke) -> None:
     index = pd.read_parquet(folder / INDEX)
     kept = pd.read_parquet(stages(finished)["filter"] / "kept.parquet").set_index("photo")
     trained_on = Rows(index, finished.data)[:]
-    config = predicting.find(Store(finished.data)).preprocess
+    config = models.find(Store(finished.data)).preprocess
     made = [tile_of((finished.photos / kept.loc[photo, "name"]).read_bytes(), config) for photo in index["photo"]]
     np.testing.assert_array_equal(np.stack(made), trained_on)
 
@@ -155,13 +155,13 @@ def test_mistakes_are_told_before_anything_is_computed(
 
 def test_without_a_run_that_ended_there_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run has ended; `fluke run PRESET` makes a model"):
-        predicting.find(Store(tmp_path))
+        models.find(Store(tmp_path))
 
 
 def test_a_model_that_was_evaluated_by_an_earlier_version_is_named(copy: Fluke) -> None:
     (stages(copy)["evaluate"] / "inference.json").unlink()
     with pytest.raises(UserError, match="evaluation of an earlier version of fluke; run its preset again"):
-        predicting.find(Store(copy.data))
+        models.find(Store(copy.data))
 
 
 def test_a_submission_for_unlabelled_photos_names_five_classes_or_all_there_are(copy: Fluke, tmp_path: Path) -> None:
@@ -219,4 +219,4 @@ def shown(api_url: str, key: str) -> list[dict[str, str]]:
 def test_a_model_that_was_deleted_is_named(copy: Fluke) -> None:
     subprocess.run(["rm", "-r", str(stages(copy)["train"])], check=True)
     with pytest.raises(UserError, match="is not there any more"):
-        predicting.find(Store(copy.data))
+        models.find(Store(copy.data))

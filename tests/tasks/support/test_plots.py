@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tasks.support import canvas, plots
+from tasks.support import canvas, confusion_plots, plots
 
 HOSTILE = ["<script>alert(1)</script>", "$5 or $6", "$\\frac{$", "강아지", "a\nb\x00c", "x" * 99, "--> & \"'"]
 
@@ -23,7 +23,7 @@ def ordinary(classes: int) -> list[Figure]:
     matrix[0] = 0  # a class without a test photo
     counts = {split: random.integers(0, 50, classes).tolist() for split in ("train", "val", "test")}
     return [
-        plots.confusion(matrix, names),
+        confusion_plots.confusion(matrix, names),
         plots.photos_per_class(counts, names),
         plots.recall_per_class(recall, [3] * classes, names),
     ]
@@ -52,42 +52,6 @@ def test_names_cannot_inject_into_a_page() -> None:
     Reader().feed(canvas.svg(ordinary(7)[0]))
     assert "text" in tags
     assert "script" not in tags
-
-
-def test_numbers_are_written_into_small_matrices_only() -> None:
-    matrix = np.array([[41, 1], [2, 37]])
-    assert re.findall(r">(\d+)</text>", canvas.svg(plots.confusion(matrix, ["a", "b"]))) == [
-        "41",
-        "1",
-        "2",
-        "37",
-    ]
-    many = canvas.svg(plots.confusion(np.full((300, 300), 7), [f"c{i}" for i in range(300)]))
-    assert "c0" not in many
-    assert len(many) < 50_000
-
-
-def test_the_worst_of_many_classes_are_named_and_the_others_put_together() -> None:
-    matrix = 9 * np.eye(50, dtype=np.int64)
-    matrix[[30, 31, 31], [31, 30, 7]] = 4, 3, 2
-    matrix[40, 41] = 1  # a pair of its own
-    assert sorted(plots.most_mistaken(matrix, 15)) == [7, 30, 31, 40, 41]
-    assert sorted(plots.most_mistaken(matrix, 3)) == [7, 30, 31]
-    chosen = plots.most_mistaken(matrix, 15)
-    assert abs(chosen.index(40) - chosen.index(41)) == abs(chosen.index(30) - chosen.index(31)) == 1
-    matrix[20, 30] = 5
-    matrix[:, 21] += 1
-    text = canvas.svg(plots.mistaken(matrix, [f"class {i}" for i in range(50)]))
-    assert "class 30" in text
-    assert text.count("all others") == 2  # as true and as predicted
-    assert plots.most_mistaken(np.eye(50, dtype=np.int64), 15) == []
-
-
-def test_of_equally_bad_confusions_those_with_a_class_that_is_there_come_first() -> None:
-    matrix = np.eye(50, dtype=np.int64)
-    matrix[10, 11] = 3
-    matrix[0, 1] = matrix[48, 11] = 1
-    assert sorted(plots.most_mistaken(matrix, 3)) == [10, 11, 48]
 
 
 @pytest.mark.parametrize(
@@ -129,9 +93,9 @@ def test_names_are_cut_by_the_room_that_they_take() -> None:
 
 def test_names_in_an_svg_are_placed_whatever_fonts_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["แมวไทยสีสวาด", "हिन्दी बिल्ली", "강아지 진돗개", "🐶🐕\u200d🦺", "مرحبا"]
-    drawn = [canvas.svg(plots.confusion(np.full((5, 5), 7), names))]
+    drawn = [canvas.svg(confusion_plots.confusion(np.full((5, 5), 7), names))]
     monkeypatch.setattr(canvas, "_fonts", lambda: ["DejaVu Sans"])  # as where no other is installed
-    drawn.append(canvas.svg(plots.confusion(np.full((5, 5), 7), names)))
+    drawn.append(canvas.svg(confusion_plots.confusion(np.full((5, 5), 7), names)))
     found = [re.findall(r'text-anchor: end;.* x="([\d.]+)" y="([\d.]+)".*>(.*)</text>', text) for text in drawn]
     assert [name for _, _, name in found[0]] == names * 2  # held at their ends
     places = [[(float(x), float(y)) for x, y, _ in one] for one in found]
