@@ -40,3 +40,13 @@ def copy(finished: Fluke, tmp_path: Path) -> Fluke:
     """A copy of that data folder, to change and to damage; the photos are the same."""
     subprocess.run(["cp", "-a", str(finished.data), str(tmp_path / "data")], check=True)
     return Fluke(tmp_path / "data", finished.api_url, finished.photos)
+
+
+@pytest.fixture(scope="session")
+def blended(finished: Fluke, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
+    """A copy in which a classifier of tiles was trained after that; its answers are blended with its neighbours'."""
+    home = tmp_path_factory.mktemp("blended")
+    subprocess.run(["cp", "-a", str(finished.data), str(home / "data")], check=True)
+    fluke = Fluke(home / "data", finished.api_url, finished.photos)
+    fluke.run("train.input=tiles", "evaluate.infer_from=blend")
+    return fluke

@@ -19,7 +19,8 @@ TINY = [
     "train.filters=[4]",
     "train.epochs=2",
     "evaluate.bootstrap=100",
-    "evaluate.insight=2",
+    "evaluate.gallery=0",
+    "evaluate.insight=0",
 ]
 
 

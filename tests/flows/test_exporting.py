@@ -15,17 +15,16 @@ from tasks.support.store import Store
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("knobs", [[], ["train.input=tiles", "evaluate.infer_from=blend"]])
-def test_a_saved_model_answers_as_predict_does(copy: Fluke, tmp_path: Path, knobs: list[str]) -> None:
+@pytest.mark.parametrize("which", ["finished", "blended"])
+def test_a_saved_model_answers_as_predict_does(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
-    if knobs:
-        copy.run(*knobs)
+    fluke: Fluke = request.getfixturevalue(which)
     folder, out = tmp_path / "exports" / "1", tmp_path / "predictions.parquet"
-    assert str(folder) in copy("export", str(folder))
-    copy("predict", str(copy.photos), "--out", str(out), "--top-k", "1")
+    assert str(folder) in fluke("export", str(folder))
+    fluke("predict", str(fluke.photos), "--out", str(out), "--top-k", "1")
     predicted = pd.read_parquet(out)
     answer = tensorflow.saved_model.load(str(folder)).signatures["serving_default"]
-    photos = [(copy.photos / name).read_bytes() for name in predicted["image"]]
+    photos = [(fluke.photos / name).read_bytes() for name in predicted["image"]]
     found = answer(photos=tensorflow.constant(photos))
     np.testing.assert_allclose(found["probability"].numpy(), predicted["probability_1"], atol=2e-3)
     assert [name.decode() for name in found["label"].numpy()] == predicted["class_1"].tolist()
@@ -33,7 +32,7 @@ def test_a_saved_model_answers_as_predict_does(copy: Fluke, tmp_path: Path, knob
     assert labels == ["black", "grey", "white"]
     assert [labels[i] for i in found["probabilities"].numpy().argmax(axis=1)] == predicted["class_1"].tolist()
     described = json.loads((folder / "model.json").read_text())
-    model = models.find(Store(copy.data))
+    model = models.find(Store(fluke.data))
     assert (described["run"], described["preprocess"]["side_px"]) == (model.run, 16)
     assert not list(folder.parent.glob(".partial-*"))
 

@@ -44,13 +44,13 @@ def test_a_knob_remakes_its_stage_and_what_that_changes_below(copy: Fluke, knob:
     assert built(copy.run(knob)) == remade
 
 
-def test_the_config_in_the_report_makes_it_again(finished: Fluke, tmp_path: Path) -> None:
-    evaluation = read_records(finished.data)[-1].stages[-1].artifact
-    page = (Store(finished.data).folder(evaluation) / "report.html").read_text(encoding="utf-8")
+def test_the_config_in_the_report_makes_it_again(copy: Fluke, tmp_path: Path) -> None:
+    evaluation = read_records(copy.data)[-1].stages[-1].artifact
+    page = (Store(copy.data).folder(evaluation) / "report.html").read_text(encoding="utf-8")
     config = tmp_path / "again.yaml"
     config.write_text(html.unescape(page.partition("<pre>")[2].partition("</pre>")[0]), encoding="utf-8")
-    finished("run", str(config))
-    assert built(read_records(finished.data)[0]) == []
+    copy("run", str(config))
+    assert built(read_records(copy.data)[0]) == []
 
 
 def test_ten_new_photos_make_ten_rows(copy: Fluke, tmp_path: Path) -> None:

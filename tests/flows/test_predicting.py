@@ -55,28 +55,26 @@ def test_tiles_are_exactly_those_of_the_training(finished: Fluke) -> None:
     np.testing.assert_array_equal(np.stack(made), trained_on)
 
 
-def test_a_classifier_of_tiles_predicts_too_and_is_found_by_its_run(copy: Fluke, tmp_path: Path) -> None:
-    older = read_records(copy.data)[-1].id
-    copy.run("train.input=tiles")
-    photo = next((copy.photos / "white").iterdir())
-    printed = copy("predict", str(photo), "--top-k", "1")
-    assert read_records(copy.data)[0].id in printed
+def test_a_classifier_of_tiles_predicts_too_and_is_found_by_its_run(blended: Fluke) -> None:
+    newer, older = (read_records(blended.data)[place].id for place in (0, -1))
+    photo = next((blended.photos / "white").iterdir())
+    printed = blended("predict", str(photo), "--top-k", "1")
+    assert newer in printed
     assert photo.name in printed
-    assert older in copy("predict", str(photo), "--model", older)
+    assert older in blended("predict", str(photo), "--model", older)
 
 
-@pytest.mark.parametrize("knobs", [[], ["train.input=tiles"]])
-def test_heat_maps_are_as_large_as_their_photos(copy: Fluke, tmp_path: Path, knobs: list[str]) -> None:
-    if knobs:
-        copy.run(*knobs)
+@pytest.mark.parametrize("which", ["finished", "blended"])
+def test_heat_maps_are_as_large_as_their_photos(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
+    fluke: Fluke = request.getfixturevalue(which)
     photos = tmp_path / "photos"
     photos.mkdir()
-    source = cv2.imread(str(next((copy.photos / "white").iterdir())))
+    source = cv2.imread(str(next((fluke.photos / "white").iterdir())))
     cv2.imwrite(str(photos / "wide.png"), cv2.resize(source, (90, 40)))
     cv2.imwrite(str(photos / "../photos/tall <b>.png"), cv2.resize(source, (30, 77)))
     (photos / "cut.png").write_bytes(b"\x89PNG")
     out = tmp_path / "found.csv"
-    copy("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
+    fluke("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
     table = pd.read_csv(out).set_index("image")
     sizes = {name: cv2.imread(table.loc[name, "heat_map"]).shape[:2] for name in ("wide.png", "tall <b>.png")}
     assert sizes == {"wide.png": (40, 90), "tall <b>.png": (77, 30)}
@@ -184,12 +182,10 @@ def test_a_submission_for_unlabelled_photos_names_five_classes_or_all_there_are(
     assert found["unknown"].tolist() == (found["class_1"] == "new_whale").tolist()
 
 
-@pytest.mark.parametrize("infer_from", ["nearest", "blend"])
-def test_neighbours_answer_as_in_the_evaluation(copy: Fluke, tmp_path: Path, infer_from: str) -> None:
-    record = copy.run(f"evaluate.infer_from={infer_from}")
+def test_neighbours_answer_as_in_the_evaluation(blended: Fluke, tmp_path: Path) -> None:
     out = tmp_path / "found.parquet"
-    copy("predict", str(copy.photos), "--out", str(out))
-    evaluation = Store(copy.data).folder(record.stages[-1].artifact)
+    blended("predict", str(blended.photos), "--out", str(out))
+    evaluation = Store(blended.data).folder(read_records(blended.data)[0].stages[-1].artifact)
     evaluated = pd.read_parquet(evaluation / "predictions.parquet").set_index("name")
     ours = pd.read_parquet(out).set_index("image").loc[evaluated.index]
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-3)  # float16
