@@ -230,6 +230,7 @@ def test_predictions_and_submission(pets: World) -> None:
     assert all(len(line.split(",")[1].split()) == 3 for line in lines[1:])  # of five, since there are three classes
 
 
+@pytest.mark.slow
 def test_the_same_again_is_cached_and_made_afresh_it_is_the_same_to_the_byte(pets: World) -> None:
     first, folder = pets.finish().evaluate()
     again, _ = pets.evaluate()
@@ -242,6 +243,7 @@ def test_the_same_again_is_cached_and_made_afresh_it_is_the_same_to_the_byte(pet
             assert path.read_bytes() == (other / path.relative_to(folder)).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_a_different_answer_is_a_different_digest(pets: World, tmp_path: Path) -> None:
     first, _ = pets.finish().evaluate()
     other = World(Store(tmp_path / "other"), pets.names, rows=pets.rows, answers=[*pets.answers[:-1], 0])
@@ -307,6 +309,7 @@ def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None
     assert "no test photo" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_two_classes(tmp_path: Path) -> None:
     both = world(tmp_path, ["cat", "dog"])
     for label in ("cat", "dog"):
@@ -338,6 +341,7 @@ def test_three_hundred_classes(tmp_path: Path) -> None:
     assert len(pd.read_csv(folder / "submission.csv")["Id"].iloc[0].split()) == 5
 
 
+@pytest.mark.slow
 def test_features_and_an_encoder(pets: World) -> None:
     _, folder = pets.finish(encoder=True).evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
@@ -350,6 +354,7 @@ def test_features_and_an_encoder(pets: World) -> None:
         assert f"{stage}_knob: 3" in page
 
 
+@pytest.mark.slow
 def test_what_the_shard_holds_is_what_is_predicted(pets: World) -> None:
     """The index says which row is whose, not their order in the shards."""
     pets.finish()
@@ -380,6 +385,7 @@ def test_looking_up_the_most_similar_photo_is_a_baseline(pets: World) -> None:
     assert [row["photos"] for row in metrics["by_train_photos"]] == [2, 3, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("infer_from", ["nearest", "blend"])
 def test_photos_can_be_answered_by_their_neighbours(pets: World, infer_from: str) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, insight=0, infer_from=infer_from))
@@ -434,6 +440,7 @@ def test_the_unknown_needs_photos_to_be_tuned_on_and_a_name_of_its_own(tmp_path:
         sea.evaluate(UNKNOWN.model_copy(update={"unknown_label": "cow"}))
 
 
+@pytest.mark.slow
 def test_the_last_model_is_the_one_to_beat(pets: World) -> None:
     """The second classifier mixes up cats and birds, so it loses three cats and wins nothing."""
     _, first = pets.finish().evaluate()

@@ -61,6 +61,7 @@ def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
     np.testing.assert_array_equal(features, encode(model, pictures, 8))
 
 
+@pytest.mark.slow
 def test_a_result_is_the_same_whatever_was_computed_before_and_in_whatever_batches(folders, made) -> None:
     tiles, trained = made
     grown = [folders.obtain(extract.STAGE, CONFIG, tiles=tiles(n), encoder=trained) for n in (5, 22)]
@@ -72,6 +73,7 @@ def test_a_result_is_the_same_whatever_was_computed_before_and_in_whatever_batch
         assert whole.artifact.digest == grown[-1].artifact.digest
 
 
+@pytest.mark.slow
 def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
     tiles, trained = made
     folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
@@ -80,6 +82,7 @@ def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
     assert fewer.manifest.counts == {"photos": 9, "new": 0}
 
 
+@pytest.mark.slow
 def test_a_photo_whose_tile_has_changed_gets_features_of_the_new_tile(folders, made, stripes) -> None:
     tiles, trained = made
     old = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)

@@ -142,6 +142,7 @@ def parents(folders, tiles, side_px: int = 16):
     return {"kept": kept, "tiles": tiles}
 
 
+@pytest.mark.slow
 def test_an_encoder_that_saw_a_rejected_twin_of_a_tested_photo_does_not_stand_in(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     made = parents(folders, stripes(0, 10))

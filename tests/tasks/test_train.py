@@ -97,6 +97,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
     assert float(loss) == pytest.approx(min(history["val_loss"]), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_without_validation_the_training_loss_decides_and_the_log_says_so(folders, stripes, caplog) -> None:
     kept, photos = folders.kept(["a"] * 8 + ["b"] * 8, ["train"] * 16)
     pictures = np.concatenate([stripes(0, 8), stripes(1, 8)])
@@ -111,6 +112,7 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     assert set(history) == {"loss", "accuracy", "learning_rate"}
 
 
+@pytest.mark.slow
 def test_five_hundred_classes_of_one_photo_and_a_validation_photo_of_none_of_them(folders) -> None:
     labels = [f"whale {i:03}" for i in range(500)]
     kept, photos = folders.kept([*labels, "stranger"], ["train"] * 500 + ["val"])
@@ -136,6 +138,7 @@ def test_fewer_than_two_classes_are_the_users_to_mend(folders, stripes, labels, 
         folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_names_the_learning_rate_and_leaves_nothing(folders, two_classes) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"learning_rate": 1e38})

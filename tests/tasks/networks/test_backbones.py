@@ -119,6 +119,7 @@ def test_the_small_convnet_of_the_book_has_its_parameters_with_and_without_dropo
         assert sum(isinstance(layer, keras.layers.Dropout) for layer in model.layers) == bool(dropout)
 
 
+@pytest.mark.slow
 def test_parts_of_a_network_are_named_by_how_their_names_begin() -> None:
     for name, part in {"vgg16": "block5", "resnet18": "conv5", "efficientnet_lite0": "b15"}.items():
         assert any(layer.name.startswith(f"{part}_") for layer in built(name, (32, 32, 3)).layers)

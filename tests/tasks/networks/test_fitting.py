@@ -18,7 +18,8 @@ RICH = PLAIN.model_copy(
 )
 
 
-@pytest.mark.parametrize("config", [PLAIN, pytest.param(RICH, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [PLAIN, RICH])
 def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(small, kill, killed, config) -> None:
     undisturbed = small.trained(config)
     (small.home / "training.npz").unlink()
@@ -118,6 +119,7 @@ def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_
     assert seen == tried
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(small, caplog, monkeypatch) -> None:
     seen: list[int] = []
 
@@ -142,6 +144,7 @@ def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(s
     assert "batches of 8: they are cut into 4" in caplog.text
 
 
+@pytest.mark.slow
 def test_gradients_added_up_are_those_of_the_whole_batch(small, monkeypatch) -> None:
     monkeypatch.setattr(fitting, "warm_cosine", lambda peak, steps: peak)
     config = PLAIN.model_copy(
@@ -183,6 +186,7 @@ def test_other_errors_are_not_taken_for_too_little_memory() -> None:
     assert not hardware.is_out_of_memory(ValueError("shape mismatch"))
 
 
+@pytest.mark.slow
 def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> None:
     class Spoil(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:

@@ -37,6 +37,7 @@ def test_figures_can_be_drawn_with_any_names_and_numbers_of_classes(classes: int
         assert canvas.svg(figure).startswith("<svg")
 
 
+@pytest.mark.slow
 def test_the_confusion_thumbnail_fits_the_dashboard() -> None:
     for classes in (2, 15, 40, 300):
         assert len(canvas.png(ordinary(classes)[0], 72)) < 60_000
