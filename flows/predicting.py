@@ -17,7 +17,7 @@ from tasks.sources.folder import EXTENSIONS
 from tasks.support.crawling.local import readable, require_columns
 from tasks.support.errors import UserError
 from tasks.support.job import executor
-from tasks.support.predictions import best
+from tasks.support.predictions import likeliest
 from tasks.support.progress import Progress
 from tasks.support.store import Store
 
@@ -132,8 +132,8 @@ def predict_to(
         table = predict(chosen, photos, top_k=most, threads=threads, progress=progress, heat_maps=heat_maps)
     if submission:
         names = [column for column in table.columns if column.startswith("class_")]
-        likeliest = [row.dropna().tolist() for _, row in table[names].iterrows()]
-        _write(predictions.submission(table["image"], likeliest), submission)
+        answered = [row.dropna().tolist() for _, row in table[names].iterrows()]
+        _write(predictions.submission(table["image"], answered), submission)
         further = [f"{what}_{place}" for place in range(top_k + 1, most + 1) for what in ("class", "probability")]
         table = table.drop(columns=[column for column in further if column in table])
     if out:
@@ -241,12 +241,10 @@ def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path
 
 
 def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:
-    """Of each photo the likeliest answers, with their probabilities; see `predictions.best`."""
-    order = best(probabilities, top_k)
-    likely = np.take_along_axis(probabilities, order, axis=1).round(6)
+    """Of each photo the likeliest answers, with their probabilities; see `predictions.likeliest`."""
     return [
         [(names[i], float(p)) for i, p in zip(places, row, strict=True)]
-        for places, row in zip(order, likely, strict=True)
+        for places, row in zip(*likeliest(probabilities, top_k), strict=True)
     ]
 
 

@@ -15,7 +15,7 @@ from tasks.support.exam import Exam
 from tasks.support.inference import Inference
 from tasks.support.job import Job
 from tasks.support.manifest import Manifest, Result
-from tasks.support.metrics import Answers, Floats, Ids
+from tasks.support.metrics import Answers, Floats
 from tasks.support.neighbours import References
 from tasks.support.pool import INDEX, Rows
 from tasks.support.predictions import SUBMITTED, best, submission, table
@@ -58,8 +58,7 @@ def build_evaluation(
 
     exam = Exam.read(config, kept, classifier)
     network = Answering(classifier / "classifier.keras")
-    index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
-    rows = Rows(index.loc[exam.rows["photo"]], job.root)
+    rows = _rows(inputs, exam.rows["photo"], job)
     seen = _see(network, rows, exam.is_held_out, job)
     answered = _answer(config, exam, seen)
     tested = answered.predictions["split"].to_numpy() == "test"
@@ -69,7 +68,9 @@ def build_evaluation(
     settings = trained.recipe.config
     is_frozen = settings.get("weights") is not None and not settings.get("thaw")  # then its features aren't learnt here
     nearest = _look_up(exam, seen.features if is_frozen else seen.given)
-    measured = _measure(config, exam, answered, seen, nearest)
+    is_network_alone = config.infer_from == "network" and config.unknown == "never"  # then it is only calibrated
+    uncalibrated = metrics.softmax(seen.logits[tested]).max(axis=1) if is_network_alone else None
+    measured = _measure(config, exam, answered, nearest, uncalibrated)
     measured["nearest_by"] = "pretrained features" if is_frozen else "codes" if encoder else "pixels"
     if last := champion.find(job.root, VERSION, trained.artifact.digest, predictions):
         measured["champion"] = champion.measure(last, predictions, config)
@@ -88,6 +89,13 @@ def build_evaluation(
     if encoder:
         parents["encoder"] = encoder
     wrong, right = (choose(predictions, config.gallery) for choose in (galleries.mistakes, galleries.successes))
+    insight = None
+    if config.insight:  # as some test photos show it: right ones, if there are any
+        first = pd.concat(
+            [choose(predictions, _INSIGHT_PHOTOS) for choose in (galleries.successes, galleries.mistakes)]
+        )
+        some = _rows(tiles, first["photo"].iloc[:_INSIGHT_PHOTOS], job)[:]
+        insight = _look_inside(config, network, encoder, some)
     found = evidence.gather(
         config,
         parents,
@@ -97,8 +105,8 @@ def build_evaluation(
         matrix=metrics.confusion(answered.answers.only(tested)),
         heat_maps=_heat_maps(network, rows, exam, pd.concat([wrong, right])),
         neighbours=_neighbours(exam, answered.references, seen.features, wrong),
-        uncalibrated=metrics.softmax(seen.logits[tested]).max(axis=1) if _is_network_alone(config) else None,
-        insight=_look_inside(config, network, encoder, _some_tiles(tiles, predictions, job)),
+        uncalibrated=uncalibrated,
+        insight=insight,
     )
     _write_report(found, job.out)
     return Result(_counts(measured), digest=digest.of_value([measured, answered.predictions.to_json(orient="values")]))
@@ -176,39 +184,36 @@ def _look_up(exam: Exam, given: NDArray[np.float32]) -> Answers:
     return Answers.of(exam.truth[test], exam.padded(fitted(known.likeness(centred[test], classes))))
 
 
-def _measure(config: EvaluateConfig, exam: Exam, answered: _Answered, seen: _Seen, nearest: Answers) -> dict[str, Any]:
-    """All numbers, but for the champion's."""
+def _measure(
+    config: EvaluateConfig, exam: Exam, answered: _Answered, nearest: Answers, uncalibrated: Floats | None
+) -> dict[str, Any]:
+    """All numbers, but for the champion's; uncalibrated: see `Evidence`."""
     tested = exam.of("test")[exam.is_held_out]
     test, probabilities = answered.answers.only(tested), answered.probabilities[tested]
     counts = {
         split: np.bincount(exam.truth[exam.of(split)], minlength=len(exam.names)) for split in ("train", "val", "test")
     }
-    others = {"commonest": Answers.commonest(test.truth, exam.commonness), "nearest": nearest}
+    commonness, right = exam.commonness, test.predicted == test.truth
+    others = {"commonest": Answers.commonest(test.truth, commonness), "nearest": nearest}
     measured = scoring.measure(test, others, counts, exam.names, config, groups=exam.groups)
-    measured["commonest"] = [exam.names[i] for i in np.argsort(-exam.commonness, kind="stable")[:SUBMITTED]]
+    measured["commonest"] = [exam.names[i] for i in np.argsort(-commonness, kind="stable")[:SUBMITTED]]
     measured["val"] = {}
     if not tested.all():
         scores = metrics.score(answered.answers.only(~tested), config.top_k)
         measured["val"] = {name: scoring.rounded(value) for name, value in scores.items()}
     measured["calibration"] = {
         "photos": int(exam.is_fitted_on.sum()),
-        "error": scoring.rounded(_calibration_error(probabilities, test.truth)),
+        "error": scoring.rounded(calibration.calibration_error(probabilities.max(axis=1), right)),
     }
-    if _is_network_alone(config):
-        raw = metrics.softmax(seen.logits[tested])
+    if uncalibrated is not None:
         measured["calibration"] |= {
             "temperature": scoring.rounded(answered.inference.network.temperature),
-            "error_before": scoring.rounded(_calibration_error(raw, test.truth)),
+            "error_before": scoring.rounded(calibration.calibration_error(uncalibrated, right)),
         }
     if exam.unknown_label:
         told = scoring.measure_unknown(test, exam.groups, config)
         measured["unknown"] = {"label": exam.unknown_label, **told}
     return measured
-
-
-def _is_network_alone(config: EvaluateConfig) -> bool:
-    """Whether the answers are the network's own, only calibrated."""
-    return config.infer_from == "network" and config.unknown == "never"
 
 
 def _counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
@@ -242,21 +247,18 @@ def _heat_maps(network: "Answering", rows: Rows, exam: Exam, shown: "pd.DataFram
     return maps
 
 
-def _some_tiles(folder: Path, predictions: "pd.DataFrame", job: Job) -> NDArray[np.uint8]:
-    """Tiles of a few test photos, of those that were answered rightly if there are any."""
+def _rows(folder: Path, photos: "pd.Series[str]", job: Job) -> Rows:
+    """Tiles or features of photos, from the folder of their artifact."""
     import pandas as pd
 
-    first = [choose(predictions, _INSIGHT_PHOTOS) for choose in (galleries.successes, galleries.mistakes)]
     index = pd.read_parquet(folder / INDEX).set_index("photo", drop=False)
-    return Rows(index.loc[pd.concat(first)["photo"].iloc[:_INSIGHT_PHOTOS]], job.root)[:]
+    return Rows(index.loc[photos.tolist()], job.root)
 
 
 def _look_inside(
     config: EvaluateConfig, network: "Answering", encoder: Path | None, tiles: NDArray[np.uint8]
-) -> "Insight | None":
+) -> "Insight":
     """The inside of the network, as some tiles show it; the maps are those of the first."""
-    if not config.insight:
-        return None
     from tasks.networks.training import load
     from tasks.networks.visualise import look_inside
 
@@ -276,11 +278,6 @@ def _neighbours(
         ]
         for photo, near, alike in zip(shown["photo"], places, cosines, strict=True)
     }
-
-
-def _calibration_error(probabilities: Floats, truth: Ids) -> float:
-    """That of the likeliest of probabilities `(n, classes)`."""
-    return calibration.calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
 
 
 def _write_report(evidence: "Evidence", out: Path) -> None:

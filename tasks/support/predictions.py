@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.support.metrics import Answers, Floats, Ids
+from tasks.support.metrics import DIGITS, Answers, Floats, Ids
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_DIGITS = 6
-"""Decimals of what is written: more would differ between machines."""
 SUBMITTED = 5
 """Names for each photo of a submission (kaggle.com/c/whale-categorization-playground, "Submission File")."""
 
@@ -24,16 +22,15 @@ def table(
     rows: columns photo, name, split. probabilities: (n, classes) in 0..1. Column label is the true class, as far as it
     can be answered; loss is as in `Answers`.
     """
-    order = best(probabilities, top_k)
-    likeliest = np.take_along_axis(probabilities, order, axis=1).round(_DIGITS)
+    order, likely = likeliest(probabilities, top_k)
     found = rows[["photo", "name", "split"]].reset_index(drop=True)
     found["label"] = [names[i] for i in answers.truth]
     found["predicted"] = [names[i] for i in answers.predicted]
-    found["probability"] = likeliest[:, 0]
+    found["probability"] = likely[:, 0]
     found["rank"] = answers.rank
-    found["loss"] = answers.loss.round(_DIGITS)
+    found["loss"] = answers.loss.round(DIGITS)
     found["top_names"] = [[names[i] for i in best] for best in order]
-    found["top_probabilities"] = list(likeliest)
+    found["top_probabilities"] = list(likely)
     return found
 
 
@@ -49,6 +46,12 @@ def best(probabilities: Floats, most: int) -> Ids:
     return order
 
 
+def likeliest(probabilities: Floats, most: int) -> tuple[Ids, Floats]:
+    """As `best`, and the probability of each, as it is written."""
+    order = best(probabilities, most)
+    return order, np.take_along_axis(probabilities, order, axis=1).round(DIGITS)
+
+
 def answers_of(predictions: "pd.DataFrame", truth: Sequence[str], names: Sequence[str]) -> Answers:
     """What a table of predictions answered for photos of classes `truth`, numbered as in `names`."""
     number = {name: i for i, name in enumerate(names)}
@@ -58,12 +61,12 @@ def answers_of(predictions: "pd.DataFrame", truth: Sequence[str], names: Sequenc
     return Answers(true, predicted, predictions["rank"].to_numpy(), predictions["loss"].to_numpy(), len(names))
 
 
-def submission(photos: Iterable[str], likeliest: Iterable[Sequence[str]]) -> "pd.DataFrame":
+def submission(photos: Iterable[str], answered: Iterable[Sequence[str]]) -> "pd.DataFrame":
     """Columns Image and Id: a photo's name, and its five likeliest classes (or all there are), parted by blanks.
 
     A blank inside the name of a class becomes `_`, since it would part it.
     """
     import pandas as pd
 
-    answers: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMITTED]) for names in likeliest]
+    answers: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMITTED]) for names in answered]
     return pd.DataFrame({"Image": list(photos), "Id": answers})

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
 from tasks.support import metrics
-from tasks.support.metrics import Answers, Comparison, Estimate, Ids
+from tasks.support.metrics import DIGITS, Answers, Comparison, Estimate, Ids
 
-_DIGITS = 6
-"""Decimals of what is written: more would differ between machines."""
 _CONFUSIONS = 30
 
 
@@ -121,4 +119,4 @@ def estimate(found: Estimate) -> dict[str, float | None]:
 
 def rounded(number: float) -> float | None:
     """A number as it is written; None where it is none."""
-    return round(float(number), _DIGITS) if np.isfinite(number) else None
+    return round(float(number), DIGITS) if np.isfinite(number) else None
