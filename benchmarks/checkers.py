@@ -90,10 +90,11 @@ def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, kn
     """Our stages as the pipeline has them; the crawl is a hit if it has been run before."""
     sys.path.insert(0, str(ROOT))
     from configs.load import load
-    from tasks import crawl, filter
-    from tasks.support.job import executor
-    from tasks.support.stage import Run
-    from tasks.support.store import Store
+    from tasks.crawl import stage as crawl
+    from tasks.filter import stage as filter
+    from tasks.store.context import executor
+    from tasks.store.stage import Run
+    from tasks.store.store import Store
 
     config = load("default", [f"crawl.path={photos}", *knobs])
     store = Store(home)

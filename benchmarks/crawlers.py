@@ -149,10 +149,10 @@ def _run_fluke(urls: Path, out: Path, knobs: Sequence[str]) -> None:
     """The crawl stage as the pipeline has it; its counts go to stdout."""
     sys.path.insert(0, str(ROOT))
     from configs.load import load
-    from tasks import crawl
-    from tasks.support.job import executor
-    from tasks.support.stage import Run
-    from tasks.support.store import Store
+    from tasks.crawl import stage as crawl
+    from tasks.store.context import executor
+    from tasks.store.stage import Run
+    from tasks.store.store import Store
 
     host = urlsplit(read_urls(urls)[0]).netloc
     given = ["crawl.sources=urls", f"crawl.path={urls}", f"crawl.private_hosts=[{host}]", *knobs]

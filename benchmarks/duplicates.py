@@ -55,8 +55,8 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
 def measure(count: int, kind: str) -> None:
     """Print the seconds of CPU, peak megabytes without and with the search, pairs, planted ones found and all."""
     from configs.schema import FilterConfig
-    from tasks.support.filtering.buckets import Buckets
-    from tasks.support.filtering.facts import FACTS
+    from tasks.filter.image_stats import FACTS
+    from tasks.filter.near_duplicates import Buckets
 
     hashes, planted = generate(count, kind)
     measured = np.zeros(count, FACTS)

@@ -32,11 +32,11 @@ from measure import run, scratch
 from numpy.typing import NDArray
 
 from configs.schema import Config, EvaluateConfig, StageName
-from tasks.support import digest
-from tasks.support.filtering.splits import deal
-from tasks.support.manifest import Artifact, Recipe, Result
-from tasks.support.pool import INDEX, Pool, Shard, index_digest
-from tasks.support.store import Store
+from tasks.filter.splits import deal
+from tasks.store import hashing
+from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.shards import INDEX, Pool, Shard, index_digest
+from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import keras
@@ -67,7 +67,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     group = np.cumsum(alone)  # a photo that isn't alone is a near duplicate of the one before
     family = np.repeat(random.normal(0, 1, (-(-classes // _FAMILY), _DIMENSIONS)), _FAMILY, axis=0)[:classes]
     centres = family + random.normal(0, 0.5, family.shape)
-    shas = [digest.of_bytes(str(number).encode()) for number in range(photos)]
+    shas = [hashing.of_bytes(str(number).encode()) for number in range(photos)]
     splits = deal(names[truth].tolist(), group.tolist(), shas, {}, val_fraction=0.15, test_fraction=0.2, seed=0)
     files = [f"photos/{sha[:2]}/{sha}.jpg" for sha in shas]
     kept = pd.DataFrame(
@@ -144,7 +144,7 @@ def _rejected(kept: pd.DataFrame, root: Path) -> pd.DataFrame:
     """Rejected photos, with files of 640 px for them and for those that they are too similar to."""
     reasons = ("near duplicate", "too small", "blurred", "unreadable")
     rows = kept.iloc[:: max(1, len(kept) // _REJECTED)].head(_REJECTED).reset_index(drop=True)
-    shas = [digest.of_bytes(f"rejected {number}".encode()) for number in rows.index]
+    shas = [hashing.of_bytes(f"rejected {number}".encode()) for number in rows.index]
     files = [f"photos/{sha[:2]}/{sha}.jpg" for sha in shas]
     random = np.random.default_rng(1)
     for file in (*files, *rows["file"]):
@@ -202,8 +202,8 @@ def _resident_mb() -> float:
 
 def evaluate(root: Path) -> None:
     """Run the stage on what `lay_out` left, and write what it cost beside it."""
-    from tasks.evaluate import STAGE
-    from tasks.support.stage import Run
+    from tasks.evaluate.stage import STAGE
+    from tasks.store.stage import Run
 
     found = json.loads((root / "parents.json").read_text())
     parents = {name: Artifact(**fields) for name, fields in found.items()}

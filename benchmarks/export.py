@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flows import exporting, models, predicting
-from flows.records import data_root
-from tasks.preprocess import tile_of
-from tasks.support.store import Store
+from flows.predict import export, predict
+from flows.predict import model as models
+from flows.run_records import data_root
+from tasks.images.tiles import tile_of
+from tasks.store.store import Store
 
 BATCH_PHOTOS = 32
 PASSES = 3
@@ -44,10 +45,10 @@ def main() -> None:
             return np.stack(list(threads.map(partial(tile_of, config=model.preprocess), batch)))
 
         ways = {"fluke": ours(model, tiles)}
-        exporting.export(model, Path(home) / "savedmodel", "savedmodel")
+        export.export(model, Path(home) / "savedmodel", "savedmodel")
         ways["SavedModel"] = saved_model(Path(home) / "savedmodel")
-        exporting.export(model, Path(home) / "onnx", "onnx")
-        ways["ONNX"] = onnx(Path(home) / "onnx" / exporting.ONNX, tiles)
+        export.export(model, Path(home) / "onnx", "onnx")
+        ways["ONNX"] = onnx(Path(home) / "onnx" / export.ONNX, tiles)
         expected = answers(ways["fluke"], photos)
         for name, way in ways.items():
             given = answers(way, photos)
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 def ours(model: models.Model, tiles: Callable[[list[bytes]], np.ndarray]) -> Answer:
-    network = predicting._Network(model)
+    network = predict._Network(model)
     return lambda batch: network.probabilities(network.inputs(tiles(batch)))
 
 

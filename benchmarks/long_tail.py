@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from configs.schema import PreprocessConfig, TrainConfig
+from tasks.images.photos import decode
+from tasks.images.tiles import make_tile
 from tasks.networks.classifier import pooled, subtract_log_shares, tile_classifier
-from tasks.networks.fitting import Labelled
-from tasks.networks.recipe import Recipe
-from tasks.networks.training import make_reproducible, predict
-from tasks.preprocess import make_tile
-from tasks.support.imbalance import class_weights, log_shares
-from tasks.support.photos import decode
-from tasks.support.progress import silent
+from tasks.networks.keras_io import make_reproducible, predict
+from tasks.store.progress import silent
+from tasks.train.class_balance import class_weights, log_shares
+from tasks.train.fit import Labelled
+from tasks.train.schedule import Recipe
 
 RATIO = 50
 METHODS: dict[str, dict[str, object]] = {

@@ -21,15 +21,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from configs.schema import AugmentConfig, PreprocessConfig, TrainConfig
+from tasks.evaluate.metrics import score
+from tasks.images.photos import decode
+from tasks.images.tiles import make_tile
+from tasks.inference.arrays import Answers, softmax
 from tasks.networks.classifier import pooled, tile_classifier
-from tasks.networks.fitting import Labelled
-from tasks.networks.recipe import Recipe
-from tasks.networks.training import make_reproducible, predict
-from tasks.preprocess import make_tile
-from tasks.support import imbalance
-from tasks.support.metrics import Answers, score, softmax
-from tasks.support.photos import decode
-from tasks.support.progress import silent
+from tasks.networks.keras_io import make_reproducible, predict
+from tasks.store.progress import silent
+from tasks.train import class_balance
+from tasks.train.fit import Labelled
+from tasks.train.schedule import Recipe
 
 AT_LEAST = 4
 _PHOTOS = ((3, 5), (6, 11), (12, 30))
@@ -143,7 +144,7 @@ def _train(
     config: TrainConfig, tiles: NDArray[np.uint8], targets: NDArray[np.integer], counts: NDArray[np.integer]
 ) -> keras.Model:
     make_reproducible(config.seed)
-    weights = imbalance.class_weights(np.maximum(counts, 1), config.class_weight, config.class_weight_cap)
+    weights = class_balance.class_weights(np.maximum(counts, 1), config.class_weight, config.class_weight_cap)
     model = tile_classifier(tiles.shape[1:], len(counts), config)
     labelled = Labelled(tiles, targets.astype(np.int32), weights[targets])
     with tempfile.TemporaryDirectory() as home:

@@ -17,9 +17,9 @@ from measure import FLUKE, run, scratch, server
 from configs.load import load
 from configs.schema import Section
 from flows.pipeline import stages
-from tasks.support.job import Job, executor
-from tasks.support.manifest import Artifact, Manifest, Recipe, now
-from tasks.support.stage import Stage
+from tasks.store.context import Job, executor
+from tasks.store.manifest import Artifact, Manifest, Recipe, now
+from tasks.store.stage import Stage
 
 
 def plain(root: Path) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from flows import models, predicting
-from flows.records import data_root
-from tasks.preprocess import tile_of
-from tasks.support.job import executor
-from tasks.support.progress import silent
-from tasks.support.store import Store
+from flows.predict import model as models
+from flows.predict import predict
+from flows.run_records import data_root
+from tasks.images.tiles import tile_of
+from tasks.store.context import executor
+from tasks.store.progress import silent
+from tasks.store.store import Store
 
 _TILES = 2048
 
@@ -36,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, photo in enumerate(islice(cycle(originals), asked.photos)):
             (Path(folder) / f"{number:06d}.jpg").symlink_to(photo.absolute())
-        photos = predicting.listed(Path(folder))
+        photos = predict.listed(Path(folder))
         with ThreadPoolExecutor(2) as pool:
             tiles = np.stack(
                 list(pool.map(lambda path: tile_of(path.read_bytes(), model.preprocess), originals[:_TILES]))
@@ -44,7 +45,7 @@ def main() -> None:
         alone = [_alone(model, tiles)]
         began = time.monotonic()
         with executor(0) as threads:
-            table = predicting.predict(model, photos, top_k=3, threads=threads, progress=silent)
+            table = predict.predict(model, photos, top_k=3, threads=threads, progress=silent)
         seconds = time.monotonic() - began
         alone.append(_alone(model, tiles))
     whole = len(table) / seconds
@@ -55,7 +56,7 @@ def main() -> None:
 
 def _alone(model: models.Model, tiles: np.ndarray) -> float:
     """Photos per second of the network, without its start."""
-    network = predicting._Network(model)
+    network = predict._Network(model)
     batches = [tiles[start : start + 256] for start in range(0, len(tiles), 256)]
     network.probabilities(network.inputs(batches[0]))
     began = time.monotonic()

@@ -19,11 +19,11 @@ from measure import scratch
 
 from configs.load import load
 from configs.schema import SearchFilters
-from tasks.support.crawling.harvest import Harvest
-from tasks.support.crawling.ledger import Ledger
-from tasks.support.crawling.search import crawl
-from tasks.support.engines.engine import Answer, Hit, Page, Request
-from tasks.support.job import Job
+from tasks.crawl.engines.engine import Answer, Hit, Page, Request
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.result import Harvest
+from tasks.crawl.search import crawl
+from tasks.store.context import Job
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import sys
 from measure import FLUKE, run, scratch, server
 
 from configs.schema import STAGE_NAMES
-from tasks.support.store import Store
+from tasks.store.store import Store
 
 
 def main() -> None:

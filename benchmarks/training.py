@@ -20,10 +20,10 @@ import keras
 import numpy as np
 
 from configs.schema import AugmentConfig, TrainConfig
-from tasks.networks.checkpoint import Checkpoint
 from tasks.networks.classifier import tile_classifier
-from tasks.networks.fitting import Labelled, Phase, fit
-from tasks.support.imbalance import log_shares
+from tasks.train.checkpoint import Checkpoint
+from tasks.train.class_balance import log_shares
+from tasks.train.fit import Labelled, Phase, fit
 
 STILL = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
 SIDE_PX = {"convnet": 64, "small_convnet": 150}

@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.filter.hamming import groups, near_pairs
+from tasks.filter.image_stats import reduced
+from tasks.filter.label_issues import descriptor
+from tasks.filter.label_issues.mislabels import label_doubts
+from tasks.filter.phash import perceptual_hashes
+from tasks.images import photos
 from tasks.networks.embedding import Embedding
-from tasks.support import photos
-from tasks.support.filtering.duplicates import groups, near_pairs
-from tasks.support.filtering.facts import reduced
-from tasks.support.filtering.hashes import perceptual_hashes
-from tasks.support.filtering.suspects import descriptor
-from tasks.support.filtering.suspects.doubts import label_doubts
 
 PLANTED = 1 / 500
 NEAR_BITS = 10

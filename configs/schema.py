@@ -41,8 +41,8 @@ class CrawlConfig(Section):
     sources: tuple[str, ...] = Field(
         ("folder",),
         min_length=1,
-        description="Modules in tasks/sources: folder, csv, urls or gallery; or search engines, in the order in which "
-        "they are asked (a class that has too few photos goes on to the next).",
+        description="Modules in tasks/crawl/sources: folder, csv, urls or gallery; or search engines, in the order in "
+        "which they are asked (a class that has too few photos goes on to the next).",
     )
     path: Path | None = Field(
         None,

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 import typer
 
 from configs.schema import STAGE_NAMES, Config, StageName
-from flows.records import RunRecord, data_root, read_records
-from tasks.support.errors import UserError
+from flows.run_records import RunRecord, data_root, read_records
+from tasks.store.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,9 +47,9 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from flows import guard
+        from flows import preflight
 
-        message, code = guard.explain(error, data_root())
+        message, code = preflight.explain(error, data_root())
         if code == 1:
             message += f"; please report it with {_write_log(error)}"
         _say(message)
@@ -93,13 +93,13 @@ def config(
 @app.command()
 def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
     """Say whether a stage would be made again, and which knob, parent, photo count or version is the reason."""
-    from flows import guard
+    from flows import preflight
     from flows.why import explain
-    from tasks.support.store import Store
+    from tasks.store.store import Store
 
     wanted, loaded = _stage_name(name), _load(preset, overrides)
-    guard.check_names(loaded)
-    guard.check_stage(loaded, wanted)
+    preflight.check_names(loaded)
+    preflight.check_stage(loaded, wanted)
     print("\n".join(explain(Store(data_root()), loaded, wanted)))
 
 
@@ -114,14 +114,14 @@ def review(
     ] = None,
 ) -> None:
     """Look at the photos that the filter doubts, and keep, reject or move them; on a local page, until Ctrl-C."""
-    from flows import guard
-    from flows.review import sheet as sheets
-    from flows.review.export import export as write_sheet
-    from flows.review.serve import serve as serve_page
-    from tasks.support.store import Store
+    from flows import preflight
+    from flows.review import items as sheets
+    from flows.review.contact_sheet import export as write_sheet
+    from flows.review.server import serve as serve_page
+    from tasks.store.store import Store
 
     loaded = _load(preset, overrides)
-    guard.check_names(loaded)
+    preflight.check_names(loaded)
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     store = Store(root)
     sheet = sheets.read(store.folder(sheets.artifact(store, loaded, command)), command)
@@ -129,7 +129,7 @@ def review(
     if export:
         print(f"contact sheet: {write_sheet(root, sheet, export.absolute(), title=title)}")
         return
-    guard.check_writable(root)
+    preflight.check_writable(root)
 
     def announce(address: str, doubts: int) -> None:
         print(f"{doubts:,} photos to look at: {address}\nCtrl-C ends it; what you decide is kept", flush=True)
@@ -164,10 +164,11 @@ def predict(
     ] = None,
 ) -> None:
     """Say what photos show, as the model of a run sees them, and where it looked."""
-    from flows import predicting, terminal
+    from flows import console
+    from flows.predict import predict as predicting
 
     root = data_root()
-    with terminal.native_output(root / "logs" / "native.log"), terminal.Bars() as bars:
+    with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
         table = predicting.predict_to(
             root,
             what,
@@ -183,7 +184,7 @@ def predict(
         if path:
             print(f"{name}: {path}")
     if not out and not submission:
-        terminal.console.print(terminal.predictions_table(table.head(_MOST_ROWS)))
+        console.console.print(console.predictions_table(table.head(_MOST_ROWS)))
         if len(table) > _MOST_ROWS:
             print(f"... and {len(table) - _MOST_ROWS:,} more; --out FILE writes all")
     if heat_maps:
@@ -209,14 +210,16 @@ def export(
     ] = "savedmodel",
 ) -> None:
     """Write the model of a run, with all that belongs to it, for programs that don't have fluke."""
-    from flows import exporting, guard, models, terminal
-    from tasks.support.store import Store
+    from flows import console, preflight
+    from flows.predict import export as exporting
+    from flows.predict import model as models
+    from tasks.store.store import Store
 
     root = data_root()
     exporting.check(folder)
     chosen = models.find(Store(root), model)
     _note(f"the model of run {chosen.run} ...")
-    with guard.in_use(root), terminal.native_output(root / "logs" / "native.log"):
+    with preflight.in_use(root), console.native_output(root / "logs" / "native.log"):
         exporting.export(chosen, folder, form)
     print(f"model: {folder}\nhow to call it: {folder / exporting.README}")
 
@@ -232,9 +235,9 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Say what no recent run needs and how much room it takes, then delete it if you agree."""
-    from flows import prune as pruning
-    from flows import terminal
-    from tasks.support.store import Store
+    from flows import console
+    from flows.maintenance import prune as pruning
+    from tasks.store.store import Store
 
     store = Store(data_root())
     spare = pruning.find_spare(store, keep, photos=photos)
@@ -242,11 +245,11 @@ def prune(
         print("nothing to free")
         return
     for reason, count, total in pruning.by_why(spare):
-        print(f"{terminal.size(total):>8}  {count:,} x {reason}")
+        print(f"{console.size(total):>8}  {count:,} x {reason}")
     total = sum(item.bytes for item in spare)
-    if _agreed(f"Delete these {terminal.size(total)}?", yes):
+    if _agreed(f"Delete these {console.size(total)}?", yes):
         freed = pruning.delete(store, spare, keep, photos=photos)
-        print(f"freed {terminal.size(freed)}")
+        print(f"freed {console.size(freed)}")
 
 
 @app.command()
@@ -258,13 +261,13 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Delete a photo, say what was made with it, and keep it out of all later crawls."""
-    from flows import forget as forgetting
-    from flows import terminal
-    from tasks.support.store import Store
+    from flows import console
+    from flows.maintenance import forget as forgetting
+    from tasks.store.store import Store
 
     store = Store(data_root())
     traces = forgetting.find_traces(store, what)
-    print("\n".join(terminal.traces_lines(traces, store)))
+    print("\n".join(console.traces_lines(traces, store)))
     question = "Delete it, and keep it out?" if traces.files else "Keep it out?"
     if purge and (traces.made or traces.shards):
         question = f"Delete it, {len(traces.made)} artifacts and {len(traces.shards)} shards, and keep it out?"
@@ -278,17 +281,17 @@ def forget(
 @app.command()
 def status(runs: Annotated[int, typer.Option(min=1, help="How many runs to list.")] = 10) -> None:
     """List the last runs, what is on disk, and whether the dashboard is up."""
-    from flows import server, terminal
-    from flows.prune import disk_usage
+    from flows import console, server
+    from flows.maintenance.prune import disk_usage
 
     root = data_root()
     records = read_records(root)[:runs]
     if records:
-        terminal.console.print(terminal.runs_table(records, root))
+        console.console.print(console.runs_table(records, root))
     else:
         print("no runs yet")
     print(f"\non disk, below {root}:")
-    terminal.console.print(terminal.disk_table(disk_usage(root)))
+    console.console.print(console.disk_table(disk_usage(root)))
     address = server.url(root)
     print(f"\ndashboard: {address.removesuffix('/api') if address else 'down (fluke up starts it)'}")
 
@@ -298,9 +301,9 @@ def up(
     port: Annotated[int | None, typer.Option(min=1024, max=65535, help="By default 4200, or a free one.")] = None,
 ) -> None:
     """Start the local Prefect server: the dashboard, and schedules."""
-    from flows import guard, server
+    from flows import preflight, server
 
-    guard.check_writable(data_root())
+    preflight.check_writable(data_root())
     if server.url(data_root()) is None:
         _note("starting the Prefect server (about 15 s) ...")
     address = server.up(data_root(), port)
@@ -341,23 +344,23 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     loaded = _load(preset, overrides)
     stages = [_stage_name(name) for name in fresh or ()]
     _connect(loaded)
-    from flows import terminal
+    from flows import console
     from flows.run import pipeline, watcher
 
-    terminal.show_messages()
+    console.show_messages()
     try:
-        with terminal.native_output(data_root() / "logs" / "native.log"), terminal.Bars() as bars:
+        with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
             watcher.set(bars.progress)
             record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
     except KeyboardInterrupt as interrupt:
         _say("interrupted; what was finished is kept, and the same command goes on from there")
         raise typer.Exit(130) from interrupt
-    terminal.console.print(terminal.stage_table(record))
+    console.console.print(console.stage_table(record))
     _print_report(record)
 
 
 def _print_report(record: RunRecord) -> None:
-    from tasks.support.store import Store
+    from tasks.store.store import Store
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
     report, summary = folder / "report.html", folder / "summary.md"
@@ -382,11 +385,11 @@ def _stage_name(name: str) -> StageName:
 
 def _connect(loaded: Config) -> None:
     """Have Prefect talk to the server that is configured, or to ours, which is started if need be."""
-    from flows import guard, server
+    from flows import preflight, server
 
-    guard.check_names(loaded)
+    preflight.check_names(loaded)
     root = data_root()
-    guard.check_writable(root)
+    preflight.check_writable(root)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal is ours
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "fluke")
     configured = os.environ.get("PREFECT_API_URL") or server.configured_url()

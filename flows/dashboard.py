@@ -19,9 +19,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from tasks.support.progress import Advance
-from tasks.support.stage import Outcome
-from tasks.support.store import Store
+from tasks.store.progress import Advance
+from tasks.store.stage import Outcome
+from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 
 from configs.schema import STAGE_NAMES, Config
-from flows.batch import predict_folder
+from flows.predict.flow import predict_folder
 from flows.run import pipeline
-from tasks.support.errors import UserError
+from tasks.store.errors import UserError
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 

@@ -3,8 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from configs.schema import Config
-from tasks import crawl, evaluate, extract, filter, preprocess, pretrain, train
-from tasks.support.manifest import Artifact
+from tasks.crawl import stage as crawl
+from tasks.evaluate import stage as evaluate
+from tasks.extract import stage as extract
+from tasks.filter import stage as filter
+from tasks.preprocess import stage as preprocess
+from tasks.pretrain import stage as pretrain
+from tasks.store.manifest import Artifact
+from tasks.train import stage as train
 
 Obtain = Callable[..., Artifact]
 """`obtain(stage, section, name=artifact ...)` returns a stage's artifact: from the store, or by building it."""

@@ -11,14 +11,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Config, Section, StageName
-from flows import dashboard, guard
+from flows import dashboard, preflight
 from flows.pipeline import stages
-from flows.records import RunRecord, data_root
-from tasks.support.job import executor
-from tasks.support.manifest import Artifact
-from tasks.support.progress import Progress, both, silent
-from tasks.support.stage import Run, Stage
-from tasks.support.store import Store
+from flows.run_records import RunRecord, data_root
+from tasks.store.context import executor
+from tasks.store.manifest import Artifact
+from tasks.store.progress import Progress, both, silent
+from tasks.store.stage import Run, Stage
+from tasks.store.store import Store
 
 watcher: ContextVar[Progress] = ContextVar("watcher", default=silent)
 """Who else is shown the progress of a run, besides the dashboard: the terminal sets it."""
@@ -46,15 +46,15 @@ def pipeline(
     Returns the record of the run, which is also in DATA/runs.
     """
     root = data_root()
-    guard.check_names(config)
-    guard.check_stage(config, until)
-    guard.check_writable(root)
+    preflight.check_names(config)
+    preflight.check_stage(config, until)
+    preflight.check_writable(root)
     store = Store(root)
     record = RunRecord.begin(preset, until, config)
     with (
-        guard.in_use(root),
+        preflight.in_use(root),
         record.under_way(root),
-        guard.ctrl_c() as interrupted,
+        preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as pool,
     ):
         progress = both(dashboard.progress, watcher.get())
@@ -68,7 +68,7 @@ def pipeline(
             if interrupted.is_set():
                 record.end("interrupted")
                 raise KeyboardInterrupt from error
-            record.end("failed", guard.explain(error, root)[0])
+            record.end("failed", preflight.explain(error, root)[0])
             raise
         except BaseException:
             record.end("interrupted")

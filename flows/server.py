@@ -15,8 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tasks.support.errors import UserError
-from tasks.support.files import write_whole
+from tasks.store.atomic import write_whole
+from tasks.store.errors import UserError
 
 DEFAULT_PORT = 4200
 _HOST = "127.0.0.1"

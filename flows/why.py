@@ -5,9 +5,9 @@ from typing import Any
 
 from configs.schema import Config, Section, StageName
 from flows.pipeline import stages
-from tasks.support.manifest import Artifact, Manifest, Recipe
-from tasks.support.stage import Stage, find
-from tasks.support.store import Store
+from tasks.store.manifest import Artifact, Manifest, Recipe
+from tasks.store.stage import Stage, find
+from tasks.store.store import Store
 
 
 class _MissError(Exception):

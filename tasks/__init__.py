@@ -1,1 +1,1 @@
-"""The seven stages, one module each; what they share is in `networks`, `sources` and `support`."""
+"""The seven stages, a package each, and the libraries that they share."""

@@ -13,13 +13,13 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from flows.review import desk
-from flows.review.desk import Desk, Filters
-from flows.review.gate import Gate
-from flows.review.pictures import SIDES_PX, Pictures
-from flows.review.sheet import Sheet
-from tasks.support.decisions import Subject
-from tasks.support.errors import UserError
+from flows.review import session
+from flows.review.images import SIDES_PX, Pictures
+from flows.review.items import Sheet
+from flows.review.security import Gate
+from flows.review.session import Desk, Filters
+from tasks.filter.review_log import Subject
+from tasks.store.errors import UserError
 
 HERE = Path(__file__).parent
 _FILES = {"page.js": "text/javascript", "page.css": "text/css", "icon.svg": "image/svg+xml"}
@@ -111,7 +111,7 @@ def _json(value: Any, status: int = 200) -> Response:
 
 def _filters(request: Request) -> Filters:
     asked = request.query_params
-    return Filters(asked.get("reason"), asked.get("label"), desk.state(asked.get("state", "open")))
+    return Filters(asked.get("reason"), asked.get("label"), session.state(asked.get("state", "open")))
 
 
 def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.networks.keras_io import load
 from tasks.networks.scaling import Scale
-from tasks.networks.training import load
-from tasks.support.errors import UserError
+from tasks.store.errors import UserError
 
 VERSION = 1
 """Raised by whoever changes what is computed."""

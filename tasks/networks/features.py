@@ -5,7 +5,7 @@ import keras
 from configs.schema import TrainConfig
 from tasks.networks import BACKBONES, weights
 from tasks.networks.scaling import fitted, scaled
-from tasks.support import modules
+from tasks.store import plugins
 
 
 def features(inputs: keras.KerasTensor, config: TrainConfig, *, pixels: bool) -> keras.KerasTensor:
@@ -17,7 +17,7 @@ def features(inputs: keras.KerasTensor, config: TrainConfig, *, pixels: bool) ->
     Returns a feature map `(n, h', w', c')` or vectors `(n, d)`, floats. The graph stays flat.
     Raises UserError where there is no such network, or its weights can't be had or don't fit.
     """
-    network = modules.load(BACKBONES, config.network)
+    network = plugins.load(BACKBONES, config.network)
     pretrained = config.weights is not None
     x = scaled(inputs, network.SCALE, colour=pretrained) if pixels else inputs
     x = fitted(x, network.MIN_SIDE_PX)

@@ -10,9 +10,9 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tasks.networks import BACKBONES, training
-from tasks.support import modules
-from tasks.support.errors import UserError
+from tasks.networks import BACKBONES, keras_io
+from tasks.store import plugins
+from tasks.store.errors import UserError
 
 _SIDE_PX = 224
 """Of the network whose weights are downloaded; they fit every side."""
@@ -28,7 +28,7 @@ def load(
     network, whatever its head.
     Raises UserError where they can't be had or don't fit.
     """
-    module = modules.load(BACKBONES, network)
+    module = plugins.load(BACKBONES, network)
     source = _downloaded(network, module) if weights == "imagenet" else _read(weights)
     try:
         copy(source, inputs, outputs, getattr(module, "ALIASES", {}))
@@ -67,8 +67,8 @@ def copy(
 
 def _downloaded(network: str, module: ModuleType) -> keras.Model:
     if not hasattr(module, "APPLICATION"):
-        every = modules.names(BACKBONES)
-        offered = [name for name in every if hasattr(modules.load(BACKBONES, name), "APPLICATION")]
+        every = plugins.names(BACKBONES)
+        offered = [name for name in every if hasattr(plugins.load(BACKBONES, name), "APPLICATION")]
         raise UserError(
             f"train.weights: Keras offers no weights of ImageNet for train.network={network}; give a model file, null "
             f"to train from scratch, or one of the networks {', '.join(offered)}"
@@ -84,7 +84,7 @@ def _downloaded(network: str, module: ModuleType) -> keras.Model:
 
 def _read(path: Path) -> keras.Model:
     try:
-        return training.load(path.expanduser())
+        return keras_io.load(path.expanduser())
     except Exception as error:  # Keras raises all kinds of errors
         raise UserError(
             f"train.weights: {path} can't be read as a Keras model: {_first_line(error)}; give a file that "

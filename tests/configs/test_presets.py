@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.load import PRESETS, load, presets
-from flows import guard
+from flows import preflight
 
 WRITE_UPS = {"animals", "carcasses", "cats_dogs", "faces", "whales"}
 
@@ -25,4 +25,4 @@ def test_the_commands_of_a_preset_pass_the_checks_before_a_run(preset: str, tmp_
     listed.write_text("one: first, the first\ntwo: second\n")
     for command in commands:
         overrides = shlex.split(command, comments=True)
-        guard.check_names(load(preset, [re.sub(r"\w+\.txt$", str(listed), override) for override in overrides]))
+        preflight.check_names(load(preset, [re.sub(r"\w+\.txt$", str(listed), override) for override in overrides]))

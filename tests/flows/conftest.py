@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small import Fluke, write_photos
 
 from flows import server
+from tests.helpers.pipeline import Fluke, write_photos
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flows import dashboard
-from tasks.support.manifest import Artifact, Manifest, Recipe
-from tasks.support.stage import Outcome
-from tasks.support.store import Store
+from tasks.store.manifest import Artifact, Manifest, Recipe
+from tasks.store.stage import Outcome
+from tasks.store.store import Store
 
 
 @pytest.fixture

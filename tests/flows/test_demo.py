@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from small import Fluke, built, digests
 
 from configs.schema import STAGE_NAMES
-from flows.records import read_records
-from tasks.support.store import Store
+from flows.run_records import read_records
+from tasks.store.store import Store
+from tests.helpers.pipeline import Fluke, built, digests
 
 pytestmark = pytest.mark.slow
 

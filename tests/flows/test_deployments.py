@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import TypeAdapter
-from small import TINY, Fluke
 
 from configs.load import load
 from configs.schema import STAGE_NAMES, Config
-from tasks.support.errors import UserError
+from tasks.store.errors import UserError
+from tests.helpers.pipeline import TINY, Fluke
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -50,8 +50,8 @@ def wait_for(what: str, condition: Any, timeout_s: float = 90) -> Any:
 
 
 def test_the_workers_file_offers_the_same_as_serve() -> None:
-    from flows.batch import predict_folder
     from flows.deployments import ONE_AT_A_TIME, build
+    from flows.predict.flow import predict_folder
     from flows.run import pipeline
 
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import TINY, Fluke, built, digests, write_photos
 
 from configs.schema import STAGE_NAMES
-from flows.records import read_records
-from tasks.support.store import Store
+from flows.run_records import read_records
+from tasks.store.store import Store
+from tests.helpers.pipeline import TINY, Fluke, built, digests, write_photos
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 
 from configs.schema import Config
 from flows import run
-from flows.records import read_records
+from flows.run_records import read_records
 
 
 def test_an_error_that_a_library_makes_of_ctrl_c_is_an_interruption(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows import server
-from tasks.support.errors import UserError
+from tasks.store.errors import UserError
 
 
 def test_a_port_in_use_is_refused_with_another_to_choose(tmp_path: Path) -> None:

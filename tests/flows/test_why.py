@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from flows.why import _reason, differences
-from tasks.support.manifest import Artifact, Recipe, Result
-from tasks.support.store import Store
+from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.store import Store
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from scripted_site import site
-from standin import standin
 
 from configs.schema import FilterConfig, PreprocessConfig
-from tasks.support import digest
-from tasks.support.job import Job
-from tasks.support.manifest import Artifact, Result
-from tasks.support.pool import INDEX, Pool, index_digest
-from tasks.support.progress import Advance
-from tasks.support.stage import Outcome, Run, Stage
-from tasks.support.store import Store
+from tasks.store import hashing
+from tasks.store.context import Job
+from tasks.store.manifest import Artifact, Result
+from tasks.store.progress import Advance
+from tasks.store.shards import INDEX, Pool, index_digest
+from tasks.store.stage import Outcome, Run, Stage
+from tasks.store.store import Store
+from tests.helpers.scripted_site import site
+from tests.helpers.standin import standin
 
 __all__ = ["site", "standin"]  # fixtures
 
@@ -38,13 +38,13 @@ class Folders:
 
     def kept(self, labels: list[str], splits: list[str]) -> tuple[Artifact, list[str]]:
         """Rows of kept photos; photo i is named by the digest of i and its label."""
-        photos = [digest.of_value([i, label]) for i, label in enumerate(labels)]
+        photos = [hashing.of_value([i, label]) for i, label in enumerate(labels)]
         table = pd.DataFrame({"photo": photos, "label": labels, "split": splits})
 
         def build(config: FilterConfig, *, job: Job) -> Result:
             table.to_parquet(job.out / "kept.parquet", index=False)
             table[:0].to_parquet(job.out / "rejected.parquet", index=False)
-            return Result({"photos": len(table)}, digest=digest.of_value(table.to_dict("list")))
+            return Result({"photos": len(table)}, digest=hashing.of_value(table.to_dict("list")))
 
         stage = Stage("filter", 1, build=build, observe=lambda config, pools: {"table": table.to_json()})
         return self.run.obtain(stage, FilterConfig()).artifact, photos

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doubtful import Doubtful, write_classes
 
-from flows.review import app, sheet
-from flows.review.desk import Desk
+from flows.review import app
+from flows.review import items as sheet
+from flows.review.session import Desk
+from tests.helpers.review import Doubtful, write_classes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Starlette would like another client, which Prefect doesn't bring

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from doubtful import Doubtful
 from PIL import Image
 
-from flows.review import desk, sheet
-from flows.review.gate import HEADERS
-from flows.review.pictures import Pictures
-from tasks.support import decisions
+from flows.review import items, session
+from flows.review.images import Pictures
+from flows.review.security import HEADERS
+from tasks.filter import review_log
+from tests.helpers.review import Doubtful
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -70,7 +70,7 @@ def test_other_sites_cannot_post_decisions_even_with_the_token(page: Any, origin
     body = {"photo": row["photo"], "label": row["label"], "action": "reject"}
     assert page.post("decide", body, Origin=origin).status_code == 403
     assert page.client.post("/secret/decide", json=body).status_code == 403  # none at all
-    assert decisions.read(page.root) == {}
+    assert review_log.read(page.root) == {}
 
 
 def test_methods_are_kept_to(page: Any) -> None:
@@ -113,7 +113,7 @@ def test_what_is_posted_must_be_json_short_and_sensible(page: Any) -> None:
         assert page.client.post("/secret/decide", content=data, headers=ours | json).status_code == 400
     assert page.get("rows?after=x").status_code == 400
     assert page.get("rows?state=x").status_code == 400
-    assert not (page.root / decisions.NAME).exists()
+    assert not (page.root / review_log.NAME).exists()
 
 
 def test_rows_say_what_was_found_by_what_score_and_beside_which_twin(page: Any) -> None:
@@ -130,7 +130,7 @@ def test_a_photo_that_is_its_own_twin_is_named_by_the_other_class(doubtful: Doub
     (doubtful.photos / "dog" / "same.jpg").write_bytes((doubtful.photos / "cat" / "0.jpg").read_bytes())
     both = [i for i, photo in enumerate(doubtful.crawl()["photo"].duplicated(keep=False)) if photo]
     folder = doubtful.publish([{"photo": i, "reason": "two classes", "twin": i} for i in both])
-    rows = open_page(doubtful.data, sheet.read(folder, "demo")).rows()
+    rows = open_page(doubtful.data, items.read(folder, "demo")).rows()
     assert [(row["label"], [place[0] for place in row["twin_places"]]) for row in rows] == [
         ("cat", ["dog"]),
         ("dog", ["cat"]),
@@ -159,7 +159,7 @@ def test_filters_and_counts_agree(page: Any) -> None:
 def test_rows_come_in_pages_and_none_is_skipped_when_earlier_ones_are_settled(
     page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "ROWS", 2)
+    monkeypatch.setattr(session, "ROWS", 2)
     seen: list[int] = []
     more = True
     while more:
@@ -178,7 +178,7 @@ def test_decisions_are_logged_and_undone_step_by_step(page: Any) -> None:
     assert answer["counts"]["settled"] == 1
     page.decide(rows[0], "move", to="dog")
     page.decide(rows[5], "reject")
-    assert [made.action for made in decisions.read(page.root).values()] == ["move", "reject"]
+    assert [made.action for made in review_log.read(page.root).values()] == ["move", "reject"]
     undone = [page.post("undo", {}).json()["changed"] for _ in range(4)]
     assert [row and (row["number"], row["decision"]) for row in undone] == [
         (5, None),
@@ -186,8 +186,8 @@ def test_decisions_are_logged_and_undone_step_by_step(page: Any) -> None:
         (0, None),
         None,
     ]
-    assert decisions.read(page.root) == {}
-    assert (page.root / decisions.NAME).read_text().count("undo") == 3
+    assert review_log.read(page.root) == {}
+    assert (page.root / review_log.NAME).read_text().count("undo") == 3
 
 
 def test_undo_about_one_photo_leaves_the_others(page: Any) -> None:
@@ -204,14 +204,14 @@ def test_posts_at_once_lose_nothing(page: Any) -> None:
     with ThreadPoolExecutor(6) as executor:
         answers = list(executor.map(lambda row: page.decide(row, "reject"), rows * 3))
     assert {answer.status_code for answer in answers} == {200}
-    assert len(decisions.read(page.root)) == 6
-    assert len((page.root / decisions.NAME).read_text().splitlines()) == 7  # what stands isn't written again
+    assert len(review_log.read(page.root)) == 6
+    assert len((page.root / review_log.NAME).read_text().splitlines()) == 7  # what stands isn't written again
 
 
 def test_a_log_damaged_meanwhile_is_said_and_left_alone(page: Any) -> None:
     row = page.rows()[0]
     page.decide(row, "keep")
-    log = page.root / decisions.NAME
+    log = page.root / review_log.NAME
     log.write_text(log.read_text() + "oops\n")
     answer = page.decide(row, "reject")
     assert answer.status_code == 409
@@ -306,7 +306,7 @@ def test_pictures_are_remembered_within_a_bound(page: Any) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_stay_text(doubtful: Doubtful, open_page: Any, text: str) -> None:
     folder = doubtful.publish([{"photo": 0, "label": text, "name": text, "reason": text, "suggestion": "dog"}])
-    page = open_page(doubtful.data, sheet.read(folder, "demo"), title=text)
+    page = open_page(doubtful.data, items.read(folder, "demo"), title=text)
     html = page.get("").text
     assert "<img" not in html
     assert html.count("<script") == 1
@@ -317,19 +317,19 @@ def test_hostile_names_stay_text(doubtful: Doubtful, open_page: Any, text: str) 
     (row,) = answer.json()["rows"]
     assert (row["label"], row["name"], row["reason"]) == (text, text, text)
     assert page.decide(row, "move", to="dog").status_code == 200
-    assert [made.subject.label for made in decisions.read(page.root).values()] == [text]
+    assert [made.subject.label for made in review_log.read(page.root).values()] == [text]
     with_label = page.client.get("/secret/rows", params={"state": "settled", "label": text, "reason": text})
     assert len(with_label.json()["rows"]) == 1
 
 
 def test_thousands_of_rows_are_answered_at_once(doubtful: Doubtful, open_page: Any) -> None:
     folder = doubtful.publish([{"photo": 0}])
-    one = pd.read_parquet(folder / sheet.TABLE)
+    one = pd.read_parquet(folder / items.TABLE)
     table = pd.concat([one] * 5000, ignore_index=True)
     table["label"] = [f"class {i}" for i in range(5000)]
-    table.to_parquet(folder / sheet.TABLE)
-    page = open_page(doubtful.data, sheet.read(folder, "demo"))
+    table.to_parquet(folder / items.TABLE)
+    page = open_page(doubtful.data, items.read(folder, "demo"))
     began = time.process_time()
     answer = page.get("rows")
     assert time.process_time() - began < 1  # of this process: others may keep the machine busy
-    assert (len(answer.json()["rows"]), answer.json()["more"]) == (desk.ROWS, True)
+    assert (len(answer.json()["rows"]), answer.json()["more"]) == (session.ROWS, True)

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import cv2
 import pandas as pd
 import pytest
-from doubtful import Doubtful, write_classes
-from small import write_photos
 
-from tasks.support import decisions
+from tasks.filter import review_log
+from tests.helpers.pipeline import write_photos
+from tests.helpers.review import Doubtful, write_classes
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 60
@@ -141,7 +141,7 @@ def address(process: "subprocess.Popen[str]") -> str:
 
 
 def standing(doubtful: Doubtful) -> list[tuple[str, str, str]]:
-    return [(subject.label, made.action, made.to) for subject, made in decisions.read(doubtful.data).items()]
+    return [(subject.label, made.action, made.to) for subject, made in review_log.read(doubtful.data).items()]
 
 
 def test_a_person_settles_photos_by_keyboard(

@@ -4,13 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from doubtful import Doubtful
-from small import write_photos
 
-from tasks import crawl, filter, preprocess
-from tasks.support import decisions
-from tasks.support.decisions import Action, Decision, Subject
-from tasks.support.stage import Run
+from tasks.crawl import stage as crawl
+from tasks.filter import review_log
+from tasks.filter import stage as filter
+from tasks.filter.review_log import Action, Decision, Subject
+from tasks.preprocess import stage as preprocess
+from tasks.store.stage import Run
+from tests.helpers.pipeline import write_photos
+from tests.helpers.review import Doubtful
 
 
 @pytest.fixture
@@ -36,9 +38,9 @@ def test_a_decision_makes_again_what_depends_on_it(shoot: Doubtful, action: Acti
     assert made_again(shoot)[0] == []
     row = shoot.crawl().iloc[0]
     subject = Subject(row["photo"], row["label"])
-    decisions.add(shoot.data, [Decision(subject, action)])
+    review_log.add(shoot.data, [Decision(subject, action)])
     found, new = made_again(shoot)
     assert found == again  # to keep what is kept anyway changes nothing below the filter
     assert new == 0 or found == ["filter"]
-    decisions.undo(shoot.data, {subject})
+    review_log.undo(shoot.data, {subject})
     assert made_again(shoot)[0] == []

@@ -7,7 +7,7 @@ import pytest
 from configs.schema import TrainConfig
 from tasks.networks import BACKBONES
 from tasks.networks.features import features
-from tasks.support import modules
+from tasks.store import plugins
 
 
 class Published(NamedTuple):
@@ -45,7 +45,7 @@ def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropou
 
 
 def test_every_backbone_is_tried_here() -> None:
-    assert set(modules.names(BACKBONES)) == {*PUBLISHED, "convnet", "small_convnet"}
+    assert set(plugins.names(BACKBONES)) == {*PUBLISHED, "convnet", "small_convnet"}
 
 
 @pytest.mark.slow

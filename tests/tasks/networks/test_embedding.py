@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tasks.networks.embedding import Embedding
 from tasks.networks.scaling import Scale
-from tasks.support.errors import UserError
+from tasks.store.errors import UserError
 
 layers = keras.layers
 

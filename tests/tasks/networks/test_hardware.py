@@ -19,8 +19,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 import keras
 from configs.schema import AugmentConfig, TrainConfig
 from tasks.networks import hardware
-from tasks.networks.checkpoint import Checkpoint
-from tasks.networks.fitting import Labelled, Phase, fit
+from tasks.train.checkpoint import Checkpoint
+from tasks.train.fit import Labelled, Phase, fit
 random = np.random.default_rng(0)
 targets = (np.arange(48) % 3).astype(np.int32)
 rows = (targets[:, None] + random.normal(0, 1, (48, 12))).astype(np.float32)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.networks import BACKBONES
 from tasks.networks.scaling import Scale, fitted, scaled
-from tasks.support import modules
+from tasks.store import plugins
 
 applications = keras.applications
 FAMILIES = {
@@ -50,7 +50,7 @@ def rgb(channels: int) -> NDArray[np.float32]:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_pixels_are_scaled_as_the_family_does(name: str, channels: int, tmp_path: Path) -> None:
-    scale = modules.load(BACKBONES, name).SCALE
+    scale = plugins.load(BACKBONES, name).SCALE
     expected = FAMILIES[name].preprocess_input(rgb(channels))
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
 
@@ -66,7 +66,7 @@ def test_pixels_are_scaled_as_the_network_does_itself(
     """These families' functions return the pixels as they are; their networks begin with layers that scale them."""
     whole = untrained(name)
     itself = keras.Model(whole.input, whole.get_layer(first).input)
-    scale = modules.load(BACKBONES, name).SCALE
+    scale = plugins.load(BACKBONES, name).SCALE
     expected = itself.predict_on_batch(rgb(channels))
     assert expected.min() < -1 + 1e-3
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
@@ -83,7 +83,7 @@ def test_pixels_are_scaled_as_the_network_does_itself(
     ],
 )
 def test_pixels_are_scaled_as_published(name: str, expected: Callable[[Any], Any], tmp_path: Path) -> None:
-    scale = modules.load(BACKBONES, name).SCALE
+    scale = plugins.load(BACKBONES, name).SCALE
     for dtype in ("uint8", "float32"):
         np.testing.assert_allclose(of_graph(scale, 3, tmp_path, dtype), expected(rgb(3)), rtol=1e-5, atol=1e-5)
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from configs.schema import TrainConfig
 from tasks.networks import BACKBONES, weights
 from tasks.networks.features import features
-from tasks.support import modules
-from tasks.support.errors import UserError
+from tasks.store import plugins
+from tasks.store.errors import UserError
 
 LITE0 = Path(__file__).parents[3] / "../shared/weights/efficientnet_lite0_imagenet.keras"
 FAMILY = {"mobilenet_v3": "mobilenet_v3", "vgg16": "vgg16", "inception_v3": "inception_v3", "xception": "xception"}
@@ -196,5 +196,5 @@ def test_convnext_is_read_from_a_file_with_keras_own_head(tmp_path: Path) -> Non
 
 
 def test_every_network_that_keras_has_weights_of_names_its_function() -> None:
-    named = {name for name in modules.names(BACKBONES) if hasattr(modules.load(BACKBONES, name), "APPLICATION")}
+    named = {name for name in plugins.names(BACKBONES) if hasattr(plugins.load(BACKBONES, name), "APPLICATION")}
     assert named == {*FAMILY, "vgg19", "resnet101", "resnet152"}

@@ -1,0 +1,1 @@
+"""Delete what is not needed any more, and photos that must go."""

@@ -1,0 +1,138 @@
+"""Photos in a folder with one sub-folder per class."""
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.schema import CrawlConfig
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.local_files import LocalFile, bring_in, fingerprint, given, is_file, readable
+from tasks.crawl.result import Harvest, Row, require_two_classes
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+
+logger = logging.getLogger("fluke.crawl")
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is in the folder: per class, the photos' names (paths below the folder, sorted) with their files."""
+
+    classes: dict[str, list[tuple[str, LocalFile]]]
+    others: int
+    """Files that are no photos of a class, hidden ones aside."""
+
+
+def observe(config: CrawlConfig) -> dict[str, str | int]:
+    """Fingerprint of the listing: names, sizes and times of change of all photos."""
+    listing = _look(given(config.path, "crawl.path", "photos"))
+    photos = [(name, file.stamp) for found in listing.classes.values() for name, file in found]
+    return {"photos": len(photos), "listing": fingerprint(photos)}
+
+
+def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+    """Bring in the folder's photos; of each class the first `per_class` in the order of their names."""
+    root = given(config.path, "crawl.path", "photos")
+    listing = _look(root)
+    chosen = [
+        (label, rank, name, file)
+        for label, found in listing.classes.items()
+        for rank, (name, file) in enumerate(found[: config.per_class], 1)
+    ]
+    photos = bring_in([file for *_, file in chosen], ledger, job)
+    rows = [
+        Row.of(photo, label=readable(label), name=readable(name), engine="folder", rank=rank)
+        for (label, rank, name, _), photo in zip(chosen, photos, strict=True)
+        if photo
+    ]
+    if listing.others:
+        logger.info("%s: %d files are no photos of a class and are left out", root, listing.others)
+    return Harvest(rows, {"other files": listing.others})
+
+
+def _look(root: Path) -> Listing:
+    """List the folder; raises UserError if it has no two classes with photos."""
+    if not root.is_dir():
+        raise UserError(
+            f"{root} is a file; crawl.path must be a folder with one sub-folder per class (or set crawl.sources=csv)"
+        )
+    classes: dict[str, list[tuple[str, LocalFile]]] = {}
+    others = stray = 0
+    top = root.stat()
+    for entry in _entries(str(root)):
+        if not _is_folder(entry):
+            others += 1
+            stray += _is_photo(entry.name)
+            continue
+        photos = []
+        for name, found in _files(entry, entry.name, {(top.st_dev, top.st_ino)}):
+            file = _photo(found)
+            if file:
+                photos.append((name, file))
+            else:
+                others += 1
+        if photos:
+            classes[entry.name] = sorted(photos, key=lambda photo: photo[0])
+        else:
+            logger.warning("%s holds no photos: the class is left out", entry.path)
+    if stray and not classes:
+        raise UserError(
+            f"{root} holds {stray:,} photos but no sub-folders with photos; sort them into one sub-folder per class, "
+            "named after the class, or list them in a CSV with crawl.sources=csv"
+        )
+    if stray:
+        logger.warning("%s: %d photos are in no class's sub-folder and are left out", root, stray)
+    remedy = f"make one sub-folder per class, with photos ({' '.join(sorted(EXTENSIONS))}) in each"
+    require_two_classes(classes, str(root), remedy)
+    return Listing(classes, others)
+
+
+def _files(folder: os.DirEntry[str], name: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """All that isn't a folder, at any depth, with its path below the top.
+
+    Each real folder is entered once (`seen` by device and inode), so links that go round come to an end.
+    """
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    for entry in _entries(folder.path):
+        below = f"{name}/{entry.name}"
+        if _is_folder(entry):
+            yield from _files(entry, below, seen)
+        else:
+            yield below, entry
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    """A folder's entries by name, without hidden ones."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise UserError(f"{path}: can't be read (permission denied); make it readable or take it away") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _photo(entry: os.DirEntry[str]) -> LocalFile | None:
+    if not _is_photo(entry.name):
+        return None
+    try:
+        status = entry.stat()
+    except OSError:  # a link to nowhere
+        return None
+    return LocalFile.of(entry.path, status) if is_file(status) else None
+
+
+def _is_photo(name: str) -> bool:
+    return f".{name.rpartition('.')[2].lower()}" in EXTENSIONS

@@ -1,0 +1,148 @@
+"""The crawl stage: photos from a folder, a CSV or the net, with a row for each place where one was found."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from configs.schema import CrawlConfig
+from tasks.crawl import blocklist
+from tasks.crawl.engines.engine import Engine
+from tasks.crawl.keywords import observe as observe_keywords
+from tasks.crawl.keywords import require_askable
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.result import Harvest, Row
+from tasks.crawl.sources import Source
+from tasks.crawl.stats import Tally
+from tasks.store import hashing
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+from tasks.store.manifest import FileRecord, Result
+from tasks.store.plugins import load
+from tasks.store.stage import Stage
+
+if TYPE_CHECKING:
+    import pyarrow
+
+VERSION = 2
+LEDGER = f"ledger-{VERSION}.sqlite"
+
+COLUMNS = tuple(field.name for field in fields(Row))
+SEARCH_COLUMNS = ("label", "engine", "query", "pages", "found", "new", "kept", "dropped", "trouble")
+DROP_COLUMNS = ("label", "engine", "query", "url", "reason")
+_VOLATILE = {"fetched_at", "status", "etag"}
+
+
+def ordered(rows: Iterable[Row]) -> list[Row]:
+    """Rows by class, rank, name and URL: the order of `photos.parquet`, however they came in."""
+    return sorted(rows, key=lambda row: (row.label, row.rank, row.name, row.url or "", row.photo))
+
+
+def content_digest(rows: Sequence[Row]) -> str:
+    """Digest of all that was found; when it was fetched, and what its server said then, doesn't count."""
+    values = attrgetter(*(name for name in COLUMNS if name not in _VOLATILE))
+    return hashing.of_value([values(row) for row in rows])
+
+
+def table(rows: Sequence[Row], folder: str) -> "pyarrow.Table":
+    """Rows as an Arrow table, with `file` below the data folder; `folder` is that of the photos."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int64()
+    numbers = ("rank", "width_px", "height_px", "bytes", "status")
+    types = {**dict.fromkeys(numbers, number), "fetched_at": pa.timestamp("s", "UTC")}
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    columns["file"] = [f"{folder}/{file}" for file in columns["file"]]
+    return pa.table(columns, pa.schema([(name, types.get(name, text)) for name in COLUMNS]))
+
+
+def build_photos(config: CrawlConfig, *, job: Job) -> Result:
+    """Write `photos.parquet`; photos that are new go into the folder of photos.
+
+    Of a crawl of the net also `searches.parquet` (what each search brought), `dropped.parquet` (each URL that isn't
+    kept, and why) and `summary.md`.
+    """
+    import pyarrow.parquet as pq
+
+    ledger_path, kept_out = job.pools / LEDGER, blocklist.read(job.root)
+    with Ledger(ledger_path, job.photos, forgotten=kept_out, verify=job.verify) as ledger:
+        harvest = _source(config).collect(config, ledger, job)
+    rows = ordered(harvest.rows)
+    pq.write_table(table(rows, job.photos.relative_to(job.root).as_posix()), job.out / "photos.parquet")
+    if harvest.tally:
+        _write_tally(harvest.tally, job.out)
+    refs = {job.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
+    counts = {"photos": len(refs), "classes": len({row.label for row in rows}), **harvest.counts}
+    return Result(counts, digest=content_digest(rows), refs=refs)
+
+
+def observe(config: CrawlConfig, pools: Path) -> dict[str, str | int]:
+    """What the source holds now, as far as a quick look tells; of a replay, how much there is to replay."""
+    observed = dict(_source(config).observe(config))
+    if (kept_out := pools.parents[1] / blocklist.NAME).exists():
+        observed["forgotten"] = hashing.of_file(kept_out)[:24]
+    if config.replay and (path := pools / LEDGER).exists():
+        with Ledger(path, pools) as ledger:
+            observed |= {"stored": ledger.stored(), "finds": ledger.finds.count()}
+    return observed
+
+
+def check(config: CrawlConfig) -> None:
+    """Raise UserError for what can be known to be wrong before a crawl begins."""
+    source = _source(config)
+    if isinstance(source, _Engines) and not config.replay:
+        require_askable(source.engines, config)
+
+
+def _write_tally(tally: Tally, out: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number, text = pa.int64(), pa.string()
+    numbers = ("pages", "found", "new", "kept")
+    for name, columns, rows in (
+        ("searches", SEARCH_COLUMNS, tally.searches()),
+        ("dropped", DROP_COLUMNS, tally.drops()),
+    ):
+        schema = pa.schema([(column, number if column in numbers else text) for column in columns])
+        pq.write_table(pa.Table.from_pylist(rows, schema), out / f"{name}.parquet")
+    (out / "summary.md").write_text(tally.summary(), encoding="utf-8")
+
+
+def _source(config: CrawlConfig) -> Source:
+    """The one source of its own, or the search engines together as one."""
+    modules = {name: load("tasks.crawl.sources", name) for name in config.sources}
+    engines = {name: module.ENGINE for name, module in modules.items() if not hasattr(module, "collect")}
+    if len(engines) == len(modules):
+        return _Engines(list(engines.values()))
+    if len(modules) > 1:
+        alone = ", ".join(name for name in modules if name not in engines)
+        raise UserError(f"crawl.sources: {alone} can't be combined with others; only search engines can")
+    return cast(Source, next(iter(modules.values())))
+
+
+@dataclass(frozen=True)
+class _Engines:
+    """Search engines, asked one after the other, as a source."""
+
+    engines: list[Engine]
+
+    def observe(self, config: CrawlConfig) -> dict[str, str | int]:
+        """The keywords, if they are in a file; what engines find now isn't known before they are asked."""
+        return observe_keywords(config)
+
+    def collect(self, config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+        """Ask them."""
+        from tasks.crawl.search import crawl
+
+        return crawl(self.engines, config, ledger, job)
+
+
+STAGE = Stage(
+    "crawl",
+    VERSION,
+    build=build_photos,
+    observe=observe,
+    loads=lambda config: [f"tasks.crawl.sources.{name}" for name in config.sources],
+)

@@ -1,0 +1,1 @@
+"""The evaluate stage: measure the classifier on photos that no earlier stage has used."""

@@ -1,0 +1,1 @@
+"""The extract stage: compute each tile's features once."""

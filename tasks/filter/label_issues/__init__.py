@@ -1,0 +1,1 @@
+"""Photos that look unlike their class, and photos whose label is probably wrong."""

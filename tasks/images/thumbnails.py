@@ -1,0 +1,44 @@
+"""Small pictures for a page: re-encoded, so that nothing of a file but its pixels gets there."""
+
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks.images import photos
+
+_LOSSLESS_PX = 48
+
+
+def png_uri(data: bytes) -> str:
+    """A PNG's bytes as a data URI."""
+    return f"data:image/png;base64,{b64encode(data).decode()}"
+
+
+def encode(pixels: NDArray[np.uint8], side_px: int) -> tuple[str, bytes]:
+    """Media type and bytes of pixels (h, w, 1 or 3), uint8, shrunken to at most `side_px`; tiny ones lose nothing."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    file = BytesIO()
+    if max(image.size) <= _LOSSLESS_PX:
+        image.save(file, format="PNG", optimize=True)
+        return "image/png", file.getvalue()
+    image.save(file, format="JPEG", quality=85, optimize=True)
+    return "image/jpeg", file.getvalue()
+
+
+def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
+    """Pixels (h, w, 1 or 3), uint8, as a data URI of at most `side_px`."""
+    media_type, data = encode(pixels, side_px)
+    return f"data:{media_type};base64,{b64encode(data).decode()}"
+
+
+def of_file(path: Path, side_px: int = 128) -> str | None:
+    """A photo's file as a data URI, or None if it is no longer there or can't be decoded."""
+    try:
+        return of_pixels(photos.decode(path.read_bytes()), side_px)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""How a trained model answers: from a network's output to calibrated probabilities and tables of predictions."""

@@ -1,0 +1,99 @@
+"""Pixels to tiles as TensorFlow operations, for models that are used without this code.
+
+What `tasks.preprocess.stage.make_tile` does with OpenCV, but for roundings of the last bit.
+Functions with an `if` over tensors are for AutoGraph: within a `tf.function` they become operations.
+"""
+
+import math
+
+import tensorflow as tf
+
+from configs.schema import PreprocessConfig
+from tasks.inference.export.tf_decode import decode
+
+_GREY = (9798, 19235, 3735)
+"""What red, green and blue count, of 2^15: ITU-R BT.601 as OpenCV rounds it."""
+_CUBIC = -0.75
+
+
+@tf.function  # type: ignore[untyped-decorator]
+def tiles_of(photos: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
+    """Tiles `(n, side, side, 1 or 3)`, uint8, of encoded photos, strings `(n,)`."""
+    shape = (config.side_px, config.side_px, 1 if config.colour == "grey" else 3)
+
+    def tile(photo: tf.Tensor) -> tf.Tensor:
+        return tile_of(photo, config)
+
+    return tf.map_fn(tile, photos, fn_output_signature=tf.TensorSpec(shape, tf.uint8))
+
+
+def tile_of(photo: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
+    """The tile `(side, side, 1 or 3)`, uint8, of an encoded photo, a scalar string; see `decoding.decode`."""
+    width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
+    return make_tile(decode(photo, at_least_px=math.ceil(2 * config.side_px / min(width, height))), config)
+
+
+def make_tile(photo: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
+    """A photo `(h, w, 3)`, RGB, uint8, as a tile `(side, side, 1 or 3)`, uint8.
+
+    Cropped, made grey if asked, shrunk by area (enlarged by cubic interpolation) until its longer side fits, and padded
+    with bars to a square.
+    """
+    left, top, right, bottom = config.crop
+    photo = photo[_part(tf.shape(photo)[0], top, bottom), _part(tf.shape(photo)[1], left, right)]
+    if config.colour == "grey":
+        photo = (tf.reduce_sum(tf.cast(photo, tf.int32) * _GREY, axis=-1, keepdims=True) + (1 << 14)) // (1 << 15)
+    tall, wide = tf.shape(photo)[0], tf.shape(photo)[1]
+    scale = config.side_px / tf.cast(tf.maximum(tall, wide), tf.float64)
+    height, width = _scaled(tall, scale), _scaled(wide, scale)
+    resized = _resized(tf.cast(photo, tf.float32), height, width)
+    above, before = (config.side_px - height) // 2, (config.side_px - width) // 2
+    bars = [[above, config.side_px - height - above], [before, config.side_px - width - before], [0, 0]]
+    return tf.pad(tf.cast(resized, tf.uint8), bars, constant_values=config.pad_value)
+
+
+def _part(length: tf.Tensor, start: float, stop: float) -> slice:
+    """The pixels between two fractions of a side, at least one."""
+    whole = tf.cast(length, tf.float64)
+    first = tf.cast(start * whole, tf.int32)
+    return slice(first, tf.maximum(tf.cast(stop * whole, tf.int32), first + 1))
+
+
+def _scaled(length: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    return tf.maximum(1, tf.cast(tf.round(tf.cast(length, tf.float64) * scale), tf.int32))
+
+
+def _resized(photo: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Pixels `(h, w, c)`, float32, as `(height, width, c)`: whole numbers 0..255, float32."""
+    tall, wide = tf.shape(photo)[0], tf.shape(photo)[1]
+    if tf.maximum(height, width) < tf.maximum(tall, wide):
+        resized = tf.image.resize(photo[None], (height, width), "area")[0]
+    else:
+        resized = _turned(_enlarged(_turned(_enlarged(photo, height)), width))
+    if tall == 2 * height and wide == 2 * width:  # which OpenCV computes in integers, rounding halves up
+        resized = tf.floor(resized + 0.5)
+    return tf.clip_by_value(tf.round(resized), 0, 255)
+
+
+def _turned(pixels: tf.Tensor) -> tf.Tensor:
+    """Rows as columns."""
+    return tf.transpose(pixels, (1, 0, 2))
+
+
+def _enlarged(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Rows `(h, w, c)`, float32, as `(count, w, c)`, by Keys' cubic; TensorFlow's own bicubic is with a = -0.5.
+
+    R. Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -0.75. Beyond the edge, the
+    row at the edge goes on.
+    """
+    length = tf.shape(rows)[0]
+    centre = (tf.range(tf.cast(count, tf.float64)) + 0.5) * (length / count) - 0.5
+    first = tf.floor(centre)
+    after = centre - first
+    outer = [((_CUBIC * x - 5 * _CUBIC) * x + 8 * _CUBIC) * x - 4 * _CUBIC for x in (1 + after, 2 - after)]
+    inner = [((_CUBIC + 2) * x - (_CUBIC + 3)) * x * x + 1 for x in (after, 1 - after)]
+    enlarged = tf.zeros((), tf.float32)
+    for place, weight in enumerate((outer[0], *inner, outer[1])):
+        near = tf.gather(rows, tf.clip_by_value(tf.cast(first, tf.int32) + place - 1, 0, length - 1))
+        enlarged += tf.cast(weight, tf.float32)[:, None, None] * near
+    return enlarged

@@ -1,0 +1,1 @@
+"""The preprocess stage: turn each kept photo into a square tile."""

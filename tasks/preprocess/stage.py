@@ -1,0 +1,41 @@
+"""The preprocess stage: every kept photo becomes a square tile."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import PreprocessConfig
+from tasks.images.tiles import tile_of
+from tasks.store import hashing
+from tasks.store.context import Job
+from tasks.store.manifest import Result
+from tasks.store.shards import INDEX, Pool, index_digest
+from tasks.store.stage import Stage
+
+VERSION = 1
+
+
+def build_tiles(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
+    """Write `index.parquet`: where each kept photo's tile is; only tiles that no shard holds are made."""
+    import pandas as pd
+
+    table = pd.read_parquet(kept / "kept.parquet")
+    files = dict(zip(table["photo"], table["file"], strict=True))
+
+    def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
+        return np.stack([tile_of((job.root / files[photo]).read_bytes(), config) for photo in chunk])
+
+    key = hashing.of_value([VERSION, config.model_dump(mode="json")])[:24]
+    pool, new = Pool.open(job.pools / key, job).fill(list(files), compute, job, label="tiles")
+    index = pool.index(files, job.root)
+    index.to_parquet(job.out / INDEX, index=False)
+    return Result(
+        {"tiles": len(index), "new": new},
+        digest=index_digest(index),
+        refs=pool.refs(index, job.root),
+    )
+
+
+STAGE = Stage("preprocess", VERSION, build=build_tiles)

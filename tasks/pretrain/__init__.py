@@ -1,0 +1,1 @@
+"""The pretrain stage: train an autoencoder on the train tiles."""

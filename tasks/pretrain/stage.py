@@ -1,0 +1,185 @@
+"""Train an autoencoder on the train split's tiles; its encoder makes the features of the classifier.
+
+A new encoder changes every feature of every photo, so an old one is kept until the train set has changed
+enough.
+"""
+
+import json
+import math
+from collections.abc import Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import PretrainConfig
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+from tasks.store.manifest import Manifest, Result
+from tasks.store.shards import INDEX, Rows
+from tasks.store.stage import Stage
+from tasks.tables import held_out
+
+if TYPE_CHECKING:
+    import keras
+
+VERSION = 1
+SHOWN = 16
+"""Tiles in reconstructions.npz."""
+BRIGHTEST = 255
+_KEPT_BACK = 0.1
+"""Share of the train tiles that are only measured on, where there are no validation tiles."""
+
+
+def mean_squared_error(tiles: NDArray[np.uint8], copies: NDArray[np.floating[Any]]) -> float:
+    """Mean squared error of copies, clipped to 0..255, of tiles `(n, h, w, c)`; full brightness is 1."""
+    difference = (np.clip(copies, 0, BRIGHTEST) - tiles) / BRIGHTEST
+    return float(np.mean(np.square(difference), dtype=np.float64))
+
+
+def resized(tiles: NDArray[np.uint8], values: int) -> NDArray[np.float32]:
+    """Tiles made small and large again: what a code of so many values has to beat.
+
+    tiles: `(n, side, side, c)`. values: at least so many are kept of each tile (all, if it has no more).
+    Returns float32 `(n, side, side, c)`, about 0..255: areas averaged on the way down, cubic interpolation on
+    the way up.
+    """
+    import cv2
+
+    side, channels = tiles.shape[1], tiles.shape[3]
+    small = min(side, math.ceil(math.sqrt(values / channels)))
+    copies = np.empty(tiles.shape, np.float32)
+    for tile, copy in zip(tiles, copies, strict=True):
+        down = cv2.resize(tile.astype(np.float32), (small, small), interpolation=cv2.INTER_AREA)
+        copy[:] = cv2.resize(down, (side, side), interpolation=cv2.INTER_CUBIC).reshape(copy.shape)
+    return copies
+
+
+def resize_error(tiles: NDArray[np.uint8], values: int) -> float:
+    """Mean squared error, full brightness being 1, of tiles `(n, side, side, c)` that were `resized`."""
+    return mean_squared_error(tiles, resized(tiles, values))
+
+
+def kept_back(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of so many tiles, positions to train on and (a tenth) to measure on; a single tile does both."""
+    order = np.random.default_rng(seed).permutation(count)
+    measured = math.ceil(_KEPT_BACK * count)
+    return np.sort(order[measured:] if count > 1 else order), np.sort(order[:measured])
+
+
+def drift(train: Set[str], snapshot: Set[str], excluded: Set[str], growth: float) -> float | None:
+    """How far the train set is from the one that an encoder was trained on, or None if too far.
+
+    train: photos of the train split now. snapshot: those that the encoder was trained on. excluded: photos
+    that must not have been trained on. growth: how many photos may have come, and how many may have gone, per
+    photo of the snapshot. Returns the larger of both shares.
+    """
+    if not snapshot or snapshot & excluded:
+        return None
+    share = max(len(train - snapshot), len(snapshot - train)) / len(snapshot)
+    return share if share <= growth else None
+
+
+def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, job: Job) -> Result:
+    """Train an autoencoder on the train tiles; write it, its encoder, and how well it copies others.
+
+    Without validation photos a tenth of the train tiles is kept back to measure on.
+    """
+    import pandas as pd
+
+    from tasks.networks.keras_io import weights_digest
+    from tasks.pretrain.autoencoder import encoder
+
+    photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
+    index = pd.read_parquet(tiles / INDEX).set_index("photo", drop=False)
+    snapshot = photos.loc[photos["split"] == "train", "photo"]
+    if snapshot.empty:
+        raise UserError("filter: no photo is left to train on; crawl more, or filter less")
+    trained_on, measured_on = snapshot, photos.loc[photos["split"] == "val", "photo"]
+    if measured_on.empty:
+        trained_on, measured_on = (snapshot.iloc[part] for part in kept_back(len(snapshot), config.seed))
+    measured = Rows(index.loc[measured_on], job.root)
+
+    model, history = _train(config, Rows(index.loc[trained_on], job.root), measured, job)
+    half = encoder(model)
+    values = math.prod(half.output.shape[1:])
+    error = _errors(model, measured, values, config.batch_size)
+    half.save(job.out / "encoder.keras")
+    model.save(job.out / "autoencoder.keras")
+    shown = measured[:SHOWN]
+    copies = np.clip(np.rint(model.predict_on_batch(shown)), 0, BRIGHTEST).astype(np.uint8)
+    np.savez(job.out / "reconstructions.npz", originals=shown, reconstructions=copies)
+    snapshot.to_frame().to_parquet(job.out / "snapshot.parquet", index=False)
+    for name, value in {"history": history, "error": error, "snapshot": _tile_recipe(tiles)}.items():
+        (job.out / f"{name}.json").write_text(json.dumps(value, indent=1))
+    counts = {"tiles": len(trained_on), "values": values, "error": error["autoencoder"]}
+    return Result({**counts, "error of a resize": error["resize"]}, digest=weights_digest(model))
+
+
+def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
+    """Why the encoder in a folder will still do although kept photos or tiles have changed, or None."""
+    import pandas as pd
+
+    try:
+        trained_on = set(pd.read_parquet(candidate / "snapshot.parquet")["photo"])
+        made_from = json.loads((candidate / "snapshot.json").read_bytes())
+    except (OSError, ValueError):  # it is damaged: the store will say so
+        return None
+    if made_from != _tile_recipe(tiles):
+        return None
+    photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
+    train = set(photos.loc[photos["split"] == "train", "photo"])
+    share = drift(train, trained_on, held_out(kept), config.refresh_growth)
+    if share is None:
+        return None
+    return (
+        f"encoder kept: the train set changed by {100 * share:.3g} % since it was trained "
+        f"(refresh above {100 * config.refresh_growth:g} %)"
+    )
+
+
+def _train(
+    config: PretrainConfig, tiles: Rows, measured: Rows, job: Job
+) -> tuple["keras.Model", dict[str, list[float]]]:
+    import keras
+
+    from tasks.networks.batches import Batches, held
+    from tasks.networks.keras_io import Watch, make_reproducible, warm_cosine
+    from tasks.pretrain.autoencoder import autoencoder
+
+    make_reproducible(config.seed)
+    height, width, channels = tiles.shape
+    model = autoencoder((height, width, channels), config)
+    batches = Batches(held(tiles), batch_size=config.batch_size, seed=config.seed)
+    rate = warm_cosine(config.learning_rate, config.epochs * len(batches))
+    model.compile(keras.optimizers.Adam(rate), loss="mean_squared_error", loss_weights=1 / BRIGHTEST**2)
+    with job.progress("training", total=config.epochs) as advance:
+        history = model.fit(
+            batches,
+            validation_data=Batches(held(measured), batch_size=config.batch_size),
+            epochs=config.epochs,
+            shuffle=False,
+            callbacks=[Watch(advance, "pretrain", config.learning_rate)],
+            verbose=0,
+        ).history
+    return model, {name: [float(value) for value in values] for name, values in history.items()}
+
+
+def _errors(model: "keras.Model", tiles: Rows, values: int, batch_size: int) -> dict[str, float]:
+    """Mean squared errors of the autoencoder's copies of all tiles and of resized ones."""
+    copied = small = 0.0
+    for start in range(0, len(tiles), batch_size):
+        batch: NDArray[np.uint8] = tiles[start : start + batch_size]
+        copied += len(batch) * mean_squared_error(batch, model.predict_on_batch(batch))
+        small += len(batch) * resize_error(batch, values)
+    return {"autoencoder": copied / len(tiles), "resize": small / len(tiles)}
+
+
+def _tile_recipe(tiles: Path) -> dict[str, Any]:
+    """What made the tiles, besides the photos."""
+    recipe = Manifest.read(tiles).recipe
+    return {"version": recipe.version, "config": recipe.config}
+
+
+STAGE = Stage("pretrain", VERSION, build=build_encoder, stands_in=stands_in)

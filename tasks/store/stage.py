@@ -1,0 +1,132 @@
+"""A stage: its name, version and folder function; and how its artifact is had, from the store or by building it."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from configs.schema import Section, StageName
+from tasks.store import hashing
+from tasks.store.context import Job
+from tasks.store.manifest import Artifact, Manifest, Recipe, Result
+from tasks.store.progress import Progress, silent
+from tasks.store.store import Store
+
+logger = logging.getLogger("fluke.stage")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the pipeline's seven steps, as its module declares it."""
+
+    name: StageName
+    version: int
+    """Raised by whoever changes the stage's code such that old results are no longer right."""
+    build: Callable[..., Result]
+    """The folder function: `build(config, parent folders by name ..., job=Job) -> Result`."""
+    observe: Callable[[Any, Path], Mapping[str, str | int]] | None = None
+    """`observe(config, folder of its pools)`: what it sees besides its config and its parents; part of its key."""
+    loads: Callable[[Any], Sequence[str]] | None = None
+    """The modules that the stage finds by names in its config, if any; they count as part of the stage's code."""
+    stands_in: Callable[..., str | None] | None = None
+    """`stands_in(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config will
+    do although the parents have changed, or None."""
+
+    def recipe(self, store: Store, config: Section, parents: Mapping[str, Artifact]) -> Recipe:
+        """All that decides the result, for this config and these parents."""
+        observed = self.observe(config, store.pools(self.name)) if self.observe else {}
+        return Recipe(
+            stage=self.name,
+            version=self.version,
+            config=config.model_dump(mode="json"),
+            parents=dict(parents),
+            observed=dict(observed),
+        )
+
+    def source(self, config: Section) -> str:
+        """Digest of the stage's code as it is now."""
+        return hashing.of_source(self.build.__module__, *(self.loads(config) if self.loads else []))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An artifact and how it was had."""
+
+    artifact: Artifact
+    cached: bool
+    why: str
+    manifest: Manifest
+
+
+def find(
+    store: Store, stage: Stage, recipe: Recipe, config: Section, *, verify: bool = False, mend: bool = False
+) -> tuple[Artifact | None, str]:
+    """The stored artifact that serves a recipe, and why it does; None if there is none. See `Store.sound`."""
+    found = store.find(recipe, verify=verify, mend=mend)
+    if found:
+        return found, "nothing that it depends on has changed"
+    if stage.stands_in:
+        folders = {name: store.folder(parent) for name, parent in recipe.parents.items()}
+        for manifest in store.manifests(stage.name):
+            same = (recipe.version, recipe.config) == (manifest.recipe.version, manifest.recipe.config)
+            folder = store.folder(manifest.artifact)
+            why = stage.stands_in(config, folder, **folders) if same else None
+            if why and store.sound(folder, verify=verify, mend=mend):
+                return manifest.artifact, why
+    return None, ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of the pipeline: where it keeps things and what it was asked to do over."""
+
+    store: Store
+    executor: Executor
+    fresh: Collection[str] = ()
+    """Stages to build even if the store has their artifact."""
+    verify: bool = False
+    """Whether to read every stored file before it is reused, not only look at its size."""
+    progress: Progress = field(default=silent)
+
+    def obtain(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
+        """The artifact of a stage: from the store if it has a sound one, else built and published now."""
+        recipe = stage.recipe(self.store, config, parents)
+        with self.store.lock(recipe):
+            if stage.name not in self.fresh:
+                found, why = find(self.store, stage, recipe, config, verify=self.verify, mend=True)
+                if found:
+                    return self._cached(stage, config, found, why)
+            folders = {name: self.store.folder(parent) for name, parent in parents.items()}
+            source = stage.source(config)
+
+            def build(out: Path) -> Result:
+                job = Job(
+                    root=self.store.root,
+                    out=out,
+                    pools=self.store.pools(stage.name),
+                    photos=self.store.photos,
+                    source=source,
+                    fresh=stage.name in self.fresh,
+                    verify=self.verify,
+                    progress=self.progress,
+                    executor=self.executor,
+                )
+                return stage.build(config, **folders, job=job)
+
+            artifact = self.store.publish(recipe, source, build)
+        return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
+
+    def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:
+        manifest = self.store.manifest(artifact)
+        if manifest.source != stage.source(config):
+            logger.warning(
+                "%s: its code has changed since %s was made; if the change matters, run again with --fresh %s, "
+                "or raise VERSION in %s",
+                stage.name,
+                artifact.key,
+                stage.name,
+                stage.build.__module__,
+            )
+        return Outcome(artifact, cached=True, why=why, manifest=manifest)

@@ -1,1 +1,0 @@
-"""What stages share: the store, pools of shards, photos on disk, progress, errors, plots."""

@@ -1,1 +1,0 @@
-"""The crawl: what is looked for, found, fetched, kept and remembered."""

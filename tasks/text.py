@@ -1,0 +1,29 @@
+"""How messages and reports write text, shares and durations."""
+
+import re
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def markdown(text: str) -> str:
+    """Text with everything escaped that Markdown or HTML could take for its own."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"([\\`*_\[\]<>#|~&$!])", r"\\\1", " ".join(plain.split()))
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.9637 -> 96.4 %, and 100.0 % only if it is all."""
+    rounded = round(share * 100, digits)
+    if rounded == 100 and share < 1:
+        rounded -= 10**-digits
+    return f"{rounded:.{digits}f}{SPACE}%"
+
+
+def duration(seconds: float) -> str:
+    """0.8 s, 42 s, 3 min 10 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f}{SPACE}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest}{SPACE}s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,1 @@
+"""The train stage: train the classifier, and choose by validation when to stop."""

@@ -1,0 +1,48 @@
+"""Which part of a pretrained network is trained."""
+
+import difflib
+import re
+
+import keras
+
+from tasks.store.errors import UserError
+
+
+def freeze(classifier: keras.Model) -> None:
+    """Leave only the head of a classifier trainable: what comes after its layer `features`."""
+    for layer in _network(classifier):
+        layer.trainable = False
+
+
+def thaw(classifier: keras.Model, start: str | int) -> None:
+    """Make a network trainable from some layer to its end.
+
+    start: the beginning of a layer's name (`block5`), how many of the last layers that have weights, or `all`. Batch
+    normalisation stays as it was trained, with its own averages: those of a few small batches would undo what the
+    network has learnt (keras.io/guides/transfer_learning, "Fine-tuning"). Raises UserError if no layer is called so.
+    """
+    layers = _network(classifier)
+    with_weights = [layer for layer in layers if layer.weights]
+    first: keras.layers.Layer | None
+    if isinstance(start, int):
+        first = with_weights[-start] if 0 < start <= len(with_weights) else None
+    elif start == "all":
+        first = layers[0]
+    else:
+        begins = re.compile(rf"{re.escape(start)}(?!\d)")  # block1 is not the beginning of block10
+        first = next((layer for layer in layers if begins.match(layer.name)), None)
+    if first is None:
+        names = [layer.name for layer in with_weights]
+        near = difflib.get_close_matches(str(start), names, n=1, cutoff=0.3)
+        raise UserError(
+            f"train.thaw: no layer of the network begins with {start!r}; "
+            + (f"did you mean {near[0]}? " if near else "")
+            + f"its {len(names)} layers with weights go from {names[0]} to {names[-1]}"
+        )
+    for layer in layers[layers.index(first) :]:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def _network(classifier: keras.Model) -> list[keras.layers.Layer]:
+    layers: list[keras.layers.Layer] = classifier.layers
+    return layers[: layers.index(classifier.get_layer("features"))]

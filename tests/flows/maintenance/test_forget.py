@@ -1,0 +1,153 @@
+"""Forgetting: a photo goes, what was made with it is named, and it doesn't come back."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import Config, CrawlConfig, FilterConfig, PreprocessConfig
+from flows import preflight
+from flows.maintenance.forget import find_traces, forget
+from flows.pipeline import stages
+from tasks.crawl import blocklist
+from tasks.crawl.stage import LEDGER
+from tasks.store.errors import UserError
+from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.shards import Shard
+from tasks.store.stage import Run
+from tasks.store.store import Store
+from tasks.train.warm_start import TRAINED_ON
+from tests.helpers.pipeline import write_photos
+
+
+class Home:
+    """Photos in a folder, and the pipeline over them as far as the tiles."""
+
+    def __init__(self, root: Path) -> None:
+        write_photos(root / "in", 12)
+        self.store = Store(root / "data")
+        self.config = Config(
+            crawl=CrawlConfig(path=root / "in"),
+            filter=FilterConfig(min_side_px=8),
+            preprocess=PreprocessConfig(side_px=8),
+        )
+
+    def run(self) -> dict[str, Artifact]:
+        with ThreadPoolExecutor(2) as executor:
+            run = Run(self.store, executor)
+            made = {}
+            for artifact in stages(self.config, lambda *how, **parents: run.obtain(*how, **parents).artifact):
+                made[artifact.stage] = artifact
+                if artifact.stage == "preprocess":
+                    break
+        return made
+
+    def table(self, artifact: Artifact, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.store.folder(artifact) / f"{name}.parquet")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_a_forgotten_photo_is_gone_from_all_that_is_made_afterwards(home: Home) -> None:
+    before = home.run()
+    victim = home.table(before["filter"], "kept").iloc[0]
+    traces = find_traces(home.store, victim["photo"])
+    assert [path.stem for path in traces.files] == [victim["photo"]]
+    assert {made.artifact for made in traces.made} == set(before.values())
+    assert len(traces.shards) == 2  # facts and tiles
+    assert {Path(place).name for place in traces.places} == {Path(victim["name"]).name}
+    forget(home.store, traces)
+    assert not traces.files[0].exists()
+    after = home.run()
+    assert victim["photo"] not in set(home.table(after["crawl"], "photos")["photo"])
+    assert len(home.table(after["crawl"], "photos")) == 11
+    assert not traces.files[0].exists()
+    assert victim["photo"] in blocklist.read(home.store.root)
+
+
+def test_a_purge_takes_what_was_made_with_it(home: Home) -> None:
+    made = home.run()
+    photo = home.table(made["filter"], "kept").iloc[0]["photo"]
+    traces = find_traces(home.store, photo.upper())
+    forget(home.store, traces, purge=True)
+    assert not any(home.store.folder(artifact).exists() for artifact in made.values())
+    assert not any(path.exists() or path.with_suffix(".json").exists() for path in traces.shards)
+    after = home.run()
+    assert find_traces(home.store, photo).made == ()
+    assert len(home.table(after["filter"], "kept")) == 11
+
+
+def test_rows_computed_from_tiles_and_classifiers_that_began_from_one_that_had_the_photo_go_too(home: Home) -> None:
+    photo = home.table(home.run()["filter"], "kept").iloc[0]["photo"]
+    shard = Shard.write(home.store.pools("extract") / "pool", [f"{photo}-{'0' * 24}"], np.zeros((1, 2)))
+    under_way = home.store.pools("train") / "under-way" / "key"
+    under_way.mkdir(parents=True)
+
+    def build(out: Path) -> Result:
+        pd.DataFrame({"photo": [photo]}).to_parquet(out / TRAINED_ON)
+        return Result({})
+
+    later = home.store.publish(Recipe(stage="train", version=1, config={}), "", build)
+    traces = find_traces(home.store, photo)
+    assert shard.path in traces.shards
+    assert later in {made.artifact for made in traces.made}
+    forget(home.store, traces, purge=True)
+    assert not under_way.exists()
+
+
+def test_what_a_filter_rejected_is_in_nothing_below_it(home: Home) -> None:
+    first = next((home.config.crawl.path / "black").glob("*.png"))  # type: ignore[operator]
+    first.write_bytes(first.read_bytes()[:100])
+    made = home.run()
+    photo = home.table(made["filter"], "rejected").iloc[0]["photo"]
+    assert [made.artifact.stage for made in find_traces(home.store, photo).made] == ["crawl", "filter"]
+
+
+@pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b@example.org/me.jpg"])
+def test_a_url_that_never_came_in_is_kept_out_and_nonsense_is_refused(home: Home, url: str) -> None:
+    forget(home.store, find_traces(home.store, url))
+    assert blocklist.read(home.store.root) == {url}
+    with pytest.raises(UserError, match=r"'me' is not in .*; give the photo's URL or SHA-256"):
+        find_traces(home.store, "me")
+
+
+def test_it_refuses_while_a_run_is_under_way(home: Home) -> None:
+    traces = find_traces(home.store, "https://example.org/me.jpg")
+    with preflight.in_use(home.store.root), pytest.raises(UserError, match="a run is under way"):
+        forget(home.store, traces)
+    assert blocklist.read(home.store.root) == frozenset()
+
+
+def test_a_copy_that_was_put_aside_as_damaged_goes_as_well(home: Home) -> None:
+    made = home.run()
+    photo = home.table(made["filter"], "kept").iloc[0]["photo"]
+    traces = find_traces(home.store, photo)
+    aside = traces.files[0].with_name(f".damaged-{traces.files[0].name}")
+    aside.write_bytes(traces.files[0].read_bytes())
+    forget(home.store, find_traces(home.store, photo))
+    assert not [path for path in home.store.photos.rglob("*") if photo in path.name]
+
+
+def test_a_damaged_artifact_hinders_nobody_from_forgetting(home: Home) -> None:
+    made = home.run()
+    photo = home.table(made["filter"], "kept").iloc[0]["photo"]
+    (home.store.folder(made["filter"]) / "kept.parquet").write_bytes(b"")
+    assert {made.artifact for made in find_traces(home.store, photo).made} == set(made.values())
+
+
+def test_a_url_is_found_although_the_ledger_was_begun_again(home: Home) -> None:
+    made = home.run()
+    table = home.store.folder(made["crawl"]) / "photos.parquet"
+    rows = pd.read_parquet(table)
+    rows["url"] = [f"https://example.org/{number}.jpg" for number in range(len(rows))]
+    rows.to_parquet(table)
+    (home.store.pools("crawl") / LEDGER).unlink()
+    traces = find_traces(home.store, "https://example.org/3.jpg")
+    assert traces.sha256s == {rows["photo"][3]}
+    assert len(traces.files) == 1
+    assert {made.artifact for made in traces.made} == set(made.values())

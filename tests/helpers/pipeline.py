@@ -1,0 +1,82 @@
+"""A pipeline small enough for tests: photos, knobs, and the command line with a data folder of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from flows.run_records import RunRecord, read_records
+
+TINY = [
+    "preprocess.side_px=16",
+    "pretrain.filters=[4]",
+    "pretrain.code_channels=2",
+    "pretrain.epochs=1",
+    "train.filters=[4]",
+    "train.epochs=2",
+    "evaluate.bootstrap=100",
+    "evaluate.gallery=0",
+    "evaluate.insight=0",
+]
+
+
+def write_photos(folder: Path, count: int, start: int = 0) -> None:
+    """Write `count` photos of three classes that differ in brightness; different numbers give different photos."""
+    for number in range(start, start + count):
+        label = number % 3
+        home = folder / ("black", "grey", "white")[label]
+        home.mkdir(parents=True, exist_ok=True)
+        rough = np.random.default_rng(number).integers(80 * label, 80 * label + 90, (24, 24, 3), np.uint8)
+        cv2.imwrite(str(home / f"{number}.png"), cv2.resize(rough, (48, 48), interpolation=cv2.INTER_CUBIC))
+
+
+@dataclass
+class Fluke:
+    """The command line, with a data folder and a Prefect server."""
+
+    data: Path
+    api_url: str
+    photos: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start `fluke ARGUMENTS`."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", *arguments],
+            env=self._environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        """Run `fluke ARGUMENTS`, expect its exit code, and return what it printed."""
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == code, out + err
+        assert "Traceback" not in err
+        return out + err
+
+    def run(self, *overrides: str, command: tuple[str, ...] = ("run",)) -> RunRecord:
+        """Run the tiny pipeline on the photos."""
+        self(*command, "default", f"crawl.path={self.photos}", *TINY, *overrides)
+        return read_records(self.data)[0]
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        settings = {"FLUKE_DATA": str(self.data), "PREFECT_API_URL": self.api_url, "CUDA_VISIBLE_DEVICES": ""}
+        return os.environ | settings | self.environment | more
+
+
+def digests(record: RunRecord) -> dict[str, str]:
+    """Content digest of each stage's artifact."""
+    return {stage.artifact.stage: stage.artifact.digest for stage in record.stages}
+
+
+def built(record: RunRecord) -> list[str]:
+    """Stages that were made in this run rather than taken from the store."""
+    return [stage.artifact.stage for stage in record.stages if not stage.cached]

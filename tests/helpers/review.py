@@ -1,0 +1,90 @@
+"""A data folder whose filter doubts what a test says: photos are really crawled, the filter's tables are made up."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from configs.schema import Config, CrawlConfig, FilterConfig
+from tasks.crawl import stage as crawl
+from tasks.filter import stage as filter
+from tasks.store import hashing
+from tasks.store.context import Job
+from tasks.store.manifest import Result
+from tasks.store.stage import Run, Stage
+from tasks.store.store import Store
+
+COLUMNS = ["photo", "file", "label", "name"]
+
+
+def write_classes(folder: Path, classes: dict[str, int], side_px: int = 64) -> None:
+    """Write so many different photos of each class."""
+    for number, (label, count) in enumerate(classes.items()):
+        (folder / label).mkdir(parents=True)
+        for i in range(count):
+            rough = np.random.default_rng((number, i)).integers(0, 255, (6, 6, 3), np.uint8)
+            picture = cv2.resize(rough, (side_px * 4 // 3, side_px), interpolation=cv2.INTER_CUBIC)
+            cv2.imwrite(str(folder / label / f"{i}.jpg"), picture)
+
+
+@dataclass
+class Doubtful:
+    """A crawled folder of photos, and a filter whose tables a test makes up."""
+
+    data: Path
+    photos: Path
+
+    @property
+    def store(self) -> Store:
+        return Store(self.data)
+
+    @property
+    def config(self) -> Config:
+        return Config(crawl=CrawlConfig(path=self.photos))
+
+    def crawl(self) -> pd.DataFrame:
+        """Crawl for real; returns photo, file, label and name."""
+        with ThreadPoolExecutor(2) as executor:
+            made = Run(self.store, executor).obtain(crawl.STAGE, self.config.crawl).artifact
+        return pd.read_parquet(self.store.folder(made) / "photos.parquet")[COLUMNS]
+
+    def filter(self) -> Path:
+        """Filter for real, unless it is cached; returns the artifact's folder."""
+        with ThreadPoolExecutor(2) as executor:
+            run = Run(self.store, executor)
+            photos = run.obtain(crawl.STAGE, self.config.crawl).artifact
+            return self.store.folder(run.obtain(filter.STAGE, self.config.filter, photos=photos).artifact)
+
+    def publish(self, review: list[dict[str, Any]] | None) -> Path:
+        """Publish the filter's artifact with all photos as kept; returns its folder.
+
+        review: rows of review.parquet; photos are named by their place in the crawl's table, and what a row leaves out
+        is made up. None writes no review.parquet, as the filter once did.
+        """
+        crawled = self.crawl()
+        config = self.config.filter
+
+        def build(config: FilterConfig, *, photos: Path, job: Job) -> Result:
+            crawled.assign(group="", split="train").to_parquet(job.out / "kept.parquet", index=False)
+            nothing = crawled[:0].assign(reason="", score=0.0, twin="")
+            nothing.to_parquet(job.out / "rejected.parquet", index=False)
+            if review is not None:
+                table = pd.DataFrame([self._row(crawled, row) for row in review])
+                table.to_parquet(job.out / "review.parquet", index=False)
+            return Result({"kept": len(crawled)}, digest=hashing.of_value(len(crawled)))
+
+        stage = Stage("filter", filter.VERSION, build=build, observe=filter.observe)
+        with ThreadPoolExecutor(2) as executor:
+            run = Run(self.store, executor, fresh=("filter",))
+            photos = run.obtain(crawl.STAGE, self.config.crawl).artifact
+            return self.store.folder(run.obtain(stage, config, photos=photos).artifact)
+
+    def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
+        made_up = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}
+        values = crawled.iloc[row["photo"]].to_dict() | made_up | {key: row[key] for key in row if key != "photo"}
+        twin = row.get("twin")
+        return values | {"twin": None if twin is None else crawled["photo"].iloc[twin], "decision": None}

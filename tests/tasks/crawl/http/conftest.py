@@ -1,0 +1,68 @@
+"""Names that lead to the site, and clients for it."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from configs.schema import CrawlConfig
+from tasks.crawl.http.client import Client
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The addresses that a name has: one answer after the other, and the last one from then on."""
+    known: dict[str, list[str]] = {}
+    real = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *rest: Any, **more: Any) -> Any:
+        if answers := known.get(host):
+            return real(answers.pop(0) if len(answers) > 1 else answers[0], port, *rest, **more)
+        if host.replace(".", "").isdigit() or ":" in host or host.startswith("0x"):
+            return real(host, port, *rest, **more)
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return known
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme.upper()}_PROXY", raising=False)
+
+
+@pytest.fixture
+def client(site: Any) -> Iterator[Callable[..., Client]]:
+    """Makes clients that may ask the site freely, unless `allowed` says otherwise."""
+    made = []
+    site.handle_error = lambda *_: None  # clients that hang up are what these tests are about
+
+    def make(*, allowed: tuple[str, ...] = (urlsplit(site.url).netloc,), **knobs: Any) -> Client:
+        knobs = {"timeout_s": 5, "requests_per_s": 1000, **knobs}
+        made.append(Client(CrawlConfig(**knobs), allowed=allowed, pause_s=0.001))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def limited(site: Any, names: dict[str, list[str]], client: Callable[..., Client]) -> Callable[..., Client]:
+    """Makes clients to whom the site is `photos.example`, with all of its limits."""
+    names["photos.example"] = ["127.0.0.1"]
+
+    def make(**knobs: Any) -> Client:
+        return client(allowed=(), private_hosts=("photos.example",), **knobs)
+
+    return make
+
+
+@pytest.fixture
+def example(site: Any) -> str:
+    """The site's URL under that name."""
+    return f"http://photos.example:{site.server_address[1]}"

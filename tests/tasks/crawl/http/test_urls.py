@@ -1,0 +1,125 @@
+"""Which URLs and addresses may be asked at all."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from tasks.crawl.http import FetchError
+from tasks.crawl.http.urls import check_for_proxy, host_of, is_public, parsed, resolved
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fec0::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "2002:a00:1::",
+        "2001::1",
+    ],
+)
+def test_private_addresses_are_known_in_all_their_notations(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
+)
+def test_public_addresses_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.1", "0", "[::1]", "[::ffff:7f00:1]"]
+)
+def test_loopback_is_refused_however_it_is_written(host: str) -> None:
+    assert parsed(f"http://{host}/").host == host
+    with pytest.raises(FetchError, match="private address"):
+        resolved(host, 80, private=False)
+
+
+def test_of_a_name_with_public_and_private_addresses_only_the_public_are_used(monkeypatch: Any) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("10.0.0.1", "8.8.8.8")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    assert [entry[4][0] for entry in resolved("x.example", 80, private=False)] == ["8.8.8.8"]
+    assert len(resolved("x.example", 80, private=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("http://exämple.com/ä b?q=ü x#part", "http://xn--exmple-cua.com/%C3%A4%20b?q=%C3%BC%20x"),
+        (" HTTP://A.com/100%/a%20b ", "http://a.com/100%25/a%20b"),
+        ("https://user:word@a.com/../x", "https://a.com/x"),
+        ('http://a.com/[1]|^`{}"<>\r\nX: y', "http://a.com/%5B1%5D%7C%5E%60%7B%7D%22%3C%3E%0D%0AX:%20y"),
+        ("http://a.com\\@b.com/", "http://a.com/%5C@b.com/"),
+        ("http://a.com./x", "http://a.com./x"),
+    ],
+)
+def test_urls_get_a_normal_form(url: str, normal: str) -> None:
+    assert parsed(url).url == normal
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "/x",
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://.example/",
+        "http://a..b/",
+        f"http://{'a' * 64}.com/",
+        "http://exa mple.com/",
+        "http://a.com:99999/",
+        "http://a.com:0/",
+        "http://a%00.com/",
+        "http://１２７.0.0.1/",
+    ],
+)
+def test_malformed_urls_are_failures(url: str) -> None:
+    with pytest.raises(FetchError, match="malformed URL"):
+        parsed(url)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.com/x", "data:image/png;base64,AA==", "gopher://a/"])
+def test_other_schemes_are_refused(url: str) -> None:
+    with pytest.raises(FetchError, match="not http"):
+        parsed(url)
+
+
+def test_both_schemes_of_a_host_count_as_one_and_other_ports_apart() -> None:
+    assert host_of(parsed("http://A.com/x")) == host_of(parsed("https://a.com:443/y")) == "a.com"
+    assert host_of(parsed("http://a.com:8080/x")) == "a.com:8080"
+
+
+def test_a_proxy_is_asked_for_unknown_names_but_never_for_what_may_be_an_address(names: dict[str, list[str]]) -> None:
+    names["inside.example"] = ["10.0.0.1"]
+    check_for_proxy("unknown.example", 80)
+    check_for_proxy("8.8.8.8", 80)
+    for host in ("inside.example", "127.0.0.1", "127.0.0.1.", "0x7f.1", "2130706433"):
+        with pytest.raises(FetchError, match="private address"):
+            check_for_proxy(host, 80)

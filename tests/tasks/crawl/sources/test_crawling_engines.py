@@ -1,0 +1,135 @@
+"""Whole crawls through each engine's stand-in: what it answers, well or badly, ends up where a user sees it."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+import pytest
+
+from configs.schema import CrawlConfig
+from tasks.crawl import stage as crawl
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+from tasks.store.manifest import Result
+
+API = ("naver", "openverse", "commons", "flickr")
+PAGES = ("google", "bing", "baidu")
+KEYWORDS = {"cat": ["cat & dog", "고양이"], "whale": ["flying 🐳 whale"]}
+
+
+class Home:
+    """Crawls into a folder, with the stand-in's engines."""
+
+    def __init__(self, root: Path, standin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.standin = root, standin
+        self._monkeypatch = monkeypatch
+
+    def crawl(self, *engines: str, **knobs: Any) -> Result:
+        self.standin.install(self._monkeypatch, *engines)
+        config = CrawlConfig(
+            **{
+                "sources": engines,
+                "keywords": KEYWORDS,
+                "private_hosts": [urlsplit(self.standin.url).netloc],
+                "requests_per_s": 10000,
+                "retries": 0,
+            }
+            | knobs
+        )
+        out = self.root / "out"
+        out.mkdir(exist_ok=True)
+        return crawl.build_photos(config, job=Job(self.root, out, self.root / "pools", self.root / "photos"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.root / "out" / f"{name}.parquet")
+
+
+@pytest.fixture
+def home(tmp_path: Path, standin: Any, monkeypatch: pytest.MonkeyPatch) -> Home:
+    for keyword in ("cat & dog", "고양이", "flying 🐳 whale"):
+        standin.totals[keyword] = 7
+    monkeypatch.setattr("tasks.crawl.http.rate_limit.LONGEST_PAUSE_S", 0.05)  # all engines are at one host here
+    return Home(tmp_path, standin, monkeypatch)
+
+
+@pytest.mark.parametrize("name", [*API, *PAGES])
+def test_all_photos_of_all_keywords_come_in_with_their_provenance(home: Home, name: str) -> None:
+    result = home.crawl(name)
+    photos, searches = home.table("photos"), home.table("searches")
+    assert result.counts["photos"] == len(photos) == searches["found"].sum() > 7
+    assert set(photos["keyword"]) == {"cat & dog", "고양이", "flying 🐳 whale"}
+    assert set(photos["engine"]) == {name}
+    assert photos[["width_px", "height_px", "bytes", "status", "url"]].notna().all(axis=None)
+    assert searches["trouble"].isna().all()
+    if name in ("openverse", "commons", "flickr"):
+        assert photos[["licence", "page"]].notna().all(axis=None)
+        assert photos["author"].notna().any()
+    assert not any("secret" in text for text in (home.root / "out" / "summary.md").read_text().split())
+
+
+@pytest.mark.parametrize("name", [*API, *PAGES])
+@pytest.mark.parametrize(
+    ("mood", "says"),
+    [
+        ("limited", ""),
+        ("failing", "HTTP 500"),
+        ("gone", "parser is broken"),
+        ("changed", "parser is broken"),
+        ("garbage", "parser is broken"),
+    ],
+)
+def test_bad_answers_are_told_and_the_next_engine_takes_over(home: Home, name: str, mood: str, says: str) -> None:
+    home.standin.moods[name] = mood
+    other = "commons" if name != "commons" else "openverse"
+    home.crawl(name, other, per_class=5)
+    assert set(home.table("photos")["engine"]) == {other}
+    trouble = home.table("searches").set_index("engine")["trouble"][name]
+    assert trouble.notna().all()
+    assert trouble.str.contains(says).all()
+    if says == "parser is broken":
+        assert list((home.root / "pools" / "answers").glob(f"{name}.*"))
+    with pytest.raises(UserError, match=rf"nothing was found .*min_yield.*{name}: .*{says}"):
+        home.crawl(name)
+
+
+@pytest.mark.parametrize("name", ["naver", "flickr"])
+def test_wrong_or_missing_credentials_end_the_crawl_with_the_remedy(
+    home: Home, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.standin.moods[name] = "denied"
+    with pytest.raises(UserError, match=name.upper()):
+        home.crawl("commons", name)
+    for variable in ("NAVER_API_HUB_CLIENT_ID", "NAVER_CLIENT_ID", "FLICKR_API_KEY"):
+        monkeypatch.delenv(variable)
+    asked = len(home.standin.asked)
+    with pytest.raises(UserError, match=name.upper()):
+        home.crawl("commons", name)
+    assert len(home.standin.asked) == asked  # not even the first engine was
+
+
+def test_a_keyword_without_photos_is_no_trouble(home: Home) -> None:
+    home.crawl("commons", keywords={**KEYWORDS, "yeti": ["no such thing"]})
+    assert home.table("searches")["trouble"].isna().all()
+    assert "no photos were found for 'no such thing'" in (home.root / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_result_pages_are_left_alone_where_robots_txt_says_so(home: Home, name: str) -> None:
+    home.standin.robots = "User-agent: *\nDisallow: /google\nDisallow: /bing\nDisallow: /baidu\n"
+    with pytest.raises(UserError, match=r"robots\.txt"):
+        home.crawl(name)
+    assert not [asked for asked in home.standin.asked if asked.engine == name]
+    assert home.crawl(name, robots="photos").counts["photos"] > 7
+
+
+def test_a_site_is_crawled_from_page_to_page(home: Home) -> None:
+    pages = {"cat": [f"{home.standin.url}/site/"], "whale": [f"{home.standin.url}/site/"]}
+    result = home.crawl("site", keywords=pages)
+    assert result.counts["photos"] > 3
+    assert (home.table("searches")["pages"] > 1).all()
+
+
+def test_sources_of_their_own_cannot_be_combined(home: Home) -> None:
+    with pytest.raises(UserError, match=r"crawl\.sources: site can't be combined with others"):
+        home.crawl("commons", "site")

@@ -1,0 +1,115 @@
+"""A CSV of Image,Id."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from configs.schema import CrawlConfig
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.result import Harvest
+from tasks.crawl.sources import csv
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        (tmp_path / "images" / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def config(home: Path, text: str | bytes, **knobs: object) -> CrawlConfig:
+    path = home / "labels.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return CrawlConfig(**({"sources": "csv", "path": path, "images": home / "images"} | knobs))
+
+
+def collect(home: Path, config: CrawlConfig) -> Harvest:
+    job = Job(home, home / "out", home / "pools", home / "photos")
+    with Ledger(home / "ledger", job.photos) as ledger:
+        return csv.collect(config, ledger, job)
+
+
+def pairs(harvest: Harvest) -> list[tuple[str, str]]:
+    return [(row.name, row.label) for row in harvest.rows]
+
+
+def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: Path) -> None:
+    given = config(home, "\ufeffId,Image,Where\nw_1,2.jpg,sea\nw_2,1.jpg,\nw_1,3.jpg,coast\n")
+    harvest = collect(home, given)
+    assert [(row.name, row.label, row.rank) for row in harvest.rows] == [
+        ("2.jpg", "w_1", 1),
+        ("1.jpg", "w_2", 1),
+        ("3.jpg", "w_1", 2),
+    ]
+    assert (home / "photos" / harvest.rows[0].file).read_bytes() == b"2.jpg"
+
+
+def test_a_column_group_names_what_belongs_together(home: Path) -> None:
+    rows = collect(home, config(home, "Image,Group,Id\n1.jpg,g,a\n2.jpg,,b\n3.jpg,g,a\n")).rows
+    assert [row.group for row in rows] == ["g", None, "g"]
+
+
+def test_ids_stay_text(home: Path) -> None:
+    assert pairs(collect(home, config(home, "Image,Id\n1.jpg,007\n2.jpg,NA\n"))) == [("1.jpg", "007"), ("2.jpg", "NA")]
+
+
+def test_one_image_under_two_ids_is_two_rows_and_a_repeated_row_one(home: Path) -> None:
+    text = "Image,Id\n1.jpg,a\n1.jpg,b\n1.jpg, a \n2.jpg,\n,b\n3.jpg\n"
+    harvest = collect(home, config(home, text))
+    assert pairs(harvest) == [("1.jpg", "a"), ("1.jpg", "b")]
+    assert harvest.counts == {"rows without an image or id": 3, "repeated rows": 1}
+
+
+def test_images_are_looked_for_beside_the_csv_unless_a_folder_is_given(home: Path) -> None:
+    text = "Image,Id\nimages/1.jpg,a\nimages/2.jpg,b\n"
+    assert len(collect(home, config(home, text, images=None)).rows) == 2
+
+
+def test_per_class_keeps_the_first_of_each(home: Path) -> None:
+    given = config(home, "Image,Id\n3.jpg,a\n1.jpg,a\n2.jpg,b\n", per_class=1)
+    assert pairs(collect(home, given)) == [("3.jpg", "a"), ("2.jpg", "b")]
+
+
+def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns(home: Path) -> None:
+    first = csv.observe(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n"))
+    assert csv.observe(config(home, "Image,Id,Note\n1.jpg,a,x\n2.jpg,b,y\n")) == first
+    assert csv.observe(config(home, "Image,Id\n1.jpg,b\n2.jpg,a\n")) != first
+    os.utime(home / "images" / "1.jpg", ns=(1, 1))
+    assert csv.observe(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n")) != first
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,label\n1.jpg,a\n", r"has no column Image and no column Id; its columns are image, label; name them"),
+        ("Image;Id\n1.jpg;a\n", r"its columns are Image;Id; name them Image,Id and separate them by commas"),
+        ("", r"its columns are \(none\)"),
+        ("Image,Id\n", "holds no photos"),
+        ("Image,Id\n1.jpg,a\n2.jpg,a\n", "holds one class only, 'a'"),
+        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV in UTF-8"),
+        (
+            "Image,Id\n1.jpg,a\n4.jpg,b\n5.jpg,b\n6.jpg,b\n7.jpg,b\n",
+            r"4 of 5 images are not in .*/images: 4\.jpg, 5\.jpg, 6\.jpg \.\.\.; put them there, set crawl\.images",
+        ),
+        ("Image,Id\n.,a\n2.jpg,b\n", r"1 of 2 images are not in"),
+    ],
+)
+def test_what_cannot_be_used_is_said_with_the_remedy(home: Path, text: str | bytes, message: str) -> None:
+    with pytest.raises(UserError, match=rf"labels\.csv.*{message}"):
+        csv.observe(config(home, text))
+
+
+def test_paths_that_are_not_what_they_should_be_are_refused(home: Path) -> None:
+    with pytest.raises(UserError, match=r"crawl\.path is not given"):
+        csv.observe(CrawlConfig(sources="csv"))
+    with pytest.raises(UserError, match=r"is a folder; crawl\.path must be the CSV file itself"):
+        csv.observe(CrawlConfig(sources="csv", path=home))
+    text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
+    with pytest.raises(UserError, match=r"set crawl\.images"):
+        csv.observe(config(home, text, images=home / "nowhere"))
+    with pytest.raises(UserError, match=r"crawl\.images must be the folder"):
+        csv.observe(config(home, text, images=home / "labels.csv"))

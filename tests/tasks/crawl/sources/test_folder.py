@@ -1,0 +1,169 @@
+"""A folder with one sub-folder per class."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from configs.schema import CrawlConfig
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.result import Harvest
+from tasks.crawl.sources import folder
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Two classes of two photos."""
+    for name in ("cat/b.jpg", "cat/a.PNG", "dog/1.jpeg", "dog/old/2.webp"):
+        write(tmp_path / "in" / name, name.encode())
+    return tmp_path / "in"
+
+
+def write(path: Path, data: bytes = b"x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def collect(home: Path, **knobs: object) -> Harvest:
+    root = home.parent
+    job = Job(root, root / "out", root / "pools", root / "photos")
+    with Ledger(root / "ledger", job.photos) as ledger:
+        return folder.collect(CrawlConfig(path=home, **knobs), ledger, job)
+
+
+def observe(home: Path) -> dict[str, str | int]:
+    return folder.observe(CrawlConfig(path=home))
+
+
+def names(harvest: Harvest) -> list[str]:
+    return [row.name for row in harvest.rows]
+
+
+def test_photos_at_any_depth_belong_to_the_class_of_the_sub_folder(home: Path) -> None:
+    harvest = collect(home)
+    assert [(row.label, row.name, row.rank) for row in harvest.rows] == [
+        ("cat", "cat/a.PNG", 1),
+        ("cat", "cat/b.jpg", 2),
+        ("dog", "dog/1.jpeg", 1),
+        ("dog", "dog/old/2.webp", 2),
+    ]
+    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in harvest.rows] == names(harvest)
+
+
+def test_only_known_extensions_count_and_hidden_files_are_passed_over(home: Path) -> None:
+    for name in ("cat/notes.txt", "cat/noext", "readme.md", "cat/.hidden.jpg", ".git/a.jpg", "dog/.cache/c.jpg"):
+        write(home / name)
+    harvest = collect(home)
+    assert len(harvest.rows) == 4
+    assert harvest.counts == {"other files": 3}
+
+
+def test_per_class_keeps_the_first_by_name(home: Path) -> None:
+    assert names(collect(home, per_class=1)) == ["cat/a.PNG", "dog/1.jpeg"]
+
+
+def test_links_that_go_round_come_to_an_end(home: Path) -> None:
+    (home / "cat" / "again").symlink_to(home / "cat")
+    (home / "cat" / "up").symlink_to(home)
+    (home / "cat" / "self").symlink_to(home / "cat" / "self")
+    (home / "cat" / "nowhere.jpg").symlink_to(home / "nowhere")
+    write(home.parent / "elsewhere" / "c.jpg")
+    (home / "dog" / "linked").symlink_to(home.parent / "elsewhere")
+    assert names(collect(home)) == ["cat/a.PNG", "cat/b.jpg", "dog/1.jpeg", "dog/linked/c.jpg", "dog/old/2.webp"]
+
+
+def test_a_pipe_that_is_called_a_photo_is_not_waited_for(home: Path) -> None:
+    os.mkfifo(home / "cat" / "pipe.jpg")
+    assert len(collect(home).rows) == 4
+
+
+def test_names_that_are_not_utf_8_are_kept_apart(home: Path) -> None:
+    for name in (b"\xff.jpg", b"\xfe.jpg"):
+        Path(os.fsdecode(os.fsencode(home / "cat") + b"/" + name)).write_bytes(name)
+    assert {"cat/\\udcff.jpg", "cat/\\udcfe.jpg"} <= set(names(collect(home)))
+    assert observe(home)["photos"] == 6
+
+
+def test_the_fingerprint_changes_with_a_photos_name_size_or_time_and_with_nothing_else(home: Path) -> None:
+    seen = [observe(home)]
+    write(home / "cat" / "notes.txt")
+    assert observe(home) == seen[0]
+    for change in (
+        lambda: (home / "cat" / "b.jpg").rename(home / "cat" / "c.jpg"),
+        lambda: (home / "cat" / "c.jpg").write_bytes(b"longer than before"),
+        lambda: os.utime(home / "cat" / "c.jpg", ns=(1, 1)),
+        (home / "cat" / "c.jpg").unlink,
+    ):
+        change()
+        seen.append(observe(home))
+        assert seen[-1] not in seen[:-1]
+
+
+def test_unchanged_photos_are_not_read_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = collect(home)
+    write(home / "cat" / "new.jpg", b"new")
+    os.utime(home / "dog" / "1.jpeg", ns=(1, 1))
+    read: list[str] = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.append(path.name), real(path))[1])
+    second = collect(home)
+    assert sorted(read) == ["1.jpeg", "new.jpg"]
+    assert {row.photo for row in first.rows} < {row.photo for row in second.rows}
+
+
+def test_a_photo_that_the_store_lost_is_brought_in_again(home: Path) -> None:
+    stored = home.parent / "photos" / collect(home).rows[0].file
+    stored.unlink()
+    collect(home)
+    assert stored.read_bytes() == b"cat/a.PNG"
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ((), "holds no photos, and a classifier needs two; make one sub-folder per class"),
+        (("a.jpg", "b.jpg"), "holds 2 photos but no sub-folders with photos; sort them into one sub-folder per class"),
+        (("cat/a.jpg", "dog/readme.txt"), "holds one class only, 'cat'"),
+    ],
+)
+def test_a_folder_that_nothing_can_be_trained_on_is_refused(
+    tmp_path: Path, made: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in made:
+        write(tmp_path / "in" / name)
+    with pytest.raises(UserError, match=f"{tmp_path / 'in'} {message}"):
+        observe(tmp_path / "in")
+
+
+def test_a_path_that_is_not_given_not_there_or_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"crawl\.path is not given"):
+        folder.observe(CrawlConfig())
+    with pytest.raises(UserError, match="/nowhere: there is no such file or folder"):
+        folder.observe(CrawlConfig(path=Path("/nowhere")))
+    write(tmp_path / "labels.csv")
+    with pytest.raises(UserError, match=r"labels\.csv is a file; crawl\.path must be a folder"):
+        folder.observe(CrawlConfig(path=tmp_path / "labels.csv"))
+
+
+def test_a_file_that_cannot_be_read_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UserError, match=r"cat/a\.PNG: can't be read \(Permission denied\)"):
+        collect(home)
+
+
+@pytest.mark.slow
+def test_twenty_five_thousand_photos_are_listed_at_once(tmp_path: Path) -> None:
+    for label in range(25):
+        (tmp_path / "in" / f"class {label}").mkdir(parents=True)
+        for number in range(1000):
+            (tmp_path / "in" / f"class {label}" / f"{number}.jpg").touch()
+    start = time.monotonic()
+    assert observe(tmp_path / "in")["photos"] == 25_000
+    assert time.monotonic() - start < 3

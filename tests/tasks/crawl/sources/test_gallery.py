@@ -1,0 +1,62 @@
+"""The demo's source: its engine, and a crawl of its site."""
+
+from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from configs.schema import CrawlConfig, SearchFilters
+from tasks.crawl.demo import server as gallery_site
+from tasks.crawl.engines.engine import Answer, ChangedError, Page, RefusedError
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.result import Harvest
+from tasks.crawl.sources import gallery
+from tasks.store.context import Job
+
+
+def test_the_engine_quotes_keywords_and_reads_links() -> None:
+    engine = gallery.Gallery("http://host")
+    request = engine.first("a & b/ü", SearchFilters())
+    assert request.url == "http://host/search?q=a+%26+b%2F%C3%BC&page=0"
+    body = b'<ul><a class="photo" href="/p/1.jpg" data-licence="CC0">1</a><a class="photo">2</a><a href="/x">3</a></ul>'
+    page = engine.read(request, Answer(request.url, 200, {}, body))
+    assert [(hit.url, hit.licence) for hit in page.hits] == [("/p/1.jpg", "CC0")]
+    assert [more.url for more in page.next] == ["http://host/search?q=a+%26+b%2F%C3%BC&page=1"]
+    assert engine.read(request, Answer(request.url, 200, {}, b"<ul></ul>")) == Page([], [])
+
+
+def test_what_is_no_list_of_photos_is_not_taken_for_an_empty_one() -> None:
+    request = gallery.Gallery("http://host").first("cat", SearchFilters())
+    with pytest.raises(ChangedError):
+        gallery.Gallery("http://host").read(request, Answer(request.url, 200, {}, b"<html>nothing found"))
+    with pytest.raises(RefusedError, match="HTTP 503"):
+        gallery.Gallery("http://host").read(request, Answer(request.url, 503, {}, b""))
+
+
+def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[str] = Counter()
+    answer = gallery_site.Handler.do_GET
+
+    def count(handler: gallery_site.Handler) -> None:
+        asked[unquote(handler.path)] += 1
+        answer(handler)
+
+    monkeypatch.setattr(gallery_site.Handler, "do_GET", count)
+    keywords = {"eight": ("handwritten eight", "scanned eight"), "nine": ("digit nine",)}
+    config = CrawlConfig(sources="gallery", keywords=keywords, port=18765)
+    job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
+
+    def crawl() -> Harvest:
+        with Ledger(tmp_path / "ledger", job.photos) as ledger:
+            return gallery.collect(config, ledger, job)
+
+    first = crawl()
+    photos = {path: count for path, count in asked.items() if path.startswith(gallery_site.PHOTOS)}
+    assert len(photos) == first.counts["found"] == first.counts["dropped"] + first.counts["fetched"]
+    assert set(photos.values()) == {1}
+    assert {row.licence for row in first.rows} == {"CC BY 4.0"}
+    asked.clear()
+    second = crawl()
+    assert second.rows == first.rows
+    assert not [path for path in asked if path.startswith(gallery_site.PHOTOS)]

@@ -1,0 +1,72 @@
+"""A list of URLs: fetched in its order, or refused with the remedy."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from configs.schema import CrawlConfig
+from tasks.crawl.demo.photos import gallery
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.result import Harvest
+from tasks.crawl.sources import urls
+from tasks.store.context import Job
+from tasks.store.errors import UserError
+
+PHOTOS = list(gallery().photos.values())[:6]
+
+
+def config(home: Path, text: str, **knobs: Any) -> CrawlConfig:
+    (home / "urls.csv").write_text(text, encoding="utf-8")
+    return CrawlConfig(sources="urls", path=home / "urls.csv", requests_per_s=1000, min_yield=0, **knobs)
+
+
+def collect(home: Path, text: str, site: Any, **knobs: Any) -> Harvest:
+    job = Job(home, home / "out", home / "pools", home / "photos")
+    with Ledger(home / "ledger", job.photos) as ledger:
+        return urls.collect(config(home, text, private_hosts=(urlsplit(site.url).netloc,), **knobs), ledger, job)
+
+
+def test_photos_come_in_the_files_order_with_what_it_says_of_them(site: Any, tmp_path: Path) -> None:
+    for number, photo in enumerate(PHOTOS):
+        site.on(f"/{number}", photo)
+    text = "Label, url ,licence,author\n" + "".join(
+        f"{'cat' if number < 4 else 'dog'},{site.url}/{number},CC0,me\n" for number in (0, 1, 9, 2, 3, 4, 5, 0)
+    )
+    harvest = collect(tmp_path, text, site, per_class=3)
+    assert [(row.label, row.name, row.rank) for row in harvest.rows] == [
+        ("cat", "0", 1),
+        ("cat", "1", 2),
+        ("cat", "2", 3),
+        ("dog", "4", 2),
+        ("dog", "5", 3),
+    ]
+    assert {(row.engine, row.keyword, row.licence, row.author) for row in harvest.rows} == {("urls", None, "CC0", "me")}
+    assert harvest.counts["dropped (HTTP 404)"] == 1
+    site.asked.clear()
+    assert collect(tmp_path, text, site, per_class=3).rows == harvest.rows
+    assert "/9" not in site.asked
+    assert collect(tmp_path, text, site, replay=True).rows
+
+
+def test_the_fingerprint_changes_with_the_list(tmp_path: Path) -> None:
+    before = urls.observe(config(tmp_path, "url,label\nhttp://h/1,a\nhttp://h/2,b\n"))
+    assert urls.observe(config(tmp_path, "label,url\na,http://h/1\nb,http://h/2\n")) == before
+    assert urls.observe(config(tmp_path, "url,label\nhttp://h/2,a\nhttp://h/1,b\n")) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "http://h/1\nhttp://h/2\n",
+            "has no column url and no column label; its columns are http://h/1; name them url,label",
+        ),
+        ("url,label\nhttp://h/1,a\n,b\n", "holds one class only, 'a'"),
+        ("", r"its columns are \(none\)"),
+    ],
+)
+def test_what_is_no_such_list_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        urls.observe(config(tmp_path, text))

@@ -1,0 +1,44 @@
+"""A crawl of a site on which whatever can go wrong does: every good photo comes in, and nothing else."""
+
+import csv
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hostile_site import kinds, serve
+from configs.schema import CrawlConfig
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.sources import urls
+from tasks.store.context import Job
+
+
+@pytest.mark.slow
+def test_a_hostile_site_costs_bounded_time_no_good_photo_and_brings_none_of_the_bad(tmp_path: Path) -> None:
+    few = [replace(kind, links=min(kind.links, 10 if kind.same else 2)) for kind in kinds(gap_s=0.25)]
+    listing = tmp_path / "urls.csv"
+    with serve(few) as site:
+        with listing.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["url", "label"])
+            rows.writerows((url, ("cat", "dog")[place % 2]) for place, url in enumerate(site.urls))
+        config = CrawlConfig(
+            sources="urls",
+            path=listing,
+            private_hosts=(f"127.0.0.1:{site.port}",),
+            min_yield=0,
+            connections_per_host=16,
+            requests_per_s=1000,
+            timeout_s=0.5,
+            max_photo_mb=2,
+        )
+        job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
+        began = time.monotonic()
+        with Ledger(tmp_path / "pools" / "ledger", job.photos) as ledger:
+            harvest = urls.collect(config, ledger, job)
+        seconds = time.monotonic() - began
+        assert {row.photo for row in harvest.rows} == set(site.good)
+        assert {path.stem for path in job.photos.rglob("*.*")} == set(site.good)
+        assert site.trapped == 0
+    assert seconds < 60

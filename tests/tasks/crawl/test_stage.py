@@ -1,0 +1,130 @@
+"""The crawl stage: one table, the same however the photos came in."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from configs.load import load
+from configs.schema import CrawlConfig
+from tasks.crawl import stage as crawl
+from tasks.crawl.demo.photos import plants
+from tasks.crawl.ledger.ledger import Photo
+from tasks.crawl.result import Row
+from tasks.filter import stage as filter
+from tasks.store.errors import UserError
+from tasks.store.stage import Outcome, Run
+from tasks.store.store import Store
+
+COLUMNS = "photo file label group name url page engine keyword rank licence author width_px height_px bytes fetched_at"
+
+AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "unreadable"}
+"""What the crawl calls what the filter finds in a folder."""
+
+
+def row(label: str = "cat", rank: int = 1, name: str = "a.jpg", url: str | None = None) -> Row:
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    photo = Photo("0" * 64, "00/a.jpg", 3, None, None, 200, None, day)
+    return Row.of(photo, label=label, name=name, url=url, engine="folder", rank=rank)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for label in ("cat", "dog"):
+        (tmp_path / "in" / label).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "in" / label / f"{number}.jpg").write_bytes(f"{label} {number}".encode())
+    return tmp_path
+
+
+def obtain(home: Path, config: CrawlConfig, **how: object) -> Outcome:
+    with ThreadPoolExecutor(2) as executor:
+        return Run(Store(home / "data"), executor, **how).obtain(crawl.STAGE, config)
+
+
+def test_rows_are_ordered_and_digested_alike_in_whatever_order_and_whenever_they_came() -> None:
+    rows = [row("cat", 1), row("cat", 2), row("dog", 1, "a.jpg", "u1"), row("dog", 1, "a.jpg", "u2")]
+    assert crawl.ordered(reversed(rows)) == rows
+    later = [dataclasses.replace(row, fetched_at=datetime(2025, 1, 1, tzinfo=UTC)) for row in rows]
+    assert crawl.content_digest(later) == crawl.content_digest(rows)
+    assert crawl.content_digest(rows[:3]) != crawl.content_digest(rows)
+
+
+def test_the_table_has_a_type_for_each_column_even_where_all_values_are_missing() -> None:
+    frame = crawl.table([row()], "photos").to_pandas()
+    assert frame.loc[0, "file"] == "photos/00/a.jpg"
+    assert frame["rank"].dtype == "int64"
+    assert frame["fetched_at"].dt.tz is not None
+    assert frame["licence"].isna().all()
+
+
+def test_a_crawl_leaves_a_table_that_points_at_whole_photos(home: Path) -> None:
+    made = obtain(home, CrawlConfig(path=home / "in"))
+    store = Store(home / "data")
+    frame = pd.read_parquet(store.folder(made.artifact) / "photos.parquet")
+    assert list(frame.columns) == [*COLUMNS.split(), "status", "etag"]
+    assert [(store.root / file).read_bytes().decode() for file in frame["file"]] == [
+        f"{label} {number}" for label in ("cat", "dog") for number in range(3)
+    ]
+    assert made.manifest.counts == {"photos": 6, "classes": 2, "other files": 0}
+    assert set(made.manifest.refs) == set(frame["file"])
+
+
+def test_an_unchanged_folder_is_a_hit_and_a_new_photo_is_not(home: Path) -> None:
+    config = CrawlConfig(path=home / "in")
+    first = obtain(home, config)
+    assert obtain(home, config).cached
+    (home / "in" / "cat" / "3.jpg").write_bytes(b"cat 3")
+    second = obtain(home, config)
+    assert not second.cached
+    assert second.manifest.counts["photos"] == 7
+    assert obtain(home, config, fresh=["crawl"]).artifact.digest == second.artifact.digest != first.artifact.digest
+
+
+def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -> None:
+    config = CrawlConfig(path=home / "in")
+    first = obtain(home, config)
+    photo = next(iter(first.manifest.refs))
+    (home / "data" / photo).write_bytes(b"cut")
+    second = obtain(home, config)
+    assert not second.cached
+    assert second.artifact.digest == first.artifact.digest
+    assert (home / "data" / photo).read_bytes().startswith(b"cat")
+
+
+def test_a_source_that_is_not_there_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean folder"):
+        crawl.observe(CrawlConfig(sources="foldr"), Path())
+
+
+@pytest.mark.slow
+def test_crawl_and_filter_find_every_plant_of_the_demo_and_nothing_else(tmp_path: Path) -> None:
+    config = load("demo", ["crawl.port=18766"])
+    store = Store(tmp_path)
+    with ThreadPoolExecutor(2) as executor:
+        run = Run(store, executor)
+        photos = run.obtain(crawl.STAGE, config.crawl)
+        kept = run.obtain(filter.STAGE, config.filter, photos=photos.artifact)
+    rejected = pd.read_parquet(store.folder(kept.artifact) / "rejected.parquet")
+    dropped = pd.read_parquet(store.folder(photos.artifact) / "dropped.parquet")
+    dropped["name"] = dropped["url"].str.rpartition("/")[2]
+    unwanted = pd.concat([dropped.replace(AT_THE_CRAWL), rejected])
+    for plant in plants():
+        found = unwanted[unwanted["name"].isin([plant.name, plant.twin]) & (unwanted["label"] == plant.label)]
+        assert plant.kind in set(found["reason"]), plant
+    planted = {plant.name for plant in plants()} | {plant.twin for plant in plants()}
+    assert set(unwanted["name"]) <= planted
+    assert 1000 < kept.manifest.counts["kept"] < photos.manifest.counts["photos"]
+
+
+@pytest.mark.parametrize("source", ["bing", "site", "gallery"])
+def test_keywords_in_a_file_that_changes_are_noticed(tmp_path: Path, source: str) -> None:
+    file = tmp_path / "keywords.txt"
+    config = CrawlConfig(sources=source, keywords=file)
+    file.write_text("a: http://host/a\nb: http://host/b\n")
+    before = crawl.observe(config, tmp_path)
+    file.write_text("a: http://host/a\nb: http://host/b, http://host/c\n")
+    assert crawl.observe(config, tmp_path) != before

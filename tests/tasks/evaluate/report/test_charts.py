@@ -1,0 +1,128 @@
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tasks.evaluate.report import charts, confusion, style
+
+HOSTILE = ["<script>alert(1)</script>", "$5 or $6", "$\\frac{$", "강아지", "a\nb\x00c", "x" * 99, "--> & \"'"]
+
+
+def ordinary(classes: int) -> list[Figure]:
+    """Every figure that depends on the number of classes."""
+    names = [f"{HOSTILE[i % len(HOSTILE)]}{i}" for i in range(classes)]
+    random = np.random.default_rng(0)
+    matrix = random.integers(0, 3, (classes, classes)) + 9 * np.eye(classes, dtype=np.int64)
+    recall = random.random(classes)
+    recall[0] = np.nan
+    matrix[0] = 0  # a class without a test photo
+    counts = {split: random.integers(0, 50, classes).tolist() for split in ("train", "val", "test")}
+    return [
+        confusion.confusion(matrix, names),
+        charts.photos_per_class(counts, names),
+        charts.recall_per_class(recall, [3] * classes, names),
+    ]
+
+
+@pytest.mark.parametrize("classes", [2, 5, 15, 16, 40, 41, 300])
+def test_figures_can_be_drawn_with_any_names_and_numbers_of_classes(classes: int) -> None:
+    for figure in ordinary(classes):
+        with Image.open(BytesIO(style.png(figure, 72))) as picture:
+            assert min(picture.size) > 60
+        assert style.svg(figure).startswith("<svg")
+
+
+@pytest.mark.slow
+def test_the_confusion_thumbnail_fits_the_dashboard() -> None:
+    for classes in (2, 15, 40, 300):
+        assert len(style.png(ordinary(classes)[0], 72)) < 60_000
+
+
+def test_names_cannot_inject_into_a_page() -> None:
+    tags: set[str] = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.add(tag)
+
+    Reader().feed(style.svg(ordinary(7)[0]))
+    assert "text" in tags
+    assert "script" not in tags
+
+
+@pytest.mark.parametrize(
+    ("probability", "share"),
+    [([0.3, 0.6, 0.9], 0.6), ([0.951, 0.99, 0.9999], 0.98), ([1.0], 1.0), ([0.7], 0.0), ([0.0002, 0.01], 0.01)],
+)
+def test_how_sure_and_how_often_right(probability: list[float], share: float) -> None:
+    sure = np.repeat(probability, 20)
+    right = np.arange(len(sure)) < share * len(sure)
+    with_before = style.svg(charts.reliability(sure, right, before=sure**2))
+    assert "calibrated" in with_before
+    assert "before" in with_before
+    alone = style.svg(charts.reliability(sure[:9], right[:9]))  # one bin
+    assert "photos a point: 9)" in alone
+    assert "before" not in alone
+
+
+def test_very_sure_answers_are_spread() -> None:
+    sure = 1 - np.logspace(-5, -1.3, 200)
+    assert "99.99" in style.svg(charts.reliability(sure, np.ones(200, bool)))
+
+
+def test_a_long_tail_is_on_a_logarithmic_scale() -> None:
+    def scale(commonest: int) -> str:
+        counts = [commonest] + [2] * 60
+        figure = charts.photos_per_class(dict.fromkeys(("train", "val", "test"), counts), ["a"] * 61)
+        return figure.axes[0].get_yscale()
+
+    assert [scale(commonest) for commonest in (10, 300)] == ["linear", "log"]
+
+
+def test_names_are_cut_by_the_room_that_they_take() -> None:
+    assert style.shown("x" * 23) == "x" * 21 + "…"
+    assert style.shown("강" * 12) == "강" * 10 + "…"  # twice as wide
+    assert style.shown("e\u0301" * 22) == "e\u0301" * 22  # an accent takes none
+    assert style.shown("👩\u200d🚀" * 9) == "👩\u200d🚀" * 5 + "…"  # no joiner is left at the end
+    assert style.shown("") == ""
+
+
+def test_names_in_an_svg_are_placed_whatever_fonts_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["แมวไทยสีสวาด", "हिन्दी बिल्ली", "강아지 진돗개", "🐶🐕\u200d🦺", "مرحبا"]
+    drawn = [style.svg(confusion.confusion(np.full((5, 5), 7), names))]
+    monkeypatch.setattr(style, "_fonts", lambda: ["DejaVu Sans"])  # as where no other is installed
+    drawn.append(style.svg(confusion.confusion(np.full((5, 5), 7), names)))
+    found = [re.findall(r'text-anchor: end;.* x="([\d.]+)" y="([\d.]+)".*>(.*)</text>', text) for text in drawn]
+    assert [name for _, _, name in found[0]] == names * 2  # held at their ends
+    places = [[(float(x), float(y)) for x, y, _ in one] for one in found]
+    np.testing.assert_allclose(*places, atol=1)  # points
+    assert "font-family" not in drawn[0]
+
+
+def test_a_figure_is_repeatable_and_follows_the_theme() -> None:
+    first, second = (style.svg(ordinary(5)[0]) for _ in range(2))
+    assert first == second
+    assert "var(--accent)" in first
+    assert "var(--ink)" in first
+    assert not set(re.findall(r"#[0-9a-f]{6}", first))
+    assert style.png(ordinary(5)[0]) == style.png(ordinary(5)[0])
+
+
+def test_drawing_leaves_matplotlibs_settings_alone() -> None:
+    before = dict(mpl.rcParams)
+    style.svg(ordinary(3)[0])
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 50])
+def test_curves_name_their_lines_and_the_epoch_that_was_kept(epochs: int) -> None:
+    lines = {"train": [1.0] * epochs, "validation": [1.0] * epochs}  # labels on the same spot are moved apart
+    text = style.svg(charts.curves(lines, "Loss", best=epochs - 1))
+    assert f"kept: epoch {epochs}" in text
+    assert ">train<" in text
+    assert ">validation<" in text

@@ -1,0 +1,92 @@
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tasks.evaluate.report import image_grids, style
+from tasks.networks.explain.result import Insight, Layer
+
+RANDOM = np.random.default_rng(0)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return RANDOM.integers(0, 256, shape).astype(np.uint8)
+
+
+def layer(side: int, channels: int, tile_px: int, depth: int, count: int = 6) -> Layer:
+    chosen = RANDOM.choice(channels, min(count, channels), replace=False)
+    maps = RANDOM.normal(size=(len(chosen), side, side)).astype(np.float32)
+    pictures = noise(len(chosen), tile_px, tile_px, depth)
+    return Layer(f"<conv> & {side}", (side, side, channels), chosen, maps, chosen[::-1], pictures)
+
+
+def insight(tile_px: int, depth: int, sides: tuple[int, ...], channels: int = 32) -> Insight:
+    return Insight(noise(tile_px, tile_px, depth), [layer(side, channels, tile_px, depth) for side in sides])
+
+
+def pictures(figure: Figure) -> list[Image.Image]:
+    """The pictures in a figure's SVG."""
+    found = re.findall(r"data:image/png;base64,\s*([^\"]+)", style.svg(figure))
+    return [Image.open(BytesIO(b64decode(data))) for data in found]
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8, 1), (16, 8, 8, 3), (9, 8, 8, 1)])
+def test_reconstructions_are_shown_in_pairs(shape: tuple[int, ...]) -> None:
+    tiles = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    text = style.svg(image_grids.reconstructions(tiles, tiles))
+    assert text.count("<image") == 2 * shape[0]
+
+
+def test_activations_begin_with_the_tile_and_name_layers_and_channels() -> None:
+    seen = insight(20, 3, (10, 5))
+    figure = image_grids.activations(seen)
+    tile, *maps = pictures(figure)
+    np.testing.assert_array_equal(np.asarray(tile.convert("RGB")), seen.tile)
+    assert [picture.size for picture in maps] == [(10, 10)] * 6 + [(5, 5)] * 6
+    text = style.svg(figure)
+    assert "&lt;conv&gt; &amp; 10: 10 × 10, 32 channels" in text
+    numbers = [int(number) for number in re.findall(r">(\d+)</text>", text)]
+    assert numbers == [number for shown in seen.layers for number in shown.channels]
+
+
+def test_the_brightest_and_the_darkest_value_of_a_map_are_seen() -> None:
+    seen = insight(20, 1, (8,))
+    drawn = np.asarray(pictures(image_grids.activations(seen))[1].convert("L"))
+    first = seen.layers[0].maps[0]
+    assert drawn.ravel()[first.argmax()] == drawn.max()
+    assert drawn.ravel()[first.argmin()] == drawn.min()
+
+
+def test_of_what_fine_layers_respond_to_the_middle_is_shown() -> None:
+    seen = insight(64, 3, (32, 16, 4))
+    figure = image_grids.responses(seen)
+    drawn = pictures(figure)
+    assert [picture.size[0] for picture in drawn] == [32] * 6 + [64] * 12
+    np.testing.assert_array_equal(np.asarray(drawn[0].convert("RGB")), seen.layers[0].pictures[0, 16:48, 16:48])
+    assert "the middle 32 px" in style.svg(figure)
+
+
+def test_a_layer_may_have_fewer_channels_than_the_others() -> None:
+    seen = insight(16, 1, (8, 4))
+    few = Insight(seen.tile, [layer(8, 2, 16, 1), *seen.layers])
+    assert len(pictures(image_grids.responses(few))) == 14
+    assert len(pictures(image_grids.activations(few))) == 15
+
+
+def test_figures_of_large_pictures_stay_small() -> None:
+    worst = insight(224, 3, (16, 16, 14, 7))  # white noise can't be compressed, and each is shown as a whole
+    assert len(style.svg(image_grids.responses(worst))) < 420_000
+
+
+@pytest.mark.parametrize("draw", [image_grids.activations, image_grids.responses])
+def test_figures_are_repeatable_and_follow_the_theme(draw: Callable[[Insight], Figure]) -> None:
+    seen = insight(16, 1, (8,))
+    text = style.svg(draw(seen))
+    assert text == style.svg(draw(seen))
+    assert "var(--ink)" in text
+    assert not set(re.findall(r"#[0-9a-f]{6}", text))

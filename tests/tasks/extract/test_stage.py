@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import ExtractConfig, PretrainConfig
+from tasks.extract import stage as extract
+from tasks.networks.encode import encode, to_float16
+from tasks.pretrain import stage as pretrain
+from tasks.pretrain.autoencoder import autoencoder, encoder
+from tasks.store.shards import INDEX, Rows
+
+PRETRAIN = PretrainConfig(filters=(4, 8), code_channels=4, epochs=1, batch_size=8)
+CONFIG = ExtractConfig(batch_size=8)
+
+
+def test_codes_beyond_float16_are_clipped() -> None:
+    codes = to_float16(np.array([1e9, -1e9, 0.5], np.float32))
+    assert codes.dtype == np.float16
+    np.testing.assert_array_equal(codes, [65504, -65504, 0.5])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_code_depends_on_its_tile_alone(channels: int) -> None:
+    keras.utils.set_random_seed(0)
+    tiles = np.random.default_rng(0).integers(0, 256, (37, 16, 16, channels)).astype(np.uint8)
+    model = encoder(autoencoder((16, 16, channels), PRETRAIN))
+    codes = encode(model, tiles, 16)
+    assert codes.shape == (37, 4, 4, 4)
+    order = np.random.default_rng(1).permutation(37)
+    np.testing.assert_array_equal(encode(model, tiles[order], 16), codes[order])
+    np.testing.assert_array_equal(encode(model, tiles[5:6], 16), codes[5:6])
+    for batch_size in (8, 64):
+        np.testing.assert_array_equal(encode(model, tiles, batch_size), codes)
+
+
+@pytest.fixture
+def made(folders, stripes):
+    """Twelve tiles and an encoder; and a function that makes tiles of the first n."""
+    pictures = stripes(0, 22)
+    kept, photos = folders.kept(["a"] * 22, ["train"] * 22)
+
+    def tiles(count: int):
+        return folders.tiles(kept, dict(zip(photos[:count], pictures, strict=False)))
+
+    trained = folders.obtain(pretrain.STAGE, PRETRAIN, kept=kept, tiles=tiles(22))
+    return tiles, trained.artifact
+
+
+def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
+    tiles, trained = made
+    first = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(12), encoder=trained)
+    assert first.manifest.counts == {"photos": 12, "new": 12}
+    more = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
+    assert more.manifest.counts == {"photos": 22, "new": 10}
+    index = pd.read_parquet(folders.folder(more) / INDEX)
+    features = Rows(index, folders.store.root)[:]
+    assert features.shape == (22, 4, 4, 4)
+    assert features.dtype == np.float16
+    model = keras.models.load_model(folders.store.folder(trained) / "encoder.keras")
+    pictures = Rows(pd.read_parquet(folders.store.folder(tiles(22)) / INDEX), folders.store.root)[:]
+    np.testing.assert_array_equal(features, encode(model, pictures, 8))
+
+
+@pytest.mark.slow
+def test_a_result_is_the_same_whatever_was_computed_before_and_in_whatever_batches(folders, made) -> None:
+    tiles, trained = made
+    grown = [folders.obtain(extract.STAGE, CONFIG, tiles=tiles(n), encoder=trained) for n in (5, 22)]
+    pools = folders.store.pools("extract")
+    pools.rename(pools.with_name("put-aside"))
+    for batch_size in (16, 64):
+        config = ExtractConfig(batch_size=batch_size)
+        whole = folders.obtain(extract.STAGE, config, tiles=tiles(22), encoder=trained)
+        assert whole.artifact.digest == grown[-1].artifact.digest
+
+
+@pytest.mark.slow
+def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
+    tiles, trained = made
+    folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
+    monkeypatch.setattr("tasks.networks.keras_io.load", None)
+    fewer = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(9), encoder=trained)
+    assert fewer.manifest.counts == {"photos": 9, "new": 0}
+
+
+@pytest.mark.slow
+def test_a_photo_whose_tile_has_changed_gets_features_of_the_new_tile(folders, made, stripes) -> None:
+    tiles, trained = made
+    old = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)
+    kept, photos = folders.kept(["a"] * 3, ["train"] * 3)
+    changed = folders.tiles(kept, dict(zip(photos, stripes(100, 3), strict=True)), fresh=True)
+    new = folders.obtain(extract.STAGE, CONFIG, tiles=changed, encoder=trained)
+    assert new.manifest.counts == {"photos": 3, "new": 3}
+    assert new.artifact.digest != old.artifact.digest

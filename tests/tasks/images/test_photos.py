@@ -1,0 +1,162 @@
+"""Photos: stored once by content, and decoded right or refused with a reason."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.ImageFile import ImageFile
+
+from tasks.images import photos
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def noise(mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> Image.Image:
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    values = np.random.default_rng(0).integers(0, 256, (size[1], size[0], channels), np.uint8)
+    return Image.fromarray(values.squeeze(), mode)
+
+
+def test_a_photo_is_stored_once_under_its_sha256(tmp_path: Path) -> None:
+    data = encoded(noise(), "PNG")
+    sha256, path = photos.put(tmp_path, data)
+    before = path.stat().st_mtime_ns
+    assert photos.put(tmp_path, data) == (sha256, path)
+    assert path.stat().st_mtime_ns == before
+    assert path == tmp_path / sha256[:2] / f"{sha256}.png"
+    assert photos.record(path).flaw(path, verify=True) is None
+
+
+def test_a_shortened_stored_photo_is_written_again(tmp_path: Path) -> None:
+    data = encoded(noise(), "PNG")
+    _, path = photos.put(tmp_path, data)
+    path.write_bytes(data[:50])
+    photos.put(tmp_path, data)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])
+def test_extension_is_told_by_content(kind: str, name: str) -> None:
+    assert photos.extension(encoded(noise(), kind)) == name
+    assert photos.extension(b"<html>") == "bin"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "1"])
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_any_mode_becomes_rgb(mode: str, kind: str) -> None:
+    pixels = photos.decode(encoded(noise("L").convert(mode), kind))
+    assert pixels.shape == (40, 60, 3)
+    assert pixels.dtype == np.uint8
+
+
+def test_sixteen_bits_keep_their_brightness() -> None:
+    deep = Image.fromarray(np.full((8, 8), 32896, np.uint16))
+    assert photos.decode(encoded(deep, "PNG"))[0, 0].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_become_white(mode: str) -> None:
+    clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0)).convert(mode)
+    options = {"transparency": clear.getpixel((0, 0))} if mode == "P" else {}
+    assert photos.decode(encoded(clear, "PNG", **options))[0, 0].tolist() == [255, 255, 255]
+
+
+def test_exif_turns_a_photo_upright() -> None:
+    image = Image.new("RGB", (60, 40), "black")
+    image.paste("white", (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn 90 degrees clockwise to see it upright
+    pixels = photos.decode(encoded(image, "JPEG", exif=exif))
+    assert pixels.shape == (60, 40, 3)
+    assert pixels[5, 20].mean() > 200
+    assert pixels[55, 20].mean() < 50
+
+
+def test_a_large_jpeg_is_decoded_smaller_but_not_too_small() -> None:
+    data = encoded(noise(size=(800, 640)), "JPEG")
+    height, width, _ = photos.decode(data, at_least_px=100).shape
+    assert 100 <= height < 640
+    assert 100 <= width < 800
+    assert photos.size_px(data) == (800, 640)
+
+
+def test_damaged_photos_are_refused_with_the_reason() -> None:
+    for kind in ("JPEG", "PNG", "WEBP"):
+        data = encoded(noise(size=(200, 200)), kind)
+        with pytest.raises(ValueError, match=r"truncated|unreadable"):
+            photos.decode(data[: len(data) // 2])
+    with pytest.raises(ValueError, match="truncated"):
+        photos.decode(encoded(noise(size=(200, 200)), "JPEG")[:-500])
+    for data in (b"", b"<html>not found</html>", b"\xff\xd8\xff"):
+        with pytest.raises(ValueError, match="unreadable"):
+            photos.decode(data)
+
+
+def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="unreadable"):
+        photos.decode(encoded(noise(size=(60, 40)), "PNG"))
+
+
+@pytest.mark.parametrize(
+    ("data", "flaw"),
+    [
+        (encoded(noise(), "JPEG")[:-300], "truncated"),
+        (encoded(noise(), "PNG")[:-300], "truncated"),
+        (encoded(noise(), "WEBP")[:-300], "not a picture"),
+        (b"", "not a picture"),
+        (b"<!doctype html><title>Sign in</title>", "not a picture"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (encoded(Image.new("1", (3000, 2000)), "PNG"), "too many pixels"),
+        (encoded(Image.new("1", (20000, 20000)), "PNG"), "too many pixels"),
+    ],
+)
+def test_what_the_net_gave_instead_of_a_whole_photo_is_told(data: bytes, flaw: str) -> None:
+    with pytest.raises(ValueError, match=f"^{flaw}$"):
+        photos.check(data, most_px=5e6)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_a_whole_photo_of_any_kind_passes_with_its_size(kind: str) -> None:
+    assert photos.check(encoded(noise(), kind), most_px=5e6) == (60, 40)
+
+
+def test_a_jpeg_that_asks_for_passes_without_end_is_refused_undecoded() -> None:
+    """Each of them takes a few bytes and goes over all pixels, so that a file of 1 MB can hold a thread for minutes."""
+    data = encoded(Image.new("L", (600, 400), 128), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert photos.check(data[:-2] + 50 * scan + data[-2:], most_px=5e6) == (600, 400)
+    with pytest.raises(ValueError, match=r"^too many scans$"):
+        photos.check(data[:-2] + 200 * scan + data[-2:], most_px=5e6)
+    film = 200 * b"\xff\xda" + b"of a telephone that appends some"
+    assert photos.check(data + film, most_px=5e6) == (600, 400)
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen threads would need 16 times the memory, which a file of a few bytes can ask for."""
+    at_once: list[int] = []
+    most, load = 0, ImageFile.load
+
+    def slow(image: ImageFile) -> object:
+        nonlocal most
+        at_once.append(1)
+        most = max(most, len(at_once))
+        time.sleep(0.01)
+        at_once.pop()
+        return load(image)
+
+    monkeypatch.setattr(ImageFile, "load", slow)
+    monkeypatch.setattr(photos, "_LARGE_PX", 100)
+    data = encoded(noise(), "PNG")
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(8))) == {(60, 40)}
+    assert most == 1

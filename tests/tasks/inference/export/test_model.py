@@ -1,0 +1,172 @@
+"""What is exported answers as the pipeline does, and needs nothing of it."""
+
+import json
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs.schema import PreprocessConfig, PretrainConfig, TrainConfig
+from tasks.images.tiles import tile_of
+from tasks.inference.calibration import Calibration
+from tasks.inference.decision import Inference
+from tasks.inference.export import model as export
+from tasks.inference.knn import References
+from tasks.networks.classifier import feature_classifier, tile_classifier, with_features
+from tasks.networks.encode import encode
+from tasks.networks.hardware import computing_in
+from tasks.pretrain import autoencoder
+from tasks.store.errors import UserError
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="models are exported with TensorFlow")
+
+SIDE_PX = 16
+LABELS = ("cat", "dog", "große Eule")
+CONFIG = TrainConfig(input="tiles", filters=(4,))
+NETWORK = Inference("network", LABELS, Calibration(1.7), None, 1.0, None)
+INFERENCES = {
+    "network": NETWORK,
+    "unknown": Inference("network", LABELS, Calibration(1.7, 0.3), None, 1.0, "other"),
+    "nearest": Inference("nearest", LABELS, Calibration(1.7, 0.3), Calibration(0.1, 4.0), 0.0, "other"),
+    "blend": Inference("blend", LABELS, Calibration(1.7), Calibration(0.1), 0.3, None),
+}
+
+
+@pytest.fixture(scope="module", name="tiles")
+def _tiles() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (6, SIDE_PX, SIDE_PX, 3), np.uint8)
+
+
+@pytest.fixture(scope="module", name="classifier")
+def _classifier() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
+
+
+def references(length: int, classes: tuple[int, ...]) -> References:
+    features = np.random.default_rng(1).normal(size=(len(classes), length)).astype(np.float32)
+    return References.of(features, np.array(classes), np.array([str(i) for i in range(len(classes))]))
+
+
+@pytest.mark.parametrize("name", INFERENCES)
+def test_the_whole_model_answers_as_the_inference_does(name: str, classifier: keras.Model, tiles: np.ndarray) -> None:
+    logits, features = (np.asarray(each) for each in with_features(classifier).predict_on_batch(tiles))
+    known = references(features.shape[1], (2, 0, 2, 0, 0))  # a class has none
+    expected = INFERENCES[name].probabilities(logits, known.likeness(features, len(LABELS)))
+    model = export.whole(classifier, None, INFERENCES[name], known if INFERENCES[name].nearest else None)
+    np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
+
+
+def test_codes_are_rounded_as_they_are_kept(tiles: np.ndarray) -> None:
+    keras.utils.set_random_seed(0)
+    shape = (SIDE_PX, SIDE_PX, 3)
+    encoder = autoencoder.encoder(autoencoder.autoencoder(shape, PretrainConfig(filters=(4,), code_channels=2)))
+    last = encoder.get_layer("encode_deep")
+    last.set_weights([5e3 * weight for weight in last.get_weights()])  # so that rounding and clipping matter
+    moments = np.zeros(2, np.float32), np.full(2, 1e7, np.float32)
+    classifier = feature_classifier(encoder.output_shape[1:], 3, TrainConfig(filters=(4,)), moments)
+    codes = encode(encoder, tiles, len(tiles)).astype(np.float32)
+    assert np.abs(codes - encoder.predict_on_batch(tiles)).max() > 0.1
+    expected = NETWORK.probabilities(classifier.predict_on_batch(codes), None)
+    model = export.whole(classifier, encoder, NETWORK, None)
+    np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
+
+
+def test_what_is_converted_is_the_same_network() -> None:
+    keras.utils.set_random_seed(0)
+    moments = np.array([1, -3, 0], np.float32), np.array([4, 0.25, 1e-13], np.float32)
+    classifier = feature_classifier((8, 8, 3), 3, TrainConfig(filters=(4,)), moments)
+    same = export.convertible(classifier)
+    assert not any(isinstance(layer, keras.layers.Normalization) for layer in same.layers)
+    codes = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(same.predict_on_batch(codes), classifier.predict_on_batch(codes), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_an_operation_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("tf2onnx")
+    tiles = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8", name="tiles")
+    pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(tiles)
+    model = keras.Model(tiles, keras.layers.Activation("gelu")(pooled))
+    with pytest.raises(UserError, match=r"can't be converted \(No Op registered for Erfc.*take --format savedmodel"):
+        export.save_onnx(model, tmp_path / "model.onnx")
+
+
+ALONE = """
+import json, sys
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+photos = [open(name, "rb").read() for name in sys.argv[2:]]
+answer = model.signatures["serving_default"](photos=tf.constant(photos))
+assert not {"tasks", "flows", "configs"} & set(sys.modules)
+found = {name: value.numpy().tolist() for name, value in answer.items()}
+found["label"] = [name.decode() for name in found["label"]]
+print("FOUND", json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_tensorflow_alone_answers_photos(tmp_path: Path, classifier: keras.Model) -> None:
+    preprocess = PreprocessConfig(side_px=SIDE_PX)
+    paths = []
+    for number, (kind, size) in enumerate((("JPEG", (90, 60)), ("PNG", (9, 12)), ("JPEG", (300, 301)))):
+        pixels = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+        out = BytesIO()
+        Image.fromarray(pixels).save(out, kind)
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(out.getvalue())
+    inference = INFERENCES["blend"]
+    known = references(with_features(classifier).output_shape[1][1], (0, 1, 1, 2))
+    model = export.whole(classifier, None, inference, known)
+    export.save_tensorflow(model, inference.names, preprocess, tmp_path / "model")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALONE, str(tmp_path / "model"), *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.partition("FOUND ")[2])
+    expected = model.predict_on_batch(np.stack([tile_of(path.read_bytes(), preprocess) for path in paths]))
+    np.testing.assert_allclose(found["probabilities"], expected, atol=2e-3)  # tiles differ by 1 here and there
+    assert found["label"] == [LABELS[i] for i in expected.argmax(axis=1)]
+    np.testing.assert_allclose(found["probability"], np.max(found["probabilities"], axis=1), atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unknown", "nearest"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_onnx_gives_the_same_probabilities(tmp_path: Path, tiles: np.ndarray, name: str, precision: str) -> None:
+    pytest.importorskip("tf2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    with computing_in(precision):
+        classifier = tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
+    known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
+    inference, known = INFERENCES[name], known if INFERENCES[name].nearest else None
+    model = export.whole(classifier, None, inference, known)
+    export.save_onnx(export.whole(export.convertible(classifier), None, inference, known), tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert [end.name for end in (*session.get_inputs(), *session.get_outputs())] == ["tiles", "probabilities"]
+    for count in (1, len(tiles)):
+        [found] = session.run(None, {"tiles": tiles[:count]})
+        expected = model.predict_on_batch(tiles[:count])
+        np.testing.assert_allclose(found, expected, atol=1e-5 if precision == "float32" else 0.02)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tf2onnx" else name)
+    export.check("savedmodel")
+    with pytest.raises(UserError, match=r"--format onnx: tf2onnx not installed; pip install 'fluke\[onnx\]'"):
+        export.check("onnx")
+
+
+def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="Keras runs on jax: unset KERAS_BACKEND"):
+        export.check("savedmodel")

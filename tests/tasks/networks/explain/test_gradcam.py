@@ -1,0 +1,88 @@
+import keras
+import numpy as np
+import pytest
+
+from configs.schema import TrainConfig
+from tasks.networks import BACKBONES
+from tasks.networks.classifier import feature_classifier, tile_classifier
+from tasks.networks.explain.gradcam import Explainer
+from tasks.networks.explain.layers import side, telling
+from tasks.store import plugins
+
+TILES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3)).astype(np.uint8)
+CLASSES = np.array([0, 2, 1])
+
+
+def classifier(**knobs) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return tile_classifier((48, 48, 3), 3, TrainConfig(input="tiles", filters=(4, 6), **knobs))
+
+
+def test_behind_average_pooling_and_a_dense_layer_it_is_cam_and_sums_to_the_logit() -> None:
+    model = classifier()
+    trunk = keras.Model(model.input, [model.get_layer("features").output, model.output])
+    feature_map, logits = trunk.predict_on_batch(TILES)
+    kernel, bias = model.get_layer("logits").get_weights()
+    terms = np.einsum("nhwd,dn->nhw", feature_map, kernel[:, CLASSES]) / np.prod(feature_map.shape[1:3])
+    owed = logits[np.arange(3), CLASSES] - bias[CLASSES]
+    np.testing.assert_allclose(terms.sum((1, 2)), owed, rtol=1e-4, atol=1e-5)  # CAM's terms are the logit's
+    maps = Explainer(model)(TILES, CLASSES)
+    np.testing.assert_allclose(maps, np.maximum(terms, 0), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("knobs", [{"hidden": 5}, {"head": "arcface"}, {"network": "small_convnet"}])
+def test_other_heads_and_networks_without_pooling_have_maps_too(knobs) -> None:
+    maps = Explainer(classifier(**knobs))(TILES, CLASSES)
+    assert maps.shape[0] == 3
+    assert maps.min() >= 0
+    assert np.isfinite(maps).all()
+    assert maps.max() > 0
+
+
+def test_the_map_is_bright_where_what_speaks_for_the_class_is() -> None:
+    model = classifier()
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):  # every channel sees brightness
+            layer.set_weights([np.full(layer.kernel.shape, 0.1, np.float32)])
+    model.get_layer("logits").set_weights([np.array([[1, -1, 0]] * 6, np.float32), np.zeros(3, np.float32)])
+    tile = np.zeros((1, 48, 48, 3), np.uint8)
+    tile[0, 24:, :24] = 255
+    bright = Explainer(model)(tile, np.array([0]))[0]
+    half = bright.shape[0] // 2
+    assert bright[half:, :half].sum() > 0.8 * bright.sum()
+    assert Explainer(model)(tile, np.array([1])).max() < bright.max()  # nothing there speaks for the other
+
+
+def test_classifiers_of_codes_have_maps_of_the_codes_size() -> None:
+    moments = (np.zeros(2, np.float32), np.ones(2, np.float32))
+    model = feature_classifier((6, 6, 2), 3, TrainConfig(filters=(4,)), moments)
+    codes = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype(np.float32)
+    assert Explainer(model)(codes, np.array([0, 1])).shape == (2, 6, 6)
+
+
+def check(model: keras.Model, rows: np.ndarray) -> None:
+    """Each class has a finite map that isn't empty, or speaks of another one that it has not."""
+    explain = Explainer(model)
+    maps = np.concatenate([explain(rows, np.full(len(rows), chosen)) for chosen in range(3)])
+    assert maps.min() >= 0
+    assert np.isfinite(maps).all()
+    assert maps.max() > 0
+    shown = telling(model)
+    assert maps.shape[1:] == tuple(shown[-1].output.shape[1:3])
+    sides = [side(layer) for layer in shown]
+    assert sides == sorted(set(sides), reverse=True)
+
+
+DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
+"""Of a family whose shallower ones are tested."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", sorted({*plugins.names(BACKBONES)} - DEEPER))
+def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
+    keras.utils.set_random_seed(0)
+    knobs = TrainConfig(input="tiles", network=network)
+    check(tile_classifier((48, 48, 1), 3, knobs), TILES[..., :1])
+    codes = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype(np.float32)
+    moments = (codes.mean((0, 1, 2)), codes.var((0, 1, 2)))
+    check(feature_classifier((12, 12, 4), 3, TrainConfig(network=network), moments), codes)

@@ -1,0 +1,157 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import PretrainConfig
+from tasks.pretrain import stage as pretrain
+from tasks.pretrain.stage import drift, kept_back, mean_squared_error, resize_error, resized
+from tasks.store.errors import UserError
+
+CONFIG = PretrainConfig(filters=(4, 8), code_channels=4, epochs=2, batch_size=8, learning_rate=3e-3)
+SMOOTH = np.broadcast_to(np.linspace(0, 255, 16)[:, None, None], (2, 16, 16, 1)).astype(np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+
+
+def test_error_counts_full_brightness_as_one_and_clips_copies() -> None:
+    black = np.zeros((1, 2, 2, 1), np.uint8)
+    assert mean_squared_error(black, np.full(black.shape, 255.0)) == 1
+    assert mean_squared_error(black, np.full(black.shape, -9.0)) == 0
+
+
+def test_a_resize_keeps_what_is_smooth_and_loses_noise() -> None:
+    assert resize_error(SMOOTH, 64) < 1e-3
+    assert resize_error(NOISE, 64) > 0.05
+
+
+def test_a_resize_to_all_values_or_more_loses_nothing() -> None:
+    np.testing.assert_allclose(resized(NOISE, 16 * 16 * 3), NOISE, atol=1e-3)
+    assert resize_error(NOISE, 10**6) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, (1, 1)), (2, (1, 1)), (100, (90, 10))])
+def test_tiles_kept_back(count: int, sizes: tuple[int, int]) -> None:
+    train, measured = kept_back(count, seed=0)
+    assert (len(train), len(measured)) == sizes
+    assert count == 1 or not set(train) & set(measured)
+
+
+@pytest.mark.parametrize(
+    ("train", "reserved", "expected"),
+    [
+        ("abcdefghij", "xy", 0),
+        ("abcdefghijk", "", 0.1),
+        ("abcdefghijkl", "", 0.2),
+        ("abcdefghijklm", "", None),  # grown by 30 %
+        ("abcdefgh", "", 0.2),
+        ("abcdefg", "", None),  # shrunk by 30 %
+        ("abcdefghkl", "", 0.2),  # as many as before, but others
+        ("abcdefghij", "xa", None),  # one that was trained on is tested on now
+    ],
+)
+def test_drift(train: str, reserved: str, expected: float | None) -> None:
+    assert drift(set(train), set("abcdefghij"), set(reserved), 0.2) == expected
+
+
+def test_nothing_can_drift_from_an_empty_snapshot() -> None:
+    assert drift({"a"}, set(), set(), 0.2) is None
+
+
+def make(folders, tiles, splits: list[str], side_px: int = 16):
+    kept, photos = folders.kept(["a"] * len(tiles), splits)
+    return kept, folders.tiles(kept, dict(zip(photos, tiles, strict=True)), side_px)
+
+
+@pytest.mark.slow
+def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes) -> None:
+    kept, tiles = make(folders, stripes(0, 24), ["train"] * 18 + ["val"] * 4 + ["test"] * 2)
+    first = folders.obtain(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
+    folder = folders.folder(first)
+    assert {path.name for path in folder.iterdir()} == {
+        "encoder.keras", "autoencoder.keras", "history.json", "reconstructions.npz", "snapshot.parquet",
+        "snapshot.json", "error.json", "manifest.json",
+    }  # fmt: skip
+    history = json.loads((folder / "history.json").read_text())
+    assert set(history) == {"loss", "val_loss", "learning_rate"}
+    assert len(history["loss"]) == CONFIG.epochs
+    assert set(json.loads((folder / "error.json").read_text())) == {"autoencoder", "resize"}
+    shown = np.load(folder / "reconstructions.npz")
+    assert shown["originals"].shape == shown["reconstructions"].shape == (4, 16, 16, 1)
+    assert shown["reconstructions"].dtype == np.uint8
+    assert len(pd.read_parquet(folder / "snapshot.parquet")) == 18
+    assert folders.progress.count(("training", 1)) == CONFIG.epochs
+
+    again = folders.obtain(pretrain.STAGE, CONFIG, fresh=True, kept=kept, tiles=tiles)
+    assert not again.cached
+    assert again.artifact.digest == first.artifact.digest
+    other = folders.obtain(pretrain.STAGE, CONFIG.model_copy(update={"seed": 1}), kept=kept, tiles=tiles)
+    assert other.artifact.digest != first.artifact.digest
+
+
+@pytest.mark.slow
+def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tiles(folders, stripes) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    pictures = stripes(0, 16, channels=3)
+    first = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:10]))
+    few = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:12]))
+    assert few.artifact == first.artifact
+    assert few.cached
+    assert few.why.startswith("encoder kept: the train set changed by 20 % since")
+    many = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:13]))
+    assert not many.cached
+    other_tiles = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:12], side_px=64))
+    assert not other_tiles.cached
+
+
+@pytest.mark.slow
+def test_whether_an_encoder_stands_in_is_found_without_keras(folders, stripes, monkeypatch) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    made = parents(folders, stripes(0, 10))
+    first = folders.folder(folders.obtain(pretrain.STAGE, config, **made))
+    monkeypatch.setitem(sys.modules, "keras", None)
+    where = {name: folders.store.folder(parent) for name, parent in made.items()}
+    assert pretrain.stands_in(config, first, **where)
+
+
+def test_stages_are_imported_without_what_is_heavy() -> None:
+    heavy = "{'keras', 'tensorflow', 'pandas', 'cv2'}"
+    stages = ", ".join(f"tasks.{stage}.stage" for stage in ("pretrain", "extract", "train"))
+    code = f"import sys, {stages}; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_a_damaged_snapshot_stands_in_for_nothing(folders, stripes) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    first = folders.obtain(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
+    (folders.folder(first) / "snapshot.parquet").write_bytes(b"PAR1")
+    again = folders.obtain(pretrain.STAGE, config, **parents(folders, stripes(0, 11)))
+    assert not again.cached
+
+
+def test_no_train_photo_is_the_users_to_mend(folders, stripes) -> None:
+    kept, tiles = make(folders, stripes(0, 2), ["val", "test"])
+    with pytest.raises(UserError, match="no photo is left to train on"):
+        folders.obtain(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
+
+
+def parents(folders, tiles, side_px: int = 16):
+    kept, tiles = make(folders, tiles, ["train"] * len(tiles), side_px)
+    return {"kept": kept, "tiles": tiles}
+
+
+@pytest.mark.slow
+def test_an_encoder_that_saw_a_rejected_twin_of_a_tested_photo_does_not_stand_in(folders, stripes) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    made = parents(folders, stripes(0, 10))
+    encoder = folders.folder(folders.obtain(pretrain.STAGE, config, **made))
+    where = {name: folders.store.folder(parent) for name, parent in made.items()}
+    kept = pd.read_parquet(where["kept"] / "kept.parquet")
+    seen = kept[kept["split"] == "train"]
+    kept[kept["photo"] != seen["photo"].iloc[0]].to_parquet(where["kept"] / "kept.parquet")
+    assert pretrain.stands_in(config, encoder, **where)
+    seen.iloc[:1].assign(split="test").to_parquet(where["kept"] / "rejected.parquet")
+    assert pretrain.stands_in(config, encoder, **where) is None

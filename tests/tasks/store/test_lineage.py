@@ -1,0 +1,35 @@
+import shutil
+from pathlib import Path
+
+from tasks.store.lineage import trace
+from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.store import Store
+
+
+def publish(store: Store, stage: str, knob: int = 0, **parents: Artifact) -> Artifact:
+    recipe = Recipe(stage=stage, version=1, config={"knob": knob}, parents=parents)
+    return store.publish(recipe, "source", lambda out: Result({"things": knob}, digest=f"{stage}{knob}"))
+
+
+def test_parents_are_followed_in_the_pipelines_order_and_older_ones_are_told_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    old_photos = publish(store, "crawl", 1)
+    photos = publish(store, "crawl", 2)
+    encoder = publish(store, "pretrain", 3, kept=publish(store, "filter", 1, photos=old_photos))
+    kept = publish(store, "filter", 2, photos=photos)
+    found = trace([store.folder(a) for a in (encoder, kept, photos, kept)], tmp_path)
+    assert [(a.manifest.artifact.stage, a.manifest.counts["things"], a.is_direct) for a in found] == [
+        ("crawl", 2, True),
+        ("crawl", 1, False),
+        ("filter", 2, True),
+        ("filter", 1, False),
+        ("pretrain", 3, True),
+    ]
+
+
+def test_an_ancestor_that_was_pruned_is_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    photos = publish(store, "crawl")
+    kept = publish(store, "filter", photos=photos)
+    shutil.rmtree(store.folder(photos))
+    assert [a.manifest.artifact for a in trace([store.folder(kept)], tmp_path)] == [kept]

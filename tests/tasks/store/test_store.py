@@ -1,0 +1,257 @@
+"""The store: what is published is whole, what is damaged is not reused, what is unchanged is."""
+
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.store import hashing
+from tasks.store.manifest import Artifact, FileRecord, Manifest, Recipe, Result
+from tasks.store.store import Store
+
+
+def recipe(**config: object) -> Recipe:
+    return Recipe(stage="train", version=1, config=config)
+
+
+def write(text: str, counts: dict[str, int] | None = None):
+    def build(out: Path) -> Result:
+        (out / "sub").mkdir()
+        (out / "sub" / "a.txt").write_text(text)
+        return Result(counts or {"things": 1})
+
+    return build
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "data")
+
+
+def test_published_artifact_is_found_with_its_manifest(store: Store) -> None:
+    made = store.publish(recipe(a=1), "code", write("x"))
+    assert store.find(recipe(a=1)) == made
+    manifest = store.manifest(made)
+    assert manifest.counts == {"things": 1}
+    assert set(manifest.files) == {"sub/a.txt"}
+    assert manifest.source == "code"
+    assert store.find(recipe(a=2)) is None
+
+
+def test_key_depends_on_everything_that_decides_the_result() -> None:
+    parent = Artifact(stage="filter", key="k", digest="d")
+    base = Recipe(stage="train", version=1, config={"a": 1}, parents={"kept": parent}, observed={"photos": 3})
+    changes = [
+        {"stage": "extract"},
+        {"version": 2},
+        {"config": {"a": 2}},
+        {"parents": {"kept": parent.model_copy(update={"digest": "e"})}},
+        {"observed": {"photos": 4}},
+    ]
+    keys = {base.model_copy(update=change).key for change in changes}
+    assert len(keys) == len(changes)
+    assert base.key not in keys
+
+
+def test_a_parent_made_again_with_the_same_content_keeps_the_key() -> None:
+    parent = Artifact(stage="filter", key="k", digest="d")
+    again = Artifact(stage="filter", key="k-2", digest="d")
+    one, two = (Recipe(stage="train", version=1, config={}, parents={"kept": p}) for p in (parent, again))
+    assert one.key == two.key
+
+
+def test_digest_tells_content_not_place_or_time(store: Store, tmp_path: Path) -> None:
+    one = store.publish(recipe(), "", write("same"))
+    two = Store(tmp_path / "elsewhere").publish(recipe(other=1), "", write("same"))
+    three = store.publish(recipe(third=1), "", write("different"))
+    assert one.digest == two.digest != three.digest
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_missing_or_shortened_file_is_made_again(
+    store: Store, verify: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for damage in ("missing", "shortened"):
+        made = store.publish(recipe(damage=damage), "", write("text"))
+        path = store.folder(made) / "sub" / "a.txt"
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_text("tex")
+        with caplog.at_level(logging.WARNING):
+            assert store.find(recipe(damage=damage), verify=verify) is None
+        assert str(path) in caplog.text
+        again = store.publish(recipe(damage=damage), "", write("text"))
+        assert again.key == f"{made.key}-2"
+        assert again.digest == made.digest
+        assert store.find(recipe(damage=damage)) == again
+
+
+def test_a_damaged_newest_artifact_is_not_replaced_by_an_older_one(store: Store) -> None:
+    store.publish(recipe(), "", write("yesterday"))
+    newest = store.publish(recipe(), "", write("tonight"))
+    (store.folder(newest) / "sub" / "a.txt").unlink()
+    assert store.find(recipe()) is None
+    assert store.publish(recipe(), "", write("tonight")).key.endswith("-3")
+    (store.folder(newest).parent / f"{recipe().key}-old").mkdir()  # somebody's own copy
+    assert store.find(recipe())
+
+
+def test_one_flipped_byte_is_found_by_verify(store: Store) -> None:
+    made = store.publish(recipe(), "", write("text"))
+    (store.folder(made) / "sub" / "a.txt").write_text("teXt")
+    assert store.find(recipe()) == made
+    assert store.find(recipe(), verify=True) is None
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "{}", '{"artifact": 3}'])
+def test_a_folder_without_a_valid_manifest_does_not_exist(store: Store, manifest: str) -> None:
+    made = store.publish(recipe(), "", write("text"))
+    (store.folder(made) / "manifest.json").write_text(manifest)
+    assert store.find(recipe()) is None
+    assert store.manifests("train") == []
+    assert store.publish(recipe(), "", write("text")).key.endswith("-2")
+
+
+def test_a_damaged_file_of_a_pool_is_put_aside(store: Store) -> None:
+    shard = store.pools("extract") / "s.npy"
+    shard.parent.mkdir(parents=True)
+    shard.write_bytes(b"12345")
+    store.publish(recipe(), "", lambda out: Result({}, refs={shard: FileRecord.of(shard)}))
+    assert store.find(recipe())
+    shard.write_bytes(b"1234")
+    assert store.find(recipe()) is None
+    assert shard.exists()  # looking changes nothing
+    assert store.find(recipe(), mend=True) is None
+    assert not shard.exists()  # so that the pool makes it again
+    assert (shard.parent / ".damaged-s.npy").read_bytes() == b"1234"
+
+
+def test_a_build_that_fails_publishes_nothing(store: Store) -> None:
+    def build(out: Path) -> Result:
+        (out / "half.txt").write_text("half")
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        store.publish(recipe(), "", build)
+    assert store.find(recipe()) is None
+    assert list((store.root / "artifacts" / "train").iterdir()) == []
+
+
+def _hold(root: Path, started: Path) -> None:
+    store = Store(root)
+
+    def build(out: Path) -> Result:
+        (out / "half.txt").write_text("half")
+        started.touch()
+        time.sleep(60)
+        raise AssertionError("was to be killed")
+
+    with store.lock(recipe()):
+        store.publish(recipe(), "", build)
+
+
+def test_kill_9_leaves_nothing_that_counts_and_no_lock(store: Store, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    process = multiprocessing.get_context("spawn").Process(target=_hold, args=(store.root, started))
+    process.start()
+    while not started.exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    assert process.pid
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert store.find(recipe()) is None
+    with store.lock(recipe()):
+        made = store.publish(recipe(), "", write("whole"))
+    assert store.find(recipe(), verify=True) == made
+    assert [path.name for path in (store.root / "artifacts" / "train").iterdir()] == [made.key]
+
+
+def _obtain(root: Path, built: Path) -> None:
+    store = Store(root)
+
+    def build(out: Path) -> Result:
+        with built.open("a") as log:
+            log.write("built\n")
+        time.sleep(0.3)
+        return write("text")(out)
+
+    with store.lock(recipe()):
+        if store.find(recipe()) is None:
+            store.publish(recipe(), "", build)
+
+
+def test_two_runs_at_once_build_once(store: Store, tmp_path: Path) -> None:
+    built = tmp_path / "built.log"
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_obtain, args=(store.root, built)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert built.read_text() == "built\n"
+    assert store.find(recipe(), verify=True)
+
+
+def test_manifest_is_readable_json_for_people(store: Store) -> None:
+    made = store.publish(recipe(epochs=3), "", write("x"))
+    text = json.loads((store.folder(made) / "manifest.json").read_text())
+    assert text["recipe"]["config"] == {"epochs": 3}
+    assert Manifest.read(store.folder(made)).artifact == made
+
+
+def test_source_digest_ignores_comments_and_docstrings_but_not_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = [
+        'def f():\n    """Doc."""\n    return 1\n',
+        '# a comment\ndef f():\n    """Another doc."""\n    return (1)  # one\n',
+        "def f():\n    return 2\n",
+    ]
+    digests = []
+    for number, text in enumerate(versions):
+        (tmp_path / f"stage_{number}.py").write_text(text)
+        digests.append(hashing._tree_digest(f"stage_{number}"))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_source_digest_imports_nothing() -> None:
+    """It is computed in every cached run, which must not pay for Keras."""
+    code = (
+        "import sys; from tasks.store.hashing import of_source; of_source('tasks.pretrain.stage'); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"keras", "tensorflow", "tasks.networks"} & set(done.stdout.split())
+
+
+def test_source_digest_covers_what_a_stage_imports() -> None:
+    covered = hashing._with_imports(["tasks.filter.stage"])
+    assert {
+        "tasks.filter.stage",
+        "tasks.filter.hamming",
+        "tasks.images.photos",
+        "tasks.store.atomic",
+    } <= covered
+    assert not any(name.startswith(("flows", "configs")) for name in covered)
+
+
+def test_source_digest_leaves_out_what_only_runs_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(name: str, module: str) -> str:
+        monkeypatch.setattr(hashing, "_tree_digest", lambda other: "changed" if other == name else other)
+        return hashing.of_source(module)
+
+    for module in ("tasks.filter.stage", "tasks.preprocess.stage"):
+        untouched = changed("nothing", module)
+        assert changed("tasks.store.store", module) == untouched
+        assert changed("tasks.images.photos", module) != untouched
+        assert changed(module, module) != untouched

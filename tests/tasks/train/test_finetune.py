@@ -1,0 +1,46 @@
+import keras
+import pytest
+
+from tasks.store.errors import UserError
+from tasks.train.finetune import freeze, thaw
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    layers = keras.layers
+    inputs = x = keras.Input((4, 4, 1))
+    for block in (1, 22, 2):
+        x = layers.Conv2D(2, 3, padding="same", name=f"block{block}_conv")(x)
+        x = layers.BatchNormalization(name=f"block{block}_norm")(x)
+    x = layers.Identity(name="features")(x)
+    return keras.Model(inputs, layers.Dense(2, name="logits")(layers.GlobalAveragePooling2D()(x)))
+
+
+def trainable(model: keras.Model) -> set[str]:
+    return {layer.name for layer in model.layers if layer.trainable_weights}
+
+
+def test_frozen_only_the_head_is_left(model) -> None:
+    freeze(model)
+    assert trainable(model) == {"logits"}
+
+
+@pytest.mark.parametrize(
+    ("start", "names"),
+    [
+        ("block2", {"block2_conv"}),
+        ("all", {"block1_conv", "block22_conv", "block2_conv"}),
+        (2, {"block2_conv"}),
+        (6, {"block1_conv", "block22_conv", "block2_conv"}),
+    ],
+)
+def test_from_a_block_or_of_the_last_layers_all_but_batch_normalisation_is_trained(model, start, names) -> None:
+    freeze(model)
+    thaw(model, start)
+    assert trainable(model) == {"logits"} | names
+
+
+@pytest.mark.parametrize("start", ["blok2", 9, 0])
+def test_a_layer_that_there_is_not_is_refused_with_what_there_is(model, start) -> None:
+    with pytest.raises(UserError, match=r"train\.thaw.*block1_conv to block2_norm"):
+        thaw(model, start)

@@ -1,0 +1,232 @@
+import logging
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from configs.schema import AugmentConfig, TrainConfig
+from tasks.networks import hardware
+from tasks.networks.keras_io import weights_digest
+from tasks.store.errors import UserError
+from tasks.train import fit
+from tasks.train.checkpoint import Checkpoint
+from tasks.train.fit import DivergedError
+
+PLAIN = TrainConfig(input="tiles", filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
+RICH = PLAIN.model_copy(
+    update={"augment": AugmentConfig(mixup=0.2, cutmix=0.5), "ema": 0.9, "optimizer": "rmsprop", "label_smoothing": 0.1}
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [PLAIN, RICH])
+def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(small, kill, killed, config) -> None:
+    undisturbed = small.trained(config)
+    (small.home / "training.npz").unlink()
+    with pytest.raises(killed):
+        small.fit(small.classifier(config), config, watchers=(kill(3),))
+    stored = Checkpoint(small.home / "training.npz").read()
+    assert stored is not None
+    assert stored[0].epochs in (1, 2)  # writing may take a hundredth of the time, so it may have left one out
+    model = small.classifier(config)
+    progress = small.fit(model, config)
+    assert weights_digest(model) == undisturbed
+    assert len(progress.history["loss"]) == 4
+
+
+@pytest.mark.slow
+def test_a_training_that_ended_is_not_repeated(small) -> None:
+    once = small.trained()
+    again = small.classifier()
+    assert small.fit(again, watchers=(_Never(),)).ended
+    assert weights_digest(again) == once
+
+
+class _Never(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        raise AssertionError("trained again")
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_begun_over(small) -> None:
+    once = small.trained()
+    path = small.home / "training.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert small.trained() == once
+
+
+@pytest.mark.slow
+def test_the_best_weights_are_kept_and_a_phase_that_does_not_beat_the_last_is_taken_back(small) -> None:
+    model = small.classifier()
+    before = weights_digest(model)
+    progress = small.fit(model, to_beat=0.0)
+    assert progress.best_epoch == 0
+    assert weights_digest(model) == before
+
+
+@pytest.mark.slow
+def test_averaged_weights_are_validated_and_kept(small) -> None:
+    config = PLAIN.model_copy(update={"ema": 0.5})
+    model = small.classifier(config)
+    progress = small.fit(model, config)
+    logits = model.predict(small.val.rows, verbose=0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(small.val.targets, logits)
+    assert float(loss) == pytest.approx(min(progress.history["val_loss"]), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(small, killed, monkeypatch) -> None:
+    config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
+    monkeypatch.setattr(fit, "_WRITING_SHARE", math.inf)  # every pass is written
+    ended = small.fit(small.classifier(config), config).epochs
+    (small.home / "training.npz").unlink()
+    write = Checkpoint.write
+
+    def killed_at_the_end(self, progress, state) -> None:
+        if not state:
+            raise killed
+        write(self, progress, state)
+
+    model = small.classifier(config)
+    monkeypatch.setattr(Checkpoint, "write", killed_at_the_end)
+    with pytest.raises(killed):
+        small.fit(model, config)
+    monkeypatch.setattr(Checkpoint, "write", write)
+    assert small.fit(small.classifier(config), config).epochs == ended < 30
+
+
+@pytest.mark.slow
+def test_balanced_softmax_is_validated_with_the_shares_of_the_classes(small) -> None:
+    config = PLAIN.model_copy(update={"loss": "balanced_softmax", "class_weight": "none", "epochs": 1})
+    model, shares = small.classifier(config), np.log(np.array([0.9, 0.1], np.float32))
+    progress = small.fit(model, config, log_shares=shares)
+    logits = model.predict(small.val.rows, verbose=0) + shares
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(small.val.targets, logits)
+    assert float(loss) == pytest.approx(progress.history["val_loss"][0], rel=1e-3)
+
+
+@pytest.mark.parametrize(("batch_size", "tried"), [(1, [1]), (6, [1, 2, 4, 8])])
+def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_size, tried) -> None:
+    seen: list[int] = []
+
+    def run(self, *_) -> None:
+        seen.append(self._split)
+        raise MemoryError
+
+    monkeypatch.setattr(fit._Fit, "run", run)
+    with pytest.raises(UserError, match="single photo"):
+        small.fit(small.classifier(), PLAIN.model_copy(update={"batch_size": batch_size}))
+    assert seen == tried
+
+
+@pytest.mark.slow
+def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(small, caplog, monkeypatch) -> None:
+    seen: list[int] = []
+
+    class Greedy(fit.Trainee):
+        def call(self, data, training=False):
+            count = data["rows"].shape[0]
+            if training and count is not None:
+                seen.append(count)
+                if count > 2:
+                    raise MemoryError
+            return super().call(data, training=training)
+
+    monkeypatch.setattr(fit, "Trainee", Greedy)
+    monkeypatch.setattr(fit.keras.config, "is_traceback_filtering_enabled", lambda: False, raising=False)
+    original = fit.Trainee.compile
+    monkeypatch.setattr(Greedy, "compile", lambda self, *a, **k: original(self, *a, **(k | {"run_eagerly": True})))
+    model = small.classifier()
+    with caplog.at_level(logging.WARNING, "fluke.train"):
+        progress = small.fit(model, PLAIN.model_copy(update={"epochs": 1}))
+    assert progress.split == 4
+    assert list(dict.fromkeys(seen)) == [8, 4, 2]
+    assert "batches of 8: they are cut into 4" in caplog.text
+
+
+@pytest.mark.slow
+def test_gradients_added_up_are_those_of_the_whole_batch(small, monkeypatch) -> None:
+    monkeypatch.setattr(fit, "warm_cosine", lambda peak, steps: peak)
+    config = PLAIN.model_copy(
+        update={"epochs": 1, "augment": AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0), "dropout": 0}
+    )
+    digests = []
+    for split in (1, 4):
+        model = _without_batch_norm(small)
+        attempt = fit._Fit(model, _phase(small), config, Checkpoint(small.home / f"{split}.npz"), split)
+        attempt.run(None, lambda n: None, ())
+        digests.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    np.testing.assert_allclose(digests[0], digests[1], atol=1e-6)
+
+
+def _without_batch_norm(small) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    tiles = keras.Input(small.train.rows.shape[1:], dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(tiles))
+    return keras.Model(tiles, keras.layers.Dense(2)(x))
+
+
+def _phase(small) -> fit.Phase:
+    shares = np.log(np.array([0.5, 0.5], np.float32))
+    return fit.Phase("training", small.train, None, peak=0.01, epochs=1, log_shares=shares)
+
+
+def test_a_photo_that_does_not_fit_is_the_users_to_mend(small, monkeypatch) -> None:
+    def run(self, *_) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(fit._Fit, "run", run)
+    with pytest.raises(UserError, match=r"single photo of \(16, 16, 1\).*preprocess\.side_px"):
+        small.fit(small.classifier())
+
+
+def test_other_errors_are_not_taken_for_too_little_memory() -> None:
+    assert hardware.is_out_of_memory(MemoryError())
+    assert hardware.is_out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"))
+    assert not hardware.is_out_of_memory(ValueError("shape mismatch"))
+
+
+@pytest.mark.slow
+def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> None:
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            if epoch == 2:
+                self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+
+    model = small.classifier()
+    with pytest.raises(DivergedError, match=r"at 0\.02 the loss became nan in step 1 of epoch 3; try 0\.002") as caught:
+        small.fit(model, watchers=(Spoil(),))
+    assert caught.value.kept
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_at_once_leaves_the_weights_that_it_came_with(small) -> None:
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+            self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+
+    model = small.classifier()
+    before = weights_digest(model)
+    with pytest.raises(DivergedError) as caught:
+        small.fit(model, watchers=(Spoil(),))
+    assert not caught.value.kept
+    assert weights_digest(model) == before
+
+
+@pytest.mark.slow
+def test_what_xla_can_not_compile_is_trained_without_it(small, recwarn) -> None:
+    config = RICH.model_copy(update={"epochs": 1, "xla": "on"})
+    assert np.isfinite(small.fit(small.classifier(config), config).history["val_loss"]).all()
+    assert not [warning for warning in recwarn if "jit_compile" in str(warning.message)]
+
+
+@pytest.mark.slow
+def test_sixteen_bits_train_and_weights_stay_at_thirty_two(small) -> None:
+    with hardware.computing_in("bfloat16"):
+        model = small.classifier()
+        progress = small.fit(model)
+    assert progress.history["val_accuracy"][-1] >= 0.9
+    assert {str(weights.dtype) for weights in model.get_weights()} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
