@@ -1,7 +1,7 @@
 """The tools that look for dirt, each in a process of its own, and their answers in the words of our reasons.
 
     .venv/bin/python benchmarks/checkers.py crawl  PHOTOS STORE
-    .venv/bin/python benchmarks/checkers.py filter PHOTOS STORE ANSWERS.json [KNOB=VALUE ...]
+    .venv/bin/python benchmarks/checkers.py filter PHOTOS STORE ANSWERS.json [SETTING=VALUE ...]
 
 run our stages alone: folder functions and store, without Prefect. The others' commands are in `peers.py`.
 """
@@ -25,7 +25,7 @@ KNOBS = {
     "too light": "light_level",
     "blurred": "min_sharpness",
 }
-"""Our reasons that a knob of the filter switches on; the others are always on."""
+"""Our reasons that a setting of the filter switches on; the others are always on."""
 
 CORRUPT = "unreadable or truncated"
 OURS = {"unreadable": CORRUPT, "truncated": CORRUPT}
@@ -49,7 +49,7 @@ class Answers:
     """What a tool said of a folder."""
 
     tool: str
-    flaws: dict[str, set[str]] = field(default_factory=dict)
+    problems: dict[str, set[str]] = field(default_factory=dict)
     """Check: the files that it names. A check that isn't a key here or in `pairs` isn't one of the tool's."""
     pairs: dict[str, set[Pair]] = field(default_factory=dict)
     """Check: the pairs of files that it says are alike, each in order."""
@@ -60,19 +60,19 @@ def fluke_command(stage: str, photos: Path, store: Path, *rest: str) -> list[str
 
 
 def of_fluke(answers: dict[str, Any]) -> Answers:
-    flaws: dict[str, set[str]] = {check: set() for check in answers["checks"]}
+    problems: dict[str, set[str]] = {check: set() for check in answers["checks"]}
     for reason, file in answers["flaws"]:
-        flaws.setdefault(OURS.get(reason, reason), set()).add(file)
+        problems.setdefault(OURS.get(reason, reason), set()).add(file)
     pairs: dict[str, set[Pair]] = {reason: set() for reason in ("duplicate", "near duplicate", "two classes")}
     for reason, *files in answers["pairs"]:
         pairs[reason] |= _pairs([files])
-    return Answers("fluke", flaws, pairs)
+    return Answers("fluke", problems, pairs)
 
 
 def of_cleanvision(answers: dict[str, Any]) -> Answers:
-    flaws = {CLEANVISION[issue]: set(files) for issue, files in answers["flaws"].items() if issue in CLEANVISION}
+    problems = {CLEANVISION[issue]: set(files) for issue, files in answers["flaws"].items() if issue in CLEANVISION}
     pairs = {CLEANVISION[issue]: _pairs(sets) for issue, sets in answers["sets"].items()}
-    return Answers("CleanVision", flaws, pairs)
+    return Answers("CleanVision", problems, pairs)
 
 
 def of_imagededup(answers: dict[str, Any], method: str, bits: int) -> Answers:
@@ -86,7 +86,7 @@ def _pairs(sets: Iterable[Sequence[str]]) -> set[Pair]:
     return {(one, other) for members in sets for one in members for other in members if one < other}
 
 
-def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, knobs: Sequence[str]) -> None:
+def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, settings: Sequence[str]) -> None:
     """Our stages as the pipeline has them; the crawl is a hit if it has been run before."""
     sys.path.insert(0, str(ROOT))
     from configs.load import load
@@ -96,18 +96,18 @@ def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, kn
     from tasks.store.stage import Run
     from tasks.store.store import Store
 
-    config = load("default", [f"crawl.path={photos}", *knobs])
+    config = load("default", [f"crawl.path={photos}", *settings])
     store = Store(home)
     with executor(0) as pool:
         run = Run(store, pool)
-        crawled = run.obtain(crawl.STAGE, config.crawl)
+        crawled = run.get_or_build(crawl.STAGE, config.crawl)
         if stage == "crawl" or out is None:
             return
         began = time.monotonic()
-        filtered = run.obtain(filter.STAGE, config.filter, photos=crawled.artifact)
+        filtered = run.get_or_build(filter.STAGE, config.filter, photos=crawled.artifact)
         seconds = time.monotonic() - began
     checks = [CORRUPT, "too small"]
-    checks += [reason for reason, knob in KNOBS.items() if getattr(config.filter, knob) is not None]
+    checks += [reason for reason, setting in KNOBS.items() if getattr(config.filter, setting) is not None]
     answers = {"seconds": seconds, "checks": checks, **_rejected(store.folder(filtered.artifact))}
     out.write_text(json.dumps(answers))
 
@@ -120,14 +120,14 @@ def _rejected(folder: Path) -> dict[str, list[list[str]]]:
     files: dict[str, list[str]] = {}
     for row in [*pq.read_table(folder / "kept.parquet").to_pylist(), *rejected]:
         files.setdefault(row["photo"], []).append(row["name"])
-    flaws, pairs = [], []
+    problems, pairs = [], []
     for row in rejected:
         if row["twin"]:
             other = next(name for name in files[row["twin"]] if name != row["name"])
             pairs.append([row["reason"], row["name"], other])
         else:
-            flaws.append([row["reason"], row["name"]])
-    return {"flaws": flaws, "pairs": pairs}
+            problems.append([row["reason"], row["name"]])
+    return {"flaws": problems, "pairs": pairs}
 
 
 def main() -> None:

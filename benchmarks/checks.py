@@ -1,7 +1,7 @@
 """Precision and recall of the filter's checks, of CleanVision's and of imagededup's hashes, on the same files.
 
     .venv/bin/python benchmarks/checks.py --cleanvision VENV --imagededup VENV [--sets trashnet cats_dogs]
-        [--photos N] [--rate 0.01] [--seed 0] [--look FOLDER] [KNOB=VALUE ...]
+        [--photos N] [--rate 0.01] [--seed 0] [--look FOLDER] [SETTING=VALUE ...]
 
 The environments are described in `peers.py`, the dirt in `dirt.py`. Recall is of what was planted. For precision,
 real photos have flaws and near duplicates of their own, which a tool may name and be right:
@@ -163,8 +163,8 @@ class Truth:
 
     def score(self, check: str, answers: Answers) -> Score | None:
         """None if the tool has no such check."""
-        if check in answers.flaws:
-            return self.score_flaw(check, answers.flaws[check])
+        if check in answers.problems:
+            return self.score_flaw(check, answers.problems[check])
         if check in answers.pairs or (check == "duplicate" and "near duplicate" in answers.pairs):
             return self.score_pairs(check, answers)
         return None
@@ -206,7 +206,7 @@ def _variant(plant: Plant) -> str:
     return plant.variant if plant.kind not in OURS else f"{plant.kind} {plant.variant}".strip()
 
 
-def ask(truth: Truth, home: Path, cleanvision: Path, imagededup: Path, knobs: Sequence[str]) -> list[Answers]:
+def ask(truth: Truth, home: Path, cleanvision: Path, imagededup: Path, settings: Sequence[str]) -> list[Answers]:
     """All tools' answers: fluke's, CleanVision's, and imagededup's for each method and number of bits."""
     peers = str(Path(__file__).with_name("peers.py"))
     broken = {plant.file for plant in truth.planted(CORRUPT)}
@@ -220,7 +220,7 @@ def ask(truth: Truth, home: Path, cleanvision: Path, imagededup: Path, knobs: Se
         return json.loads((home / f"{name}.json").read_text())
 
     files = {name: str(home / f"{name}.json") for name in ("fluke", "cleanvision", "imagededup")}
-    own = answers("fluke", fluke_command("filter", truth.photos, home / "store", files["fluke"], *knobs))
+    own = answers("fluke", fluke_command("filter", truth.photos, home / "store", files["fluke"], *settings))
     python = str(cleanvision / "bin" / "python")
     other = [python, peers, "cleanvision", str(truth.photos), files["cleanvision"], "0", str(home / "whole.txt")]
     python = str(imagededup / "bin" / "python")
@@ -276,11 +276,11 @@ def look(truth: Truth, answers: Sequence[Answers], folder: Path) -> None:
     """Write contact sheets of what nobody has judged, and of at most 60 wrong pairs of each tool."""
     unseen: dict[str, set[str]] = defaultdict(set)
     for tool in answers:
-        for check in [*tool.flaws, *tool.pairs]:
+        for check in [*tool.problems, *tool.pairs]:
             score = truth.score(check, tool)
             if not score or not score.strange:
                 continue
-            if check in tool.flaws:
+            if check in tool.problems:
                 unseen[check] |= {file for (file,) in score.strange}
             else:
                 chosen = np.random.default_rng(0).permutation(sorted(score.strange))[:60].tolist()
@@ -298,13 +298,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--look", type=Path)
-    given, knobs = parser.parse_known_args()
+    given, settings = parser.parse_known_args()
     cv2.setNumThreads(1)
     for data_set in given.sets:
         with scratch() as home:
             plants = prepare(data_set, home, photos=given.photos, rate=given.rate, seed=given.seed)
             truth = Truth(data_set, home / "photos", plants)
-            fluke, cleanvision, *hashes = ask(truth, home, given.cleanvision, given.imagededup, knobs)
+            fluke, cleanvision, *hashes = ask(truth, home, given.cleanvision, given.imagededup, settings)
             by_f1 = {tool.tool: f1(truth, tool) for tool in hashes}
             best = max(hashes, key=lambda tool: by_f1[tool.tool])
             usual = [tool for tool in hashes if tool.tool.endswith(f" {DEFAULT_BITS} bits")]

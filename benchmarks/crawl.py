@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, nargs="+", default=[0, 100])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--fluke-threads", type=int, nargs="+", default=[16, 64])
-    parser.add_argument("--knobs", nargs="*", default=[], help="knobs of fluke, such as crawl.robots=nowhere")
+    parser.add_argument("--settings", nargs="*", default=[], help="settings of fluke, such as crawl.robots=nowhere")
     parser.add_argument("--img2dataset", type=Path, metavar="VENV", help="without it, img2dataset is left out")
     parser.add_argument("--tried-photos", type=int, default=2000, help="when its best number of threads is looked for")
     parser.add_argument("--without", nargs="*", default=[], choices=["fluke", "icrawler"])
@@ -131,7 +131,7 @@ def main() -> None:
         crawlers[latency_s] = []
         if "fluke" not in options.without:
             crawlers[latency_s] += [
-                lambda photos, threads=threads: fluke(threads, options.knobs) for threads in options.fluke_threads
+                lambda photos, threads=threads: fluke(threads, options.settings) for threads in options.fluke_threads
             ]
         if "icrawler" not in options.without:
             crawlers[latency_s] += [lambda photos: icrawler()]

@@ -1,6 +1,6 @@
 """The crawlers that are compared: how each is told to bring in a list of URLs, and what it then has on disk.
 
-    .venv/bin/python benchmarks/crawlers.py fluke    URLS.csv FOLDER [KNOB=VALUE ...]
+    .venv/bin/python benchmarks/crawlers.py fluke    URLS.csv FOLDER [SETTING=VALUE ...]
     .venv/bin/python benchmarks/crawlers.py icrawler URLS.csv FOLDER [THREADS]
 
 run one of them alone. img2dataset wants older packages than fluke, so it has a virtual environment of its own:
@@ -58,12 +58,12 @@ def read_urls(path: Path) -> list[str]:
         return [row["url"] for row in csv.DictReader(file)]
 
 
-def fluke(threads: int, knobs: Sequence[str] = ()) -> Crawler:
+def fluke(threads: int, settings: Sequence[str] = ()) -> Crawler:
     """Our crawl stage: the folder function and the store, without Prefect."""
 
     def command(urls: Path, out: Path) -> list[str]:
         polite = [f"crawl.threads={threads}", f"crawl.connections_per_host={threads}", "crawl.requests_per_s=10000"]
-        return [sys.executable, __file__, "fluke", str(urls), str(out), *polite, *knobs]
+        return [sys.executable, __file__, "fluke", str(urls), str(out), *polite, *settings]
 
     def harvest(out: Path, log: Path) -> Harvest:
         import pyarrow.parquet as pq
@@ -145,7 +145,7 @@ def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def _run_fluke(urls: Path, out: Path, knobs: Sequence[str]) -> None:
+def _run_fluke(urls: Path, out: Path, settings: Sequence[str]) -> None:
     """The crawl stage as the pipeline has it; its counts go to stdout."""
     sys.path.insert(0, str(ROOT))
     from configs.load import load
@@ -155,9 +155,9 @@ def _run_fluke(urls: Path, out: Path, knobs: Sequence[str]) -> None:
     from tasks.store.store import Store
 
     host = urlsplit(read_urls(urls)[0]).netloc
-    given = ["crawl.sources=urls", f"crawl.path={urls}", f"crawl.private_hosts=[{host}]", *knobs]
+    given = ["crawl.sources=urls", f"crawl.path={urls}", f"crawl.private_hosts=[{host}]", *settings]
     with executor(0) as pool:
-        outcome = Run(Store(out), pool).obtain(crawl.STAGE, load("default", given).crawl)
+        outcome = Run(Store(out), pool).get_or_build(crawl.STAGE, load("default", given).crawl)
     print(outcome.manifest.counts)
 
 

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from configs.schema import Config, EvaluateConfig, StageName
 from tasks.filter.splits import deal
 from tasks.store import hashing
-from tasks.store.manifest import Artifact, Recipe, Result
-from tasks.store.shards import INDEX, Pool, Shard, index_digest
+from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.shards import INDEX, Shard, ShardPool, index_digest
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
 
     def publish(name: str, stage: StageName, build: Callable[[Path], Result]) -> None:
         config = getattr(Config(), stage).model_dump(mode="json")
-        recipe = Recipe(stage=stage, version=1, config=config, parents=dict(parents))
-        parents[name] = store.publish(recipe, "made up", build)
+        cache_key = CacheKey(stage=stage, version=1, config=config, parents=dict(parents))
+        parents[name] = store.publish(cache_key, "made up", build)
 
     def crawl(out: Path) -> Result:
         crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
@@ -98,7 +98,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
             part = slice(start, start + _SHARD_PHOTOS)
             places = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
             shards.append(Shard.write(home, shas[part], _tiles(places, random)))
-        index = Pool(home, tuple(shards)).index(shas, root)
+        index = ShardPool(home, tuple(shards)).index(shas, root)
         index.to_parquet(out / INDEX)
         return Result({"tiles": photos}, digest=index_digest(index))
 
@@ -209,7 +209,7 @@ def evaluate(root: Path) -> None:
     parents = {name: Artifact(**fields) for name, fields in found.items()}
     watch, store = Watch(), Store(root)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        watch.over(lambda: Run(store, pool).obtain(STAGE, EvaluateConfig(), **parents))
+        watch.over(lambda: Run(store, pool).get_or_build(STAGE, EvaluateConfig(), **parents))
     costs = {name: (seconds, watch.peak_mb[name]) for name, seconds in watch.seconds.items()}
     (root / "costs.json").write_text(json.dumps(costs))
 

@@ -1,7 +1,7 @@
 """How fast photos are looked at: fluke's whole filter stage and CleanVision's default checks, on the same photos.
 
     .venv/bin/python benchmarks/filtering.py --cleanvision VENV [--sets trashnet cats_dogs] [--photos N]
-        [--long-side 0 1600] [--repeats 3] [KNOB=VALUE ...]
+        [--long-side 0 1600] [--repeats 3] [SETTING=VALUE ...]
 
 VENV is described in `peers.py`. The photos are clean ones (CleanVision ends at the first that can't be decoded), as
 they are (0) or enlarged to a longer side of so many pixels, as crawled photos would have; each tool has read them once
@@ -51,11 +51,11 @@ def lay_out(data_set: str, out: Path, *, photos: int | None, long_side_px: int) 
     return len(chosen)
 
 
-def fluke(photos: Path, home: Path, knobs: Sequence[str]) -> Figures:
+def fluke(photos: Path, home: Path, settings: Sequence[str]) -> Figures:
     """The filter stage into an empty store that holds the crawl alone."""
     store = home / "store"
     _finished(fluke_command("crawl", photos, store), home)
-    cost = _finished(fluke_command("filter", photos, store, str(home / "answers.json"), *knobs), home)
+    cost = _finished(fluke_command("filter", photos, store, str(home / "answers.json"), *settings), home)
     shutil.rmtree(store)
     return Figures(cost, json.loads((home / "answers.json").read_text())["seconds"])
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int)
     parser.add_argument("--long-side", nargs="+", type=int, default=[0, 1600])
     parser.add_argument("--repeats", type=int, default=3)
-    given, knobs = parser.parse_known_args()
+    given, settings = parser.parse_known_args()
     print("| set | photos | long side, px | tool | process, s | work, s | photos/s | CPU, s | peak memory, MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for data_set in given.sets:
@@ -104,7 +104,7 @@ def main() -> None:
                 jobs = min(tried, key=lambda number: tried[number])
                 runs: dict[str, list[Figures]] = {"fluke": [], f"CleanVision, {jobs} jobs": []}
                 for _ in range(given.repeats):
-                    runs["fluke"].append(fluke(photos, home, knobs))
+                    runs["fluke"].append(fluke(photos, home, settings))
                     runs[f"CleanVision, {jobs} jobs"].append(cleanvision(given.cleanvision, photos, home, jobs))
                 for name, figures in runs.items():
                     print(f"| {data_set} | {count:,} | {side or 'as is'} | {_row(name, figures, count)}", flush=True)

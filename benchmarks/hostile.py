@@ -1,6 +1,6 @@
 """What survives a hostile site, and what it brings home: fluke's crawl stage, plain icrawler and img2dataset.
 
-    .venv/bin/python benchmarks/hostile.py [--img2dataset VENV] [--limit-s 600] [--knobs crawl.timeout_s=5 ...]
+    .venv/bin/python benchmarks/hostile.py [--img2dataset VENV] [--limit-s 600] [--settings crawl.timeout_s=5 ...]
 
 `hostile_site.py` says what is on the site; its links are the same, in the same order, for each. A crawler that hasn't
 ended by itself is stopped after the limit, and what it has by then counts. Photos are told apart by their SHA-256.
@@ -80,14 +80,14 @@ def by_kind(kind: Kind, outcomes: list[Outcome]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit-s", type=float, default=600)
-    parser.add_argument("--knobs", nargs="*", default=[], help="further knobs of fluke")
+    parser.add_argument("--settings", nargs="*", default=[], help="further settings of fluke")
     parser.add_argument("--img2dataset", type=Path, metavar="VENV", help="without it, img2dataset is left out")
     parser.add_argument("--without", nargs="*", default=[], choices=["fluke", "icrawler"])
     options = parser.parse_args()
 
     crawlers = []
     if "fluke" not in options.without:
-        crawlers.append(fluke(16, ["crawl.min_yield=0", *options.knobs]))
+        crawlers.append(fluke(16, ["crawl.min_yield=0", *options.settings]))
     if "icrawler" not in options.without:
         crawlers.append(icrawler())
     if options.img2dataset:

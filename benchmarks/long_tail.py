@@ -25,7 +25,7 @@ from tasks.networks.keras_io import make_reproducible, predict
 from tasks.store.progress import silent
 from tasks.train.class_balance import class_weights, log_shares
 from tasks.train.fit import Labelled
-from tasks.train.schedule import Recipe
+from tasks.train.schedule import CacheKey
 
 RATIO = 50
 METHODS: dict[str, dict[str, object]] = {
@@ -62,8 +62,8 @@ def main() -> None:
         parts = _tail(targets, seed)
         counts = np.bincount(targets[parts["train"]])
         print(f"seed {seed}: train photos {dict(zip(names.tolist(), counts.tolist(), strict=True))}", flush=True)
-        for method, knobs in METHODS.items():
-            config = base.model_copy(update={"seed": seed, **knobs})
+        for method, settings in METHODS.items():
+            config = base.model_copy(update={"seed": seed, **settings})
             answers = _answers(config, tiles, vectors, targets, parts)
             truth = targets[parts["test"]]
             scores[method].append(
@@ -114,7 +114,7 @@ def _answers(
 
     model = tile_classifier(tiles.shape[1:], len(counts), config)
     with tempfile.TemporaryDirectory() as home:
-        Recipe(
+        CacheKey(
             model,
             config,
             labelled(parts["train"]),

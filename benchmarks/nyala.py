@@ -30,7 +30,7 @@ from tasks.networks.keras_io import make_reproducible, predict
 from tasks.store.progress import silent
 from tasks.train import class_balance
 from tasks.train.fit import Labelled
-from tasks.train.schedule import Recipe
+from tasks.train.schedule import CacheKey
 
 AT_LEAST = 4
 _PHOTOS = ((3, 5), (6, 11), (12, 30))
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--side-px", type=int, default=224)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--thaw-rate", type=float, default=0.2)
+    parser.add_argument("--unfreeze-rate", type=float, default=0.2)
     parser.add_argument("--heads", nargs="+", default=["softmax", "arcface"])
     asked = parser.parse_args()
     table = pd.read_csv(asked.shared / "data/nyala/labels.csv")
@@ -62,8 +62,8 @@ def main() -> None:
         input="tiles",
         network="efficientnet_lite0",
         weights=asked.shared / "weights/efficientnet_lite0_imagenet.keras",
-        thaw=("all",),
-        thaw_rate=asked.thaw_rate,
+        unfreeze=("all",),
+        unfreeze_rate=asked.unfreeze_rate,
         head_epochs=15,
         epochs=asked.epochs,
         dropout=0.2,
@@ -148,7 +148,7 @@ def _train(
     model = tile_classifier(tiles.shape[1:], len(counts), config)
     labelled = Labelled(tiles, targets.astype(np.int32), weights[targets])
     with tempfile.TemporaryDirectory() as home:
-        Recipe(
+        CacheKey(
             model,
             config,
             labelled,

@@ -17,8 +17,8 @@ from measure import FLUKE, run, scratch, server
 from configs.load import load
 from configs.schema import Section
 from flows.pipeline import stages
-from tasks.store.context import Job, executor
-from tasks.store.manifest import Artifact, Manifest, Recipe, now
+from tasks.store.context import StageContext, executor
+from tasks.store.manifest import Artifact, CacheKey, Manifest, now
 from tasks.store.stage import Stage
 
 
@@ -26,19 +26,19 @@ def plain(root: Path) -> None:
     """The demo without orchestration."""
     with executor(0) as pool:
 
-        def obtain(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+        def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
             out = root / "artifacts" / stage.name / stage.name
             out.mkdir(parents=True)
             folders = {name: root / "artifacts" / parent.stage / parent.key for name, parent in parents.items()}
-            job = Job(root, out, root / "pools" / stage.name, root / "photos", executor=pool)
-            result = stage.build(section, **folders, job=job)
+            context = StageContext(root, out, root / "pools" / stage.name, root / "photos", executor=pool)
+            result = stage.build(section, **folders, context=context)
             artifact = Artifact(stage=stage.name, key=stage.name, digest=result.digest or "")
-            recipe = Recipe(
+            cache_key = CacheKey(
                 stage=stage.name, version=stage.version, config=section.model_dump(mode="json"), parents=parents
             )
             Manifest(  # which the stages below, and the report, read
                 artifact=artifact,
-                recipe=recipe,
+                cache_key=cache_key,
                 counts=result.counts,
                 files={},
                 refs={},
@@ -48,7 +48,7 @@ def plain(root: Path) -> None:
             ).write(out)
             return artifact
 
-        list(stages(load("demo"), obtain))
+        list(stages(load("demo"), get_or_build))
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ How the environments are made (imagededup's hashes need none of the packages tha
 modules that do (`methods.cnn`, `utils.models`) are replaced by empty ones before. Hashing and searching are untouched.
 
 Written is a JSON object with `seconds` (of the work itself, without imports and writing) and, for CleanVision,
-`flaws`: issue type -> files, `sets`: issue type -> lists of files that are alike; for imagededup `pairs`: method ->
+`problems`: issue type -> files, `sets`: issue type -> lists of files that are alike; for imagededup `pairs`: method ->
 bits -> pairs of files, and `skipped`: files that it warned of and made no hash of. Files are class/name. This file
 imports nothing of ours, which the peers' Python hasn't.
 """
@@ -42,7 +42,7 @@ def cleanvision(photos: Path, jobs: int | None = None, files: Path | None = None
         return Path(path).relative_to(photos).as_posix()
 
     columns = [column for column in lab.issues.columns if column.startswith("is_") and "duplicates" not in column]
-    flaws = {
+    problems = {
         column.removeprefix("is_").removesuffix("_issue"): [name(path) for path in lab.issues.index[lab.issues[column]]]
         for column in columns
     }
@@ -50,7 +50,7 @@ def cleanvision(photos: Path, jobs: int | None = None, files: Path | None = None
         kind: [[name(path) for path in paths] for paths in lab.info[kind]["sets"]]
         for kind in ("exact_duplicates", "near_duplicates")
     }
-    return {"seconds": seconds, "flaws": flaws, "sets": sets}
+    return {"seconds": seconds, "flaws": problems, "sets": sets}
 
 
 def imagededup(photos: Path, bits: list[int]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a second night costs: 1,000 photos found through search pages, then again after 1 % were added to the results.
 
-    .venv/bin/python benchmarks/second_night.py [--photos 1000] [--latency-ms 0] [--nights 3] [--knobs KNOB=VALUE ...]
+    .venv/bin/python benchmarks/second_night.py [--photos 1000] [--latency-ms 0] [--nights 3] [--settings SETTING=VALUE ...]
 
 Requests and bytes are counted by the site. The new photos are at random places among the results; each later night is
 the same as the one before it, so its cost is that of looking.
@@ -23,7 +23,7 @@ from tasks.crawl.engines.engine import Answer, Hit, Page, Request
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.search import crawl
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Engine:
         return Request(f"{self.site}/search?{urlencode({'q': query, 'page': number})}")
 
 
-def night(site: str, home: Path, knobs: list[str]) -> Harvest:
+def night(site: str, home: Path, settings: list[str]) -> Harvest:
     """One crawl; what earlier ones brought is below `home`."""
     host = urlsplit(site).netloc
     polite = ["crawl.requests_per_s=10000", "crawl.connections_per_host=16", f"crawl.private_hosts=[{host}]"]
     keywords = ", ".join(f"{label}: [{label}]" for label in CLASSES)
-    config = load("default", ["crawl.sources=gallery", f"crawl.keywords={{{keywords}}}", *polite, *knobs]).crawl
-    job = Job(home, home / "out", home / "pools", home / "photos")
-    with Ledger(home / "pools" / "ledger.sqlite", job.photos) as ledger:
-        return crawl([Engine(site)], config, ledger, job)
+    config = load("default", ["crawl.sources=gallery", f"crawl.keywords={{{keywords}}}", *polite, *settings]).crawl
+    context = StageContext(home, home / "out", home / "pools", home / "photos")
+    with Ledger(home / "pools" / "ledger.sqlite", context.photos) as ledger:
+        return crawl([Engine(site)], config, ledger, context)
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--nights", type=int, default=3)
-    parser.add_argument("--knobs", nargs="*", default=[], help="further knobs, such as crawl.per_class=500")
+    parser.add_argument("--settings", nargs="*", default=[], help="further settings, such as crawl.per_class=500")
     options = parser.parse_args()
 
     print("| night | photos of the site | kept | requests | MB | share of the first night's bytes | s |")
@@ -76,7 +76,7 @@ def main() -> None:
                 there += int(urlopen(f"{site}/night").read())
                 counts(site)
             began = monotonic()
-            harvest = night(site, home, options.knobs)
+            harvest = night(site, home, options.settings)
             seconds = monotonic() - began
             served = counts(site)
             first_bytes = first_bytes or served["bytes"]

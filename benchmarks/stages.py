@@ -1,6 +1,6 @@
 """Time and peak memory of each stage on real photos.
 
-    .venv/bin/python benchmarks/stages.py FOLDER [KNOB=VALUE ...]
+    .venv/bin/python benchmarks/stages.py FOLDER [SETTING=VALUE ...]
 
 Each stage runs in a process of its own (`fluke stage`), with all above it cached; the memory is that process's peak,
 the seconds are the stage's own, from its manifest, and the whole process's.

@@ -1,4 +1,4 @@
-"""From a preset's YAML file and `section.knob=value` overrides to a config; whatever doesn't fit is refused."""
+"""From a preset's YAML file and `section.setting=value` overrides to a config; whatever doesn't fit is refused."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,17 @@ from pydantic import BaseModel, ValidationError
 from configs.schema import Config
 
 PRESETS = Path(__file__).parent
+RENAMED = {
+    "filter.golden": "filter.test_list",
+    "filter.suspects": "filter.label_issues",
+    "train.thaw": "train.unfreeze",
+    "train.thaw_rate": "train.unfreeze_rate",
+    "train.afresh_every": "train.full_retrain_every",
+    "evaluate.insight": "evaluate.layer_images",
+}
+"""Settings that had another name; the old one is refused with the new one named."""
 _BRANCHES = ("literal[", "lax-or-strict[")
-"""How pydantic calls the alternatives of a knob that takes a word or a path."""
+"""How pydantic calls the alternatives of a setting that takes a word or a path."""
 
 
 class ConfigError(ValueError):
@@ -38,17 +47,17 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError("\n".join(_explain(mistake) for mistake in error.errors())) from error
 
 
-def knobs(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted name and description of every knob."""
+def settings(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and description of every setting."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from knobs(field.annotation, f"{prefix}{name}.")
+            yield from settings(field.annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field.description or ""
 
 
 def described(config: Config) -> str:
-    """The whole config as YAML that `fluke run FILE` takes again, each knob under its description."""
+    """The whole config as YAML that `fluke run FILE` takes again, each setting under its description."""
     return "\n".join(
         line for name in Config.model_fields for line in [*_described(name, getattr(config, name), ""), ""]
     )
@@ -59,12 +68,12 @@ def _described(name: str, section: BaseModel, indent: str) -> Iterator[str]:
     yield f"{indent}{name}:"
     values = section.model_dump(mode="json")
     indent += "  "
-    for knob, field in type(section).model_fields.items():
-        if isinstance(inner := getattr(section, knob), BaseModel):
-            yield from _described(knob, inner, indent)
+    for setting, field in type(section).model_fields.items():
+        if isinstance(inner := getattr(section, setting), BaseModel):
+            yield from _described(setting, inner, indent)
         else:
             yield f"{indent}# {field.description}"
-            yield f"{indent}{knob}: {_inline(values[knob])}"
+            yield f"{indent}{setting}: {_inline(values[setting])}"
 
 
 def _inline(value: Any) -> str:
@@ -92,9 +101,9 @@ def _read(preset: str) -> dict[str, Any]:
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
-    """Set one knob; the value is read as YAML."""
+    """Set one setting; the value is read as YAML."""
     name, equals, text = override.partition("=")
-    *sections, knob = name.split(".")
+    *sections, setting = name.split(".")
     if not equals or not sections:
         raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
     try:
@@ -109,17 +118,21 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(below, Mapping):
             raise ConfigError(f"{override!r}: {section} is a value, not a section")
         inner[section] = inner = dict(below)
-    inner[knob] = value
+    inner[setting] = value
 
 
 def _explain(mistake: Any) -> str:
     """One line for one of pydantic's errors."""
     name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_BRANCHES))
     if mistake["type"] == "extra_forbidden":
-        known = [knob for knob, _ in knobs()] + list(Config.model_fields)
-        return f"{name}: there is no such knob{_nearest(name, known)}"
+        if name in RENAMED:
+            return f"{name}: this setting is now called {RENAMED[name]}"
+        known = [setting for setting, _ in settings()] + list(Config.model_fields)
+        return f"{name}: there is no such setting{_nearest(name, known)}"
     if mistake["type"] in ("model_type", "model_attributes_type"):
-        return f"{name}: is a section; set one of its knobs, such as {_first_of(name)}=... (got {mistake['input']!r})"
+        return (
+            f"{name}: is a section; set one of its settings, such as {_first_of(name)}=... (got {mistake['input']!r})"
+        )
     message = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     message = message.replace("tuple", "list").replace("Tuple", "list")
     got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
@@ -127,8 +140,8 @@ def _explain(mistake: Any) -> str:
 
 
 def _first_of(section: str) -> str:
-    """A section's first knob."""
-    return next((knob for knob, _ in knobs() if knob.startswith(f"{section}.")), section)
+    """A section's first setting."""
+    return next((setting for setting, _ in settings() if setting.startswith(f"{section}.")), section)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""Every knob of fluke on one page: one frozen section for each stage.
+"""Every setting of fluke on one page: one frozen section for each stage.
 
-A stage is given its own section and nothing else, so a knob can only invalidate the stage that it belongs to
+A stage is given its own section and nothing else, so a setting can only invalidate the stage that it belongs to
 and those below. `fluke config PRESET` prints a resolved config with these descriptions.
 """
 
@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's ra
 
 
 class Section(BaseModel):
-    """A frozen group of knobs; a misspelt one is refused."""
+    """A frozen group of settings; a misspelt one is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
@@ -187,7 +187,7 @@ class FilterConfig(Section):
     face_model: Path | None = Field(
         None, description="A YuNet model (ONNX) to find faces with; null: OpenCV's cascade of frontal faces."
     )
-    suspects: int = Field(
+    label_issues: int = Field(
         0,
         ge=0,
         description="How many of the photos that look least like their class (outlier), and of those whose class a "
@@ -203,7 +203,7 @@ class FilterConfig(Section):
         description="Photos whose class is doubted more are rejected; 0.9 goes with a good embedding.",
     )
     embedding: Path | None = Field(
-        None, description="A Keras model of RGB photos to look for suspects with; null: edges, patterns and colours."
+        None, description="A Keras model of RGB photos to find label issues with; null: edges, patterns and colours."
     )
     embedding_scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None = Field(
         None,
@@ -233,7 +233,7 @@ class FilterConfig(Section):
         description="A regular expression: photos whose names match it with the same text (its first group, if it has "
         "one) are in one split, such as `^(.*)_\\\\d+` for the photos of one burst.",
     )
-    golden: Path | None = Field(
+    test_list: Path | None = Field(
         None, description="A CSV whose column photo (SHA-256) or name lists photos that are always in the test."
     )
     unseen_classes: Fraction | tuple[str, ...] = Field(
@@ -355,17 +355,19 @@ class TrainConfig(Section):
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
     scale: float = Field(16, gt=0, description="cosine and arcface: what cosines are multiplied by.")
     margin: float = Field(0.3, ge=0, lt=1.5, description="arcface: the margin, in radians.")
-    thaw: tuple[str | int, ...] = Field(
+    unfreeze: tuple[str | int, ...] = Field(
         (),
         description="With weights: what is trained after the head, step by step. A layer's name or its beginning "
-        "(block5) thaws the network from there to its end, a number its last so many layers, all everything; empty: "
+        "(block5) unfreezes the network from there to its end, a number its last so many layers, all everything; empty: "
         "only the head is trained.",
     )
-    thaw_rate: float = Field(0.1, gt=0, le=1, description="The peak rate of each step of thaw, as a share of the last.")
+    unfreeze_rate: float = Field(
+        0.1, gt=0, le=1, description="The peak rate of each step of unfreeze, as a share of the last."
+    )
     head_epochs: int = Field(
         40, ge=0, description="With weights: passes for the head alone, on features that are computed once."
     )
-    epochs: int = Field(40, ge=1, description="Passes over the train photos at most, in each step of thaw.")
+    epochs: int = Field(40, ge=1, description="Passes over the train photos at most, in each step of unfreeze.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a lower validation loss.")
     batch_size: int = Field(32, ge=1, description="Photos per step of the optimizer.")
     optimizer: Literal["adamw", "rmsprop"] = Field("adamw", description="AdamW, or RMSprop as in the write-ups.")
@@ -408,7 +410,7 @@ class TrainConfig(Section):
     warm_start: bool = Field(
         False, description="Begin from the last night's classifier; new classes are added, and those gone dropped."
     )
-    afresh_every: int = Field(7, ge=1, description="warm_start: every so many nights a training begins afresh.")
+    full_retrain_every: int = Field(7, ge=1, description="warm_start: every so many nights a training begins afresh.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="What networks compute in; auto: 16 bits on GPUs that are faster with it."
     )
@@ -416,17 +418,17 @@ class TrainConfig(Section):
     devices: int = Field(0, ge=0, description="GPUs to share each batch among; 0: all that there are.")
     seed: Seed = 0
 
-    @field_validator("thaw", mode="before")
+    @field_validator("unfreeze", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | int) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
-        if self.weights is None and self.thaw:
-            raise ValueError("thaw is about pretrained networks; set weights, or leave thaw empty")
-        if self.weights is not None and not self.thaw and not self.head_epochs:
-            raise ValueError("head_epochs=0 and an empty thaw leave nothing to train")
+        if self.weights is None and self.unfreeze:
+            raise ValueError("unfreeze is about pretrained networks; set weights, or leave unfreeze empty")
+        if self.weights is not None and not self.unfreeze and not self.head_epochs:
+            raise ValueError("head_epochs=0 and an empty unfreeze leave nothing to train")
         if self.weights is not None and self.input == "features":
             raise ValueError("weights are of networks that look at tiles; set input=tiles")
         if self.logit_adjustment and self.head != "softmax":
@@ -465,7 +467,7 @@ class EvaluateConfig(Section):
     top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in predictions.parquet.")
     bootstrap: int = Field(1000, ge=100, description="Resamples behind each 95 % interval.")
     gallery: int = Field(24, ge=0, le=200, description="Photos in each of the report's galleries.")
-    insight: int = Field(
+    layer_images: int = Field(
         6,
         ge=0,
         le=12,

@@ -30,7 +30,8 @@ Preset = Annotated[
     str, typer.Argument(help="A preset's name (fluke config), or the path of a YAML file.", metavar="PRESET")
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Knobs to set, such as train.epochs=5.", metavar="[SECTION.KNOB=VALUE]...")
+    list[str] | None,
+    typer.Argument(help="Settings to set, such as train.epochs=5.", metavar="[SECTION.SETTING=VALUE]..."),
 ]
 Fresh = Annotated[
     list[str] | None,
@@ -81,7 +82,7 @@ def config(
     ] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Print a preset's whole config, every knob with its description; fluke run takes it again as a file."""
+    """Print a preset's whole config, every setting with its description; fluke run takes it again as a file."""
     from configs import load
 
     if preset is None:
@@ -92,7 +93,7 @@ def config(
 
 @app.command()
 def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
-    """Say whether a stage would be made again, and which knob, parent, photo count or version is the reason."""
+    """Say whether a stage would be made again, and which setting, parent, photo count or version is the reason."""
     from flows import preflight
     from flows.why import explain
     from tasks.store.store import Store

@@ -12,21 +12,21 @@ from tasks.pretrain import stage as pretrain
 from tasks.store.manifest import Artifact
 from tasks.train import stage as train
 
-Obtain = Callable[..., Artifact]
-"""`obtain(stage, section, name=artifact ...)` returns a stage's artifact: from the store, or by building it."""
+GetOrBuild = Callable[..., Artifact]
+"""`get_or_build(stage, section, name=artifact ...)` returns a stage's artifact: from the store, or by building it."""
 
 
-def stages(config: Config, obtain: Obtain) -> Iterator[Artifact]:
+def stages(config: Config, get_or_build: GetOrBuild) -> Iterator[Artifact]:
     """Obtain one stage's artifact after the other; stop asking to cut the pipeline short."""
-    yield (photos := obtain(crawl.STAGE, config.crawl))
-    yield (kept := obtain(filter.STAGE, config.filter, photos=photos))
-    yield (tiles := obtain(preprocess.STAGE, config.preprocess, kept=kept))
+    yield (photos := get_or_build(crawl.STAGE, config.crawl))
+    yield (kept := get_or_build(filter.STAGE, config.filter, photos=photos))
+    yield (tiles := get_or_build(preprocess.STAGE, config.preprocess, kept=kept))
     made: dict[str, Artifact] = {"photos": photos, "kept": kept, "tiles": tiles}
     if config.train.input == "tiles":
         inputs = tiles
     else:
-        yield (encoder := obtain(pretrain.STAGE, config.pretrain, kept=kept, tiles=tiles))
-        yield (inputs := obtain(extract.STAGE, config.extract, tiles=tiles, encoder=encoder))
+        yield (encoder := get_or_build(pretrain.STAGE, config.pretrain, kept=kept, tiles=tiles))
+        yield (inputs := get_or_build(extract.STAGE, config.extract, tiles=tiles, encoder=encoder))
         made["encoder"] = encoder
-    yield (classifier := obtain(train.STAGE, config.train, kept=kept, inputs=inputs))
-    yield obtain(evaluate.STAGE, config.evaluate, **made, inputs=inputs, classifier=classifier)
+    yield (classifier := get_or_build(train.STAGE, config.train, kept=kept, inputs=inputs))
+    yield get_or_build(evaluate.STAGE, config.evaluate, **made, inputs=inputs, classifier=classifier)

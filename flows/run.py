@@ -16,7 +16,7 @@ from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store.context import executor
 from tasks.store.manifest import Artifact
-from tasks.store.progress import Progress, both, silent
+from tasks.store.progress import Progress, silent, tee
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
 
@@ -37,7 +37,7 @@ def pipeline(
     """Turn keywords or photos into an evaluated classifier, making only what the store doesn't hold.
 
     Args:
-        config: Every knob, a section for each stage.
+        config: Every setting, a section for each stage.
         preset: The name that the run goes by.
         until: The last stage to run; those above it come from the store or are made.
         fresh: Stages to make again even if the store has them, e.g. crawl to look for new photos.
@@ -57,11 +57,11 @@ def pipeline(
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as pool,
     ):
-        progress = both(dashboard.progress, watcher.get())
+        progress = tee(dashboard.progress, watcher.get())
         run = Run(store, pool, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
         record.save(root)
         try:
-            for artifact in stages(config, _Obtain(run, record)):
+            for artifact in stages(config, _GetOrBuild(run, record)):
                 if artifact.stage == until:
                     break
         except Exception as error:
@@ -80,7 +80,7 @@ def pipeline(
     return record
 
 
-class _Obtain:
+class _GetOrBuild:
     """Obtains each stage's artifact as a Prefect task and notes the outcome in the run's record."""
 
     def __init__(self, run: Run, record: RunRecord) -> None:
@@ -91,7 +91,7 @@ class _Obtain:
         @task(name=stage.name, task_run_name=stage.name, cache_policy=NO_CACHE, persist_result=False)
         def work(section: Section, **parents: Artifact) -> Any:
             began = time.monotonic()
-            outcome = self._run.obtain(stage, section, **parents)
+            outcome = self._run.get_or_build(stage, section, **parents)
             self._record.add(outcome, time.monotonic() - began)
             self._record.save(self._run.store.root)
             dashboard.show(outcome, self._run.store)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
-from tasks.store.atomic import write_whole
+from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
 from tasks.store.stage import Outcome
@@ -46,7 +46,7 @@ class RunRecord(BaseModel):
     preset: str
     until: StageName
     config: dict[str, Any]
-    """As it was then: a record outlives the knobs that it names."""
+    """As it was then: a record outlives the settings that it names."""
     started_at: datetime
     ended_at: datetime | None = None
     state: State = "running"
@@ -78,7 +78,7 @@ class RunRecord(BaseModel):
 
     def save(self, root: Path) -> None:
         """Write the record below the data folder."""
-        write_whole(root / "runs" / f"{self.id}.json", self.model_dump_json(indent=1).encode())
+        atomic_write(root / "runs" / f"{self.id}.json", self.model_dump_json(indent=1).encode())
 
     @contextmanager
     def under_way(self, root: Path) -> Iterator[None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tasks.store.atomic import write_whole
+from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 
 DEFAULT_PORT = 4200
@@ -67,7 +67,7 @@ def up(root: Path, port: int | None = None) -> str:
         elif not _is_free(port):
             raise UserError(f"port {port} is in use by another program; choose another: fluke up --port {port + 1}")
         process = _start(home, port)
-        write_whole(_state_file(root), json.dumps({"pid": process.pid, "port": port}).encode())
+        atomic_write(_state_file(root), json.dumps({"pid": process.pid, "port": port}).encode())
         _await(process, _api(port), home / "server.log")
     return _api(port)
 

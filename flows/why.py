@@ -1,11 +1,11 @@
-"""Why a stage would be taken from the store, or made again: which knob, parent, photo count or version changed."""
+"""Why a stage would be taken from the store, or made again: which setting, parent, photo count or version changed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from configs.schema import Config, Section, StageName
 from flows.pipeline import stages
-from tasks.store.manifest import Artifact, Manifest, Recipe
+from tasks.store.manifest import Artifact, CacheKey, Manifest
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
 
@@ -18,9 +18,9 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
     """Lines that say what a run with this config would do for a stage, and why. Makes nothing."""
     lines: list[str] = []
 
-    def obtain(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
-        recipe = stage.recipe(store, section, parents)
-        found, why = find(store, stage, recipe, section)
+    def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+        cache_key = stage.cache_key(store, section, parents)
+        found, why = find(store, stage, cache_key, section)
         if found:
             manifest = store.manifest(found)
             if stage.name == name:
@@ -31,13 +31,13 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
                 if manifest.source != stage.source(section):
                     lines.append(f"its code has changed since; --fresh {name} would make it again")
             return found
-        lines.append(f"{stage.name} would be made: {_reason(store, recipe)}")
+        lines.append(f"{stage.name} would be made: {_reason(store, cache_key)}")
         if stage.name != name:
             lines.append(f"{name} depends on it, and would be made if the result of {stage.name} changes")
         raise _MissError
 
     try:
-        for artifact in stages(config, obtain):
+        for artifact in stages(config, get_or_build):
             if artifact.stage == name:
                 break
     except _MissError:
@@ -45,10 +45,11 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
     return lines
 
 
-def _reason(store: Store, recipe: Recipe) -> str:
+def _reason(store: Store, cache_key: CacheKey) -> str:
     """What sets a recipe apart from the most similar one in the store."""
     candidates = [
-        (list(differences(store, manifest.recipe, recipe)), manifest) for manifest in store.manifests(recipe.stage)
+        (list(differences(store, manifest.cache_key, cache_key)), manifest)
+        for manifest in store.manifests(cache_key.stage)
     ]
     if not candidates:
         return "it was never made"
@@ -58,13 +59,13 @@ def _reason(store: Store, recipe: Recipe) -> str:
     return f"compared with {manifest.artifact.key} of {manifest.made_at:%Y-%m-%d %H:%M} UTC, " + "; ".join(changes)
 
 
-def differences(store: Store, old: Recipe, new: Recipe) -> Iterator[str]:
+def differences(store: Store, old: CacheKey, new: CacheKey) -> Iterator[str]:
     """Each way in which one recipe differs from another of the same stage, for people."""
     if old.version != new.version:
         yield f"VERSION went from {old.version} to {new.version}"
     yield from _changes(old.config, new.config, f"{new.stage}.")
-    for name in sorted(old.observed.keys() | new.observed.keys()):
-        was, now = old.observed.get(name), new.observed.get(name)
+    for name in sorted(old.external_inputs.keys() | new.external_inputs.keys()):
+        was, now = old.external_inputs.get(name), new.external_inputs.get(name)
         if was != now:
             counted = isinstance(was, int) and isinstance(now, int)
             yield f"its source's {name}" + (f" went from {was:,} to {now:,}" if counted else " changed")

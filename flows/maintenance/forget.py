@@ -87,7 +87,7 @@ def _made_with(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
             direct = stage == "crawl" and any(Path(file).stem in sha256s for file in manifest.refs)
             if stage == "train":  # it may have begun from one that had it
                 direct = not sha256s.isdisjoint(_photos(store.folder(manifest.artifact) / TRAINED_ON, sha256s))
-            if direct or tainted.intersection(manifest.recipe.parents.values()):
+            if direct or tainted.intersection(manifest.cache_key.parents.values()):
                 yield manifest
                 if stage != "filter" or _keeps(store.folder(manifest.artifact), sha256s):
                     tainted.add(manifest.artifact)

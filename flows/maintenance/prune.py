@@ -85,8 +85,8 @@ def remove(path: Path) -> None:
 def _needed(store: Store, keep_runs: int) -> set[Path]:
     """Folders of the artifacts that kept runs gave, and of all that those were made from."""
     records = read_records(store.root)
-    whole = (record for record in records if record.state == "done" and record.until == "evaluate")
-    runs = [*records[:keep_runs], *[record for record, _ in zip(whole, range(1), strict=False)]]
+    complete = (record for record in records if record.state == "done" and record.until == "evaluate")
+    runs = [*records[:keep_runs], *[record for record, _ in zip(complete, range(1), strict=False)]]
     todo = [stage.artifact for record in runs for stage in record.stages]
     needed: set[Path] = set()
     while todo:
@@ -94,7 +94,7 @@ def _needed(store: Store, keep_runs: int) -> set[Path]:
         if folder in needed:
             continue
         try:
-            todo += Manifest.read(folder).recipe.parents.values()
+            todo += Manifest.read(folder).cache_key.parents.values()
         except (FileNotFoundError, ValueError):
             continue
         needed.add(store.folder(artifact))

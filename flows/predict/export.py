@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.predict.model import Model
-from tasks.store.atomic import whole_folder
+from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
 
 Format = Literal["savedmodel", "onnx"]
@@ -73,7 +73,7 @@ def export(model: Model, folder: Path, form: Format) -> None:
     if form == "onnx":
         classifier, encoder = exports.convertible(classifier), encoder and exports.convertible(encoder)
     network = exports.whole(classifier, encoder, model.inference, references)
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         if form == "onnx":
             exports.save_onnx(network, partial / ONNX)
         else:

@@ -30,10 +30,10 @@ def find(store: Store, name: str | None = None) -> Model:
 
     Raises UserError if there is none, or if it has been deleted.
     """
-    whole = [run for run in read_records(store.root) if run.state == "done" and run.until == "evaluate"]
-    named = [run for run in whole if name in (None, run.id, run.preset)]
+    complete = [run for run in read_records(store.root) if run.state == "done" and run.until == "evaluate"]
+    named = [run for run in complete if name in (None, run.id, run.preset)]
     if not named:
-        known = ", ".join(dict.fromkeys(run.preset for run in whole))
+        known = ", ".join(dict.fromkeys(run.preset for run in complete))
         missing = (
             f"no run that ended well is called {name!r}; there are those of {known}" if known else "no run has ended"
         )
@@ -51,7 +51,7 @@ def _model(store: Store, run: RunRecord) -> Model:
     return Model(
         run=run.id,
         classifier=folders["train"] / "classifier.keras",
-        preprocess=PreprocessConfig.model_validate(manifests["preprocess"].recipe.config),
+        preprocess=PreprocessConfig.model_validate(manifests["preprocess"].cache_key.config),
         encoder=folders["pretrain"] / "encoder.keras" if "pretrain" in folders else None,
         inference=inference,
         references=folders["evaluate"] / REFERENCES if inference.nearest else None,

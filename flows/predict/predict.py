@@ -143,9 +143,9 @@ def predict_to(
 
 def _write(table: "pd.DataFrame", path: Path) -> None:
     """As CSV, JSON or Parquet, by the file's name; whole or not at all."""
-    from tasks.store.atomic import whole
+    from tasks.store.atomic import atomic_path
 
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         match path.suffix:
             case ".csv":
                 table.to_csv(partial, index=False, lineterminator="\n")
@@ -228,14 +228,14 @@ def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path
     from tasks.images.heatmap import lay_over
     from tasks.images.photos import decode
     from tasks.images.tiles import spread
-    from tasks.store.atomic import whole
+    from tasks.store.atomic import atomic_path
 
     pixels = decode(photo.read_bytes())
     if max(pixels.shape) > _JPEG_SIDE_PX:
         return False
     drawn = lay_over(pixels, spread(heat, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
     return True
 

@@ -12,7 +12,7 @@ from flows.review.images import Pictures
 from flows.review.items import Doubt, Sheet
 from tasks.filter import review_log
 from tasks.filter.review_log import Decision, Subject
-from tasks.store.atomic import write_whole
+from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 
 _DONE = {"keep": "kept", "reject": "rejected", "move": "moved to"}
@@ -43,7 +43,7 @@ def export(root: Path, sheet: Sheet, folder: Path, *, title: str) -> Path:
             settled=sum(doubt.subject in standing for doubt in sheet.doubts),
         )
     )
-    write_whole(folder / "index.html", page.encode(errors="replace"))
+    atomic_write(folder / "index.html", page.encode(errors="replace"))
     return folder / "index.html"
 
 

@@ -9,7 +9,7 @@ from configs.schema import Config, Section
 from flows.pipeline import stages
 from tasks.filter.review_log import Subject
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, Recipe
+from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
 
@@ -52,25 +52,28 @@ def artifact(store: Store, config: Config, preset: str) -> Artifact:
     One from before the latest decisions will do: who has decided ten photos and comes back goes on with the others.
     """
 
-    def obtain(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
-        recipe = stage.recipe(store, section, parents)
-        found, _ = find(store, stage, recipe, section)
+    def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+        cache_key = stage.cache_key(store, section, parents)
+        found, _ = find(store, stage, cache_key, section)
         if found is None and stage.name == "filter":
-            found = _seen_earlier(store, recipe)
+            found = _seen_earlier(store, cache_key)
         if found is None:
             raise UserError(
                 f"the photos of {preset} have not been filtered yet: run `fluke stage filter {preset}` first"
             )
         return found
 
-    return next(made for made in stages(config, obtain) if made.stage == "filter")
+    return next(made for made in stages(config, get_or_build) if made.stage == "filter")
 
 
-def _seen_earlier(store: Store, recipe: Recipe) -> Artifact | None:
+def _seen_earlier(store: Store, cache_key: CacheKey) -> Artifact | None:
     """The newest artifact whose recipe differs in nothing but in what the filter observed: decisions, moves."""
-    for manifest in store.manifests(recipe.stage):
-        same = manifest.recipe.model_copy(update={"observed": recipe.observed}).key == recipe.key
-        if same and store.sound(store.folder(manifest.artifact)):
+    for manifest in store.manifests(cache_key.stage):
+        same = (
+            manifest.cache_key.model_copy(update={"external_inputs": cache_key.external_inputs}).digest
+            == cache_key.digest
+        )
+        if same and store.valid(store.folder(manifest.artifact)):
             return manifest.artifact
     return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tasks.store.atomic import write_whole
+from tasks.store.atomic import atomic_write
 from tasks.store.manifest import now
 
 NAME = "forgotten.csv"
@@ -37,7 +37,7 @@ def add(root: Path, what: Iterable[str]) -> None:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
         writer.writerows([*rows, *((item, f"{now():%Y-%m-%dT%H:%M:%SZ}") for item in sorted(set(what) - known))])
-        write_whole(path, text.getvalue().encode())
+        atomic_write(path, text.getvalue().encode())
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -33,7 +33,7 @@ def keywords_of(config: CrawlConfig) -> Keywords:
     return keywords
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """A digest of the keywords, if they are in a file, which may change while the config stays; raises as above."""
     keywords = keywords_of(config)
     return {"keywords": hashing.of_value(sorted(keywords.items()))[:24]} if isinstance(config.keywords, Path) else {}

@@ -12,7 +12,7 @@ from tasks.crawl import blocklist
 from tasks.crawl.blocklist import ForgottenError
 from tasks.crawl.ledger.ledger import Ledger, Photo
 from tasks.images import photos
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -50,13 +50,13 @@ def fingerprint(lines: Iterable[tuple[str, ...]]) -> str:
     return sha.hexdigest()[:24]
 
 
-def given(path: Path | None, knob: str, example: str) -> Path:
-    """The absolute path of a knob; raises UserError if it isn't given or isn't there."""
+def given(path: Path | None, setting: str, example: str) -> Path:
+    """The absolute path of a setting; raises UserError if it isn't given or isn't there."""
     if path is None:
-        raise UserError(f"{knob} is not given; say where the photos are, e.g. {knob}={example}")
+        raise UserError(f"{setting} is not given; say where the photos are, e.g. {setting}={example}")
     found = path.expanduser().absolute()
     if not found.exists():
-        raise UserError(f"{found}: there is no such file or folder; put it there, or set {knob}")
+        raise UserError(f"{found}: there is no such file or folder; put it there, or set {setting}")
     return found
 
 
@@ -70,7 +70,7 @@ def require_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -
         )
 
 
-def bring_in(files: Sequence[LocalFile], ledger: Ledger, job: Job) -> list[Photo | None]:
+def bring_in(files: Sequence[LocalFile], ledger: Ledger, context: StageContext) -> list[Photo | None]:
     """The stored photo of each file, None if it is forgotten; only files that the ledger doesn't know are read."""
     found = [ledger.known(readable(file.path), file.stamp) for file in files]
     missing = [place for place, photo in enumerate(found) if photo is None]
@@ -93,9 +93,9 @@ def bring_in(files: Sequence[LocalFile], ledger: Ledger, job: Job) -> list[Photo
             logger.info("%s: left out, since it is in %s", file.path, blocklist.NAME)
             return None
 
-    with job.progress("photos", total=len(files)) as advance:
+    with context.progress("photos", total=len(files)) as advance:
         advance(len(files) - len(missing))
-        for place, photo in zip(missing, job.map(read, missing), strict=True):
+        for place, photo in zip(missing, context.map(read, missing), strict=True):
             found[place] = photo
             advance(1)
     if None in found:

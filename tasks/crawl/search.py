@@ -14,8 +14,8 @@ from tasks.crawl.result import Harvest
 from tasks.crawl.selection import Download, Orders, Query, Quota, downloads_of, kept, ordered, row_of
 from tasks.crawl.stats import ENOUGH, KEPT, SAME, WAITS, Line, Tally
 from tasks.crawl.workers import FORGOTTEN, Crawler
-from tasks.store.atomic import write_whole
-from tasks.store.context import Job
+from tasks.store.atomic import atomic_write
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -29,7 +29,7 @@ def crawl(
     engines: Sequence[Engine],
     config: CrawlConfig,
     ledger: Ledger,
-    job: Job,
+    context: StageContext,
     *,
     allowed: Sequence[str] = (),
     is_site: bool = False,
@@ -44,9 +44,9 @@ def crawl(
     keywords = keywords_of(config)
     plan = _Plan(engines, keywords, config)
     if config.replay:
-        return follow(plan.orders(ledger, keywords), config, ledger, job)
+        return follow(plan.orders(ledger, keywords), config, ledger, context)
     require_askable(engines, config)
-    with Crawler(config, ledger, job, allowed=allowed, is_site=is_site, pause_s=pause_s) as crawler:
+    with Crawler(config, ledger, context, allowed=allowed, is_site=is_site, pause_s=pause_s) as crawler:
         night = ledger.finds.begin_night()
         hunt = _Hunt(plan, crawler, night)
         for engine in engines:
@@ -61,12 +61,14 @@ def crawl(
     return _harvest(hunt.orders, hunt.photos, config, tally)
 
 
-def follow(orders: Orders, config: CrawlConfig, ledger: Ledger, job: Job, *, pause_s: float = 0.5) -> Harvest:
+def follow(
+    orders: Orders, config: CrawlConfig, ledger: Ledger, context: StageContext, *, pause_s: float = 0.5
+) -> Harvest:
     """Bring in given URLs, in the order of each class; with `config.replay` only those that are stored already."""
     if config.replay:
         photos = {find.url: photo for finds in orders.values() for find in finds if (photo := ledger.known(find.url))}
         return _harvest(orders, photos, config, None)
-    with Crawler(config, ledger, job, pause_s=pause_s) as crawler:
+    with Crawler(config, ledger, context, pause_s=pause_s) as crawler:
         downloads = {download.url: download for download in _fetch(crawler, orders, {})}
         photos = _photos(downloads.values())
         queries = [
@@ -301,8 +303,8 @@ def _require_yield(tally: Tally, crawler: Crawler, per_class: int | None) -> Non
     if not tally.lines or came_in >= least * wanted > 0 or not least:
         return
     paths = [crawler.save_answer(name) for name in dict.fromkeys(line.engine for line in tally.lines)]
-    summary = crawler.job.pools / "answers" / "summary.md"
-    write_whole(summary, tally.summary().encode())
+    summary = crawler.context.pools / "answers" / "summary.md"
+    atomic_write(summary, tally.summary().encode())
     for warning in tally.warnings():
         logger.warning("%s", warning)
     answers = "".join(f", {path}" for path in paths if path)

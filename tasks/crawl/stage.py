@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, cast
 from configs.schema import CrawlConfig
 from tasks.crawl import blocklist
 from tasks.crawl.engines.engine import Engine
-from tasks.crawl.keywords import observe as observe_keywords
+from tasks.crawl.keywords import external_inputs as observe_keywords
 from tasks.crawl.keywords import require_askable
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest, Row
 from tasks.crawl.sources import Source
 from tasks.crawl.stats import Tally
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import FileRecord, Result
 from tasks.store.plugins import load
 from tasks.store.stage import Stage
+from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pyarrow
@@ -57,7 +58,7 @@ def table(rows: Sequence[Row], folder: str) -> "pyarrow.Table":
     return pa.table(columns, pa.schema([(name, types.get(name, text)) for name in COLUMNS]))
 
 
-def build_photos(config: CrawlConfig, *, job: Job) -> Result:
+def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     """Write `photos.parquet`; photos that are new go into the folder of photos.
 
     Of a crawl of the net also `searches.parquet` (what each search brought), `dropped.parquet` (each URL that isn't
@@ -65,27 +66,28 @@ def build_photos(config: CrawlConfig, *, job: Job) -> Result:
     """
     import pyarrow.parquet as pq
 
-    ledger_path, kept_out = job.pools / LEDGER, blocklist.read(job.root)
-    with Ledger(ledger_path, job.photos, forgotten=kept_out, verify=job.verify) as ledger:
-        harvest = _source(config).collect(config, ledger, job)
+    ledger_path, kept_out = context.pools / LEDGER, blocklist.read(context.root)
+    with Ledger(ledger_path, context.photos, forgotten=kept_out, verify=context.verify) as ledger:
+        harvest = _source(config).collect(config, ledger, context)
     rows = ordered(harvest.rows)
-    pq.write_table(table(rows, job.photos.relative_to(job.root).as_posix()), job.out / "photos.parquet")
+    pq.write_table(table(rows, context.photos.relative_to(context.root).as_posix()), context.out / "photos.parquet")
     if harvest.tally:
-        _write_tally(harvest.tally, job.out)
-    refs = {job.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
+        _write_tally(harvest.tally, context.out)
+    refs = {context.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
     counts = {"photos": len(refs), "classes": len({row.label for row in rows}), **harvest.counts}
     return Result(counts, digest=content_digest(rows), refs=refs)
 
 
-def observe(config: CrawlConfig, pools: Path) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:
     """What the source holds now, as far as a quick look tells; of a replay, how much there is to replay."""
-    observed = dict(_source(config).observe(config))
-    if (kept_out := pools.parents[1] / blocklist.NAME).exists():
-        observed["forgotten"] = hashing.of_file(kept_out)[:24]
+    inputs = dict(_source(config).external_inputs(config))
+    if (kept_out := root / blocklist.NAME).exists():
+        inputs["forgotten"] = hashing.of_file(kept_out)[:24]
+    pools = Store(root).pools("crawl")
     if config.replay and (path := pools / LEDGER).exists():
         with Ledger(path, pools) as ledger:
-            observed |= {"stored": ledger.stored(), "finds": ledger.finds.count()}
-    return observed
+            inputs |= {"stored": ledger.stored(), "finds": ledger.finds.count()}
+    return inputs
 
 
 def check(config: CrawlConfig) -> None:
@@ -128,21 +130,21 @@ class _Engines:
 
     engines: list[Engine]
 
-    def observe(self, config: CrawlConfig) -> dict[str, str | int]:
+    def external_inputs(self, config: CrawlConfig) -> dict[str, str | int]:
         """The keywords, if they are in a file; what engines find now isn't known before they are asked."""
         return observe_keywords(config)
 
-    def collect(self, config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
         """Ask them."""
         from tasks.crawl.search import crawl
 
-        return crawl(self.engines, config, ledger, job)
+        return crawl(self.engines, config, ledger, context)
 
 
 STAGE = Stage(
     "crawl",
     VERSION,
     build=build_photos,
-    observe=observe,
-    loads=lambda config: [f"tasks.crawl.sources.{name}" for name in config.sources],
+    external_inputs=external_inputs,
+    dynamic_modules=lambda config: [f"tasks.crawl.sources.{name}" for name in config.sources],
 )

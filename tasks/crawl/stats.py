@@ -23,7 +23,7 @@ _HINTS = {
     "out of time": "crawl.deadline_s is the limit",
     "out of bytes": "crawl.max_gb is the limit",
 }
-"""What has to do with a knob, by the reason for which a URL was dropped."""
+"""What has to do with a setting, by the reason for which a URL was dropped."""
 _SHOWN = 60
 """Lines of the summary's table; the Parquet file has all."""
 

@@ -39,8 +39,8 @@ from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.selection import Download, Query, Quota
 from tasks.crawl.stats import ENOUGH
 from tasks.images import photos
-from tasks.store.atomic import write_whole
-from tasks.store.context import Job
+from tasks.store.atomic import atomic_write
+from tasks.store.context import StageContext
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -190,8 +190,8 @@ class Downloader(icrawler.Downloader):
         answer = self.session.photo(download.url)
         try:
             size_px = photos.check(answer.body, most_px=self._most_px)
-        except ValueError as flaw:
-            raise FetchError(str(flaw)) from flaw
+        except ValueError as problem:
+            raise FetchError(str(problem)) from problem
         download.photo = self.storage.put(
             download.url, answer.body, size_px=size_px, status=answer.status, etag=answer.headers.get("etag")
         )
@@ -217,7 +217,7 @@ class Crawler(icrawler.Crawler):
         self,
         config: CrawlConfig,
         ledger: Ledger,
-        job: Job,
+        context: StageContext,
         *,
         allowed: Sequence[str] = (),
         is_site: bool = False,
@@ -230,7 +230,7 @@ class Crawler(icrawler.Crawler):
         """
         # Not the parent's __init__, which sets up logging and insists on storing numbered files.
         self.init_signal()
-        self.config, self.ledger, self.job, self.is_site = config, ledger, job, is_site
+        self.config, self.ledger, self.context, self.is_site = config, ledger, context, is_site
         self.client = Client(config, allowed=allowed, pause_s=pause_s)
         self.parser, self.downloader = Parser(self), Downloader(self)
         self._feeders: list[Feeder] = []
@@ -272,8 +272,8 @@ class Crawler(icrawler.Crawler):
             return None
         kind = answer.headers.get("content-type", "")
         suffix = next((suffix for suffix in ("html", "json") if suffix in kind), "txt")
-        path = self.job.pools / "answers" / f"{engine}.{suffix}"
-        write_whole(path, answer.body)
+        path = self.context.pools / "answers" / f"{engine}.{suffix}"
+        atomic_write(path, answer.body)
         return path
 
     def __enter__(self) -> Self:
@@ -296,7 +296,7 @@ class Crawler(icrawler.Crawler):
         feeder.start(tasks=tasks, workers=workers)
 
     def _drain(self, queue: "Queue[Any]", count: int, label: str) -> None:
-        with self.job.progress(label, total=count) as advance:
+        with self.context.progress(label, total=count) as advance:
             for _ in range(count):
                 if error := queue.get().error:
                     raise error

@@ -40,7 +40,7 @@ def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> Cha
 
     store = Store(root)
     for manifest in store.manifests("evaluate"):
-        if manifest.recipe.version != version or manifest.recipe.parents["classifier"].digest == classifier:
+        if manifest.cache_key.version != version or manifest.cache_key.parents["classifier"].digest == classifier:
             continue
         folder = store.folder(manifest.artifact)
         try:

@@ -19,9 +19,9 @@ from tasks.inference.decision import Inference
 from tasks.inference.knn import References
 from tasks.inference.predictions import SUBMITTED, best, submission, table
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, Rows
+from tasks.store.shards import INDEX, LazyRows
 from tasks.store.stage import Stage
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def build_evaluation(
     tiles: Path,
     inputs: Path,
     classifier: Path,
-    job: Job,
+    context: StageContext,
     encoder: Path | None = None,
 ) -> Result:
     """Predict the validation and test photos, measure, and write numbers, tables, figures and the report.
@@ -61,46 +61,48 @@ def build_evaluation(
 
     exam = Exam.read(config, kept, classifier)
     network = Answering(classifier / "classifier.keras")
-    rows = _rows(inputs, exam.rows["photo"], job)
-    seen = _see(network, rows, exam.is_held_out, job)
+    rows = _rows(inputs, exam.rows["photo"], context)
+    seen = _see(network, rows, exam.is_held_out, context)
     answered = _answer(config, exam, seen)
     tested = answered.predictions["split"].to_numpy() == "test"
     predictions = answered.predictions[tested].assign(group=exam.groups)
 
     trained = Manifest.read(classifier)
-    settings = trained.recipe.config
-    is_frozen = settings.get("weights") is not None and not settings.get("thaw")  # then its features aren't learnt here
+    settings = trained.cache_key.config
+    is_frozen = settings.get("weights") is not None and not settings.get(
+        "unfreeze"
+    )  # then its features aren't learnt here
     nearest = _look_up(exam, seen.features if is_frozen else seen.given)
     is_network_alone = config.infer_from == "network" and config.unknown == "never"  # then it is only calibrated
     uncalibrated = arrays.softmax(seen.logits[tested]).max(axis=1) if is_network_alone else None
     measured = _measure(config, exam, answered, nearest, uncalibrated)
     measured["nearest_by"] = "pretrained features" if is_frozen else "codes" if encoder else "pixels"
-    if last := previous_model.find(job.root, VERSION, trained.artifact.digest, predictions):
+    if last := previous_model.find(context.root, VERSION, trained.artifact.digest, predictions):
         measured["champion"] = previous_model.measure(last, predictions, config)
 
-    _write_json(job.out / "metrics.json", measured)
-    answered.predictions.to_parquet(job.out / "predictions.parquet", index=False)
+    _write_json(context.out / "metrics.json", measured)
+    answered.predictions.to_parquet(context.out / "predictions.parquet", index=False)
     probabilities = answered.probabilities[tested]
     likeliest = [
         [exam.names[i] for i in places if row[i]]
         for places, row in zip(best(probabilities, SUBMITTED), probabilities, strict=True)
     ]
     sent = submission(predictions["name"], likeliest)
-    sent.to_csv(job.out / "submission.csv", index=False, lineterminator="\n")
-    answered.inference.write(job.out, answered.references)
+    sent.to_csv(context.out / "submission.csv", index=False, lineterminator="\n")
+    answered.inference.write(context.out, answered.references)
     parents = {"photos": photos, "kept": kept, "tiles": tiles, "inputs": inputs, "classifier": classifier}
     if encoder:
         parents["encoder"] = encoder
     wrong, right = (choose(predictions, config.gallery) for choose in (samples.mistakes, samples.successes))
     insight = None
-    if config.insight:  # as some test photos show it: right ones, if there are any
+    if config.layer_images:  # as some test photos show it: right ones, if there are any
         first = pd.concat([choose(predictions, _INSIGHT_PHOTOS) for choose in (samples.successes, samples.mistakes)])
-        some = _rows(tiles, first["photo"].iloc[:_INSIGHT_PHOTOS], job)[:]
+        some = _rows(tiles, first["photo"].iloc[:_INSIGHT_PHOTOS], context)[:]
         insight = _look_inside(config, network, encoder, some)
     found = evidence.gather(
         config,
         parents,
-        job.root,
+        context.root,
         metrics=measured,
         predictions=answered.predictions,
         matrix=metrics.confusion(answered.answers.only(tested)),
@@ -109,7 +111,7 @@ def build_evaluation(
         uncalibrated=uncalibrated,
         insight=insight,
     )
-    _write_report(found, job.out)
+    _write_report(found, context.out)
     return Result(_counts(measured), digest=hashing.of_value([measured, answered.predictions.to_json(orient="values")]))
 
 
@@ -125,10 +127,10 @@ class _Seen:
     """(n, d'), its input, coarsely: see `neighbours.descriptors`."""
 
 
-def _see(network: "Answering", rows: Rows, is_held_out: NDArray[np.bool_], job: Job) -> _Seen:
+def _see(network: "Answering", rows: LazyRows, is_held_out: NDArray[np.bool_], context: StageContext) -> _Seen:
     """Features of all photos; logits only of those that are held out, as there can be many classes."""
     logits, features, given = [], [], []
-    with job.progress("photos", total=len(rows)) as advance:
+    with context.progress("photos", total=len(rows)) as advance:
         for start in range(0, len(rows), _BATCH_PHOTOS):
             part = slice(start, start + _BATCH_PHOTOS)
             batch = rows[part]
@@ -236,7 +238,9 @@ def _counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
     return counts
 
 
-def _heat_maps(network: "Answering", rows: Rows, exam: Exam, shown: "pd.DataFrame") -> dict[str, NDArray[np.float32]]:
+def _heat_maps(
+    network: "Answering", rows: LazyRows, exam: Exam, shown: "pd.DataFrame"
+) -> dict[str, NDArray[np.float32]]:
     """What spoke for the answers to some photos, by photo; for the unknown, for the likeliest of the others."""
     known = {label: i for i, label in enumerate(exam.labels)}
     places = exam.places(shown["photo"])
@@ -248,12 +252,12 @@ def _heat_maps(network: "Answering", rows: Rows, exam: Exam, shown: "pd.DataFram
     return maps
 
 
-def _rows(folder: Path, photos: "pd.Series[str]", job: Job) -> Rows:
+def _rows(folder: Path, photos: "pd.Series[str]", context: StageContext) -> LazyRows:
     """Tiles or features of photos, from the folder of their artifact."""
     import pandas as pd
 
     index = pd.read_parquet(folder / INDEX).set_index("photo", drop=False)
-    return Rows(index.loc[photos.tolist()], job.root)
+    return LazyRows(index.loc[photos.tolist()], context.root)
 
 
 def _look_inside(
@@ -264,7 +268,7 @@ def _look_inside(
     from tasks.networks.keras_io import load
 
     coder = load(encoder / "encoder.keras") if encoder else None
-    return look_inside(network.classifier, tiles, coder, most=config.insight, seed=config.seed)
+    return look_inside(network.classifier, tiles, coder, most=config.layer_images, seed=config.seed)
 
 
 def _neighbours(

@@ -9,32 +9,32 @@ from numpy.typing import NDArray
 from configs.schema import ExtractConfig
 from tasks.networks.encode import Encoder
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, Pool, Rows, index_digest, names_by_content
+from tasks.store.shards import INDEX, LazyRows, ShardPool, index_digest, names_by_content
 from tasks.store.stage import Stage
 
 VERSION = 1
 
 
-def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, job: Job) -> Result:
+def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, context: StageContext) -> Result:
     """Compute the features of those tiles that no shard holds yet, and write where each photo's are."""
     import pandas as pd
 
     index = pd.read_parquet(tiles / INDEX)
     rows = names_by_content(index)
     made_with = Manifest.read(encoder).artifact.digest
-    folder = job.pools / hashing.of_value([VERSION, config.model_dump(), made_with])[:24]
+    folder = context.pools / hashing.of_value([VERSION, config.model_dump(), made_with])[:24]
     by_name, codes = index.set_index(pd.Index(rows)), Encoder(encoder / "encoder.keras", config.batch_size)
 
     def compute(names: Sequence[str]) -> NDArray[np.float16]:
-        return codes(Rows(by_name.loc[list(names)], job.root)[:])
+        return codes(LazyRows(by_name.loc[list(names)], context.root)[:])
 
-    pool, new = Pool.open(folder, job).fill(rows, compute, job, label="features")
-    features = pool.index(rows, job.root).assign(photo=index["photo"])
-    features.to_parquet(job.out / INDEX, index=False)
+    pool, new = ShardPool.open(folder, context).compute_missing(rows, compute, context, label="features")
+    features = pool.index(rows, context.root).assign(photo=index["photo"])
+    features.to_parquet(context.out / INDEX, index=False)
     counts = {"photos": len(features), "new": new}
-    return Result(counts, digest=index_digest(features), refs=pool.refs(features, job.root))
+    return Result(counts, digest=index_digest(features), refs=pool.refs(features, context.root))
 
 
 STAGE = Stage("extract", VERSION, build=build_features)

@@ -1,4 +1,4 @@
-"""Checks of a photo by itself: a score from its facts, and the knob of the filter that says where it becomes a flaw."""
+"""Checks of a photo by itself: a score from its facts, and the setting of the filter that says where it becomes a flaw."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Check:
     """One reason for which a photo may be rejected."""
 
     reason: str
-    knob: str
+    setting: str
     """The threshold in `FilterConfig`; None there switches the check off."""
     score: Callable[[Facts], Scores]
     is_least: bool = True
@@ -27,7 +27,7 @@ class Check:
 
     def flawed(self, facts: Facts, config: FilterConfig) -> tuple[Scores, NDArray[np.bool_]]:
         """Scores, and which photos don't pass, `(n,)` each."""
-        scores, threshold = self.score(facts), getattr(config, self.knob)
+        scores, threshold = self.score(facts), getattr(config, self.setting)
         if threshold is None:
             return scores, np.zeros(len(facts), bool)
         return scores, np.less(scores, threshold) if self.is_least else np.greater(scores, threshold)

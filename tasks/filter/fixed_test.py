@@ -1,4 +1,4 @@
-"""A golden test set: photos that are always in the test, listed in a CSV."""
+"""A fixed test list: photos that are always in the test, listed in a CSV."""
 
 import csv
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("photo", "name")
 
 
-def read_golden(path: Path, table: "pd.DataFrame") -> set[str]:
+def read_test_list(path: Path, table: "pd.DataFrame") -> set[str]:
     """SHA-256 of the listed photos that the crawl's table has, named by `photo` (SHA-256) or by `name`.
 
     Raises UserError if the file can't be read, has neither column, or names no photo of the table.
@@ -22,14 +22,14 @@ def read_golden(path: Path, table: "pd.DataFrame") -> set[str]:
             rows = csv.DictReader(file)
             column = next((column for column in _COLUMNS if column in (rows.fieldnames or [])), None)
             if column is None:
-                raise UserError(f"filter.golden={path} has neither a column photo nor a column name; name one")
+                raise UserError(f"filter.test_list={path} has neither a column photo nor a column name; name one")
             listed = {row[column] for row in rows if row[column]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"filter.golden={path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error
+        raise UserError(f"filter.test_list={path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error
     found = set(table.loc[table[column].isin(listed), "photo"])
     if not found:
         raise UserError(
-            f"filter.golden={path}: none of its {len(listed):,} photos is there; its column {column} must be as in the "
+            f"filter.test_list={path}: none of its {len(listed):,} photos is there; its column {column} must be as in the "
             "crawl's photos.parquet"
         )
     return found

@@ -14,9 +14,9 @@ from tasks.filter import image_stats as facts
 from tasks.filter.near_duplicates import Buckets
 from tasks.images import photos
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import FileRecord
-from tasks.store.shards import Pool, Rows
+from tasks.store.shards import LazyRows, ShardPool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,24 +43,24 @@ class Measured:
         return Buckets.of(every, config.duplicate_bits, mirrored=config.mirrored)
 
 
-def measure(table: "pd.DataFrame", remembered: set[str], job: Job) -> Measured:
+def measure(table: "pd.DataFrame", remembered: set[str], context: StageContext) -> Measured:
     """Facts of each row's photo, and of remembered ones that aren't in the table. Only new photos are read."""
     files = dict(zip(table["photo"], table["file"], strict=True))
 
     def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        return np.array([facts.measure((job.root / files[photo]).read_bytes()) for photo in chunk], facts.FACTS)
+        return np.array([facts.measure((context.root / files[photo]).read_bytes()) for photo in chunk], facts.FACTS)
 
-    job = replace(job, source=hashing.of_source(facts.__name__))
-    pool = Pool.open(job.pools / hashing.of_value(["facts", facts.VERSION])[:24], job)
-    pool, _ = pool.fill(sorted(files), compute, job, label="photos looked at", shard_photos=128)
-    index = pool.index(table["photo"], job.root)
-    held = {photo for shard in pool.shards for photo in shard.photos}
-    absent = sorted((remembered - files.keys()) & held)
-    others = Rows(pool.index(absent, job.root), job.root)[:] if absent else np.empty(0, facts.FACTS)
-    return Measured(Rows(index, job.root)[:], absent, others, pool.refs(index, job.root))
+    context = replace(context, source=hashing.of_source(facts.__name__))
+    pool = ShardPool.open(context.pools / hashing.of_value(["facts", facts.VERSION])[:24], context)
+    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos looked at", shard_photos=128)
+    index = pool.index(table["photo"], context.root)
+    load_if_fits = {photo for shard in pool.shards for photo in shard.photos}
+    absent = sorted((remembered - files.keys()) & load_if_fits)
+    others = LazyRows(pool.index(absent, context.root), context.root)[:] if absent else np.empty(0, facts.FACTS)
+    return Measured(LazyRows(index, context.root)[:], absent, others, pool.refs(index, context.root))
 
 
-def count_faces(config: FilterConfig, table: "pd.DataFrame", job: Job) -> list[int]:
+def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> list[int]:
     """Faces on each row's photo; counted once for each photo and detector."""
     files = dict(zip(table["photo"], table["file"], strict=True))
     if not files:
@@ -68,17 +68,19 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", job: Job) -> list[i
     model = config.face_model.expanduser() if config.face_model else None
 
     def compute(chunk: Sequence[str]) -> NDArray[np.int32]:
-        decoded = (photos.decode((job.root / files[photo]).read_bytes(), at_least_px=faces.SIDE_PX) for photo in chunk)
+        decoded = (
+            photos.decode((context.root / files[photo]).read_bytes(), at_least_px=faces.SIDE_PX) for photo in chunk
+        )
         return np.array([faces.count(pixels, model) for pixels in decoded], np.int32)
 
     detector = hashing.of_file(model) if model else "cascade"
-    job = replace(job, source=hashing.of_source(faces.__name__))
-    pool = Pool.open(job.pools / hashing.of_value(["faces", faces.VERSION, detector])[:24], job)
-    pool, _ = pool.fill(sorted(files), compute, job, label="photos searched for faces", shard_photos=64)
-    return [int(count) for count in Rows(pool.index(table["photo"], job.root), job.root)[:]]
+    context = replace(context, source=hashing.of_source(faces.__name__))
+    pool = ShardPool.open(context.pools / hashing.of_value(["faces", faces.VERSION, detector])[:24], context)
+    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos searched for faces", shard_photos=64)
+    return [int(count) for count in LazyRows(pool.index(table["photo"], context.root), context.root)[:]]
 
 
-def embed(config: FilterConfig, table: "pd.DataFrame", job: Job, network: Embed) -> NDArray[np.floating]:
+def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext, network: Embed) -> NDArray[np.floating]:
     """Each row's photo as a vector, `(n, d)`; computed once for each photo and embedding.
 
     network: that of `config.embedding`, if there is one.
@@ -95,10 +97,10 @@ def embed(config: FilterConfig, table: "pd.DataFrame", job: Job, network: Embed)
 
     def compute(chunk: Sequence[str]) -> NDArray[np.floating]:
         return describe(
-            [photos.decode((job.root / files[name]).read_bytes(), at_least_px=at_least_px) for name in chunk]
+            [photos.decode((context.root / files[name]).read_bytes(), at_least_px=at_least_px) for name in chunk]
         )
 
-    job = replace(job, source=hashing.of_source(code))
-    pool = Pool.open(job.pools / hashing.of_value(["embedding", *key])[:24], job)
-    pool, _ = pool.fill(sorted(files), compute, job, label="photos embedded", shard_photos=128)
-    return Rows(pool.index(table["photo"], job.root), job.root)[:]
+    context = replace(context, source=hashing.of_source(code))
+    pool = ShardPool.open(context.pools / hashing.of_value(["embedding", *key])[:24], context)
+    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos embedded", shard_photos=128)
+    return LazyRows(pool.index(table["photo"], context.root), context.root)[:]

@@ -46,7 +46,7 @@ def judge(
     be decoded. A row that was rejected by hand contradicts and duplicates nothing.
     """
     decided = decided or {}
-    verdicts = [Verdict(flaw.decode() or None) for flaw in measured["flaw"]]
+    verdicts = [Verdict(problem.decode() or None) for problem in measured["flaw"]]
     for row, action in decided.items():
         if action == "reject":
             verdicts[row] = Verdict(BY_HAND)
@@ -54,13 +54,13 @@ def judge(
         scores, flawed = check.flawed(measured, config)
         for row in np.flatnonzero(flawed).tolist():
             if not verdicts[row].reason:
-                verdicts[row] = Verdict(check.reason, float(scores[row]), float(getattr(config, check.knob)))
+                verdicts[row] = Verdict(check.reason, float(scores[row]), float(getattr(config, check.setting)))
     kept_by_hand = {row for row, action in decided.items() if action != "reject"}
-    sound = [row for row, verdict in enumerate(verdicts) if not verdict.reason or _may_pass(verdict, row, kept_by_hand)]
-    contradictions = _contradictions(sound, labels, buckets) if config.drop_contradictions else {}
+    valid = [row for row, verdict in enumerate(verdicts) if not verdict.reason or _may_pass(verdict, row, kept_by_hand)]
+    contradictions = _contradictions(valid, labels, buckets) if config.drop_contradictions else {}
     for row, twin in contradictions.items():
         verdicts[row] = Verdict("two classes", buckets.distance(row, twin), config.duplicate_bits, twin)
-    _find_copies(verdicts, sound, measured, photos, labels, buckets=buckets, config=config)
+    _find_copies(verdicts, valid, measured, photos, labels, buckets=buckets, config=config)
     for row in kept_by_hand:
         if verdicts[row].reason not in UNDECODABLE:
             verdicts[row] = Verdict()
@@ -73,7 +73,7 @@ def _may_pass(verdict: Verdict, row: int, kept_by_hand: set[int]) -> bool:
 
 def _find_copies(
     verdicts: list[Verdict],
-    sound: Sequence[int],
+    valid: Sequence[int],
     measured: NDArray[np.void],
     photos: Sequence[str],
     labels: Sequence[str],
@@ -85,7 +85,7 @@ def _find_copies(
     seen: dict[tuple[str, str], int] = {}
     best: dict[tuple[int, str], int] = {}
     area = measured["width_px"].astype(np.int64) * measured["height_px"]
-    for row in sorted(sound, key=lambda row: (-area[row], row)):
+    for row in sorted(valid, key=lambda row: (-area[row], row)):
         if verdicts[row].reason:
             continue
         first = seen.setdefault((photos[row], labels[row]), row)

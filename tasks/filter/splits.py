@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.store import hashing
-from tasks.store.atomic import whole, write_whole
+from tasks.store.atomic import atomic_path, atomic_write
 from tasks.store.errors import UserError
 
 Split = Literal["train", "val", "test"]
@@ -195,8 +195,8 @@ class Memory:
 
         moved = sum(photo in known and known[photo] != split for photo, split in new.items())
         if moved:  # first: a crash between the two makes one result needlessly again, and never reuses a wrong one
-            write_whole(self._moves, json.dumps({"moves": self.moves() + moved}).encode())
+            atomic_write(self._moves, json.dumps({"moves": self.moves() + moved}).encode())
         if any(known.get(photo) != split for photo, split in new.items()):
             table = pd.DataFrame(sorted({**known, **new}.items()), columns=["photo", "split"])
-            with whole(self.path) as partial:
+            with atomic_path(self.path) as partial:
                 table.to_parquet(partial, index=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
 from tasks.filter import review_log
-from tasks.filter.fixed_test import read_golden
+from tasks.filter.fixed_test import read_test_list
 from tasks.filter.hamming import groups
 from tasks.filter.measure import Embed, Measured, count_faces, embed, measure
 from tasks.filter.near_duplicates import Buckets
@@ -22,10 +22,11 @@ from tasks.filter.rules import UNDECODABLE, Verdict, judge
 from tasks.filter.splits import Memory, Split, deal, set_aside, settle, straddled, unseen_classes
 from tasks.filter.summary import review_rows, summary
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
+from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,23 +36,23 @@ VERSION = 2
 logger = logging.getLogger("fluke.filter")
 
 
-def build_kept(config: FilterConfig, *, photos: Path, job: Job) -> Result:
+def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
     """Write `kept.parquet`, `rejected.parquet`, `review.parquet` and `summary.md` from the crawl's `photos.parquet`."""
     import pandas as pd
 
     table = pd.read_parquet(photos / "photos.parquet").sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
     table["subject"] = table["label"]
-    decided = _decide(table, job.root)
-    memory = _memory(config, job.pools)
+    decided = _decide(table, context.root)
+    memory = _memory(config, context.pools)
     memory.path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(memory.path.with_suffix(".lock")):
         known = memory.read()
-        measured = measure(table, set(known), job)
+        measured = measure(table, set(known), context)
         buckets = measured.buckets(config)
-        judged = _judge(config, table, measured, buckets, decided={}, job=job)
-        suspects = _suspect(config, table, judged, buckets, job)
-        verdicts = _judge(config, table, measured, buckets, decided=decided, job=job) if decided else judged
+        judged = _judge(config, table, measured, buckets, decided={}, context=context)
+        suspects = _suspect(config, table, judged, buckets, context)
+        verdicts = _judge(config, table, measured, buckets, decided=decided, context=context) if decided else judged
         for row in suspects:
             if row not in decided and not verdicts[row].reason:
                 verdicts[row] = judged[row]
@@ -60,7 +61,9 @@ def build_kept(config: FilterConfig, *, photos: Path, job: Job) -> Result:
         table["twin"] = [None if v.twin is None else table["photo"][v.twin] for v in verdicts]
         everything = [*table["photo"], *measured.absent]
         table_groups = _link(config, table, buckets)
-        pinned: dict[str, Split] = dict.fromkeys(read_golden(config.golden, table), "test") if config.golden else {}
+        pinned: dict[str, Split] = (
+            dict.fromkeys(read_test_list(config.test_list, table), "test") if config.test_list else {}
+        )
         before = {**known, **pinned}
         table["group"] = table_groups[: len(table)]
         table["split"] = _split(config, table, everything, table_groups, before)
@@ -75,13 +78,13 @@ def build_kept(config: FilterConfig, *, photos: Path, job: Job) -> Result:
     columns = ["photo", "file", "label", "name"]
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
     kept = kept[[*columns, "group", "split"]]
-    kept.to_parquet(job.out / "kept.parquet", index=False)
+    kept.to_parquet(context.out / "kept.parquet", index=False)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])
     rejected = rejected[[*columns, "reason", "score", "twin", "split"]]
-    rejected.to_parquet(job.out / "rejected.parquet", index=False)
-    review_rows(table, judged, suspects, decided).to_parquet(job.out / "review.parquet", index=False)
-    text = summary(kept, rejected, decided=len(decided), leaks=leaks, root=job.root)
-    (job.out / "summary.md").write_text(text, encoding="utf-8")
+    rejected.to_parquet(context.out / "rejected.parquet", index=False)
+    review_rows(table, judged, suspects, decided).to_parquet(context.out / "review.parquet", index=False)
+    text = summary(kept, rejected, decided=len(decided), leaks=leaks, root=context.root)
+    (context.out / "summary.md").write_text(text, encoding="utf-8")
     counts = {"kept": len(kept), "rejected": len(rejected), **rejected["reason"].value_counts().sort_index()}
     counts |= {split: (kept["split"] == split).sum() for split in ("train", "val", "test")}
     counts |= {name: count for name, count in {"decided by hand": len(decided), "leaks mended": leaks}.items() if count}
@@ -89,19 +92,18 @@ def build_kept(config: FilterConfig, *, photos: Path, job: Job) -> Result:
     return Result({name: int(count) for name, count in counts.items()}, digest=content, refs=measured.refs)
 
 
-def observe(config: FilterConfig, pools: Path) -> dict[str, str | int]:
+def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
     """What it sees besides its config: see `Memory` for the moves; decisions and files that it is told to read."""
-    root = pools.parents[1]
-    observed: dict[str, str | int] = {"moves": _memory(config, pools).moves()}
+    inputs: dict[str, str | int] = {"moves": _memory(config, Store(root).pools("filter")).moves()}
     if review_log.read(root):
-        observed["decisions"] = review_log.digest(root)[:24]
-    for knob in ("golden", "face_model", "embedding"):
-        if path := getattr(config, knob):
+        inputs["decisions"] = review_log.digest(root)[:24]
+    for setting in ("test_list", "face_model", "embedding"):
+        if path := getattr(config, setting):
             try:
-                observed[knob] = hashing.of_file(path.expanduser())[:24]
+                inputs[setting] = hashing.of_file(path.expanduser())[:24]
             except OSError as error:
-                raise UserError(f"filter.{knob}={path}: can't be read ({error.strerror}); give a file") from error
-    return observed
+                raise UserError(f"filter.{setting}={path}: can't be read ({error.strerror}); give a file") from error
+    return inputs
 
 
 def _memory(config: FilterConfig, pools: Path) -> Memory:
@@ -130,7 +132,7 @@ def _judge(
     buckets: Buckets,
     *,
     decided: Mapping[int, Action],
-    job: Job,
+    context: StageContext,
 ) -> list[Verdict]:
     """Verdicts on all rows."""
     labels = (table["label"] if decided else table["subject"]).tolist()
@@ -138,23 +140,23 @@ def _judge(
     if config.faces:
         rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in decided]
         least, most = config.faces
-        for row, count in zip(rows, count_faces(config, table.loc[rows], job), strict=True):
+        for row, count in zip(rows, count_faces(config, table.loc[rows], context), strict=True):
             if not least <= count <= most:
                 verdicts[row] = Verdict("faces", count, least if count < least else most)
     return verdicts
 
 
 def _suspect(
-    config: FilterConfig, table: "pd.DataFrame", verdicts: list[Verdict], buckets: Buckets, job: Job
+    config: FilterConfig, table: "pd.DataFrame", verdicts: list[Verdict], buckets: Buckets, context: StageContext
 ) -> dict[int, list[Verdict]]:
     """Of rows that look unlike their class or whose class is doubted, why; the worst of them are rejected."""
-    if not config.suspects and config.max_outlier is None and config.max_label_doubt is None:
+    if not config.label_issues and config.max_outlier is None and config.max_label_doubt is None:
         return {}
     from tasks.filter.label_issues.rank import list_suspects
 
     rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason]
     labels, near = table.loc[rows, "subject"].tolist(), [buckets.group[row] for row in rows]
-    embedded = embed(config, table.loc[rows], job, _Network(config))
+    embedded = embed(config, table.loc[rows], context, _Network(config))
     found: dict[int, list[Verdict]] = {}
     for place, verdict in list_suspects(embedded, labels, near, config):
         row = rows[place]
@@ -247,7 +249,7 @@ def _check(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame")
         raise UserError(
             f"{left} photos left after the filter, and a classifier needs two classes; of "
             f"{len(kept) + len(rejected):,} photos it rejected: {why or 'none'}; "
-            "look at the photos, or at the knobs under filter"
+            "look at the photos, or at the settings under filter"
         )
     if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
         left = f"only the class {trained[0]!r}" if trained else "no class"
@@ -277,4 +279,4 @@ def _warn_of_small_classes(kept: "pd.DataFrame") -> None:
         )
 
 
-STAGE = Stage("filter", VERSION, build=build_kept, observe=observe)
+STAGE = Stage("filter", VERSION, build=build_kept, external_inputs=external_inputs)

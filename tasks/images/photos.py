@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.store import hashing
-from tasks.store.atomic import write_whole
+from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
     sha256 = sha256 or hashing.of_bytes(data)
     path = path_of(home, data, sha256)
     if not path.exists() or hashing.of_file(path) != sha256:
-        write_whole(path, data)
+        atomic_write(path, data)
     return sha256, path
 
 

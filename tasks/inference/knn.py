@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.inference.arrays import Ids
-from tasks.store.atomic import whole
+from tasks.store.atomic import atomic_path
 
 _BLOCK = 1024
 _CELLS = 16
@@ -34,7 +34,7 @@ class References:
 
     def write(self, path: Path) -> None:
         """Write them to a .npz; features as float16, whose rounding is below what tells photos apart."""
-        with whole(path) as partial, partial.open("wb") as file:
+        with atomic_path(path) as partial, partial.open("wb") as file:
             np.savez(file, features=self.features.astype(np.float16), classes=self.classes, photos=self.photos)
 
     @classmethod

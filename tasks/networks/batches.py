@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.networks import sampling
-from tasks.store.shards import Rows
+from tasks.store.shards import LazyRows
 
 MEMORY_BYTES = 2 << 30
 
@@ -22,7 +22,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        rows: Rows | NDArray[Any],
+        rows: LazyRows | NDArray[Any],
         targets: NDArray[Any] | None = None,
         weights: NDArray[np.float32] | None = None,
         *,
@@ -76,7 +76,7 @@ class LabelledBatches(Batches):
 
     def __init__(
         self,
-        rows: Rows | NDArray[Any],
+        rows: LazyRows | NDArray[Any],
         targets: NDArray[np.int32],
         weights: NDArray[np.float32],
         *,
@@ -106,7 +106,7 @@ def _multiple(count: int, of: int) -> int:
     return math.ceil(count / of) * of
 
 
-def held(rows: Rows, memory_bytes: int = MEMORY_BYTES) -> Rows | NDArray[Any]:
+def load_if_fits(rows: LazyRows, memory_bytes: int = MEMORY_BYTES) -> LazyRows | NDArray[Any]:
     """The rows in memory if they need no more than so many bytes, else as they are: read when asked for."""
     size = len(rows) * math.prod(rows.shape) * rows.dtype.itemsize
     return rows[:] if size <= memory_bytes else rows

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from configs.schema import PreprocessConfig
 from tasks.images.tiles import tile_of
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import Result
-from tasks.store.shards import INDEX, Pool, index_digest
+from tasks.store.shards import INDEX, ShardPool, index_digest
 from tasks.store.stage import Stage
 
 VERSION = 1
 
 
-def build_tiles(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
+def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
     """Write `index.parquet`: where each kept photo's tile is; only tiles that no shard holds are made."""
     import pandas as pd
 
@@ -25,16 +25,18 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
     files = dict(zip(table["photo"], table["file"], strict=True))
 
     def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
-        return np.stack([tile_of((job.root / files[photo]).read_bytes(), config) for photo in chunk])
+        return np.stack([tile_of((context.root / files[photo]).read_bytes(), config) for photo in chunk])
 
     key = hashing.of_value([VERSION, config.model_dump(mode="json")])[:24]
-    pool, new = Pool.open(job.pools / key, job).fill(list(files), compute, job, label="tiles")
-    index = pool.index(files, job.root)
-    index.to_parquet(job.out / INDEX, index=False)
+    pool, new = ShardPool.open(context.pools / key, context).compute_missing(
+        list(files), compute, context, label="tiles"
+    )
+    index = pool.index(files, context.root)
+    index.to_parquet(context.out / INDEX, index=False)
     return Result(
         {"tiles": len(index), "new": new},
         digest=index_digest(index),
-        refs=pool.refs(index, job.root),
+        refs=pool.refs(index, context.root),
     )
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PretrainConfig
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, Rows
+from tasks.store.shards import INDEX, LazyRows
 from tasks.store.stage import Stage
 from tasks.tables import held_out
 
@@ -81,7 +81,7 @@ def drift(train: Set[str], snapshot: Set[str], excluded: Set[str], growth: float
     return share if share <= growth else None
 
 
-def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, job: Job) -> Result:
+def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Result:
     """Train an autoencoder on the train tiles; write it, its encoder, and how well it copies others.
 
     Without validation photos a tenth of the train tiles is kept back to measure on.
@@ -99,25 +99,25 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, job: Job) 
     trained_on, measured_on = snapshot, photos.loc[photos["split"] == "val", "photo"]
     if measured_on.empty:
         trained_on, measured_on = (snapshot.iloc[part] for part in kept_back(len(snapshot), config.seed))
-    measured = Rows(index.loc[measured_on], job.root)
+    measured = LazyRows(index.loc[measured_on], context.root)
 
-    model, history = _train(config, Rows(index.loc[trained_on], job.root), measured, job)
+    model, history = _train(config, LazyRows(index.loc[trained_on], context.root), measured, context)
     half = encoder(model)
     values = math.prod(half.output.shape[1:])
     error = _errors(model, measured, values, config.batch_size)
-    half.save(job.out / "encoder.keras")
-    model.save(job.out / "autoencoder.keras")
+    half.save(context.out / "encoder.keras")
+    model.save(context.out / "autoencoder.keras")
     shown = measured[:SHOWN]
     copies = np.clip(np.rint(model.predict_on_batch(shown)), 0, BRIGHTEST).astype(np.uint8)
-    np.savez(job.out / "reconstructions.npz", originals=shown, reconstructions=copies)
-    snapshot.to_frame().to_parquet(job.out / "snapshot.parquet", index=False)
-    for name, value in {"history": history, "error": error, "snapshot": _tile_recipe(tiles)}.items():
-        (job.out / f"{name}.json").write_text(json.dumps(value, indent=1))
+    np.savez(context.out / "reconstructions.npz", originals=shown, reconstructions=copies)
+    snapshot.to_frame().to_parquet(context.out / "snapshot.parquet", index=False)
+    for name, value in {"history": history, "error": error, "snapshot": _tile_cache_key(tiles)}.items():
+        (context.out / f"{name}.json").write_text(json.dumps(value, indent=1))
     counts = {"tiles": len(trained_on), "values": values, "error": error["autoencoder"]}
     return Result({**counts, "error of a resize": error["resize"]}, digest=weights_digest(model))
 
 
-def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
+def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
     """Why the encoder in a folder will still do although kept photos or tiles have changed, or None."""
     import pandas as pd
 
@@ -126,7 +126,7 @@ def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Pat
         made_from = json.loads((candidate / "snapshot.json").read_bytes())
     except (OSError, ValueError):  # it is damaged: the store will say so
         return None
-    if made_from != _tile_recipe(tiles):
+    if made_from != _tile_cache_key(tiles):
         return None
     photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
     train = set(photos.loc[photos["split"] == "train", "photo"])
@@ -140,24 +140,24 @@ def stands_in(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Pat
 
 
 def _train(
-    config: PretrainConfig, tiles: Rows, measured: Rows, job: Job
+    config: PretrainConfig, tiles: LazyRows, measured: LazyRows, context: StageContext
 ) -> tuple["keras.Model", dict[str, list[float]]]:
     import keras
 
-    from tasks.networks.batches import Batches, held
+    from tasks.networks.batches import Batches, load_if_fits
     from tasks.networks.keras_io import Watch, make_reproducible, warm_cosine
     from tasks.pretrain.autoencoder import autoencoder
 
     make_reproducible(config.seed)
     height, width, channels = tiles.shape
     model = autoencoder((height, width, channels), config)
-    batches = Batches(held(tiles), batch_size=config.batch_size, seed=config.seed)
+    batches = Batches(load_if_fits(tiles), batch_size=config.batch_size, seed=config.seed)
     rate = warm_cosine(config.learning_rate, config.epochs * len(batches))
     model.compile(keras.optimizers.Adam(rate), loss="mean_squared_error", loss_weights=1 / BRIGHTEST**2)
-    with job.progress("training", total=config.epochs) as advance:
+    with context.progress("training", total=config.epochs) as advance:
         history = model.fit(
             batches,
-            validation_data=Batches(held(measured), batch_size=config.batch_size),
+            validation_data=Batches(load_if_fits(measured), batch_size=config.batch_size),
             epochs=config.epochs,
             shuffle=False,
             callbacks=[Watch(advance, "pretrain", config.learning_rate)],
@@ -166,7 +166,7 @@ def _train(
     return model, {name: [float(value) for value in values] for name, values in history.items()}
 
 
-def _errors(model: "keras.Model", tiles: Rows, values: int, batch_size: int) -> dict[str, float]:
+def _errors(model: "keras.Model", tiles: LazyRows, values: int, batch_size: int) -> dict[str, float]:
     """Mean squared errors of the autoencoder's copies of all tiles and of resized ones."""
     copied = small = 0.0
     for start in range(0, len(tiles), batch_size):
@@ -176,10 +176,10 @@ def _errors(model: "keras.Model", tiles: Rows, values: int, batch_size: int) -> 
     return {"autoencoder": copied / len(tiles), "resize": small / len(tiles)}
 
 
-def _tile_recipe(tiles: Path) -> dict[str, Any]:
+def _tile_cache_key(tiles: Path) -> dict[str, Any]:
     """What made the tiles, besides the photos."""
-    recipe = Manifest.read(tiles).recipe
-    return {"version": recipe.version, "config": recipe.config}
+    cache_key = Manifest.read(tiles).cache_key
+    return {"version": cache_key.version, "config": cache_key.config}
 
 
-STAGE = Stage("pretrain", VERSION, build=build_encoder, stands_in=stands_in)
+STAGE = Stage("pretrain", VERSION, build=build_encoder, accept_stale=accept_stale)

@@ -18,7 +18,7 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is fsynced and takes the name, else it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
@@ -34,14 +34,14 @@ def whole(path: Path) -> Iterator[Path]:
     sync(path.parent)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that a reader or a crash sees all of it or nothing."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path`; on success its files are fsynced and it takes the name, else it is removed.
 
     Where `path` exists, it must be an empty folder.

@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Job:
+class StageContext:
     """Where to write, who does the work, and whom to tell."""
 
     root: Path

@@ -24,7 +24,7 @@ def trace(folders: Iterable[Path], root: Path) -> list[Ancestor]:
     """
     direct = [Manifest.read(folder) for folder in folders]
     found = {(m.artifact.stage, m.artifact.key): Ancestor(m, is_direct=True) for m in direct}
-    todo: list[Artifact] = [parent for m in direct for parent in m.recipe.parents.values()]
+    todo: list[Artifact] = [parent for m in direct for parent in m.cache_key.parents.values()]
     while todo:
         artifact = todo.pop()
         if (artifact.stage, artifact.key) not in found:
@@ -33,6 +33,6 @@ def trace(folders: Iterable[Path], root: Path) -> list[Ancestor]:
             except (FileNotFoundError, ValueError):
                 continue
             found[artifact.stage, artifact.key] = Ancestor(manifest, is_direct=False)
-            todo += manifest.recipe.parents.values()
+            todo += manifest.cache_key.parents.values()
     order: dict[str, int] = {name: place for place, name in enumerate(STAGE_NAMES)}
     return sorted(found.values(), key=lambda a: (order[a.manifest.artifact.stage], not a.is_direct))

@@ -7,14 +7,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.store import hashing as digest
-from tasks.store.atomic import write_whole
+from tasks.store import hashing
+from tasks.store.atomic import atomic_write
 
 NAME = "manifest.json"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
 
 class Artifact(_Record):
@@ -36,9 +36,9 @@ class FileRecord(_Record):
     @classmethod
     def of(cls, path: Path) -> Self:
         """Measure a file."""
-        return cls(bytes=path.stat().st_size, sha256=digest.of_file(path))
+        return cls(bytes=path.stat().st_size, sha256=hashing.of_file(path))
 
-    def flaw(self, path: Path, *, verify: bool) -> str | None:
+    def problem(self, path: Path, *, verify: bool) -> str | None:
         """What is wrong with the file now, or None; the content is only read if `verify`."""
         try:
             size = path.stat().st_size
@@ -46,33 +46,33 @@ class FileRecord(_Record):
             return f"{path} is missing"
         if size != self.bytes:
             return f"{path} has {size:,} bytes instead of {self.bytes:,}"
-        if verify and digest.of_file(path) != self.sha256:
+        if verify and hashing.of_file(path) != self.sha256:
             return f"{path} has changed"
         return None
 
 
-class Recipe(_Record):
+class CacheKey(_Record):
     """All that decides a stage's result; its digest is the artifact's key."""
 
     stage: str
     version: int
     config: dict[str, Any]
     parents: dict[str, Artifact] = Field(default_factory=dict)
-    observed: dict[str, str | int] = Field(default_factory=dict)
-    """What the stage saw outside the store, e.g. the fingerprint of a folder of photos."""
+    external_inputs: dict[str, str | int] = Field(default_factory=dict, alias="observed")
+    """What the stage read outside the store, e.g. the fingerprint of a folder of photos."""
 
     @property
-    def key(self) -> str:
+    def digest(self) -> str:
         """24 hex digits; parents count by content, so one that was made again with the same result doesn't."""
         parents = {name: parent.digest for name, parent in self.parents.items()}
-        return digest.of_value([self.stage, self.version, self.config, parents, self.observed])[:24]
+        return hashing.of_value([self.stage, self.version, self.config, parents, self.external_inputs])[:24]
 
 
 class Manifest(_Record):
     """Written last into an artifact's folder: a folder without a valid one doesn't exist."""
 
     artifact: Artifact
-    recipe: Recipe
+    cache_key: CacheKey = Field(alias="recipe")  # on disk under this name, so that artifacts stay valid
     counts: dict[str, int | float]
     files: dict[str, FileRecord]
     """Its own files, by path inside the folder."""
@@ -93,16 +93,16 @@ class Manifest(_Record):
 
     def write(self, folder: Path) -> None:
         """Write it into the folder: whole or not at all."""
-        write_whole(folder / NAME, self.model_dump_json(indent=1).encode())
+        atomic_write(folder / NAME, self.model_dump_json(indent=1).encode())
 
-    def flaws(self, folder: Path, root: Path, *, verify: bool) -> Iterator[tuple[Path, str]]:
+    def problems(self, folder: Path, root: Path, *, verify: bool) -> Iterator[tuple[Path, str]]:
         """Files that are missing or damaged, each with what is wrong; `root` is the data folder."""
         located = [(folder / name, record) for name, record in self.files.items()]
         located += [(root / name, record) for name, record in self.refs.items()]
         for path, record in located:
-            flaw = record.flaw(path, verify=verify)
-            if flaw:
-                yield path, flaw
+            problem = record.problem(path, verify=verify)
+            if problem:
+                yield path, problem
 
 
 class Result:
@@ -128,7 +128,7 @@ class Result:
 
 def content_digest(files: Mapping[str, FileRecord]) -> str:
     """Digest of a folder's content: names and SHA-256 of its files."""
-    return digest.of_value({name: record.sha256 for name, record in files.items()})
+    return hashing.of_value({name: record.sha256 for name, record in files.items()})
 
 
 def now() -> datetime:

@@ -21,7 +21,7 @@ def silent(label: str, total: int) -> Iterator[Advance]:
     yield lambda count: None
 
 
-def both(first: Progress, second: Progress) -> Progress:
+def tee(first: Progress, second: Progress) -> Progress:
     """Progress that two watch."""
 
     @contextmanager

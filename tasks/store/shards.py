@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.store import hashing
-from tasks.store.atomic import whole, write_whole
-from tasks.store.context import Job
+from tasks.store.atomic import atomic_path, atomic_write
+from tasks.store.context import StageContext
 from tasks.store.manifest import FileRecord
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ class Shard:
         array = np.ascontiguousarray(array)
         rows = tuple(hashing.of_bytes(row.tobytes())[:24] for row in array)
         path = pool / f"{hashing.of_value([photos, rows])[:24]}.npy"
-        with whole(path) as partial:
+        with atomic_path(path) as partial:
             np.save(partial, array)
             record = FileRecord.of(partial)
         side = {"photos": list(photos), "rows": rows, "source": source, "file": record.model_dump()}
-        write_whole(path.with_suffix(".json"), json.dumps(side).encode())
+        atomic_write(path.with_suffix(".json"), json.dumps(side).encode())
         return cls(path, record, tuple(photos), rows, source)
 
     @classmethod
@@ -67,11 +67,11 @@ class Shard:
             shard = cls(path, record, tuple(side["photos"]), tuple(side["rows"]), side["source"])
         except (FileNotFoundError, ValueError, KeyError):
             return None
-        return None if record.flaw(path, verify=verify) else shard
+        return None if record.problem(path, verify=verify) else shard
 
 
 @dataclass(frozen=True)
-class Pool:
+class ShardPool:
     """The shards in one folder."""
 
     folder: Path
@@ -79,30 +79,30 @@ class Pool:
     """Where two hold the same photo, the later one counts: what was made in this run, else by today's code."""
 
     @classmethod
-    def open(cls, folder: Path, job: Job) -> Self:
+    def open(cls, folder: Path, context: StageContext) -> Self:
         """Read what is there; an absent folder is an empty pool."""
-        found = (Shard.read(path, verify=job.verify) for path in sorted(folder.glob("[!.]*.npy")))
+        found = (Shard.read(path, verify=context.verify) for path in sorted(folder.glob("[!.]*.npy")))
         shards = [shard for shard in found if shard]
-        return cls(folder, tuple(sorted(shards, key=lambda shard: shard.source == job.source)))
+        return cls(folder, tuple(sorted(shards, key=lambda shard: shard.source == context.source)))
 
-    def fill(
+    def compute_missing(
         self,
         photos: Sequence[str],
         compute: Callable[[Sequence[str]], NDArray[Any]],
-        job: Job,
+        context: StageContext,
         *,
         label: str,
         shard_photos: int = 256,
-    ) -> tuple["Pool", int]:
+    ) -> tuple["ShardPool", int]:
         """Compute the rows of those photos that no shard holds; returns the fuller pool and how many those were.
 
         `compute` gets some photos and returns an array with a row for each; it is called on the job's workers. A fresh
         job computes all of them; another one warns of rows that were made by other code than today's.
         """
         wanted = dict.fromkeys(photos)
-        known = {} if job.fresh else {photo: shard for shard in self.shards for photo in shard.photos}
+        known = {} if context.fresh else {photo: shard for shard in self.shards for photo in shard.photos}
         missing = [photo for photo in wanted if photo not in known]
-        older = sum(known[photo].source != job.source for photo in wanted if photo in known)
+        older = sum(known[photo].source != context.source for photo in wanted if photo in known)
         if older:
             logger.warning(
                 "%d %s in %s were made by other code than today's; --fresh makes them again", older, label, self.folder
@@ -110,14 +110,14 @@ class Pool:
         chunks = [missing[start : start + shard_photos] for start in range(0, len(missing), shard_photos)]
 
         def make(chunk: list[str]) -> Shard:
-            return Shard.write(self.folder, chunk, compute(chunk), job.source)
+            return Shard.write(self.folder, chunk, compute(chunk), context.source)
 
         new = []
-        with job.progress(label, total=len(missing)) as advance:
-            for shard in job.map(make, chunks):
+        with context.progress(label, total=len(missing)) as advance:
+            for shard in context.map(make, chunks):
                 new.append(shard)
                 advance(len(shard.photos))
-        return Pool(self.folder, (*self.shards, *new)), len(missing)
+        return ShardPool(self.folder, (*self.shards, *new)), len(missing)
 
     def index(self, photos: Iterable[str], root: Path) -> "pd.DataFrame":
         """Where each photo's row is: columns photo, shard (path below `root`), row, digest; in the order asked for."""
@@ -150,11 +150,11 @@ def index_digest(index: "pd.DataFrame") -> str:
     return hashing.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))
 
 
-class Rows:
+class LazyRows:
     """Rows of a pool in the order of an index, read when asked for: `rows[[3, 1]]` is an array `(2, ...)`."""
 
     def __init__(self, index: "pd.DataFrame", root: Path) -> None:
-        """Take an index (see `Pool.index`) and the data folder that its paths are below."""
+        """Take an index (see `ShardPool.index`) and the data folder that its paths are below."""
         self._root = root
         self._names = sorted(set(index["shard"]))
         number: Mapping[str, int] = {name: i for i, name in enumerate(self._names)}

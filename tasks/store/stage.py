@@ -9,8 +9,8 @@ from typing import Any
 
 from configs.schema import Section, StageName
 from tasks.store import hashing
-from tasks.store.context import Job
-from tasks.store.manifest import Artifact, Manifest, Recipe, Result
+from tasks.store.context import StageContext
+from tasks.store.manifest import Artifact, CacheKey, Manifest, Result
 from tasks.store.progress import Progress, silent
 from tasks.store.store import Store
 
@@ -25,29 +25,29 @@ class Stage:
     version: int
     """Raised by whoever changes the stage's code such that old results are no longer right."""
     build: Callable[..., Result]
-    """The folder function: `build(config, parent folders by name ..., job=Job) -> Result`."""
-    observe: Callable[[Any, Path], Mapping[str, str | int]] | None = None
-    """`observe(config, folder of its pools)`: what it sees besides its config and its parents; part of its key."""
-    loads: Callable[[Any], Sequence[str]] | None = None
+    """The folder function: `build(config, parent folders by name ..., context=StageContext) -> Result`."""
+    external_inputs: Callable[[Any, Path], Mapping[str, str | int]] | None = None
+    """`external_inputs(config, data folder)`: what it reads besides its config and its parents; part of its key."""
+    dynamic_modules: Callable[[Any], Sequence[str]] | None = None
     """The modules that the stage finds by names in its config, if any; they count as part of the stage's code."""
-    stands_in: Callable[..., str | None] | None = None
-    """`stands_in(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config will
-    do although the parents have changed, or None."""
+    accept_stale: Callable[..., str | None] | None = None
+    """`accept_stale(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config
+    will do although the parents have changed, or None."""
 
-    def recipe(self, store: Store, config: Section, parents: Mapping[str, Artifact]) -> Recipe:
+    def cache_key(self, store: Store, config: Section, parents: Mapping[str, Artifact]) -> CacheKey:
         """All that decides the result, for this config and these parents."""
-        observed = self.observe(config, store.pools(self.name)) if self.observe else {}
-        return Recipe(
+        external_inputs = self.external_inputs(config, store.root) if self.external_inputs else {}
+        return CacheKey(
             stage=self.name,
             version=self.version,
             config=config.model_dump(mode="json"),
             parents=dict(parents),
-            observed=dict(observed),
+            external_inputs=dict(external_inputs),
         )
 
     def source(self, config: Section) -> str:
         """Digest of the stage's code as it is now."""
-        return hashing.of_source(self.build.__module__, *(self.loads(config) if self.loads else []))
+        return hashing.of_source(self.build.__module__, *(self.dynamic_modules(config) if self.dynamic_modules else []))
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,19 @@ class Outcome:
 
 
 def find(
-    store: Store, stage: Stage, recipe: Recipe, config: Section, *, verify: bool = False, mend: bool = False
+    store: Store, stage: Stage, cache_key: CacheKey, config: Section, *, verify: bool = False, repair: bool = False
 ) -> tuple[Artifact | None, str]:
-    """The stored artifact that serves a recipe, and why it does; None if there is none. See `Store.sound`."""
-    found = store.find(recipe, verify=verify, mend=mend)
+    """The stored artifact that serves a recipe, and why it does; None if there is none. See `Store.valid`."""
+    found = store.find(cache_key, verify=verify, repair=repair)
     if found:
         return found, "nothing that it depends on has changed"
-    if stage.stands_in:
-        folders = {name: store.folder(parent) for name, parent in recipe.parents.items()}
+    if stage.accept_stale:
+        folders = {name: store.folder(parent) for name, parent in cache_key.parents.items()}
         for manifest in store.manifests(stage.name):
-            same = (recipe.version, recipe.config) == (manifest.recipe.version, manifest.recipe.config)
+            same = (cache_key.version, cache_key.config) == (manifest.cache_key.version, manifest.cache_key.config)
             folder = store.folder(manifest.artifact)
-            why = stage.stands_in(config, folder, **folders) if same else None
-            if why and store.sound(folder, verify=verify, mend=mend):
+            why = stage.accept_stale(config, folder, **folders) if same else None
+            if why and store.valid(folder, verify=verify, repair=repair):
                 return manifest.artifact, why
     return None, ""
 
@@ -90,19 +90,19 @@ class Run:
     """Whether to read every stored file before it is reused, not only look at its size."""
     progress: Progress = field(default=silent)
 
-    def obtain(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
+    def get_or_build(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
         """The artifact of a stage: from the store if it has a sound one, else built and published now."""
-        recipe = stage.recipe(self.store, config, parents)
-        with self.store.lock(recipe):
+        cache_key = stage.cache_key(self.store, config, parents)
+        with self.store.lock(cache_key):
             if stage.name not in self.fresh:
-                found, why = find(self.store, stage, recipe, config, verify=self.verify, mend=True)
+                found, why = find(self.store, stage, cache_key, config, verify=self.verify, repair=True)
                 if found:
                     return self._cached(stage, config, found, why)
             folders = {name: self.store.folder(parent) for name, parent in parents.items()}
             source = stage.source(config)
 
             def build(out: Path) -> Result:
-                job = Job(
+                context = StageContext(
                     root=self.store.root,
                     out=out,
                     pools=self.store.pools(stage.name),
@@ -113,9 +113,9 @@ class Run:
                     progress=self.progress,
                     executor=self.executor,
                 )
-                return stage.build(config, **folders, job=job)
+                return stage.build(config, **folders, context=context)
 
-            artifact = self.store.publish(recipe, source, build)
+            artifact = self.store.publish(cache_key, source, build)
         return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
 
     def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:

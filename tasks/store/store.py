@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tasks.store import atomic
-from tasks.store.manifest import Artifact, FileRecord, Manifest, Recipe, Result, content_digest, newest
+from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
 
 logger = logging.getLogger("fluke.store")
 
@@ -60,16 +60,16 @@ class Store:
                 continue  # a folder without a valid manifest doesn't exist
         return newest(found)
 
-    def find(self, recipe: Recipe, *, verify: bool = False, mend: bool = False) -> Artifact | None:
+    def find(self, cache_key: CacheKey, *, verify: bool = False, repair: bool = False) -> Artifact | None:
         """The artifact of a recipe that was made last, if it is sound, else None: never an older night's instead."""
-        generations = self._generations(recipe)
-        return self.sound(generations[-1], verify=verify, mend=mend) if generations else None
+        generations = self._generations(cache_key)
+        return self.valid(generations[-1], verify=verify, repair=repair) if generations else None
 
-    def sound(self, folder: Path, *, verify: bool = False, mend: bool = False) -> Artifact | None:
+    def valid(self, folder: Path, *, verify: bool = False, repair: bool = False) -> Artifact | None:
         """The artifact in a folder if it is complete and undamaged, else None.
 
         Files that are missing or damaged are reported in the log. With `verify`, every file is read and compared with
-        its SHA-256, not only its size. With `mend`, damaged files in pools are put aside, so that they are made again.
+        its SHA-256, not only its size. With `repair`, damaged files in pools are put aside, to be made again.
         """
         try:
             manifest = Manifest.read(folder)
@@ -79,23 +79,23 @@ class Store:
         except ValueError as error:
             logger.warning("%s: it will be made again", error)
             return None
-        flaws = list(manifest.flaws(folder, self.root, verify=verify))
-        for path, flaw in flaws:
-            logger.warning("%s: it will be made again", flaw)
-            if mend and path.exists() and not path.is_relative_to(folder):
+        problems = list(manifest.problems(folder, self.root, verify=verify))
+        for path, problem in problems:
+            logger.warning("%s: it will be made again", problem)
+            if repair and path.exists() and not path.is_relative_to(folder):
                 path.replace(path.with_name(f".damaged-{path.name}"))
-        return None if flaws else manifest.artifact
+        return None if problems else manifest.artifact
 
-    def publish(self, recipe: Recipe, source: str, build: Callable[[Path], Result]) -> Artifact:
+    def publish(self, cache_key: CacheKey, source: str, build: Callable[[Path], Result]) -> Artifact:
         """Build an artifact into a hidden folder, and give it its name when it is complete.
 
         The caller holds the recipe's lock. If `build` raises, or the machine stops, nothing is published.
         """
-        home = self.root / "artifacts" / recipe.stage
+        home = self.root / "artifacts" / cache_key.stage
         home.mkdir(parents=True, exist_ok=True)
-        for left_over in home.glob(f".partial-{recipe.key}*"):  # of a run that was killed: we hold the lock
+        for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a run that was killed: we hold the lock
             shutil.rmtree(left_over)
-        partial = home / f".partial-{recipe.key}"
+        partial = home / f".partial-{cache_key.digest}"
         partial.mkdir()
         try:
             start = time.monotonic()
@@ -105,13 +105,15 @@ class Store:
             for path in sorted(path for path in partial.rglob("*") if path.is_file()):
                 atomic.sync(path)
                 records[path.relative_to(partial).as_posix()] = FileRecord.of(path)
-            generations = self._generations(recipe)
-            key = f"{recipe.key}-{_generation(generations[-1], recipe) + 1}" if generations else recipe.key
-            artifact = Artifact(stage=recipe.stage, key=key, digest=result.digest or content_digest(records))
+            generations = self._generations(cache_key)
+            key = (
+                f"{cache_key.digest}-{_generation(generations[-1], cache_key) + 1}" if generations else cache_key.digest
+            )
+            artifact = Artifact(stage=cache_key.stage, key=key, digest=result.digest or content_digest(records))
             refs = {path.relative_to(self.root).as_posix(): record for path, record in result.refs.items()}
             Manifest(
                 artifact=artifact,
-                recipe=recipe,
+                cache_key=cache_key,
                 counts=result.counts,
                 files=records,
                 refs=refs,
@@ -127,31 +129,31 @@ class Store:
         return artifact
 
     @contextmanager
-    def lock(self, recipe: Recipe) -> Iterator[None]:
+    def lock(self, cache_key: CacheKey) -> Iterator[None]:
         """Keep other runs from making the same artifact; waits for one that does."""
-        path = self.root / "locks" / f"{recipe.stage}-{recipe.key}.lock"
+        path = self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            logger.warning("another run is making %s %s: waiting for it", recipe.stage, recipe.key)
+            logger.warning("another run is making %s %s: waiting for it", cache_key.stage, cache_key.digest)
             lock.acquire()
         try:
             yield
         finally:
             lock.release()
 
-    def _generations(self, recipe: Recipe) -> list[Path]:
+    def _generations(self, cache_key: CacheKey) -> list[Path]:
         """Folders of a recipe's artifacts, the oldest first."""
-        home = self.root / "artifacts" / recipe.stage
-        found = (folder for folder in home.glob(f"{recipe.key}*") if _generation(folder, recipe))
-        return sorted(found, key=lambda folder: _generation(folder, recipe))
+        home = self.root / "artifacts" / cache_key.stage
+        found = (folder for folder in home.glob(f"{cache_key.digest}*") if _generation(folder, cache_key))
+        return sorted(found, key=lambda folder: _generation(folder, cache_key))
 
 
-def _generation(folder: Path, recipe: Recipe) -> int:
+def _generation(folder: Path, cache_key: CacheKey) -> int:
     """1 for `<key>`, 2 for `<key>-2` and so on; 0 for any other name."""
-    number = folder.name.removeprefix(recipe.key)
+    number = folder.name.removeprefix(cache_key.digest)
     return 1 if not number else int(number[1:]) if re.fullmatch("-[0-9]+", number) else 0
 
 

@@ -38,7 +38,10 @@ class Augment(keras.layers.Layer):
         x = ops.cast(tiles, "float32")
         if self._moves:
             x = ops.image.affine_transform(
-                x, self._maps(ops.shape(x)[0], x.shape[1], x.shape[2]), "bilinear", fill_mode=self._config.fill
+                x,
+                self._maps(ops.shape(x)[0], x.shape[1], x.shape[2]),
+                "bilinear",
+                fill_mode=self._config.fill,
             )
         if self._recolour is not None and x.shape[-1] == RGB_CHANNELS:
             x = self._recolour(x, training=True)

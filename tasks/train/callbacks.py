@@ -11,7 +11,7 @@ import keras
 from tasks.store.errors import UserError
 
 MLFLOW = "MLFLOW_TRACKING_URI"
-"""MLflow's own variable; not a knob, since where a training is watched must not make it again."""
+"""MLflow's own variable; not a setting, since where a training is watched must not make it again."""
 
 logger = logging.getLogger("fluke.train")
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.store.atomic import whole
+from tasks.store.atomic import atomic_path
 
 Arrays = list[NDArray[Any]]
 
@@ -49,7 +49,7 @@ class Checkpoint:
         arrays = {f"state{i}": value for i, value in enumerate(state)}
         arrays |= {f"best{i}": value for i, value in enumerate(progress.best)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(self.path) as partial, partial.open("wb") as file:
+        with atomic_path(self.path) as partial, partial.open("wb") as file:
             np.savez(file, allow_pickle=False, told=np.array(json.dumps(told)), **arrays)
 
     def read(self) -> tuple[Progress, Arrays] | None:

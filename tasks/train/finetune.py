@@ -14,7 +14,7 @@ def freeze(classifier: keras.Model) -> None:
         layer.trainable = False
 
 
-def thaw(classifier: keras.Model, start: str | int) -> None:
+def unfreeze(classifier: keras.Model, start: str | int) -> None:
     """Make a network trainable from some layer to its end.
 
     start: the beginning of a layer's name (`block5`), how many of the last layers that have weights, or `all`. Batch
@@ -35,7 +35,7 @@ def thaw(classifier: keras.Model, start: str | int) -> None:
         names = [layer.name for layer in with_weights]
         near = difflib.get_close_matches(str(start), names, n=1, cutoff=0.3)
         raise UserError(
-            f"train.thaw: no layer of the network begins with {start!r}; "
+            f"train.unfreeze: no layer of the network begins with {start!r}; "
             + (f"did you mean {near[0]}? " if near else "")
             + f"its {len(names)} layers with weights go from {names[0]} to {names[-1]}"
         )

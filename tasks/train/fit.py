@@ -18,7 +18,7 @@ from tasks.networks.head import TrainingLoss
 from tasks.networks.keras_io import warm_cosine
 from tasks.store.errors import UserError
 from tasks.store.progress import Advance
-from tasks.store.shards import Rows
+from tasks.store.shards import LazyRows
 from tasks.train import checkpoint
 from tasks.train.augment import Augment, Mix
 from tasks.train.checkpoint import Checkpoint, Progress
@@ -45,7 +45,7 @@ class DivergedError(UserError):
 class Labelled:
     """Photos to train on or to validate on: rows `(n, ...)`, class numbers int32 `(n,)`, weights float32 `(n,)`."""
 
-    rows: Rows | NDArray[Any]
+    rows: LazyRows | NDArray[Any]
     targets: NDArray[np.int32]
     weights: NDArray[np.float32]
     names: Sequence[str] = ()

@@ -17,15 +17,15 @@ from tasks.networks import head as heads
 from tasks.networks.keras_io import predict
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
-from tasks.store.shards import Rows
+from tasks.store.shards import LazyRows
 from tasks.train import class_balance
 from tasks.train.callbacks import watchers
 from tasks.train.checkpoint import Checkpoint
 from tasks.train.checkpoint import Progress as Done
-from tasks.train.finetune import freeze, thaw
+from tasks.train.finetune import freeze, unfreeze
 from tasks.train.fit import DivergedError, Labelled, Phase, fit
 
-Pooled = Callable[[keras.Model, Labelled], Rows | NDArray[np.floating[Any]]]
+Pooled = Callable[[keras.Model, Labelled], LazyRows | NDArray[np.floating[Any]]]
 """`pooled(network, photos)` is what a network, up to its pooled features, gives for photos: `(n, d)`."""
 
 
@@ -33,7 +33,7 @@ class Recipe:
     """Trains a classifier in place.
 
     From scratch that is one phase. A pretrained network is frozen first and its head trained on features that are
-    computed once; then it is thawed step by step, at a lower rate each time. A step that doesn't lower the validation
+    computed once; then it is unfrozen step by step, at a lower rate each time. A step that doesn't lower the validation
     loss is taken back.
     """
 
@@ -68,15 +68,15 @@ class Recipe:
         if config.weights is None:
             self._note(self._fit_network("training", self._peak))
         else:
-            for start in config.thaw:
-                thaw(self._model, start)  # a name that isn't there is to be told of now, not hours later
+            for start in config.unfreeze:
+                unfreeze(self._model, start)  # a name that isn't there is to be told of now, not hours later
             freeze(self._model)
             if config.head_epochs:
                 network = classifiers.pooled(self._model)
                 self._note(self._fit_head("training the head", config.head_epochs, lambda p: self._pooled(network, p)))
-            for step, start in enumerate(config.thaw, start=1):
-                thaw(self._model, start)
-                peak = self._peak * config.thaw_rate**step
+            for step, start in enumerate(config.unfreeze, start=1):
+                unfreeze(self._model, start)
+                peak = self._peak * config.unfreeze_rate**step
                 self._note(self._fit_network(f"training from {start}", peak))
         if config.retrain_head:
             self._retrain_head()
@@ -99,7 +99,7 @@ class Recipe:
         self,
         name: str,
         epochs: int,
-        pooled: Callable[[Labelled], Rows | NDArray[np.floating[Any]]],
+        pooled: Callable[[Labelled], LazyRows | NDArray[np.floating[Any]]],
         train: Labelled | None = None,
         val: Labelled | None = None,
     ) -> Done:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, Pool, Rows, names_by_content
+from tasks.store.shards import INDEX, LazyRows, ShardPool, names_by_content
 from tasks.store.stage import Stage
 from tasks.tables import held_out
 from tasks.train import class_balance, warm_start
@@ -37,7 +37,7 @@ _WARM_RATE = 0.3
 logger = logging.getLogger("fluke.train")
 
 
-def channel_moments(features: Rows | NDArray[np.floating]) -> "Moments":
+def channel_moments(features: LazyRows | NDArray[np.floating]) -> "Moments":
     """Mean and variance of each channel of features `(n, h, w, c)`, float32 `(c,)` both; read in pieces."""
     total: NDArray[np.float64] | float = 0.0
     squares: NDArray[np.float64] | float = 0.0
@@ -51,7 +51,7 @@ def channel_moments(features: Rows | NDArray[np.floating]) -> "Moments":
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
-def observe(config: TrainConfig, pools: Path) -> dict[str, str | int]:
+def external_inputs(config: TrainConfig, root: Path) -> dict[str, str | int]:
     """What it sees besides its config and its parents: the file of a pretrained network's weights."""
     if not isinstance(config.weights, Path):
         return {}
@@ -61,7 +61,7 @@ def observe(config: TrainConfig, pools: Path) -> dict[str, str | int]:
         raise UserError(f"train.weights={config.weights}: can't be read ({error.strerror}); give a file") from error
 
 
-def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job) -> Result:
+def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: StageContext) -> Result:
     """Train a classifier and write it with the names of its classes and its history.
 
     inputs: the folder of the tiles or of the features. A training that was killed goes on from its last checkpoint.
@@ -81,15 +81,15 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
         raise UserError(f"filter: {found} to train on; a classifier needs two classes")
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
     hardware.prepare()
-    base = _base(config, kept, labels, inputs, job)
-    home = _home(config, kept, inputs, base, job)
+    base = _base(config, kept, labels, inputs, context)
+    home = _home(config, kept, inputs, base, context)
 
     make_reproducible(config.seed)
     index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
     weights = class_balance.class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
     learnt, validated = (
-        _labelled(part, index, labels, weights, job.root) if len(part) else None for part in (train, val)
+        _labelled(part, index, labels, weights, context.root) if len(part) else None for part in (train, val)
     )
     assert learnt is not None
     _warn(config, learnt, validated)
@@ -107,9 +107,11 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
             learnt,
             validated,
             peak=config.learning_rate * (_WARM_RATE if base else 1),
-            pooled=(lambda network, part: predict(network, part.rows)) if base else _remembering(config, index, job),
+            pooled=(lambda network, part: predict(network, part.rows))
+            if base
+            else _remembering(config, index, context),
             home=home,
-            progress=job.progress,
+            progress=context.progress,
         )
         recipe.run()
     with hardware.computing_in("float32"):  # the same answers, and as fast as they can be, on any machine
@@ -119,48 +121,50 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, job: Job)
     if config.logit_adjustment:
         subtract_log_shares(finished, log_shares, config.logit_adjustment)
 
-    finished.save(job.out / "classifier.keras")
+    finished.save(context.out / "classifier.keras")
     for name, value in {"labels": labels, "history": recipe.history}.items():
-        (job.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.note(job.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
+        (context.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    warm_start.note(context.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
     if (home / "tensorboard").exists():
-        shutil.copytree(home / "tensorboard", job.out / "tensorboard")
+        shutil.copytree(home / "tensorboard", context.out / "tensorboard")
     shutil.rmtree(home, ignore_errors=True)
     made = {"photos": len(train), "classes": len(labels), "epochs": len(recipe.history["loss"])}
     made |= {"best epoch": recipe.best_epoch, "parameters": finished.count_params()}
     return Result(made, digest=hashing.of_value([labels, weights_digest(finished)]))
 
 
-def _base(config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, job: Job) -> warm_start.Base | None:
+def _base(
+    config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, context: StageContext
+) -> warm_start.Base | None:
     """The classifier to begin from, if any."""
     if not config.warm_start:
         return None
     return warm_start.find(
-        job.root,
+        context.root,
         config,
         VERSION,
         inputs=inputs,
         labels=labels,
         excluded=held_out(kept),
-        observed=observe(config, job.pools),
+        external_inputs=external_inputs(config, context.root),
     )
 
 
-def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, job: Job) -> Path:
+def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, context: StageContext) -> Path:
     """The folder for what is under way: another one for whatever would make the training another one."""
     from tasks.networks import hardware
 
     parents = [Manifest.read(folder).artifact.digest for folder in (kept, inputs)]
     begun = [
         VERSION,
-        job.source,
+        context.source,
         *parents,
         hardware.arithmetic(config.precision),
         config.model_dump(mode="json"),
-        observe(config, job.pools),
+        external_inputs(config, context.root),
     ]
-    home = job.pools / "under-way" / hashing.of_value([*begun, base.digest if base else None])[:24]
-    if job.fresh:
+    home = context.pools / "under-way" / hashing.of_value([*begun, base.digest if base else None])[:24]
+    if context.fresh:
         shutil.rmtree(home, ignore_errors=True)
     return home
 
@@ -168,16 +172,16 @@ def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base |
 def _labelled(
     photos: "pd.DataFrame", index: "pd.DataFrame", labels: Sequence[str], weights: NDArray[np.float32], root: Path
 ) -> "Labelled":
-    from tasks.networks.batches import held
+    from tasks.networks.batches import load_if_fits
     from tasks.train.fit import Labelled
 
     targets = np.searchsorted(labels, photos["label"]).astype(np.int32)
     found = index.loc[photos["photo"]]
-    return Labelled(held(Rows(found, root)), targets, weights[targets], names_by_content(found))
+    return Labelled(load_if_fits(LazyRows(found, root)), targets, weights[targets], names_by_content(found))
 
 
 def _warn(config: TrainConfig, train: "Labelled", val: "Labelled | None") -> None:
-    """Say which knobs do nothing with these photos."""
+    """Say which settings do nothing with these photos."""
     from tasks.train.augment import RGB_CHANNELS
 
     if val is None:
@@ -187,7 +191,7 @@ def _warn(config: TrainConfig, train: "Labelled", val: "Labelled | None") -> Non
         logger.warning("train.augment.rand_augment changes RGB tiles only: these are left without it")
 
 
-def _classifier(config: TrainConfig, rows: Rows | NDArray[Any], classes: int) -> "keras.Model":
+def _classifier(config: TrainConfig, rows: LazyRows | NDArray[Any], classes: int) -> "keras.Model":
     """A classifier of rows `(n, h, w, c)`, its head untrained."""
     from tasks.networks.classifier import feature_classifier, tile_classifier
 
@@ -198,27 +202,27 @@ def _classifier(config: TrainConfig, rows: Rows | NDArray[Any], classes: int) ->
     return feature_classifier(shape, classes, config, channel_moments(rows))
 
 
-def _remembering(config: TrainConfig, index: "pd.DataFrame", job: Job) -> "Pooled":
+def _remembering(config: TrainConfig, index: "pd.DataFrame", context: StageContext) -> "Pooled":
     """What a pretrained network gives for photos, from a pool: heads are trained often, and few photos are new."""
     import pandas as pd
 
     from tasks.networks import hardware
-    from tasks.networks.batches import held
+    from tasks.networks.batches import load_if_fits
     from tasks.networks.keras_io import predict
 
     tiles = index.set_index(pd.Index(names_by_content(index)))
-    made_with = [VERSION, config.network, config.filters, str(config.weights), observe(config, job.pools)]
-    folder = job.pools / hashing.of_value([*made_with, hardware.arithmetic(config.precision)])[:24]
+    made_with = [VERSION, config.network, config.filters, str(config.weights), external_inputs(config, context.root)]
+    folder = context.pools / hashing.of_value([*made_with, hardware.arithmetic(config.precision)])[:24]
     turn = Lock()  # the network itself uses every core
 
-    def pooled(network: "keras.Model", photos: "Labelled") -> Rows | NDArray[Any]:
+    def pooled(network: "keras.Model", photos: "Labelled") -> LazyRows | NDArray[Any]:
         def compute(names: Sequence[str]) -> NDArray[Any]:
-            rows = Rows(tiles.loc[list(names)], job.root)[:]
+            rows = LazyRows(tiles.loc[list(names)], context.root)[:]
             with turn:
                 return predict(network, rows)
 
-        pool, _ = Pool.open(folder, job).fill(photos.names, compute, job, label="features")
-        return held(Rows(pool.index(photos.names, job.root), job.root))
+        pool, _ = ShardPool.open(folder, context).compute_missing(photos.names, compute, context, label="features")
+        return load_if_fits(LazyRows(pool.index(photos.names, context.root), context.root))
 
     return pooled
 
@@ -227,6 +231,6 @@ STAGE = Stage(
     "train",
     VERSION,
     build=build_classifier,
-    observe=observe,
-    loads=lambda config: [f"tasks.networks.backbones.{config.network}"],
+    external_inputs=external_inputs,
+    dynamic_modules=lambda config: [f"tasks.networks.backbones.{config.network}"],
 )

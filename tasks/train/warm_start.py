@@ -40,25 +40,25 @@ def find(
     inputs: Path,
     labels: Sequence[str],
     excluded: Set[str],
-    observed: Mapping[str, str | int],
+    external_inputs: Mapping[str, str | int],
 ) -> Base | None:
     """The newest classifier of a run that ended well, if tonight's may begin from it; None: begin afresh.
 
-    It must be of the same network, from the same file of weights (`observed`), with the same head, on inputs that mean
-    the same, with half of the classes in common; it must not have seen a photo that is now reserved for validation or
-    test; and after `config.afresh_every` trainings one begins afresh.
+    It must be of the same network, from the same file of weights (`external_inputs`), with the same head, on inputs that
+    mean the same, with half of the classes in common; it must not have seen a photo that is now reserved for validation or
+    test; and after `config.full_retrain_every` trainings one begins afresh.
     """
     store = Store(root)
-    good = {manifest.recipe.parents["classifier"].digest for manifest in store.manifests("evaluate")}
+    good = {manifest.cache_key.parents["classifier"].digest for manifest in store.manifests("evaluate")}
     for manifest in store.manifests("train"):
-        if manifest.artifact.digest not in good or manifest.recipe.version != version:
+        if manifest.artifact.digest not in good or manifest.cache_key.version != version:
             continue
-        if manifest.recipe.observed != observed or not _alike(store, manifest, config, inputs):
+        if manifest.cache_key.external_inputs != external_inputs or not _alike(store, manifest, config, inputs):
             continue
         base = _read(store.folder(manifest.artifact), manifest.artifact)
         if base is None or not _related(base.labels, labels) or base.trained_on & excluded:
             continue
-        return base if base.nights < config.afresh_every else None
+        return base if base.nights < config.full_retrain_every else None
     return None
 
 
@@ -81,10 +81,10 @@ def note(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[flo
 
 def _alike(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
     wanted = config.model_dump(mode="json")
-    if any(manifest.recipe.config.get(knob) != wanted[knob] for knob in _SHAPING):
+    if any(manifest.cache_key.config.get(setting) != wanted[setting] for setting in _SHAPING):
         return False
     try:
-        theirs = Manifest.read(store.folder(manifest.recipe.parents["inputs"]))
+        theirs = Manifest.read(store.folder(manifest.cache_key.parents["inputs"]))
     except (OSError, ValueError):  # it has been pruned
         return False
     return bool(_meaning(theirs) == _meaning(Manifest.read(inputs)))
@@ -92,8 +92,8 @@ def _alike(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) 
 
 def _meaning(inputs: Manifest) -> Any:
     """What the numbers in features or tiles mean: features that of their encoder, tiles that of their config."""
-    encoder = inputs.recipe.parents.get("encoder")
-    return inputs.artifact.stage, inputs.recipe.version, encoder.digest if encoder else inputs.recipe.config
+    encoder = inputs.cache_key.parents.get("encoder")
+    return inputs.artifact.stage, inputs.cache_key.version, encoder.digest if encoder else inputs.cache_key.config
 
 
 def _related(ours: Sequence[str], theirs: Sequence[str]) -> bool:

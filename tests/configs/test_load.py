@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.load import ConfigError, described, knobs, load, presets
+from configs.load import RENAMED, ConfigError, described, load, presets, settings
 from configs.schema import STAGE_NAMES, Config, CrawlConfig
 
 
@@ -23,8 +23,8 @@ def test_an_override_changes_one_knob() -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("train.epoch=5", "train.epoch: there is no such knob; did you mean train.epochs?"),
-        ("trian.epochs=5", "trian: there is no such knob; did you mean train?"),
+        ("train.epoch=5", "train.epoch: there is no such setting; did you mean train.epochs?"),
+        ("trian.epochs=5", "trian: there is no such setting; did you mean train?"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
         (
@@ -41,7 +41,10 @@ def test_an_override_changes_one_knob() -> None:
         ("train.filters=[1", "the value can't be read"),
         ("crawl.keywords={yes: [a], b: [b]}", "crawl.keywords: write `True: [query, query]`"),
         ("crawl.keywords={a: 3.5, b: [null]}", "crawl.keywords: write `b: [query, query]`"),
-        ("crawl.filters=open", "crawl.filters: is a section; set one of its knobs, such as crawl.filters.licence=..."),
+        (
+            "crawl.filters=open",
+            "crawl.filters: is a section; set one of its settings, such as crawl.filters.licence=...",
+        ),
         ("crawl.sources=[]", "crawl.sources: list should have at least 1 item"),
         ("crawl.sources=[bing, bing]", "crawl.sources: name each source once"),
         ("crawl.contact=me", "crawl.contact: give a mail address or a web address"),
@@ -68,10 +71,17 @@ def test_two_ways_to_make_up_for_uneven_classes_are_refused(overrides: list[str]
         load("default", overrides)
 
 
-def test_a_single_step_of_thaw_needs_no_brackets() -> None:
+def test_a_single_step_of_unfreeze_needs_no_brackets() -> None:
     asked = ["train.input=tiles", "train.weights=imagenet"]
-    assert load("default", [*asked, "train.thaw=block5"]).train.thaw == ("block5",)
-    assert load("default", [*asked, "train.thaw=2"]).train.thaw == (2,)
+    assert load("default", [*asked, "train.unfreeze=block5"]).train.unfreeze == ("block5",)
+    assert load("default", [*asked, "train.unfreeze=2"]).train.unfreeze == (2,)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
+    with pytest.raises(ConfigError, match=f"{old}: .*{new}"):
+        load("default", [f"{old}=1"])
+    assert new in dict(settings())
 
 
 def test_every_mistake_has_its_line() -> None:
@@ -103,8 +113,8 @@ def test_a_printed_config_is_read_back_as_it_was(preset: str, tmp_path: Path) ->
     assert load(str(path)) == config
 
 
-def test_every_knob_is_described_and_every_stage_has_a_section() -> None:
-    assert all(description.endswith(".") for _, description in knobs())
+def test_every_setting_is_described_and_every_stage_has_a_section() -> None:
+    assert all(description.endswith(".") for _, description in settings())
     assert set(STAGE_NAMES) < set(Config.model_fields)
 
 

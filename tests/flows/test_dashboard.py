@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import dashboard
-from tasks.store.manifest import Artifact, Manifest, Recipe
+from tasks.store.manifest import Artifact, CacheKey, Manifest
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 
@@ -47,10 +47,10 @@ def test_long_work_is_shown_now_and_then_and_ends_complete(clock: list[float], s
 
 def outcome(root: Path) -> Outcome:
     artifact = Artifact(stage="evaluate", key="k", digest="d")
-    recipe = Recipe(stage="evaluate", version=1, config={})
+    cache_key = CacheKey(stage="evaluate", version=1, config={})
     manifest = Manifest(
         artifact=artifact,
-        recipe=recipe,
+        cache_key=cache_key,
         counts={"test photos": 12},
         files={},
         refs={},

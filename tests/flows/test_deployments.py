@@ -79,20 +79,20 @@ def test_a_schedule_that_cannot_be_is_refused(cron: str, timezone: str, says: st
         build("x", Config(), cron=cron, timezone=timezone)
 
 
-def test_the_form_shows_every_knob_with_its_description() -> None:
+def test_the_form_shows_every_setting_with_its_description() -> None:
     from prefect.utilities.callables import parameter_schema
 
     from flows.run import pipeline
 
     definitions = parameter_schema(pipeline.fn).model_dump()["definitions"]
     for section, model in Config.model_fields.items():
-        knobs = definitions[model.annotation.__name__]["properties"]  # type: ignore[union-attr]
-        assert all(knob.get("description") for knob in knobs.values()), section
+        settings = definitions[model.annotation.__name__]["properties"]  # type: ignore[union-attr]
+        assert all(setting.get("description") for setting in settings.values()), section
 
 
 def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
-    knobs = [f"crawl.path={finished.photos}", *TINY]
-    process = finished.start("serve", "default", *knobs, "--cron", "30 3 * * *", "--timezone", "Asia/Seoul")
+    settings = [f"crawl.path={finished.photos}", *TINY]
+    process = finished.start("serve", "default", *settings, "--cron", "30 3 * * *", "--timezone", "Asia/Seoul")
     try:
         api = finished.api_url
 

@@ -34,14 +34,14 @@ def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> 
 
 
 @pytest.mark.parametrize(
-    ("knob", "remade"),
+    ("setting", "remade"),
     [
         ("train.dropout=0.1", ["train", "evaluate"]),
         ("crawl.timeout_s=9", ["crawl"]),  # gives the same photos: nothing below is made again
     ],
 )
-def test_a_knob_remakes_its_stage_and_what_that_changes_below(copy: Fluke, knob: str, remade: list[str]) -> None:
-    assert built(copy.run(knob)) == remade
+def test_a_setting_remakes_its_stage_and_what_that_changes_below(copy: Fluke, setting: str, remade: list[str]) -> None:
+    assert built(copy.run(setting)) == remade
 
 
 def test_the_config_in_the_report_makes_it_again(copy: Fluke, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tasks.store.errors import UserError
     ("error", "code", "says"),
     [
         (UserError("photos/: is empty; put photos in it"), 2, "photos/: is empty"),
-        (ConfigError("train.epoch: there is no such knob"), 2, "no such knob"),
+        (ConfigError("train.epoch: there is no such setting"), 2, "no such setting"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 2, "fluke prune"),
         (
             OSError(errno.EROFS, "Read-only file system", "/data/x"),

@@ -15,7 +15,7 @@ from flows.run_records import read_records
 def test_an_error_that_a_library_makes_of_ctrl_c_is_an_interruption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stages(config: Config, obtain: Any) -> Iterator[Any]:
+    def stages(config: Config, get_or_build: Any) -> Iterator[Any]:
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
@@ -32,7 +32,7 @@ def test_an_error_that_a_library_makes_of_ctrl_c_is_an_interruption(
 
 
 def test_any_other_error_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stages(config: Config, obtain: Any) -> Iterator[Any]:
+    def stages(config: Config, get_or_build: Any) -> Iterator[Any]:
         raise RuntimeError("no such kernel")
         yield
 

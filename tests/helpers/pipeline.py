@@ -1,4 +1,4 @@
-"""A pipeline small enough for tests: photos, knobs, and the command line with a data folder of its own."""
+"""A pipeline small enough for tests: photos, settings, and the command line with a data folder of its own."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ TINY = [
     "train.epochs=2",
     "evaluate.bootstrap=100",
     "evaluate.gallery=0",
-    "evaluate.insight=0",
+    "evaluate.layer_images=0",
 ]
 
 

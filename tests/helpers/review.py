@@ -13,7 +13,7 @@ from configs.schema import Config, CrawlConfig, FilterConfig
 from tasks.crawl import stage as crawl
 from tasks.filter import stage as filter
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
@@ -49,15 +49,15 @@ class Doubtful:
     def crawl(self) -> pd.DataFrame:
         """Crawl for real; returns photo, file, label and name."""
         with ThreadPoolExecutor(2) as executor:
-            made = Run(self.store, executor).obtain(crawl.STAGE, self.config.crawl).artifact
+            made = Run(self.store, executor).get_or_build(crawl.STAGE, self.config.crawl).artifact
         return pd.read_parquet(self.store.folder(made) / "photos.parquet")[COLUMNS]
 
     def filter(self) -> Path:
         """Filter for real, unless it is cached; returns the artifact's folder."""
         with ThreadPoolExecutor(2) as executor:
             run = Run(self.store, executor)
-            photos = run.obtain(crawl.STAGE, self.config.crawl).artifact
-            return self.store.folder(run.obtain(filter.STAGE, self.config.filter, photos=photos).artifact)
+            photos = run.get_or_build(crawl.STAGE, self.config.crawl).artifact
+            return self.store.folder(run.get_or_build(filter.STAGE, self.config.filter, photos=photos).artifact)
 
     def publish(self, review: list[dict[str, Any]] | None) -> Path:
         """Publish the filter's artifact with all photos as kept; returns its folder.
@@ -68,20 +68,20 @@ class Doubtful:
         crawled = self.crawl()
         config = self.config.filter
 
-        def build(config: FilterConfig, *, photos: Path, job: Job) -> Result:
-            crawled.assign(group="", split="train").to_parquet(job.out / "kept.parquet", index=False)
+        def build(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
+            crawled.assign(group="", split="train").to_parquet(context.out / "kept.parquet", index=False)
             nothing = crawled[:0].assign(reason="", score=0.0, twin="")
-            nothing.to_parquet(job.out / "rejected.parquet", index=False)
+            nothing.to_parquet(context.out / "rejected.parquet", index=False)
             if review is not None:
                 table = pd.DataFrame([self._row(crawled, row) for row in review])
-                table.to_parquet(job.out / "review.parquet", index=False)
+                table.to_parquet(context.out / "review.parquet", index=False)
             return Result({"kept": len(crawled)}, digest=hashing.of_value(len(crawled)))
 
-        stage = Stage("filter", filter.VERSION, build=build, observe=filter.observe)
+        stage = Stage("filter", filter.VERSION, build=build, external_inputs=filter.external_inputs)
         with ThreadPoolExecutor(2) as executor:
             run = Run(self.store, executor, fresh=("filter",))
-            photos = run.obtain(crawl.STAGE, self.config.crawl).artifact
-            return self.store.folder(run.obtain(stage, config, photos=photos).artifact)
+            photos = run.get_or_build(crawl.STAGE, self.config.crawl).artifact
+            return self.store.folder(run.get_or_build(stage, config, photos=photos).artifact)
 
     def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
         made_up = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from configs.schema import FilterConfig, PreprocessConfig
 from tasks.store import hashing
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.progress import Advance
-from tasks.store.shards import INDEX, Pool, index_digest
+from tasks.store.shards import INDEX, ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
 from tests.helpers.scripted_site import site
@@ -41,35 +41,35 @@ class Folders:
         photos = [hashing.of_value([i, label]) for i, label in enumerate(labels)]
         table = pd.DataFrame({"photo": photos, "label": labels, "split": splits})
 
-        def build(config: FilterConfig, *, job: Job) -> Result:
-            table.to_parquet(job.out / "kept.parquet", index=False)
-            table[:0].to_parquet(job.out / "rejected.parquet", index=False)
+        def build(config: FilterConfig, *, context: StageContext) -> Result:
+            table.to_parquet(context.out / "kept.parquet", index=False)
+            table[:0].to_parquet(context.out / "rejected.parquet", index=False)
             return Result({"photos": len(table)}, digest=hashing.of_value(table.to_dict("list")))
 
-        stage = Stage("filter", 1, build=build, observe=lambda config, pools: {"table": table.to_json()})
-        return self.run.obtain(stage, FilterConfig()).artifact, photos
+        stage = Stage("filter", 1, build=build, external_inputs=lambda config, root: {"table": table.to_json()})
+        return self.run.get_or_build(stage, FilterConfig()).artifact, photos
 
     def tiles(
         self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX, fresh: bool = False
     ) -> Artifact:
         """Tiles `(side, side, c)` by photo, in pools as preprocess would leave them."""
 
-        def build(config: PreprocessConfig, *, kept: Path, job: Job) -> Result:
-            pool = Pool.open(job.pools / "tiles", job)
-            pool, computed = pool.fill(
-                list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), job, label="tiles"
+        def build(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
+            pool = ShardPool.open(context.pools / "tiles", context)
+            pool, computed = pool.compute_missing(
+                list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
             )
-            index = pool.index(tiles, job.root)
-            index.to_parquet(job.out / INDEX, index=False)
-            return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, job.root))
+            index = pool.index(tiles, context.root)
+            index.to_parquet(context.out / INDEX, index=False)
+            return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, context.root))
 
-        stage = Stage("preprocess", 1, build=build, observe=lambda config, pools: {"photos": ",".join(tiles)})
-        return self.obtain(stage, PreprocessConfig(side_px=side_px), fresh, kept=kept).artifact
+        stage = Stage("preprocess", 1, build=build, external_inputs=lambda config, root: {"photos": ",".join(tiles)})
+        return self.get_or_build(stage, PreprocessConfig(side_px=side_px), fresh, kept=kept).artifact
 
-    def obtain(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:
+    def get_or_build(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:
         """A stage's artifact, as the pipeline would have it."""
         run = replace(self.run, fresh=(stage.name,) if fresh else ())
-        return run.obtain(stage, config, **parents)
+        return run.get_or_build(stage, config, **parents)
 
     def folder(self, outcome: Outcome) -> Path:
         """Where an outcome's files are."""

@@ -36,12 +36,12 @@ _ROBOTS = ("robots.txt", "noai")
 
 def reason_of(failure: str, config: CrawlConfig) -> str:
     """A failure, with the limit that it broke."""
-    knob = _LIMITS.get(failure)
-    return f"{failure} ({knob}={getattr(config, knob):g})" if knob else failure
+    setting = _LIMITS.get(failure)
+    return f"{failure} ({setting}={getattr(config, setting):g})" if setting else failure
 
 
 def still_holds(reason: str, config: CrawlConfig) -> bool:
-    """Whether a reason lies outside our knobs, or in one that hasn't been changed since."""
+    """Whether a reason lies outside our settings, or in one that hasn't been changed since."""
     failure = reason.partition(" (")[0]
     if failure in _LIMITS:
         return reason == reason_of(failure, config)

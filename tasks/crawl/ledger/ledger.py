@@ -1,7 +1,7 @@
 """The ledger of all crawls: which photo is at which place, what engines have found, and what failed.
 
 One SQLite file for a data folder. A place is a URL, or the path of a file. What is at a place, and what an engine found
-for a query, doesn't depend on any knob, so all crawls share what one of them has learnt.
+for a query, doesn't depend on any setting, so all crawls share what one of them has learnt.
 """
 
 from collections.abc import Collection, Iterable
@@ -84,7 +84,7 @@ class Ledger:
         if photo.sha256 in self.forgotten or place in self.forgotten:
             return None
         stored = FileRecord(bytes=photo.bytes, sha256=photo.sha256)
-        return None if stored.flaw(self._home / photo.file, verify=self._verify) else photo
+        return None if stored.problem(self._home / photo.file, verify=self._verify) else photo
 
     def is_forgotten(self, place: str) -> bool:
         """Whether a place, or the photo that was last found there, must not come in again."""

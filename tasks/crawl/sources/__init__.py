@@ -10,19 +10,19 @@ from typing import Protocol
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 
 
 class Source(Protocol):
     """What a module in this package defines unless it only sets `ENGINE`."""
 
-    def observe(self, config: CrawlConfig) -> Mapping[str, str | int]:
+    def external_inputs(self, config: CrawlConfig) -> Mapping[str, str | int]:
         """What the source holds now, as far as a quick look tells (a listing's fingerprint, not the photos).
 
         Part of the crawl's key, so that a changed folder is noticed. Raises UserError if there is nothing to crawl.
         """
         ...
 
-    def collect(self, config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
         """Bring in the photos that the ledger doesn't know; returns the rows of all, of two classes at least."""
         ...

@@ -9,7 +9,7 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.local_files import LocalFile, bring_in, fingerprint, given, is_file, require_columns
 from tasks.crawl.result import Harvest, Row, require_two_classes
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -19,7 +19,7 @@ GROUP = "Group"
 """A third column, if it is there: what is one burst or encounter, and never in two splits."""
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Fingerprint of the CSV's rows and of the sizes and times of change of the files that they name."""
     pairs, _ = _read(_csv(config))
     files = _find(config, pairs)
@@ -27,7 +27,7 @@ def observe(config: CrawlConfig) -> dict[str, str | int]:
     return {"photos": len(files), "listing": fingerprint(lines)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
     """Bring in the photos that the CSV names; of each class the first `per_class` in the CSV's order."""
     path = _csv(config)
     pairs, counts = _read(path)
@@ -39,7 +39,7 @@ def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
         if config.per_class is None or rank <= config.per_class:
             chosen.append((image, label, group, rank))
     images = list(dict.fromkeys(image for image, *_ in chosen))
-    photos = dict(zip(images, bring_in([files[image] for image in images], ledger, job), strict=True))
+    photos = dict(zip(images, bring_in([files[image] for image in images], ledger, context), strict=True))
     rows = [
         Row.of(photo, label=label, name=image, engine="csv", rank=rank, group=group)
         for image, label, group, rank in chosen

@@ -10,7 +10,7 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.local_files import LocalFile, bring_in, fingerprint, given, is_file, readable
 from tasks.crawl.result import Harvest, Row, require_two_classes
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -27,14 +27,14 @@ class Listing:
     """Files that are no photos of a class, hidden ones aside."""
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Fingerprint of the listing: names, sizes and times of change of all photos."""
     listing = _look(given(config.path, "crawl.path", "photos"))
     photos = [(name, file.stamp) for found in listing.classes.values() for name, file in found]
     return {"photos": len(photos), "listing": fingerprint(photos)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
     """Bring in the folder's photos; of each class the first `per_class` in the order of their names."""
     root = given(config.path, "crawl.path", "photos")
     listing = _look(root)
@@ -43,7 +43,7 @@ def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
         for label, found in listing.classes.items()
         for rank, (name, file) in enumerate(found[: config.per_class], 1)
     ]
-    photos = bring_in([file for *_, file in chosen], ledger, job)
+    photos = bring_in([file for *_, file in chosen], ledger, context)
     rows = [
         Row.of(photo, label=readable(label), name=readable(name), engine="folder", rank=rank)
         for (label, rank, name, _), photo in zip(chosen, photos, strict=True)

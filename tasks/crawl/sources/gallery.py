@@ -9,7 +9,7 @@ from tasks.crawl.demo.photos import VERSION
 from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 
@@ -45,17 +45,17 @@ class Gallery:
         return Request(f"{self.site}/search?{urlencode({'q': query, 'page': number})}")
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """The version of the site's photos, and the keywords if they are in a file: there is never anything else new."""
-    return {"site": VERSION, **keywords.observe(config)}
+    return {"site": VERSION, **keywords.external_inputs(config)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
     """Run the site, and crawl it."""
     from tasks.crawl.demo.server import serve
     from tasks.crawl.search import crawl
 
     if config.replay:
-        return crawl([Gallery("")], config, ledger, job)
+        return crawl([Gallery("")], config, ledger, context)
     with serve(config.port) as site:
-        return crawl([Gallery(site)], config, ledger, job, allowed=[urlsplit(site).netloc])
+        return crawl([Gallery(site)], config, ledger, context, allowed=[urlsplit(site).netloc])

@@ -15,7 +15,7 @@ from tasks.crawl.engines.engine import Answer, Hit, Page, Request
 from tasks.crawl.engines.filters import Offer
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 _OFFER = Offer("site")
@@ -69,13 +69,13 @@ class Site:
 ENGINE = Site()
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """The keywords, if they are in a file; what a site holds isn't known before it is crawled."""
-    return keywords.observe(config)
+    return keywords.external_inputs(config)
 
 
-def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
     """Crawl the sites of all classes."""
     from tasks.crawl.search import crawl
 
-    return crawl([ENGINE], config, ledger, job, is_site=True)
+    return crawl([ENGINE], config, ledger, context, is_site=True)

@@ -8,7 +8,7 @@ from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.results import Find, Search
 from tasks.crawl.local_files import fingerprint, given, require_columns
 from tasks.crawl.result import Harvest, require_two_classes
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -18,18 +18,18 @@ _NEEDED = ("url", "label")
 _KNOWN = (*_NEEDED, "page", "licence", "author")
 
 
-def observe(config: CrawlConfig) -> dict[str, str | int]:
+def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Fingerprint of the list."""
     orders = _read(config)
     lines = ((label, find.url, find.page or "", find.licence or "", find.author or "") for label, find in _flat(orders))
     return {"urls": sum(map(len, orders.values())), "listing": fingerprint(lines)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, job: Job) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
     """Bring in the photos of the list; of each class the first `per_class` that can be had, in the list's order."""
     from tasks.crawl.search import follow
 
-    return follow(_read(config), config, ledger, job)
+    return follow(_read(config), config, ledger, context)
 
 
 def _flat(orders: dict[str, list[Find]]) -> list[tuple[str, Find]]:

@@ -14,7 +14,7 @@ from configs.schema import EvaluateConfig
 from tasks.networks.explain.result import Insight
 from tasks.store import lineage
 from tasks.store.lineage import Ancestor
-from tasks.store.shards import INDEX, Rows
+from tasks.store.shards import INDEX, LazyRows
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Evidence:
     crawled: pd.DataFrame
     kept: pd.DataFrame
     rejected: pd.DataFrame
-    tiles: Rows
+    tiles: LazyRows
     positions: Mapping[str, int]
     """Row of each photo's tile."""
     root: Path
@@ -72,7 +72,7 @@ def gather(
     root: the data folder.
     """
     ancestors = lineage.trace(parents.values(), root)
-    settings = {a.manifest.recipe.stage: a.manifest.recipe.config for a in ancestors if a.is_direct}
+    settings = {a.manifest.cache_key.stage: a.manifest.cache_key.config for a in ancestors if a.is_direct}
     index = pd.read_parquet(parents["tiles"] / INDEX)
     return Evidence(
         metrics=metrics,
@@ -81,7 +81,7 @@ def gather(
         crawled=pd.read_parquet(parents["photos"] / "photos.parquet"),
         kept=pd.read_parquet(parents["kept"] / "kept.parquet"),
         rejected=pd.read_parquet(parents["kept"] / "rejected.parquet"),
-        tiles=Rows(index, root),
+        tiles=LazyRows(index, root),
         positions={photo: position for position, photo in enumerate(index["photo"])},
         root=root,
         history=_read(parents["classifier"] / "history.json"),

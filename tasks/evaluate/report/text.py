@@ -59,7 +59,7 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
     network = str(train.get("network", "a network"))
     if weights := train.get("weights"):
         source = "ImageNet" if weights == "imagenet" else Path(weights).stem
-        network += f", pretrained ({source}) and {'trained further' if train.get('thaw') else 'frozen'},"
+        network += f", pretrained ({source}) and {'trained further' if train.get('unfreeze') else 'frozen'},"
     else:
         network += ", from scratch,"
     colour = {"rgb": "RGB", "grey": "grey"}.get(tile.get("colour", ""), "")

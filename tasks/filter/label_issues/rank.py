@@ -16,14 +16,16 @@ OUTLIER, WRONG_LABEL = "outlier", "wrong label"
 def list_suspects(
     embedded: NDArray[np.floating], labels: Sequence[str], groups: Sequence[int], config: FilterConfig
 ) -> Iterator[tuple[int, Verdict]]:
-    """Places and verdicts, the worst of each reason first: the first `suspects`, and all beyond a threshold.
+    """Places and verdicts, the worst of each reason first: the first `label_issues`, and all beyond a threshold.
 
     embedded: `(n, d)`; labels: the class of each; groups: its near duplicates have the same number.
     """
     names, codes = np.unique(np.array(labels, str), return_inverse=True)
-    yield from _worst(OUTLIER, outlier_scores(embedded, codes, seed=config.seed), config.max_outlier, config.suspects)
+    yield from _worst(
+        OUTLIER, outlier_scores(embedded, codes, seed=config.seed), config.max_outlier, config.label_issues
+    )
     doubts, suggested = label_doubts(embedded, codes, np.array(groups), seed=config.seed)
-    for place, verdict in _worst(WRONG_LABEL, doubts, config.max_label_doubt, config.suspects):
+    for place, verdict in _worst(WRONG_LABEL, doubts, config.max_label_doubt, config.label_issues):
         guess = int(suggested[place])
         yield (
             place,

@@ -14,7 +14,7 @@ from flows.pipeline import stages
 from tasks.crawl import blocklist
 from tasks.crawl.stage import LEDGER
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard
 from tasks.store.stage import Run
 from tasks.store.store import Store
@@ -38,7 +38,7 @@ class Home:
         with ThreadPoolExecutor(2) as executor:
             run = Run(self.store, executor)
             made = {}
-            for artifact in stages(self.config, lambda *how, **parents: run.obtain(*how, **parents).artifact):
+            for artifact in stages(self.config, lambda *how, **parents: run.get_or_build(*how, **parents).artifact):
                 made[artifact.stage] = artifact
                 if artifact.stage == "preprocess":
                     break
@@ -92,7 +92,7 @@ def test_rows_computed_from_tiles_and_classifiers_that_began_from_one_that_had_t
         pd.DataFrame({"photo": [photo]}).to_parquet(out / TRAINED_ON)
         return Result({})
 
-    later = home.store.publish(Recipe(stage="train", version=1, config={}), "", build)
+    later = home.store.publish(CacheKey(stage="train", version=1, config={}), "", build)
     traces = find_traces(home.store, photo)
     assert shard.path in traces.shards
     assert later in {made.artifact for made in traces.made}

@@ -9,10 +9,10 @@ from configs.schema import Config
 from flows import preflight
 from flows.maintenance.prune import by_why, delete, find_spare
 from flows.run_records import RunRecord, read_records
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, Recipe, Result
-from tasks.store.shards import Pool
+from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.shards import ShardPool
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 
@@ -26,18 +26,20 @@ class Nights:
 
     def run(self, state: str = "done") -> list[Artifact]:
         self.count += 1
-        job = Job(self.store.root, self.store.root, self.store.pools("preprocess"), self.store.photos)
+        context = StageContext(self.store.root, self.store.root, self.store.pools("preprocess"), self.store.photos)
         photo = str(self.count)
-        pool, _ = Pool.open(job.pools, job).fill([photo], lambda chunk: np.full((1, 3), self.count), job, label="x")
-        index = pool.index([photo], job.root)
+        pool, _ = ShardPool.open(context.pools, context).compute_missing(
+            [photo], lambda chunk: np.full((1, 3), self.count), context, label="x"
+        )
+        index = pool.index([photo], context.root)
 
         def build(out: Path) -> Result:
             index.to_parquet(out / "index.parquet")
-            return Result({"tiles": 1}, refs=pool.refs(index, job.root))
+            return Result({"tiles": 1}, refs=pool.refs(index, context.root))
 
-        above = Recipe(stage="preprocess", version=1, config={"night": self.count})
+        above = CacheKey(stage="preprocess", version=1, config={"night": self.count})
         tiles = self.store.publish(above, "", build)
-        below = Recipe(stage="evaluate", version=1, config={}, parents={"tiles": tiles})
+        below = CacheKey(stage="evaluate", version=1, config={}, parents={"tiles": tiles})
         report = self.store.publish(below, "", lambda out: Result({}, digest=photo))
         record = RunRecord.begin("demo", "evaluate", Config())
         record.id = f"{self.count:03d}"
@@ -57,7 +59,7 @@ def test_what_the_last_runs_need_is_kept_with_all_above_it(nights: Nights) -> No
     made = [nights.run() for _ in range(4)]
     delete(nights.store, find_spare(nights.store, 2), 2)
     for artifact in [*made[2], *made[3]]:
-        assert nights.store.sound(nights.store.folder(artifact), verify=True) == artifact
+        assert nights.store.valid(nights.store.folder(artifact), verify=True) == artifact
     for artifact in [*made[0], *made[1]]:
         assert not nights.store.folder(artifact).exists()
     assert len(list(nights.store.pools("preprocess").glob("*.npy"))) == 2
@@ -70,7 +72,7 @@ def test_the_last_run_that_ended_well_is_kept(nights: Nights) -> None:
     for _ in range(3):
         nights.run("failed")
     delete(nights.store, find_spare(nights.store, 1), 1)
-    assert all(nights.store.sound(nights.store.folder(artifact)) for artifact in good)
+    assert all(nights.store.valid(nights.store.folder(artifact)) for artifact in good)
 
 
 def test_left_overs_go_and_photos_stay_unless_asked(nights: Nights) -> None:
@@ -119,7 +121,7 @@ def test_what_a_run_came_to_need_meanwhile_is_kept(nights: Nights) -> None:
     reused.end("done")
     reused.save(nights.store.root)
     assert delete(nights.store, agreed, 1) == 0
-    assert all(nights.store.sound(nights.store.folder(artifact)) for artifact in made)
+    assert all(nights.store.valid(nights.store.folder(artifact)) for artifact in made)
 
 
 def test_records_are_read_back_newest_first(nights: Nights) -> None:
@@ -137,7 +139,7 @@ def test_nothing_is_spare_while_a_record_cannot_be_read(nights: Nights) -> None:
 
 def test_a_record_outlives_the_knobs_that_it_names(nights: Nights) -> None:
     record = RunRecord.begin("demo", "evaluate", Config())
-    record.config["train"]["a_knob_of_long_ago"] = 1
+    record.config["train"]["a_setting_of_long_ago"] = 1
     record.save(nights.store.root)
     assert read_records(nights.store.root)[0].config == record.config
 

@@ -16,7 +16,7 @@ from flows.predict import model
 from flows.run_records import read_records
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
-from tasks.store.shards import INDEX, Rows
+from tasks.store.shards import INDEX, LazyRows
 from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
 
@@ -49,7 +49,7 @@ def test_tiles_are_exactly_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
     index = pd.read_parquet(folder / INDEX)
     kept = pd.read_parquet(stages(finished)["filter"] / "kept.parquet").set_index("photo")
-    trained_on = Rows(index, finished.data)[:]
+    trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
     made = [tile_of((finished.photos / kept.loc[photo, "name"]).read_bytes(), config) for photo in index["photo"]]
     np.testing.assert_array_equal(np.stack(made), trained_on)

@@ -25,9 +25,9 @@ def made_again(shoot: Doubtful) -> tuple[list[str], int]:
     """Run three stages; returns those that weren't cached, and how many tiles had to be computed."""
     with ThreadPoolExecutor(2) as executor:
         run = Run(shoot.store, executor)
-        crawled = run.obtain(crawl.STAGE, shoot.config.crawl)
-        filtered = run.obtain(filter.STAGE, shoot.config.filter, photos=crawled.artifact)
-        tiled = run.obtain(preprocess.STAGE, shoot.config.preprocess, kept=filtered.artifact)
+        crawled = run.get_or_build(crawl.STAGE, shoot.config.crawl)
+        filtered = run.get_or_build(filter.STAGE, shoot.config.filter, photos=crawled.artifact)
+        tiled = run.get_or_build(preprocess.STAGE, shoot.config.preprocess, kept=filtered.artifact)
     stages = {"crawl": crawled, "filter": filtered, "preprocess": tiled}
     return [name for name, outcome in stages.items() if not outcome.cached], tiled.manifest.counts["new"]
 

@@ -31,10 +31,10 @@ def test_the_filter_that_a_run_would_use_is_found(doubtful: Doubtful) -> None:
 def test_a_filter_from_before_the_latest_decisions_will_do(doubtful: Doubtful, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = doubtful.publish([{"photo": 0}])
 
-    def observe(config: Any, pools: Any) -> dict[str, str | int]:
+    def external_inputs(config: Any, root: Any) -> dict[str, str | int]:
         return {"moves": 0, "decisions": "others"}
 
-    changed = filter.Stage("filter", filter.VERSION, build=filter.build_kept, observe=observe)
+    changed = filter.Stage("filter", filter.VERSION, build=filter.build_kept, external_inputs=external_inputs)
     monkeypatch.setattr(filter, "STAGE", changed)
     assert doubtful.store.folder(items.artifact(doubtful.store, doubtful.config, "demo")) == folder
 

@@ -23,7 +23,7 @@ from configs.schema import CrawlConfig, SearchFilters
 from tasks.crawl.engines.engine import Answer, Hit, Page, Request
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.search import crawl
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -115,10 +115,10 @@ def ours(site: Any, keywords: Sequence[str], folder: Path, *, pages: int = 1, pa
         requests_per_s=10000,
         private_hosts=(urlsplit(site.url).netloc,),
     )
-    job = Job(folder, folder / "out", folder / "pools", folder / "photos")
-    with Ledger(folder / "pools" / "ledger", job.photos) as ledger:
-        said = crawl([Engine(site)], config, ledger, job, pause_s=0.001)
-    files = {path.name: path.read_bytes() for path in job.photos.rglob("*.*")}
+    context = StageContext(folder, folder / "out", folder / "pools", folder / "photos")
+    with Ledger(folder / "pools" / "ledger", context.photos) as ledger:
+        said = crawl([Engine(site)], config, ledger, context, pause_s=0.001)
+    files = {path.name: path.read_bytes() for path in context.photos.rglob("*.*")}
     return Crawled(said, {name: data for name, data in files.items() if data != other})
 
 

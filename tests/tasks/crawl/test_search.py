@@ -25,7 +25,7 @@ from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.search import crawl
 from tasks.crawl.sources.site import ENGINE
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 CATS_AND_DOGS = {"cat": ["cat"], "dog": ["dog"]}
@@ -81,15 +81,17 @@ def engine(site: Any) -> Engine:
 
 
 def run(
-    engines: Engine | list[Engine], root: Path, keywords: dict[str, list[str]] = CATS_AND_DOGS, **knobs: Any
+    engines: Engine | list[Engine], root: Path, keywords: dict[str, list[str]] = CATS_AND_DOGS, **settings: Any
 ) -> Harvest:
-    progress, forgotten = knobs.pop("progress", None), knobs.pop("forgotten", ())
-    job = Job(root, root / "out", root / "pools", root / "photos", **({"progress": progress} if progress else {}))
-    config = CrawlConfig(sources="test", keywords=keywords, **({"retries": 1, "min_yield": 0} | knobs))
+    progress, forgotten = settings.pop("progress", None), settings.pop("forgotten", ())
+    context = StageContext(
+        root, root / "out", root / "pools", root / "photos", **({"progress": progress} if progress else {})
+    )
+    config = CrawlConfig(sources="test", keywords=keywords, **({"retries": 1, "min_yield": 0} | settings))
     engines = engines if isinstance(engines, list) else [engines]
     host = engines[0].site.url.removeprefix("http://")
-    with Ledger(root / "pools" / "ledger", job.photos, forgotten=forgotten) as ledger:
-        return crawl(engines, config, ledger, job, allowed=[host], pause_s=0.001)
+    with Ledger(root / "pools" / "ledger", context.photos, forgotten=forgotten) as ledger:
+        return crawl(engines, config, ledger, context, allowed=[host], pause_s=0.001)
 
 
 def asked(site: Any) -> dict[str, int]:
@@ -635,7 +637,7 @@ def test_a_site_is_crawled_on_although_some_of_its_pages_cannot_be_had(engine: E
     site.on("/hangs-up", site.hang_up)
     for name in ("/1.jpg", "/2.jpg", "/3.jpg"):
         site.on(name, photo(name))
-    job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
+    context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
     config = CrawlConfig(
         sources="site",
         keywords={"cat": [f"{site.url}/one"], "dog": [f"{site.url}/other"]},
@@ -643,8 +645,8 @@ def test_a_site_is_crawled_on_although_some_of_its_pages_cannot_be_had(engine: E
         requests_per_s=1000,
         retries=0,
     )
-    with Ledger(tmp_path / "pools" / "ledger", job.photos) as ledger:
-        harvest = crawl([ENGINE], config, ledger, job, is_site=True, pause_s=0.001)
+    with Ledger(tmp_path / "pools" / "ledger", context.photos) as ledger:
+        harvest = crawl([ENGINE], config, ledger, context, is_site=True, pause_s=0.001)
     assert names(harvest, "cat") == ["1.jpg", "2.jpg"]
     assert site.asked["/private"] == 0
 
@@ -712,13 +714,13 @@ def test_a_host_that_has_had_enough_is_left_alone(site: Any, tmp_path: Path) -> 
     engine.show("dog", ["/dog.jpg"])
     for n in range(5, 100):
         site.on(f"/cat{n}.jpg", site.status(429))
-    job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
+    context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
     host = site.url.removeprefix("http://")
     config = CrawlConfig(
         sources="test", keywords=CATS_AND_DOGS, private_hosts=(host,), requests_per_s=1000, retries=0, min_yield=0
     )
-    with Ledger(tmp_path / "pools" / "ledger", job.photos) as ledger:
-        harvest = crawl([engine], config, ledger, job, pause_s=0.001)
+    with Ledger(tmp_path / "pools" / "ledger", context.photos) as ledger:
+        harvest = crawl([engine], config, ledger, context, pause_s=0.001)
     assert len(harvest.rows) == 6
     assert sum(asked(site).values()) < 40
     assert harvest.tally

@@ -40,9 +40,9 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def obtain(home: Path, config: CrawlConfig, **how: object) -> Outcome:
+def get_or_build(home: Path, config: CrawlConfig, **how: object) -> Outcome:
     with ThreadPoolExecutor(2) as executor:
-        return Run(Store(home / "data"), executor, **how).obtain(crawl.STAGE, config)
+        return Run(Store(home / "data"), executor, **how).get_or_build(crawl.STAGE, config)
 
 
 def test_rows_are_ordered_and_digested_alike_in_whatever_order_and_whenever_they_came() -> None:
@@ -62,7 +62,7 @@ def test_the_table_has_a_type_for_each_column_even_where_all_values_are_missing(
 
 
 def test_a_crawl_leaves_a_table_that_points_at_whole_photos(home: Path) -> None:
-    made = obtain(home, CrawlConfig(path=home / "in"))
+    made = get_or_build(home, CrawlConfig(path=home / "in"))
     store = Store(home / "data")
     frame = pd.read_parquet(store.folder(made.artifact) / "photos.parquet")
     assert list(frame.columns) == [*COLUMNS.split(), "status", "etag"]
@@ -75,21 +75,23 @@ def test_a_crawl_leaves_a_table_that_points_at_whole_photos(home: Path) -> None:
 
 def test_an_unchanged_folder_is_a_hit_and_a_new_photo_is_not(home: Path) -> None:
     config = CrawlConfig(path=home / "in")
-    first = obtain(home, config)
-    assert obtain(home, config).cached
+    first = get_or_build(home, config)
+    assert get_or_build(home, config).cached
     (home / "in" / "cat" / "3.jpg").write_bytes(b"cat 3")
-    second = obtain(home, config)
+    second = get_or_build(home, config)
     assert not second.cached
     assert second.manifest.counts["photos"] == 7
-    assert obtain(home, config, fresh=["crawl"]).artifact.digest == second.artifact.digest != first.artifact.digest
+    assert (
+        get_or_build(home, config, fresh=["crawl"]).artifact.digest == second.artifact.digest != first.artifact.digest
+    )
 
 
 def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -> None:
     config = CrawlConfig(path=home / "in")
-    first = obtain(home, config)
+    first = get_or_build(home, config)
     photo = next(iter(first.manifest.refs))
     (home / "data" / photo).write_bytes(b"cut")
-    second = obtain(home, config)
+    second = get_or_build(home, config)
     assert not second.cached
     assert second.artifact.digest == first.artifact.digest
     assert (home / "data" / photo).read_bytes().startswith(b"cat")
@@ -97,7 +99,7 @@ def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -
 
 def test_a_source_that_is_not_there_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean folder"):
-        crawl.observe(CrawlConfig(sources="foldr"), Path())
+        crawl.external_inputs(CrawlConfig(sources="foldr"), Path())
 
 
 @pytest.mark.slow
@@ -106,8 +108,8 @@ def test_crawl_and_filter_find_every_plant_of_the_demo_and_nothing_else(tmp_path
     store = Store(tmp_path)
     with ThreadPoolExecutor(2) as executor:
         run = Run(store, executor)
-        photos = run.obtain(crawl.STAGE, config.crawl)
-        kept = run.obtain(filter.STAGE, config.filter, photos=photos.artifact)
+        photos = run.get_or_build(crawl.STAGE, config.crawl)
+        kept = run.get_or_build(filter.STAGE, config.filter, photos=photos.artifact)
     rejected = pd.read_parquet(store.folder(kept.artifact) / "rejected.parquet")
     dropped = pd.read_parquet(store.folder(photos.artifact) / "dropped.parquet")
     dropped["name"] = dropped["url"].str.rpartition("/")[2]
@@ -125,6 +127,6 @@ def test_keywords_in_a_file_that_changes_are_noticed(tmp_path: Path, source: str
     file = tmp_path / "keywords.txt"
     config = CrawlConfig(sources=source, keywords=file)
     file.write_text("a: http://host/a\nb: http://host/b\n")
-    before = crawl.observe(config, tmp_path)
+    before = crawl.external_inputs(config, tmp_path)
     file.write_text("a: http://host/a\nb: http://host/b, http://host/c\n")
-    assert crawl.observe(config, tmp_path) != before
+    assert crawl.external_inputs(config, tmp_path) != before

@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import EvaluateConfig
 from tasks.evaluate import previous_model
-from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.store import Store
 
 CONFIG = EvaluateConfig(bootstrap=100)
@@ -25,13 +25,13 @@ def answers(labels: list[str], predicted: list[str], *, split: str = "test", sta
 def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: int = 3) -> Path:
     """Publish an evaluation; returns its folder."""
     store, parent = Store(root), Artifact(stage="train", key=classifier, digest=classifier)
-    recipe = Recipe(stage="evaluate", version=version, config={}, parents={"classifier": parent})
+    cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
 
     def build(out: Path) -> Result:
         predictions.drop(columns="group").to_parquet(out / "predictions.parquet")
         return Result({"photos": len(predictions)})
 
-    return store.folder(store.publish(recipe, "source", build))
+    return store.folder(store.publish(cache_key, "source", build))
 
 
 def test_the_newest_evaluation_of_another_classifier_is_the_one_to_beat(tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_the_newest_evaluation_of_another_classifier_is_the_one_to_beat(tmp_path
 
 def test_a_damaged_evaluation_is_passed_over(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
-    sound = evaluated(tmp_path, "sound", test)
+    valid = evaluated(tmp_path, "sound", test)
     for damaged in ("cut", "gone"):
         path = evaluated(tmp_path, damaged, test) / "predictions.parquet"
         path.write_bytes(path.read_bytes()[:100]) if damaged == "cut" else path.unlink()
     found = previous_model.find(tmp_path, 3, "today", test)
     assert found is not None
-    assert found.key == sound.name
+    assert found.key == valid.name
 
 
 def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from tasks.inference.arrays import NO_ANSWER
 from tasks.inference.decision import Inference
 from tasks.inference.knn import References
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, Recipe, Result
-from tasks.store.shards import Pool, Shard, index_digest
+from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
 
 SIDE_PX = 8
-CONFIG = EvaluateConfig(bootstrap=100, gallery=6, insight=0)
+CONFIG = EvaluateConfig(bootstrap=100, gallery=6, layer_images=0)
 
 
 @dataclass
@@ -73,8 +73,8 @@ class World:
     def publish(
         self, stage: str, build: Callable[[Path], Result], parents: dict[str, Artifact] | None = None
     ) -> Artifact:
-        recipe = Recipe(stage=stage, version=1, config={f"{stage}_knob": 3}, parents=parents or {})
-        return self.store.publish(recipe, "source", build)
+        cache_key = CacheKey(stage=stage, version=1, config={f"{stage}_knob": 3}, parents=parents or {})
+        return self.store.publish(cache_key, "source", build)
 
     def finish(self, rejected: list[dict[str, Any]] | None = None, *, encoder: bool = False) -> "World":
         kept = pd.DataFrame(self.rows)
@@ -100,7 +100,7 @@ class World:
                     Shard.write(pool, [row["photo"] for row in self.rows[part]], array[part])
                     for part in (slice(middle, None), slice(0, middle))
                 ]
-                index = Pool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
+                index = ShardPool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
                 index.to_parquet(out / "index.parquet")
                 return Result({"tiles": len(index)}, digest=index_digest(index))
 
@@ -153,7 +153,7 @@ class World:
 
     def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
         with ThreadPoolExecutor(2) as pool:
-            outcome = Run(self.store, pool, **how).obtain(STAGE, config, **self.parents)
+            outcome = Run(self.store, pool, **how).get_or_build(STAGE, config, **self.parents)
         return outcome, self.store.folder(outcome.artifact)
 
 
@@ -213,7 +213,7 @@ def test_a_whole_evaluation(pets: World) -> None:
 
 
 def test_predictions_and_submission(pets: World) -> None:
-    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, insight=0, top_k=2))
+    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, top_k=2))
     predictions = pd.read_parquet(folder / "predictions.parquet").set_index("name")
     assert len(predictions) == 13  # validation and test
     assert set(predictions["split"]) == {"val", "test"}
@@ -388,7 +388,7 @@ def test_looking_up_the_most_similar_photo_is_a_baseline(pets: World) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("infer_from", ["nearest", "blend"])
 def test_photos_can_be_answered_by_their_neighbours(pets: World, infer_from: str) -> None:
-    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, insight=0, infer_from=infer_from))
+    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, infer_from=infer_from))
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
     references = References.read(folder / "references.npz")
     assert references.features.shape == (11, 3)
@@ -410,7 +410,7 @@ def unseen(tmp_path: Path) -> World:
     return sea
 
 
-UNKNOWN = EvaluateConfig(bootstrap=100, insight=0, unknown="threshold", unknown_label="new_animal")
+UNKNOWN = EvaluateConfig(bootstrap=100, layer_images=0, unknown="threshold", unknown_label="new_animal")
 
 
 @pytest.mark.parametrize("infer_from", ["network", "nearest", "blend"])
@@ -468,7 +468,7 @@ def test_the_last_model_is_the_one_to_beat(pets: World) -> None:
 
 @pytest.mark.slow
 def test_without_a_gallery_the_inside_of_the_network_is_still_shown(pets: World) -> None:
-    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=0, insight=1))
+    _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=0, layer_images=1))
     page = (folder / "report.html").read_text()
     assert "Inside the network" in page
     assert "evaluate.gallery is 0" in page

@@ -8,7 +8,7 @@ from tasks.extract import stage as extract
 from tasks.networks.encode import encode, to_float16
 from tasks.pretrain import stage as pretrain
 from tasks.pretrain.autoencoder import autoencoder, encoder
-from tasks.store.shards import INDEX, Rows
+from tasks.store.shards import INDEX, LazyRows
 
 PRETRAIN = PretrainConfig(filters=(4, 8), code_channels=4, epochs=1, batch_size=8)
 CONFIG = ExtractConfig(batch_size=8)
@@ -43,52 +43,52 @@ def made(folders, stripes):
     def tiles(count: int):
         return folders.tiles(kept, dict(zip(photos[:count], pictures, strict=False)))
 
-    trained = folders.obtain(pretrain.STAGE, PRETRAIN, kept=kept, tiles=tiles(22))
+    trained = folders.get_or_build(pretrain.STAGE, PRETRAIN, kept=kept, tiles=tiles(22))
     return tiles, trained.artifact
 
 
 def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
     tiles, trained = made
-    first = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(12), encoder=trained)
+    first = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(12), encoder=trained)
     assert first.manifest.counts == {"photos": 12, "new": 12}
-    more = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
+    more = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
     assert more.manifest.counts == {"photos": 22, "new": 10}
     index = pd.read_parquet(folders.folder(more) / INDEX)
-    features = Rows(index, folders.store.root)[:]
+    features = LazyRows(index, folders.store.root)[:]
     assert features.shape == (22, 4, 4, 4)
     assert features.dtype == np.float16
     model = keras.models.load_model(folders.store.folder(trained) / "encoder.keras")
-    pictures = Rows(pd.read_parquet(folders.store.folder(tiles(22)) / INDEX), folders.store.root)[:]
+    pictures = LazyRows(pd.read_parquet(folders.store.folder(tiles(22)) / INDEX), folders.store.root)[:]
     np.testing.assert_array_equal(features, encode(model, pictures, 8))
 
 
 @pytest.mark.slow
 def test_a_result_is_the_same_whatever_was_computed_before_and_in_whatever_batches(folders, made) -> None:
     tiles, trained = made
-    grown = [folders.obtain(extract.STAGE, CONFIG, tiles=tiles(n), encoder=trained) for n in (5, 22)]
+    grown = [folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(n), encoder=trained) for n in (5, 22)]
     pools = folders.store.pools("extract")
     pools.rename(pools.with_name("put-aside"))
     for batch_size in (16, 64):
         config = ExtractConfig(batch_size=batch_size)
-        whole = folders.obtain(extract.STAGE, config, tiles=tiles(22), encoder=trained)
+        whole = folders.get_or_build(extract.STAGE, config, tiles=tiles(22), encoder=trained)
         assert whole.artifact.digest == grown[-1].artifact.digest
 
 
 @pytest.mark.slow
 def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
     tiles, trained = made
-    folders.obtain(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
+    folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
     monkeypatch.setattr("tasks.networks.keras_io.load", None)
-    fewer = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(9), encoder=trained)
+    fewer = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(9), encoder=trained)
     assert fewer.manifest.counts == {"photos": 9, "new": 0}
 
 
 @pytest.mark.slow
 def test_a_photo_whose_tile_has_changed_gets_features_of_the_new_tile(folders, made, stripes) -> None:
     tiles, trained = made
-    old = folders.obtain(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)
+    old = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)
     kept, photos = folders.kept(["a"] * 3, ["train"] * 3)
     changed = folders.tiles(kept, dict(zip(photos, stripes(100, 3), strict=True)), fresh=True)
-    new = folders.obtain(extract.STAGE, CONFIG, tiles=changed, encoder=trained)
+    new = folders.get_or_build(extract.STAGE, CONFIG, tiles=changed, encoder=trained)
     assert new.manifest.counts == {"photos": 3, "new": 3}
     assert new.artifact.digest != old.artifact.digest

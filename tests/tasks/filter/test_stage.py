@@ -14,9 +14,9 @@ from configs.schema import FilterConfig
 from tasks.filter import faces, image_stats, review_log
 from tasks.filter.near_duplicates import Buckets
 from tasks.filter.rules import judge
-from tasks.filter.stage import build_kept, observe
+from tasks.filter.stage import build_kept, external_inputs
 from tasks.images import photos
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 
@@ -47,8 +47,8 @@ class Shoot:
         crawl.mkdir()
         out.mkdir()
         pd.DataFrame(self.rows).to_parquet(crawl / "photos.parquet")
-        job = Job(self.root, out, self.root / "pools", self.root / "photos")
-        result = build_kept(config or FilterConfig(), photos=crawl, job=job)
+        context = StageContext(self.root, out, self.root / "pools" / "filter", self.root / "photos")
+        result = build_kept(config or FilterConfig(), photos=crawl, context=context)
         return pd.read_parquet(out / "kept.parquet"), pd.read_parquet(out / "rejected.parquet"), result.counts
 
 
@@ -181,7 +181,7 @@ def test_classes_with_one_photo_are_named_and_train(shoot: Shoot, caplog: pytest
     assert kept.set_index("photo")["split"][rare] == "train"
 
 
-def sound() -> np.ndarray:
+def valid() -> np.ndarray:
     """Facts of a photo that nothing is wrong with, and whose mirror image is like no other."""
     row = np.zeros((), image_stats.FACTS)
     row["width_px"] = row["height_px"] = 96
@@ -192,7 +192,7 @@ def sound() -> np.ndarray:
 
 def judged(hashes: list[int], labels: str, names: str = "") -> list[str | None]:
     """Reasons of rows with these first bytes of their hashes, classes and photos (a letter each)."""
-    measured = np.array([sound() for _ in hashes], image_stats.FACTS)
+    measured = np.array([valid() for _ in hashes], image_stats.FACTS)
     measured["hash"][:, 0] = hashes
     buckets = Buckets.of(measured, FilterConfig().duplicate_bits, mirrored=True)
     names = names or "abcdefgh"[: len(hashes)]
@@ -229,7 +229,7 @@ def test_a_photo_that_a_bridge_moved_to_the_test_never_trains_again(
     hashes: dict[bytes, np.ndarray] = {}
 
     def measure(data: bytes) -> np.ndarray:
-        row = sound()
+        row = valid()
         row["hash"] = hashes.get(data, np.frombuffer(hashlib.sha256(data).digest(), np.uint8))
         return row
 
@@ -237,7 +237,7 @@ def test_a_photo_that_a_bridge_moved_to_the_test_never_trains_again(
     first, _, _ = shoot.filter()
     ours = first[first["label"] == "a"].set_index("split")["photo"]
     tested, trained = ours["test"] if isinstance(ours["test"], str) else ours["test"].iloc[0], ours["train"].iloc[0]
-    assert observe(FilterConfig(), tmp_path / "pools") == {"moves": 0}
+    assert external_inputs(FilterConfig(), shoot.root) == {"moves": 0}
 
     before = shoot.rows[:]
     bits = np.unpackbits(np.frombuffer(bytes.fromhex(tested), np.uint8))
@@ -250,7 +250,7 @@ def test_a_photo_that_a_bridge_moved_to_the_test_never_trains_again(
         hashes[data] = np.packbits(bits)
         shoot.add("a", data)
     shoot.filter()
-    assert observe(FilterConfig(), tmp_path / "pools")["moves"] > 0
+    assert external_inputs(FilterConfig(), shoot.root)["moves"] > 0
 
     shoot.rows = before
     again, _, _ = shoot.filter()
@@ -300,15 +300,15 @@ FLAWED = {
 
 @pytest.mark.parametrize("reason", FLAWED)
 def test_each_check_has_its_reason_and_can_be_switched_off(shoot: Shoot, reason: str) -> None:
-    data, knob = FLAWED[reason]
+    data, setting = FLAWED[reason]
     photo = shoot.add("a", data)
     _, rejected, _ = shoot.filter()
     assert rejected["photo"].tolist() == [photo]
     assert rejected["reason"].tolist() == [reason]
     review = pd.read_parquet(shoot.root / "out0" / "review.parquet").iloc[0]
-    assert review["threshold"] == getattr(FilterConfig(), knob)
+    assert review["threshold"] == getattr(FilterConfig(), setting)
     assert (review["score"] > review["threshold"]) == (reason == "too light")
-    kept, _, _ = shoot.filter(FilterConfig(**{knob: None}))
+    kept, _, _ = shoot.filter(FilterConfig(**{setting: None}))
     assert photo in set(kept["photo"])
 
 
@@ -330,12 +330,12 @@ def test_what_a_person_decided_goes_before_the_checks(shoot: Shoot) -> None:
     dark = shoot.add("a", FLAWED["too dark"][0])
     broken = shoot.add("a", b"nothing")
     good, wrong = (str(shoot.rows[number]["photo"]) for number in (2, 4))
-    before = observe(FilterConfig(), shoot.root / "pools" / "filter")
+    before = external_inputs(FilterConfig(), shoot.root)
     decide(shoot, dark, "a", "keep")
     decide(shoot, broken, "a", "keep")
     decide(shoot, good, "a", "reject")
     decide(shoot, wrong, "a", "move", "b")
-    assert observe(FilterConfig(), shoot.root / "pools" / "filter") != before
+    assert external_inputs(FilterConfig(), shoot.root) != before
     kept, rejected, counts = shoot.filter()
     labels = kept.set_index("photo")["label"]
     assert (labels[dark], labels[wrong]) == ("a", "b")
@@ -368,14 +368,14 @@ def test_decisions_about_other_photos_change_nothing(shoot: Shoot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "knobs"), [("page", {}), ("group", {}), ("name", {"group_pattern": r"^(burst\d+)-"})]
+    ("column", "settings"), [("page", {}), ("group", {}), ("name", {"group_pattern": r"^(burst\d+)-"})]
 )
-def test_what_the_data_names_as_one_is_in_one_split(shoot: Shoot, column: str, knobs: dict) -> None:
+def test_what_the_data_names_as_one_is_in_one_split(shoot: Shoot, column: str, settings: dict) -> None:
     for number in range(40):
         shoot.add("ab"[number % 2], jpeg(100 + number))
     for number, row in enumerate(shoot.rows):
         row[column] = f"burst{number // 8}-{number}.jpg" if column == "name" else f"encounter {number // 8}"
-    kept, _, _ = shoot.filter(FilterConfig(**knobs))
+    kept, _, _ = shoot.filter(FilterConfig(**settings))
     assert len(kept) == 60  # nothing is rejected for it
     bursts = {row["photo"]: number // 8 for number, row in enumerate(shoot.rows)}
     assert kept.groupby(kept["photo"].map(bursts))["split"].nunique().max() == 1
@@ -390,17 +390,17 @@ def test_pages_can_be_left_out_of_account(shoot: Shoot) -> None:
     assert (shoot.filter(FilterConfig(group_pages=False))[0]["split"] == "test").any()
 
 
-def test_golden_photos_are_always_tested(shoot: Shoot, tmp_path: Path) -> None:
+def test_listed_photos_are_always_tested(shoot: Shoot, tmp_path: Path) -> None:
     first, _, _ = shoot.filter()
-    golden = first[first["split"] == "train"]["photo"].tolist()[:4]
-    (tmp_path / "golden.csv").write_text("photo\n" + "\n".join(golden))
-    config = FilterConfig(golden=tmp_path / "golden.csv")
-    assert observe(config, tmp_path / "pools" / "filter")["golden"]
+    test_list = first[first["split"] == "train"]["photo"].tolist()[:4]
+    (tmp_path / "test_list.csv").write_text("photo\n" + "\n".join(test_list))
+    config = FilterConfig(test_list=tmp_path / "test_list.csv")
+    assert external_inputs(config, tmp_path)["test_list"]
     second, _, _ = shoot.filter(config)
-    assert set(second.set_index("photo")["split"][golden]) == {"test"}
-    only = FilterConfig(golden=tmp_path / "golden.csv", test_fraction=0)
+    assert set(second.set_index("photo")["split"][test_list]) == {"test"}
+    only = FilterConfig(test_list=tmp_path / "test_list.csv", test_fraction=0)
     third, _, _ = shoot.filter(only)
-    assert set(third[third["split"] == "test"]["photo"]) == set(golden)
+    assert set(third[third["split"] == "test"]["photo"]) == set(test_list)
 
 
 @pytest.mark.parametrize(
@@ -410,12 +410,12 @@ def test_golden_photos_are_always_tested(shoot: Shoot, tmp_path: Path) -> None:
         ("photo\nx\n", "none of its 1 photos is there"),
     ],
 )
-def test_a_golden_set_that_cannot_be_is_refused(shoot: Shoot, tmp_path: Path, text: str, says: str) -> None:
-    (tmp_path / "golden.csv").write_text(text)
+def test_a_test_list_that_cannot_be_is_refused(shoot: Shoot, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "test_list.csv").write_text(text)
     with pytest.raises(UserError, match=says):
-        shoot.filter(FilterConfig(golden=tmp_path / "golden.csv"))
-    with pytest.raises(UserError, match=r"filter\.golden=.*gone\.csv: can't be read"):
-        observe(FilterConfig(golden=tmp_path / "gone.csv"), tmp_path / "pools" / "filter")
+        shoot.filter(FilterConfig(test_list=tmp_path / "test_list.csv"))
+    with pytest.raises(UserError, match=r"filter\.test_list=.*gone\.csv: can't be read"):
+        external_inputs(FilterConfig(test_list=tmp_path / "gone.csv"), tmp_path)
 
 
 def test_leaks_are_counted_and_mended(shoot: Shoot) -> None:
@@ -464,7 +464,7 @@ def test_a_photo_under_the_wrong_class_is_a_suspect_or_rejected(tmp_path: Path) 
     for seed in range(60):
         shoot.add("ab"[seed % 2], striped(seed, upright=seed % 2 == 0))
     wrong = shoot.add("b", striped(99, upright=True))
-    config = FilterConfig(suspects=3, drop_near_duplicates=False, duplicate_bits=0)
+    config = FilterConfig(label_issues=3, drop_near_duplicates=False, duplicate_bits=0)
     kept, _, _ = shoot.filter(config)
     assert wrong in set(kept["photo"])
     review = pd.read_parquet(tmp_path / "out0" / "review.parquet")
@@ -508,4 +508,4 @@ def test_a_photo_that_a_person_moves_to_an_unseen_class_does_not_make_it_train(s
     assert set(splits) == {"val", "test"}
     before = first[first["label"] == "new"].set_index("photo")["split"]
     assert splits[before.index].equals(before)
-    assert observe(config, shoot.root / "pools")["moves"] == 1  # what still trains on it is made again
+    assert external_inputs(config, shoot.root)["moves"] == 1  # what still trains on it is made again

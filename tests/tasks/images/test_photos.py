@@ -32,7 +32,7 @@ def test_a_photo_is_stored_once_under_its_sha256(tmp_path: Path) -> None:
     assert photos.put(tmp_path, data) == (sha256, path)
     assert path.stat().st_mtime_ns == before
     assert path == tmp_path / sha256[:2] / f"{sha256}.png"
-    assert photos.record(path).flaw(path, verify=True) is None
+    assert photos.record(path).problem(path, verify=True) is None
 
 
 def test_a_shortened_stored_photo_is_written_again(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("data", "flaw"),
+    ("data", "problem"),
     [
         (encoded(noise(), "JPEG")[:-300], "truncated"),
         (encoded(noise(), "PNG")[:-300], "truncated"),
@@ -120,8 +120,8 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         (encoded(Image.new("1", (20000, 20000)), "PNG"), "too many pixels"),
     ],
 )
-def test_what_the_net_gave_instead_of_a_whole_photo_is_told(data: bytes, flaw: str) -> None:
-    with pytest.raises(ValueError, match=f"^{flaw}$"):
+def test_what_the_net_gave_instead_of_a_whole_photo_is_told(data: bytes, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{problem}$"):
         photos.check(data, most_px=5e6)
 
 

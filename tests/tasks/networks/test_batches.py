@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.networks.batches import Batches, LabelledBatches, held
-from tasks.store.context import Job
-from tasks.store.shards import Pool, Rows
+from tasks.networks.batches import Batches, LabelledBatches, load_if_fits
+from tasks.store.context import StageContext
+from tasks.store.shards import LazyRows, ShardPool
 
 
 def epoch(batches: Batches) -> list[int]:
@@ -48,12 +48,12 @@ def test_without_targets_a_batch_is_its_own_target() -> None:
 @pytest.mark.parametrize("memory_bytes", [0, 1 << 20])
 def test_rows_of_a_pool_read_the_same_from_memory_and_from_disk(tmp_path: Path, memory_bytes: int) -> None:
     photos = [f"{i:02}" for i in range(10)]
-    job = Job(root=tmp_path, out=tmp_path, pools=tmp_path / "pools", photos=tmp_path)
-    pool, _ = Pool.open(job.pools, job).fill(
-        photos, lambda part: np.array([[int(p)] * 3 for p in part], np.uint8), job, label="", shard_photos=4
+    context = StageContext(root=tmp_path, out=tmp_path, pools=tmp_path / "pools", photos=tmp_path)
+    pool, _ = ShardPool.open(context.pools, context).compute_missing(
+        photos, lambda part: np.array([[int(p)] * 3 for p in part], np.uint8), context, label="", shard_photos=4
     )
-    rows = held(Rows(pool.index(photos[::-1], tmp_path), tmp_path), memory_bytes)
-    assert isinstance(rows, Rows) == (memory_bytes == 0)
+    rows = load_if_fits(LazyRows(pool.index(photos[::-1], tmp_path), tmp_path), memory_bytes)
+    assert isinstance(rows, LazyRows) == (memory_bytes == 0)
     x, _ = Batches(rows, batch_size=4)[1]
     np.testing.assert_array_equal(x, [[5] * 3, [4] * 3, [3] * 3, [2] * 3])
 

@@ -43,9 +43,9 @@ def test_small_feature_maps_are_not_halved(side: int) -> None:
     assert backbone(inputs, CONFIG).shape == (None, side, side, 6)
 
 
-def labelled(classes: int, **knobs) -> keras.Model:
+def labelled(classes: int, **settings) -> keras.Model:
     keras.utils.set_random_seed(classes)
-    return tile_classifier((8, 8, 1), classes, CONFIG.model_copy(update=knobs))
+    return tile_classifier((8, 8, 1), classes, CONFIG.model_copy(update=settings))
 
 
 @pytest.mark.parametrize(("kind", "last"), [("softmax", "logits"), ("arcface", "cosines")])

@@ -13,8 +13,8 @@ TARGETS = np.eye(4, dtype=np.float32)[LABELS]
 SHARES = np.log(np.array([0.7, 0.1, 0.1, 0.1], np.float32))
 
 
-def losses(**knobs) -> np.ndarray:
-    loss = TrainingLoss(TrainConfig(**knobs), SHARES)
+def losses(**settings) -> np.ndarray:
+    loss = TrainingLoss(TrainConfig(**settings), SHARES)
     return np.asarray(loss.call(keras.ops.convert_to_tensor(TARGETS), keras.ops.convert_to_tensor(LOGITS)))
 
 

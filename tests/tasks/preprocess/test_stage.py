@@ -12,8 +12,8 @@ from configs.schema import PreprocessConfig
 from tasks.images import photos
 from tasks.images.tiles import make_tile, spread
 from tasks.preprocess.stage import build_tiles
-from tasks.store.context import Job
-from tasks.store.shards import Rows
+from tasks.store.context import StageContext
+from tasks.store.shards import LazyRows
 
 
 def photo(height: int, width: int) -> np.ndarray:
@@ -69,10 +69,12 @@ class Album:
         kept.mkdir()
         out.mkdir()
         pd.DataFrame(self.rows).to_parquet(kept / "kept.parquet")
-        result = build_tiles(config, kept=kept, job=Job(self.root, out, self.root / "pools", self.root / "photos"))
+        result = build_tiles(
+            config, kept=kept, context=StageContext(self.root, out, self.root / "pools", self.root / "photos")
+        )
         index = pd.read_parquet(out / "index.parquet")
         assert index["photo"].tolist() == [row["photo"] for row in self.rows]
-        return Rows(index, self.root)[:], result.counts, result.digest
+        return LazyRows(index, self.root)[:], result.counts, result.digest
 
 
 def test_ten_new_photos_make_ten_tiles(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def make(folders, tiles, splits: list[str], side_px: int = 16):
 @pytest.mark.slow
 def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes) -> None:
     kept, tiles = make(folders, stripes(0, 24), ["train"] * 18 + ["val"] * 4 + ["test"] * 2)
-    first = folders.obtain(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
+    first = folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
     folder = folders.folder(first)
     assert {path.name for path in folder.iterdir()} == {
         "encoder.keras", "autoencoder.keras", "history.json", "reconstructions.npz", "snapshot.parquet",
@@ -84,10 +84,10 @@ def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes)
     assert len(pd.read_parquet(folder / "snapshot.parquet")) == 18
     assert folders.progress.count(("training", 1)) == CONFIG.epochs
 
-    again = folders.obtain(pretrain.STAGE, CONFIG, fresh=True, kept=kept, tiles=tiles)
+    again = folders.get_or_build(pretrain.STAGE, CONFIG, fresh=True, kept=kept, tiles=tiles)
     assert not again.cached
     assert again.artifact.digest == first.artifact.digest
-    other = folders.obtain(pretrain.STAGE, CONFIG.model_copy(update={"seed": 1}), kept=kept, tiles=tiles)
+    other = folders.get_or_build(pretrain.STAGE, CONFIG.model_copy(update={"seed": 1}), kept=kept, tiles=tiles)
     assert other.artifact.digest != first.artifact.digest
 
 
@@ -95,14 +95,14 @@ def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes)
 def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tiles(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     pictures = stripes(0, 16, channels=3)
-    first = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:10]))
-    few = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:12]))
+    first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:10]))
+    few = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:12]))
     assert few.artifact == first.artifact
     assert few.cached
     assert few.why.startswith("encoder kept: the train set changed by 20 % since")
-    many = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:13]))
+    many = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:13]))
     assert not many.cached
-    other_tiles = folders.obtain(pretrain.STAGE, config, **parents(folders, pictures[:12], side_px=64))
+    other_tiles = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:12], side_px=64))
     assert not other_tiles.cached
 
 
@@ -110,10 +110,10 @@ def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tile
 def test_whether_an_encoder_stands_in_is_found_without_keras(folders, stripes, monkeypatch) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     made = parents(folders, stripes(0, 10))
-    first = folders.folder(folders.obtain(pretrain.STAGE, config, **made))
+    first = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
     monkeypatch.setitem(sys.modules, "keras", None)
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    assert pretrain.stands_in(config, first, **where)
+    assert pretrain.accept_stale(config, first, **where)
 
 
 def test_stages_are_imported_without_what_is_heavy() -> None:
@@ -126,16 +126,16 @@ def test_stages_are_imported_without_what_is_heavy() -> None:
 @pytest.mark.slow
 def test_a_damaged_snapshot_stands_in_for_nothing(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
-    first = folders.obtain(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
+    first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
     (folders.folder(first) / "snapshot.parquet").write_bytes(b"PAR1")
-    again = folders.obtain(pretrain.STAGE, config, **parents(folders, stripes(0, 11)))
+    again = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 11)))
     assert not again.cached
 
 
 def test_no_train_photo_is_the_users_to_mend(folders, stripes) -> None:
     kept, tiles = make(folders, stripes(0, 2), ["val", "test"])
     with pytest.raises(UserError, match="no photo is left to train on"):
-        folders.obtain(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
+        folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
 
 
 def parents(folders, tiles, side_px: int = 16):
@@ -147,11 +147,11 @@ def parents(folders, tiles, side_px: int = 16):
 def test_an_encoder_that_saw_a_rejected_twin_of_a_tested_photo_does_not_stand_in(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     made = parents(folders, stripes(0, 10))
-    encoder = folders.folder(folders.obtain(pretrain.STAGE, config, **made))
+    encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
     kept = pd.read_parquet(where["kept"] / "kept.parquet")
     seen = kept[kept["split"] == "train"]
     kept[kept["photo"] != seen["photo"].iloc[0]].to_parquet(where["kept"] / "kept.parquet")
-    assert pretrain.stands_in(config, encoder, **where)
+    assert pretrain.accept_stale(config, encoder, **where)
     seen.iloc[:1].assign(split="test").to_parquet(where["kept"] / "rejected.parquet")
-    assert pretrain.stands_in(config, encoder, **where) is None
+    assert pretrain.accept_stale(config, encoder, **where) is None

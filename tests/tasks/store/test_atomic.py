@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.store.atomic import whole_folder
+from tasks.store.atomic import atomic_folder
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -12,7 +12,7 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path, there: bool) -> No
     home = tmp_path / "above" / "folder"
     if there:
         home.mkdir(parents=True)
-    with whole_folder(home) as partial:
+    with atomic_folder(home) as partial:
         (partial / "inner").mkdir()
         (partial / "inner" / "file").write_text("all")
         assert not (home / "inner").exists()
@@ -22,7 +22,7 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path, there: bool) -> No
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     def half(home: Path) -> None:
-        with whole_folder(home) as partial:
+        with atomic_folder(home) as partial:
             (partial / "file").write_text("half")
             raise KeyError
 

@@ -2,13 +2,13 @@ import shutil
 from pathlib import Path
 
 from tasks.store.lineage import trace
-from tasks.store.manifest import Artifact, Recipe, Result
+from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.store import Store
 
 
-def publish(store: Store, stage: str, knob: int = 0, **parents: Artifact) -> Artifact:
-    recipe = Recipe(stage=stage, version=1, config={"knob": knob}, parents=parents)
-    return store.publish(recipe, "source", lambda out: Result({"things": knob}, digest=f"{stage}{knob}"))
+def publish(store: Store, stage: str, setting: int = 0, **parents: Artifact) -> Artifact:
+    cache_key = CacheKey(stage=stage, version=1, config={"setting": setting}, parents=parents)
+    return store.publish(cache_key, "source", lambda out: Result({"things": setting}, digest=f"{stage}{setting}"))
 
 
 def test_parents_are_followed_in_the_pipelines_order_and_older_ones_are_told_apart(tmp_path: Path) -> None:

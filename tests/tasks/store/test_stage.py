@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.schema import CrawlConfig, TrainConfig
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
@@ -16,9 +16,11 @@ from tasks.store.store import Store
 built: list[str] = []
 
 
-def build(config: TrainConfig, *, job: Job, **parents: Path) -> Result:
+def build(config: TrainConfig, *, context: StageContext, **parents: Path) -> Result:
     built.append(f"epochs {config.epochs}")
-    (job.out / "model.txt").write_text(f"{config.epochs} " + " ".join((p / "x").read_text() for p in parents.values()))
+    (context.out / "model.txt").write_text(
+        f"{config.epochs} " + " ".join((p / "x").read_text() for p in parents.values())
+    )
     return Result({"epochs": config.epochs})
 
 
@@ -32,16 +34,18 @@ def run(tmp_path: Path) -> Run:
 
 
 def parent(run: Run, text: str) -> Artifact:
-    def build_parent(config: CrawlConfig, *, job: Job) -> Result:
-        (job.out / "x").write_text(text)
+    def build_parent(config: CrawlConfig, *, context: StageContext) -> Result:
+        (context.out / "x").write_text(text)
         return Result({})
 
-    return run.obtain(Stage("crawl", 1, build=build_parent), CrawlConfig(sources="bing", keywords={text: ()})).artifact
+    return run.get_or_build(
+        Stage("crawl", 1, build=build_parent), CrawlConfig(sources="bing", keywords={text: ()})
+    ).artifact
 
 
 def test_built_once_then_cached(run: Run) -> None:
-    first = run.obtain(STAGE, TrainConfig(epochs=3))
-    second = run.obtain(STAGE, TrainConfig(epochs=3))
+    first = run.get_or_build(STAGE, TrainConfig(epochs=3))
+    second = run.get_or_build(STAGE, TrainConfig(epochs=3))
     assert (first.cached, second.cached) == (False, True)
     assert first.artifact == second.artifact
     assert second.manifest.counts == {"epochs": 3}
@@ -49,70 +53,73 @@ def test_built_once_then_cached(run: Run) -> None:
 
 
 def test_fresh_builds_beside_the_old_one_which_stays(run: Run) -> None:
-    first = run.obtain(STAGE, TrainConfig(epochs=3)).artifact
-    again = replace(run, fresh={"train"}).obtain(STAGE, TrainConfig(epochs=3)).artifact
+    first = run.get_or_build(STAGE, TrainConfig(epochs=3)).artifact
+    again = replace(run, fresh={"train"}).get_or_build(STAGE, TrainConfig(epochs=3)).artifact
     assert again.key == f"{first.key}-2"
     assert again.digest == first.digest
-    assert run.store.sound(run.store.folder(first)) == first
-    assert run.obtain(STAGE, TrainConfig(epochs=3)).artifact == again
+    assert run.store.valid(run.store.folder(first)) == first
+    assert run.get_or_build(STAGE, TrainConfig(epochs=3)).artifact == again
 
 
 def test_another_parent_is_another_artifact(run: Run) -> None:
-    one = run.obtain(STAGE, TrainConfig(), kept=parent(run, "one"))
-    two = run.obtain(STAGE, TrainConfig(), kept=parent(run, "two"))
+    one = run.get_or_build(STAGE, TrainConfig(), kept=parent(run, "one"))
+    two = run.get_or_build(STAGE, TrainConfig(), kept=parent(run, "two"))
     assert one.artifact.digest != two.artifact.digest
     assert (run.store.folder(two.artifact) / "model.txt").read_text().endswith("two")
 
 
 def test_what_the_stage_observes_is_part_of_its_key(run: Run) -> None:
     seen = {"photos": 3}
-    stage = Stage("crawl", 1, build=build, observe=lambda config, pools: seen)
-    run.obtain(stage, TrainConfig())
-    assert run.obtain(stage, TrainConfig()).cached
+    stage = Stage("crawl", 1, build=build, external_inputs=lambda config, root: seen)
+    run.get_or_build(stage, TrainConfig())
+    assert run.get_or_build(stage, TrainConfig()).cached
     seen["photos"] = 4
-    assert not run.obtain(stage, TrainConfig()).cached
+    assert not run.get_or_build(stage, TrainConfig()).cached
 
 
 def test_an_older_artifact_of_the_same_config_may_stand_in(run: Run) -> None:
-    def stands_in(config: TrainConfig, candidate: Path, *, kept: Path) -> str | None:
+    def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path) -> str | None:
         return "near enough" if (kept / "x").read_text() == "tonight" else None
 
-    stage = replace(STAGE, stands_in=stands_in)
-    old = run.obtain(stage, TrainConfig(epochs=3), kept=parent(run, "yesterday")).artifact
-    tonight = run.obtain(stage, TrainConfig(epochs=3), kept=parent(run, "tonight"))
+    stage = replace(STAGE, accept_stale=accept_stale)
+    old = run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "yesterday")).artifact
+    tonight = run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "tonight"))
     assert (tonight.artifact, tonight.cached, tonight.why) == (old, True, "near enough")
-    assert not run.obtain(stage, TrainConfig(epochs=4), kept=parent(run, "tonight")).cached
-    assert not run.obtain(stage, TrainConfig(epochs=3), kept=parent(run, "another")).cached
+    assert not run.get_or_build(stage, TrainConfig(epochs=4), kept=parent(run, "tonight")).cached
+    assert not run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "another")).cached
     for manifest in run.store.manifests("train"):
         (run.store.folder(manifest.artifact) / "model.txt").unlink()  # a damaged one can't stand in
-    assert not run.obtain(stage, TrainConfig(epochs=3), kept=parent(run, "tonight")).cached
+    assert not run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "tonight")).cached
 
 
 def test_reuse_with_changed_code_warns_and_names_the_remedy(
     run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run.obtain(STAGE, TrainConfig())
+    run.get_or_build(STAGE, TrainConfig())
     with caplog.at_level(logging.WARNING):
-        run.obtain(STAGE, TrainConfig())
+        run.get_or_build(STAGE, TrainConfig())
         assert caplog.text == ""
         monkeypatch.setattr(Stage, "source", lambda self, config: "another")
-        assert run.obtain(STAGE, TrainConfig()).cached
+        assert run.get_or_build(STAGE, TrainConfig()).cached
     assert "--fresh train" in caplog.text
     assert "VERSION" in caplog.text
 
 
 def test_a_module_found_by_name_is_part_of_the_code() -> None:
     stage = Stage(
-        "crawl", 1, build=build, loads=lambda config: [f"tasks.crawl.sources.{name}" for name in config.sources]
+        "crawl",
+        1,
+        build=build,
+        dynamic_modules=lambda config: [f"tasks.crawl.sources.{name}" for name in config.sources],
     )
     assert stage.source(CrawlConfig(sources="folder")) != stage.source(CrawlConfig(sources="csv"))
 
 
 def test_a_failed_build_leaves_nothing_and_the_next_one_works(run: Run) -> None:
-    def fail(config: TrainConfig, *, job: Job) -> Result:
-        (job.out / "half").write_text("half")
+    def fail(config: TrainConfig, *, context: StageContext) -> Result:
+        (context.out / "half").write_text("half")
         raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError, match="boom"):
-        run.obtain(replace(STAGE, build=fail), TrainConfig())
-    assert not run.obtain(STAGE, TrainConfig()).cached
+        run.get_or_build(replace(STAGE, build=fail), TrainConfig())
+    assert not run.get_or_build(STAGE, TrainConfig()).cached

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tasks.store import hashing
-from tasks.store.manifest import Artifact, FileRecord, Manifest, Recipe, Result
+from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result
 from tasks.store.store import Store
 
 
-def recipe(**config: object) -> Recipe:
-    return Recipe(stage="train", version=1, config=config)
+def cache_key(**config: object) -> CacheKey:
+    return CacheKey(stage="train", version=1, config=config)
 
 
 def write(text: str, counts: dict[str, int] | None = None):
@@ -36,41 +36,41 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_published_artifact_is_found_with_its_manifest(store: Store) -> None:
-    made = store.publish(recipe(a=1), "code", write("x"))
-    assert store.find(recipe(a=1)) == made
+    made = store.publish(cache_key(a=1), "code", write("x"))
+    assert store.find(cache_key(a=1)) == made
     manifest = store.manifest(made)
     assert manifest.counts == {"things": 1}
     assert set(manifest.files) == {"sub/a.txt"}
     assert manifest.source == "code"
-    assert store.find(recipe(a=2)) is None
+    assert store.find(cache_key(a=2)) is None
 
 
 def test_key_depends_on_everything_that_decides_the_result() -> None:
     parent = Artifact(stage="filter", key="k", digest="d")
-    base = Recipe(stage="train", version=1, config={"a": 1}, parents={"kept": parent}, observed={"photos": 3})
+    base = CacheKey(stage="train", version=1, config={"a": 1}, parents={"kept": parent}, external_inputs={"photos": 3})
     changes = [
         {"stage": "extract"},
         {"version": 2},
         {"config": {"a": 2}},
         {"parents": {"kept": parent.model_copy(update={"digest": "e"})}},
-        {"observed": {"photos": 4}},
+        {"external_inputs": {"photos": 4}},
     ]
-    keys = {base.model_copy(update=change).key for change in changes}
+    keys = {base.model_copy(update=change).digest for change in changes}
     assert len(keys) == len(changes)
-    assert base.key not in keys
+    assert base.digest not in keys
 
 
 def test_a_parent_made_again_with_the_same_content_keeps_the_key() -> None:
     parent = Artifact(stage="filter", key="k", digest="d")
     again = Artifact(stage="filter", key="k-2", digest="d")
-    one, two = (Recipe(stage="train", version=1, config={}, parents={"kept": p}) for p in (parent, again))
-    assert one.key == two.key
+    one, two = (CacheKey(stage="train", version=1, config={}, parents={"kept": p}) for p in (parent, again))
+    assert one.digest == two.digest
 
 
 def test_digest_tells_content_not_place_or_time(store: Store, tmp_path: Path) -> None:
-    one = store.publish(recipe(), "", write("same"))
-    two = Store(tmp_path / "elsewhere").publish(recipe(other=1), "", write("same"))
-    three = store.publish(recipe(third=1), "", write("different"))
+    one = store.publish(cache_key(), "", write("same"))
+    two = Store(tmp_path / "elsewhere").publish(cache_key(other=1), "", write("same"))
+    three = store.publish(cache_key(third=1), "", write("different"))
     assert one.digest == two.digest != three.digest
 
 
@@ -79,57 +79,57 @@ def test_a_missing_or_shortened_file_is_made_again(
     store: Store, verify: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     for damage in ("missing", "shortened"):
-        made = store.publish(recipe(damage=damage), "", write("text"))
+        made = store.publish(cache_key(damage=damage), "", write("text"))
         path = store.folder(made) / "sub" / "a.txt"
         if damage == "missing":
             path.unlink()
         else:
             path.write_text("tex")
         with caplog.at_level(logging.WARNING):
-            assert store.find(recipe(damage=damage), verify=verify) is None
+            assert store.find(cache_key(damage=damage), verify=verify) is None
         assert str(path) in caplog.text
-        again = store.publish(recipe(damage=damage), "", write("text"))
+        again = store.publish(cache_key(damage=damage), "", write("text"))
         assert again.key == f"{made.key}-2"
         assert again.digest == made.digest
-        assert store.find(recipe(damage=damage)) == again
+        assert store.find(cache_key(damage=damage)) == again
 
 
 def test_a_damaged_newest_artifact_is_not_replaced_by_an_older_one(store: Store) -> None:
-    store.publish(recipe(), "", write("yesterday"))
-    newest = store.publish(recipe(), "", write("tonight"))
+    store.publish(cache_key(), "", write("yesterday"))
+    newest = store.publish(cache_key(), "", write("tonight"))
     (store.folder(newest) / "sub" / "a.txt").unlink()
-    assert store.find(recipe()) is None
-    assert store.publish(recipe(), "", write("tonight")).key.endswith("-3")
-    (store.folder(newest).parent / f"{recipe().key}-old").mkdir()  # somebody's own copy
-    assert store.find(recipe())
+    assert store.find(cache_key()) is None
+    assert store.publish(cache_key(), "", write("tonight")).key.endswith("-3")
+    (store.folder(newest).parent / f"{cache_key().digest}-old").mkdir()  # somebody's own copy
+    assert store.find(cache_key())
 
 
 def test_one_flipped_byte_is_found_by_verify(store: Store) -> None:
-    made = store.publish(recipe(), "", write("text"))
+    made = store.publish(cache_key(), "", write("text"))
     (store.folder(made) / "sub" / "a.txt").write_text("teXt")
-    assert store.find(recipe()) == made
-    assert store.find(recipe(), verify=True) is None
+    assert store.find(cache_key()) == made
+    assert store.find(cache_key(), verify=True) is None
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "{}", '{"artifact": 3}'])
 def test_a_folder_without_a_valid_manifest_does_not_exist(store: Store, manifest: str) -> None:
-    made = store.publish(recipe(), "", write("text"))
+    made = store.publish(cache_key(), "", write("text"))
     (store.folder(made) / "manifest.json").write_text(manifest)
-    assert store.find(recipe()) is None
+    assert store.find(cache_key()) is None
     assert store.manifests("train") == []
-    assert store.publish(recipe(), "", write("text")).key.endswith("-2")
+    assert store.publish(cache_key(), "", write("text")).key.endswith("-2")
 
 
 def test_a_damaged_file_of_a_pool_is_put_aside(store: Store) -> None:
     shard = store.pools("extract") / "s.npy"
     shard.parent.mkdir(parents=True)
     shard.write_bytes(b"12345")
-    store.publish(recipe(), "", lambda out: Result({}, refs={shard: FileRecord.of(shard)}))
-    assert store.find(recipe())
+    store.publish(cache_key(), "", lambda out: Result({}, refs={shard: FileRecord.of(shard)}))
+    assert store.find(cache_key())
     shard.write_bytes(b"1234")
-    assert store.find(recipe()) is None
+    assert store.find(cache_key()) is None
     assert shard.exists()  # looking changes nothing
-    assert store.find(recipe(), mend=True) is None
+    assert store.find(cache_key(), repair=True) is None
     assert not shard.exists()  # so that the pool makes it again
     assert (shard.parent / ".damaged-s.npy").read_bytes() == b"1234"
 
@@ -140,8 +140,8 @@ def test_a_build_that_fails_publishes_nothing(store: Store) -> None:
         raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError, match="boom"):
-        store.publish(recipe(), "", build)
-    assert store.find(recipe()) is None
+        store.publish(cache_key(), "", build)
+    assert store.find(cache_key()) is None
     assert list((store.root / "artifacts" / "train").iterdir()) == []
 
 
@@ -154,8 +154,8 @@ def _hold(root: Path, started: Path) -> None:
         time.sleep(60)
         raise AssertionError("was to be killed")
 
-    with store.lock(recipe()):
-        store.publish(recipe(), "", build)
+    with store.lock(cache_key()):
+        store.publish(cache_key(), "", build)
 
 
 def test_kill_9_leaves_nothing_that_counts_and_no_lock(store: Store, tmp_path: Path) -> None:
@@ -168,14 +168,14 @@ def test_kill_9_leaves_nothing_that_counts_and_no_lock(store: Store, tmp_path: P
     assert process.pid
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    assert store.find(recipe()) is None
-    with store.lock(recipe()):
-        made = store.publish(recipe(), "", write("whole"))
-    assert store.find(recipe(), verify=True) == made
+    assert store.find(cache_key()) is None
+    with store.lock(cache_key()):
+        made = store.publish(cache_key(), "", write("whole"))
+    assert store.find(cache_key(), verify=True) == made
     assert [path.name for path in (store.root / "artifacts" / "train").iterdir()] == [made.key]
 
 
-def _obtain(root: Path, built: Path) -> None:
+def _get_or_build(root: Path, built: Path) -> None:
     store = Store(root)
 
     def build(out: Path) -> Result:
@@ -184,26 +184,26 @@ def _obtain(root: Path, built: Path) -> None:
         time.sleep(0.3)
         return write("text")(out)
 
-    with store.lock(recipe()):
-        if store.find(recipe()) is None:
-            store.publish(recipe(), "", build)
+    with store.lock(cache_key()):
+        if store.find(cache_key()) is None:
+            store.publish(cache_key(), "", build)
 
 
 def test_two_runs_at_once_build_once(store: Store, tmp_path: Path) -> None:
     built = tmp_path / "built.log"
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_obtain, args=(store.root, built)) for _ in range(2)]
+    processes = [context.Process(target=_get_or_build, args=(store.root, built)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
         assert process.exitcode == 0
     assert built.read_text() == "built\n"
-    assert store.find(recipe(), verify=True)
+    assert store.find(cache_key(), verify=True)
 
 
 def test_manifest_is_readable_json_for_people(store: Store) -> None:
-    made = store.publish(recipe(epochs=3), "", write("x"))
+    made = store.publish(cache_key(epochs=3), "", write("x"))
     text = json.loads((store.folder(made) / "manifest.json").read_text())
     assert text["recipe"]["config"] == {"epochs": 3}
     assert Manifest.read(store.folder(made)).artifact == made

@@ -34,19 +34,19 @@ class Small:
         model: keras.Model,
         config: TrainConfig = SMALL,
         watchers: tuple[keras.callbacks.Callback, ...] = (),
-        **knobs,
+        **settings,
     ) -> Progress:
         shares = np.log(np.array([0.5, 0.5], np.float32))
-        settings = {"peak": config.learning_rate, "epochs": config.epochs, "log_shares": shares} | knobs
+        settings = {"peak": config.learning_rate, "epochs": config.epochs, "log_shares": shares} | settings
         phase = Phase("training", self.train, settings.pop("val", self.val), **settings)
         return fit(
             model, phase, config, kept=Checkpoint(self.home / "training.npz"), advance=lambda n: None, watchers=watchers
         )
 
-    def trained(self, config: TrainConfig = SMALL, **knobs) -> str:
+    def trained(self, config: TrainConfig = SMALL, **settings) -> str:
         """Digest of the weights of a training."""
         model = self.classifier(config)
-        self.fit(model, config, **knobs)
+        self.fit(model, config, **settings)
         return weights_digest(model)
 
 

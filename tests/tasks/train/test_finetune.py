@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from tasks.store.errors import UserError
-from tasks.train.finetune import freeze, thaw
+from tasks.train.finetune import freeze, unfreeze
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def test_frozen_only_the_head_is_left(model) -> None:
 )
 def test_from_a_block_or_of_the_last_layers_all_but_batch_normalisation_is_trained(model, start, names) -> None:
     freeze(model)
-    thaw(model, start)
+    unfreeze(model, start)
     assert trainable(model) == {"logits"} | names
 
 
 @pytest.mark.parametrize("start", ["blok2", 9, 0])
 def test_a_layer_that_there_is_not_is_refused_with_what_there_is(model, start) -> None:
-    with pytest.raises(UserError, match=r"train\.thaw.*block1_conv to block2_norm"):
-        thaw(model, start)
+    with pytest.raises(UserError, match=r"train\.unfreeze.*block1_conv to block2_norm"):
+        unfreeze(model, start)

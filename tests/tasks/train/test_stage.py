@@ -15,10 +15,10 @@ from configs.schema import AugmentConfig, EvaluateConfig, ExtractConfig, Pretrai
 from tasks.extract import stage as extract
 from tasks.networks.classifier import tile_classifier
 from tasks.pretrain import stage as pretrain
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Result
-from tasks.store.shards import INDEX, Rows
+from tasks.store.shards import INDEX, LazyRows
 from tasks.store.stage import Outcome, Stage
 from tasks.train import fit, warm_start
 from tasks.train import stage as train
@@ -51,7 +51,7 @@ def accuracy(folders, outcome, kept, inputs) -> float:
     labels = np.array(json.loads((folder / "labels.json").read_text()))
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet").query("split == 'test'")
     index = pd.read_parquet(folders.store.folder(inputs) / INDEX).set_index("photo", drop=False)
-    rows = Rows(index.loc[photos["photo"]], folders.store.root)[:]
+    rows = LazyRows(index.loc[photos["photo"]], folders.store.root)[:]
     logits = keras.models.load_model(folder / "classifier.keras", compile=False).predict(rows, verbose=0)
     return float(np.mean(labels[logits.argmax(1)] == photos["label"].to_numpy()))
 
@@ -59,12 +59,12 @@ def accuracy(folders, outcome, kept, inputs) -> float:
 @pytest.mark.slow
 def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes) -> None:
     kept, tiles = two_classes
-    first = folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+    first = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     assert accuracy(folders, first, kept, tiles) == 1
     history = json.loads((folders.folder(first) / "history.json").read_text())
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
     assert {len(values) for values in history.values()} == {first.manifest.counts["epochs"]}
-    again = folders.obtain(train.STAGE, CONFIG, fresh=True, kept=kept, inputs=tiles)
+    again = folders.get_or_build(train.STAGE, CONFIG, fresh=True, kept=kept, inputs=tiles)
     assert again.artifact.digest == first.artifact.digest
 
 
@@ -72,10 +72,10 @@ def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes
 def test_a_classifier_of_features_learns(folders, two_classes) -> None:
     kept, tiles = two_classes
     codes = PretrainConfig(filters=(4, 8), code_channels=4, epochs=5, batch_size=4, learning_rate=3e-3)
-    trained = folders.obtain(pretrain.STAGE, codes, kept=kept, tiles=tiles).artifact
-    features = folders.obtain(extract.STAGE, ExtractConfig(), tiles=tiles, encoder=trained).artifact
+    trained = folders.get_or_build(pretrain.STAGE, codes, kept=kept, tiles=tiles).artifact
+    features = folders.get_or_build(extract.STAGE, ExtractConfig(), tiles=tiles, encoder=trained).artifact
     config = CONFIG.model_copy(update={"input": "features", "epochs": 20})
-    outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=features)
+    outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=features)
     assert accuracy(folders, outcome, kept, features) >= 0.9
 
 
@@ -83,7 +83,7 @@ def test_a_classifier_of_features_learns(folders, two_classes) -> None:
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_classes) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"epochs": 60, "patience": 2})
-    outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     epochs, best = (outcome.manifest.counts[name] for name in ("epochs", "best epoch"))
     assert epochs == best + 2 < 60
     assert folders.progress.count(("training", 1)) == epochs
@@ -91,7 +91,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
     model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet").query("split == 'val'")
     index = pd.read_parquet(folders.store.folder(tiles) / INDEX).set_index("photo", drop=False)
-    logits = model.predict(Rows(index.loc[photos["photo"]], folders.store.root)[:], verbose=0)
+    logits = model.predict(LazyRows(index.loc[photos["photo"]], folders.store.root)[:], verbose=0)
     target = (photos["label"] == "upright").to_numpy().astype(int)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, logits)
     history = json.loads((folders.folder(outcome) / "history.json").read_text())
@@ -105,7 +105,7 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
     config = CONFIG.model_copy(update={"epochs": 2, "ema": 0.9, "augment": AugmentConfig(rand_augment=1)})
     with caplog.at_level(logging.WARNING, "fluke.train"):
-        outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+        outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert "no photo to validate on" in caplog.text
     assert "weights are not averaged" in caplog.text
     assert "rand_augment changes RGB tiles only" in caplog.text
@@ -120,7 +120,7 @@ def test_five_hundred_classes_of_one_photo_and_a_validation_photo_of_none_of_the
     pictures = np.random.default_rng(0).integers(0, 256, (501, 8, 8, 1)).astype(np.uint8)
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
     config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 100})
-    outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert outcome.manifest.counts["classes"] == 500
     assert json.loads((folders.folder(outcome) / "labels.json").read_text()) == labels
 
@@ -136,7 +136,7 @@ def test_fewer_than_two_classes_are_the_users_to_mend(folders, stripes, labels, 
     kept, photos = folders.kept(labels, splits)
     tiles = folders.tiles(kept, dict(zip(photos, stripes(0, 2), strict=True)))
     with pytest.raises(UserError, match=message):
-        folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_training_that_diverges_names_the_learning_rate_and_leaves_nothing(fol
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"learning_rate": 1e38})
     with pytest.raises(UserError, match=r"train\.learning_rate: at 1e\+38"):
-        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert folders.store.manifests("train") == []
 
 
@@ -181,10 +181,10 @@ def test_killed_with_minus_nine_it_goes_on_and_ends_like_an_undisturbed_training
     assert folders.store.manifests("train") == []
 
     folders.progress.clear()
-    resumed = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    resumed = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert 1 <= folders.progress[0][1] < 60  # what was done before counts as done
     assert not list(under_way.iterdir())
-    fresh = folders.obtain(train.STAGE, config, fresh=True, kept=kept, inputs=tiles)
+    fresh = folders.get_or_build(train.STAGE, config, fresh=True, kept=kept, inputs=tiles)
     assert resumed.artifact.digest == fresh.artifact.digest
     assert fresh.manifest.counts["epochs"] == 60
 
@@ -199,21 +199,21 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "moved"),
+    ("settings", "moved"),
     [
         ({}, set()),
-        pytest.param({"thaw": ("conv2",), "head_epochs": 5}, {"conv2"}, marks=pytest.mark.slow),
+        pytest.param({"unfreeze": ("conv2",), "head_epochs": 5}, {"conv2"}, marks=pytest.mark.slow),
         pytest.param(
-            {"thaw": (1, "all"), "head_epochs": 0, "learning_rate": 0.1, "thaw_rate": 0.5},
+            {"unfreeze": (1, "all"), "head_epochs": 0, "learning_rate": 0.1, "unfreeze_rate": 0.5},
             {"conv1", "conv2"},
             marks=pytest.mark.slow,
         ),
     ],
 )
-def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classes, weights, knobs, moved) -> None:
+def test_a_pretrained_network_is_frozen_then_unfrozen_as_asked(folders, two_classes, weights, settings, moved) -> None:
     kept, tiles = two_classes
-    config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 30, "batch_size": 8, **knobs})
-    outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 30, "batch_size": 8, **settings})
+    outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     model, before = (keras.models.load_model(path) for path in (folders.folder(outcome) / "classifier.keras", weights))
     changed = {
         layer.name
@@ -229,7 +229,7 @@ def test_a_pretrained_network_is_frozen_then_thawed_as_asked(folders, two_classe
 def test_a_head_learnt_anew_leaves_the_network_as_it_is(folders, two_classes) -> None:
     kept, tiles = two_classes
     once, anew = (
-        folders.obtain(
+        folders.get_or_build(
             train.STAGE, CONFIG.model_copy(update={"head": "arcface", "retrain_head": epochs}), kept=kept, inputs=tiles
         )
         for epochs in (0, 20)
@@ -245,17 +245,17 @@ def test_a_head_learnt_anew_leaves_the_network_as_it_is(folders, two_classes) ->
 def test_features_of_a_frozen_network_are_computed_once_per_photo(folders, two_classes, weights) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 2})
-    folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+    folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert sum(count for label, count in folders.progress if label == "features") == 50
     folders.progress.clear()
-    folders.obtain(train.STAGE, config.model_copy(update={"hidden": 4}), kept=kept, inputs=tiles)
+    folders.get_or_build(train.STAGE, config.model_copy(update={"hidden": 4}), kept=kept, inputs=tiles)
     assert "features" not in dict(folders.progress)
 
 
 def test_a_file_of_weights_that_is_not_there_is_the_users_to_mend(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
     with pytest.raises(UserError, match=r"train\.weights=.*nowhere\.keras: can't be read"):
-        folders.obtain(
+        folders.get_or_build(
             train.STAGE, CONFIG.model_copy(update={"weights": tmp_path / "nowhere.keras"}), kept=kept, inputs=tiles
         )
 
@@ -268,14 +268,14 @@ def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes
     biases = []
     for strength in (0.0, 1.0):
         config = CONFIG.model_copy(update={"class_weight": "none", "epochs": 2, "logit_adjustment": strength})
-        outcome = folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+        outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
         model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
         biases.append(model.get_layer("logits").get_weights()[1])
     np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
 
     finished(folders, outcome)
     next_night = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
-    outcome = folders.obtain(train.STAGE, next_night, kept=kept, inputs=tiles)
+    outcome = folders.get_or_build(train.STAGE, next_night, kept=kept, inputs=tiles)
     model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
     np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
 
@@ -283,15 +283,15 @@ def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes
 def finished(folders, classifier) -> None:
     """Note that a run that gave this classifier ended well: there is an evaluation of it."""
 
-    def build(config: EvaluateConfig, *, classifier: Path, job: Job) -> Result:
+    def build(config: EvaluateConfig, *, classifier: Path, context: StageContext) -> Result:
         return Result({}, digest="good")
 
-    folders.obtain(Stage("evaluate", 1, build=build), EvaluateConfig(), classifier=classifier.artifact)
+    folders.get_or_build(Stage("evaluate", 1, build=build), EvaluateConfig(), classifier=classifier.artifact)
 
 
 @pytest.mark.slow
 def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, stripes) -> None:
-    warm = CONFIG.model_copy(update={"warm_start": True, "afresh_every": 2, "epochs": 6})
+    warm = CONFIG.model_copy(update={"warm_start": True, "full_retrain_every": 2, "epochs": 6})
 
     def night(labels: list[str], count: int) -> tuple[Outcome, Artifact, Artifact]:
         pictures = np.concatenate([stripes(i % 2, count, seed=i) for i in range(len(labels))])
@@ -300,7 +300,7 @@ def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, str
             (["train"] * 4 + ["val", "test"]) * (count // 6) * len(labels),
         )
         tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
-        outcome = folders.obtain(train.STAGE, warm, kept=kept, inputs=tiles)
+        outcome = folders.get_or_build(train.STAGE, warm, kept=kept, inputs=tiles)
         return outcome, kept, tiles
 
     def lineage(outcome: Outcome) -> dict[str, object]:
@@ -318,21 +318,24 @@ def test_a_night_begins_from_the_last_good_one_and_every_few_afresh(folders, str
     finished(folders, second)
     third, *_ = night(["lying", "upright"], 42)
     assert lineage(third)["nights"] == 1  # the third training begins afresh
-    again = folders.obtain(train.STAGE, warm, kept=kept, inputs=tiles)
+    again = folders.get_or_build(train.STAGE, warm, kept=kept, inputs=tiles)
     assert again.cached
 
 
 @pytest.mark.slow
 def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, two_classes) -> None:
     kept, tiles = two_classes
-    outcome = folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+    outcome = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     finished(folders, outcome)
     inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
     seen = pd.read_parquet(folders.folder(outcome) / warm_start.TRAINED_ON)["photo"]
     assert len(seen) == 40
 
     def find(
-        config: TrainConfig = CONFIG, labels: list[str] = labels, excluded: frozenset[str] = frozenset(), **observed
+        config: TrainConfig = CONFIG,
+        labels: list[str] = labels,
+        excluded: frozenset[str] = frozenset(),
+        **external_inputs,
     ):
         return warm_start.find(
             folders.store.root,
@@ -341,7 +344,7 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
             inputs=inputs,
             labels=labels,
             excluded=excluded,
-            observed=observed,
+            external_inputs=external_inputs,
         )
 
     assert find() is not None
@@ -355,34 +358,42 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
 @pytest.mark.slow
 def test_neither_is_one_that_has_seen_a_rejected_twin_of_what_is_tested_now(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
-    finished(folders, folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles))
+    finished(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
     twin, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
     others.to_parquet(tmp_path / "kept.parquet")
     inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
-    job = Job(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
+    context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
     for rejected, suits in ((twin[:0], True), (twin, False)):
         rejected.to_parquet(tmp_path / "rejected.parquet")
-        base = train._base(warm, tmp_path, ["lying", "upright"], inputs, job)
+        base = train._base(warm, tmp_path, ["lying", "upright"], inputs, context)
         assert (base is not None) == suits
 
 
-def test_a_step_of_thaw_that_is_not_there_is_told_of_before_anything_is_trained(folders, two_classes, weights) -> None:
+def test_a_step_of_unfreeze_that_is_not_there_is_told_of_before_anything_is_trained(
+    folders, two_classes, weights
+) -> None:
     kept, tiles = two_classes
-    config = CONFIG.model_copy(update={"weights": weights, "thaw": ("conv2", "conv7")})
+    config = CONFIG.model_copy(update={"weights": weights, "unfreeze": ("conv2", "conv7")})
     with pytest.raises(UserError, match="no layer of the network begins with 'conv7'"):
-        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert not {"features", "training the head"} & {label for label, _ in folders.progress}
 
 
 @pytest.mark.slow
-def test_a_step_of_thaw_that_diverges_leaves_what_the_head_had_learnt(folders, two_classes, weights) -> None:
+def test_a_step_of_unfreeze_that_diverges_leaves_what_the_head_had_learnt(folders, two_classes, weights) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(
-        update={"weights": weights, "head_epochs": 3, "thaw": ("conv2",), "learning_rate": 1e-3, "thaw_rate": 1e38}
+        update={
+            "weights": weights,
+            "head_epochs": 3,
+            "unfreeze": ("conv2",),
+            "learning_rate": 1e-3,
+            "unfreeze_rate": 1e38,
+        }
     )
     with pytest.raises(UserError, match=r"the best weights before that are in (.*\.keras)") as caught:
-        folders.obtain(train.STAGE, config, kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
     assert all(np.isfinite(values).all() for values in model.get_weights())
 
@@ -398,7 +409,7 @@ def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkey
 
     monkeypatch.setattr(fit._Keeper, "_tell", spoil)
     with pytest.raises(UserError, match=r"try 0\.002; the best weights before that are in (.*\.keras)") as caught:
-        folders.obtain(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
     assert all(np.isfinite(values).all() for values in model.get_weights())
 
@@ -409,7 +420,7 @@ def test_curves_are_where_tensorboard_reads_them(folders, two_classes) -> None:
     import tensorflow
 
     kept, tiles = two_classes
-    outcome = folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
+    outcome = folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
     (log,) = (folders.folder(outcome) / "tensorboard" / "training").iterdir()
     events = list(tensorflow.compat.v1.train.summary_iterator(str(log)))
     values = [(event.step, value) for event in events for value in event.summary.value]
@@ -432,7 +443,7 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
     monkeypatch.setitem(sys.modules, "mlflow", fake)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
     kept, tiles = two_classes
-    folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
+    folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
     assert [name for name, _ in said] == ["end", "start", "parameters", "epoch 1", "end"]
     assert "val_loss" in said[3][1]
 
@@ -440,9 +451,9 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
         raise ConnectionError("refused")
 
     fake.start_run = refuse
-    folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
+    folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
     assert "is not told of this training: refused" in caplog.text
     assert len(said) == 6
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
-        folders.obtain(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)

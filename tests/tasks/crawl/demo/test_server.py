@@ -43,7 +43,7 @@ def test_all_kinds_of_dirt_are_planted_once_each_and_shown(made: Gallery) -> Non
 
 
 def test_plants_are_what_they_are_said_to_be(made: Gallery) -> None:
-    def flaw(name: str) -> str | None:
+    def problem(name: str) -> str | None:
         try:
             decode(made.photos[name])
         except ValueError as error:
@@ -52,7 +52,7 @@ def test_plants_are_what_they_are_said_to_be(made: Gallery) -> None:
 
     for plant in plants():
         data, twin = made.photos[plant.name], made.photos[plant.twin or plant.name]
-        assert flaw(plant.name) == (plant.kind if plant.kind in ("truncated", "unreadable") else None), plant
+        assert problem(plant.name) == (plant.kind if plant.kind in ("truncated", "unreadable") else None), plant
         if plant.kind == "too small":
             assert min(size_px(data)) < load("demo").filter.min_side_px
         if plant.kind == "two classes":
@@ -63,12 +63,12 @@ def test_plants_are_what_they_are_said_to_be(made: Gallery) -> None:
 def test_one_threshold_tells_near_duplicates_from_digits_that_look_alike(made: Gallery) -> None:
     bits = load("demo").filter.duplicate_bits
     flawed = {plant.name for plant in plants() if plant.kind in ("truncated", "unreadable", "too small")}
-    sound = {name: data for name, data in made.photos.items() if name not in flawed}
-    row = {name: number for number, name in enumerate(sound)}
-    found = Buckets.of(np.array([image_stats.measure(data) for data in sound.values()]), bits + 10, mirrored=False)
+    valid = {name: data for name, data in made.photos.items() if name not in flawed}
+    row = {name: number for number, name in enumerate(valid)}
+    found = Buckets.of(np.array([image_stats.measure(data) for data in valid.values()]), bits + 10, mirrored=False)
     twins = [plant for plant in plants() if plant.kind in ("duplicate", "near duplicate")]
     assert max(found.distance(row[plant.name], row[plant.twin or ""]) for plant in twins) <= bits - 6
-    assert len(set(found.group)) == len(sound) - len(twins)
+    assert len(set(found.group)) == len(valid) - len(twins)
 
 
 def test_every_photo_is_under_the_demos_keywords_and_queries_overlap(made: Gallery) -> None:

@@ -41,9 +41,9 @@ def client(site: Any) -> Iterator[Callable[..., Client]]:
     made = []
     site.handle_error = lambda *_: None  # clients that hang up are what these tests are about
 
-    def make(*, allowed: tuple[str, ...] = (urlsplit(site.url).netloc,), **knobs: Any) -> Client:
-        knobs = {"timeout_s": 5, "requests_per_s": 1000, **knobs}
-        made.append(Client(CrawlConfig(**knobs), allowed=allowed, pause_s=0.001))
+    def make(*, allowed: tuple[str, ...] = (urlsplit(site.url).netloc,), **settings: Any) -> Client:
+        settings = {"timeout_s": 5, "requests_per_s": 1000, **settings}
+        made.append(Client(CrawlConfig(**settings), allowed=allowed, pause_s=0.001))
         return made[-1]
 
     yield make
@@ -56,8 +56,8 @@ def limited(site: Any, names: dict[str, list[str]], client: Callable[..., Client
     """Makes clients to whom the site is `photos.example`, with all of its limits."""
     names["photos.example"] = ["127.0.0.1"]
 
-    def make(**knobs: Any) -> Client:
-        return client(allowed=(), private_hosts=("photos.example",), **knobs)
+    def make(**settings: Any) -> Client:
+        return client(allowed=(), private_hosts=("photos.example",), **settings)
 
     return make
 

@@ -9,7 +9,7 @@ import pytest
 
 from configs.schema import CrawlConfig
 from tasks.crawl import stage as crawl
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 
@@ -25,7 +25,7 @@ class Home:
         self.root, self.standin = root, standin
         self._monkeypatch = monkeypatch
 
-    def crawl(self, *engines: str, **knobs: Any) -> Result:
+    def crawl(self, *engines: str, **settings: Any) -> Result:
         self.standin.install(self._monkeypatch, *engines)
         config = CrawlConfig(
             **{
@@ -35,11 +35,13 @@ class Home:
                 "requests_per_s": 10000,
                 "retries": 0,
             }
-            | knobs
+            | settings
         )
         out = self.root / "out"
         out.mkdir(exist_ok=True)
-        return crawl.build_photos(config, job=Job(self.root, out, self.root / "pools", self.root / "photos"))
+        return crawl.build_photos(
+            config, context=StageContext(self.root, out, self.root / "pools", self.root / "photos")
+        )
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.root / "out" / f"{name}.parquet")

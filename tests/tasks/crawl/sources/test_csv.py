@@ -9,7 +9,7 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.sources import csv
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 
@@ -21,16 +21,16 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def config(home: Path, text: str | bytes, **knobs: object) -> CrawlConfig:
+def config(home: Path, text: str | bytes, **settings: object) -> CrawlConfig:
     path = home / "labels.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return CrawlConfig(**({"sources": "csv", "path": path, "images": home / "images"} | knobs))
+    return CrawlConfig(**({"sources": "csv", "path": path, "images": home / "images"} | settings))
 
 
 def collect(home: Path, config: CrawlConfig) -> Harvest:
-    job = Job(home, home / "out", home / "pools", home / "photos")
-    with Ledger(home / "ledger", job.photos) as ledger:
-        return csv.collect(config, ledger, job)
+    context = StageContext(home, home / "out", home / "pools", home / "photos")
+    with Ledger(home / "ledger", context.photos) as ledger:
+        return csv.collect(config, ledger, context)
 
 
 def pairs(harvest: Harvest) -> list[tuple[str, str]]:
@@ -75,11 +75,11 @@ def test_per_class_keeps_the_first_of_each(home: Path) -> None:
 
 
 def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns(home: Path) -> None:
-    first = csv.observe(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n"))
-    assert csv.observe(config(home, "Image,Id,Note\n1.jpg,a,x\n2.jpg,b,y\n")) == first
-    assert csv.observe(config(home, "Image,Id\n1.jpg,b\n2.jpg,a\n")) != first
+    first = csv.external_inputs(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n"))
+    assert csv.external_inputs(config(home, "Image,Id,Note\n1.jpg,a,x\n2.jpg,b,y\n")) == first
+    assert csv.external_inputs(config(home, "Image,Id\n1.jpg,b\n2.jpg,a\n")) != first
     os.utime(home / "images" / "1.jpg", ns=(1, 1))
-    assert csv.observe(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n")) != first
+    assert csv.external_inputs(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n")) != first
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,16 @@ def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns
 )
 def test_what_cannot_be_used_is_said_with_the_remedy(home: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(UserError, match=rf"labels\.csv.*{message}"):
-        csv.observe(config(home, text))
+        csv.external_inputs(config(home, text))
 
 
 def test_paths_that_are_not_what_they_should_be_are_refused(home: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
-        csv.observe(CrawlConfig(sources="csv"))
+        csv.external_inputs(CrawlConfig(sources="csv"))
     with pytest.raises(UserError, match=r"is a folder; crawl\.path must be the CSV file itself"):
-        csv.observe(CrawlConfig(sources="csv", path=home))
+        csv.external_inputs(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
     with pytest.raises(UserError, match=r"set crawl\.images"):
-        csv.observe(config(home, text, images=home / "nowhere"))
+        csv.external_inputs(config(home, text, images=home / "nowhere"))
     with pytest.raises(UserError, match=r"crawl\.images must be the folder"):
-        csv.observe(config(home, text, images=home / "labels.csv"))
+        csv.external_inputs(config(home, text, images=home / "labels.csv"))

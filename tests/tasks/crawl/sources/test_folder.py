@@ -10,7 +10,7 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.sources import folder
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 
@@ -27,15 +27,15 @@ def write(path: Path, data: bytes = b"x") -> None:
     path.write_bytes(data)
 
 
-def collect(home: Path, **knobs: object) -> Harvest:
+def collect(home: Path, **settings: object) -> Harvest:
     root = home.parent
-    job = Job(root, root / "out", root / "pools", root / "photos")
-    with Ledger(root / "ledger", job.photos) as ledger:
-        return folder.collect(CrawlConfig(path=home, **knobs), ledger, job)
+    context = StageContext(root, root / "out", root / "pools", root / "photos")
+    with Ledger(root / "ledger", context.photos) as ledger:
+        return folder.collect(CrawlConfig(path=home, **settings), ledger, context)
 
 
-def observe(home: Path) -> dict[str, str | int]:
-    return folder.observe(CrawlConfig(path=home))
+def external_inputs(home: Path) -> dict[str, str | int]:
+    return folder.external_inputs(CrawlConfig(path=home))
 
 
 def names(harvest: Harvest) -> list[str]:
@@ -84,13 +84,13 @@ def test_names_that_are_not_utf_8_are_kept_apart(home: Path) -> None:
     for name in (b"\xff.jpg", b"\xfe.jpg"):
         Path(os.fsdecode(os.fsencode(home / "cat") + b"/" + name)).write_bytes(name)
     assert {"cat/\\udcff.jpg", "cat/\\udcfe.jpg"} <= set(names(collect(home)))
-    assert observe(home)["photos"] == 6
+    assert external_inputs(home)["photos"] == 6
 
 
 def test_the_fingerprint_changes_with_a_photos_name_size_or_time_and_with_nothing_else(home: Path) -> None:
-    seen = [observe(home)]
+    seen = [external_inputs(home)]
     write(home / "cat" / "notes.txt")
-    assert observe(home) == seen[0]
+    assert external_inputs(home) == seen[0]
     for change in (
         lambda: (home / "cat" / "b.jpg").rename(home / "cat" / "c.jpg"),
         lambda: (home / "cat" / "c.jpg").write_bytes(b"longer than before"),
@@ -98,7 +98,7 @@ def test_the_fingerprint_changes_with_a_photos_name_size_or_time_and_with_nothin
         (home / "cat" / "c.jpg").unlink,
     ):
         change()
-        seen.append(observe(home))
+        seen.append(external_inputs(home))
         assert seen[-1] not in seen[:-1]
 
 
@@ -136,17 +136,17 @@ def test_a_folder_that_nothing_can_be_trained_on_is_refused(
     for name in made:
         write(tmp_path / "in" / name)
     with pytest.raises(UserError, match=f"{tmp_path / 'in'} {message}"):
-        observe(tmp_path / "in")
+        external_inputs(tmp_path / "in")
 
 
 def test_a_path_that_is_not_given_not_there_or_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
-        folder.observe(CrawlConfig())
+        folder.external_inputs(CrawlConfig())
     with pytest.raises(UserError, match="/nowhere: there is no such file or folder"):
-        folder.observe(CrawlConfig(path=Path("/nowhere")))
+        folder.external_inputs(CrawlConfig(path=Path("/nowhere")))
     write(tmp_path / "labels.csv")
     with pytest.raises(UserError, match=r"labels\.csv is a file; crawl\.path must be a folder"):
-        folder.observe(CrawlConfig(path=tmp_path / "labels.csv"))
+        folder.external_inputs(CrawlConfig(path=tmp_path / "labels.csv"))
 
 
 def test_a_file_that_cannot_be_read_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,5 +165,5 @@ def test_twenty_five_thousand_photos_are_listed_at_once(tmp_path: Path) -> None:
         for number in range(1000):
             (tmp_path / "in" / f"class {label}" / f"{number}.jpg").touch()
     start = time.monotonic()
-    assert observe(tmp_path / "in")["photos"] == 25_000
+    assert external_inputs(tmp_path / "in")["photos"] == 25_000
     assert time.monotonic() - start < 3

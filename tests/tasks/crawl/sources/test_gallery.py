@@ -12,7 +12,7 @@ from tasks.crawl.engines.engine import Answer, ChangedError, Page, RefusedError
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.sources import gallery
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 
 
 def test_the_engine_quotes_keywords_and_reads_links() -> None:
@@ -45,11 +45,11 @@ def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(gallery_site.Handler, "do_GET", count)
     keywords = {"eight": ("handwritten eight", "scanned eight"), "nine": ("digit nine",)}
     config = CrawlConfig(sources="gallery", keywords=keywords, port=18765)
-    job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
+    context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
 
     def crawl() -> Harvest:
-        with Ledger(tmp_path / "ledger", job.photos) as ledger:
-            return gallery.collect(config, ledger, job)
+        with Ledger(tmp_path / "ledger", context.photos) as ledger:
+            return gallery.collect(config, ledger, context)
 
     first = crawl()
     photos = {path: count for path, count in asked.items() if path.startswith(gallery_site.PHOTOS)}

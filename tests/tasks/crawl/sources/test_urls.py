@@ -11,21 +11,21 @@ from tasks.crawl.demo.photos import gallery
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.sources import urls
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 PHOTOS = list(gallery().photos.values())[:6]
 
 
-def config(home: Path, text: str, **knobs: Any) -> CrawlConfig:
+def config(home: Path, text: str, **settings: Any) -> CrawlConfig:
     (home / "urls.csv").write_text(text, encoding="utf-8")
-    return CrawlConfig(sources="urls", path=home / "urls.csv", requests_per_s=1000, min_yield=0, **knobs)
+    return CrawlConfig(sources="urls", path=home / "urls.csv", requests_per_s=1000, min_yield=0, **settings)
 
 
-def collect(home: Path, text: str, site: Any, **knobs: Any) -> Harvest:
-    job = Job(home, home / "out", home / "pools", home / "photos")
-    with Ledger(home / "ledger", job.photos) as ledger:
-        return urls.collect(config(home, text, private_hosts=(urlsplit(site.url).netloc,), **knobs), ledger, job)
+def collect(home: Path, text: str, site: Any, **settings: Any) -> Harvest:
+    context = StageContext(home, home / "out", home / "pools", home / "photos")
+    with Ledger(home / "ledger", context.photos) as ledger:
+        return urls.collect(config(home, text, private_hosts=(urlsplit(site.url).netloc,), **settings), ledger, context)
 
 
 def test_photos_come_in_the_files_order_with_what_it_says_of_them(site: Any, tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_photos_come_in_the_files_order_with_what_it_says_of_them(site: Any, tmp
 
 
 def test_the_fingerprint_changes_with_the_list(tmp_path: Path) -> None:
-    before = urls.observe(config(tmp_path, "url,label\nhttp://h/1,a\nhttp://h/2,b\n"))
-    assert urls.observe(config(tmp_path, "label,url\na,http://h/1\nb,http://h/2\n")) == before
-    assert urls.observe(config(tmp_path, "url,label\nhttp://h/2,a\nhttp://h/1,b\n")) != before
+    before = urls.external_inputs(config(tmp_path, "url,label\nhttp://h/1,a\nhttp://h/2,b\n"))
+    assert urls.external_inputs(config(tmp_path, "label,url\na,http://h/1\nb,http://h/2\n")) == before
+    assert urls.external_inputs(config(tmp_path, "url,label\nhttp://h/2,a\nhttp://h/1,b\n")) != before
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_the_fingerprint_changes_with_the_list(tmp_path: Path) -> None:
 )
 def test_what_is_no_such_list_is_refused(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        urls.observe(config(tmp_path, text))
+        urls.external_inputs(config(tmp_path, text))

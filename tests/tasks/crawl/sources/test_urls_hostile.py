@@ -11,7 +11,7 @@ from benchmarks.hostile_site import kinds, serve
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.sources import urls
-from tasks.store.context import Job
+from tasks.store.context import StageContext
 
 
 @pytest.mark.slow
@@ -33,12 +33,12 @@ def test_a_hostile_site_costs_bounded_time_no_good_photo_and_brings_none_of_the_
             timeout_s=0.5,
             max_photo_mb=2,
         )
-        job = Job(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
+        context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
         began = time.monotonic()
-        with Ledger(tmp_path / "pools" / "ledger", job.photos) as ledger:
-            harvest = urls.collect(config, ledger, job)
+        with Ledger(tmp_path / "pools" / "ledger", context.photos) as ledger:
+            harvest = urls.collect(config, ledger, context)
         seconds = time.monotonic() - began
         assert {row.photo for row in harvest.rows} == set(site.good)
-        assert {path.stem for path in job.photos.rglob("*.*")} == set(site.good)
+        assert {path.stem for path in context.photos.rglob("*.*")} == set(site.good)
         assert site.trapped == 0
     assert seconds < 60

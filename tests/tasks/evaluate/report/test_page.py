@@ -18,7 +18,7 @@ from tasks.evaluate.summary import measure
 from tasks.images import photos
 from tasks.inference.arrays import Answers
 from tasks.inference.predictions import table
-from tasks.store.shards import Pool, Rows, Shard
+from tasks.store.shards import LazyRows, Shard, ShardPool
 
 HOSTILE = '<script>alert("x")</script>'
 NAMES = [HOSTILE, '"><img src=http://evil.example/a.png onerror=alert(1)>', "강아지 | `code` **b** {{ 7*7 }}"]
@@ -59,7 +59,7 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     }
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
-    index = Pool(root / "pool", (shard,)).index(kept["photo"], root)
+    index = ShardPool(root / "pool", (shard,)).index(kept["photo"], root)
     reasons = [("too small", 12.0, None), ("unreadable", 0.0, None), ("near duplicate", 4.0, "0000")]
     rejected = pd.DataFrame(
         [
@@ -83,7 +83,7 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
         crawled=crawled,
         kept=kept,
         rejected=rejected,
-        tiles=Rows(index, root),
+        tiles=LazyRows(index, root),
         positions={photo: i for i, photo in enumerate(kept["photo"])},
         root=root,
         history={"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]},
@@ -270,11 +270,11 @@ def test_the_verdict_names_the_last_model_and_the_unknown() -> None:
             "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles",
         ),
         (
-            {"network": "resnet50", "input": "tiles", "weights": "imagenet", "thaw": ["conv5"]},
+            {"network": "resnet50", "input": "tiles", "weights": "imagenet", "unfreeze": ["conv5"]},
             "resnet50, pretrained (ImageNet) and trained further, on 64 px RGB tiles",
         ),
         (
-            {"network": "vgg16", "input": "tiles", "weights": "/w/mine.keras", "thaw": []},
+            {"network": "vgg16", "input": "tiles", "weights": "/w/mine.keras", "unfreeze": []},
             "vgg16, pretrained (mine) and frozen, on 64 px RGB tiles",
         ),
     ],

@@ -13,9 +13,9 @@ TILES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3)).astype(np.uint
 CLASSES = np.array([0, 2, 1])
 
 
-def classifier(**knobs) -> keras.Model:
+def classifier(**settings) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return tile_classifier((48, 48, 3), 3, TrainConfig(input="tiles", filters=(4, 6), **knobs))
+    return tile_classifier((48, 48, 3), 3, TrainConfig(input="tiles", filters=(4, 6), **settings))
 
 
 def test_behind_average_pooling_and_a_dense_layer_it_is_cam_and_sums_to_the_logit() -> None:
@@ -30,9 +30,9 @@ def test_behind_average_pooling_and_a_dense_layer_it_is_cam_and_sums_to_the_logi
     np.testing.assert_allclose(maps, np.maximum(terms, 0), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("knobs", [{"hidden": 5}, {"head": "arcface"}, {"network": "small_convnet"}])
-def test_other_heads_and_networks_without_pooling_have_maps_too(knobs) -> None:
-    maps = Explainer(classifier(**knobs))(TILES, CLASSES)
+@pytest.mark.parametrize("settings", [{"hidden": 5}, {"head": "arcface"}, {"network": "small_convnet"}])
+def test_other_heads_and_networks_without_pooling_have_maps_too(settings) -> None:
+    maps = Explainer(classifier(**settings))(TILES, CLASSES)
     assert maps.shape[0] == 3
     assert maps.min() >= 0
     assert np.isfinite(maps).all()
@@ -81,8 +81,8 @@ DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
 @pytest.mark.parametrize("network", sorted({*plugins.names(BACKBONES)} - DEEPER))
 def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
     keras.utils.set_random_seed(0)
-    knobs = TrainConfig(input="tiles", network=network)
-    check(tile_classifier((48, 48, 1), 3, knobs), TILES[..., :1])
+    settings = TrainConfig(input="tiles", network=network)
+    check(tile_classifier((48, 48, 1), 3, settings), TILES[..., :1])
     codes = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype(np.float32)
     moments = (codes.mean((0, 1, 2)), codes.var((0, 1, 2)))
     check(feature_classifier((12, 12, 4), 3, TrainConfig(network=network), moments), codes)

@@ -14,9 +14,9 @@ SIDE_PX = 32
 TILES = np.random.default_rng(0).integers(0, 256, (5, SIDE_PX, SIDE_PX, 3)).astype(np.uint8)
 
 
-def classifier(depth: int = 3, **knobs) -> keras.Model:
+def classifier(depth: int = 3, **settings) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return tile_classifier((SIDE_PX, SIDE_PX, depth), 3, TrainConfig(input="tiles", filters=(4, 6, 8), **knobs))
+    return tile_classifier((SIDE_PX, SIDE_PX, depth), 3, TrainConfig(input="tiles", filters=(4, 6, 8), **settings))
 
 
 def coder(depth: int = 3) -> keras.Model:
@@ -78,10 +78,10 @@ def test_a_channel_is_raised_from_the_pixels_through_the_encoder() -> None:
     assert (raised(network, np.arange(4)) > 5).all()
 
 
-@pytest.mark.parametrize("knobs", [{}, {"network": "resnet18"}])
+@pytest.mark.parametrize("settings", [{}, {"network": "resnet18"}])
 @pytest.mark.parametrize("depth", [1, 3])
-def test_a_network_from_floats_answers_as_the_classifier_does(depth: int, knobs: dict[str, str]) -> None:
-    model = classifier(depth, **knobs)
+def test_a_network_from_floats_answers_as_the_classifier_does(depth: int, settings: dict[str, str]) -> None:
+    model = classifier(depth, **settings)
     layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
     expected = keras.Model(model.input, layer.output).predict_on_batch(TILES[..., :depth])
     found = activation_max.from_pixels(model, layer).predict_on_batch(TILES[..., :depth].astype(np.float32))
