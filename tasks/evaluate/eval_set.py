@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
+from tasks import tables
 from tasks.inference.arrays import Floats, Ids
 from tasks.store.errors import UserError
+from tasks.store.shards import LazyRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +36,8 @@ class Exam:
     @classmethod
     def read(cls, config: EvaluateConfig, kept: Path, classifier: Path) -> Self:
         """Read them; raises UserError where nothing can be measured or tuned."""
-        import pandas as pd
-
-        rows = pd.read_parquet(kept / "kept.parquet")
-        labels: list[str] = json.loads((classifier / "labels.json").read_text(encoding="utf-8"))
+        rows = tables.KEPT.read(kept)
+        labels: list[str] = json.loads(tables.LABELS.path(classifier).read_text(encoding="utf-8"))
         if not (rows["split"] == "test").any():
             raise UserError(
                 "no photo is in the test split, so nothing can be measured; "
@@ -100,3 +100,9 @@ class Exam:
         """Where some photos are among all."""
         place = {photo: i for i, photo in enumerate(self.rows["photo"])}
         return np.array([place[photo] for photo in photos], np.int64)
+
+
+def rows_of(folder: Path, photos: "pd.Series[str]", root: Path) -> LazyRows:
+    """The tiles or features of photos, from the folder of their artifact; root: the data folder."""
+    index = tables.INDEX.read(folder).set_index("photo", drop=False)
+    return LazyRows(index.loc[photos.tolist()], root)

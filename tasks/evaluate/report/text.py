@@ -143,10 +143,12 @@ def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None
     scores: those of the test photos, unless others are given.
     """
     test = metrics["test"]
-    for name, score in (scores or test["scores"]).items():
-        if name == "top_k_accuracy" and (test["top_k"] in (1, *range(metrics["classes"], 99))):
+    measured = scores or test["scores"]
+    for name, (title, meaning) in _SCORES.items():
+        is_certain = name == "top_k_accuracy" and test["top_k"] in (1, *range(metrics["classes"], 99))
+        if name not in measured or is_certain:
             continue
-        (title, meaning), percentage = _SCORES[name], name in _PERCENTAGES
+        score, percentage = measured[name], name in _PERCENTAGES
         write = percent if percentage else decimals
         yield {
             "title": title.format(**test),
