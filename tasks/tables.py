@@ -16,7 +16,10 @@ def held_out(kept: Path) -> set[str]:
 
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class File:
     def path(self, folder: Path) -> Path:
         return folder / self.file
 
-    def read(self, folder: Path, columns: list[str] | None = None) -> Any:
+    def read(self, folder: Path, columns: list[str] | None = None) -> "pd.DataFrame":
         import pandas as pd
 
         return pd.read_parquet(folder / self.file, columns=columns)
