@@ -144,21 +144,21 @@ def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | 
     bins = Bins.of(probability, right)
     low, high = bins.intervals()
     faint = bins if before is None else Bins.of(before, right)
-    if np.median(bins.sure) > 0.99:
+    if np.median(bins.confidence) > 0.99:
         axes.set_xscale("function", functions=(_spread, _gather))
         axes.xaxis.set_major_locator(FixedLocator([0, 50, 80, 90, 95, 98, 99, 99.9, 99.99, 99.999]))
         axes.xaxis.set_major_formatter("{x:g}")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
-    sure = np.append(bins.sure, faint.sure) * 100
+    sure = np.append(bins.confidence, faint.confidence) * 100
     ends = max(0, sure.min() - 5), min(_SUREST, sure.max() + 5)
     line = _gather(np.linspace(_spread(ends[0]), _spread(ends[1]), 100))
     axes.plot(line, line, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
-    x, y = np.minimum(bins.sure * 100, _SUREST), bins.right * 100
+    x, y = np.minimum(bins.confidence * 100, _SUREST), bins.accuracy * 100
     if before is not None:
-        place = np.minimum(faint.sure * 100, _SUREST), faint.right * 100
+        place = np.minimum(faint.confidence * 100, _SUREST), faint.accuracy * 100
         axes.plot(*place, color=AMBER, alpha=0.6, linewidth=1, marker="o", markersize=3)
-    axes.vlines(x, bins.sure * 100, y, color=RUST, alpha=0.4, linewidth=5)
+    axes.vlines(x, bins.confidence * 100, y, color=RUST, alpha=0.4, linewidth=5)
     axes.vlines(x, low * 100, high * 100, color=ACCENT, linewidth=0.9)
     axes.plot(x, y, color=ACCENT, linestyle="none", marker="o", markersize=4.5)
     axes.margins(x=0.03, y=0.03)
