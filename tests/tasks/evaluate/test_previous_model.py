@@ -36,14 +36,14 @@ def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: i
 
 def test_the_newest_evaluation_of_another_classifier_is_the_one_to_beat(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
-    assert previous_model.find(tmp_path, 3, "today", test) is None
+    assert previous_model.find_previous(tmp_path, 3, "today", test) is None
     for classifier in ("old", "new", "today"):
         folder = evaluated(tmp_path, classifier, test)
         if classifier == "new":
             newest = folder
     evaluated(tmp_path, "of an earlier version", test, version=2)
     evaluated(tmp_path, "of other photos", answers(LABELS, LABELS, start=3))
-    found = previous_model.find(tmp_path, 3, "today", test)
+    found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None
     assert found.key == newest.name
 
@@ -54,7 +54,7 @@ def test_a_damaged_evaluation_is_passed_over(tmp_path: Path) -> None:
     for damaged in ("cut", "gone"):
         path = evaluated(tmp_path, damaged, test) / "predictions.parquet"
         path.write_bytes(path.read_bytes()[:100]) if damaged == "cut" else path.unlink()
-    found = previous_model.find(tmp_path, 3, "today", test)
+    found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None
     assert found.key == valid.name
 
@@ -69,11 +69,11 @@ def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path
     )
     evaluated(tmp_path, "yesterday", theirs)
     today = answers(["cat", "cat", "dog", "dog", "dog", "new"], ["cat", "cat", "dog", "dog", "dog", "new"])
-    found = previous_model.find(tmp_path, 3, "today", today)
+    found = previous_model.find_previous(tmp_path, 3, "today", today)
     assert found is not None
     assert found.predictions["photo"].tolist() == ["photo 1", "photo 3", "photo 4"]
     shuffled = today.sort_values("photo", ascending=False)
-    measured = previous_model.measure(found, shuffled, CONFIG)
+    measured = previous_model.compare_with(found, shuffled, CONFIG)
     assert measured["photos"] == 3
     accuracy = measured["scores"]["accuracy"]
     assert accuracy["value"] == 1
@@ -83,8 +83,8 @@ def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path
 def test_a_photo_under_two_classes_is_compared_under_each_and_a_copy_once(tmp_path: Path) -> None:
     both = answers(["cat", "dog", "dog"], ["cat"] * 3).assign(photo="the same")
     evaluated(tmp_path, "yesterday", both)
-    found = previous_model.find(tmp_path, 3, "today", both)
+    found = previous_model.find_previous(tmp_path, 3, "today", both)
     assert found is not None
-    measured = previous_model.measure(found, both, CONFIG)
+    measured = previous_model.compare_with(found, both, CONFIG)
     assert measured["photos"] == 2
     assert measured["scores"]["accuracy"]["value"] == 0.5

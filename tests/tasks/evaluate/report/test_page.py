@@ -16,7 +16,7 @@ from tasks.evaluate.report import page as report
 from tasks.evaluate.report import text as wording
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.figures import figures
-from tasks.evaluate.summary import measure
+from tasks.evaluate.summary import summarize
 from tasks.images import photos
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import table
@@ -91,7 +91,7 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     (photos_home / "00.png").write_bytes(png(92))
     crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
     history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]}
-    measured = measure(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
+    measured = summarize(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
 
     def write_kept(out: Path) -> None:
         kept.to_parquet(tables.KEPT.path(out))
