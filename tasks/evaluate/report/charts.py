@@ -128,7 +128,7 @@ def recall_per_class(recall: Floats, support: Sequence[int], classes: Sequence[s
     axes.barh(range(len(tested)), recall[tested] * 100, 0.68, color=ACCENT, linewidth=0)
     for position, i in enumerate(tested):
         note(axes, f"{recall[i] * 100:.0f} % of {support[i]:,}", (100, position), (5, 0))
-    title(axes, "Recall of each class, in test photos")
+    title(axes, "Recall per class, in % of its test photos")
     name_ticks(figure, {axes.yaxis: [short_name(classes[i]) for i in tested]})
     return figure
 

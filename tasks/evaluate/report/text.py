@@ -74,7 +74,7 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
 def _nearest(metrics: Mapping[str, Any]) -> Iterator[str]:
     if against := metrics["test"]["scores"]["accuracy"]["against"].get("nearest"):
         difference = _difference(against)
-        baseline = f"The most similar train photo, without any training, gives {percent(against['value'])}"
+        baseline = f"The nearest train photo, without any training, gives {percent(against['value'])}"
         yield {
             "better": f"{baseline}; the trained classifier is significantly better: {difference}.",
             "worse": f"{baseline}; the trained classifier is significantly worse: {difference}.",

@@ -1,4 +1,4 @@
-"""Which earlier evaluation is the one to beat, and on which photos."""
+"""Which earlier evaluation is compared, and on which photos."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ LABELS = ["cat", "cat", "dog", "dog"]
 
 
 def answers(labels: list[str], predicted: list[str], *, split: str = "test", start: int = 0) -> pd.DataFrame:
-    """A table of predictions; photos are numbered."""
+    """Make a table of predictions for numbered photos."""
     photos = [f"photo {number}" for number in range(start, start + len(labels))]
     right = [label == answer for label, answer in zip(labels, predicted, strict=True)]
     found = pd.DataFrame({"photo": photos, "label": labels, "predicted": predicted, "split": split, "group": photos})
@@ -34,7 +34,7 @@ def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: i
     return store.folder(store.publish(cache_key, "source", build))
 
 
-def test_the_newest_evaluation_of_another_classifier_is_the_one_to_beat(tmp_path: Path) -> None:
+def test_the_newest_evaluation_of_another_classifier_is_found(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
     assert previous_model.find_previous(tmp_path, 3, "today", test) is None
     for classifier in ("old", "new", "today"):
@@ -48,9 +48,9 @@ def test_the_newest_evaluation_of_another_classifier_is_the_one_to_beat(tmp_path
     assert found.key == newest.name
 
 
-def test_a_damaged_evaluation_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_evaluation_is_skipped(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
-    valid = evaluated(tmp_path, "sound", test)
+    valid = evaluated(tmp_path, "valid", test)
     for damaged in ("cut", "gone"):
         path = evaluated(tmp_path, damaged, test) / "predictions.parquet"
         path.write_bytes(path.read_bytes()[:100]) if damaged == "cut" else path.unlink()
@@ -59,8 +59,8 @@ def test_a_damaged_evaluation_is_passed_over(tmp_path: Path) -> None:
     assert found.key == valid.name
 
 
-def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path: Path) -> None:
-    """One was validated by it, one is of another class since a review, one is new."""
+def test_only_test_photos_of_both_with_the_same_class_are_compared(tmp_path: Path) -> None:
+    """One photo was in validation, one has another class since a review, one is new."""
     theirs = pd.concat(
         [
             answers(["cat"], ["cat"], split="val"),
@@ -80,7 +80,7 @@ def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path
     assert accuracy["against"]["champion"]["value"] == pytest.approx(2 / 3, abs=1e-6)
 
 
-def test_a_photo_under_two_classes_is_compared_under_each_and_a_copy_once(tmp_path: Path) -> None:
+def test_a_photo_of_two_classes_is_compared_for_each_class_once(tmp_path: Path) -> None:
     both = answers(["cat", "dog", "dog"], ["cat"] * 3).assign(photo="the same")
     evaluated(tmp_path, "yesterday", both)
     found = previous_model.find_previous(tmp_path, 3, "today", both)
