@@ -455,13 +455,14 @@ class EvaluateConfig(Section):
 
     infer_from: InferFrom = Field(
         "network",
-        description="What decides the class. network: the network's output; nearest: the most similar train photo of each "
-        "class, by features (for individuals with few photos); blend: both, with a weight fitted on validation photos.",
+        description="What decides the class. network: the network's output; nearest: the most similar train photo of "
+        "each class, by features (for individuals with few photos); blend: both, with a weight fitted on validation "
+        "photos.",
     )
     unknown: Literal["never", "threshold"] = Field(
         "never",
-        description="never: always predict a known class; threshold: predict unknown_label if the score of every class is "
-        "below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
+        description="never: always predict a known class; threshold: predict unknown_label if the score of every class "
+        "is below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="Name of the unknown class, such as new_whale.")
     top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per photo in predictions.parquet.")
