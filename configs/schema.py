@@ -464,7 +464,7 @@ class EvaluateConfig(Section):
         "is tuned on photos of classes that are never trained on: filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="What those photos are called, such as new_whale.")
-    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in predictions.parquet.")
+    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in the predictions.")
     bootstrap: int = Field(1000, ge=100, description="Resamples behind each 95 % interval.")
     gallery: int = Field(24, ge=0, le=200, description="Photos in each of the report's galleries.")
     layer_images: int = Field(

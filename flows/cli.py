@@ -14,6 +14,7 @@ import typer
 from configs.schema import STAGE_NAMES, Config, StageName
 from flows.run_records import RunRecord, data_root, read_records
 from tasks.store.errors import UserError
+from tasks.tables import PHOTOS
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -255,7 +256,7 @@ def prune(
 
 @app.command()
 def forget(
-    what: Annotated[str, typer.Argument(metavar="URL|SHA256", help="As photos.parquet has them.")],
+    what: Annotated[str, typer.Argument(metavar="URL|SHA256", help=f"As {PHOTOS.name} has them.")],
     purge: Annotated[
         bool, typer.Option(help="Also delete the artifacts and shards that were made with it; they are made again.")
     ] = False,
@@ -362,9 +363,10 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
 
 def _print_report(record: RunRecord) -> None:
     from tasks.store.store import Store
+    from tasks.tables import REPORT, SUMMARY
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
-    report, summary = folder / "report.html", folder / "summary.md"
+    report, summary = REPORT.path(folder), SUMMARY.path(folder)
     if summary.exists():  # its first line is the verdict, in Markdown
         verdict = summary.read_text(encoding="utf-8").splitlines()[0].replace("**", "")
         print("\n" + re.sub(r"\\(.)", r"\1", verdict))

@@ -15,7 +15,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.train.warm_start import TRAINED_ON
+from tasks.tables import KEPT, PHOTOS, TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def find_traces(store: Store, what: str) -> Traces:
     sha256s, places = sha256s | found, places | urls
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
     if not places and not sha256s and not _is_url(what):
-        raise UserError(f"{what!r} is not in {ledger}; give the photo's URL or SHA-256, as photos.parquet has them")
+        raise UserError(f"{what!r} is not in {ledger}; give the photo's URL or SHA-256, as {PHOTOS.name} has them")
     return Traces(
         what,
         frozenset(sha256s),
@@ -86,7 +86,7 @@ def _made_with(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
         for manifest in store.manifests(stage):
             direct = stage == "crawl" and any(Path(file).stem in sha256s for file in manifest.refs)
             if stage == "train":  # it may have begun from one that had it
-                direct = not sha256s.isdisjoint(_photos(store.folder(manifest.artifact) / TRAINED_ON, sha256s))
+                direct = not sha256s.isdisjoint(_photos(TRAINED_ON.path(store.folder(manifest.artifact)), sha256s))
             if direct or tainted.intersection(manifest.cache_key.parents.values()):
                 yield manifest
                 if stage != "filter" or _keeps(store.folder(manifest.artifact), sha256s):
@@ -101,7 +101,7 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
     sha256s, urls = set(), set()
     for manifest in store.manifests("crawl"):
         try:
-            rows = pq.read_table(store.folder(manifest.artifact) / "photos.parquet", columns=["photo", "url"])
+            rows = pq.read_table(PHOTOS.path(store.folder(manifest.artifact)), columns=["photo", "url"])
         except (OSError, pa.ArrowException):  # damaged: the next run makes it again
             continue
         pairs = list(zip(rows["photo"].to_pylist(), rows["url"].to_pylist(), strict=True))
@@ -113,7 +113,7 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
     """Whether a filter's artifact keeps any of these photos; yes if it is damaged, so that nothing is overlooked."""
-    return not sha256s.isdisjoint(_photos(folder / "kept.parquet", sha256s))
+    return not sha256s.isdisjoint(_photos(KEPT.path(folder), sha256s))
 
 
 def _photos(table: Path, otherwise: set[str]) -> set[str]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from configs.schema import PreprocessConfig
 from flows.run_records import RunRecord, read_records
-from tasks.inference.decision import REFERENCES, Inference
+from tasks.inference.decision import Inference
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
+from tasks.tables import CLASSIFIER, ENCODER, REFERENCES
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def _model(store: Store, run: RunRecord) -> Model:
     inference = Inference.read(folders["evaluate"])
     return Model(
         run=run.id,
-        classifier=folders["train"] / "classifier.keras",
+        classifier=CLASSIFIER.path(folders["train"]),
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].cache_key.config),
-        encoder=folders["pretrain"] / "encoder.keras" if "pretrain" in folders else None,
+        encoder=ENCODER.path(folders["pretrain"]) if "pretrain" in folders else None,
         inference=inference,
-        references=folders["evaluate"] / REFERENCES if inference.nearest else None,
+        references=REFERENCES.path(folders["evaluate"]) if inference.nearest else None,
     )

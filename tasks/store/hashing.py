@@ -33,8 +33,8 @@ def of_file(path: Path) -> str:
     return sha.hexdigest()
 
 
-_MACHINERY = "tasks.store.stage"
-"""What runs a stage, and never changes its result: the store and its parts."""
+_NOT_COUNTED = ("tasks.store.stage", "tasks.tables")
+"""What never changes a result: the store and its parts, which run a stage, and the catalog, which describes files."""
 
 
 def of_source(*modules: str) -> str:
@@ -43,7 +43,7 @@ def of_source(*modules: str) -> str:
     Comments, docstrings and layout don't count: what is hashed is the syntax tree. Neither does the machinery that runs
     all stages, unless a stage itself is made of it.
     """
-    covered = (_with_imports(modules) - _with_imports([_MACHINERY])) | set(modules)
+    covered = (_with_imports(modules) - _with_imports(_NOT_COUNTED)) | set(modules)
     return of_value({name: _tree_digest(name) for name in sorted(covered)})
 
 

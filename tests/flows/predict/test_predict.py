@@ -16,8 +16,9 @@ from flows.predict import model
 from flows.run_records import read_records
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.shards import LazyRows
 from tasks.store.store import Store
+from tasks.tables import INDEX
 from tests.helpers.pipeline import Fluke
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,7 @@ def test_a_folder_gets_the_answers_that_the_evaluation_gave(finished: Fluke, tmp
 
 def test_tiles_are_exactly_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
-    index = pd.read_parquet(folder / INDEX)
+    index = INDEX.read(folder)
     kept = pd.read_parquet(stages(finished)["filter"] / "kept.parquet").set_index("photo")
     trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
