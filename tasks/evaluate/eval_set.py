@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalSet:
     """The kept photos, n of them, and what may be answered."""
 
     rows: "pd.DataFrame"
@@ -74,16 +74,16 @@ class Exam:
         return ~self.of("train")
 
     @property
-    def is_fitted_on(self) -> NDArray[np.bool_]:
+    def is_for_calibration(self) -> NDArray[np.bool_]:
         """(n,) by which photos probabilities are calibrated: those of validation whose class can be answered."""
         return self.of("val") & (self.truth < len(self.labels) + self.has_unknown)
 
     @property
-    def commonness(self) -> Floats:
+    def class_frequencies(self) -> Floats:
         """(names,) how common each class is, in train photos; the unknown, as it is among the validation photos."""
         train = np.bincount(self.truth[self.of("train")], minlength=len(self.names)).astype(np.float64)
         if self.has_unknown:
-            unknown = np.mean(self.truth[self.is_fitted_on] == len(self.labels))
+            unknown = np.mean(self.truth[self.is_for_calibration] == len(self.labels))
             train[-1] = train.sum() * unknown / max(1 - unknown, 1 / len(self.rows))
         return train
 
@@ -96,7 +96,7 @@ class Exam:
         """Probabilities of the known classes as those of all: a class that was never trained on is never likely."""
         return np.pad(probabilities, ((0, 0), (0, len(self.names) - probabilities.shape[1])))
 
-    def places(self, photos: Iterable[str]) -> Ids:
+    def positions(self, photos: Iterable[str]) -> Ids:
         """Where some photos are among all."""
         place = {photo: i for i, photo in enumerate(self.rows["photo"])}
         return np.array([place[photo] for photo in photos], np.int64)

@@ -5,7 +5,7 @@ from pathlib import Path
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.decide import decide
-from tasks.evaluate.eval_set import Exam, rows_of
+from tasks.evaluate.eval_set import EvalSet, rows_of
 from tasks.evaluate.measure import counts, measure
 from tasks.evaluate.predict import predict
 from tasks.store import hashing
@@ -44,13 +44,13 @@ def build_evaluation(
     """
     import pandas as pd
 
-    exam = Exam.read(config, kept, classifier)
-    rows = rows_of(inputs, exam.rows["photo"], context.root)
-    predict(classifier, rows, exam, context.out, context.progress)
-    decide(config, exam, context.out)
+    eval_set = EvalSet.read(config, kept, classifier)
+    rows = rows_of(inputs, eval_set.rows["photo"], context.root)
+    predict(classifier, rows, eval_set, context.out, context.progress)
+    decide(config, eval_set, context.out)
     measured = measure(
         config,
-        exam,
+        eval_set,
         context.out,
         root=context.root,
         classifier=classifier,

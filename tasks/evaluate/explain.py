@@ -10,10 +10,10 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate import samples
 from tasks.evaluate.decide import references_of
-from tasks.evaluate.eval_set import Exam, rows_of
+from tasks.evaluate.eval_set import EvalSet, rows_of
 from tasks.evaluate.explanations import Explanations, Neighbour
 from tasks.evaluate.predict import BATCH_PHOTOS, NetworkOutput
-from tasks.inference.network import Answering
+from tasks.inference.network import TrainedClassifier
 from tasks.networks.explain.inspect import look_inside
 from tasks.networks.explain.result import Insight
 from tasks.networks.keras_io import load
@@ -47,28 +47,30 @@ def explain(
         encoder: The folder of the encoder, if there is one.
         root: The data folder.
     """
-    exam = Exam.read(config, kept, classifier)
+    eval_set = EvalSet.read(config, kept, classifier)
     predictions = tables.PREDICTIONS.read(evaluation)
     test = predictions[predictions["split"] == "test"]
-    network = Answering(tables.CLASSIFIER.path(classifier))
+    network = TrainedClassifier(tables.CLASSIFIER.path(classifier))
     mistakes, successes = (choose(test, config.gallery) for choose in (samples.mistakes, samples.successes))
-    rows = rows_of(inputs, exam.rows["photo"], root)
+    rows = rows_of(inputs, eval_set.rows["photo"], root)
     layers = None
     if config.layer_images:  # of some test photos: correct ones, if there are any
         first = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
         shown = rows_of(tiles, first["photo"].iloc[:_LAYER_PHOTOS], root)[:]
         layers = _layer_images(config, network, encoder, shown)
     Explanations(
-        heat_maps=_heat_maps(network, rows, exam, pd.concat([mistakes, successes])),
-        neighbours=_neighbours(exam, NetworkOutput.read(evaluation).features, mistakes),
+        heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
+        neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),
         layers=layers,
     ).write(evaluation)
 
 
-def _heat_maps(network: Answering, rows: LazyRows, exam: Exam, shown: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+def _heat_maps(
+    network: TrainedClassifier, rows: LazyRows, eval_set: EvalSet, shown: pd.DataFrame
+) -> dict[str, NDArray[np.float32]]:
     """What spoke for the answers to some photos, by photo; for the unknown class, for the likeliest known one."""
-    known = {label: i for i, label in enumerate(exam.labels)}
-    places = exam.places(shown["photo"])
+    known = {label: i for i, label in enumerate(eval_set.labels)}
+    places = eval_set.positions(shown["photo"])
     classes = np.array([known.get(name, -1) for name in shown["predicted"]], np.int64)
     maps: dict[str, NDArray[np.float32]] = {}
     for start in range(0, len(places), BATCH_PHOTOS):
@@ -77,13 +79,13 @@ def _heat_maps(network: Answering, rows: LazyRows, exam: Exam, shown: pd.DataFra
     return maps
 
 
-def _neighbours(exam: Exam, features: NDArray[np.float32], shown: pd.DataFrame) -> dict[str, list[Neighbour]]:
+def _neighbours(eval_set: EvalSet, features: NDArray[np.float32], shown: pd.DataFrame) -> dict[str, list[Neighbour]]:
     """The most similar train photos of each photo, by the cosine of their features."""
-    references = references_of(exam, features)
-    places, cosines = references.nearest(features[exam.places(shown["photo"])], _NEAREST)
+    references = references_of(eval_set, features)
+    places, cosines = references.nearest(features[eval_set.positions(shown["photo"])], _NEAREST)
     return {
         photo: [
-            Neighbour(str(references.photos[i]), exam.labels[references.classes[i]], float(cosine))
+            Neighbour(str(references.photos[i]), eval_set.labels[references.classes[i]], float(cosine))
             for i, cosine in zip(near, alike, strict=True)
         ]
         for photo, near, alike in zip(shown["photo"], places, cosines, strict=True)
@@ -91,7 +93,7 @@ def _neighbours(exam: Exam, features: NDArray[np.float32], shown: pd.DataFrame) 
 
 
 def _layer_images(
-    config: EvaluateConfig, network: Answering, encoder: Path | None, tiles: NDArray[np.uint8]
+    config: EvaluateConfig, network: TrainedClassifier, encoder: Path | None, tiles: NDArray[np.uint8]
 ) -> Insight:
     """Feature maps of the first tile, and images that activate the channels of some layers."""
     coder = load(tables.ENCODER.path(encoder)) if encoder else None

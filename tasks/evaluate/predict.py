@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import tables
-from tasks.evaluate.eval_set import Exam
+from tasks.evaluate.eval_set import EvalSet
 from tasks.inference import knn
-from tasks.inference.network import Answering
+from tasks.inference.network import TrainedClassifier
 from tasks.store.progress import Progress
 from tasks.store.shards import LazyRows
 
@@ -35,12 +35,12 @@ class NetworkOutput:
         return cls(*(np.load(file.path(folder), mmap_mode="r") for file in files))
 
 
-def predict(classifier: Path, rows: LazyRows, exam: Exam, out: Path, progress: Progress) -> None:
+def predict(classifier: Path, rows: LazyRows, eval_set: EvalSet, out: Path, progress: Progress) -> None:
     """Write the logits, the features and the descriptors of the photos of an evaluation.
 
     Args:
         classifier: The folder of the train stage.
-        rows: The classifier's input for each kept photo, in the order of `exam.rows`.
+        rows: The classifier's input for each kept photo, in the order of `eval_set.rows`.
         exam: The evaluated photos.
         out: The folder to write to.
         progress: Reports how many photos are done.
@@ -48,14 +48,14 @@ def predict(classifier: Path, rows: LazyRows, exam: Exam, out: Path, progress: P
     Raises:
         UserError: The classifier returns NaN or infinity.
     """
-    network = Answering(tables.CLASSIFIER.path(classifier))
+    network = TrainedClassifier(tables.CLASSIFIER.path(classifier))
     logits, features, descriptors = [], [], []
     with progress("photos", total=len(rows)) as advance:
         for start in range(0, len(rows), BATCH_PHOTOS):
             part = slice(start, start + BATCH_PHOTOS)
             batch = rows[part]
             scores, vectors = network(batch)
-            logits.append(scores[exam.is_held_out[part]])
+            logits.append(scores[eval_set.is_held_out[part]])
             features.append(vectors)
             descriptors.append(knn.descriptors(batch))
             advance(len(batch))

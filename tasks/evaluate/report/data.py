@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tasks import tables
 from tasks.evaluate import metrics
 from tasks.evaluate.explanations import Explanations, ViewSettings
-from tasks.inference.predictions import answers_of
+from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
 from tasks.store.errors import UserError
 from tasks.store.lineage import Ancestor
@@ -75,7 +75,7 @@ class EvaluationFiles:
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """(classes, classes) test photos by true class and answer, in the order of `class_names`."""
-        return metrics.confusion(answers_of(self.test, self.test["label"].tolist(), self.class_names))
+        return metrics.confusion(scored_predictions(self.test, self.test["label"].tolist(), self.class_names))
 
     @cached_property
     def uncalibrated(self) -> NDArray[np.float64] | None:

@@ -122,7 +122,7 @@ def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     )
 
 
-def calibrated(metrics: Mapping[str, Any]) -> str:
+def calibration_sentence(metrics: Mapping[str, Any]) -> str:
     """How far probabilities can be taken at their word; blank if nothing was calibrated."""
     found = metrics.get("calibration")
     if not found or not found["photos"]:
@@ -162,8 +162,8 @@ def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None
         }
 
 
-def seen_often(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of `metrics["by_train_photos"]`, each with what it is called and its numbers as they are written."""
+def by_class_frequency(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of `metrics["by_class_frequency"]`, each with what it is called and its numbers as they are written."""
     rows = []
     for bucket in metrics["by_train_photos"]:
         low, high = bucket["at_least"], bucket["at_most"]

@@ -1,4 +1,5 @@
 import pandas as pd
+
 from tasks.evaluate.samples import mistakes, successes
 
 

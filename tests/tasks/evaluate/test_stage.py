@@ -10,7 +10,7 @@ import pytest
 
 from configs.schema import EvaluateConfig
 from tasks.inference.arrays import NO_ANSWER
-from tasks.inference.decision import Inference
+from tasks.inference.decision import DecisionRule
 from tasks.inference.knn import References
 from tasks.store.errors import UserError
 from tasks.store.store import Store
@@ -230,10 +230,10 @@ def test_photos_can_be_answered_by_their_neighbours(pets: EvaluationWorld, infer
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
     references = References.read(folder / "references.npz")
     assert references.features.shape == (11, 3)
-    inference = Inference.read(folder)
+    inference = DecisionRule.read(folder)
     assert inference.infer_from == infer_from
-    likeness = references.likeness(np.array([[0.0, 0, 1]]), 3)
-    assert inference.probabilities(np.zeros((1, 3)), likeness).shape == (1, 3)
+    class_similarity = references.class_similarity(np.array([[0.0, 0, 1]]), 3)
+    assert inference.probabilities(np.zeros((1, 3)), class_similarity).shape == (1, 3)
 
 
 def unseen(tmp_path: Path) -> EvaluationWorld:

@@ -18,7 +18,7 @@ from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.figures import figures
 from tasks.evaluate.summary import measure
 from tasks.images import photos
-from tasks.inference.arrays import Answers
+from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import table
 from tasks.store.atomic import write_json
 from tasks.store.manifest import Artifact, CacheKey, Result
@@ -66,11 +66,11 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     probabilities = np.full((len(rows), len(names)), 0.1 / (len(names) - 1))
     probabilities[np.arange(len(rows)), truth] = 0.9
     probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
-    answers = Answers.of(truth, probabilities)
+    answers = ScoredPredictions.of(truth, probabilities)
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
     others = {
-        "commonest": Answers.commonest(truth, counts["train"]),
-        "nearest": Answers.of(truth, np.roll(probabilities, 1, axis=1)),
+        "commonest": ScoredPredictions.majority_class(truth, counts["train"]),
+        "nearest": ScoredPredictions.of(truth, np.roll(probabilities, 1, axis=1)),
     }
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
@@ -318,7 +318,7 @@ def test_numbers_by_how_often_a_class_was_seen_are_named() -> None:
         {"at_least": low, "at_most": high, "classes": 3, "photos": 9, "accuracy": number, "map_at_5": number}
         for low, high in steps
     ]
-    rows = wording.seen_often({"by_train_photos": buckets})
+    rows = wording.by_class_frequency({"by_train_photos": buckets})
     assert [row["called"] for row in rows] == ["none", "1", "3–5", "1,001 or more"]
     assert rows[0]["interval"] == "25.0–75.0"
 
@@ -341,12 +341,12 @@ def test_the_report_says_how_common_the_classes_are_taken_to_be(settings: dict[s
 
 def test_the_report_says_how_far_probabilities_can_be_taken_at_their_word() -> None:
     found = {"temperature": 1.7, "photos": 1200, "error": 0.012, "error_before": 0.081}
-    words = wording.calibrated({"calibration": found})
+    words = wording.calibration_sentence({"calibration": found})
     assert "1,200 validation photos (temperature 1.70)" in words
     assert f"1.2{text.SPACE}% apart on average, 8.1{text.SPACE}% before" in words
     nearest = {"photos": 1200, "error": 0.012}
-    assert "before" not in wording.calibrated({"calibration": nearest})
-    assert wording.calibrated({"calibration": found | {"photos": 0}}) == ""
+    assert "before" not in wording.calibration_sentence({"calibration": nearest})
+    assert wording.calibration_sentence({"calibration": found | {"photos": 0}}) == ""
 
 
 def test_worst_classes_first_and_untested_last() -> None:
