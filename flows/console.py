@@ -45,7 +45,7 @@ def show_messages() -> None:
 
 @contextmanager
 def native_output(log: Path) -> Iterator[None]:
-    """Redirect the stderr of C++ libraries to a file: TensorFlow has no setting that silences all of its start-up lines.
+    """Redirect the stderr of C++ libraries to a file: TensorFlow can't silence its start-up lines.
 
     Python's own stderr still goes to the terminal.
     """

@@ -23,7 +23,7 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     Args:
         preset: The name in the deployments' names.
         config: The config of every run.
-        cron: When the scheduled run starts, e.g. "0 2 * * *". If the previous run hasn't ended, the new one is cancelled.
+        cron: When the scheduled run starts, e.g. "0 2 * * *". A run is cancelled if the previous one still runs.
         timezone: Time zone of `cron`, e.g. "Europe/Berlin".
 
     Raises:

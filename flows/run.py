@@ -1,10 +1,10 @@
 """The pipeline as a Prefect flow: one task per stage, and a record of the run."""
 
+import logging
 import time
 from contextvars import ContextVar
 from functools import partial
 from threading import Event
-from typing import cast
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -23,6 +23,8 @@ from tasks.store.store import Store
 
 extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=silent)
 """Shows the progress of a run in addition to the dashboard; the command line sets its progress bars."""
+
+logger = logging.getLogger("fluke.run")
 
 
 @flow(flow_run_name="{preset}: {until}", persist_result=False)
@@ -94,13 +96,13 @@ class _GetOrBuild:
         task = stage_tasks.of_stage(stage.name, timeout_h)
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
         # linked to the task, so that the dashboard draws the arrows between the stages.
-        state = task(partial(self._build, stage), section, **parents, return_state=True)
+        state: State[Artifact] = task(partial(self._build, stage), section, **parents, return_state=True)
         if state.name == "TimedOut":
             raise UserError(
                 f"{stage.name} exceeded its time limit of {timeout_h:g} h; run the same command again to continue, "
                 f"or raise workers.timeout_h.{stage.name} (0: no limit)"
             )
-        return cast("Artifact", state.result())
+        return state.result()
 
     def _build(self, stage: Stage, section: Section, **parents: Artifact) -> State[Artifact]:
         start = time.monotonic()
@@ -110,7 +112,10 @@ class _GetOrBuild:
             if self._interrupted.is_set():  # else the crawl would be tried again after Ctrl-C
                 raise KeyboardInterrupt from error
             raise
-        self._record.add(outcome, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        counts = ", ".join(f"{name} {count:,}" for name, count in outcome.manifest.counts.items())
+        logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
+        self._record.add(outcome, seconds)
         self._record.save(self._run.store.root)
         dashboard.show(outcome, self._run.store)
         if outcome.cached:

@@ -146,7 +146,7 @@ def evaluate(build: Build, section: EvaluateConfig, **parents: Artifact) -> Stat
     return build(section, **parents)
 
 
-def of_stage(name: StageName, timeout_h: float) -> Task[..., Any]:
+def of_stage(name: StageName, timeout_h: float) -> Callable[..., Any]:
     """Return a stage's task with a time limit in hours; 0: no limit."""
     tasks: dict[StageName, Task[..., Any]] = {
         "crawl": crawl,

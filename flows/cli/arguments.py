@@ -24,9 +24,7 @@ Verify = Annotated[
 StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option(
-        "--model", metavar="RUN|PRESET", help="Run or preset of the model; default: the last successful run."
-    ),
+    typer.Option("--model", metavar="RUN|PRESET", help="Run or preset of the model; default: the last successful run."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from flows.cli.errors import confirm
 from flows.cli.arguments import Yes
+from flows.cli.errors import confirm
 from flows.run_records import data_root, read_records
 
 

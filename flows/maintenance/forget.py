@@ -123,7 +123,7 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
-    """Return whether a filter's artifact keeps any of these photos; True if it is damaged, so that nothing is missed."""
+    """Return whether a filter's artifact keeps any of these photos; True if it is damaged, to miss nothing."""
     return not sha256s.isdisjoint(_photos(folder / "kept.parquet", sha256s))
 
 
