@@ -30,7 +30,7 @@ def test_the_network_alone_needs_no_references(tmp_path: Path) -> None:
     assert DecisionRule.read(tmp_path) == inference
 
 
-@pytest.mark.parametrize(("logits", "likeness", "low", "high"), [(GOOD, NOISE, 0.9, 1), (NOISE, GOOD, 0, 0.1)])
+@pytest.mark.parametrize(("logits", "class_similarity", "low", "high"), [(GOOD, NOISE, 0.9, 1), (NOISE, GOOD, 0, 0.1)])
 def test_a_blend_weighs_what_validation_found_to_be_right(
     logits: np.ndarray, class_similarity: np.ndarray, low: float, high: float
 ) -> None:
