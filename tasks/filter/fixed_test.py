@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.store.errors import UserError
+from tasks.tables import PHOTOS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ def read_test_list(path: Path, table: "pd.DataFrame") -> set[str]:
     found = set(table.loc[table[column].isin(listed), "photo"])
     if not found:
         raise UserError(
-            f"filter.test_list={path}: none of its {len(listed):,} photos is there; its column {column} must be as in the "
-            "crawl's photos.parquet"
+            f"filter.test_list={path}: none of its {len(listed):,} photos is there; its column {column} must be as in "
+            f"the crawl's {PHOTOS.name}"
         )
     return found

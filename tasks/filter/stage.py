@@ -27,6 +27,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.tables import KEPT, PHOTOS, REJECTED, REVIEW, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +39,7 @@ logger = logging.getLogger("fluke.filter")
 
 def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
     """Write `kept.parquet`, `rejected.parquet`, `review.parquet` and `summary.md` from the crawl's `photos.parquet`."""
-    import pandas as pd
-
-    table = pd.read_parquet(photos / "photos.parquet").sort_values(["label", "rank", "photo", "name"])
+    table = PHOTOS.read(photos).sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
     table["subject"] = table["label"]
     decided = _decide(table, context.root)
@@ -75,16 +74,15 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     _warn_of_small_classes(kept)
     leaks = straddled(table_groups, [known.get(photo) for photo in everything])
 
-    columns = ["photo", "file", "label", "name"]
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
-    kept = kept[[*columns, "group", "split"]]
-    kept.to_parquet(context.out / "kept.parquet", index=False)
+    kept = kept[KEPT.names]
+    KEPT.write(kept, context.out)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])
-    rejected = rejected[[*columns, "reason", "score", "twin", "split"]]
-    rejected.to_parquet(context.out / "rejected.parquet", index=False)
-    review_rows(table, judged, suspects, decided).to_parquet(context.out / "review.parquet", index=False)
+    rejected = rejected[REJECTED.names]
+    REJECTED.write(rejected, context.out)
+    REVIEW.write(review_rows(table, judged, suspects, decided), context.out)
     text = summary(kept, rejected, decided=len(decided), leaks=leaks, root=context.root)
-    (context.out / "summary.md").write_text(text, encoding="utf-8")
+    SUMMARY.path(context.out).write_text(text, encoding="utf-8")
     counts = {"kept": len(kept), "rejected": len(rejected), **rejected["reason"].value_counts().sort_index()}
     counts |= {split: (kept["split"] == split).sum() for split in ("train", "val", "test")}
     counts |= {name: count for name, count in {"decided by hand": len(decided), "leaks mended": leaks}.items() if count}

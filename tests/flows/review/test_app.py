@@ -14,6 +14,7 @@ from flows.review import items, session
 from flows.review.images import Pictures
 from flows.review.security import HEADERS
 from tasks.filter import review_log
+from tasks.tables import REVIEW
 from tests.helpers.review import Doubtful
 
 HOSTILE = [
@@ -324,10 +325,10 @@ def test_hostile_names_stay_text(doubtful: Doubtful, open_page: Any, text: str) 
 
 def test_thousands_of_rows_are_answered_at_once(doubtful: Doubtful, open_page: Any) -> None:
     folder = doubtful.publish([{"photo": 0}])
-    one = pd.read_parquet(folder / items.TABLE)
+    one = pd.read_parquet(REVIEW.path(folder))
     table = pd.concat([one] * 5000, ignore_index=True)
     table["label"] = [f"class {i}" for i in range(5000)]
-    table.to_parquet(folder / items.TABLE)
+    table.to_parquet(REVIEW.path(folder))
     page = open_page(doubtful.data, items.read(folder, "demo"))
     began = time.process_time()
     answer = page.get("rows")

@@ -8,6 +8,7 @@ import pytest
 from flows.review import items
 from tasks.filter import stage as filter
 from tasks.store.errors import UserError
+from tasks.tables import REVIEW
 from tests.helpers.review import Doubtful
 
 
@@ -79,6 +80,6 @@ def test_nothing_doubtful_is_an_empty_sheet(doubtful: Doubtful) -> None:
     folder = doubtful.publish([{"photo": 0}])
     import pandas as pd
 
-    path = folder / items.TABLE
+    path = REVIEW.path(folder)
     pd.read_parquet(path)[:0].to_parquet(path)
     assert items.read(folder, "demo").doubts == ()
