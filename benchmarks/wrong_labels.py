@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/wrong_labels.py ../shared [SEEDS [EVERY]]
 
-One label in 500 is made wrong (20 in 10,000), each to another class of the set, any alike; `label_doubts` puts the
+One label in 500 is made wrong (20 in 10,000), each to another class of the set, any alike; `mislabel_scores` puts the
 photos in order, and those planted are counted among the first twice as many (40 of 10,000). SEEDS (5): how often, each
 time with other labels and other folds. EVERY (1): take every second, third ... photo only, for a quick look.
 
@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.filter.hamming import groups, near_pairs
+from tasks.filter.groups import connected_groups
+from tasks.filter.hamming import near_pairs
 from tasks.filter.image_stats import reduced
 from tasks.filter.label_issues import descriptor
-from tasks.filter.label_issues.mislabels import label_doubts
+from tasks.filter.label_issues.mislabels import mislabel_scores
 from tasks.filter.phash import perceptual_hashes
 from tasks.images import photos
 from tasks.networks.embedding import Embedding
@@ -86,7 +87,7 @@ def embed(files: list[Path], model: Path) -> Photos:
     labels = np.unique([path.parent.name for path in files], return_inverse=True)[1]
     return Photos(
         labels.astype(np.int64),
-        groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket],
+        connected_groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket],
         {name: np.concatenate(each) for name, each in parts.items()},
     )
 
@@ -102,7 +103,7 @@ def measure(known: Photos, seeds: int) -> None:
             labels = known.labels.copy()
             labels[wrong] = (labels[wrong] + random.integers(1, classes, planted)) % classes
             began = time.perf_counter()
-            score, suggestion = label_doubts(embedding, labels, known.groups, seed=seed)
+            score, suggestion = mislabel_scores(embedding, labels, known.groups, seed=seed)
             seconds.append(time.perf_counter() - began)
             first = np.argsort(-score, kind="stable")[: 2 * planted]
             hits = first[np.isin(first, wrong)]

@@ -13,7 +13,7 @@ from tasks.crawl.demo import photos as gallery_photos
 from tasks.crawl.demo import server as gallery_site
 from tasks.crawl.demo.photos import LABELS, Gallery, gallery, plants
 from tasks.filter import image_stats
-from tasks.filter.near_duplicates import Buckets
+from tasks.filter.near_duplicates import NearDuplicates
 from tasks.images.photos import decode, size_px
 from tasks.store import hashing
 from tasks.store.errors import UserError
@@ -65,7 +65,9 @@ def test_one_threshold_tells_near_duplicates_from_digits_that_look_alike(made: G
     flawed = {plant.name for plant in plants() if plant.kind in ("truncated", "unreadable", "too small")}
     valid = {name: data for name, data in made.photos.items() if name not in flawed}
     row = {name: number for number, name in enumerate(valid)}
-    found = Buckets.of(np.array([image_stats.measure(data) for data in valid.values()]), bits + 10, mirrored=False)
+    found = NearDuplicates.find(
+        np.array([image_stats.compute_stats(data) for data in valid.values()]), bits + 10, mirrored=False
+    )
     twins = [plant for plant in plants() if plant.kind in ("duplicate", "near duplicate")]
     assert max(found.distance(row[plant.name], row[plant.twin or ""]) for plant in twins) <= bits - 6
     assert len(set(found.group)) == len(valid) - len(twins)
