@@ -241,7 +241,8 @@ function decide(number, action, to = "", advance = true) {
   showMessage(`${status(row)}; u: undo`, false);
   const sent = post("decide", { photo: row.photo, label: row.label, action, to });
   sent.then(
-    ({ counts }) => mine === generation && (unsent > 1 ? progress(counts) : show(counts)), // several decisions in a row update the filters only once
+    // Several decisions in a row update the filters only once.
+    ({ counts }) => mine === generation && (unsent > 1 ? progress(counts) : show(counts)),
     (error) => {
       if (row.decision === decision) setDecision(row, before);
       showMessage(error.message, true);

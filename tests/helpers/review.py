@@ -89,5 +89,5 @@ class ReviewFolder:
     def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
         defaults = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}
         values = crawled.iloc[row["photo"]].to_dict() | defaults | {key: row[key] for key in row if key != "photo"}
-        twin = row.get("twin")
-        return values | {"twin": None if twin is None else crawled["photo"].iloc[twin], "decision": None}
+        other = row.get("twin")
+        return values | {"twin": None if other is None else crawled["photo"].iloc[other], "decision": None}

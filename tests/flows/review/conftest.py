@@ -1,4 +1,4 @@
-"""A page over six review_folder photos of two classes, and a client that may talk to it."""
+"""A page with six photos of two classes to review, and an HTTP client for it."""
 
 import warnings
 from dataclasses import dataclass

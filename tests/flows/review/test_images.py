@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from flows.review.images import ImageCache
-from tests.helpers.review import ReviewFolder
 
 
 def test_photos_are_sent_small_and_large_and_encoded_again(page: Any) -> None:
@@ -38,9 +37,7 @@ def test_photos_are_sent_small_and_large_and_encoded_again(page: Any) -> None:
         "0/small",
     ],
 )
-def test_only_photos_of_the_list_are_shown_and_only_by_their_digest(
-    page: Any, review_folder: ReviewFolder, path: str
-) -> None:
+def test_only_photos_of_the_list_are_shown_and_only_by_their_digest(page: Any, path: str) -> None:
     photo = page.rows()[0]["photo"]
     path = path.format(photo=photo, other="0" * 64)
     response = page.client.get(f"http://127.0.0.1:8000/secret/picture/{path}")

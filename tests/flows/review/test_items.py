@@ -73,9 +73,9 @@ def test_nan_and_infinity_become_none(review_folder: ReviewFolder) -> None:
 def test_duplicates_can_be_shown_and_have_all_their_classes(review_folder: ReviewFolder) -> None:
     (review_folder.photos / "dog" / "same.jpg").write_bytes((review_folder.photos / "cat" / "0.jpg").read_bytes())
     crawled = review_folder.crawl()
-    twin = next(i for i, name in enumerate(crawled["name"]) if "same" in name)
-    read = items.read(review_folder.publish([{"photo": 1, "twin": twin}]), "demo")
-    photo = crawled["photo"][twin]
+    duplicate = next(i for i, name in enumerate(crawled["name"]) if "same" in name)
+    read = items.read(review_folder.publish([{"photo": 1, "twin": duplicate}]), "demo")
+    photo = crawled["photo"][duplicate]
     assert set(read.files) == {photo, crawled["photo"][1]}
     assert {label for label, _ in read.places[photo]} == {"cat", "dog"}
     assert read.classes == ("cat", "dog")

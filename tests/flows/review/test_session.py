@@ -17,14 +17,8 @@ def test_rows_have_reason_score_duplicate_and_suggestion(page: Any) -> None:
     assert [row["score"] for row in rows][:3] == ["0.1235, threshold 0.5", "", "4, threshold 10"]
     assert rows[2]["duplicate_of"] == rows[1]["photo"]
     assert [place[0] for place in rows[2]["duplicate_places"]] == ["cat"]
-    assert [row["suggestion"] for row in rows] == [
-        None,
-        None,
-        None,
-        "cat",
-        None,
-        None,
-    ]  # the photo's own class is no suggestion
+    # The class of the photo itself is not suggested.
+    assert [row["suggestion"] for row in rows] == [None, None, None, "cat", None, None]
     assert all(row["decision"] is None for row in rows)
 
 
