@@ -59,18 +59,40 @@ def present(
         )
         wanted.write(evaluation)
         tables.REPORTED.path(evaluation).unlink(missing_ok=True)
-    source = hashing.of_source("tasks.evaluate.report.write")
-    if _report_source(evaluation) != source:
-        from tasks.evaluate.report.write import write_report
+    if _report_source(evaluation) != _source():
+        write_again(evaluation, context.root)
 
-        write_report(evaluation, context.root)
-        write_json(tables.REPORTED.path(evaluation), {"source": source})
+
+def write_again(evaluation: Path, root: Path) -> Path:
+    """Write the report of an evaluation from its files, without the network.
+
+    Args:
+        evaluation: The folder of the evaluation, with its explanations.
+        root: The data folder.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: The evaluation has no explanations.
+    """
+    from tasks.evaluate.report.write import write_report
+
+    tables.REPORTED.path(evaluation).unlink(missing_ok=True)
+    report = write_report(evaluation, root)
+    write_json(tables.REPORTED.path(evaluation), {"source": _source()})
+    return report
+
+
+def _source() -> str:
+    """Compute the digest of the code that writes reports."""
+    return hashing.of_source("tasks.evaluate.report.write")
 
 
 def _report_source(evaluation: Path) -> str | None:
     """Read the digest of the code that wrote the report; None if the report is missing or incomplete."""
     try:
         found: str = json.loads(tables.REPORTED.path(evaluation).read_bytes())["source"]
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # write the report again if the file is damaged
         return None
     return found

@@ -210,9 +210,7 @@ def test_all_baselines_are_compared_on_the_same_resamples() -> None:
         assert comparison.against["ours"].verdict == "undecided"
         itself = comparison.against["ours"].difference
         assert itself.value == 0
-        assert itself.high == pytest.approx(
-            0 if name == "log_loss" else 1 - 0.025 ** (1 / 150)
-        )
+        assert itself.high == pytest.approx(0 if name == "log_loss" else 1 - 0.025 ** (1 / 150))
     assert both["accuracy"].against["theirs"].verdict == "better"
 
 
