@@ -53,7 +53,7 @@ def require_askable(engines: Sequence[Engine], config: CrawlConfig) -> None:
     for engine in engines:
         for queries in (*keywords.values(), *further(keywords, config).values()):
             for query in queries:
-                engine.first(query, config.filters)
+                engine.build_request(query, config.filters)
 
 
 def read(path: Path) -> dict[str, tuple[str, ...]]:

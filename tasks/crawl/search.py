@@ -158,7 +158,7 @@ class _Hunt:
             for label in labels
             for query in keywords[label]
         ]
-        if not queries or self.crawler.client.why_stopped:
+        if not queries or self.crawler.client.cancel_reason:
             return
         self.crawler.search(engine, queries, self.night)
         self._doubt(engine, queries)
@@ -274,7 +274,7 @@ def _tally(
         fetched=sum(download.fetched for download in downloads.values()),
         requests=crawler.client.requests,
         bytes=crawler.client.bytes,
-        notes=[*notes, *([_EARLY.format(why)] if (why := crawler.client.why_stopped) else [])],
+        notes=[*notes, *([_EARLY.format(why)] if (why := crawler.client.cancel_reason) else [])],
     )
 
 

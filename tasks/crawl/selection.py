@@ -7,7 +7,7 @@ from threading import Lock
 from urllib.parse import unquote
 
 from configs.schema import SearchFilters
-from tasks.crawl.http.urls import host_of, parsed
+from tasks.crawl.http.urls import host_key, normalize_url
 from tasks.crawl.ledger.ledger import Photo
 from tasks.crawl.ledger.results import Find, Search
 from tasks.crawl.result import Row
@@ -123,11 +123,11 @@ def kept(finds: Iterable[Find], photos: Mapping[str, Photo], per_class: int | No
 
 def row_of(label: str, find: Find, photo: Photo) -> Row:
     """The row of a find that was followed."""
-    url = parsed(find.url)  # not urllib's, which refuses some URLs that can be asked
+    url = normalize_url(find.url)  # not urllib's, which refuses some URLs that can be asked
     return Row.of(
         photo,
         label=label,
-        name=unquote(PurePosixPath(url.path or "").name) or host_of(url),
+        name=unquote(PurePosixPath(url.path or "").name) or host_key(url),
         url=find.url,
         page=find.page,
         engine=find.search.engine,

@@ -6,7 +6,7 @@ word (`tests/tasks/crawl/test_icrawler_defects.py` shows each):
 - It guesses by time-outs whether more work will come: a downloader quits in a gap of 5 s, and each crawl ends with a
   tail of up to 7 s. Here the feeder says when it has fed all.
 - Its queues drop a task that they have seen, even one that only timed out on its way in. Here they are plain queues,
-  and `Lanes` for the downloads, so that no thread waits at one host while another is free.
+  and `HostQueue` for the downloads, so that no thread waits at one host while another is free.
 - An error in a parser or a downloader ends the thread. Here each task comes back done, whatever happened to it.
 - It tries again at once, and only if the connection fails; answers such as 429 and 503 are final. See `web.client`.
 - It numbers its files, so that a second crawl collides with the first, names them by what the URL or nothing says, and
@@ -30,10 +30,10 @@ import icrawler
 
 from configs.schema import CrawlConfig
 from tasks.crawl.blocklist import ForgottenError
-from tasks.crawl.engines.engine import Answer, ChangedError, Engine, EngineError, Hit, RefusedError
+from tasks.crawl.engines.engine import BlockedError, Engine, EngineError, FormatChangedError, Hit, Response
 from tasks.crawl.http.client import Client
-from tasks.crawl.http.errors import FetchError, StoppedError
-from tasks.crawl.http.host_queue import Lanes, Turn
+from tasks.crawl.http.errors import FetchCancelledError, FetchError
+from tasks.crawl.http.host_queue import HostQueue, Lease
 from tasks.crawl.ledger.failures import reason_of
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.selection import Download, Query, Quota
@@ -98,7 +98,7 @@ class Parser(icrawler.Parser):
                 refusals.clear()
             except (FetchError, EngineError) as failure:
                 query.failure = str(failure)
-                query.is_doubtful = isinstance(failure, ChangedError)
+                query.is_doubtful = isinstance(failure, FormatChangedError)
                 if query.urls or not _is_about_all(failure):
                     refusals.clear()
                 else:
@@ -114,19 +114,25 @@ class Parser(icrawler.Parser):
         night: None for a search that is not to be remembered.
         """
         crawler = self._crawler
-        request = engine.first(query.search.query, query.filters)
+        request = engine.build_request(query.search.query, query.filters)
         first, frontier, met = request, deque([request]), {request.url}
         most_waiting, misses = _MOST_WAITING * crawler.config.max_pages, 0
         while frontier and query.pages < crawler.config.max_pages and (query.most is None or query.new < query.most):
             request = frontier.popleft()
             try:
-                answer = self.session.page(request, official=engine.official, site=crawler.is_site)
+                answer = self.session.fetch_page(
+                    request.url,
+                    request.headers,
+                    secret=request.secret,
+                    is_api=engine.is_api,
+                    is_site=crawler.is_site,
+                )
                 query.pages += 1
                 crawler.note(engine.name, answer)
                 page = self._read(engine, request, answer)
             except (FetchError, EngineError) as failure:
                 misses += _is_about_all(failure)
-                if not crawler.is_site or request is first or misses >= _MOST_MISSES or self.session.stopped:
+                if not crawler.is_site or request is first or misses >= _MOST_MISSES or self.session.is_cancelled:
                     raise
                 logger.info("%s: left out: %s", request.url, failure)  # on a site there is always such a page
                 continue
@@ -138,13 +144,13 @@ class Parser(icrawler.Parser):
                 frontier.extend(following)
                 met.update(more.url for more in following)
 
-    def _read(self, engine: Engine, request: Any, answer: Answer) -> Any:
+    def _read(self, engine: Engine, request: Any, answer: Response) -> Any:
         try:
-            return engine.read(request, answer)
+            return engine.parse(request, answer)
         except EngineError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError) as error:  # an engine's module that trusts too much
-            raise ChangedError(f"its answer can't be read: {type(error).__name__}: {error}") from error
+            raise FormatChangedError(f"its answer can't be read: {type(error).__name__}: {error}") from error
 
 
 class Downloader(icrawler.Downloader):
@@ -160,26 +166,26 @@ class Downloader(icrawler.Downloader):
         """Start the threads; there are no files to number."""
         icrawler.downloader.ThreadPool.start(self, **kwargs)
 
-    def worker_exec(self, lanes: Lanes[Download], quota: Quota) -> None:
+    def worker_exec(self, lanes: HostQueue[Download], quota: Quota) -> None:
         """Body of each thread; every download comes out again, whatever happens to it."""
         while (turn := lanes.get()) is not None:
             download, alive = turn.item, True
             try:
                 self._fetch(turn, quota)
             except FetchError as failure:
-                alive = not failure.silent and failure.status not in _ENOUGH_FOR_NOW
+                alive = not failure.no_response and failure.status not in _ENOUGH_FOR_NOW
                 download.failure = str(failure)
-                if not isinstance(failure, StoppedError):
+                if not isinstance(failure, FetchCancelledError):
                     self._note(download, failure)
             except ForgottenError:
                 download.failure = FORGOTTEN
             except Exception as error:
                 download.error = error
             finally:
-                lanes.done(turn, alive=alive)
+                lanes.release(turn, responded=alive)
                 self.out_queue.put(download)
 
-    def _fetch(self, turn: Turn[Download], quota: Quota) -> None:
+    def _fetch(self, turn: Lease[Download], quota: Quota) -> None:
         download = turn.item
         if not quota.needs(download):
             download.failure = ENOUGH
@@ -187,7 +193,7 @@ class Downloader(icrawler.Downloader):
         if turn.is_down:  # not the URL's fault, so the ledger needn't know
             download.failure = _DOWN
             return
-        answer = self.session.photo(download.url)
+        answer = self.session.fetch_photo(download.url)
         try:
             size_px = photos.check(answer.body, most_px=self._most_px)
         except ValueError as problem:
@@ -201,11 +207,11 @@ class Downloader(icrawler.Downloader):
 
     def _note(self, download: Download, failure: FetchError) -> None:
         """Remember the failure; one of no answer only if anybody answered tonight, so that it isn't our own net's."""
-        if failure.silent and not self.session.bytes:
+        if failure.no_response and not self.session.bytes:
             return
         try:
             reason = reason_of(str(failure), self._config)
-            self.storage.failures.note(download.url, reason, passing=failure.passing)
+            self.storage.failures.note(download.url, reason, passing=failure.transient)
         except Exception as error:
             download.error = error
 
@@ -231,10 +237,10 @@ class Crawler(icrawler.Crawler):
         # Not the parent's __init__, which sets up logging and insists on storing numbered files.
         self.init_signal()
         self.config, self.ledger, self.context, self.is_site = config, ledger, context, is_site
-        self.client = Client(config, allowed=allowed, pause_s=pause_s)
+        self.client = Client(config, trusted_hosts=allowed, pause_s=pause_s)
         self.parser, self.downloader = Parser(self), Downloader(self)
         self._feeders: list[Feeder] = []
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Response] = {}
         self._lock = Lock()
 
     def search(self, engine: Engine, queries: Sequence[Query], night: int | None) -> None:
@@ -250,17 +256,19 @@ class Crawler(icrawler.Crawler):
             self._download(again, quota, "photos of hosts that were down")
 
     def _download(self, downloads: Sequence[Download], quota: Quota, label: str) -> None:
-        lanes: Lanes[Download] = Lanes(
-            self.client.pace, connections_per_host=self.config.connections_per_host, is_free=self.client.is_free
+        lanes: HostQueue[Download] = HostQueue(
+            self.client.rate_limiter,
+            connections_per_host=self.config.connections_per_host,
+            is_unthrottled=self.client.is_unthrottled,
         )
-        self.client.when_stopped(lanes.stop)
+        self.client.on_cancel(lanes.cancel)
         for download in downloads:
             download.failure = None
         self._feed(_Inlet(lanes, self.downloader.out_queue), downloads, 1)
         self.downloader.start(lanes=lanes, quota=quota)
         self._drain(self.downloader.out_queue, len(downloads), label)
 
-    def note(self, engine: str, answer: Answer) -> None:
+    def note(self, engine: str, answer: Response) -> None:
         """Remember an engine's last answer, in case it is needed for a look."""
         with self._lock:
             self._answers[engine] = answer
@@ -282,7 +290,7 @@ class Crawler(icrawler.Crawler):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.client.stop()
+        self.client.cancel()
         end = time.monotonic() + _PARTING_S
         pools: list[Any] = [self.parser, self.downloader, *self._feeders]
         for worker in (worker for pool in pools for worker in pool.workers):
@@ -305,13 +313,13 @@ class Crawler(icrawler.Crawler):
 
 def _is_about_all(failure: FetchError | EngineError) -> bool:
     """Whether it says more about the server than about the one thing that was asked for."""
-    return isinstance(failure, RefusedError) or (isinstance(failure, FetchError) and failure.passing)
+    return isinstance(failure, BlockedError) or (isinstance(failure, FetchError) and failure.transient)
 
 
 class _Inlet:
     """The lanes as the feeder sees them: a queue in which None is the end."""
 
-    def __init__(self, lanes: Lanes[Download], rest: "Queue[Download]") -> None:
+    def __init__(self, lanes: HostQueue[Download], rest: "Queue[Download]") -> None:
         self._lanes, self._rest = lanes, rest
 
     def put(self, download: Download | None) -> None:

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from configs.schema import CrawlConfig, SearchFilters
-from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, Request, Response
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import Harvest
 from tasks.crawl.search import crawl
@@ -41,23 +41,23 @@ def photo(name: str) -> bytes:
 class Engine:
     """Pages are JSON lists of URLs at `/NAME/KEYWORD/PAGE`; an empty one is the end."""
 
-    official = False
+    is_api = False
     canary = "canary"
 
     def __init__(self, site: Any, name: str = "test") -> None:
         self.site, self.name = site, name
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
         return self._page(query, 0)
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        if answer.status == 403:
-            raise RefusedError("it wants a captcha")
+    def parse(self, request: Request, response: Response) -> Page:
+        if response.status == 403:
+            raise BlockedError("it wants a captcha")
         query, number = request.headers["query"], int(request.headers["page"])
         try:
-            urls = json.loads(answer.body)
+            urls = json.loads(response.body)
         except ValueError as error:
-            raise ChangedError("no JSON") from error
+            raise FormatChangedError("no JSON") from error
         return Page([Hit(url, "/shown", "CC0", "me") for url in urls], [self._page(query, number + 1)] if urls else [])
 
     def _page(self, query: str, number: int) -> Request:
@@ -563,13 +563,13 @@ def test_a_canary_is_asked_one_page_and_without_filters(engine: Engine, tmp_path
     engine.show("unheard of")
     engine.show("canary", ["/c0.jpg"], ["/c1.jpg"], ["/c2.jpg"])
     seen = []
-    first = engine.first
+    first = engine.build_request
 
     def noting(query: str, filters: SearchFilters) -> Request:
         seen.append((query, filters))
         return first(query, filters)
 
-    engine.first = noting  # type: ignore[method-assign]
+    engine.build_request = noting  # type: ignore[method-assign]
     run(engine, tmp_path, {"cat": ["cat", "unheard of"], "dog": ["dog"]}, filters=SearchFilters(size="large"))
     assert [engine.site.asked[f"/test/canary/{n}"] for n in range(4)] == [1, 0, 0, 0]
     assert dict(seen)["canary"] == SearchFilters()
@@ -583,14 +583,14 @@ def test_a_class_without_queries_is_refused(engine: Engine, tmp_path: Path) -> N
 
 
 def test_every_query_is_checked_before_anything_is_asked(engine: Engine, tmp_path: Path) -> None:
-    first = engine.first
+    first = engine.build_request
 
     def choosy(query: str, filters: SearchFilters) -> Request:
         if query == "odd":
             raise UserError("'odd' is no query")
         return first(query, filters)
 
-    engine.first = choosy  # type: ignore[method-assign]
+    engine.build_request = choosy  # type: ignore[method-assign]
     with pytest.raises(UserError, match="'odd' is no query"):
         run(engine, tmp_path, {"cat": ["cat"], "dog": ["dog", "odd"]})
     assert not engine.site.asked
