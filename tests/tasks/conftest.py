@@ -20,10 +20,10 @@ from tasks.store.progress import Advance
 from tasks.store.shards import INDEX, ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
+from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site
-from tests.helpers.standin import standin
 
-__all__ = ["site", "standin"]  # fixtures
+__all__ = ["fake_search", "site"]  # fixtures
 
 SIDE_PX = 16
 

@@ -43,7 +43,7 @@ def client(site: Any) -> Iterator[Callable[..., Client]]:
 
     def make(*, allowed: tuple[str, ...] = (urlsplit(site.url).netloc,), **settings: Any) -> Client:
         settings = {"timeout_s": 5, "requests_per_s": 1000, **settings}
-        made.append(Client(CrawlConfig(**settings), allowed=allowed, pause_s=0.001))
+        made.append(Client(CrawlConfig(**settings), trusted_hosts=allowed, pause_s=0.001))
         return made[-1]
 
     yield make

@@ -33,19 +33,19 @@ def collect(home: Path, config: CrawlConfig) -> CrawlResult:
         return csv.collect(config, ledger, context)
 
 
-def pairs(result: CrawlResult) -> list[tuple[str, str]]:
-    return [(row.name, row.label) for row in result.rows]
+def pairs(harvest: CrawlResult) -> list[tuple[str, str]]:
+    return [(row.name, row.label) for row in harvest.rows]
 
 
 def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: Path) -> None:
     given = config(home, "\ufeffId,Image,Where\nw_1,2.jpg,sea\nw_2,1.jpg,\nw_1,3.jpg,coast\n")
-    result = collect(home, given)
-    assert [(row.name, row.label, row.rank) for row in result.rows] == [
+    harvest = collect(home, given)
+    assert [(row.name, row.label, row.rank) for row in harvest.rows] == [
         ("2.jpg", "w_1", 1),
         ("1.jpg", "w_2", 1),
         ("3.jpg", "w_1", 2),
     ]
-    assert (home / "photos" / result.rows[0].file).read_bytes() == b"2.jpg"
+    assert (home / "photos" / harvest.rows[0].file).read_bytes() == b"2.jpg"
 
 
 def test_a_column_group_names_what_belongs_together(home: Path) -> None:
@@ -59,9 +59,9 @@ def test_ids_stay_text(home: Path) -> None:
 
 def test_one_image_under_two_ids_is_two_rows_and_a_repeated_row_one(home: Path) -> None:
     text = "Image,Id\n1.jpg,a\n1.jpg,b\n1.jpg, a \n2.jpg,\n,b\n3.jpg\n"
-    result = collect(home, config(home, text))
-    assert pairs(result) == [("1.jpg", "a"), ("1.jpg", "b")]
-    assert result.counts == {"rows without an image or id": 3, "repeated rows": 1}
+    harvest = collect(home, config(home, text))
+    assert pairs(harvest) == [("1.jpg", "a"), ("1.jpg", "b")]
+    assert harvest.counts == {"rows without an image or id": 3, "repeated rows": 1}
 
 
 def test_images_are_looked_for_beside_the_csv_unless_a_folder_is_given(home: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns
         ("", r"its columns are \(none\)"),
         ("Image,Id\n", "contains no photos"),
         ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),
-        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV in UTF-8"),
+        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
         (
             "Image,Id\n1.jpg,a\n4.jpg,b\n5.jpg,b\n6.jpg,b\n7.jpg,b\n",
             r"4 of 5 images are not in .*/images: 4\.jpg, 5\.jpg, 6\.jpg \.\.\.; put them there, set crawl\.images",
@@ -106,10 +106,10 @@ def test_what_cannot_be_used_is_said_with_the_remedy(home: Path, text: str | byt
 def test_paths_that_are_not_what_they_should_be_are_refused(home: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
         csv.external_inputs(CrawlConfig(sources="csv"))
-    with pytest.raises(UserError, match=r"is a folder; crawl\.path must be the CSV file itself"):
+    with pytest.raises(UserError, match=r"is a folder; set crawl\.path to the CSV file itself"):
         csv.external_inputs(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
     with pytest.raises(UserError, match=r"set crawl\.images"):
         csv.external_inputs(config(home, text, images=home / "nowhere"))
-    with pytest.raises(UserError, match=r"crawl\.images must be the folder"):
+    with pytest.raises(UserError, match=r"set crawl\.images to the folder"):
         csv.external_inputs(config(home, text, images=home / "labels.csv"))

@@ -38,27 +38,27 @@ def external_inputs(home: Path) -> dict[str, str | int]:
     return folder.external_inputs(CrawlConfig(path=home))
 
 
-def names(result: CrawlResult) -> list[str]:
-    return [row.name for row in result.rows]
+def names(harvest: CrawlResult) -> list[str]:
+    return [row.name for row in harvest.rows]
 
 
 def test_photos_at_any_depth_belong_to_the_class_of_the_sub_folder(home: Path) -> None:
-    result = collect(home)
-    assert [(row.label, row.name, row.rank) for row in result.rows] == [
+    harvest = collect(home)
+    assert [(row.label, row.name, row.rank) for row in harvest.rows] == [
         ("cat", "cat/a.PNG", 1),
         ("cat", "cat/b.jpg", 2),
         ("dog", "dog/1.jpeg", 1),
         ("dog", "dog/old/2.webp", 2),
     ]
-    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in result.rows] == names(result)
+    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in harvest.rows] == names(harvest)
 
 
 def test_only_known_extensions_count_and_hidden_files_are_passed_over(home: Path) -> None:
     for name in ("cat/notes.txt", "cat/noext", "readme.md", "cat/.hidden.jpg", ".git/a.jpg", "dog/.cache/c.jpg"):
         write(home / name)
-    result = collect(home)
-    assert len(result.rows) == 4
-    assert result.counts == {"other files": 3}
+    harvest = collect(home)
+    assert len(harvest.rows) == 4
+    assert harvest.counts == {"other files": 3}
 
 
 def test_per_class_keeps_the_first_by_name(home: Path) -> None:
@@ -124,8 +124,11 @@ def test_a_photo_that_the_store_lost_is_brought_in_again(home: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ((), "contains no photos, but a classifier needs two; make one sub-folder per class"),
-        (("a.jpg", "b.jpg"), "holds 2 photos but no sub-folders with photos; sort them into one sub-folder per class"),
+        ((), "contains no photos, but a classifier needs two; create one sub-folder per class"),
+        (
+            ("a.jpg", "b.jpg"),
+            "contains 2 photos, but no sub-folders with photos; move them to one sub-folder per class",
+        ),
         (("cat/a.jpg", "dog/readme.txt"), "contains only one class, 'cat'"),
     ],
 )
@@ -145,7 +148,7 @@ def test_a_path_that_is_not_given_not_there_or_a_file_is_refused(tmp_path: Path)
     with pytest.raises(UserError, match="/nowhere: there is no such file or folder"):
         folder.external_inputs(CrawlConfig(path=Path("/nowhere")))
     write(tmp_path / "labels.csv")
-    with pytest.raises(UserError, match=r"labels\.csv is a file; crawl\.path must be a folder"):
+    with pytest.raises(UserError, match=r"labels\.csv is a file; set crawl\.path to a folder"):
         folder.external_inputs(CrawlConfig(path=tmp_path / "labels.csv"))
 
 
