@@ -27,7 +27,7 @@ def check_names(config: Config) -> None:
     """Refuse a source or a network that there is no module for, naming the nearest that there is."""
     for source in config.crawl.sources:
         plugins.check("tasks.crawl.sources", source)
-    crawl.check(config.crawl)
+    crawl.validate_config(config.crawl)
     plugins.check("tasks.networks.backbones", config.train.network)
 
 

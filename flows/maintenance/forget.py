@@ -41,7 +41,7 @@ def find_traces(store: Store, what: str) -> Traces:
     places: set[str] = set()
     if ledger.exists():
         with Ledger(ledger, store.photos) as known:
-            found, places = known.places(what.lower() if sha256s else what)
+            found, places = known.locations_of(what.lower() if sha256s else what)
             sha256s |= found
     found, urls = _in_crawls(store, {what, *sha256s})
     sha256s, places = sha256s | found, places | urls

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict.model import Model, find
-from tasks.crawl.local_files import readable, require_columns
+from tasks.crawl.local_files import require_columns, utf8_name
 from tasks.crawl.sources.folder import EXTENSIONS
 from tasks.inference.predictions import likeliest
 from tasks.store.context import executor
@@ -41,11 +41,11 @@ def listed(what: Path) -> list[tuple[str, Path]]:
     if what.is_dir():
         below = (Path(folder, name) for folder, _, names in os.walk(what) for name in names if name[0] != ".")
         found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
-        photos = [(readable(path.relative_to(what).as_posix()), path) for path in found]
+        photos = [(utf8_name(path.relative_to(what).as_posix()), path) for path in found]
     elif what.suffix.lower() == ".csv":
         photos = [(name, what.parent / name) for name in _column(what)]
     else:
-        photos = [(readable(what.name), what)]
+        photos = [(utf8_name(what.name), what)]
     if not photos:
         raise UserError(f"{what} holds no photos ({' '.join(sorted(EXTENSIONS))})")
     return photos

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 
 
@@ -26,7 +26,7 @@ class Source(Protocol):
         """
         ...
 
-    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
         """Store the photos that the ledger doesn't contain yet.
 
         Returns:

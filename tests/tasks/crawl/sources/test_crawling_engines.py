@@ -91,7 +91,7 @@ def test_bad_responses_are_reported_and_the_next_engine_is_used(home: Home, name
     assert trouble.str.contains(says).all()
     if says == "parser is broken":
         assert list((home.root / "pools" / "answers").glob(f"{name}.*"))
-    with pytest.raises(UserError, match=rf"nothing was found .*min_yield.*{name}: .*{says}"):
+    with pytest.raises(UserError, match=rf"no photos found .*min_yield.*{name}: .*{says}"):
         home.crawl(name)
 
 

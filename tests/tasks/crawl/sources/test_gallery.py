@@ -11,7 +11,7 @@ from tasks.crawl.demo import server as gallery_site
 from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Page
 from tasks.crawl.http.client import FetchResult
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import gallery
 from tasks.store.context import StageContext
 
@@ -48,7 +48,7 @@ def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
     config = CrawlConfig(sources="gallery", keywords=keywords, port=18765)
     context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
 
-    def crawl() -> Harvest:
+    def crawl() -> CrawlResult:
         with Ledger(tmp_path / "ledger", context.photos) as ledger:
             return gallery.collect(config, ledger, context)
 
