@@ -36,7 +36,7 @@ class Crawler(icrawler.Crawler):
         # The parent's __init__ isn't called: it sets up logging and requires a storage of numbered files.
         self.init_signal()
         self.config, self.ledger, self.context = config, ledger, context
-        self.client = Client(config, trusted_hosts=policy.trusted_hosts, pause_s=policy.retry_pause_s)
+        self.client = Client(config, unthrottled=policy.unthrottled, retry_pause_s=policy.retry_pause_s)
         threads = min(_MAX_PARSERS, config.threads)
         if not policy.is_site:  # all pages of an engine are on one host
             threads = min(threads, config.connections_per_host)

@@ -60,20 +60,20 @@ class _FetchSpec:
 class Client:
     """Fetches URLs for all threads, until it is cancelled, out of time, or out of bytes."""
 
-    def __init__(self, config: CrawlConfig, *, trusted_hosts: Collection[str] = (), pause_s: float = 0.5) -> None:
+    def __init__(self, config: CrawlConfig, *, unthrottled: Collection[str] = (), retry_pause_s: float = 0.5) -> None:
         """Create a client; the deadline `crawl.deadline_s` starts now.
 
         Args:
             config: Limits of the crawl.
-            trusted_hosts: `host` or `host:port` that may be private and is requested without rate limit and robots.txt.
-            pause_s: Seconds before the first retry; doubled for each further one.
+            unthrottled: `host` or `host:port` that may be private and is requested without rate limit and robots.txt.
+            retry_pause_s: Seconds before the first retry; doubled for each further one.
         """
         self.requests = 0
         self.bytes = 0
         self.rate_limiter = RateLimiter(config.requests_per_s)
-        self._config, self._pause_s = config, pause_s
-        self._trusted = frozenset(host.lower() for host in trusted_hosts)
-        self._private = self._trusted.union(host.lower() for host in config.private_hosts)
+        self._config, self._retry_pause_s = config, retry_pause_s
+        self._unthrottled = frozenset(host.lower() for host in unthrottled)
+        self._private = self._unthrottled.union(host.lower() for host in config.private_hosts)
         self._user_agent = {"User-Agent": user_agent(config.contact)}
         self._lock = Lock()
         self._robots = RobotsTxt(self._fetch_robots_txt, self.rate_limiter)
@@ -129,8 +129,8 @@ class Client:
         return self._fetch(_FetchSpec(url, headers, _MAX_PAGE_BYTES, respects_robots=respects_robots, secret=secret))
 
     def is_unthrottled(self, url: Url) -> bool:
-        """Return whether a URL is on one of the trusted hosts, which have no rate limit."""
-        return is_listed(self._trusted, f"{url.host}", port_of(url))
+        """Return whether a URL is on one of the unthrottled hosts, which have no rate limit."""
+        return is_listed(self._unthrottled, f"{url.host}", port_of(url))
 
     @property
     def is_cancelled(self) -> bool:
@@ -162,7 +162,7 @@ class Client:
         """Try until there is a result that a further attempt would not change, or no attempt is left."""
         for attempt in range(self._config.retries + 1):
             is_last = attempt == self._config.retries
-            pause_s = self._pause_s * 2**attempt
+            pause_s = self._retry_pause_s * 2**attempt
             try:
                 result = self._attempt(spec)
             except FetchError as failure:

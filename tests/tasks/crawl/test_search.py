@@ -253,7 +253,7 @@ def test_a_class_without_queries_is_rejected(engine: ScriptedEngine, tmp_path: P
 
 
 def test_every_query_is_validated_before_any_request(engine: ScriptedEngine, tmp_path: Path) -> None:
-    build_request = engine.build_request
+    first = engine.build_request
 
     def reject_odd(query: str, filters: SearchFilters) -> Request:
         if query == "odd":

@@ -70,7 +70,7 @@ def test_the_canary_requests_one_page_without_filters(engine: ScriptedEngine, tm
     engine.show("unheard of")
     engine.show("canary", ["/c0.jpg"], ["/c1.jpg"], ["/c2.jpg"])
     seen = []
-    build_request = engine.build_request
+    first = engine.build_request
 
     def record(query: str, filters: SearchFilters) -> Request:
         seen.append((query, filters))

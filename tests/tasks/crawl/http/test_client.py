@@ -206,11 +206,11 @@ def test_redirects_lead_nowhere_private(site: Any, client: Make, names: Any, tar
 
 def test_this_machine_is_refused_unless_it_is_named(site: Any, client: Make) -> None:
     site.on("/a", b"photo")
-    assert str(failure(lambda: client(allowed=()).fetch_photo(f"{site.url}/a"))) == "private address"
-    assert str(failure(lambda: client(allowed=("127.0.0.1:1",)).fetch_photo(f"{site.url}/a"))) == "private address"
-    assert client(allowed=(), private_hosts=("127.0.0.1",)).fetch_photo(f"{site.url}/a").body == b"photo"
+    assert str(failure(lambda: client(unthrottled=()).fetch_photo(f"{site.url}/a"))) == "private address"
+    assert str(failure(lambda: client(unthrottled=("127.0.0.1:1",)).fetch_photo(f"{site.url}/a"))) == "private address"
+    assert client(unthrottled=(), private_hosts=("127.0.0.1",)).fetch_photo(f"{site.url}/a").body == b"photo"
     netloc = urlsplit(site.url).netloc
-    assert client(allowed=(), private_hosts=(netloc,)).fetch_photo(f"{site.url}/a").body == b"photo"
+    assert client(unthrottled=(), private_hosts=(netloc,)).fetch_photo(f"{site.url}/a").body == b"photo"
 
 
 def test_a_name_is_looked_up_once_and_its_checked_address_is_the_one_that_is_asked(
@@ -232,7 +232,7 @@ def test_a_name_is_looked_up_once_and_its_checked_address_is_the_one_that_is_ask
 
 
 def test_nobody_there_is_said_in_words(client: Make, names: Any) -> None:
-    web = client(retries=0, allowed=("127.0.0.1",), robots="nowhere")
+    web = client(retries=0, unthrottled=("127.0.0.1",), robots="nowhere")
     for url in ("http://127.0.0.1:1/a", "http://unknown.example/"):
         error = failure(lambda url=url: web.fetch_photo(url))  # type: ignore[misc]
         assert (str(error), error.transient, error.no_response) == ("no connection", True, True)
@@ -418,7 +418,7 @@ def test_a_stop_ends_what_a_silent_server_is_waited_for(
 
 def test_a_stop_ends_a_tls_handshake(client: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        web = client(timeout_s=10, allowed=("127.0.0.1",))
+        web = client(timeout_s=10, unthrottled=("127.0.0.1",))
         Timer(0.05, web.cancel).start()
         begin = time.monotonic()
         assert str(failure(lambda: web.fetch_photo(f"https://127.0.0.1:{silent.getsockname()[1]}/"))) == "interrupted"
