@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class CrawlPolicy:
     """Rules of one crawl that aren't settings."""
 
-    trusted_hosts: Collection[str] = ()
+    unthrottled: Collection[str] = ()
     """`host` or `host:port` of servers that may be private, and are requested without rate limit and robots.txt."""
     is_site: bool = False
     """Whether the pages belong to one web site: robots.txt applies to them, and all links are followed."""

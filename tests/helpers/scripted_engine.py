@@ -90,7 +90,7 @@ def run_crawl(
     )
     config = CrawlConfig(sources="test", keywords=keywords, **({"retries": 1, "min_yield": 0} | settings))
     engines = engines if isinstance(engines, list) else [engines]
-    policy = CrawlPolicy(trusted_hosts=[engines[0].site.url.removeprefix("http://")], retry_pause_s=0.001)
+    policy = CrawlPolicy(unthrottled=[engines[0].site.url.removeprefix("http://")], retry_pause_s=0.001)
     with Ledger(root / "pools" / "ledger", context.photos, blocklist=blocklist) as ledger:
         return crawl(engines, config, ledger, context, policy)
 

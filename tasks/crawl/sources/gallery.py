@@ -59,4 +59,4 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
     if config.replay:
         return crawl([Gallery("")], config, ledger, context)
     with serve(config.port) as site:
-        return crawl([Gallery(site)], config, ledger, context, CrawlPolicy(trusted_hosts=[urlsplit(site).netloc]))
+        return crawl([Gallery(site)], config, ledger, context, CrawlPolicy(unthrottled=[urlsplit(site).netloc]))

@@ -258,7 +258,7 @@ def test_every_query_is_validated_before_any_request(engine: ScriptedEngine, tmp
     def reject_odd(query: str, filters: SearchFilters) -> Request:
         if query == "odd":
             raise UserError("'odd' is no query")
-        return build_request(query, filters)
+        return first(query, filters)
 
     engine.build_request = reject_odd  # type: ignore[method-assign]
     with pytest.raises(UserError, match="'odd' is no query"):

@@ -74,7 +74,7 @@ def test_the_canary_requests_one_page_without_filters(engine: ScriptedEngine, tm
 
     def record(query: str, filters: SearchFilters) -> Request:
         seen.append((query, filters))
-        return build_request(query, filters)
+        return first(query, filters)
 
     engine.build_request = record  # type: ignore[method-assign]
     run_crawl(engine, tmp_path, {"cat": ["cat", "unheard of"], "dog": ["dog"]}, filters=SearchFilters(size="large"))

@@ -33,19 +33,19 @@ def collect(home: Path, config: CrawlConfig) -> CrawlResult:
         return csv.collect(config, ledger, context)
 
 
-def pairs(harvest: CrawlResult) -> list[tuple[str, str]]:
-    return [(row.name, row.label) for row in harvest.rows]
+def pairs(result: CrawlResult) -> list[tuple[str, str]]:
+    return [(row.name, row.label) for row in result.rows]
 
 
 def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: Path) -> None:
     given = config(home, "\ufeffId,Image,Where\nw_1,2.jpg,sea\nw_2,1.jpg,\nw_1,3.jpg,coast\n")
-    harvest = collect(home, given)
-    assert [(row.name, row.label, row.rank) for row in harvest.rows] == [
+    result = collect(home, given)
+    assert [(row.name, row.label, row.rank) for row in result.rows] == [
         ("2.jpg", "w_1", 1),
         ("1.jpg", "w_2", 1),
         ("3.jpg", "w_1", 2),
     ]
-    assert (home / "photos" / harvest.rows[0].file).read_bytes() == b"2.jpg"
+    assert (home / "photos" / result.rows[0].file).read_bytes() == b"2.jpg"
 
 
 def test_a_column_group_names_what_belongs_together(home: Path) -> None:
@@ -59,9 +59,9 @@ def test_ids_stay_text(home: Path) -> None:
 
 def test_one_image_under_two_ids_is_two_rows_and_a_repeated_row_one(home: Path) -> None:
     text = "Image,Id\n1.jpg,a\n1.jpg,b\n1.jpg, a \n2.jpg,\n,b\n3.jpg\n"
-    harvest = collect(home, config(home, text))
-    assert pairs(harvest) == [("1.jpg", "a"), ("1.jpg", "b")]
-    assert harvest.counts == {"rows without an image or id": 3, "repeated rows": 1}
+    result = collect(home, config(home, text))
+    assert pairs(result) == [("1.jpg", "a"), ("1.jpg", "b")]
+    assert result.counts == {"rows without an image or id": 3, "repeated rows": 1}
 
 
 def test_images_are_looked_for_beside_the_csv_unless_a_folder_is_given(home: Path) -> None:

@@ -38,27 +38,27 @@ def external_inputs(home: Path) -> dict[str, str | int]:
     return folder.external_inputs(CrawlConfig(path=home))
 
 
-def names(harvest: CrawlResult) -> list[str]:
-    return [row.name for row in harvest.rows]
+def names(result: CrawlResult) -> list[str]:
+    return [row.name for row in result.rows]
 
 
 def test_photos_at_any_depth_belong_to_the_class_of_the_sub_folder(home: Path) -> None:
-    harvest = collect(home)
-    assert [(row.label, row.name, row.rank) for row in harvest.rows] == [
+    result = collect(home)
+    assert [(row.label, row.name, row.rank) for row in result.rows] == [
         ("cat", "cat/a.PNG", 1),
         ("cat", "cat/b.jpg", 2),
         ("dog", "dog/1.jpeg", 1),
         ("dog", "dog/old/2.webp", 2),
     ]
-    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in harvest.rows] == names(harvest)
+    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in result.rows] == names(result)
 
 
 def test_only_known_extensions_count_and_hidden_files_are_passed_over(home: Path) -> None:
     for name in ("cat/notes.txt", "cat/noext", "readme.md", "cat/.hidden.jpg", ".git/a.jpg", "dog/.cache/c.jpg"):
         write(home / name)
-    harvest = collect(home)
-    assert len(harvest.rows) == 4
-    assert harvest.counts == {"other files": 3}
+    result = collect(home)
+    assert len(result.rows) == 4
+    assert result.counts == {"other files": 3}
 
 
 def test_per_class_keeps_the_first_by_name(home: Path) -> None:
