@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.crawl.stats import KEPT, SAME_PHOTO, CrawlStats, SearchStats
+from tasks.tables import SEARCHES
 from tasks.text import markdown
 
 _HINTS = {
@@ -69,7 +70,7 @@ def summary(stats: CrawlStats) -> str:
     )
     if len(stats.searches) > _MAX_TABLE_ROWS:
         parts.append(
-            f"The table has the first {_MAX_TABLE_ROWS} of {len(stats.searches):,} searches; searches.parquet has all."
+            f"The table has the first {_MAX_TABLE_ROWS} of {len(stats.searches):,} searches; {SEARCHES.name} has all."
         )
     return "\n\n".join(parts) + "\n\n" + "\n".join([head, *rows]) + "\n"
 
