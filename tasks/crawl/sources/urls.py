@@ -1,4 +1,4 @@
-"""A list of URLs: a CSV file with the columns url,label, and if it has them page, licence and author."""
+"""A list of URLs: a CSV file with the columns url,label and the optional columns page, licence and author."""
 
 import csv
 import logging
@@ -14,19 +14,19 @@ from tasks.store.errors import UserError
 logger = logging.getLogger("fluke.crawl")
 
 NAME = "urls"
-_NEEDED = ("url", "label")
-_KNOWN = (*_NEEDED, "page", "licence", "author")
+_REQUIRED = ("url", "label")
+_COLUMNS = (*_REQUIRED, "page", "licence", "author")
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
-    """Fingerprint of the list."""
+    """Return a fingerprint of the list."""
     orders = _read(config)
     lines = ((label, find.url, find.page or "", find.licence or "", find.author or "") for label, find in _flat(orders))
     return {"urls": sum(map(len, orders.values())), "listing": fingerprint(lines)}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
-    """Bring in the photos of the list; of each class the first `per_class` that can be had, in the list's order."""
+    """Download the photos of the list; of each class the first `per_class` that are available, in the list's order."""
     from tasks.crawl.search import download_urls
 
     return download_urls(_read(config), config, ledger, context)
@@ -37,18 +37,18 @@ def _flat(orders: dict[str, list[SearchResult]]) -> list[tuple[str, SearchResult
 
 
 def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
-    """Per class, each URL once, ranked by its place in the file."""
+    """Return the URLs of each class, each once, ranked by their order in the file."""
     path = require_path(config.path, "crawl.path", "urls.csv")
     found: dict[str, dict[str, SearchResult]] = {}
     incomplete = 0
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins its files with a byte order mark
+        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
             rows = csv.DictReader(file)
             columns = [column.strip().lower() for column in rows.fieldnames or []]
-            require_columns(path, columns, _NEEDED)
+            require_columns(path, columns, _REQUIRED)
             rows.fieldnames = columns
             for row in rows:
-                url, label, page, licence, author = ((row.get(column) or "").strip() for column in _KNOWN)
+                url, label, page, licence, author = ((row.get(column) or "").strip() for column in _COLUMNS)
                 if not url or not label:
                     incomplete += 1
                     continue
@@ -58,8 +58,8 @@ def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
                     url, SearchResult(Search(NAME, ""), url, 0, rank, page or None, licence or None, author or None)
                 )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error
+        raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV, encoded as UTF-8") from error
     if incomplete:
         logger.warning("%s: %d rows without a url or a label are left out", path, incomplete)
-    require_two_classes(found, str(path), "list URLs of two different labels at least")
+    require_two_classes(found, str(path), "list URLs with at least two different labels")
     return {label: list(finds.values()) for label, finds in found.items()}

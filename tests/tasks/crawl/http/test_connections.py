@@ -13,7 +13,7 @@ def test_after_the_end_no_connection_is_opened(site: Any) -> None:
     connections = Connections(timeout_s=1, may_be_private=lambda host, port: True)
     opened, refused = (connections.classes(to_proxy=False)["http"](*site.server_address) for _ in range(2))
     opened.connect()
-    connections.shut()
+    connections.shut_down()
     assert opened.sock.recv(1) == b""
     with pytest.raises(NewConnectionError):
         refused.connect()

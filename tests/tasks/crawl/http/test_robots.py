@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 
-from tasks.crawl.engines.engine import Request
 from tasks.crawl.http import FetchError
 from tasks.crawl.http.client import Client
-from tasks.crawl.http.rate_limit import Pace
-from tasks.crawl.http.robots import Robots, forbids_ai
-from tasks.crawl.http.urls import parsed
+from tasks.crawl.http.rate_limit import RateLimiter
+from tasks.crawl.http.robots import RobotsTxt, forbids_ai
+from tasks.crawl.http.urls import normalize_url
 
 Make = Callable[..., Client]
 
 
-def rules(text: str = "", status: int = 200) -> Robots:
-    return Robots(lambda url: (status, text.encode()), Pace(1000))
+def rules(text: str = "", status: int = 200) -> RobotsTxt:
+    return RobotsTxt(lambda url: (status, text.encode()), RateLimiter(1000))
 
 
 @pytest.mark.parametrize(
@@ -44,30 +43,30 @@ def test_noai_counts_when_it_is_meant_for_us(headers: list[str], forbidden: bool
 
 def test_rules_for_us_go_before_those_for_everybody() -> None:
     robots = rules("User-agent: *\nDisallow: /\n\nUser-agent: Fluke\nDisallow: /private\nAllow: /private/open\n")
-    robots.check(parsed("http://a.example/x"))
-    robots.check(parsed("http://a.example/private/open/1.jpg"))
+    robots.check(normalize_url("http://a.example/x"))
+    robots.check(normalize_url("http://a.example/private/open/1.jpg"))
     with pytest.raises(FetchError, match=r"robots\.txt") as caught:
-        robots.check(parsed("http://a.example/private/1.jpg"))
-    assert not caught.value.passing
+        robots.check(normalize_url("http://a.example/private/1.jpg"))
+    assert not caught.value.transient
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_without_the_file_everything_is_allowed(status: int) -> None:
-    rules("User-agent: *\nDisallow: /", status).check(parsed("http://a.example/x"))
+    rules("User-agent: *\nDisallow: /", status).check(normalize_url("http://a.example/x"))
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_that_cannot_say_is_left_alone_tonight(status: int) -> None:
     with pytest.raises(FetchError, match=rf"robots\.txt: HTTP {status}") as caught:
-        rules("", status).check(parsed("http://a.example/x"))
-    assert caught.value.passing
-    assert not caught.value.silent
+        rules("", status).check(normalize_url("http://a.example/x"))
+    assert caught.value.transient
+    assert not caught.value.no_response
 
 
 def test_a_pattern_made_to_take_for_ever_does_not() -> None:
     robots = rules("User-agent: *\nDisallow: /" + "*a" * 40 + "b")
     begin = time.monotonic()
-    robots.check(parsed("http://a.example/" + "a" * 200))
+    robots.check(normalize_url("http://a.example/" + "a" * 200))
     assert time.monotonic() - begin < 5
 
 
@@ -80,19 +79,19 @@ def test_the_site_is_asked_once_by_many_threads_and_obeyed(site: Any, limited: M
     site.on("/yes", b"photo")
     web = limited()
     with ThreadPoolExecutor(8) as pool:
-        assert {answer.body for answer in pool.map(web.photo, [f"{example}/yes"] * 8)} == {b"photo"}
+        assert {answer.body for answer in pool.map(web.fetch_photo, [f"{example}/yes"] * 8)} == {b"photo"}
     with pytest.raises(FetchError, match=r"robots\.txt"):
-        web.photo(f"{example}/no/1.jpg")
+        web.fetch_photo(f"{example}/no/1.jpg")
     assert (site.asked["/robots.txt"], site.asked["/yes"], site.asked["/no/1.jpg"]) == (1, 8, 0)
 
 
 def test_each_port_has_its_own_rules(site: Any, limited: Make, example: str) -> None:
     site.on("/a", b"photo")
     web = limited()
-    web.photo(f"{example}/a")
+    web.fetch_photo(f"{example}/a")
     with pytest.raises(FetchError, match=r"robots\.txt: no connection") as caught:
-        web.photo("http://photos.example:1/a")
-    assert caught.value.silent
+        web.fetch_photo("http://photos.example:1/a")
+    assert caught.value.no_response
 
 
 def test_a_large_file_counts_as_far_as_it_is_read(site: Any, limited: Make, example: str) -> None:
@@ -100,16 +99,16 @@ def test_a_large_file_counts_as_far_as_it_is_read(site: Any, limited: Make, exam
     site.on("/robots.txt", lines)
     site.on("/late", b"photo")
     web = limited()
-    assert web.photo(f"{example}/late").body == b"photo"
+    assert web.fetch_photo(f"{example}/late").body == b"photo"
     with pytest.raises(FetchError, match=r"robots\.txt"):
-        web.photo(f"{example}/no")
+        web.fetch_photo(f"{example}/no")
 
 
 def test_redirects_are_asked_about_too(site: Any, limited: Make, example: str) -> None:
     site.on("/robots.txt", b"User-agent: *\nDisallow: /no")
     site.on("/a", site.status(302, Location="/no"))
     with pytest.raises(FetchError, match=r"robots\.txt"):
-        limited().photo(f"{example}/a")
+        limited().fetch_photo(f"{example}/a")
     assert site.asked["/no"] == 0
 
 
@@ -119,7 +118,7 @@ def test_a_crawl_delay_spaces_the_requests(site: Any, limited: Make, example: st
     web = limited()
     begin = time.monotonic()
     for _ in range(2):
-        web.photo(f"{example}/a")
+        web.fetch_photo(f"{example}/a")
     assert time.monotonic() - begin >= 0.1
 
 
@@ -131,12 +130,12 @@ def test_where_rules_count(site: Any, limited: Make, example: str, wish: str, al
     site.on("/robots.txt", b"User-agent: *\nDisallow: /")
     site.on("/a", b"body")
     web = limited(robots=wish)
-    request = Request(f"{example}/a")
+    url = f"{example}/a"
     asks = {
-        "photo": lambda: web.photo(request.url),
-        "page of a site": lambda: web.page(request, official=False, site=True),
-        "result page": lambda: web.page(request, official=False),
-        "official": lambda: web.page(request, official=True),
+        "photo": lambda: web.fetch_photo(url),
+        "page of a site": lambda: web.fetch_page(url, {}, is_api=False, is_site=True),
+        "result page": lambda: web.fetch_page(url, {}, is_api=False),
+        "official": lambda: web.fetch_page(url, {}, is_api=True),
     }
     for name, ask in asks.items():
         if allowed is None or name in allowed:
@@ -150,6 +149,6 @@ def test_where_rules_count(site: Any, limited: Make, example: str, wish: str, al
 def test_noai_is_kept_unless_it_counts_nowhere(site: Any, limited: Make, example: str) -> None:
     site.on("/a", site.status(200, b"photo", X_Robots_Tag="noimageai"))
     with pytest.raises(FetchError, match="noai") as caught:
-        limited().photo(f"{example}/a")
-    assert not caught.value.passing
-    assert limited(robots="nowhere").photo(f"{example}/a").body == b"photo"
+        limited().fetch_photo(f"{example}/a")
+    assert not caught.value.transient
+    assert limited(robots="nowhere").fetch_photo(f"{example}/a").body == b"photo"

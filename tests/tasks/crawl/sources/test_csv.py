@@ -90,7 +90,7 @@ def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns
         ("", r"its columns are \(none\)"),
         ("Image,Id\n", "contains no photos"),
         ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),
-        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV in UTF-8"),
+        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
         (
             "Image,Id\n1.jpg,a\n4.jpg,b\n5.jpg,b\n6.jpg,b\n7.jpg,b\n",
             r"4 of 5 images are not in .*/images: 4\.jpg, 5\.jpg, 6\.jpg \.\.\.; put them there, set crawl\.images",
@@ -106,10 +106,10 @@ def test_what_cannot_be_used_is_said_with_the_remedy(home: Path, text: str | byt
 def test_paths_that_are_not_what_they_should_be_are_refused(home: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
         csv.external_inputs(CrawlConfig(sources="csv"))
-    with pytest.raises(UserError, match=r"is a folder; crawl\.path must be the CSV file itself"):
+    with pytest.raises(UserError, match=r"is a folder; set crawl\.path to the CSV file itself"):
         csv.external_inputs(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
     with pytest.raises(UserError, match=r"set crawl\.images"):
         csv.external_inputs(config(home, text, images=home / "nowhere"))
-    with pytest.raises(UserError, match=r"crawl\.images must be the folder"):
+    with pytest.raises(UserError, match=r"set crawl\.images to the folder"):
         csv.external_inputs(config(home, text, images=home / "labels.csv"))

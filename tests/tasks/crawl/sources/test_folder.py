@@ -124,8 +124,11 @@ def test_a_photo_that_the_store_lost_is_brought_in_again(home: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ((), "contains no photos, but a classifier needs two; make one sub-folder per class"),
-        (("a.jpg", "b.jpg"), "holds 2 photos but no sub-folders with photos; sort them into one sub-folder per class"),
+        ((), "contains no photos, but a classifier needs two; create one sub-folder per class"),
+        (
+            ("a.jpg", "b.jpg"),
+            "contains 2 photos, but no sub-folders with photos; move them to one sub-folder per class",
+        ),
         (("cat/a.jpg", "dog/readme.txt"), "contains only one class, 'cat'"),
     ],
 )
@@ -145,7 +148,7 @@ def test_a_path_that_is_not_given_not_there_or_a_file_is_refused(tmp_path: Path)
     with pytest.raises(UserError, match="/nowhere: there is no such file or folder"):
         folder.external_inputs(CrawlConfig(path=Path("/nowhere")))
     write(tmp_path / "labels.csv")
-    with pytest.raises(UserError, match=r"labels\.csv is a file; crawl\.path must be a folder"):
+    with pytest.raises(UserError, match=r"labels\.csv is a file; set crawl\.path to a folder"):
         folder.external_inputs(CrawlConfig(path=tmp_path / "labels.csv"))
 
 
