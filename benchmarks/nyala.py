@@ -1,11 +1,11 @@
-"""Telling individuals apart: mAP@5 on nyala, one photo of each individual with at least four held out.
+"""Measure recognition of individuals: mAP@5 on nyala, one photo held out per individual with four or more.
 
     .venv/bin/python benchmarks/nyala.py ../shared [--epochs 25] [--seed 0]
 
-Compared: the commonest individuals; a frozen EfficientNet-Lite0 with logistic regression; the same network fine-tuned
-with a softmax head and with an ArcFace head, each by its own answers, by its nearest train photos, and by both. A
-held-out photo whose near duplicate is among the train photos is left out of the test. Nothing is chosen on the
-held-out photos.
+Compared are: always predicting the individuals with most photos; a frozen EfficientNet-Lite0 with logistic
+regression; the same network fine-tuned with a softmax head and with an ArcFace head, each with its own predictions,
+with its nearest train photos, and with both. A held-out photo with a near duplicate among the train photos is left
+out of the test. Nothing is chosen on the held-out photos.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from configs.schema import AugmentConfig, PreprocessConfig, TrainConfig
 from tasks.evaluate.metrics import score
 from tasks.images.photos import decode
 from tasks.images.tiles import make_tile
-from tasks.inference.arrays import Answers, softmax
+from tasks.inference.arrays import ScoredPredictions, softmax
 from tasks.networks.classifier import pooled, tile_classifier
 from tasks.networks.keras_io import make_reproducible, predict
 from tasks.store.progress import silent
 from tasks.train import class_balance
 from tasks.train.fit import Labelled
-from tasks.train.schedule import CacheKey
+from tasks.train.schedule import Recipe
 
 AT_LEAST = 4
 _PHOTOS = ((3, 5), (6, 11), (12, 30))
@@ -84,7 +84,7 @@ def main() -> None:
     counts = np.bincount(targets[learnt], minlength=len(names))
 
     def report(name: str, scores: NDArray[np.floating], seconds: float) -> None:
-        answers = Answers.of(targets[held_out], softmax(scores))
+        answers = ScoredPredictions.of(targets[held_out], softmax(scores))
         found, many = score(answers, 5), counts[targets[held_out]]
         each = np.where(answers.rank <= 5, 1 / answers.rank, 0)
         cells = [f"{each[(many >= low) & (many <= high)].mean():.3f}" for low, high in _PHOTOS]
@@ -148,7 +148,7 @@ def _train(
     model = tile_classifier(tiles.shape[1:], len(counts), config)
     labelled = Labelled(tiles, targets.astype(np.int32), weights[targets])
     with tempfile.TemporaryDirectory() as home:
-        CacheKey(
+        Recipe(
             model,
             config,
             labelled,

@@ -19,6 +19,7 @@ from tasks.crawl.summary import headline, summary, warnings
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
+from tasks.tables import SUMMARY
 from tasks.text import percent
 
 logger = logging.getLogger("fluke.crawl")
@@ -125,7 +126,7 @@ def _require_yield(stats: CrawlStats, crawler: Crawler, per_class: int | None) -
     if not stats.searches or found >= min_yield * wanted > 0 or not min_yield:
         return
     paths = [crawler.save_response(name) for name in dict.fromkeys(search.engine for search in stats.searches)]
-    summary_path = crawler.context.pools / "answers" / "summary.md"
+    summary_path = SUMMARY.path(crawler.context.pools / "answers")
     atomic_write(summary_path, summary(stats).encode())
     for warning in warnings(stats):
         logger.warning("%s", warning)

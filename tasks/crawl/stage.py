@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from configs.schema import CrawlConfig
 from tasks.crawl import blocklist
@@ -23,16 +23,12 @@ from tasks.store.manifest import FileRecord, Result
 from tasks.store.plugins import load
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-
-if TYPE_CHECKING:
-    import pyarrow
+from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY
 
 VERSION = 2
 LEDGER = f"ledger-{VERSION}.sqlite"
 
 COLUMNS = tuple(field.name for field in fields(PhotoRow))
-SEARCH_COLUMNS = ("label", "engine", "query", "pages", "found", "new", "kept", "dropped", "trouble")
-DROP_COLUMNS = ("label", "engine", "query", "url", "reason")
 _VOLATILE = {"fetched_at", "status", "etag"}
 """Columns that may differ between two downloads of the same photo."""
 
@@ -48,21 +44,14 @@ def content_digest(rows: Sequence[PhotoRow]) -> str:
     return hashing.of_value([values(row) for row in rows])
 
 
-def to_table(rows: Sequence[PhotoRow], folder: str) -> "pyarrow.Table":
-    """Return rows as an Arrow table.
+def table_rows(rows: Iterable[PhotoRow], folder: str) -> list[dict[str, Any]]:
+    """Return the rows of `photos.parquet`.
 
     Args:
         rows: their `file` is relative to the folder of the photos.
         folder: the folder of the photos below the data folder; the table's `file` is relative to the data folder.
     """
-    import pyarrow as pa
-
-    text, number = pa.string(), pa.int64()
-    numbers = ("rank", "width_px", "height_px", "bytes", "status")
-    types = {**dict.fromkeys(numbers, number), "fetched_at": pa.timestamp("s", "UTC")}
-    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    columns["file"] = [f"{folder}/{file}" for file in columns["file"]]
-    return pa.table(columns, pa.schema([(name, types.get(name, text)) for name in COLUMNS]))
+    return [{name: getattr(row, name) for name in COLUMNS} | {"file": f"{folder}/{row.file}"} for row in rows]
 
 
 def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
@@ -71,13 +60,11 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     If URLs were fetched, also write `searches.parquet` (what each search found), `dropped.parquet` (each URL that isn't
     kept, with the reason) and `summary.md`.
     """
-    import pyarrow.parquet as pq
-
     blocked = blocklist.read(context.root)
     with Ledger(context.pools / LEDGER, context.photos, blocklist=blocked, verify=context.verify) as ledger:
         result = _source(config).collect(config, ledger, context)
     rows = sort_rows(result.rows)
-    pq.write_table(to_table(rows, context.photos.relative_to(context.root).as_posix()), context.out / "photos.parquet")
+    PHOTOS.write_rows(table_rows(rows, context.photos.relative_to(context.root).as_posix()), context.out)
     if result.stats:
         _write_stats(result.stats, context.out)
     refs = {context.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
@@ -108,18 +95,9 @@ def validate_config(config: CrawlConfig) -> None:
 
 
 def _write_stats(stats: CrawlStats, out: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number, text = pa.int64(), pa.string()
-    numbers = ("pages", "found", "new", "kept")
-    for name, columns, rows in (
-        ("searches", SEARCH_COLUMNS, stats.search_rows()),
-        ("dropped", DROP_COLUMNS, stats.dropped_rows()),
-    ):
-        schema = pa.schema([(column, number if column in numbers else text) for column in columns])
-        pq.write_table(pa.Table.from_pylist(rows, schema), out / f"{name}.parquet")
-    (out / "summary.md").write_text(summary(stats), encoding="utf-8")
+    SEARCHES.write_rows(stats.search_rows(), out)
+    DROPPED.write_rows(stats.dropped_rows(), out)
+    SUMMARY.path(out).write_text(summary(stats), encoding="utf-8")
 
 
 def _source(config: CrawlConfig) -> Source:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.crawl.stats import KEPT, SAME_PHOTO, CrawlStats, SearchStats
+from tasks.tables import SEARCHES
 from tasks.text import markdown
 
 _HINTS = {
@@ -30,7 +31,7 @@ def headline(stats: CrawlStats) -> str:
         f"stored now: {len(stats.searches):,} searches found {stats.outcomes.total():,} URLs, "
         f"{stats.fetched:,} photos were downloaded, {dropped.total():,} URLs were dropped"
         + (f" ({reasons}{more})" if reasons else "")
-        + (f", {same:,} {SAME_PHOTO}" if same else "")
+        + (f"; {same:,} URLs show the same photo as another URL" if same else "")
     )
 
 
@@ -69,7 +70,7 @@ def summary(stats: CrawlStats) -> str:
     )
     if len(stats.searches) > _MAX_TABLE_ROWS:
         parts.append(
-            f"The table has the first {_MAX_TABLE_ROWS} of {len(stats.searches):,} searches; searches.parquet has all."
+            f"The table has the first {_MAX_TABLE_ROWS} of {len(stats.searches):,} searches; {SEARCHES.name} has all."
         )
     return "\n\n".join(parts) + "\n\n" + "\n".join([head, *rows]) + "\n"
 
