@@ -1,9 +1,10 @@
-"""robots.txt and X-Robots-Tag, as they are read and as they are kept."""
+"""robots.txt and X-Robots-Tag: how they are parsed, and that the client obeys them."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,6 +13,7 @@ from tasks.crawl.http.client import Client
 from tasks.crawl.http.rate_limit import RateLimiter
 from tasks.crawl.http.robots import RobotsTxt, forbids_ai
 from tasks.crawl.http.urls import normalize_url
+from tests.helpers.clock import FakeClock
 
 Make = Callable[..., Client]
 
@@ -37,11 +39,11 @@ def rules(text: str = "", status: int = 200) -> RobotsTxt:
         ([], False),
     ],
 )
-def test_noai_counts_when_it_is_meant_for_us(headers: list[str], forbidden: bool) -> None:
+def test_noai_applies_if_it_is_for_us_or_everybody(headers: list[str], forbidden: bool) -> None:
     assert forbids_ai(headers) == forbidden
 
 
-def test_rules_for_us_go_before_those_for_everybody() -> None:
+def test_rules_for_us_take_precedence_over_those_for_everybody() -> None:
     robots = rules("User-agent: *\nDisallow: /\n\nUser-agent: Fluke\nDisallow: /private\nAllow: /private/open\n")
     robots.check(normalize_url("http://a.example/x"))
     robots.check(normalize_url("http://a.example/private/open/1.jpg"))
@@ -51,26 +53,25 @@ def test_rules_for_us_go_before_those_for_everybody() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_without_the_file_everything_is_allowed(status: int) -> None:
+def test_without_robots_txt_everything_is_allowed(status: int) -> None:
     rules("User-agent: *\nDisallow: /", status).check(normalize_url("http://a.example/x"))
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_server_that_cannot_say_is_left_alone_tonight(status: int) -> None:
+def test_a_server_error_forbids_everything_for_now(status: int) -> None:
     with pytest.raises(FetchError, match=rf"robots\.txt: HTTP {status}") as caught:
         rules("", status).check(normalize_url("http://a.example/x"))
     assert caught.value.transient
     assert not caught.value.no_response
 
 
-def test_a_pattern_made_to_take_for_ever_does_not() -> None:
+@pytest.mark.timeout(30)  # a backtracking matcher would run for hours
+def test_a_malicious_pattern_is_matched_quickly() -> None:
     robots = rules("User-agent: *\nDisallow: /" + "*a" * 40 + "b")
-    begin = time.monotonic()
     robots.check(normalize_url("http://a.example/" + "a" * 200))
-    assert time.monotonic() - begin < 5
 
 
-def test_the_site_is_asked_once_by_many_threads_and_obeyed(site: Any, limited: Make, example: str) -> None:
+def test_robots_txt_is_fetched_once_for_all_threads(site: Any, limited: Make, example: str) -> None:
     def rules(handler: Any) -> None:
         time.sleep(0.05)
         site.status(200, b"User-agent: *\nDisallow: /no")(handler)
@@ -94,7 +95,7 @@ def test_each_port_has_its_own_rules(site: Any, limited: Make, example: str) -> 
     assert caught.value.no_response
 
 
-def test_a_large_file_counts_as_far_as_it_is_read(site: Any, limited: Make, example: str) -> None:
+def test_a_large_file_is_truncated(site: Any, limited: Make, example: str) -> None:
     lines = b"User-agent: *\nDisallow: /no\n" + b"#" * 600_000 + b"\nDisallow: /late\n"
     site.on("/robots.txt", lines)
     site.on("/late", b"photo")
@@ -104,7 +105,7 @@ def test_a_large_file_counts_as_far_as_it_is_read(site: Any, limited: Make, exam
         web.fetch_photo(f"{example}/no")
 
 
-def test_redirects_are_asked_about_too(site: Any, limited: Make, example: str) -> None:
+def test_redirects_are_checked_too(site: Any, limited: Make, example: str) -> None:
     site.on("/robots.txt", b"User-agent: *\nDisallow: /no")
     site.on("/a", site.status(302, Location="/no"))
     with pytest.raises(FetchError, match=r"robots\.txt"):
@@ -112,30 +113,43 @@ def test_redirects_are_asked_about_too(site: Any, limited: Make, example: str) -
     assert site.asked["/no"] == 0
 
 
-def test_a_crawl_delay_spaces_the_requests(site: Any, limited: Make, example: str) -> None:
+def test_a_crawl_delay_is_passed_to_the_rate_limiter(
+    site: Any, limited: Make, example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.on("/robots.txt", b"User-agent: *\nCrawl-delay: 0.05")
     site.on("/a", b"photo")
     web = limited()
-    begin = time.monotonic()
+    delays = []
+    monkeypatch.setattr(web.rate_limiter, "set_delay", lambda host, delay_s: delays.append((host, delay_s)))
     for _ in range(2):
         web.fetch_photo(f"{example}/a")
-    assert time.monotonic() - begin >= 0.1
+    assert delays == [(urlsplit(example).netloc, 0.05)]
+
+
+def test_a_crawl_delay_applies_from_the_first_request() -> None:
+    rate_limiter = RateLimiter(1000, clock=FakeClock())
+    robots = RobotsTxt(lambda url: (200, b"User-agent: *\nCrawl-delay: 5"), rate_limiter)
+    rate_limiter.acquire("a.example")
+    robots.check(normalize_url("http://a.example/x"))
+    assert rate_limiter.acquire("a.example") == 5
 
 
 @pytest.mark.parametrize(
-    ("wish", "allowed"),
-    [("everywhere", {"official"}), ("photos", {"official", "result page"}), ("nowhere", None)],
+    ("setting", "allowed"),
+    [("everywhere", {"API"}), ("photos", {"API", "result page"}), ("nowhere", None)],
 )
-def test_where_rules_count(site: Any, limited: Make, example: str, wish: str, allowed: set[str] | None) -> None:
+def test_the_setting_decides_where_robots_txt_applies(
+    site: Any, limited: Make, example: str, setting: str, allowed: set[str] | None
+) -> None:
     site.on("/robots.txt", b"User-agent: *\nDisallow: /")
     site.on("/a", b"body")
-    web = limited(robots=wish)
+    web = limited(robots=setting)
     url = f"{example}/a"
     asks = {
         "photo": lambda: web.fetch_photo(url),
         "page of a site": lambda: web.fetch_page(url, {}, is_api=False, is_site=True),
         "result page": lambda: web.fetch_page(url, {}, is_api=False),
-        "official": lambda: web.fetch_page(url, {}, is_api=True),
+        "API": lambda: web.fetch_page(url, {}, is_api=True),
     }
     for name, ask in asks.items():
         if allowed is None or name in allowed:
@@ -146,7 +160,7 @@ def test_where_rules_count(site: Any, limited: Make, example: str, wish: str, al
     assert site.asked["/robots.txt"] == (0 if allowed is None else 1)
 
 
-def test_noai_is_kept_unless_it_counts_nowhere(site: Any, limited: Make, example: str) -> None:
+def test_noai_is_obeyed_unless_switched_off(site: Any, limited: Make, example: str) -> None:
     site.on("/a", site.status(200, b"photo", X_Robots_Tag="noimageai"))
     with pytest.raises(FetchError, match="noai") as caught:
         limited().fetch_photo(f"{example}/a")

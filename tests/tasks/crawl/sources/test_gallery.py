@@ -16,7 +16,7 @@ from tasks.crawl.sources import gallery
 from tasks.store.context import StageContext
 
 
-def test_the_engine_quotes_keywords_and_reads_links() -> None:
+def test_the_engine_quotes_keywords_and_parses_links() -> None:
     engine = gallery.Gallery("http://host")
     request = engine.build_request("a & b/ü", SearchFilters())
     assert request.url == "http://host/search?q=a+%26+b%2F%C3%BC&page=0"
@@ -27,7 +27,7 @@ def test_the_engine_quotes_keywords_and_reads_links() -> None:
     assert engine.parse(request, FetchResult(request.url, 200, {}, b"<ul></ul>")) == Page([], [])
 
 
-def test_what_is_no_list_of_photos_is_not_taken_for_an_empty_one() -> None:
+def test_a_page_without_a_list_is_not_taken_for_no_results() -> None:
     request = gallery.Gallery("http://host").build_request("cat", SearchFilters())
     with pytest.raises(FormatChangedError):
         gallery.Gallery("http://host").parse(request, FetchResult(request.url, 200, {}, b"<html>nothing found"))
@@ -35,7 +35,7 @@ def test_what_is_no_list_of_photos_is_not_taken_for_an_empty_one() -> None:
         gallery.Gallery("http://host").parse(request, FetchResult(request.url, 503, {}, b""))
 
 
-def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_crawl_requests_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: Counter[str] = Counter()
     answer = gallery_site.Handler.do_GET
 
