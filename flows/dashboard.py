@@ -25,6 +25,7 @@ from prefect.logging.handlers import APILogHandler
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
+from tasks.tables import REPORT, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,10 +84,10 @@ def show(outcome: Outcome, store: Store) -> None:
             description=f"**{outcome.artifact.stage}** {origin}  \n`{folder}`, built at {made_at}",
         )
     )
-    summary = folder / "summary.md"
+    summary = SUMMARY.path(folder)
     if summary.exists():
         text = summary.read_text(encoding="utf-8")
-        if (report := folder / "report.html").exists():
+        if (report := REPORT.path(folder)).exists():
             text += f"\n\nFull report: `{report}`\n"
         _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
 

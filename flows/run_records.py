@@ -121,3 +121,22 @@ def read_records(root: Path) -> list[RunRecord]:
                 "if those artifacts are not needed"
             ) from error
     return sorted(records, key=lambda record: (record.started_at, record.id), reverse=True)
+
+
+def find_run(root: Path, name: str | None = None) -> RunRecord:
+    """Return the record of the last successful run of the whole pipeline.
+
+    Args:
+        root: The data folder.
+        name: The ID of a run, or a preset (its last successful run); None: of any preset.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    successful = [run for run in read_records(root) if run.state == "done" and run.until == "evaluate"]
+    matching = [run for run in successful if name in (None, run.id, run.preset)]
+    if not matching:
+        known = ", ".join(dict.fromkeys(run.preset for run in successful))
+        problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
+        raise UserError(f"{root}: {problem}; `fluke run PRESET` trains a model")
+    return matching[0]

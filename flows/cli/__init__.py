@@ -18,6 +18,7 @@ for _command in (
     runs.stage,
     runs.config,
     runs.why,
+    runs.report,
     review.review,
     models.predict,
     models.export,

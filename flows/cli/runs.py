@@ -52,6 +52,18 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
     print("\n".join(explain(Store(data_root()), loaded, wanted)))
 
 
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN|PRESET]", help="Run or preset of the report; default: the last successful run."),
+    ] = None,
+) -> None:
+    """Write the report of a run again, from files alone; the classifier is not evaluated again."""
+    from flows import report as reports
+
+    print(f"report: {reports.write(data_root(), run)}")
+
+
 def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool) -> None:
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
@@ -73,9 +85,10 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
 
 def _print_result(record: RunRecord) -> None:
     from tasks.store.store import Store
+    from tasks.tables import REPORT, SUMMARY
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
-    report, summary = folder / "report.html", folder / "summary.md"
+    report, summary = REPORT.path(folder), SUMMARY.path(folder)
     if summary.exists():  # its first line is the verdict, in Markdown
         verdict = summary.read_text(encoding="utf-8").splitlines()[0].replace("**", "")
         print("\n" + re.sub(r"\\(.)", r"\1", verdict))

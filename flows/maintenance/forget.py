@@ -15,7 +15,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.train.warm_start import TRAINED_ON
+from tasks.tables import KEPT, PHOTOS, TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def find_traces(store: Store, photo: str) -> Traces:
     locations: set[str] = set()
     if ledger.exists():
         with Ledger(ledger, store.photos) as known:
-            found, locations = known.places(photo.lower() if sha256s else photo)
+            found, locations = known.locations_of(photo.lower() if sha256s else photo)
             sha256s |= found
     found, urls = _in_crawls(store, {photo, *sha256s})
     sha256s, locations = sha256s | found, locations | urls
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
     if not locations and not sha256s and not _is_url(photo):
-        raise UserError(f"{photo!r} is not in {ledger}; give the photo's URL or SHA-256, as in photos.parquet")
+        raise UserError(f"{photo!r} is not in {ledger}; give the photo's URL or SHA-256, as in {PHOTOS.name}")
     return Traces(
         photo,
         frozenset(sha256s),
@@ -97,7 +97,7 @@ def _made_from(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
         for manifest in store.manifests(stage):
             direct = stage == "crawl" and any(Path(file).stem in sha256s for file in manifest.refs)
             if stage == "train":  # it may have started from a classifier that was trained on it
-                direct = not sha256s.isdisjoint(_photos(store.folder(manifest.artifact) / TRAINED_ON, sha256s))
+                direct = not sha256s.isdisjoint(_photos(TRAINED_ON.path(store.folder(manifest.artifact)), sha256s))
             if direct or contains_it.intersection(manifest.cache_key.parents.values()):
                 yield manifest
                 if stage != "filter" or _keeps(store.folder(manifest.artifact), sha256s):
@@ -112,7 +112,7 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
     sha256s, urls = set(), set()
     for manifest in store.manifests("crawl"):
         try:
-            rows = pq.read_table(store.folder(manifest.artifact) / "photos.parquet", columns=["photo", "url"])
+            rows = pq.read_table(PHOTOS.path(store.folder(manifest.artifact)), columns=["photo", "url"])
         except (OSError, pa.ArrowException):  # damaged: the next run builds it again
             continue
         pairs = list(zip(rows["photo"].to_pylist(), rows["url"].to_pylist(), strict=True))
@@ -124,7 +124,7 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
     """Return whether a filter's artifact keeps any of these photos; True if it is damaged, to miss nothing."""
-    return not sha256s.isdisjoint(_photos(folder / "kept.parquet", sha256s))
+    return not sha256s.isdisjoint(_photos(KEPT.path(folder), sha256s))
 
 
 def _photos(table: Path, if_damaged: set[str]) -> set[str]:

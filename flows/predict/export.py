@@ -8,10 +8,11 @@ from typing import Any, Literal
 from flows.predict.model import Model
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
+from tasks.tables import LABELS
 
 Format = Literal["savedmodel", "onnx"]
 README = "README.md"
-MODEL, LABELS = "model.json", "labels.json"
+MODEL = "model.json"
 ONNX = "model.onnx"
 
 _SAVEDMODEL_USE = """\
@@ -24,7 +25,7 @@ model = tf.saved_model.load("{folder}")
 photos = tf.constant([open("photo.jpg", "rb").read()])
 answer = model.signatures["serving_default"](photos=photos)
 answer["label"], answer["probability"]  # the most likely class of each photo
-answer["probabilities"]  # float32 (photos, labels), in the order of labels.json
+answer["probabilities"]  # float32 (photos, labels), in the order of {labels}
 ```
 
 A photo that can't be read makes its whole batch fail.
@@ -46,7 +47,7 @@ from tasks.images.tiles import tile_of
 model = onnxruntime.InferenceSession("{folder}/model.onnx")
 preprocess = PreprocessConfig(**json.load(open("{folder}/model.json"))["preprocess"])
 tiles = np.stack([tile_of(open("photo.jpg", "rb").read(), preprocess)])
-[probabilities] = model.run(None, {{"tiles": tiles}})  # float32 (photos, labels), in the order of labels.json
+[probabilities] = model.run(None, {{"tiles": tiles}})  # float32 (photos, labels), in the order of {labels}
 ```
 """
 
@@ -84,7 +85,7 @@ def export(model: Model, folder: Path, form: Format) -> None:
             exports.save_onnx(network, partial / ONNX)
         else:
             exports.save_tensorflow(network, model.rule.names, model.preprocess, partial)
-        _write_json(partial / LABELS, model.rule.names)
+        _write_json(LABELS.path(partial), model.rule.names)
         _write_json(partial / MODEL, described := _described(model, form, (None, *network.input_shape[1:])))
         (partial / README).write_text(_readme(described, folder), encoding="utf-8")
 
@@ -109,7 +110,9 @@ def _described(model: Model, form: Format, tiles: tuple[int | None, ...]) -> dic
 def _readme(described: dict[str, Any], folder: Path) -> str:
     use = _ONNX_USE if described["format"] == "onnx" else _SAVEDMODEL_USE
     shape = "({})".format(", ".join("n" if side is None else str(side) for side in described["input"]["shape"]))
-    return f"# The model of run {described['run']}\n\n" + use.format(folder=folder.absolute().name, shape=shape)
+    return f"# The model of run {described['run']}\n\n" + use.format(
+        folder=folder.absolute().name, shape=shape, labels=LABELS.name
+    )
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.schema import PreprocessConfig
-from flows.run_records import RunRecord, read_records
-from tasks.inference.decision import REFERENCES, DecisionRule
+from flows.run_records import RunRecord, find_run
+from tasks.inference.decision import DecisionRule
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
+from tasks.tables import CLASSIFIER, ENCODER, REFERENCES
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,7 @@ def find(store: Store, name: str | None = None) -> Model:
     Raises:
         UserError: There is no such model, or it has been deleted.
     """
-    successful = [run for run in read_records(store.root) if run.state == "done" and run.until == "evaluate"]
-    matching = [run for run in successful if name in (None, run.id, run.preset)]
-    if not matching:
-        known = ", ".join(dict.fromkeys(run.preset for run in successful))
-        problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
-        raise UserError(f"{store.root}: {problem}; `fluke run PRESET` trains a model")
-    return _model(store, matching[0])
+    return _model(store, find_run(store.root, name))
 
 
 def _model(store: Store, run: RunRecord) -> Model:
@@ -55,9 +50,9 @@ def _model(store: Store, run: RunRecord) -> Model:
     rule = DecisionRule.read(folders["evaluate"])
     return Model(
         run=run.id,
-        classifier=folders["train"] / "classifier.keras",
+        classifier=CLASSIFIER.path(folders["train"]),
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].cache_key.config),
-        encoder=folders["pretrain"] / "encoder.keras" if "pretrain" in folders else None,
+        encoder=ENCODER.path(folders["pretrain"]) if "pretrain" in folders else None,
         rule=rule,
-        references=folders["evaluate"] / REFERENCES if rule.nearest else None,
+        references=REFERENCES.path(folders["evaluate"]) if rule.nearest else None,
     )

@@ -18,7 +18,7 @@ from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard
 from tasks.store.stage import Run
 from tasks.store.store import Store
-from tasks.train.warm_start import TRAINED_ON
+from tasks.tables import TRAINED_ON
 from tests.helpers.pipeline import write_photos
 
 
@@ -89,7 +89,7 @@ def test_purge_deletes_features_and_warm_started_classifiers_too(home: Home) -> 
     under_way.mkdir(parents=True)
 
     def build(out: Path) -> Result:
-        pd.DataFrame({"photo": [photo]}).to_parquet(out / TRAINED_ON)
+        pd.DataFrame({"photo": [photo]}).to_parquet(TRAINED_ON.path(out))
         return Result({})
 
     later = home.store.publish(CacheKey(stage="train", version=1, config={}), "", build)

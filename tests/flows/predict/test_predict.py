@@ -15,8 +15,9 @@ from flows.predict import model
 from flows.run_records import read_records
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.shards import LazyRows
 from tasks.store.store import Store
+from tasks.tables import INDEX
 from tests.helpers.pipeline import Fluke
 from tests.helpers.prefect_api import post
 
@@ -47,7 +48,7 @@ def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, 
 
 def test_tiles_equal_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
-    index = pd.read_parquet(folder / INDEX)
+    index = INDEX.read(folder)
     kept = pd.read_parquet(stages(finished)["filter"] / "kept.parquet").set_index("photo")
     trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
