@@ -35,8 +35,9 @@ from configs.schema import Config, EvaluateConfig, StageName
 from tasks.filter.splits import assign
 from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.shards import INDEX, Shard, ShardPool, index_digest
+from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.store import Store
+from tasks.tables import INDEX
 
 if TYPE_CHECKING:
     import keras
@@ -99,7 +100,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
             places = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
             shards.append(Shard.write(home, shas[part], _tiles(places, random)))
         index = ShardPool(home, tuple(shards)).index(shas, root)
-        index.to_parquet(out / INDEX)
+        index.to_parquet(INDEX.path(out))
         return Result({"tiles": photos}, digest=index_digest(index))
 
     def train(out: Path) -> Result:

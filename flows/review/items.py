@@ -12,8 +12,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
-
-TABLE = "review.parquet"
+from tasks.tables import KEPT, REJECTED, REVIEW
 
 
 @dataclass(frozen=True)
@@ -95,14 +94,14 @@ def read(folder: Path, preset: str) -> ReviewList:
     """
     import pandas as pd
 
-    if not (folder / TABLE).exists():
+    if not REVIEW.path(folder).exists():
         raise UserError(
-            f"{folder} has no {TABLE}, because an older version of fluke wrote it; "
+            f"{folder} has no {REVIEW.name}, because an older version of fluke wrote it; "
             f"run `fluke stage filter {preset} --fresh filter`"
         )
-    review = pd.read_parquet(folder / TABLE)
+    review = REVIEW.read(folder)
     columns = ["photo", "file", "label", "name"]
-    others = [pd.read_parquet(folder / f"{name}.parquet", columns=columns) for name in ("kept", "rejected")]
+    others = [table.read(folder, columns) for table in (KEPT, REJECTED)]
     everything = pd.concat([review[columns], *others])
     shown = everything[everything["photo"].isin({*review["photo"], *review["twin"].dropna()})]
     places: dict[str, list[tuple[str, str]]] = {}

@@ -17,6 +17,7 @@ from tasks.crawl.workers import FORGOTTEN, Crawler
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
+from tasks.tables import SUMMARY
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -303,7 +304,7 @@ def _require_yield(tally: Tally, crawler: Crawler, per_class: int | None) -> Non
     if not tally.lines or came_in >= least * wanted > 0 or not least:
         return
     paths = [crawler.save_answer(name) for name in dict.fromkeys(line.engine for line in tally.lines)]
-    summary = crawler.context.pools / "answers" / "summary.md"
+    summary = SUMMARY.path(crawler.context.pools / "answers")
     atomic_write(summary, tally.summary().encode())
     for warning in tally.warnings():
         logger.warning("%s", warning)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from configs.schema import CrawlConfig
 from tasks.crawl import blocklist
@@ -22,16 +22,12 @@ from tasks.store.manifest import FileRecord, Result
 from tasks.store.plugins import load
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-
-if TYPE_CHECKING:
-    import pyarrow
+from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY
 
 VERSION = 2
 LEDGER = f"ledger-{VERSION}.sqlite"
 
 COLUMNS = tuple(field.name for field in fields(Row))
-SEARCH_COLUMNS = ("label", "engine", "query", "pages", "found", "new", "kept", "dropped", "trouble")
-DROP_COLUMNS = ("label", "engine", "query", "url", "reason")
 _VOLATILE = {"fetched_at", "status", "etag"}
 
 
@@ -46,16 +42,9 @@ def content_digest(rows: Sequence[Row]) -> str:
     return hashing.of_value([values(row) for row in rows])
 
 
-def table(rows: Sequence[Row], folder: str) -> "pyarrow.Table":
-    """Rows as an Arrow table, with `file` below the data folder; `folder` is that of the photos."""
-    import pyarrow as pa
-
-    text, number = pa.string(), pa.int64()
-    numbers = ("rank", "width_px", "height_px", "bytes", "status")
-    types = {**dict.fromkeys(numbers, number), "fetched_at": pa.timestamp("s", "UTC")}
-    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    columns["file"] = [f"{folder}/{file}" for file in columns["file"]]
-    return pa.table(columns, pa.schema([(name, types.get(name, text)) for name in COLUMNS]))
+def table_rows(rows: Iterable[Row], folder: str) -> list[dict[str, Any]]:
+    """The rows of `photos.parquet`, with `file` relative to the data folder; `folder` is that of the photos."""
+    return [{name: getattr(row, name) for name in COLUMNS} | {"file": f"{folder}/{row.file}"} for row in rows]
 
 
 def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
@@ -64,13 +53,11 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     Of a crawl of the net also `searches.parquet` (what each search brought), `dropped.parquet` (each URL that isn't
     kept, and why) and `summary.md`.
     """
-    import pyarrow.parquet as pq
-
     ledger_path, kept_out = context.pools / LEDGER, blocklist.read(context.root)
     with Ledger(ledger_path, context.photos, forgotten=kept_out, verify=context.verify) as ledger:
         harvest = _source(config).collect(config, ledger, context)
     rows = ordered(harvest.rows)
-    pq.write_table(table(rows, context.photos.relative_to(context.root).as_posix()), context.out / "photos.parquet")
+    PHOTOS.write_rows(table_rows(rows, context.photos.relative_to(context.root).as_posix()), context.out)
     if harvest.tally:
         _write_tally(harvest.tally, context.out)
     refs = {context.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
@@ -98,18 +85,9 @@ def check(config: CrawlConfig) -> None:
 
 
 def _write_tally(tally: Tally, out: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number, text = pa.int64(), pa.string()
-    numbers = ("pages", "found", "new", "kept")
-    for name, columns, rows in (
-        ("searches", SEARCH_COLUMNS, tally.searches()),
-        ("dropped", DROP_COLUMNS, tally.drops()),
-    ):
-        schema = pa.schema([(column, number if column in numbers else text) for column in columns])
-        pq.write_table(pa.Table.from_pylist(rows, schema), out / f"{name}.parquet")
-    (out / "summary.md").write_text(tally.summary(), encoding="utf-8")
+    SEARCHES.write_rows(tally.searches(), out)
+    DROPPED.write_rows(tally.drops(), out)
+    SUMMARY.path(out).write_text(tally.summary(), encoding="utf-8")
 
 
 def _source(config: CrawlConfig) -> Source:

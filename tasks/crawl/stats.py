@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tasks.tables import SEARCHES
 from tasks.text import markdown
 
 KEPT = "kept"
@@ -169,7 +170,7 @@ class Tally:
             "class; the same URL may be in several searches. *dropped* is everything else."
         )
         if len(self.lines) > _SHOWN:
-            parts.append(f"The first {_SHOWN} of {len(self.lines):,} searches; searches.parquet has all.")
+            parts.append(f"The first {_SHOWN} of {len(self.lines):,} searches; {SEARCHES.name} has all.")
         return "\n\n".join(parts) + "\n\n" + "\n".join([head, *rows]) + "\n"
 
     def searches(self) -> list[dict[str, str | int | None]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.store.errors import UserError
+from tasks.tables import PHOTOS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,6 @@ def read_test_list(path: Path, table: "pd.DataFrame") -> set[str]:
     if not found:
         raise UserError(
             f"filter.test_list={path}: none of its {len(listed):,} photos was crawled; its column {column} must have "
-            "values of the same column in the crawl's photos.parquet"
+            f"values of the same column in the crawl's {PHOTOS.name}"
         )
     return found

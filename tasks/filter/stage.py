@@ -24,6 +24,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.tables import KEPT, PHOTOS, REJECTED, REVIEW, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,9 +46,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     Raises:
         UserError: No classifier can be trained or tested on the kept photos, or a file of the user is invalid.
     """
-    import pandas as pd
-
-    table = pd.read_parquet(photos / "photos.parquet").sort_values(["label", "rank", "photo", "name"])
+    table = PHOTOS.read(photos).sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
     table["crawled_label"] = table["label"]
     decided = _apply_decisions(table, context.root)
@@ -83,16 +82,15 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     warn_of_single_photos(kept)
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
-    columns = ["photo", "file", "label", "name"]
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
-    kept = kept[[*columns, "group", "split"]]
-    kept.to_parquet(context.out / "kept.parquet", index=False)
+    kept = kept[KEPT.names]
+    KEPT.write(kept, context.out)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])
-    rejected = rejected[[*columns, "reason", "score", "twin", "split"]]
-    rejected.to_parquet(context.out / "rejected.parquet", index=False)
-    review_rows(table, by_rules, issues, decided).to_parquet(context.out / "review.parquet", index=False)
+    rejected = rejected[REJECTED.names]
+    REJECTED.write(rejected, context.out)
+    REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
     text = summary(kept, rejected, reviewed=len(decided), leaks=leaks, root=context.root)
-    (context.out / "summary.md").write_text(text, encoding="utf-8")
+    SUMMARY.path(context.out).write_text(text, encoding="utf-8")
     content = hashing.of_value(kept.to_dict("records"))
     return Result(_counts(kept, rejected, reviewed=len(decided), leaks=leaks), digest=content, refs=measured.refs)
 

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
+from tasks.held_out import held_out
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, LazyRows, ShardPool, names_by_content
+from tasks.store.shards import LazyRows, ShardPool, names_by_content
 from tasks.store.stage import Stage
-from tasks.tables import held_out
+from tasks.tables import CLASSIFIER, HISTORY, INDEX, KEPT, LABELS
 from tasks.train import class_balance, warm_start
 
 if TYPE_CHECKING:
@@ -66,14 +67,13 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
 
     inputs: the folder of the tiles or of the features. A training that was killed goes on from its last checkpoint.
     """
-    import pandas as pd
 
     from tasks.networks import hardware
     from tasks.networks.classifier import begin_from, subtract_log_shares
     from tasks.networks.keras_io import load, make_reproducible, predict, weights_digest
     from tasks.train.schedule import Recipe
 
-    photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "label", "split"])
+    photos = KEPT.read(kept, ["photo", "label", "split"])
     train = photos[photos["split"] == "train"]
     labels = sorted(set(train["label"]))
     if len(labels) < 2:
@@ -85,7 +85,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     home = _home(config, kept, inputs, base, context)
 
     make_reproducible(config.seed)
-    index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
+    index = INDEX.read(inputs).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
     weights = class_balance.class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
     learnt, validated = (
@@ -96,7 +96,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     with hardware.computing_in(config.precision), hardware.shared(config):
         model = _classifier(config, learnt.rows, len(labels))
         if base:
-            earlier = load(base.folder / "classifier.keras")
+            earlier = load(CLASSIFIER.path(base.folder))
             if any(base.subtracted):  # else it would be subtracted once more every night
                 subtract_log_shares(earlier, np.array(base.subtracted, np.float32), -1)
             new = begin_from(model, labels, earlier, base.labels)
@@ -121,9 +121,9 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     if config.logit_adjustment:
         subtract_log_shares(finished, log_shares, config.logit_adjustment)
 
-    finished.save(context.out / "classifier.keras")
-    for name, value in {"labels": labels, "history": recipe.history}.items():
-        (context.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    finished.save(CLASSIFIER.path(context.out))
+    for file, value in ((LABELS, labels), (HISTORY, recipe.history)):
+        file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
     warm_start.note(context.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
     if (home / "tensorboard").exists():
         shutil.copytree(home / "tensorboard", context.out / "tensorboard")

@@ -9,9 +9,8 @@ from typing import Any
 from configs.schema import TrainConfig
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
+from tasks.tables import LABELS, LINEAGE, TRAINED_ON
 
-TRAINED_ON = "trained_on.parquet"
-LINEAGE = "lineage.json"
 _SHAPING = ("input", "network", "filters", "weights", "head", "hidden", "scale")
 _COMMON = 0.5
 """Share of the smaller one's classes that two classifiers must have in common."""
@@ -70,13 +69,13 @@ def note(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[flo
     import pandas as pd
 
     seen = sorted(train | base.trained_on if base else train)
-    pd.DataFrame({"photo": seen}).to_parquet(out / TRAINED_ON, index=False)
+    TRAINED_ON.write(pd.DataFrame({"photo": seen}), out)
     lineage = {
         "nights": base.nights + 1 if base else 1,
         "began_from": base.digest if base else None,
         "subtracted": list(subtracted),
     }
-    (out / LINEAGE).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
+    LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
 
 def _alike(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
@@ -101,12 +100,10 @@ def _related(ours: Sequence[str], theirs: Sequence[str]) -> bool:
 
 
 def _read(folder: Path, artifact: Artifact) -> Base | None:
-    import pandas as pd
-
     try:
-        lineage = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
-        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-        seen = frozenset(pd.read_parquet(folder / TRAINED_ON)["photo"])
+        lineage = json.loads(LINEAGE.path(folder).read_text(encoding="utf-8"))
+        labels = json.loads(LABELS.path(folder).read_text(encoding="utf-8"))
+        seen = frozenset(TRAINED_ON.read(folder)["photo"])
     except (OSError, ValueError):  # it is damaged: the store will say so
         return None
     subtracted = lineage.get("subtracted", [0.0] * len(labels))

@@ -8,6 +8,7 @@ import pytest
 from flows.review import items
 from tasks.filter import stage as filter
 from tasks.store.errors import UserError
+from tasks.tables import REVIEW
 from tests.helpers.review import ReviewFolder
 
 
@@ -85,6 +86,6 @@ def test_an_empty_table_is_an_empty_list(review_folder: ReviewFolder) -> None:
     folder = review_folder.publish([{"photo": 0}])
     import pandas as pd
 
-    path = folder / items.TABLE
+    path = REVIEW.path(folder)
     pd.read_parquet(path)[:0].to_parquet(path)
     assert items.read(folder, "demo").items == ()

@@ -18,6 +18,7 @@ from tasks.filter import stage as filter
 from tasks.store.errors import UserError
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
+from tasks.tables import PHOTOS
 
 COLUMNS = "photo file label group name url page engine keyword rank licence author width_px height_px bytes fetched_at"
 
@@ -54,7 +55,7 @@ def test_rows_are_ordered_and_digested_alike_in_whatever_order_and_whenever_they
 
 
 def test_the_table_has_a_type_for_each_column_even_where_all_values_are_missing() -> None:
-    frame = crawl.table([row()], "photos").to_pandas()
+    frame = PHOTOS.to_arrow(crawl.table_rows([row()], "photos")).to_pandas()
     assert frame.loc[0, "file"] == "photos/00/a.jpg"
     assert frame["rank"].dtype == "int64"
     assert frame["fetched_at"].dt.tz is not None

@@ -18,8 +18,9 @@ from tasks.pretrain import stage as pretrain
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Result
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.shards import LazyRows
 from tasks.store.stage import Outcome, Stage
+from tasks.tables import INDEX, TRAINED_ON
 from tasks.train import fit, warm_start
 from tasks.train import stage as train
 from tasks.train.stage import channel_moments
@@ -50,7 +51,7 @@ def accuracy(folders, outcome, kept, inputs) -> float:
     folder = folders.folder(outcome)
     labels = np.array(json.loads((folder / "labels.json").read_text()))
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet").query("split == 'test'")
-    index = pd.read_parquet(folders.store.folder(inputs) / INDEX).set_index("photo", drop=False)
+    index = INDEX.read(folders.store.folder(inputs)).set_index("photo", drop=False)
     rows = LazyRows(index.loc[photos["photo"]], folders.store.root)[:]
     logits = keras.models.load_model(folder / "classifier.keras", compile=False).predict(rows, verbose=0)
     return float(np.mean(labels[logits.argmax(1)] == photos["label"].to_numpy()))
@@ -90,7 +91,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
 
     model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet").query("split == 'val'")
-    index = pd.read_parquet(folders.store.folder(tiles) / INDEX).set_index("photo", drop=False)
+    index = INDEX.read(folders.store.folder(tiles)).set_index("photo", drop=False)
     logits = model.predict(LazyRows(index.loc[photos["photo"]], folders.store.root)[:], verbose=0)
     target = (photos["label"] == "upright").to_numpy().astype(int)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, logits)
@@ -328,7 +329,7 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
     outcome = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     finished(folders, outcome)
     inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
-    seen = pd.read_parquet(folders.folder(outcome) / warm_start.TRAINED_ON)["photo"]
+    seen = TRAINED_ON.read(folders.folder(outcome))["photo"]
     assert len(seen) == 40
 
     def find(
