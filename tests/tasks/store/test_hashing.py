@@ -59,7 +59,7 @@ def test_a_stage_counts_with_all_that_it_imports() -> None:
         ("tasks/evaluate/report/page.py", "report", "page", set()),
         ("tasks/filter/splits.py", "_MIN_GROUPS_FOR_ALL = 5", "_MIN_GROUPS_FOR_ALL = 6", {"filter"}),
         ("tasks/tables.py", "SHA-256 of the photo's bytes", "The SHA-256 of the bytes", set()),
-        ("tasks/store/store.py", "it will be made again", "it is built again", set()),
+        ("tasks/store/store.py", "it will be built again", "it is built once more", set()),
         ("tasks/held_out.py", '"val"', '"validation"', {"pretrain", "train"}),
         ("tasks/images/tiles.py", "INTER_AREA", "INTER_LINEAR", {"preprocess"}),
         ("tasks/text.py", "rounded", "near", {"crawl", "filter"}),
