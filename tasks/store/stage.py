@@ -31,7 +31,7 @@ class Stage:
     dynamic_modules: Callable[[Any], Sequence[str]] | None = None
     """The modules that the config names, such as a backbone; they count as code of the stage."""
     accept_stale: Callable[..., str | None] | None = None
-    """`accept_stale(config, candidate folder, parent folders by name ...)`: the reason why an older artifact of the same
+    """`accept_stale(config, candidate folder, parent folders by name ...)`: why an older artifact of the same
     config can be used although the parents have changed, or None if it can't."""
 
     view: Callable[..., None] | None = None
