@@ -32,7 +32,8 @@ _EXTENSIONS = {
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 """Other formats are refused because decoding them can run programs: Pillow runs Ghostscript for EPS."""
 _DRAFT_PX = 64
-_LARGE_PX = 8e6
+LARGE_PX = 8e6
+"""A photo with more pixels is large."""
 _LARGE = Lock()
 """Only one large photo is decoded for a check at a time: a WebP file of 34 bytes can need 1.4 GB of memory."""
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
@@ -116,7 +117,7 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     if image.format in ("JPEG", "MPO") and next(islice(_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
     try:
-        with _LARGE if width * height > _LARGE_PX else nullcontext():
+        with _LARGE if width * height > LARGE_PX else nullcontext():
             image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))
             image.load()
     except Exception as error:
