@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.predict import export, predict
+from flows.predict import export
 from flows.predict import model as models
 from flows.run_records import data_root
 from tasks.images.tiles import tile_of
+from tasks.inference.predictor import Predictor
 from tasks.store.store import Store
 
 BATCH_PHOTOS = 32
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def ours(model: models.Model, tiles: Callable[[list[bytes]], np.ndarray]) -> Answer:
-    network = predict._Network(model)
+    network = Predictor(model.classifier, model.encoder, model.references, model.rule)
     return lambda batch: network.probabilities(network.inputs(tiles(batch)))
 
 

@@ -1,7 +1,7 @@
-"""Every setting of fluke on one page: one frozen section for each stage.
+"""All settings of fluke: one frozen section for each stage.
 
-A stage is given its own section and nothing else, so a setting can only invalidate the stage that it belongs to
-and those below. `fluke config PRESET` prints a resolved config with these descriptions.
+A stage receives only its own section, so a change of a setting rebuilds only that setting's stage and the stages that
+use its result. `fluke config PRESET` prints all settings of a preset with these descriptions.
 """
 
 import re
@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's ra
 
 
 class Section(BaseModel):
-    """A frozen group of settings; a misspelt one is refused."""
+    """A frozen group of settings; unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
@@ -477,14 +477,27 @@ class EvaluateConfig(Section):
     seed: Seed = 0
 
 
+class TimeoutsConfig(Section):
+    """Hours after which a stage is stopped and the run fails; finished work is kept. 0: no limit."""
+
+    crawl: float = Field(8, ge=0, description="More than crawl.deadline_s, which ends a crawl without failing.")
+    filter: float = Field(6, ge=0, description="Time limit of the filter, hours.")
+    preprocess: float = Field(6, ge=0, description="Time limit of the preprocessing, hours.")
+    pretrain: float = Field(24, ge=0, description="Time limit of the encoder's training, hours.")
+    extract: float = Field(12, ge=0, description="Time limit of the feature extraction, hours.")
+    train: float = Field(72, ge=0, description="Time limit of the classifier's training, hours.")
+    evaluate: float = Field(12, ge=0, description="Time limit of the evaluation, hours.")
+
+
 class WorkersConfig(Section):
-    """How the work inside a stage is spread; never changes a result, so never part of a key."""
+    """How a stage's work is executed; never changes a result, so never part of a cache key."""
 
     threads: int = Field(0, ge=0, le=256, description="Threads per stage; 0: one per core.")
+    timeout_h: TimeoutsConfig = Field(TimeoutsConfig(), description="Hours that each stage may take; 0: no limit.")
 
 
 class Config(Section):
-    """Everything that a run needs to know."""
+    """All settings of a run: one section for each stage, and how the work is executed."""
 
     crawl: CrawlConfig = CrawlConfig()
     filter: FilterConfig = FilterConfig()
@@ -496,10 +509,10 @@ class Config(Section):
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
-    def _has_photos_of_the_unknown(self) -> "Config":
+    def _threshold_needs_unseen_classes(self) -> "Config":
         if self.evaluate.unknown == "threshold" and not self.filter.unseen_classes:
             raise ValueError(
-                "evaluate.unknown=threshold is tuned on classes that are never trained on, and there are none: set "
-                "filter.unseen_classes, to 0.1 or to [new_whale]"
+                "evaluate.unknown=threshold is tuned on classes that are excluded from training, and there are none: "
+                "set filter.unseen_classes, for example to 0.1 or to [new_whale]"
             )
         return self

@@ -1,4 +1,4 @@
-"""Deployments: typed parameters, a schedule that really makes runs, a stage that really runs."""
+"""Deployments: typed parameters, a schedule that creates runs, a stage that runs."""
 
 import inspect
 import json
@@ -31,7 +31,7 @@ def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def get(api_url: str, path: str) -> Any:
-    """What is at a path of the API, or None if nothing is."""
+    """Return what the API has at a path, or None (404)."""
     try:
         with urllib.request.urlopen(f"{api_url}/{path}") as response:
             return json.load(response)
@@ -49,7 +49,7 @@ def wait_for(what: str, condition: Any, timeout_s: float = 90) -> Any:
     return value
 
 
-def test_the_workers_file_offers_the_same_as_serve() -> None:
+def test_prefect_yaml_and_serve_offer_the_same_deployments() -> None:
     from flows.deployments import ONE_AT_A_TIME, build
     from flows.predict.flow import predict_folder
     from flows.run import pipeline
@@ -72,14 +72,14 @@ def test_the_workers_file_offers_the_same_as_serve() -> None:
 @pytest.mark.parametrize(
     ("cron", "timezone", "says"), [("2 o'clock", "UTC", "--cron"), ("0 2 * * *", "Nowhere", "--timezone")]
 )
-def test_a_schedule_that_cannot_be_is_refused(cron: str, timezone: str, says: str) -> None:
+def test_an_invalid_schedule_is_refused(cron: str, timezone: str, says: str) -> None:
     from flows.deployments import build
 
     with pytest.raises(UserError, match=says):
         build("x", Config(), cron=cron, timezone=timezone)
 
 
-def test_the_form_shows_every_setting_with_its_description() -> None:
+def test_the_dashboards_form_shows_every_setting_with_its_description() -> None:
     from prefect.utilities.callables import parameter_schema
 
     from flows.run import pipeline
@@ -90,7 +90,7 @@ def test_the_form_shows_every_setting_with_its_description() -> None:
         assert all(setting.get("description") for setting in settings.values()), section
 
 
-def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
+def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> None:
     settings = [f"crawl.path={finished.photos}", *TINY]
     process = finished.start("serve", "default", *settings, "--cron", "30 3 * * *", "--timezone", "Asia/Seoul")
     try:
@@ -100,9 +100,9 @@ def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
             scheduled = post(api, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
             return [run for run in scheduled if run["auto_scheduled"]]
 
-        night = wait_for("scheduled run", nightly_runs)[0]
-        assert "T18:30:00" in night["expected_start_time"]  # 3:30 in Seoul, in UTC
-        assert night["parameters"]["fresh"] == ["crawl"]
+        scheduled = wait_for("scheduled run", nightly_runs)[0]
+        assert "T18:30:00" in scheduled["expected_start_time"]  # 3:30 in Seoul, in UTC
+        assert scheduled["parameters"]["fresh"] == ["crawl"]
 
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
