@@ -36,64 +36,63 @@ class SearchFilters(Section):
 
 
 class CrawlConfig(Section):
-    """Where the photos come from, and how politely they are fetched."""
+    """The sources of photos, and the limits of requests to servers."""
 
     sources: tuple[str, ...] = Field(
         ("folder",),
         min_length=1,
-        description="Modules in tasks/crawl/sources: folder, csv, urls or gallery; or search engines, in the order in "
-        "which they are asked (a class that has too few photos goes on to the next).",
+        description="Modules in tasks/crawl/sources: folder, csv, urls, site or gallery; or several search engines, in "
+        "the order of use (classes with too few photos go on to the next engine).",
     )
     path: Path | None = Field(
         None,
-        description="folder: a folder with one sub-folder of photos per class; csv: a file with columns Image,Id (and "
-        "Group); urls: a file with columns url,label.",
+        description="folder: a folder with one sub-folder of photos per class; csv: a CSV file with columns Image,Id "
+        "(optional: Group); urls: a CSV file with columns url,label.",
     )
     images: Path | None = Field(
         None,
-        description="csv: the folder that the Image column is relative to; by default the CSV's own folder.",
+        description="csv: the folder to which the Image column is relative; null: the folder of the CSV file.",
     )
     keywords: dict[str, tuple[str, ...]] | Path = Field(
         default_factory=dict,
-        description="Search engines: what to search for, per class; or a text file with lines `class: query, query`. "
-        "site: the pages to begin at, per class.",
+        description="Search engines: the queries of each class, or a text file with lines `class: query, query`. "
+        "site: the start URLs of each class.",
     )
     per_class: int | None = Field(
-        None, ge=1, description="Photos of each class to aim at, and to stop at; null: all that is found."
+        None, ge=1, description="Number of photos to collect per class; null: all that are found."
     )
-    filters: SearchFilters = Field(SearchFilters(), description="What search engines are to filter by.")
+    filters: SearchFilters = Field(SearchFilters(), description="Filters for search engines.")
     min_yield: Fraction = Field(
         0.2,
-        description="The crawl fails if fewer than this share of the photos that were wanted (per_class of each class, "
-        "or all that were found) came in tonight.",
+        description="The crawl fails if it finds less than this share of the wanted photos (per_class of each class, "
+        "or all URLs found); 0 disables the check.",
     )
     top_up: tuple[str, ...] = Field(
         (),
-        description="Further queries for classes with fewer than half of the mean, made from their own: '{} photo'.",
+        description="Additional queries for classes with less than half of the mean number of photos; {} is replaced "
+        "by each of their own queries, as in '{} photo'.",
     )
-    replay: bool = Field(False, description="Search and fetch nothing: use what earlier crawls stored.")
-    max_pages: int = Field(200, ge=1, description="Pages of results, or of a site, that are read for one query.")
-    threads: int = Field(16, ge=1, le=256, description="Downloads under way at once.")
-    connections_per_host: int = Field(4, ge=1, le=256, description="Connections to one host at once.")
-    requests_per_s: float = Field(10, gt=0, le=10000, description="Requests to one host per second.")
-    timeout_s: float = Field(10, gt=0, le=300, description="Seconds without an answer before a request is given up.")
-    retries: int = Field(2, ge=0, le=10, description="How often a request that failed in passing is made again.")
-    deadline_s: float = Field(14400, gt=0, description="After so many seconds nothing more is asked for.")
-    max_gb: float = Field(50, gt=0, description="After so many gigabytes nothing more is asked for.")
-    max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger files are dropped.")
-    max_photo_mpx: float = Field(89, gt=0, le=178, description="Photos of more megapixels are dropped, undecoded.")
+    replay: bool = Field(False, description="Send no requests; use what earlier crawls have stored.")
+    max_pages: int = Field(200, ge=1, description="Maximum number of pages per query, of results or of a site.")
+    threads: int = Field(16, ge=1, le=256, description="Maximum number of parallel downloads.")
+    connections_per_host: int = Field(4, ge=1, le=256, description="Maximum number of parallel connections per host.")
+    requests_per_s: float = Field(10, gt=0, le=10000, description="Maximum number of requests per second and host.")
+    timeout_s: float = Field(10, gt=0, le=300, description="Seconds without a response after which a request fails.")
+    retries: int = Field(2, ge=0, le=10, description="Retries after a transient failure: no response, HTTP 429 or 5xx.")
+    deadline_s: float = Field(14400, gt=0, description="Seconds after which the crawl ends; it keeps its downloads.")
+    max_gb: float = Field(50, gt=0, description="Gigabytes after which the crawl ends; it keeps its downloads.")
+    max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger photos (megabytes) are dropped.")
+    max_photo_mpx: float = Field(89, gt=0, le=178, description="Larger photos (megapixels) are dropped, undecoded.")
     robots: Literal["everywhere", "photos", "nowhere"] = Field(
         "everywhere",
-        description="Where robots.txt and noai are respected. everywhere: also on result pages of engines that have no "
-        "official API (they forbid it); photos: where photos are, and on the pages of a site.",
+        description="Where robots.txt and noai are respected. everywhere: also on result pages of engines without an "
+        "official API (most forbid crawlers); photos: for photos and the pages of a site; nowhere: not at all.",
     )
-    contact: str | None = Field(
-        None, description="A web or mail address that every server is told, in case our crawl is in its way."
-    )
+    contact: str | None = Field(None, description="Contact URL or e-mail address, sent in the User-Agent header.")
     private_hosts: tuple[str, ...] = Field(
-        (), description="Hosts on this machine or on private networks that may be asked nevertheless: intranet:8080."
+        (), description="Hosts on this machine or in private networks that are allowed, e.g. intranet:8080."
     )
-    port: int = Field(8765, ge=1024, le=65535, description="gallery: the loopback port of the demo's own photo site.")
+    port: int = Field(8765, ge=1024, le=65535, description="gallery: the local port of the demo's photo site.")
 
     @field_validator("sources", "top_up", "private_hosts", mode="before")
     @classmethod
@@ -110,7 +109,7 @@ class CrawlConfig(Section):
     @field_validator("keywords", mode="before")
     @classmethod
     def _queries_of_classes(cls, value: object) -> object:
-        """`[cat, dog]` are classes that are searched for by their own names, and a lone query needs no brackets."""
+        """Accept a list of classes, whose names are their queries, and a single query without brackets."""
         if isinstance(value, list | tuple):
             value = {label: label for label in value}
         if not isinstance(value, dict):
@@ -121,8 +120,8 @@ class CrawlConfig(Section):
             words = [label, *listed] if isinstance(listed, list | tuple) else [None]
             if not all(isinstance(word, str | int | float) and not isinstance(word, bool) for word in words):
                 raise ValueError(
-                    f"write `{label}: [query, query]`, or give the path of a text file; YAML takes an unquoted yes, "
-                    "no, on, off or null for something else than a word, so quote those"
+                    f"write `{label}: [query, query]`, or give the path of a text file; put yes, no, on, off and null "
+                    "in quotes, because YAML doesn't read them as text"
                 )
             keywords[str(label)] = tuple(map(str, listed))
         return keywords
@@ -131,15 +130,15 @@ class CrawlConfig(Section):
     @classmethod
     def _can_be_reached(cls, value: str | None) -> str | None:
         if value is not None and ("@" not in value and "://" not in value):
-            raise ValueError("give a mail address or a web address, such as https://example.org/crawl")
+            raise ValueError("give an e-mail address or a URL, such as https://example.org/crawl")
         if value is not None and not (value.isascii() and value.isprintable()):
-            raise ValueError("must be plain ASCII, since it is sent with every request")
+            raise ValueError("must be printable ASCII, because it is sent in a header")
         return value
 
     @model_validator(mode="after")
     def _has_a_use_for_keywords(self) -> "CrawlConfig":
         if "site" in self.sources and self.top_up:
-            raise ValueError("top_up makes queries from queries, and those of sources=site are addresses; unset it")
+            raise ValueError("top_up can't be used with sources=site, whose keywords are URLs; unset it")
         own = {"folder", "csv", "urls"}.intersection(self.sources)
         if self.keywords and own:
             raise ValueError(

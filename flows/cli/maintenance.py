@@ -37,7 +37,7 @@ def prune(
 
 
 def forget(
-    photo: Annotated[str, typer.Argument(metavar="URL|SHA256", help="As in photos.parquet.")],
+    photo: Annotated[str, typer.Argument(metavar="URL|SHA256", help=f"As in {PHOTOS.name}.")],
     purge: Annotated[
         bool, typer.Option(help="Also delete the artifacts and shards that contain it; the next run builds them again.")
     ] = False,
