@@ -8,6 +8,7 @@ from rich.filesize import decimal
 from flows.cli.arguments import Yes
 from flows.cli.errors import confirm
 from flows.run_records import data_root, read_records
+from tasks.tables import PHOTOS
 
 
 def prune(
