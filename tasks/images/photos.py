@@ -7,7 +7,7 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
+
+Value = TypeVar("Value", bound=np.generic)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -157,6 +159,27 @@ def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise errors of many types for damaged files
         raise ValueError(_problem(error)) from error
+
+
+def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
+    """Shrink an image by area interpolation; a smaller image is returned as it is.
+
+    Args:
+        pixels: The image, `(h, w)` or `(h, w, c)`.
+        longest_px: The largest length of its longer side.
+
+    Returns:
+        The image with the same number of dimensions.
+    """
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = longest_px / max(height, width)
+    if scale >= 1:
+        return pixels
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    small = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), pixels.dtype)
+    return small.reshape(height, width, *pixels.shape[2:])
 
 
 def _scans(data: bytes) -> Iterator[int]:

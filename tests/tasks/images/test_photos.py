@@ -160,3 +160,15 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(8))) == {(60, 40)}
     assert most == 1
+
+
+@pytest.mark.parametrize("shape", [(90, 60), (90, 60, 1), (90, 60, 3)])
+def test_shrink_limits_the_longer_side_and_keeps_the_dimensions(shape: tuple[int, ...]) -> None:
+    image = np.full(shape, 7, np.uint8)
+    assert photos.shrink(image, 30).shape == (30, 20, *shape[2:])
+    assert photos.shrink(image, 30).dtype == np.uint8
+    assert photos.shrink(image, 90) is image
+
+
+def test_shrink_leaves_at_least_one_pixel() -> None:
+    assert photos.shrink(np.zeros((1, 5000), np.float32), 100).shape == (1, 100)
