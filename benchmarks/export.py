@@ -1,10 +1,10 @@
-"""Exported models against `fluke predict`: how far their probabilities differ, and photos a second.
+"""Compare exported models with `fluke predict`: differences in probability, and photos per second.
 
     FLUKE_DATA=DATA .venv/bin/python benchmarks/export.py ../shared [--model RUN] [--photos 200]
 
-Takes the model of a run below FLUKE_DATA, and photos of cats_dogs' test set. Each way starts with the bytes of photos
-in memory and answers 32 at a time; photos/s is the best of three passes, after one that isn't timed. `fluke` and ONNX
-make tiles on one thread a core, as `fluke predict` does.
+The script takes the model of a run below FLUKE_DATA, and test photos of cats_dogs. Each way starts with the bytes of
+photos in memory and predicts 32 at a time. Photos/s is the best of three passes, after one pass that is not timed.
+`fluke` and ONNX make tiles on one thread per core, as `fluke predict` does.
 """
 
 import argparse

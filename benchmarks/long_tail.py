@@ -1,15 +1,15 @@
-"""Imbalance: macro F1 on trashnet cut to a long tail of 50:1, of each of the train stage's methods.
+"""Measure class imbalance: macro F1 on trashnet cut to a long tail of 50:1, for each method of the train stage.
 
     .venv/bin/python benchmarks/long_tail.py ../shared [--seeds 3]
 
-The head of a frozen EfficientNet-Lite0 is trained. Train photos are cut to the tail: as many as the smallest class has
-of the commonest, a fiftieth of that of the rarest, the others between, in an order drawn anew for each seed;
-validation photos likewise. The test split, a fifth of all, stratified, is left as it is.
+The head of a frozen EfficientNet-Lite0 is trained. The train photos are cut to the tail: the largest class gets as
+many photos as the smallest class of the data set has, the rarest a fiftieth of that, the others a number between;
+each seed draws a new order of the classes. The validation photos are cut likewise. The test split, a stratified fifth
+of all photos, is not cut.
 """
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -25,7 +25,7 @@ from tasks.networks.keras_io import make_reproducible, predict
 from tasks.store.progress import silent
 from tasks.train.class_balance import class_weights, log_shares
 from tasks.train.fit import Labelled
-from tasks.train.schedule import CacheKey
+from tasks.train.schedule import Recipe
 
 RATIO = 50
 METHODS: dict[str, dict[str, object]] = {
@@ -108,13 +108,13 @@ def _answers(
     counts = np.bincount(targets[parts["train"]])
     weights = class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
 
-    def labelled(part: Sequence[int]) -> Labelled:
+    def labelled(part: NDArray[np.int64]) -> Labelled:
         of_part = targets[part].astype(np.int32)
         return Labelled(tiles[part], of_part, weights[of_part], [str(photo) for photo in part])
 
     model = tile_classifier(tiles.shape[1:], len(counts), config)
     with tempfile.TemporaryDirectory() as home:
-        CacheKey(
+        Recipe(
             model,
             config,
             labelled(parts["train"]),
@@ -126,7 +126,8 @@ def _answers(
         ).run()
     if config.logit_adjustment:
         subtract_log_shares(model, log_shares(counts), config.logit_adjustment)
-    return predict(model, tiles[parts["test"]]).argmax(axis=1)
+    predicted: NDArray[np.int64] = predict(model, tiles[parts["test"]]).argmax(axis=1)
+    return predicted
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How fast `fluke predict` is, against the network alone on tiles that lie in memory.
+"""Measure `fluke predict` against the network alone on tiles in memory: photos per second.
 
     .venv/bin/python benchmarks/predicting.py ../shared [--photos 10000]
 
-Photos are those of cats_dogs, each as often as it takes; the model is that of the last good run below $FLUKE_DATA. The
-network is timed before and after, on the same tiles, and its mean counts.
+The photos are those of cats_dogs, repeated as often as needed. The model is that of the last good run below
+$FLUKE_DATA. The network alone is timed before and after, on the same tiles; the mean of the two is used.
 """
 
 import argparse

@@ -157,91 +157,96 @@ class CrawlConfig(Section):
 
 
 class FilterConfig(Section):
-    """Which photos are kept, and how they are split."""
+    """Which photos are kept, and which split they are in."""
 
     min_side_px: int | None = Field(
-        32, ge=1, description="Photos with a shorter side than this are rejected; null: none, as with all thresholds."
+        32,
+        ge=1,
+        description="Reject photos with a shorter side below this; null disables the check, as for all thresholds.",
     )
     min_aspect: float | None = Field(
-        0.35, ge=0, le=1, description="Photos whose shorter side is less than this share of the longer are rejected."
+        0.35, ge=0, le=1, description="Reject photos whose shorter side, divided by the longer one, is below this."
     )
     dark_level: int | None = Field(
-        60, ge=0, le=255, description="Photos with 99 % of their pixels below this grey level are too dark."
+        60, ge=0, le=255, description="Reject photos as too dark if 99 % of their pixels are below this grey level."
     )
     light_level: int | None = Field(
-        220, ge=0, le=255, description="Photos with 95 % of their pixels above this grey level are too light."
+        220, ge=0, le=255, description="Reject photos as too light if 95 % of their pixels are above this grey level."
     )
     min_contrast: int | None = Field(
         16,
         ge=0,
         le=255,
-        description="Photos with fewer grey levels between the darkest and the brightest 1 % are uniform.",
+        description="Reject photos as uniform if fewer grey levels than this separate their darkest and brightest 1 %.",
     )
     min_sharpness: float | None = Field(
-        0.07, ge=0, description="Photos with less detail for their contrast are blurred; sharp ones have 0.1 to 2."
+        0.07,
+        ge=0,
+        description="Reject photos as blurred whose detail divided by contrast is below this; sharp ones: 0.1 to 2.",
     )
     faces: tuple[int, int] | None = Field(
-        None, description="Photos with fewer or more faces than these are rejected; null: faces aren't counted."
+        None, description="Reject photos with fewer or more faces than [least, most]; null disables the check."
     )
     face_model: Path | None = Field(
-        None, description="A YuNet model (ONNX) to find faces with; null: OpenCV's cascade of frontal faces."
+        None, description="ONNX file of a YuNet model that finds faces; null uses OpenCV's cascade for frontal faces."
     )
     label_issues: int = Field(
         0,
         ge=0,
-        description="How many of the photos that look least like their class (outlier), and of those whose class a "
-        "model doubts most (wrong label), are listed for review; 0: nobody looks for them.",
+        description="How many photos to list for review as outliers of their class, and how many as probably wrong "
+        "labels; 0 disables the search.",
     )
     max_outlier: float | None = Field(
-        None, ge=0, description="Photos further from their class are rejected; above 4 are few: 1 in 100 to 1,000."
+        None, ge=0, description="Reject outliers with a score above this; 1 in 100 to 1,000 photos has more than 4."
     )
     max_label_doubt: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Photos whose class is doubted more are rejected; 0.9 goes with a good embedding.",
+        description="Reject photos whose label is wrong with a probability above this; 0.9 suits a good embedding.",
     )
     embedding: Path | None = Field(
-        None, description="A Keras model of RGB photos to find label issues with; null: edges, patterns and colours."
+        None,
+        description="Keras model of RGB photos whose output finds label issues; null uses edges, patterns and colours.",
     )
     embedding_scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None = Field(
         None,
-        description="How pixels become its input; [a, b] is (pixel - a) / b; null: the model says so itself.",
+        description="How the embedding scales pixels; [a, b] means (pixel - a) / b; null: as the model file says.",
     )
     duplicate_bits: int = Field(
         32,
         ge=0,
         le=64,
-        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one and a mild crop of "
-        "the other, differ in at most so many bits.",
+        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one photo and a mild "
+        "crop of the other, differ in at most this many bits.",
     )
-    mirrored: bool = Field(True, description="Mirror images count as near duplicates, too.")
+    mirrored: bool = Field(True, description="Whether mirror images count as near duplicates.")
     drop_near_duplicates: bool = Field(
         True,
-        description="Keep only the largest of a group of near duplicates; false keeps them, as one group in one split.",
+        description="Keep only the largest photo of a group of near duplicates; false keeps all, in one split.",
     )
-    drop_duplicates: bool = Field(True, description="Keep only one of a class's copies of the same file.")
+    drop_duplicates: bool = Field(True, description="Keep only one copy of the same file in a class.")
     drop_contradictions: bool = Field(
         True,
-        description="Reject photos that are, themselves or as near duplicates, under two classes: neither need be "
-        "right; false keeps them under both, in one split.",
+        description="Reject photos that are in two classes, themselves or as near duplicates, because either label may "
+        "be wrong; false keeps them in both classes, in one split.",
     )
-    group_pages: bool = Field(True, description="Photos from one web page are in one split.")
+    group_pages: bool = Field(True, description="Put all photos of a web page in one split.")
     group_pattern: str | None = Field(
         None,
-        description="A regular expression: photos whose names match it with the same text (its first group, if it has "
-        "one) are in one split, such as `^(.*)_\\\\d+` for the photos of one burst.",
+        description="Regular expression for names: photos with the same match (of its first group, if it has one) are "
+        "in one split. Example for bursts: `^(.*)_\\\\d+`.",
     )
     test_list: Path | None = Field(
-        None, description="A CSV whose column photo (SHA-256) or name lists photos that are always in the test."
+        None, description="CSV with a column photo (SHA-256) or name; the listed photos are always in the test."
     )
     unseen_classes: Fraction | tuple[str, ...] = Field(
         0.0,
-        description="Classes that are never trained on, so that evaluate.unknown can be tuned and tested: a share of "
-        "them, drawn by name (half of those validate, half test), or their names, such as [new_whale].",
+        description="Classes that are never trained on, to tune and test evaluate.unknown: their share of all classes "
+        "(drawn by name, half for validation, half for the test), or their names, such as [new_whale].",
     )
-    val_fraction: Fraction = Field(0.15, description="Share of each class for validation.")
-    test_fraction: Fraction = Field(0.2, description="Share of each class for the test.")
+    val_fraction: Fraction = Field(0.15, description="Share of each class's photos for validation.")
+    test_fraction: Fraction = Field(0.2, description="Share of each class's photos for the test.")
     seed: Seed = 0
 
     @field_validator("unseen_classes", mode="before")
@@ -255,13 +260,13 @@ class FilterConfig(Section):
         try:
             re.compile(value or "")
         except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
+            raise ValueError(f"not a valid regular expression: {error}") from error
         return value
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> "FilterConfig":
         if self.val_fraction + self.test_fraction >= 1:
-            raise ValueError("val_fraction + test_fraction must be below 1, to leave photos to train on")
+            raise ValueError("val_fraction + test_fraction must be below 1, so that photos are left to train on")
         return self
 
 

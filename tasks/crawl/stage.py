@@ -45,7 +45,7 @@ def content_digest(rows: Sequence[PhotoRow]) -> str:
 
 
 def table_rows(rows: Iterable[PhotoRow], folder: str) -> list[dict[str, Any]]:
-    """Return the rows of the table of photos.
+    """Return the rows of `photos.parquet`.
 
     Args:
         rows: their `file` is relative to the folder of the photos.

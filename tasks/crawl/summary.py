@@ -31,7 +31,7 @@ def headline(stats: CrawlStats) -> str:
         f"stored now: {len(stats.searches):,} searches found {stats.outcomes.total():,} URLs, "
         f"{stats.fetched:,} photos were downloaded, {dropped.total():,} URLs were dropped"
         + (f" ({reasons}{more})" if reasons else "")
-        + (f", {same:,} {SAME_PHOTO}" if same else "")
+        + (f"; {same:,} URLs show the same photo as another URL" if same else "")
     )
 
 

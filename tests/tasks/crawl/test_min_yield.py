@@ -37,7 +37,7 @@ def test_one_placeholder_at_all_urls_fails_the_crawl(
         engine.show(keyword, [f"/{keyword}{n}.jpg" for n in range(10)])
         for n in range(10):
             engine.site.on(f"/{keyword}{n}.jpg", photo("not available"))
-    with pytest.raises(UserError, match=r"only 2 of 20 wanted photos .*18 same photo at another URL"):
+    with pytest.raises(UserError, match=r"only 2 of 20 wanted photos .*18 URLs show the same photo as another URL"):
         run_crawl(engine, tmp_path, min_yield=0.2, per_class=per_class)
 
 

@@ -45,7 +45,7 @@ def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropou
 
 
 def test_every_backbone_is_tried_here() -> None:
-    assert set(plugins.names(BACKBONES)) == {*PUBLISHED, "convnet", "small_convnet"}
+    assert set(plugins.names(BACKBONES)) == {*PUBLISHED, *OURS}
 
 
 @pytest.mark.slow

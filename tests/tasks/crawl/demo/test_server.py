@@ -13,7 +13,7 @@ from tasks.crawl.demo import photos as demo_photos
 from tasks.crawl.demo import server as demo_site
 from tasks.crawl.demo.photos import LABELS, PhotoSet, photo_set, planted_defects
 from tasks.filter import image_stats
-from tasks.filter.near_duplicates import Buckets
+from tasks.filter.near_duplicates import NearDuplicates
 from tasks.images.photos import decode, size_px
 from tasks.store import hashing
 from tasks.store.errors import UserError
@@ -65,9 +65,11 @@ def test_one_threshold_separates_near_duplicates_from_similar_digits(made: Photo
     defective = {defect.name for defect in planted_defects() if defect.kind in ("truncated", "unreadable", "too small")}
     valid = {name: data for name, data in made.photos.items() if name not in defective}
     row = {name: number for number, name in enumerate(valid)}
-    found = Buckets.of(np.array([image_stats.measure(data) for data in valid.values()]), bits + 10, mirrored=False)
-    twins = [defect for defect in planted_defects() if defect.kind in ("duplicate", "near duplicate")]
-    assert max(found.distance(row[defect.name], row[defect.duplicate_of or ""]) for defect in twins) <= bits - 6
+    found = NearDuplicates.find(
+        np.array([image_stats.compute_stats(data) for data in valid.values()]), bits + 10, mirrored=False
+    )
+    twins = [plant for plant in planted_defects() if plant.kind in ("duplicate", "near duplicate")]
+    assert max(found.distance(row[plant.name], row[plant.duplicate_of or ""]) for plant in twins) <= bits - 6
     assert len(set(found.group)) == len(valid) - len(twins)
 
 

@@ -1,11 +1,10 @@
-"""The crawlers that are compared: how each is told to bring in a list of URLs, and what it then has on disk.
+"""Start each compared crawler with a list of URLs, and read what it has on disk afterwards.
 
-    .venv/bin/python benchmarks/crawlers.py fluke    URLS.csv FOLDER [SETTING=VALUE ...]
-    .venv/bin/python benchmarks/crawlers.py icrawler URLS.csv FOLDER [THREADS]
+    .venv/bin/python benchmarks/comparisons/crawl_tools.py fluke    URLS.csv FOLDER [SETTING=VALUE ...]
+    .venv/bin/python benchmarks/comparisons/crawl_tools.py icrawler URLS.csv FOLDER [THREADS]
 
-run one of them alone. img2dataset wants older packages than fluke, so it has a virtual environment of its own:
-
-    python3 -m venv VENV && VENV/bin/pip install img2dataset==1.47.0
+run one crawler alone. img2dataset needs older packages than fluke, so it has its own virtual environment (see
+README.md).
 """
 
 import csv
@@ -20,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

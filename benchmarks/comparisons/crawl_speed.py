@@ -1,25 +1,28 @@
-"""How fast photos come in: fluke's crawl stage, plain icrawler and img2dataset, from the same site on this machine.
+"""Compare the speed of fluke's crawl stage, plain icrawler and img2dataset, on the same site on this machine.
 
-    .venv/bin/python benchmarks/crawl.py --img2dataset VENV [--photos 1000 10000] [--latency-ms 0 100] [--repeats 3]
+    .venv/bin/python benchmarks/comparisons/crawl_speed.py --img2dataset VENV [--photos 1000 10000]
+        [--latency-ms 0 100] [--repeats 3]
 
-VENV is img2dataset's own virtual environment (`crawlers.py` says how it is made). Each crawler runs in a process of its
-own, in turns, from its start to its end: imports, waiting at the end and all. "Photos/s" is kept photos by those
-seconds; "while fetching" is requests by the seconds between the site's first and last answer. The CPU time is the
-crawler's alone; the site has its own process on the same cores, and what it can do alone is printed first.
+VENV is the virtual environment of img2dataset (README.md says how to make it). Each crawler runs in its own process,
+alternately, and is timed from start to end, with its imports and its waiting at the end. "Photos/s" is kept photos
+divided by these seconds. "While fetching" is requests divided by the seconds between the site's first and last
+response. The CPU time is that of the crawler alone. The site is another process on the same cores; the script first
+prints how many photos it can send alone.
 """
 
 import argparse
 import socket
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from crawlers import Crawler, fluke, icrawler, img2dataset, write_urls
-from gallery import counts, gallery, photo_digests, photo_urls
-from measure import TreeCost, run_tree, scratch
+from benchmarks.comparisons.crawl_tools import Crawler, fluke, icrawler, img2dataset, write_urls
+from benchmarks.measure import TreeCost, run_tree, scratch
+from benchmarks.photo_site import counts, gallery, photo_digests, photo_urls
 
 DIRECT = {"no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
 _TRIED = ((1, 16), (1, 64), (2, 16), (2, 64), (2, 128), (4, 64))
@@ -46,7 +49,7 @@ def crawl(crawler: Crawler, photos: int, latency_s: float) -> Figures:
     with scratch() as home, gallery(latency_s) as site:
         urls, out, log = home / "urls.csv", home / "out", home / "log"
         write_urls(urls, photo_urls(site, photos))
-        cost = run_tree(crawler.command(urls, out), log, **DIRECT)
+        cost = run_tree(crawler.command(urls, out), log, environment=DIRECT)
         if cost.status:
             raise SystemExit(f"{crawler.name} ended with status {cost.status}:\n{log.read_text()[-2000:]}")
         served = counts(site)
@@ -109,6 +112,23 @@ def row(crawler: Crawler, photos: int, latency_s: float, runs: Sequence[Figures]
     return f"| {' | '.join(cells)} |"
 
 
+def compared(options: argparse.Namespace, latency_s: float) -> Iterator[Callable[[int], Crawler]]:
+    """Yield what makes each crawler for a number of photos; img2dataset with its fastest settings at this latency."""
+    if "fluke" not in options.without:
+        yield from (always(fluke(threads, options.settings)) for threads in options.fluke_threads)
+    if "icrawler" not in options.without:
+        yield always(icrawler())
+    if options.img2dataset:
+        for decoded in (True, False):
+            processes, threads = fastest(options.img2dataset, options.tried_photos, latency_s, decoded=decoded)
+            yield partial(img2dataset, options.img2dataset, processes, threads, decoded=decoded)
+
+
+def always(crawler: Crawler) -> Callable[[int], Crawler]:
+    """Return a function that makes the same crawler for any number of photos."""
+    return lambda photos: crawler
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, nargs="+", default=[1000, 10000])
@@ -126,32 +146,16 @@ def main() -> None:
         speed = site_alone(latency_s, connections)
         print(f"The site alone, {1000 * latency_s:.0f} ms, {connections} connections: {speed:,.0f} photos/s")
     print()
-    crawlers: dict[float, list[Callable[[int], Crawler]]] = {}
-    for latency_s in (milliseconds / 1000 for milliseconds in options.latency_ms):
-        crawlers[latency_s] = []
-        if "fluke" not in options.without:
-            crawlers[latency_s] += [
-                lambda photos, threads=threads: fluke(threads, options.settings) for threads in options.fluke_threads
-            ]
-        if "icrawler" not in options.without:
-            crawlers[latency_s] += [lambda photos: icrawler()]
-        if options.img2dataset:
-            for decoded in (True, False):
-                best = fastest(options.img2dataset, options.tried_photos, latency_s, decoded=decoded)
-                crawlers[latency_s] += [
-                    lambda photos, best=best, decoded=decoded: img2dataset(
-                        options.img2dataset, *best, photos, decoded=decoded
-                    )
-                ]
+    makers = {ms / 1000: list(compared(options, ms / 1000)) for ms in options.latency_ms}
     print(
         "\n| crawler | photos | latency, ms | photos/s (range) | while fetching | s | CPU, s | peak memory, MB | kept |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for photos in options.photos:
-        for latency_s, makers in crawlers.items():
-            compared = [make(photos) for make in makers]
-            runs = [[crawl(crawler, photos, latency_s) for crawler in compared] for _ in range(options.repeats)]
-            for crawler, figures in zip(compared, zip(*runs, strict=True), strict=True):
+        for latency_s, made in makers.items():
+            crawlers = [make(photos) for make in made]
+            runs = [[crawl(crawler, photos, latency_s) for crawler in crawlers] for _ in range(options.repeats)]
+            for crawler, figures in zip(crawlers, zip(*runs, strict=True), strict=True):
                 print(row(crawler, photos, latency_s, figures), flush=True)
 
 

@@ -1,25 +1,28 @@
-"""Precision and recall of the filter's checks, of CleanVision's and of imagededup's hashes, on the same files.
+"""Compare precision and recall of the filter's checks, of CleanVision's, and of imagededup's hashes, on the same files.
 
-    .venv/bin/python benchmarks/checks.py --cleanvision VENV --imagededup VENV [--sets trashnet cats_dogs]
+    .venv/bin/python benchmarks/comparisons/filter_quality.py --cleanvision VENV --imagededup VENV
+        [--sets trashnet cats_dogs]
         [--photos N] [--rate 0.01] [--seed 0] [--look FOLDER] [SETTING=VALUE ...]
 
-The environments are described in `peers.py`, the dirt in `dirt.py`. Recall is of what was planted. For precision,
-real photos have flaws and near duplicates of their own, which a tool may name and be right:
+README.md describes the environments, `planted_flaws.py` the flaws. Recall is of the planted files. For precision,
+note that real photos have flaws and near duplicates of their own, which a tool may rightly name:
 
-- Pairs, planted or not, are judged by `referee.py`, which lays one photo over the other. Near duplicates are judged
-  without the pairs that have the same bytes. A pair in which one file is planted as uniform counts neither way.
-- Flaws of planted files are known. What follows from a flaw counts neither way (`ALSO`): a flat picture is blurred.
-- Flaws of untouched photos (and of copies of them) count as wrong, unless somebody has looked at the photo and has put
-  it down in judged.csv as rightly named. How many a tool named that are not in that file is in the second table;
-  --look writes contact sheets of them, and of the pairs that the referee calls wrong.
+- Pairs, planted or not, are judged by `same_photo.py`, which aligns one photo with the other. Near duplicates are
+  judged without the pairs that have the same bytes. A pair in which one file is planted as uniform is not counted.
+- Flaws of planted files are known. A flaw that follows from the planted one is not counted (`ALSO`): a uniform
+  picture is blurred.
+- Flaws of untouched photos (and of copies of them) count as wrong, unless a person has looked at the photo and has
+  entered it in judged.csv as rightly named. The second table gives the number of named photos that are not in that
+  file. --look writes contact sheets of them, and of the pairs that `same_photo.py` judges as different photos.
 
-So no figure is better than the truth, but one may be worse, where nobody has looked yet. Two files count as found to be
-copies where right pairs of the tool lead from one to the other. Of more than 2,000 pairs that nobody planted, 2,000 are
-judged, and the counts scaled.
+So no figure is better than the truth, but one may be worse where nobody has looked yet. Two files count as found
+copies if right pairs of the tool connect them. Of more than 2,000 pairs that were not planted, 2,000 are judged, and
+the counts are scaled.
 
-CleanVision ends with an exception where a file can't be decoded, so it is given only those that can be. Its nearest to
-"too small" is "odd size", unlike most of the folder's; it isn't counted on copies, some of which have been shrunken or
-cropped. imagededup's thresholds are its default, 10 of 64 bits, and of those tried the best by F1, for each method.
+CleanVision raises an exception for a file that cannot be decoded, so it only gets files that can be. Its nearest
+check to "too small" is "odd size" (unlike most of the folder); this is not counted on copies, since some are shrunk
+or cropped. imagededup's thresholds are its default, 10 of 64 bits, and the one with the best F1 of those tried, for
+each method.
 """
 
 import argparse
@@ -30,14 +33,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from checkers import CORRUPT, OURS, Answers, Pair, fluke_command, of_cleanvision, of_fluke, of_imagededup
-from dirt import Plant, prepare
-from measure import run_tree, scratch
-from referee import LIKE, likeness
-from sheets import write_pairs, write_photos
+
+from benchmarks.comparisons.contact_sheets import write_pairs, write_photos
+from benchmarks.comparisons.filter_tools import (
+    CORRUPT,
+    OURS,
+    Answers,
+    Pair,
+    fluke_command,
+    of_cleanvision,
+    of_fluke,
+    of_imagededup,
+)
+from benchmarks.comparisons.planted_flaws import Plant, prepare
+from benchmarks.comparisons.same_photo import LIKE, likeness
+from benchmarks.measure import run_tree, scratch
 
 METHODS = ("PHash", "DHash", "AHash", "WHash")
 BITS = (0, 2, 4, 6, 8, 10, 12)
@@ -111,7 +125,8 @@ class Truth:
     def score_flaw(self, check: str, named: set[str]) -> Score:
         of = _by_file(tuple(self.plants))
         judged = _judged(self.data_set, check)
-        right, wrong, untouched, found, strange = 0, 0, 0, defaultdict[str, int](int), []
+        right, wrong, untouched, found = 0, 0, 0, defaultdict[str, int](int)
+        strange: list[tuple[str, ...]] = []
         for file in sorted(named):
             plant = of.get(file)
             kind = OURS.get(plant.kind, plant.kind) if plant else ""
@@ -213,11 +228,12 @@ def ask(truth: Truth, home: Path, cleanvision: Path, imagededup: Path, settings:
     whole = sorted({path.relative_to(truth.photos).as_posix() for path in truth.photos.glob("*/*")} - broken)
     (home / "whole.txt").write_text("\n".join(whole))
 
-    def answers(name: str, command: Sequence[str]) -> dict:
+    def answers(name: str, command: Sequence[str]) -> dict[str, Any]:
         cost = run_tree(command, home / f"{name}.log")
         if cost.status:
             raise SystemExit(f"{name} ended with status {cost.status}:\n{(home / f'{name}.log').read_text()[-2000:]}")
-        return json.loads((home / f"{name}.json").read_text())
+        found: dict[str, Any] = json.loads((home / f"{name}.json").read_text())
+        return found
 
     files = {name: str(home / f"{name}.json") for name in ("fluke", "cleanvision", "imagededup")}
     own = answers("fluke", fluke_command("filter", truth.photos, home / "store", files["fluke"], *settings))

@@ -1,8 +1,8 @@
-"""Whether two files show the same photo, by laying one over the other: slow, and without any hash.
+"""Decide whether two files show the same photo, by aligning one with the other: slow, and without any hash.
 
-All tools' pairs are judged by it alike, planted or not: real photos have near duplicates of their own, which nobody
-planted and which no tool should be blamed for finding. Its own mistakes are counted in the benchmark: it must know
-every planted pair, and take no two photos at random for one.
+The pairs of all tools are judged in the same way, planted or not: real photos have near duplicates that were not
+planted, and no tool should be blamed for finding them. The benchmark counts the mistakes of this judge: it must
+recognise every planted pair, and must not take two random photos for the same one.
 """
 
 from functools import cache

@@ -1,16 +1,17 @@
-"""CPU time and peak memory of the search for near duplicates, as the filter does it, among hashes that are made up.
+"""Measure the CPU time and peak memory of the filter's search for near duplicates, on generated hashes.
 
-    .venv/bin/python benchmarks/duplicates.py [--counts 10000 100000 1000000] [--kinds random skewed]
+    .venv/bin/python benchmarks/near_duplicates.py [--counts 10000 100000 1000000] [--kinds random skewed]
 
-Each search runs in a process of its own, with mirror images, as is the default. Of 256 bits, hashes are
+Each search runs in its own process, with mirror images, as is the default. The hashes have 256 bits. They are
 
-- random: all bits at random;
-- skewed: photos on white ground. Three of ten hashes have half of their bits, in runs of 8, from one of 20 common
-  grounds, each bit flipped with a chance of 2 %; so some keys are common to very many hashes, of which few are near.
+- random: all bits are random;
+- skewed: photos on a white background. Three of ten hashes take half of their bits, in runs of 8, from one of 20
+  common backgrounds, and each of these bits is flipped with a probability of 2 %. So many hashes share keys, but few
+  are near.
 
-One of twenty is then replaced by a copy of another with 0 to 10 of the coarse bits and 0 to 14 of the others flipped.
-A mirror image has every other column's bits turned round; parts differ from the whole in about 12 bits. "Growth" is the
-exponent of n in the time since the row above (1: linear, 2: quadratic).
+One hash in twenty is then replaced by a copy of another, with 0 to 10 of the coarse bits and 0 to 14 of the others
+flipped. A mirror image has the bits of every second column inverted; crops differ from the whole photo in about 12
+bits. "Growth" is the exponent of n in the time since the row above (1: linear, 2: quadratic).
 """
 
 import argparse
@@ -23,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
 _BYTES = 32
 _COARSE = np.array([255, 0] * 8 + [0] * 16, np.uint8)
 """Which bits are coarse: of 16 rows of 16 frequencies, the first 8 of the first 8."""
@@ -55,20 +55,20 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
 def measure(count: int, kind: str) -> None:
     """Print the seconds of CPU, peak megabytes without and with the search, pairs, planted ones found and all."""
     from configs.schema import FilterConfig
-    from tasks.filter.image_stats import FACTS
-    from tasks.filter.near_duplicates import Buckets
+    from tasks.filter.image_stats import STATS_DTYPE
+    from tasks.filter.near_duplicates import NearDuplicates
 
     hashes, planted = generate(count, kind)
-    measured = np.zeros(count, FACTS)
+    measured = np.zeros(count, STATS_DTYPE)
     measured["hash"], measured["mirror"] = hashes, hashes ^ np.uint8(0b01010101)
     measured["windows"] = hashes[:, None]
     measured["windows"][:, :, ::13] ^= np.random.default_rng(1).integers(0, 256, (count, 9, 3), np.uint8)
     del hashes
     bits = FilterConfig().duplicate_bits
-    Buckets.of(measured[:100], bits, mirrored=True)
+    NearDuplicates.find(measured[:100], bits, mirrored=True)
     before = _peak_mb(anew=True)
     began = time.process_time()
-    buckets = Buckets.of(measured, bits, mirrored=True)
+    buckets = NearDuplicates.find(measured, bits, mirrored=True)
     searched = time.process_time() - began
     group = np.array(buckets.group)
     found = int((group[planted[:, 0]] == group[planted[:, 1]]).sum())

@@ -1,4 +1,4 @@
-"""A site on a loopback port where whatever can go wrong does, next to good photos in all disguises; for tests, too."""
+"""Serve a site on a loopback port with every kind of failure, next to good photos in many forms. Tests use it, too."""
 
 import asyncio
 import gzip

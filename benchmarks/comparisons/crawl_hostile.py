@@ -1,9 +1,10 @@
-"""What survives a hostile site, and what it brings home: fluke's crawl stage, plain icrawler and img2dataset.
+"""Compare crawlers on a hostile site: what survives, and what each keeps (fluke, plain icrawler, img2dataset).
 
-    .venv/bin/python benchmarks/hostile.py [--img2dataset VENV] [--limit-s 600] [--settings crawl.timeout_s=5 ...]
+    .venv/bin/python benchmarks/comparisons/crawl_hostile.py [--img2dataset VENV] [--limit-s 600]
+        [--settings crawl.timeout_s=5 ...]
 
-`hostile_site.py` says what is on the site; its links are the same, in the same order, for each. A crawler that hasn't
-ended by itself is stopped after the limit, and what it has by then counts. Photos are told apart by their SHA-256.
+`hostile_site.py` says what is on the site. Each crawler gets the same links in the same order. A crawler that has not
+ended by itself at the time limit is stopped, and what it has by then counts. Photos are identified by their SHA-256.
 """
 
 import argparse
@@ -11,10 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from crawl import DIRECT
-from crawlers import Crawler, Harvest, fluke, icrawler, img2dataset, write_urls
-from hostile_site import Kind, Site, kinds, serve
-from measure import TreeCost, run_tree, scratch
+from benchmarks.comparisons.crawl_speed import DIRECT
+from benchmarks.comparisons.crawl_tools import Crawler, Harvest, fluke, icrawler, img2dataset, write_urls
+from benchmarks.comparisons.hostile_site import Kind, Site, kinds, serve
+from benchmarks.measure import TreeCost, run_tree, scratch
 
 _UNKNOWN = "something else"
 
@@ -44,7 +45,7 @@ def crawl(crawler: Crawler, limit_s: float) -> Outcome:
     with scratch() as home, serve(kinds()) as site:
         urls, out, log = home / "urls.csv", home / "out", home / "log"
         write_urls(urls, site.urls)
-        cost = run_tree(crawler.command(urls, out), log, limit_s, **DIRECT)
+        cost = run_tree(crawler.command(urls, out), log, limit_s, DIRECT)
         harvest = crawler.harvest(out, log) if out.exists() else Harvest([])
         if cost.status:
             print(f"{crawler.name} ended with status {cost.status}:\n{log.read_text(errors='replace')[-2000:]}\n")

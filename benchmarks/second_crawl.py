@@ -1,9 +1,10 @@
-"""What a second night costs: 1,000 photos found through search pages, then again after 1 % were added to the results.
+"""Measure the cost of a second crawl: 1,000 photos found through search pages, then again with 1 % new results.
 
-    .venv/bin/python benchmarks/second_night.py [--photos 1000] [--latency-ms 0] [--nights 3] [--settings SETTING=VALUE ...]
+    .venv/bin/python benchmarks/second_crawl.py [--photos 1000] [--latency-ms 0] [--crawls 3]
+        [--settings SETTING=VALUE ...]
 
-Requests and bytes are counted by the site. The new photos are at random places among the results; each later night is
-the same as the one before it, so its cost is that of looking.
+The site counts requests and bytes. The new photos are at random positions among the results. From the third crawl on,
+nothing has changed since the crawl before, so these crawls measure the cost of searching alone.
 """
 
 import argparse
@@ -14,9 +15,8 @@ from time import monotonic
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import urlopen
 
-from gallery import CLASSES, counts, gallery
-from measure import scratch
-
+from benchmarks.measure import scratch
+from benchmarks.photo_site import CLASSES, counts, gallery
 from configs.load import load
 from configs.schema import SearchFilters
 from tasks.crawl.engines.engine import Answer, Hit, Page, Request
@@ -62,18 +62,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--latency-ms", type=float, default=0)
-    parser.add_argument("--nights", type=int, default=3)
+    parser.add_argument("--crawls", type=int, default=3)
     parser.add_argument("--settings", nargs="*", default=[], help="further settings, such as crawl.per_class=500")
     options = parser.parse_args()
 
-    print("| night | photos of the site | kept | requests | MB | share of the first night's bytes | s |")
+    print("| crawl | photos of the site | kept | requests | MB | share of the first crawl's bytes | s |")
     print("|---|---|---|---|---|---|---|")
     first_bytes = 0.0
     there = options.photos
     with scratch() as home, gallery(options.latency_ms / 1000, options.photos) as site:
-        for number in range(1, options.nights + 1):
+        for number in range(1, options.crawls + 1):
             if number == 2:
-                there += int(urlopen(f"{site}/night").read())
+                there += int(urlopen(f"{site}/add-results").read())
                 counts(site)
             began = monotonic()
             result = crawl_site(site, home, options.settings)

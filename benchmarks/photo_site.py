@@ -1,14 +1,14 @@
-"""A photo site on a loopback port, fast enough never to be what a crawler waits for.
+"""Serve a photo site on a loopback port, fast enough that no crawler ever waits for it.
 
-    .venv/bin/python benchmarks/gallery.py --latency-ms 100
+    .venv/bin/python benchmarks/photo_site.py --latency-ms 100
 
-- `/photos/7.jpg`: photo 7, a JPEG of 100 to 200 KB. There are a few dozen pictures; a comment segment makes the bytes
-  of each number differ, so that a crawler has each to fetch, to hash, to decode and to store.
-- `/search?q=CLASS&page=0`: one page of results, links of class `photo`, 40 of them.
-- `/night`: a night passes: one in a hundred results is new, at random places; says how many.
-- `/counts`: requests, bytes, and seconds from the first answer to the last, since it was last asked; as JSON.
+- `/photos/7.jpg`: photo 7, a JPEG of 100 to 200 KB. There are a few dozen pictures. A comment segment makes the bytes
+  of each number different, so a crawler has to fetch, hash, decode and store each photo.
+- `/search?q=CLASS&page=0`: one page of 40 results, links of class `photo`.
+- `/add-results`: adds 1 % new results at random positions; returns their number.
+- `/counts`: requests, bytes, and seconds from the first response to the last, since the last call; as JSON.
 
-It is one process with one event loop: an answer is one buffer, and latency is a timer, not a thread.
+The site is one process with one event loop: a response is one buffer, and the latency is a timer, not a thread.
 """
 
 import argparse
@@ -34,7 +34,7 @@ PICTURES = 48
 PAGE_HITS = 40
 CLASSES = ("cat", "dog")
 _SEND_BUFFER_BYTES = 1 << 20
-_CONTROL = ("/counts", "/night")
+_CONTROL = ("/counts", "/add-results")
 
 
 def photo_urls(site: str, count: int) -> list[str]:
@@ -100,7 +100,7 @@ class Site:
         elif url.path == "/search":
             query = parse_qs(url.query)
             kind, body = "text/html", self._page(query["q"][0], int(query.get("page", ["0"])[0]))
-        elif url.path == "/night":
+        elif url.path == "/add-results":
             kind, body = "text/plain", b"%d" % self._add_one_in_a_hundred()
         elif url.path == "/counts":
             kind, body = "application/json", self._counts()

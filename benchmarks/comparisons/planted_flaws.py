@@ -1,14 +1,13 @@
-"""Real photos with dirt planted among them at known rates, so that it can be counted what a tool finds.
+"""Plant flaws among real photos at known rates, to count what a tool finds.
 
-    .venv/bin/python benchmarks/dirt.py trashnet FOLDER [--photos 1000] [--rate 0.01] [--seed 0]
+    .venv/bin/python benchmarks/comparisons/planted_flaws.py trashnet FOLDER [--photos 1000] [--rate 0.01] [--seed 0]
 
-copies a data set of ../shared/data into FOLDER/photos, a folder for each class, and writes FOLDER/planted.csv: kind,
-variant, file and twin of every planted file. `rate` is of photos for each variant of each kind. What spoils a photo
-replaces it; what copies a photo is put beside it. No photo is used twice, so each file has one kind at most.
+copies a data set of ../shared/data into FOLDER/photos, a folder per class, and writes FOLDER/planted.csv: kind,
+variant, file and twin of every planted file. `rate` is the share of photos for each variant of each kind. A flaw
+replaces the photo; a copy is added next to its photo. No photo is used twice, so each file has at most one kind.
 
-What the clean data has of its own. Byte-identical copies are left out. Real photos can be dark, blurred or alike
-without anybody's doing, so an untouched photo that a tool names is no proof of a mistake: `checks.py` says how those
-are judged.
+The clean data has flaws of its own. Byte-identical copies are left out. Real photos can be dark, blurred or alike, so
+an untouched photo that a tool names is no proof of a mistake: `filter_quality.py` says how such photos are judged.
 """
 
 import argparse
@@ -24,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 _FINE = 95
 """JPEG quality of what isn't meant to show compression."""
 
@@ -49,7 +48,7 @@ def _truncated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _html(data: bytes, rng: np.random.Generator) -> bytes:
-    return b"<!DOCTYPE html><html><head><title>404 Not Found</title></head><body>%d</body></html>" % rng.integers(1e9)
+    return b"<!DOCTYPE html><html><head><title>404 Not Found</title></head><body>%d</body></html>" % rng.integers(10**9)
 
 
 def _garbage(data: bytes, rng: np.random.Generator) -> bytes:
@@ -104,12 +103,15 @@ def _dark(image: Image, rng: np.random.Generator, *, gamma: float) -> Image:
 
 def _light(image: Image, rng: np.random.Generator, *, gamma: float) -> Image:
     """With 99 of 100 pixels above a grey level of 215 to 243."""
-    return 255 - _dark(255 - image, rng, gamma=gamma)
+    inverse: Image = 255 - image
+    light: Image = 255 - _dark(inverse, rng, gamma=gamma)
+    return light
 
 
 def _gaussian(image: Image, rng: np.random.Generator) -> Image:
     """Out of focus by a standard deviation of 2 to 4 % of the longer side."""
-    return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.02, 0.04) * max(image.shape))
+    blurred: Image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.02, 0.04) * max(image.shape))
+    return blurred
 
 
 def _motion(image: Image, rng: np.random.Generator) -> Image:
@@ -121,7 +123,8 @@ def _motion(image: Image, rng: np.random.Generator) -> Image:
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     start, end = (tuple(int(value) for value in np.round(half + sign * reach)) for sign in (-1, 1))
     cv2.line(kernel, start, end, 1.0)
-    return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+    blurred: Image = cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+    return blurred
 
 
 def _cropped(image: Image, rng: np.random.Generator) -> Image:
@@ -165,7 +168,8 @@ def _several(image: Image, rng: np.random.Generator, *, first: Iterable[Callable
 
 def _resized(image: Image, factor: float) -> Image:
     height, width = (max(1, round(side * factor)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    resized: Image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return resized
 
 
 def _bytes(image: NDArray[np.floating]) -> Image:
@@ -178,7 +182,9 @@ def _jpeg(image: Image, quality: int = _FINE) -> bytes:
 
 def _on_pixels(change: Callable[[Image, np.random.Generator], Image | bytes]) -> Spoil:
     def spoil(data: bytes, rng: np.random.Generator) -> bytes:
-        changed = change(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), rng)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None, "the clean photos can be decoded"
+        changed = change(np.asarray(image, np.uint8), rng)
         return changed if isinstance(changed, bytes) else _jpeg(changed)
 
     return spoil

@@ -1,4 +1,4 @@
-"""Contact sheets of photos and of pairs, for looking at what a tool named."""
+"""Write contact sheets of photos and of pairs, to look at what a tool named."""
 
 from collections.abc import Sequence
 from pathlib import Path

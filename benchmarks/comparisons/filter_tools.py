@@ -1,9 +1,9 @@
-"""The tools that look for dirt, each in a process of its own, and their answers in the words of our reasons.
+"""Run each tool that looks for flaws in its own process, and translate its results into fluke's reasons.
 
-    .venv/bin/python benchmarks/checkers.py crawl  PHOTOS STORE
-    .venv/bin/python benchmarks/checkers.py filter PHOTOS STORE ANSWERS.json [SETTING=VALUE ...]
+    .venv/bin/python benchmarks/comparisons/filter_tools.py crawl  PHOTOS STORE
+    .venv/bin/python benchmarks/comparisons/filter_tools.py filter PHOTOS STORE RESULTS.json [SETTING=VALUE ...]
 
-run our stages alone: folder functions and store, without Prefect. The others' commands are in `peers.py`.
+run fluke's stages alone: folder functions and store, without Prefect. `peers.py` runs the other tools.
 """
 
 import json
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 Pair = tuple[str, str]
 
-KNOBS = {
+SETTINGS = {
     "odd aspect": "min_aspect",
     "uniform": "min_contrast",
     "too dark": "dark_level",
@@ -107,7 +107,7 @@ def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, se
         filtered = run.get_or_build(filter.STAGE, config.filter, photos=crawled.artifact)
         seconds = time.monotonic() - began
     checks = [CORRUPT, "too small"]
-    checks += [reason for reason, setting in KNOBS.items() if getattr(config.filter, setting) is not None]
+    checks += [reason for reason, setting in SETTINGS.items() if getattr(config.filter, setting) is not None]
     answers = {"seconds": seconds, "checks": checks, **_rejected(store.folder(filtered.artifact))}
     out.write_text(json.dumps(answers))
 

@@ -1,13 +1,14 @@
-"""How fast photos are looked at: fluke's whole filter stage and CleanVision's default checks, on the same photos.
+"""Compare the speed of fluke's whole filter stage with CleanVision's default checks, on the same photos.
 
-    .venv/bin/python benchmarks/filtering.py --cleanvision VENV [--sets trashnet cats_dogs] [--photos N]
+    .venv/bin/python benchmarks/comparisons/filter_speed.py --cleanvision VENV [--sets trashnet cats_dogs] [--photos N]
         [--long-side 0 1600] [--repeats 3] [SETTING=VALUE ...]
 
-VENV is described in `peers.py`. The photos are clean ones (CleanVision ends at the first that can't be decoded), as
-they are (0) or enlarged to a longer side of so many pixels, as crawled photos would have; each tool has read them once
-before anything is timed. Each runs in a process of its own, in turns. "Process" is from its start to its end, imports
-and all, for fluke with the look at the folder that finds the crawl cached; "work" is the stage's own, into an empty
-pool, and find_issues with the listing of files. CleanVision has the number of jobs with which it is fastest here.
+README.md says how to make VENV. The photos are clean (CleanVision stops at the first file that cannot be decoded).
+They are used as they are (0), or enlarged to a longer side of so many pixels, as crawled photos have. Each tool has
+read them once before anything is timed. Each runs in its own process, alternately. "Process" is from start to end
+with imports, for fluke including the look at the folder that finds the crawl cached. "Work" is the stage alone, with
+an empty pool, or find_issues with the listing of files. CleanVision uses the number of jobs that is fastest on this
+machine.
 """
 
 import argparse
@@ -19,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-from checkers import fluke_command
-from dirt import clean_photos
-from measure import TreeCost, run_tree, scratch
+
+from benchmarks.comparisons.filter_tools import fluke_command
+from benchmarks.comparisons.planted_flaws import clean_photos
+from benchmarks.measure import TreeCost, run_tree, scratch
 
 _JOBS = (1, 2, 4)
 
@@ -43,6 +45,7 @@ def lay_out(data_set: str, out: Path, *, photos: int | None, long_side_px: int) 
         target.parent.mkdir(parents=True, exist_ok=True)
         if long_side_px:
             image = cv2.imread(str(path))
+            assert image is not None, path
             factor = long_side_px / max(image.shape)
             large = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
             cv2.imwrite(str(target), large, [cv2.IMWRITE_JPEG_QUALITY, 90])

@@ -1,21 +1,16 @@
-"""CleanVision and imagededup on a folder of photos, each run by the Python of its own virtual environment.
+"""Run CleanVision and imagededup on a folder of photos, each with the Python of its own virtual environment.
 
-    VENV/bin/python benchmarks/peers.py cleanvision PHOTOS ANSWERS.json [JOBS [FILES.txt]]
-    VENV/bin/python benchmarks/peers.py imagededup  PHOTOS ANSWERS.json [BITS ...]
+    VENV/bin/python benchmarks/comparisons/peers.py cleanvision PHOTOS RESULTS.json [JOBS [FILES.txt]]
+    VENV/bin/python benchmarks/comparisons/peers.py imagededup  PHOTOS RESULTS.json [BITS ...]
 
-How the environments are made (imagededup's hashes need none of the packages that its networks do, which are huge):
+README.md says how to make the environments. `imagededup.methods` imports its networks together with its hashes, and
+these import torch and torchvision. This script first replaces the two modules that do so (`methods.cnn`,
+`utils.models`) by empty ones. Hashing and searching are unchanged.
 
-    python3 -m venv CLEANVISION && CLEANVISION/bin/pip install cleanvision==0.3.7
-    python3 -m venv IMAGEDEDUP && IMAGEDEDUP/bin/pip install --no-deps imagededup==0.3.3.post2
-    IMAGEDEDUP/bin/pip install tqdm pillow numpy scipy scikit-learn PyWavelets matplotlib
-
-`imagededup.methods` imports its networks along with its hashes, and those import torch and torchvision; here the two
-modules that do (`methods.cnn`, `utils.models`) are replaced by empty ones before. Hashing and searching are untouched.
-
-Written is a JSON object with `seconds` (of the work itself, without imports and writing) and, for CleanVision,
-`problems`: issue type -> files, `sets`: issue type -> lists of files that are alike; for imagededup `pairs`: method ->
-bits -> pairs of files, and `skipped`: files that it warned of and made no hash of. Files are class/name. This file
-imports nothing of ours, which the peers' Python hasn't.
+The result is a JSON object with `seconds` (of the work itself, without imports and writing). For CleanVision it also
+has `flaws` (issue type -> files) and `sets` (issue type -> lists of files that are alike). For imagededup it has
+`pairs` (method -> bits -> pairs of files) and `skipped` (files without a hash). Files are class/name. This script
+imports nothing of fluke, which the other environments do not have.
 """
 
 import json
