@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.store import hashing
+from tasks.store.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
 STAGES = {
@@ -74,3 +75,10 @@ def test_an_edit_changes_the_digests_of_those_stages_only_that_use_it(
     (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
     digests = {name: hashing.of_source(module, root=tmp_path) for name, module in STAGES.items()}
     assert {name for name, module in STAGES.items() if digests[name] != hashing.of_source(module)} == changed
+
+
+def test_a_missing_file_of_a_setting_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"w")
+    assert hashing.of_user_file(tmp_path / "weights", "train.weights") == hashing.of_bytes(b"w")[:24]
+    with pytest.raises(UserError, match=r"^train\.weights: cannot read .*gone \(No such file.*\); set it to an existing"):
+        hashing.of_user_file(tmp_path / "gone", "train.weights")
