@@ -271,15 +271,15 @@ class FilterConfig(Section):
 
 
 class PreprocessConfig(Section):
-    """How a photo becomes a tile."""
+    """How photos are turned into tiles."""
 
-    side_px: int = Field(64, ge=8, le=1024, description="Side of the square tiles.")
-    colour: Literal["grey", "rgb"] = Field("rgb", description="Tiles with one channel or with three.")
+    side_px: int = Field(64, ge=8, le=1024, description="Side of the square tiles, px.")
+    colour: Literal["grey", "rgb"] = Field("rgb", description="Channels of the tiles: one (grey) or three (rgb).")
     crop: tuple[Fraction, Fraction, Fraction, Fraction] = Field(
         (0.0, 0.0, 1.0, 1.0),
-        description="Left, top, right, bottom of the part to keep, as fractions of the photo.",
+        description="Part of each photo to keep: left, top, right and bottom as fractions of its size.",
     )
-    pad_value: int = Field(0, ge=0, le=255, description="Grey level of the bars that make a photo square.")
+    pad_value: int = Field(0, ge=0, le=255, description="Grey level of the padding that makes a photo square.")
 
     @model_validator(mode="after")
     def _crop_is_a_box(self) -> "PreprocessConfig":

@@ -1,15 +1,15 @@
 """Photos listed in a CSV file with the columns Image (a file) and Id (its class), the format of many competitions."""
 
-import csv
 import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.local_files import LocalFile, fingerprint, ingest, is_file, require_columns, require_path
+from tasks.crawl.local_files import LocalFile, fingerprint, ingest, is_file, require_path
 from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
 from tasks.store.context import StageContext
+from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -69,22 +69,14 @@ def _read(path: Path) -> tuple[dict[tuple[str, str], str | None], dict[str, int]
     """
     pairs: dict[tuple[str, str], str | None] = {}
     counts = {"rows without an image or id": 0, "repeated rows": 0}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
-            rows = csv.DictReader(file)
-            columns = [column.strip() for column in rows.fieldnames or []]
-            require_columns(path, columns, (IMAGE, ID))
-            rows.fieldnames = columns
-            for row in rows:
-                image, label = (row[IMAGE] or "").strip(), (row[ID] or "").strip()
-                if not image or not label:
-                    counts["rows without an image or id"] += 1
-                elif (image, label) in pairs:
-                    counts["repeated rows"] += 1
-                else:
-                    pairs[image, label] = (row.get(GROUP) or "").strip() or None
-    except (UnicodeDecodeError, csv.Error, PermissionError) as error:
-        raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV, encoded as UTF-8") from error
+    for row in read_csv(path, (IMAGE, ID)).rows:
+        image, label = row[IMAGE].strip(), row[ID].strip()
+        if not image or not label:
+            counts["rows without an image or id"] += 1
+        elif (image, label) in pairs:
+            counts["repeated rows"] += 1
+        else:
+            pairs[image, label] = row.get(GROUP, "").strip() or None
     require_two_classes(
         (label for _, label in pairs), str(path), f"add rows with at least two different values of {ID}"
     )

@@ -1,15 +1,14 @@
 """A list of URLs: a CSV file with the columns url,label and the optional columns page, licence and author."""
 
-import csv
 import logging
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.search_results import Search, SearchResult
-from tasks.crawl.local_files import fingerprint, require_columns, require_path
+from tasks.crawl.local_files import fingerprint, require_path
 from tasks.crawl.result import CrawlResult, require_two_classes
 from tasks.store.context import StageContext
-from tasks.store.errors import UserError
+from tasks.store.csv_file import read_csv
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -41,24 +40,16 @@ def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
     path = require_path(config.path, "crawl.path", "urls.csv")
     found: dict[str, dict[str, SearchResult]] = {}
     incomplete = 0
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
-            rows = csv.DictReader(file)
-            columns = [column.strip().lower() for column in rows.fieldnames or []]
-            require_columns(path, columns, _REQUIRED)
-            rows.fieldnames = columns
-            for row in rows:
-                url, label, page, licence, author = ((row.get(column) or "").strip() for column in _COLUMNS)
-                if not url or not label:
-                    incomplete += 1
-                    continue
-                of_class = found.setdefault(label, {})
-                rank = len(of_class) + 1
-                of_class.setdefault(
-                    url, SearchResult(Search(NAME, ""), url, 0, rank, page or None, licence or None, author or None)
-                )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV, encoded as UTF-8") from error
+    for row in read_csv(path, _REQUIRED, ignore_case=True).rows:
+        url, label, page, licence, author = (row.get(column, "").strip() for column in _COLUMNS)
+        if not url or not label:
+            incomplete += 1
+            continue
+        of_class = found.setdefault(label, {})
+        rank = len(of_class) + 1
+        of_class.setdefault(
+            url, SearchResult(Search(NAME, ""), url, 0, rank, page or None, licence or None, author or None)
+        )
     if incomplete:
         logger.warning("%s: %d rows without a url or a label are left out", path, incomplete)
     require_two_classes(found, str(path), "list URLs with at least two different labels")
