@@ -455,28 +455,35 @@ InferFrom = Literal["network", "nearest", "blend"]
 
 
 class EvaluateConfig(Section):
-    """How photos are answered, what is measured on the test split, and what the report shows."""
+    """How predictions are made, what is measured on the test split, and what the report shows."""
 
     infer_from: InferFrom = Field(
         "network",
-        description="network: its own answer; nearest: the classes of the train photos whose features, just before its "
-        "head, are most similar (for individuals with few photos); blend: both, as validation weighs them.",
+        description="What decides the class. network: the network's output; nearest: the most similar train photo of "
+        "each class, by features (for individuals with few photos); blend: both, with a weight fitted on validation "
+        "photos.",
     )
     unknown: Literal["never", "threshold"] = Field(
         "never",
-        description="threshold: a photo whose score for every class is below a threshold is answered unknown_label. It "
-        "is tuned on photos of classes that are never trained on: filter.unseen_classes.",
+        description="never: always predict a known class; threshold: predict unknown_label if the score of every class "
+        "is below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
     )
-    unknown_label: str = Field("unknown", min_length=1, description="What those photos are called, such as new_whale.")
-    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in the predictions.")
-    bootstrap: int = Field(1000, ge=100, description="Resamples behind each 95 % interval.")
-    gallery: int = Field(24, ge=0, le=200, description="Photos in each of the report's galleries.")
+    unknown_label: str = Field("unknown", min_length=1, description="Name of the unknown class, such as new_whale.")
+    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per photo in the table of predictions.")
+    bootstrap: int = Field(1000, ge=100, description="Number of bootstrap resamples for the 95 % intervals.")
+    gallery: int = Field(
+        24,
+        ge=0,
+        le=200,
+        description="Number of photos in each gallery of the report. Another value only writes the report again.",
+    )
     layer_images: int = Field(
         6,
         ge=0,
         le=12,
-        description="Channels of up to four layers whose maps are shown, and what excites them; 0: none. On a CPU that "
-        "takes some 2 s for a small network, 15 s for EfficientNet-Lite0 and 45 s for ResNet50 at 224 px.",
+        description="Channels to show for each of up to four layers: feature maps, and images that maximise their "
+        "activation; 0 = none. Another value only writes the report again. On a CPU it takes about 2 s for a small "
+        "network, 15 s for EfficientNet-Lite0 and 45 s for ResNet50 at 224 px.",
     )
     seed: Seed = 0
 

@@ -77,8 +77,8 @@ def export(model: Model, folder: Path, form: Format) -> None:
     classifier, encoder = load(model.classifier), load(model.encoder) if model.encoder else None
     references = References.read(model.references) if model.references else None
     if form == "onnx":
-        classifier, encoder = exports.convertible(classifier), encoder and exports.convertible(encoder)
-    network = exports.whole(classifier, encoder, model.rule, references)
+        classifier, encoder = exports.onnx_compatible(classifier), encoder and exports.onnx_compatible(encoder)
+    network = exports.full_model(classifier, encoder, model.rule, references)
     with atomic_folder(folder) as partial:
         if form == "onnx":
             exports.save_onnx(network, partial / ONNX)

@@ -1,1 +1,1 @@
-"""The evaluate stage: measure the classifier on photos that no earlier stage has used."""
+"""The evaluate stage: measure the classifier on photos that no earlier stage used, and report the result."""

@@ -1,4 +1,4 @@
-"""Step 2 of an evaluation: from the network's output to calibrated answers."""
+"""Step 2 of an evaluation: from the network's output to calibrated predictions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,17 @@ from tasks.inference.predictions import SUBMISSION_NAMES, submission, table, top
 
 @dataclass(frozen=True)
 class Decisions:
-    """The answers to the photos of validation and test, with all their digits."""
+    """The predictions for the n validation and test photos, without the rounding of predictions.parquet."""
 
     answers: ScoredPredictions
     confidence: Floats
-    """(n,) the probability of each answer."""
+    """(n,) the probability of the predicted class."""
     uncalibrated: Floats | None
-    """(n,) the same before calibration; None where more than the network decides."""
+    """(n,) the same before calibration; None if not only the calibrated network decides."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read what `decide` wrote."""
+        """Read the file of `write`."""
         with np.load(tables.ANSWERS.path(folder)) as found:
             answers = ScoredPredictions(
                 found["truth"], found["predicted"], found["rank"], found["loss"], int(found["classes"])
@@ -37,11 +37,30 @@ class Decisions:
             uncalibrated = found["uncalibrated"] if "uncalibrated" in found.files else None
             return cls(answers, found["confidence"], uncalibrated)
 
+    def write(self, folder: Path) -> None:
+        """Write the decisions into the folder of an evaluation."""
+        uncalibrated = {} if self.uncalibrated is None else {"uncalibrated": self.uncalibrated}
+        np.savez(
+            tables.ANSWERS.path(folder),
+            allow_pickle=False,
+            truth=self.answers.truth,
+            predicted=self.answers.predicted,
+            rank=self.answers.rank,
+            loss=self.answers.loss,
+            classes=self.answers.classes,
+            confidence=self.confidence,
+            **uncalibrated,
+        )
+
 
 def decide(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> None:
-    """Fit the decision rule on validation photos, apply it, and write the answers.
+    """Fit the decision rule on validation photos, apply it, and write the predictions.
 
-    Reads the files of `predict` in `out`; writes the rule, the answers, predictions.parquet and submission.csv there.
+    Args:
+        config: The section of the evaluate stage.
+        eval_set: The evaluation set.
+        out: The folder with the files of `predict`. The decision rule, the decisions, predictions.parquet and
+            submission.csv are written there.
     """
     network = NetworkOutput.read(out)
     held_out = eval_set.is_held_out
@@ -53,28 +72,18 @@ def decide(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> None:
     rule.write(out, references)
     probabilities = eval_set.padded(rule.probabilities(network.logits, class_similarity))
     answers = ScoredPredictions.of(eval_set.truth[held_out], probabilities)
-    is_network_alone = config.infer_from == "network" and config.unknown == "never"  # then it is only calibrated
-    uncalibrated = {"uncalibrated": softmax(network.logits).max(axis=1)} if is_network_alone else {}
-    np.savez(
-        tables.ANSWERS.path(out),
-        truth=answers.truth,
-        predicted=answers.predicted,
-        rank=answers.rank,
-        loss=answers.loss,
-        classes=answers.classes,
-        confidence=probabilities.max(axis=1),
-        **uncalibrated,
-    )
+    is_only_calibrated = config.infer_from == "network" and config.unknown == "never"
+    uncalibrated = softmax(network.logits).max(axis=1) if is_only_calibrated else None
+    Decisions(answers, probabilities.max(axis=1), uncalibrated).write(out)
     predictions = table(eval_set.rows[held_out], answers, probabilities, eval_set.names, config.top_k)
     tables.PREDICTIONS.write(predictions, out)
-    tested = predictions["split"].to_numpy() == "test"
-    likeliest = _names(probabilities[tested], eval_set.names)
-    sent = submission(predictions["name"][tested], likeliest)
-    sent.to_csv(tables.SUBMISSION.path(out), index=False, lineterminator="\n")
+    is_test = predictions["split"].to_numpy() == "test"
+    submitted = submission(predictions["name"][is_test], _top_names(probabilities[is_test], eval_set.names))
+    submitted.to_csv(tables.SUBMISSION.path(out), index=False, lineterminator="\n")
 
 
 def references_of(eval_set: EvalSet, features: NDArray[np.float32]) -> References:
-    """The train photos to compare others with, by vectors `(n, d)` of all photos."""
+    """Make references of the train photos from the features `(n, d)` of all photos."""
     train = eval_set.of("train")
     return References.of(features[train], eval_set.truth[train], eval_set.rows["photo"].to_numpy()[train])
 
@@ -93,9 +102,9 @@ def _fit(
     )
 
 
-def _names(probabilities: Floats, names: list[str]) -> list[list[str]]:
-    """The names of the likeliest classes of each photo; those without any probability are left out."""
+def _top_names(probabilities: Floats, names: list[str]) -> list[list[str]]:
+    """List the most probable classes of each photo; classes with probability 0 are left out."""
     return [
-        [names[i] for i in places if row[i]]
-        for places, row in zip(top_classes(probabilities, SUBMISSION_NAMES), probabilities, strict=True)
+        [names[i] for i in classes if row[i]]
+        for classes, row in zip(top_classes(probabilities, SUBMISSION_NAMES), probabilities, strict=True)
     ]

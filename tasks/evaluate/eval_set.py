@@ -1,4 +1,4 @@
-"""What an evaluation asks: the photos that were held out, what may be answered, and what is right."""
+"""The evaluation set: the kept photos, their true classes, and the answers that the classifier can give."""
 
 import json
 from collections.abc import Iterable
@@ -21,38 +21,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvalSet:
-    """The kept photos, n of them, and what may be answered."""
+    """The n kept photos of all splits, and the possible answers."""
 
     rows: "pd.DataFrame"
-    """As in kept.parquet."""
+    """n rows of kept.parquet."""
     labels: list[str]
-    """The classes that the classifier knows."""
+    """The classes that the classifier was trained on."""
     unknown_label: str | None
+    """The answer for photos of unknown classes; None if there is no such answer."""
     names: list[str]
-    """Of all answers and true classes."""
+    """The names of all answers and of all true classes: first `labels`, then the others."""
     truth: Ids
-    """(n,) numbers of names."""
+    """(n,) the true class of each photo, as a position in `names`."""
 
     @classmethod
     def read(cls, config: EvaluateConfig, kept: Path, classifier: Path) -> Self:
-        """Read them; raises UserError where nothing can be measured or tuned."""
+        """Read the evaluation set.
+
+        Args:
+            config: The section of the evaluate stage.
+            kept: The folder of the filter stage.
+            classifier: The folder of the train stage.
+
+        Raises:
+            UserError: The test split is empty, or the unknown class can't be fitted.
+        """
         rows = tables.KEPT.read(kept)
         labels: list[str] = json.loads(tables.LABELS.path(classifier).read_text(encoding="utf-8"))
         if not (rows["split"] == "test").any():
             raise UserError(
-                "no photo is in the test split, so nothing can be measured; "
+                "the test split contains no photo, so the classifier can't be evaluated; "
                 "get more photos of each class, or raise filter.test_fraction"
             )
         unknown_label = config.unknown_label if config.unknown == "threshold" else None
         if unknown_label in labels:
             raise UserError(
-                f"evaluate.unknown_label={unknown_label}: the classifier was trained on a class of that name; "
-                f"name it in filter.unseen_classes=[{unknown_label}], or choose another label"
+                f"evaluate.unknown_label={unknown_label}: the classifier was trained on a class of this name; "
+                f"set filter.unseen_classes=[{unknown_label}], or choose another label"
             )
         if unknown_label and not ((rows["split"] == "val") & ~rows["label"].isin(labels)).any():
             raise UserError(
-                "evaluate.unknown=threshold: no validation photo is of a class that was never trained on, so there is "
-                "nothing to tune it on; raise filter.unseen_classes, or name classes there"
+                "evaluate.unknown=threshold: the validation split contains no photo of an unknown class, so the "
+                "threshold can't be fitted; raise filter.unseen_classes, or list classes there"
             )
         names = labels + ([unknown_label] if unknown_label else sorted(set(rows["label"]) - set(labels)))
         number = {name: i for i, name in enumerate(names)}
@@ -61,26 +71,26 @@ class EvalSet:
 
     @property
     def has_unknown(self) -> bool:
-        """Whether a photo may be answered as of no known class."""
+        """Whether the unknown class is a possible answer."""
         return self.unknown_label is not None
 
     def of(self, split: str) -> NDArray[np.bool_]:
-        """(n,) which photos are in a split."""
+        """Select a split: a mask (n,)."""
         return np.asarray(self.rows["split"] == split)
 
     @property
     def is_held_out(self) -> NDArray[np.bool_]:
-        """(n,) which photos are in validation or test: those that are answered."""
+        """(n,) which photos are in validation or test. Predictions are made for these photos."""
         return ~self.of("train")
 
     @property
     def is_for_calibration(self) -> NDArray[np.bool_]:
-        """(n,) by which photos probabilities are calibrated: those of validation whose class can be answered."""
+        """(n,) which photos calibrate the probabilities: the validation photos whose class can be predicted."""
         return self.of("val") & (self.truth < len(self.labels) + self.has_unknown)
 
     @property
     def class_frequencies(self) -> Floats:
-        """(names,) how common each class is, in train photos; the unknown, as it is among the validation photos."""
+        """(names,) train photos of each class. The unknown class gets the share that it has in validation."""
         train = np.bincount(self.truth[self.of("train")], minlength=len(self.names)).astype(np.float64)
         if self.has_unknown:
             unknown = np.mean(self.truth[self.is_for_calibration] == len(self.labels))
@@ -89,20 +99,26 @@ class EvalSet:
 
     @property
     def groups(self) -> NDArray[Any]:
-        """Groups of near duplicates of the test photos."""
+        """(test photos,) the group of near duplicates of each test photo."""
         return self.rows["group"].to_numpy()[self.of("test")]
 
     def padded(self, probabilities: Floats) -> Floats:
-        """Probabilities of the known classes as those of all: a class that was never trained on is never likely."""
+        """Append classes that were never trained on, with probability 0: (m, answers) becomes (m, names)."""
         return np.pad(probabilities, ((0, 0), (0, len(self.names) - probabilities.shape[1])))
 
     def positions(self, photos: Iterable[str]) -> Ids:
-        """Where some photos are among all."""
-        place = {photo: i for i, photo in enumerate(self.rows["photo"])}
-        return np.array([place[photo] for photo in photos], np.int64)
+        """Find the positions of photos in `rows`."""
+        position = {photo: i for i, photo in enumerate(self.rows["photo"])}
+        return np.array([position[photo] for photo in photos], np.int64)
 
 
 def rows_of(folder: Path, photos: "pd.Series[str]", root: Path) -> LazyRows:
-    """The tiles or features of photos, from the folder of their artifact; root: the data folder."""
+    """Find the tiles or features of photos.
+
+    Args:
+        folder: The folder of the artifact with their index.
+        photos: Digests of the photos.
+        root: The data folder.
+    """
     index = tables.INDEX.read(folder).set_index("photo", drop=False)
     return LazyRows(index.loc[photos.tolist()], root)

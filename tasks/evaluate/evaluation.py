@@ -1,4 +1,4 @@
-"""Evaluate a classifier in three steps: predict, decide, measure. Each reads the files of the steps before it."""
+"""Evaluate a classifier in three steps: predict, decide, measure. Each step reads the files of the steps before."""
 
 from pathlib import Path
 
@@ -26,21 +26,21 @@ def build_evaluation(
     context: StageContext,
     encoder: Path | None = None,
 ) -> Result:
-    """Predict the photos of validation and test, and measure the answers.
+    """Predict the classes of the validation and test photos, and measure the predictions.
 
     Args:
-        config: The section of the evaluation.
-        photos: The folder of the crawl; only the report reads it.
-        kept: The folder of the filter.
-        tiles: The folder of the tiles; only the report reads it.
-        inputs: The folder of what the classifier was trained on: tiles, or features.
+        config: The section of the evaluate stage.
+        photos: The folder of the crawl stage; only the report reads it.
+        kept: The folder of the filter stage.
+        tiles: The folder of the preprocess stage; only the report reads it.
+        inputs: The folder with the classifier's input: that of the preprocess stage, or of the extract stage.
         classifier: The folder of the train stage.
-        context: Where to write.
-        encoder: The folder of the encoder, if the classifier was trained on its features.
+        context: The folders to write to.
+        encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
 
     Raises:
-        UserError: No photo is in the test split, the classifier returns NaN or infinity, or there is nothing to fit
-            the unknown class on.
+        UserError: The test split is empty, the classifier returns NaN or infinity, or the unknown class can't be
+            fitted.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Step 4 of an evaluation: what the network looked at in the photos that the report shows."""
+"""Step 4 of an evaluation: heat maps, similar train photos and images of layers, for the report."""
 
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from tasks.networks.keras_io import load
 from tasks.store.shards import LazyRows
 
 _LAYER_PHOTOS = 12
+"""Photos that decide which channels of a layer are shown."""
 _NEAREST = 3
-"""Train photos that are shown beside a mistake."""
+"""Train photos that are shown with a mistake."""
 
 
 def explain(
@@ -35,16 +36,17 @@ def explain(
     encoder: Path | None,
     root: Path,
 ) -> None:
-    """Write the explanations of the photos in the galleries beside the files of an evaluation.
+    """Write the explanations of the photos in the report's galleries.
 
     Args:
-        config: The section of the evaluation; `gallery` and `layer_images` say how much to explain.
-        evaluation: The folder with the files of the steps before; the explanations are written there, too.
-        kept: The folder of the filter.
-        tiles: The folder of the tiles.
-        inputs: The folder of what the classifier was trained on.
+        config: The section of the evaluate stage; `gallery` and `layer_images` decide how much is explained.
+        evaluation: The folder of the evaluation, with the files of the steps before. The explanations are written
+            there, too.
+        kept: The folder of the filter stage.
+        tiles: The folder of the preprocess stage.
+        inputs: The folder with the classifier's input.
         classifier: The folder of the train stage.
-        encoder: The folder of the encoder, if there is one.
+        encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
         root: The data folder.
     """
     eval_set = EvalSet.read(config, kept, classifier)
@@ -54,10 +56,10 @@ def explain(
     mistakes, successes = (choose(test, config.gallery) for choose in (samples.mistakes, samples.successes))
     rows = rows_of(inputs, eval_set.rows["photo"], root)
     layers = None
-    if config.layer_images:  # of some test photos: correct ones, if there are any
-        first = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
-        shown = rows_of(tiles, first["photo"].iloc[:_LAYER_PHOTOS], root)[:]
-        layers = _layer_images(config, network, encoder, shown)
+    if config.layer_images:  # correct predictions first
+        photos = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
+        layer_tiles = rows_of(tiles, photos["photo"].iloc[:_LAYER_PHOTOS], root)[:]
+        layers = _layer_images(config, network, encoder, layer_tiles)
     Explanations(
         heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
         neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),
@@ -68,33 +70,37 @@ def explain(
 def _heat_maps(
     network: TrainedClassifier, rows: LazyRows, eval_set: EvalSet, shown: pd.DataFrame
 ) -> dict[str, NDArray[np.float32]]:
-    """What spoke for the answers to some photos, by photo; for the unknown class, for the likeliest known one."""
+    """Compute the class activation map of each photo's predicted class, by photo.
+
+    For photos that are predicted as unknown, the known class with the highest logit is explained.
+    """
     known = {label: i for i, label in enumerate(eval_set.labels)}
-    places = eval_set.positions(shown["photo"])
+    positions = eval_set.positions(shown["photo"])
     classes = np.array([known.get(name, -1) for name in shown["predicted"]], np.int64)
     maps: dict[str, NDArray[np.float32]] = {}
-    for start in range(0, len(places), BATCH_PHOTOS):
+    for start in range(0, len(positions), BATCH_PHOTOS):
         part = slice(start, start + BATCH_PHOTOS)
-        maps |= dict(zip(shown["photo"].iloc[part], network.heat_maps(rows[places[part]], classes[part]), strict=True))
+        found = network.heat_maps(rows[positions[part]], classes[part])
+        maps |= dict(zip(shown["photo"].iloc[part], found, strict=True))
     return maps
 
 
 def _neighbours(eval_set: EvalSet, features: NDArray[np.float32], shown: pd.DataFrame) -> dict[str, list[Neighbour]]:
-    """The most similar train photos of each photo, by the cosine of their features."""
+    """Find the most similar train photos of each photo, by the cosine of their features."""
     references = references_of(eval_set, features)
-    places, cosines = references.nearest(features[eval_set.positions(shown["photo"])], _NEAREST)
+    positions, cosines = references.nearest(features[eval_set.positions(shown["photo"])], _NEAREST)
     return {
         photo: [
             Neighbour(str(references.photos[i]), eval_set.labels[references.classes[i]], float(cosine))
-            for i, cosine in zip(near, alike, strict=True)
+            for i, cosine in zip(nearest, similarities, strict=True)
         ]
-        for photo, near, alike in zip(shown["photo"], places, cosines, strict=True)
+        for photo, nearest, similarities in zip(shown["photo"], positions, cosines, strict=True)
     }
 
 
 def _layer_images(
     config: EvaluateConfig, network: TrainedClassifier, encoder: Path | None, tiles: NDArray[np.uint8]
 ) -> Insight:
-    """Feature maps of the first tile, and images that activate the channels of some layers."""
-    coder = load(tables.ENCODER.path(encoder)) if encoder else None
-    return look_inside(network.classifier, tiles, coder, most=config.layer_images, seed=config.seed)
+    """Make feature maps of the first tile, and images that maximise the activation of channels."""
+    model = load(tables.ENCODER.path(encoder)) if encoder else None
+    return look_inside(network.classifier, tiles, model, most=config.layer_images, seed=config.seed)

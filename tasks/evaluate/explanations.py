@@ -1,4 +1,4 @@
-"""What the report shows of the network: heat maps, similar train photos and layers, as files beside an evaluation."""
+"""Files of an evaluation that explain the network: heat maps, similar train photos and images of layers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from tasks.networks.explain.result import Insight, Layer
 from tasks.store.atomic import atomic_path, write_json
 
 VERSION = 1
-"""Raised when explanations on disk are no longer what the report expects."""
+"""Version of the explanations. Raise it when the report needs other ones; old ones are then made again."""
 
 
 @dataclass(frozen=True)
 class ViewSettings:
-    """The settings of the evaluate section that only decide what the report shows."""
+    """The settings of the evaluate section that decide what is explained and shown."""
 
     gallery: int
     layer_images: int
@@ -29,20 +29,20 @@ class ViewSettings:
 
     @classmethod
     def of(cls, config: EvaluateConfig) -> Self:
-        """Take them from the section."""
+        """Take the settings from the section."""
         return cls(config.gallery, config.layer_images, config.seed)
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Read those that the explanations in a folder were made with; None if there are none of this version."""
+        """Read the settings of the explanations in a folder; None without complete explanations of this version."""
         try:
             found = json.loads(tables.EXPLAINED.path(folder).read_bytes())
-        except (FileNotFoundError, ValueError):
+            return cls(**found) if found["version"] == VERSION else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # explain again if the file is damaged
             return None
-        return cls(**found) if found.get("version") == VERSION else None
 
     def write(self, folder: Path) -> None:
-        """Write them, last of all: explanations without this file are incomplete."""
+        """Write the settings after all other files, since explanations without this file are incomplete."""
         write_json(tables.EXPLAINED.path(folder), asdict(self))
 
 
@@ -50,25 +50,27 @@ class Neighbour(NamedTuple):
     """A train photo that is similar to another photo."""
 
     photo: str
+    """Its digest."""
     label: str
+    """Its class."""
     cosine: float
-    """Of the features of both, -1..1."""
+    """Cosine of the features of both photos, -1..1."""
 
 
 @dataclass(frozen=True)
 class Explanations:
-    """What is shown beside the photos of the galleries, and of the layers of the network."""
+    """Explanations of the photos in the report's galleries, and images of the network's layers."""
 
     heat_maps: Mapping[str, NDArray[np.float32]]
-    """By photo: what spoke for the answer, (h', w'), 0 or more."""
+    """By photo: the class activation map of the predicted class, (h', w'), 0 or more."""
     neighbours: Mapping[str, Sequence[Neighbour]]
-    """By wrongly answered photo: the most similar train photos, the most similar first."""
+    """By misclassified photo: the most similar train photos, the most similar first."""
     layers: Insight | None
-    """None where evaluate.layer_images is 0."""
+    """None if evaluate.layer_images is 0."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read what `write` wrote."""
+        """Read the files of `write`."""
         with np.load(tables.HEAT_MAPS.path(folder)) as found:
             heat_maps = dict(found)
         neighbours: dict[str, list[Neighbour]] = {}
@@ -78,11 +80,11 @@ class Explanations:
         return cls(heat_maps, neighbours, _read_layers(tables.LAYERS.path(folder)))
 
     def write(self, folder: Path) -> None:
-        """Write them into the folder of an evaluation."""
+        """Write the explanations into the folder of an evaluation."""
         import pandas as pd
 
         _save(tables.HEAT_MAPS.path(folder), self.heat_maps)
-        rows = [(photo, *near) for photo, neighbours in self.neighbours.items() for near in neighbours]
+        rows = [(photo, *neighbour) for photo, neighbours in self.neighbours.items() for neighbour in neighbours]
         frame = pd.DataFrame(rows, columns=["photo", "neighbour", "label", "cosine"])
         tables.NEIGHBOURS.write(frame.astype({"cosine": np.float64}), folder)
         path = tables.LAYERS.path(folder)

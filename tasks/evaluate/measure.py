@@ -1,4 +1,4 @@
-"""Step 3 of an evaluation: all its numbers, with their baselines, in metrics.json."""
+"""Step 3 of an evaluation: compute all scores and their baselines, and write metrics.json."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,34 +31,37 @@ def measure(
     has_encoder: bool,
     version: int,
 ) -> dict[str, Any]:
-    """Measure the answers that `decide` wrote to `out`, write metrics.json there, and return the same numbers.
+    """Score the predictions of `decide`, and write metrics.json.
 
     Args:
-        config: The section of the evaluation.
-        exam: The evaluated photos.
-        out: The folder with the files of the steps before.
-        root: The data folder, in which the previous model is looked for.
+        config: The section of the evaluate stage.
+        eval_set: The evaluation set.
+        out: The folder with the files of the steps before; metrics.json is written there.
+        root: The data folder, where the previous model is searched.
         classifier: The folder of the train stage.
         has_encoder: Whether the classifier was trained on an encoder's codes.
-        version: The version of the evaluate stage; earlier versions can't be compared.
+        version: The version of the evaluate stage. Evaluations of other versions aren't compared.
+
+    Returns:
+        The content of metrics.json.
     """
     trained = Manifest.read(classifier)
     settings = trained.cache_key.config
-    is_frozen = settings.get("weights") is not None and not settings.get("unfreeze")  # its features aren't learnt here
+    is_frozen = settings.get("weights") is not None and not settings.get("unfreeze")  # it isn't trained on these photos
     network = NetworkOutput.read(out)
-    nearest = _look_up(eval_set, network.features if is_frozen else network.descriptors)
+    nearest = _nearest_photo(eval_set, network.features if is_frozen else network.descriptors)
     measured = _scores(config, eval_set, Decisions.read(out), nearest)
     measured["calibration"] |= _temperature(eval_set, Decisions.read(out), DecisionRule.read(out))
     measured["nearest_by"] = "pretrained features" if is_frozen else "codes" if has_encoder else "pixels"
     test = _test_predictions(eval_set, out)
-    if last := previous_model.find(root, version, trained.artifact.digest, test):
-        measured["champion"] = previous_model.measure(last, test, config)
+    if previous := previous_model.find_previous(root, version, trained.artifact.digest, test):
+        measured["champion"] = previous_model.compare_with(previous, test, config)
     write_json(tables.METRICS.path(out), measured, sort_keys=True)
     return measured
 
 
 def counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
-    """The numbers that the dashboard's table and the terminal show."""
+    """Select the numbers that the dashboard and the terminal show."""
     scores = measured["test"]["scores"]
     accuracy = scores["accuracy"]
     shown = {
@@ -76,65 +79,67 @@ def counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
     return shown
 
 
-def _look_up(eval_set: EvalSet, vectors: NDArray[np.float32]) -> ScoredPredictions:
-    """Answer the test photos without training: by the most similar train photo.
+def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32]) -> ScoredPredictions:
+    """Score the baseline that predicts the class of the most similar train photo.
 
-    vectors: (n, d), of all photos.
+    Args:
+        eval_set: The evaluation set.
+        vectors: (n, d), a description of each photo.
     """
     val, test = eval_set.is_for_calibration, eval_set.of("test")
     centred = vectors - vectors[eval_set.of("train")].mean(axis=0)
-    known = references_of(eval_set, centred)
+    references = references_of(eval_set, centred)
     classes = len(eval_set.labels)
     fitted = calibration.fit(
-        known.class_similarity(centred[val], classes), eval_set.truth[val], unknown=eval_set.has_unknown
+        references.class_similarity(centred[val], classes), eval_set.truth[val], unknown=eval_set.has_unknown
     )
     return ScoredPredictions.of(
-        eval_set.truth[test], eval_set.padded(fitted(known.class_similarity(centred[test], classes)))
+        eval_set.truth[test], eval_set.padded(fitted(references.class_similarity(centred[test], classes)))
     )
 
 
 def _scores(
-    config: EvaluateConfig, eval_set: EvalSet, decided: Decisions, nearest: ScoredPredictions
+    config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions, nearest: ScoredPredictions
 ) -> dict[str, Any]:
-    """All numbers, except those of the previous model."""
-    tested = eval_set.of("test")[eval_set.is_held_out]
-    test = decided.answers.only(tested)
+    """Compute all scores, except those of the previous model."""
+    is_test = eval_set.of("test")[eval_set.is_held_out]
+    test = decisions.answers.only(is_test)
     photos = {
         split: np.bincount(eval_set.truth[eval_set.of(split)], minlength=len(eval_set.names))
         for split in ("train", "val", "test")
     }
     class_frequencies = eval_set.class_frequencies
-    others = {"commonest": ScoredPredictions.majority_class(test.truth, class_frequencies), "nearest": nearest}
-    measured = summary.measure(test, others, photos, eval_set.names, config, groups=eval_set.groups)
+    baselines = {"commonest": ScoredPredictions.majority_class(test.truth, class_frequencies), "nearest": nearest}
+    measured = summary.summarize(test, baselines, photos, eval_set.names, config, groups=eval_set.groups)
     measured["commonest"] = [
         eval_set.names[i] for i in np.argsort(-class_frequencies, kind="stable")[:SUBMISSION_NAMES]
     ]
     measured["val"] = {}
-    if not tested.all():
-        scores = metrics.score(decided.answers.only(~tested), config.top_k)
+    if not is_test.all():
+        scores = metrics.score(decisions.answers.only(~is_test), config.top_k)
         measured["val"] = {name: summary.rounded(value) for name, value in scores.items()}
     right = test.predicted == test.truth
     measured["calibration"] = {
         "photos": int(eval_set.is_for_calibration.sum()),
-        "error": summary.rounded(calibration.calibration_error(decided.confidence[tested], right)),
+        "error": summary.rounded(calibration.calibration_error(decisions.confidence[is_test], right)),
     }
     if eval_set.unknown_label:
-        told = summary.measure_unknown(test, eval_set.groups, config)
-        measured["unknown"] = {"label": eval_set.unknown_label, **told}
+        unknown = summary.summarize_unknown(test, eval_set.groups, config)
+        measured["unknown"] = {"label": eval_set.unknown_label, **unknown}
     return measured
 
 
-def _temperature(eval_set: EvalSet, decided: Decisions, rule: DecisionRule) -> dict[str, Any]:
-    """What calibration changed; nothing where more than the network decides."""
-    if decided.uncalibrated is None:
+def _temperature(eval_set: EvalSet, decisions: Decisions, rule: DecisionRule) -> dict[str, Any]:
+    """Compute the effect of the calibration; nothing if not only the calibrated network decides."""
+    if decisions.uncalibrated is None:
         return {}
-    tested = eval_set.of("test")[eval_set.is_held_out]
-    test = decided.answers.only(tested)
-    before = calibration.calibration_error(decided.uncalibrated[tested], test.predicted == test.truth)
+    is_test = eval_set.of("test")[eval_set.is_held_out]
+    test = decisions.answers.only(is_test)
+    before = calibration.calibration_error(decisions.uncalibrated[is_test], test.predicted == test.truth)
     return {"temperature": summary.rounded(rule.network.temperature), "error_before": summary.rounded(before)}
 
 
 def _test_predictions(eval_set: EvalSet, out: Path) -> Any:
-    """The predictions of the test photos, with the group of each."""
+    """Read the predictions of the test photos, with the group of each."""
     predictions = tables.PREDICTIONS.read(out)
     return predictions[predictions["split"] == "test"].assign(group=eval_set.groups)

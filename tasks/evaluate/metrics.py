@@ -1,7 +1,7 @@
-"""How good a classifier is, how sure we can be of it, and whether it beats other ways to answer.
+"""Scores of a classifier, their confidence intervals, and paired comparisons with baselines.
 
-Every headline number comes with a 95 % interval from a percentile bootstrap (Efron & Tibshirani 1993, ch. 13)
-that draws whole groups of near duplicates, since photos of a group are not independent.
+The 95 % intervals come from a percentile bootstrap (Efron & Tibshirani 1993, ch. 13). It resamples groups of near
+duplicates, because the photos of a group are not independent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,30 +18,36 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_acc
 LOWER_IS_BETTER = frozenset({"log_loss"})
 _MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1"})
 _TAIL = 0.025
+"""Probability on each side of a 95 % interval."""
 _SAME = 1e-12
-"""Shares that differ by less are the same, but for rounding."""
+"""Smaller differences of shares are rounding errors."""
 _STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
-"""Train photos of a class at which another row of `by_class_frequency` begins."""
+"""Lower bounds of the buckets of `by_class_frequency`, in train photos per class."""
 
 
 def score(answers: ScoredPredictions, top_k: int, weights: Floats | None = None) -> dict[str, float]:
-    """Each of `SCORES`; `weights` (n,) says how often each photo counts (all once).
+    """Compute each of `SCORES`.
 
-    Balanced accuracy is the mean recall of the classes that the photos belong to. Macro F1 is the mean F1 of
-    the classes that are true or predicted for some photo (scikit-learn's defaults, both), weighted F1 weighs those
-    by their photos. mAP@5 with one true class is the mean of 1/rank, 0 beyond rank 5
+    Balanced accuracy is the mean recall of all classes that have photos. Macro F1 is the mean F1 of all classes that
+    are true or predicted for at least one photo. Weighted F1 weights these classes by their photos. All three are as
+    in scikit-learn. mAP@5 with one true class is the mean of 1/rank, with 0 for ranks above 5
     (kaggle.com/c/whale-categorization-playground, "Evaluation").
+
+    Args:
+        answers: The predictions for n photos.
+        top_k: k of top-k accuracy.
+        weights: (n,) how often each photo counts; default: once.
     """
     if weights is None:
         weights = np.ones(len(answers.truth))
     total = weights.sum()
-    support, named, hits = _counts(answers, weights)
-    true, met = support > 0, support + named > 0
+    support, predicted, hits = _counts(answers, weights)
+    true, seen = support > 0, support + predicted > 0
     return {
         "accuracy": hits.sum() / total,
         "balanced_accuracy": np.mean(hits[true] / support[true]),
-        "macro_f1": np.mean(2 * hits[met] / (support + named)[met]),
-        "weighted_f1": np.sum(support[met] * 2 * hits[met] / (support + named)[met]) / total,
+        "macro_f1": np.mean(2 * hits[seen] / (support + predicted)[seen]),
+        "weighted_f1": np.sum(support[seen] * 2 * hits[seen] / (support + predicted)[seen]) / total,
         "top_k_accuracy": weights @ (answers.rank <= top_k) / total,
         "map_at_5": weights @ np.where(answers.rank <= 5, 1 / answers.rank, 0) / total,
         "log_loss": weights @ answers.loss / total,
@@ -59,19 +65,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """One score of another way to answer the same photos, and how the classifier compares."""
+    """One score of a baseline, and its difference from the classifier's score."""
 
     value: float
-    """The other one's."""
+    """The baseline's score."""
     difference: Estimate
-    """Classifier minus the other, on the same resamples (paired)."""
+    """Classifier minus baseline, on the same resamples (paired)."""
     verdict: str
-    """better | worse: the difference's interval excludes 0; undecided: it doesn't."""
+    """better or worse: the classifier is, and the interval of the difference excludes 0; undecided: it includes 0."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One score of the classifier beside that of others."""
+    """One score of the classifier, compared with each baseline."""
 
     classifier: Estimate
     against: dict[str, PairedComparison]
@@ -86,20 +92,31 @@ def compare(
     resamples: int,
     seed: int,
 ) -> dict[str, Comparison]:
-    """Compare a classifier with others, on the same photos, in each of `SCORES`; `groups` (n,) names each one's group.
+    """Compare a classifier with baselines on the same photos, in each of `SCORES`.
 
-    A resample misses some of the rare classes, which shifts the means over classes; their resamples are moved
-    back, to average to the value itself. Where every resample gives the same (all photos right, say, or there is
-    one), the bootstrap sees no uncertainty at all, and the exact binomial bound over groups stands in (Clopper and
-    Pearson 1934): so large a share of the groups can be unlike those that were seen. So 5 right out of 5 is no proof.
+    A resample lacks some of the rare classes, which biases the means over classes; their resamples are shifted so that
+    their mean is the score itself. If all resamples give the same score (for example, all photos are right, or there
+    is a single photo), the bootstrap finds no uncertainty. Then the exact binomial bound over groups is used (Clopper
+    and Pearson 1934): the share of groups that may differ from the observed ones. So 5 right of 5 is not significant.
+
+    Args:
+        answers: The classifier's predictions for n photos.
+        others: The predictions of each baseline for the same photos, by its name.
+        groups: (n,) the group of near duplicates of each photo.
+        top_k: k of top-k accuracy.
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        A comparison for each score.
     """
-    everyone = [answers, *others.values()]
+    all_answers = [answers, *others.values()]
     count = len(np.unique(groups))
-    samples = np.empty((len(everyone), resamples, len(SCORES)))
+    samples = np.empty((len(all_answers), resamples, len(SCORES)))
     for i, weights in enumerate(_resamples(groups, resamples, seed)):
-        for j, each in enumerate(everyone):
+        for j, each in enumerate(all_answers):
             samples[j, i] = list(score(each, top_k, weights).values())
-    values = [score(each, top_k) for each in everyone]
+    values = [score(each, top_k) for each in all_answers]
     compared = {}
     for i, name in enumerate(SCORES):
         against = {}
@@ -113,28 +130,40 @@ def compare(
 
 @dataclass(frozen=True)
 class Bucket:
-    """The scores of the test photos whose class had so many train photos."""
+    """Scores of the test photos whose class has a number of train photos in a range."""
 
     at_least: int
+    """Lower bound of the range."""
     at_most: int | None
-    """None: as many as there are."""
+    """Upper bound; None: no bound."""
     classes: int
+    """Number of classes."""
     photos: int
+    """Number of test photos."""
     scores: dict[str, Estimate]
 
 
 def by_class_frequency(
     answers: ScoredPredictions, train_counts: Ids, groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
 ) -> list[Bucket]:
-    """Scores by how often a photo's class was seen in training: a bucket for each step that has test photos.
+    """Compute scores by the number of train photos of a photo's class.
 
-    train_counts: `(classes,)`. Means over classes are over those of the bucket.
+    Args:
+        answers: The predictions for n photos.
+        train_counts: (classes,) train photos of each class.
+        groups: (n,) the group of near duplicates of each photo.
+        top_k: k of top-k accuracy.
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        A bucket for each range with test photos. Means over classes only include the classes of the bucket.
     """
-    seen = train_counts[answers.truth]
+    frequency = train_counts[answers.truth]
     buckets = []
     for low, high in pairwise([*_STEPS, None]):
         assert low is not None
-        where = (seen >= low) & (seen < high if high else True)
+        where = (frequency >= low) & (frequency < high if high else True)
         if where.any():
             part = answers.only(where)
             compared = compare(part, {}, groups[where], top_k=top_k, resamples=resamples, seed=seed)
@@ -146,32 +175,32 @@ def by_class_frequency(
 
 @dataclass(frozen=True)
 class PerClass:
-    """Scores of each class, (classes,) each; NaN where there is nothing to divide by."""
+    """Scores of each class, `(classes,)` each; NaN where the denominator is 0."""
 
     support: Floats
     """Photos of the class."""
-    named: Floats
-    """Photos for which the class was the answer."""
+    predicted: Floats
+    """Photos for which the class was predicted."""
     precision: Floats
     recall: Floats
     f1: Floats
 
 
 def per_class(answers: ScoredPredictions) -> PerClass:
-    """Precision, recall and F1 of each class, in 0..1."""
-    support, named, hits = _counts(answers, np.ones(len(answers.truth)))
+    """Compute precision, recall and F1 of each class, in 0..1."""
+    support, predicted, hits = _counts(answers, np.ones(len(answers.truth)))
     with np.errstate(invalid="ignore"):
-        return PerClass(support, named, hits / named, hits / support, 2 * hits / (support + named))
+        return PerClass(support, predicted, hits / predicted, hits / support, 2 * hits / (support + predicted))
 
 
 def confusion(answers: ScoredPredictions) -> Ids:
-    """Counts (classes, classes): rows are the true class, columns the predicted one."""
+    """Compute the confusion matrix (classes, classes), counts: rows are true classes, columns predicted ones."""
     cells = np.bincount(answers.truth * answers.classes + answers.predicted, minlength=answers.classes**2)
     return cells.reshape(answers.classes, answers.classes)
 
 
 def worst_confusions(matrix: Ids, most: int) -> list[tuple[int, int, int]]:
-    """The commonest mistakes as (true class, predicted class, photos), the commonest first."""
+    """Find the most frequent confusions: (true class, predicted class, photos), the most frequent first."""
     true, predicted = np.nonzero(matrix)
     true, predicted = true[true != predicted], predicted[true != predicted]
     photos = matrix[true, predicted]
@@ -180,7 +209,7 @@ def worst_confusions(matrix: Ids, most: int) -> list[tuple[int, int, int]]:
 
 
 def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each photo (n,) counts, where as many groups as there are were drawn with replacement."""
+    """Draw groups with replacement, as many as there are; yield how often each photo (n,) was drawn."""
     number = np.unique(groups, return_inverse=True)[1]
     count = int(number.max()) + 1
     random = np.random.default_rng(seed)
@@ -190,7 +219,7 @@ def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floa
 
 
 def _counts(answers: ScoredPredictions, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Per class, (classes,) each: photos of it, photos taken for it, photos of it that were recognised."""
+    """Count photos of each class, `(classes,)` each: true, predicted, and both."""
     right = np.where(answers.predicted == answers.truth, weights, 0)
     return (
         np.bincount(answers.truth, weights, answers.classes).astype(np.float64, copy=False),
@@ -200,14 +229,14 @@ def _counts(answers: ScoredPredictions, weights: Floats) -> tuple[Floats, Floats
 
 
 def _estimate(name: str, value: float, samples: Floats, groups: int, *, least: int) -> Estimate:
-    """A value with the percentile interval of its resamples; a share is between `least` and 1."""
+    """Make an estimate with the percentile interval of its resamples; shares are between `least` and 1."""
     low, high = np.quantile(samples, [_TAIL, 1 - _TAIL])
     if name in _MEANS_OVER_CLASSES:
         shift = value - samples.mean()
         low, high = max(low + shift, least), min(high + shift, 1)
     if name not in LOWER_IS_BETTER and np.ptp(samples) < _SAME:
-        unlike = 1 - _TAIL ** (1 / groups)
-        low, high = value - unlike * (value - least), value + unlike * (1 - value)
+        different = 1 - _TAIL ** (1 / groups)
+        low, high = value - different * (value - least), value + different * (1 - value)
     return Estimate(float(value), float(low), float(high))
 
 

@@ -1,4 +1,4 @@
-"""Step 1 of an evaluation: run the network once over all kept photos, and write what it returns."""
+"""Step 1 of an evaluation: run the network once on all kept photos, and write its output."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,31 +19,31 @@ BATCH_PHOTOS = 256
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What the classifier returns for the n kept photos, and what it was given."""
+    """The output of the classifier for the n kept photos, and a description of its input."""
 
     logits: NDArray[np.float32]
-    """(photos of validation and test, classes); not of train photos, since there can be thousands of classes."""
+    """(validation and test photos, classes). Train photos are left out, because there may be thousands of classes."""
     features: NDArray[np.float32]
-    """(n, d), from just before its head."""
+    """(n, d), the input of the classifier's last layer."""
     descriptors: NDArray[np.float32]
-    """(n, d'), its input in 16 x 16 cells: see `knn.descriptors`."""
+    """(n, d'), the classifier's input averaged over 16 x 16 cells, see `knn.descriptors`."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Map the files that `predict` wrote."""
+        """Map the files of `predict` into memory."""
         files = (tables.LOGITS, tables.FEATURES, tables.DESCRIPTORS)
         return cls(*(np.load(file.path(folder), mmap_mode="r") for file in files))
 
 
 def predict(classifier: Path, rows: LazyRows, eval_set: EvalSet, out: Path, progress: Progress) -> None:
-    """Write the logits, the features and the descriptors of the photos of an evaluation.
+    """Write the logits, the features and the descriptors of the photos.
 
     Args:
         classifier: The folder of the train stage.
-        rows: The classifier's input for each kept photo, in the order of `eval_set.rows`.
-        exam: The evaluated photos.
+        rows: The classifier's input for each photo, in the order of `eval_set.rows`.
+        eval_set: The evaluation set.
         out: The folder to write to.
-        progress: Reports how many photos are done.
+        progress: Reports the number of finished photos.
 
     Raises:
         UserError: The classifier returns NaN or infinity.
@@ -54,9 +54,9 @@ def predict(classifier: Path, rows: LazyRows, eval_set: EvalSet, out: Path, prog
         for start in range(0, len(rows), BATCH_PHOTOS):
             part = slice(start, start + BATCH_PHOTOS)
             batch = rows[part]
-            scores, vectors = network(batch)
-            logits.append(scores[eval_set.is_held_out[part]])
-            features.append(vectors)
+            batch_logits, batch_features = network(batch)
+            logits.append(batch_logits[eval_set.is_held_out[part]])
+            features.append(batch_features)
             descriptors.append(knn.descriptors(batch))
             advance(len(batch))
     for file, parts in ((tables.LOGITS, logits), (tables.FEATURES, features), (tables.DESCRIPTORS, descriptors)):

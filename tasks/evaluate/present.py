@@ -1,4 +1,4 @@
-"""The view of an evaluation: explain what the report shows, and write the report; again only where that changed."""
+"""The view of an evaluation: make the explanations and the report, each only if it is missing or outdated."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tasks.store.atomic import write_json
 from tasks.store.context import StageContext
 
 VIEW_SETTINGS = frozenset({"gallery", "layer_images"})
-"""Settings that only the view depends on: another value doesn't evaluate again."""
+"""Settings that only change the view. A new value of one of them doesn't evaluate again."""
 
 
 def present(
@@ -26,21 +26,21 @@ def present(
     context: StageContext,
     encoder: Path | None = None,
 ) -> None:
-    """Write the explanations and the report of an evaluation, unless they are there already.
+    """Write the explanations and the report of an evaluation, if they are missing or outdated.
 
-    Explanations need the network, so they are made again only for other settings. The report needs only files: it is
-    made again for other explanations, and when its own code or text has changed.
+    Explanations need the network, so they are made again only if the settings have changed. The report needs only
+    files. It is written again after new explanations, and if its own code or text has changed.
 
     Args:
-        config: The section of the evaluation.
+        config: The section of the evaluate stage.
         evaluation: The folder of the evaluation.
-        photos: The folder of the crawl.
-        kept: The folder of the filter.
-        tiles: The folder of the tiles.
-        inputs: The folder of what the classifier was trained on.
+        photos: The folder of the crawl stage.
+        kept: The folder of the filter stage.
+        tiles: The folder of the preprocess stage.
+        inputs: The folder with the classifier's input.
         classifier: The folder of the train stage.
-        context: The data folder.
-        encoder: The folder of the encoder, if there is one.
+        context: Contains the data folder.
+        encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
     """
     wanted = ViewSettings.of(config)
     if ViewSettings.read(evaluation) != wanted:
@@ -59,7 +59,7 @@ def present(
         )
         wanted.write(evaluation)
         tables.REPORTED.path(evaluation).unlink(missing_ok=True)
-    if _source_of_the_report(evaluation) != _source():
+    if _report_source(evaluation) != _source():
         write_again(evaluation, context.root)
 
 
@@ -86,8 +86,8 @@ def _source() -> str:
     return hashing.of_source("tasks.evaluate.report.write")
 
 
-def _source_of_the_report(evaluation: Path) -> str | None:
-    """Digest of the code that wrote the report, or None if there is none, or not all of it."""
+def _report_source(evaluation: Path) -> str | None:
+    """Read the digest of the code that wrote the report; None if the report is missing or incomplete."""
     try:
         found: str = json.loads(tables.REPORTED.path(evaluation).read_bytes())["source"]
     except (FileNotFoundError, ValueError, KeyError):

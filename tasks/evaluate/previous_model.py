@@ -1,6 +1,7 @@
-"""The model to beat: the last one that was evaluated before, compared on the test photos that both have answered.
+"""The previous model: the newest evaluation of another classifier, compared on the test photos of both.
 
-Its answers are those that its own evaluation kept: it had not trained on those photos then, and isn't run again.
+Its predictions are read from its own evaluation. They were made before it could have been trained on these photos, so
+the model isn't run again.
 """
 
 from dataclasses import dataclass
@@ -9,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.schema import EvaluateConfig
+from tasks import tables
 from tasks.evaluate import metrics, summary
 from tasks.inference.predictions import scored_predictions
 from tasks.store.store import Store
-from tasks.tables import PREDICTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COMMON = 0.5
-"""Share of today's test photos that the champion must have answered, too."""
+"""Share of the current test photos that the previous model must have predicted as test photos, too."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +27,29 @@ class PreviousModel:
     """An earlier evaluation of another classifier."""
 
     key: str
+    """The key of its evaluation."""
     made_at: datetime
     predictions: "pd.DataFrame"
-    """Of the test photos that are compared; columns as in predictions.parquet, and today's group."""
+    """Its predictions for the common test photos: columns of predictions.parquet, and the current group."""
 
 
-def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> PreviousModel | None:
-    """The newest evaluation of another classifier that has answered half of today's test photos or more.
+def find_previous(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> PreviousModel | None:
+    """Find the newest evaluation of another classifier with at least half of the current test photos.
 
-    version: of the evaluate stage; older ones kept too little. classifier: digest of today's. test: columns photo,
-    label and group of today's test photos. Photos whose class is another one now are left out.
+    Photos whose class has changed since then are left out.
+
+    Args:
+        root: The data folder.
+        version: The version of the evaluate stage. Evaluations of other versions are skipped.
+        classifier: Digest of the current classifier.
+        test: The current test photos, with the columns photo, label and group.
     """
     store = Store(root)
     for manifest in store.manifests("evaluate"):
         if manifest.cache_key.version != version or manifest.cache_key.parents["classifier"].digest == classifier:
             continue
-        folder = store.folder(manifest.artifact)
         try:
-            theirs = PREDICTIONS.read(folder)
+            theirs = tables.PREDICTIONS.read(store.folder(manifest.artifact))
         except (OSError, ValueError):  # it has just been pruned, or is damaged
             continue
         common = theirs[theirs["split"] == "test"].merge(test[["photo", "label", "group"]], on=["photo", "label"])
@@ -53,12 +59,18 @@ def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> Pre
     return None
 
 
-def measure(champion: PreviousModel, predictions: "pd.DataFrame", config: EvaluateConfig) -> dict[str, Any]:
-    """Today's classifier against it, as plain JSON: scores on the common photos, each with a paired difference.
+def compare_with(previous: PreviousModel, predictions: "pd.DataFrame", config: EvaluateConfig) -> dict[str, Any]:
+    """Compare the current classifier with the previous model on the common photos.
 
-    predictions: of today's test photos, as in predictions.parquet.
+    Args:
+        previous: The previous model.
+        predictions: The current predictions of the test photos, with the columns of predictions.parquet.
+        config: The section of the evaluate stage.
+
+    Returns:
+        The part `champion` of metrics.json: scores of the current classifier, with paired differences.
     """
-    theirs = champion.predictions
+    theirs = previous.predictions
     ours = theirs[["photo", "label"]].merge(predictions.drop_duplicates(["photo", "label"]), on=["photo", "label"])
     names = sorted({*theirs["label"], *theirs["predicted"], *ours["predicted"]})
     answers, others = (scored_predictions(each, theirs["label"].tolist(), names) for each in (ours, theirs))
@@ -71,8 +83,8 @@ def measure(champion: PreviousModel, predictions: "pd.DataFrame", config: Evalua
         seed=config.seed,
     )
     return {
-        "key": champion.key,
-        "made_at": f"{champion.made_at:%Y-%m-%d %H:%M}",
+        "key": previous.key,
+        "made_at": f"{previous.made_at:%Y-%m-%d %H:%M}",
         "photos": len(ours),
         "scores": summary.scores(compared),
     }

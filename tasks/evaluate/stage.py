@@ -1,4 +1,4 @@
-"""The evaluate stage: measure the classifier on photos that no earlier stage has used, and report on it."""
+"""The evaluate stage as the pipeline runs it."""
 
 from tasks.evaluate.evaluation import VERSION, build_evaluation
 from tasks.evaluate.present import VIEW_SETTINGS, present

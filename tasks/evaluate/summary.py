@@ -1,4 +1,4 @@
-"""All numbers of an evaluation, as plain JSON: finite, or None where there is nothing to divide by."""
+"""The scores of an evaluation as plain JSON. A number is finite, or None if its denominator is 0."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,9 +12,10 @@ from tasks.evaluate.metrics import Comparison, Estimate
 from tasks.inference.arrays import DIGITS, Ids, ScoredPredictions
 
 _CONFUSIONS = 30
+"""Maximum number of listed confusions."""
 
 
-def measure(
+def summarize(
     answers: ScoredPredictions,
     others: Mapping[str, ScoredPredictions],
     counts: Mapping[str, Ids],
@@ -23,11 +24,18 @@ def measure(
     *,
     groups: NDArray[Any],
 ) -> dict[str, Any]:
-    """The numbers of the test split.
+    """Compute the scores of the test split.
 
-    others: what else there is to answer the same photos, by its name. counts: photos of each
-    class (classes,) in train, val and test. names: of the classes. groups: (n,) each test photo's group of near
-    duplicates.
+    Args:
+        answers: The classifier's predictions for n test photos.
+        others: The predictions of each baseline for the same photos, by its name.
+        counts: For each of train, val and test, the photos of each class, (classes,).
+        names: The names of the classes.
+        config: The section of the evaluate stage.
+        groups: (n,) the group of near duplicates of each photo.
+
+    Returns:
+        A part of metrics.json.
     """
     drawn = {"top_k": config.top_k, "resamples": config.bootstrap, "seed": config.seed}
     each, matrix = metrics.per_class(answers), metrics.confusion(answers)
@@ -75,28 +83,35 @@ def measure(
     }
 
 
-def measure_unknown(answers: ScoredPredictions, groups: NDArray[Any], config: EvaluateConfig) -> dict[str, Any]:
-    """How well photos of no known class are told from others; the unknown is the last class of `answers`.
+def summarize_unknown(answers: ScoredPredictions, groups: NDArray[Any], config: EvaluateConfig) -> dict[str, Any]:
+    """Compute how well photos of unknown classes are recognised.
 
-    recognised: the share of the unknown that were answered so; false_alarms: the share of the others that were.
+    Args:
+        answers: The predictions for n test photos. The last class is the unknown class.
+        groups: (n,) the group of near duplicates of each photo.
+        config: The section of the evaluate stage.
+
+    Returns:
+        photos: photos of unknown classes; recognised: the share of them that is predicted as unknown; false_alarms: the
+        share of the other photos that is predicted as unknown.
     """
-    truth, said = (np.asarray(ids == answers.classes - 1, np.int64) for ids in (answers.truth, answers.predicted))
-    told = ScoredPredictions.of(truth, np.eye(2)[said])
+    truth, predicted = (np.asarray(ids == answers.classes - 1, np.int64) for ids in (answers.truth, answers.predicted))
+    is_unknown = ScoredPredictions.of(truth, np.eye(2)[predicted])
     found: dict[str, Any] = {"photos": int(truth.sum())}
-    for name, is_unknown in (("recognised", 1), ("false_alarms", 0)):
-        where = truth == is_unknown
+    for name, true_class in (("recognised", 1), ("false_alarms", 0)):
+        where = truth == true_class
         if where.any():
             compared = metrics.compare(
-                told.only(where), {}, groups[where], top_k=1, resamples=config.bootstrap, seed=config.seed
+                is_unknown.only(where), {}, groups[where], top_k=1, resamples=config.bootstrap, seed=config.seed
             )
             right = compared["accuracy"].classifier
             wrong = Estimate(1 - right.value, 1 - right.high, 1 - right.low)
-            found[name] = estimate(right if is_unknown else wrong)
+            found[name] = estimate(right if true_class else wrong)
     return found
 
 
 def scores(compared: Mapping[str, Comparison]) -> dict[str, Any]:
-    """Each score with its interval, and the same scores of the others."""
+    """Write comparisons as JSON: each score with its interval and the baselines."""
     return {
         name: {
             **estimate(comparison.classifier),
@@ -114,10 +129,10 @@ def scores(compared: Mapping[str, Comparison]) -> dict[str, Any]:
 
 
 def estimate(found: Estimate) -> dict[str, float | None]:
-    """A number and its interval."""
+    """Write a number and its interval as JSON."""
     return {"value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
 
 
 def rounded(number: float) -> float | None:
-    """A number as it is written; None where it is none."""
+    """Round a number for a file; None if it is NaN or infinite."""
     return round(float(number), DIGITS) if np.isfinite(number) else None

@@ -1,1 +1,1 @@
-"""How a trained model answers: from a network's output to calibrated probabilities and tables of predictions."""
+"""Inference with a trained model: logits, calibrated probabilities, tables of predictions, and export."""

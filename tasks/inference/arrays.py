@@ -1,4 +1,4 @@
-"""Arrays that inference and metrics share: answers to photos, softmax, vectors of length 1."""
+"""Arrays that inference and metrics share: scored predictions, softmax and L2-normalised vectors."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -7,36 +7,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
-
-
 Floats = NDArray[np.float64]
 
-
 NO_ANSWER = 10**9
-
-
+"""The rank of a true class that the classifier can't predict, because it was never trained on it."""
 DIGITS = 6
-"""Decimals of what is written: more would differ between machines."""
+"""Decimals of the numbers in files. Further digits differ between machines."""
+_SHORTEST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
 class ScoredPredictions:
-    """What was answered for n photos; all that the scores need to know."""
+    """The predictions for n photos and their true classes: everything that the scores are computed from."""
 
     truth: Ids
     """(n,) the true class of each photo."""
     predicted: Ids
-    """(n,) the likeliest class."""
+    """(n,) the class with the highest probability."""
     rank: Ids
-    """(n,) place of the true class among the answers: 1 is first. Ties go to the lower class number. `NO_ANSWER` where
-    it has no probability at all, as a class that was never trained on: then it is none of them."""
+    """(n,) rank of the true class; 1 is the highest probability, ties go to the lower class number. `NO_ANSWER` where
+    the true class has probability 0, because it was never trained on."""
     loss: Floats
-    """(n,) minus the natural logarithm of the true class's probability."""
+    """(n,) negative log-likelihood of the true class (natural logarithm)."""
     classes: int
+    """Number of classes, trained or not."""
 
     @classmethod
     def of(cls, truth: Ids, probabilities: Floats) -> Self:
-        """Take class numbers (n,) and probabilities (n, classes), clipped as in scikit-learn's log_loss."""
+        """Score probabilities.
+
+        Args:
+            truth: (n,) class numbers.
+            probabilities: (n, classes) in 0..1; clipped for the loss as in scikit-learn's log_loss.
+        """
         true = np.take_along_axis(probabilities, truth[:, None], axis=1)
         lower = np.arange(probabilities.shape[1]) < truth[:, None]
         rank = 1 + np.sum((probabilities > true) | ((probabilities == true) & lower), axis=1)
@@ -46,10 +49,14 @@ class ScoredPredictions:
 
     @classmethod
     def majority_class(cls, truth: Ids, class_frequencies: NDArray[Any]) -> Self:
-        """Answer the same for every photo: the classes from the commonest in training to the rarest.
+        """Score the baseline that predicts the most frequent class of training for every photo.
 
-        commonness: (classes,) train photos. A class's probability is its share of them, each count plus one
-        (so that no class is impossible).
+        Its second answer is the second most frequent class, and so on. The probability of a class is its share of the
+        train photos. Each count is raised by one, so that no class has probability 0.
+
+        Args:
+            truth: (n,) class numbers.
+            class_frequencies: (classes,) train photos of each class.
         """
         shares = (class_frequencies + 1) / (class_frequencies + 1).sum()
         rank = 1 + np.argsort(np.argsort(-shares, kind="stable"), kind="stable")[truth]
@@ -57,24 +64,21 @@ class ScoredPredictions:
         return cls(truth, predicted, rank, -np.log(shares[truth]), len(shares))
 
     def only(self, where: NDArray[Any]) -> Self:
-        """The answers for some photos, by their places or by a mask `(n,)`."""
-        cut = (self.truth[where], self.predicted[where], self.rank[where], self.loss[where])
-        return type(self)(*cut, self.classes)
+        """Select photos by their positions or by a boolean mask `(n,)`."""
+        selected = (self.truth[where], self.predicted[where], self.rank[where], self.loss[where])
+        return type(self)(*selected, self.classes)
 
 
 def softmax(logits: NDArray[Any]) -> Floats:
-    """Probabilities (n, classes), float64, rows sum to 1, of logits of any float type."""
+    """Turn logits `(n, classes)` of any float type into probabilities `(n, classes)`, float64."""
     probabilities: Floats = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
     np.exp(probabilities, out=probabilities)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
 
 
-_SHORTEST = float(np.finfo(np.float32).tiny)
-
-
 def l2_normalize(vectors: NDArray[np.floating], *, shortest: float = _SHORTEST) -> NDArray[np.float32]:
-    """Vectors `(n, d)` at length 1, float32; those that are no longer than `shortest` become zero."""
+    """Scale vectors `(n, d)` to length 1, float32. Vectors with a length of `shortest` or less become zero."""
     vectors = vectors.astype(np.float32)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(length > shortest, length, np.inf), np.float32)

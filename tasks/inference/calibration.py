@@ -1,4 +1,4 @@
-"""Whether a probability can be taken at its word, and how it is made so."""
+"""Temperature scaling, the threshold of the unknown class, and the expected calibration error (ECE)."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -8,25 +8,26 @@ from numpy.typing import NDArray
 
 from tasks.inference.arrays import Floats, Ids, softmax
 
-_LOWEST, _HIGHEST = 0.05, 20.0
+_LOWEST, _HIGHEST = 0.0025, 20.0
+"""Bounds of the temperature. That of cosines is far below 1."""
 _BEYOND = 20.0
-"""How far beyond the photos' own evidence the unknown's may be: e^20 times as likely."""
+"""How far the threshold of the unknown class may lie outside the range of the photos' scores."""
 _BINS = 15
 _Z = 1.959964
-"""The normal distribution's 97.5 % quantile."""
+"""The 97.5 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How scores of classes become probabilities."""
+    """How class scores become probabilities."""
 
     temperature: float
-    """What scores are divided by; above 1, a classifier is less sure of itself than it was."""
+    """The scores are divided by it. Above 1, probabilities become less extreme."""
     unknown: float | None = None
-    """The score that a class which isn't known has for every photo, after the division; None: all are known."""
+    """The score of the unknown class for every photo, after the division; None if all classes are known."""
 
     def __call__(self, scores: NDArray[Any]) -> Floats:
-        """Probabilities `(n, classes)` of scores `(n, classes)`; with `unknown`, `(n, classes + 1)`."""
+        """Turn scores `(n, classes)` into probabilities `(n, classes)`; with `unknown`, `(n, classes + 1)`."""
         scaled = scores.astype(np.float64) / self.temperature
         if self.unknown is not None:
             scaled = np.pad(scaled, ((0, 0), (0, 1)), constant_values=self.unknown)
@@ -34,16 +35,21 @@ class Calibration:
 
 
 def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibration:
-    """The calibration with which the true classes `(n,)` are least surprising; one that changes nothing if n is 0.
+    """Fit the calibration with the lowest negative log-likelihood of the true classes.
 
-    scores: logits, or cosines, `(n, classes)`, of photos that were not trained on. The temperature is that of Guo et
-    al., arXiv:1706.04599, section 4.2; it doesn't change which class is the likeliest. As in Platt, "Probabilistic
-    outputs for support vector machines", 1999, section 2.2, 1 / (n + 2) of each photo counts as of the other classes,
-    so that a few photos that are all right are no reason to be always sure.
+    The temperature is that of Guo et al., arXiv:1706.04599, section 4.2; it doesn't change which class has the highest
+    probability. Labels are smoothed as in Platt, "Probabilistic outputs for support vector machines", 1999, section
+    2.2: the other classes together get 1 / (n + 2) of each photo. Without this, a few photos that are all right would
+    lead to probabilities of 1.
 
-    unknown: whether photos of a class that was not trained, numbered `classes` in `truth`, are among them. They fit a
-    threshold: where no class's score reaches it, the unknown is the likeliest (after Hendrycks et al.,
-    arXiv:1911.11132, section 3, the largest logit).
+    Args:
+        scores: (n, classes) logits or cosines of photos that were not trained on.
+        truth: (n,) class numbers. With `unknown`, photos of classes that were not trained on have the number `classes`.
+        unknown: Whether to fit the threshold of the unknown class as well: the unknown class is predicted where no
+            score reaches it (after Hendrycks et al., arXiv:1911.11132, section 3, maximum logit).
+
+    Returns:
+        The calibration; temperature 1 if n is 0.
     """
     from scipy.optimize import minimize_scalar
 
@@ -59,19 +65,19 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
     true, total = np.take_along_axis(scores, np.where(known, truth, 0)[:, None], axis=1)[:, 0], scores.sum(axis=1)
 
     def nll(temperature: float, evidence: Floats, threshold: float) -> float:
-        """evidence: the logarithm of the sum of the classes' exponentials."""
-        whole = np.logaddexp(evidence, threshold)
-        logs = total / temperature - classes * whole
+        """Compute the mean smoothed loss; evidence (n,): log of the sum of the exponentials of a photo's scores."""
+        normaliser = np.logaddexp(evidence, threshold)
+        logs = total / temperature - classes * normaliser
         if unknown:
-            logs = logs + threshold - whole
-        right = np.where(known, true / temperature, threshold) - whole
+            logs = logs + threshold - normaliser
+        right = np.where(known, true / temperature, threshold) - normaliser
         return float(-(mass * right + other * logs).mean())
 
     def best(log_temperature: float) -> tuple[float, float]:
-        """The least surprise at a temperature, and the threshold that gives it."""
+        """Find the lowest loss at a temperature, and its threshold."""
         temperature = float(np.exp(log_temperature))
         below = (scores - top[:, None]) / temperature
-        evidence = top / temperature + np.log(np.exp(below, out=below).sum(axis=1))  # as logsumexp, with one array
+        evidence = top / temperature + np.log(np.exp(below, out=below).sum(axis=1))  # logsumexp with a single array
         if not unknown:
             return nll(temperature, evidence, -np.inf), -np.inf
         found = minimize_scalar(
@@ -83,7 +89,7 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
 
     found = minimize_scalar(
         lambda log_temperature: best(log_temperature)[0],
-        bounds=(np.log(_LOWEST / _BEYOND), np.log(_HIGHEST)),
+        bounds=(np.log(_LOWEST), np.log(_HIGHEST)),
         method="bounded",
     )
     return Calibration(float(np.exp(found.x)), best(found.x)[1] if unknown else None)
@@ -91,38 +97,46 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
 
 @dataclass(frozen=True)
 class Bins:
-    """Answers in bins of equally many, from the least sure to the surest; `(bins,)` each."""
+    """Predictions in bins of equal size, sorted by confidence; each field is `(bins,)`."""
 
-    sure: Floats
+    confidence: Floats
     """Mean probability, 0..1."""
-    right: Floats
-    """Share of right answers, 0..1."""
+    accuracy: Floats
+    """Share of correct predictions, 0..1."""
     photos: Ids
+    """Number of photos."""
 
     @classmethod
     def of(cls, probability: Floats, right: NDArray[np.bool_], most: int = _BINS) -> Self:
-        """Take the probabilities `(n,)` of answers and whether they are right `(n,)`; n is 1 or more.
+        """Sort predictions into bins.
 
-        At most so many bins, and at least ten photos in each where there are that many.
+        Args:
+            probability: (n,) of the predicted classes; n is 1 or more.
+            right: (n,) whether the predictions are correct.
+            most: Maximum number of bins; fewer if a bin would contain less than ten photos.
         """
         order = np.argsort(probability, kind="stable")
         parts = np.array_split(order, max(1, min(most, len(order) // 10)))
-        sure, share = ([float(values[part].mean()) for part in parts] for values in (probability, right))
-        return cls(np.array(sure), np.array(share), np.array([len(part) for part in parts]))
+        confidence, accuracy = ([float(values[part].mean()) for part in parts] for values in (probability, right))
+        return cls(np.array(confidence), np.array(accuracy), np.array([len(part) for part in parts]))
 
     def intervals(self) -> tuple[Floats, Floats]:
-        """Bounds of each bin's share of right answers: Wilson's 95 % interval (JASA 22, 1927, p. 209-212)."""
-        centre = (self.right + _Z**2 / (2 * self.photos)) / (1 + _Z**2 / self.photos)
-        spread = self.right * (1 - self.right) / self.photos + _Z**2 / (4 * self.photos**2)
-        reach = _Z * np.sqrt(spread) / (1 + _Z**2 / self.photos)
-        return np.maximum(centre - reach, 0), np.minimum(centre + reach, 1)
+        """Compute the lower and upper bounds of the accuracy: Wilson's 95 % interval (JASA 22, 1927, p. 209-212)."""
+        centre = (self.accuracy + _Z**2 / (2 * self.photos)) / (1 + _Z**2 / self.photos)
+        variance = self.accuracy * (1 - self.accuracy) / self.photos + _Z**2 / (4 * self.photos**2)
+        half_width = _Z * np.sqrt(variance) / (1 + _Z**2 / self.photos)
+        return np.maximum(centre - half_width, 0), np.minimum(centre + half_width, 1)
 
 
 def calibration_error(probability: Floats, right: NDArray[np.bool_], bins: int = _BINS) -> float:
-    """Mean distance between how sure and how often right, 0..1, over bins of equally many photos (see `Bins.of`).
+    """Compute the expected calibration error: the mean gap between confidence and accuracy over the bins, 0..1.
 
-    probability: `(n,)` of the answers. right: `(n,)`. After Nguyen and O'Connor, arXiv:1508.05154, section 3, with
-    absolute differences.
+    After Nguyen and O'Connor, arXiv:1508.05154, section 3, with absolute differences and bins of equal size.
+
+    Args:
+        probability: (n,) of the predicted classes.
+        right: (n,) whether the predictions are correct.
+        bins: Maximum number of bins.
     """
     found = Bins.of(probability, right, bins)
-    return float(np.average(np.abs(found.sure - found.right), weights=found.photos))
+    return float(np.average(np.abs(found.confidence - found.accuracy), weights=found.photos))

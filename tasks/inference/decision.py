@@ -1,4 +1,4 @@
-"""From what a network says of a photo, and from the photos that it looks like, to the probability of each class."""
+"""The decision rule: from logits and class similarity to calibrated probabilities."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,22 +18,24 @@ from tasks.store.errors import UserError
 from tasks.tables import DECISION_RULE, REFERENCES
 
 _LEAST = 1e-12
+"""Probabilities are raised to this before the logarithm."""
 
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """How a photo is answered."""
+    """How the class probabilities of a photo are computed. inference.json has the same fields."""
 
     infer_from: InferFrom
     labels: tuple[str, ...]
     """Classes, in the order of the network's logits."""
     network: Calibration
+    """Of the logits."""
     nearest: Calibration | None
-    """None where only the network is asked."""
+    """Of the class similarity; None if only the network decides."""
     weight: float
-    """Share of the network's probabilities in a blend."""
+    """Weight of the network's probabilities in a blend, 0..1."""
     unknown_label: str | None
-    """What photos of no known class are called; None: all classes are known."""
+    """The answer for photos of unknown classes; None if all classes are known."""
 
     @classmethod
     def fit(
@@ -46,28 +48,39 @@ class DecisionRule:
         truth: Ids,
         unknown_label: str | None,
     ) -> Self:
-        """Fit all that is fitted, by how surprising the true classes of validation photos are.
+        """Fit a rule that minimises the negative log-likelihood of the true classes of validation photos.
 
-        logits, likeness (see `References.class_similarity`; None where only the network is asked): `(n, classes)`.
-        truth: `(n,)`; `classes` where the class was never trained, with `unknown_label`.
+        Args:
+            infer_from: network, nearest or blend.
+            labels: The classes, in the order of the logits.
+            logits: (n, classes).
+            class_similarity: (n, classes), see `References.class_similarity`; None if only the network decides.
+            truth: (n,) class numbers. With `unknown_label`, photos of classes that were never trained on have the
+                number `classes`.
+            unknown_label: The answer for photos of unknown classes, or None.
         """
         unknown = unknown_label is not None
         network = calibration.fit(logits, truth, unknown=unknown)
         if class_similarity is None:
             return cls(infer_from, tuple(labels), network, None, 1.0, unknown_label)
         nearest = calibration.fit(class_similarity, truth, unknown=unknown)
-        weight = _mixed(network(logits), nearest(class_similarity), truth) if infer_from == "blend" else 0.0
+        weight = _best_weight(network(logits), nearest(class_similarity), truth) if infer_from == "blend" else 0.0
         return cls(infer_from, tuple(labels), network, nearest, weight, unknown_label)
 
     @property
     def names(self) -> list[str]:
-        """Of all answers: the classes, then the unknown if there is one."""
+        """The names of all answers: the classes, then the unknown class if there is one."""
         return [*self.labels] if self.unknown_label is None else [*self.labels, self.unknown_label]
 
     def probabilities(self, logits: NDArray[Any], class_similarity: NDArray[Any] | None) -> Floats:
-        """Probabilities `(n, answers)` of photos with these logits and likeness, `(n, classes)` both.
+        """Compute the probabilities of photos.
 
-        likeness is only needed where something is inferred from it.
+        Args:
+            logits: (n, classes).
+            class_similarity: (n, classes); not needed if only the network decides.
+
+        Returns:
+            (n, answers), in the order of `names`.
         """
         if self.nearest is None or class_similarity is None:
             return self.network(logits)
@@ -76,34 +89,38 @@ class DecisionRule:
         return self.weight * self.network(logits) + (1 - self.weight) * self.nearest(class_similarity)
 
     def write(self, folder: Path, references: References) -> None:
-        """Write it, and the references if it needs them."""
+        """Write the rule to a folder, and the references if the rule needs them."""
         write_json(DECISION_RULE.path(folder), asdict(self))
         if self.infer_from != "network":
             references.write(REFERENCES.path(folder))
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What `write` wrote; raises UserError where the evaluation is of before there was any."""
+        """Read a rule that `write` wrote.
+
+        Raises:
+            UserError: The folder has no rule, because an earlier version of fluke made the evaluation.
+        """
         try:
             found = json.loads(DECISION_RULE.path(folder).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UserError(
-                f"{folder} is an evaluation of an earlier version of fluke; run its preset again, which evaluates it"
+                f"{folder} was made by an earlier version of fluke; run its preset again to evaluate again"
             ) from error
         for name in ("network", "nearest"):
             found[name] = Calibration(**found[name]) if found[name] else None
         return cls(**found | {"labels": tuple(found["labels"])})
 
 
-def _mixed(ours: Floats, theirs: Floats, truth: Ids) -> float:
-    """The share of `ours`, 0..1, in the mixture of two answers `(n, answers)` that makes the truth least surprising."""
+def _best_weight(network: Floats, nearest: Floats, truth: Ids) -> float:
+    """Find the weight of `network`, 0..1, in the blend of two probabilities `(n, answers)` with the lowest loss."""
     from scipy.optimize import minimize_scalar
 
     if not len(truth):
         return 0.5
-    mine, other = (np.take_along_axis(each, truth[:, None], axis=1)[:, 0] for each in (ours, theirs))
+    ours, theirs = (np.take_along_axis(each, truth[:, None], axis=1)[:, 0] for each in (network, nearest))
 
     def nll(weight: float) -> float:
-        return float(-np.log(np.maximum(weight * mine + (1 - weight) * other, _LEAST)).mean())
+        return float(-np.log(np.maximum(weight * ours + (1 - weight) * theirs, _LEAST)).mean())
 
     return float(minimize_scalar(nll, bounds=(0, 1), method="bounded").x)

@@ -1,4 +1,4 @@
-"""A trained classifier at work: what it says of photos, by which features, and where it looked."""
+"""A trained classifier, loaded from its file: logits, features and heat maps of photos."""
 
 from pathlib import Path
 from typing import Any
@@ -13,51 +13,66 @@ from tasks.networks.keras_io import load
 from tasks.store.errors import UserError
 
 _BATCH_ROWS = 64
-"""Rows of one call, as in training: of tiles of 224 px, VGG16 takes 32 MB for each."""
+"""Rows of one call, as in training: VGG16 needs 32 MB for each tile of 224 px."""
 
 
 class TrainedClassifier:
-    """A classifier from its file."""
+    """A classifier, loaded from its file."""
 
     def __init__(self, path: Path) -> None:
-        """Read a classifier.keras."""
+        """Load a classifier.keras."""
         self._path = path
         self._classifier = load(path)
-        self._both = with_features(self._classifier)
+        self._with_features = with_features(self._classifier)
         self._explainer: Explainer | None = None
 
     @property
     def classifier(self) -> keras.Model:
-        """The network itself."""
+        """The Keras model."""
         return self._classifier
 
     def __call__(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits `(n, classes)` and pooled features `(n, d)` of tiles, or of codes, `(n, h, w, c)`.
+        """Compute the logits and the pooled features of tiles or codes.
 
-        Raises UserError where the logits are no numbers.
+        Args:
+            rows: (n, h, w, c).
+
+        Returns:
+            Logits (n, classes) and features (n, d).
+
+        Raises:
+            UserError: A logit is NaN or infinite.
         """
-        answers = [self._both.predict_on_batch(part) for part in _parts(self._taken(rows))]
-        logits, features = (np.concatenate(each).astype(np.float32, copy=False) for each in zip(*answers, strict=True))
+        outputs = [self._with_features.predict_on_batch(part) for part in _batches(self._cast(rows))]
+        logits, features = (np.concatenate(each).astype(np.float32, copy=False) for each in zip(*outputs, strict=True))
         if not np.isfinite(logits).all():
             raise UserError(
-                f"{self._path}: the classifier answers with what is no number, so its training has failed; "
+                f"{self._path}: the classifier returns NaN or infinity: its training diverged; "
                 "lower train.learning_rate and train again"
             )
         return logits, features
 
     def heat_maps(self, rows: NDArray[Any], classes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """What spoke for classes `(n,)` (-1: for the likeliest): `(n, h', w')`, 0 or more."""
+        """Compute the class activation maps of photos.
+
+        Args:
+            rows: (n, h, w, c).
+            classes: (n,) the class to explain for each photo; -1 for the one with the highest logit.
+
+        Returns:
+            (n, h', w'), 0 or more.
+        """
         if self._explainer is None:
             self._explainer = Explainer(self._classifier)
-        rows = self._taken(rows)
+        rows = self._cast(rows)
         if (classes < 0).any():
             classes = np.where(classes < 0, self(rows)[0].argmax(axis=1), classes)
-        parts = zip(_parts(rows), _parts(classes), strict=True)
-        return np.concatenate([self._explainer(*part) for part in parts])
+        batches = zip(_batches(rows), _batches(classes), strict=True)
+        return np.concatenate([self._explainer(*batch) for batch in batches])
 
-    def _taken(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def _cast(self, rows: NDArray[Any]) -> NDArray[Any]:
         return rows.astype(self._classifier.inputs[0].dtype, copy=False)
 
 
-def _parts(rows: NDArray[Any]) -> list[NDArray[Any]]:
+def _batches(rows: NDArray[Any]) -> list[NDArray[Any]]:
     return [rows[start : start + _BATCH_ROWS] for start in range(0, len(rows), _BATCH_ROWS)]

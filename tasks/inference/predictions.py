@@ -1,4 +1,4 @@
-"""Tables of what was answered: as kept by an evaluation, and as Kaggle's whale challenge takes them."""
+"""Tables of predictions: predictions.parquet, and Kaggle's submission.csv."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUBMISSION_NAMES = 5
-"""Names for each photo of a submission (kaggle.com/c/whale-categorization-playground, "Submission File")."""
+"""Class names for each photo of a submission (kaggle.com/c/whale-categorization-playground, "Submission File")."""
 
 
 def table(
     rows: "pd.DataFrame", answers: ScoredPredictions, probabilities: Floats, names: Sequence[str], top_k: int
 ) -> "pd.DataFrame":
-    """The predictions of photos, one row each: what was answered, how surely, and the `top_k` likeliest.
+    """Make the table of predictions, one row for each photo.
 
-    rows: columns photo, name, split. probabilities: (n, classes) in 0..1. Column label is the true class, as far as it
-    can be answered; loss is as in `ScoredPredictions`.
+    Args:
+        rows: The photos, with the columns photo, name and split.
+        answers: The scored predictions of the photos.
+        probabilities: (n, classes) in 0..1.
+        names: The names of the classes.
+        top_k: Number of classes to list for each photo.
+
+    Returns:
+        The columns of predictions.parquet. `label` is the true class, or the unknown class if the classifier can
+        predict that one instead; `rank` and `loss` are as in `ScoredPredictions`.
     """
     order, likely = top_with_probabilities(probabilities, top_k)
     found = rows[["photo", "name", "split"]].reset_index(drop=True)
@@ -29,31 +37,44 @@ def table(
     found["probability"] = likely[:, 0]
     found["rank"] = answers.rank
     found["loss"] = answers.loss.round(DIGITS)
-    found["top_names"] = [[names[i] for i in places] for places in order]
+    found["top_names"] = [[names[i] for i in classes] for classes in order]
     found["top_probabilities"] = list(likely)
     return found
 
 
 def top_classes(probabilities: Floats, most: int) -> Ids:
-    """The likeliest classes of each photo, the likeliest first: `(n, up to most)`; ties go to the lower number.
+    """Find the classes with the highest probabilities; ties go to the lower class number.
 
-    probabilities: `(n, classes)`. A few of thousands are found sooner one by one than by sorting all.
+    To take the highest value several times is faster than to sort thousands of classes.
+
+    Args:
+        probabilities: (n, classes).
+        most: Number of classes to find.
+
+    Returns:
+        (n, k) class numbers with k up to `most`, the highest probability first.
     """
     left, order = probabilities.copy(), np.empty((len(probabilities), min(most, probabilities.shape[1])), np.int64)
-    for place in range(order.shape[1]):
-        order[:, place] = left.argmax(axis=1)
-        np.put_along_axis(left, order[:, [place]], -1, axis=1)
+    for position in range(order.shape[1]):
+        order[:, position] = left.argmax(axis=1)
+        np.put_along_axis(left, order[:, [position]], -1, axis=1)
     return order
 
 
 def top_with_probabilities(probabilities: Floats, most: int) -> tuple[Ids, Floats]:
-    """As `top_classes`, and the probability of each, as it is written."""
+    """Find the `top_classes`, and their probabilities, rounded as in files."""
     order = top_classes(probabilities, most)
     return order, np.take_along_axis(probabilities, order, axis=1).round(DIGITS)
 
 
 def scored_predictions(predictions: "pd.DataFrame", truth: Sequence[str], names: Sequence[str]) -> ScoredPredictions:
-    """What a table of predictions answered for photos of classes `truth`, numbered as in `names`."""
+    """Read scored predictions from a table of predictions.
+
+    Args:
+        predictions: Rows of predictions.parquet.
+        truth: The true class of each row.
+        names: The names of the classes, in the order of their numbers.
+    """
     number = {name: i for i, name in enumerate(names)}
     true, predicted = (
         np.array([number[name] for name in column], np.int64) for column in (truth, predictions["predicted"])
@@ -63,12 +84,16 @@ def scored_predictions(predictions: "pd.DataFrame", truth: Sequence[str], names:
     )
 
 
-def submission(photos: Iterable[str], answered: Iterable[Sequence[str]]) -> "pd.DataFrame":
-    """Columns Image and Id: a photo's name, and its five likeliest classes (or all there are), parted by blanks.
+def submission(photos: Iterable[str], top_names: Iterable[Sequence[str]]) -> "pd.DataFrame":
+    """Make a submission with the columns Image (name of the photo) and Id (up to five class names).
 
-    A blank inside the name of a class becomes `_`, since it would part it.
+    Blanks separate the class names, so a blank inside a name becomes `_`.
+
+    Args:
+        photos: The names of the photos.
+        top_names: The predicted classes of each photo, the most probable first.
     """
     import pandas as pd
 
-    answers: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMISSION_NAMES]) for names in answered]
-    return pd.DataFrame({"Image": list(photos), "Id": answers})
+    ids: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMISSION_NAMES]) for names in top_names]
+    return pd.DataFrame({"Image": list(photos), "Id": ids})

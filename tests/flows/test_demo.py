@@ -39,7 +39,7 @@ def test_the_evaluation_contains_the_files_that_the_readme_lists(demo: Fluke) ->
     assert metrics["photos"]["test"] > 200
     assert (folder / "submission.csv").read_text().splitlines()[0] == "Image,Id"
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "the commonest class alone gives" in page
+    assert "the majority class alone gives" in page
     assert len(page) < 15_000_000
     for outside in ('src="http', "src='http", 'href="http', "@import", "url(http"):
         assert outside not in page

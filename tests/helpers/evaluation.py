@@ -1,4 +1,4 @@
-"""A store with everything that the evaluate stage needs, made of arrays."""
+"""A store with everything that the evaluate stage needs, made from arrays."""
 
 import json
 from collections.abc import Callable
@@ -21,24 +21,25 @@ from tasks.store.store import Store
 
 SIDE_PX = 8
 CONFIG = EvaluateConfig(bootstrap=100, gallery=6, layer_images=0)
+UNKNOWN = EvaluateConfig(bootstrap=100, layer_images=0, unknown="threshold", unknown_label="new_animal")
 
 
 @dataclass
 class EvaluationWorld:
-    """A store with everything that evaluate needs; a tile's colour says what the classifier answers."""
+    """A store with all parents of an evaluation. The colour of a tile determines the prediction."""
 
     store: Store
     names: list[str]
     trained: list[str] = field(default_factory=list)
-    """Classes that the classifier knows: all unless given."""
+    """Classes that the classifier was trained on; empty: all."""
     rows: list[dict[str, Any]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     parents: dict[str, Artifact] = field(default_factory=dict)
     is_broken: bool = False
-    """Whether the classifier answers NaN."""
+    """Whether the classifier returns NaN."""
 
     def photo(self, label: str, split: str, answer: str | None = None, group: str | None = None) -> None:
-        """Add a kept photo, for which the classifier will answer `answer` (by default rightly)."""
+        """Add a kept photo for which the classifier predicts `answer`, by default its label."""
         number = len(self.rows)
         image = np.full((40, 30, 3), self.colour(label), np.uint8)
         image[0, 0] = number % 256, number // 256, 7
@@ -61,6 +62,7 @@ class EvaluationWorld:
         self.answers.append(self.names.index(answer or label))
 
     def colour(self, label: str) -> tuple[int, int, int]:
+        """Return the colour of a class."""
         number = self.names.index(label)
         ones, sevens, rest = number % 7, number // 7 % 7, number // 49
         return 20 + ones * 35, 20 + (3 * ones + sevens) % 7 * 35, 20 + (5 * ones + rest) % 7 * 35
@@ -68,10 +70,12 @@ class EvaluationWorld:
     def publish(
         self, stage: str, build: Callable[[Path], Result], parents: dict[str, Artifact] | None = None
     ) -> Artifact:
-        cache_key = CacheKey(stage=stage, version=1, config={f"{stage}_knob": 3}, parents=parents or {})
+        """Publish an artifact of a stage."""
+        cache_key = CacheKey(stage=stage, version=1, config={f"{stage}_setting": 3}, parents=parents or {})
         return self.store.publish(cache_key, "source", build)
 
     def finish(self, rejected: list[dict[str, Any]] | None = None, *, encoder: bool = False) -> "EvaluationWorld":
+        """Publish all parents of the evaluation."""
         kept = pd.DataFrame(self.rows)
 
         def photos_folder(out: Path) -> Result:
@@ -116,6 +120,7 @@ class EvaluationWorld:
         return self
 
     def encoder_folder(self, out: Path) -> Result:
+        """Write the files of the pretrain stage."""
         pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
         np.savez(out / "reconstructions.npz", originals=pairs, reconstructions=pairs)
         (out / "history.json").write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
@@ -124,7 +129,7 @@ class EvaluationWorld:
         return Result({"photos": 5})
 
     def classifier_folder(self, out: Path) -> Result:
-        """A network that answers the class whose colour is nearest: logits -100 |x - colour|²."""
+        """Write a network that predicts the class with the nearest colour: logits -100 |x - colour|²."""
         import keras
 
         labels = self.trained or self.names
@@ -147,10 +152,29 @@ class EvaluationWorld:
         return Result({"classes": len(labels)})
 
     def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
+        """Run the stage; returns its outcome and its folder."""
         with ThreadPoolExecutor(2) as pool:
             outcome = Run(self.store, pool, **how).get_or_build(STAGE, config, **self.parents)
         return outcome, self.store.folder(outcome.artifact)
 
 
 def world(tmp_path: Path, names: list[str], trained: list[str] | None = None) -> EvaluationWorld:
+    """Make an empty world with these classes, of which the `trained` ones are known to the classifier."""
     return EvaluationWorld(Store(tmp_path / "data"), names, trained or [])
+
+
+def read_metrics(folder: Path) -> Any:
+    """Read metrics.json."""
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def unseen(tmp_path: Path) -> EvaluationWorld:
+    """Three trained classes, and two unknown ones: one for validation, one for the test split."""
+    sea = world(tmp_path, ["ant", "bee", "cow", "elk", "fox"], trained=["ant", "bee", "cow"])
+    for label in ("ant", "bee", "cow"):
+        for split in ("train", "train", "val", "val", "val", "test", "test"):
+            sea.photo(label, split)
+    for split, label in (("val", "fox"), ("test", "elk")):
+        for _ in range(4):
+            sea.photo(label, split)
+    return sea

@@ -1,1 +1,1 @@
-"""The HTML report: its data, its text, its figures and its page."""
+"""The HTML report: data, text, figures and page."""

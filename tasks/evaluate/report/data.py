@@ -1,4 +1,4 @@
-"""What the report reads: the files of an evaluation and of the artifacts behind it."""
+"""The files that the report reads: those of an evaluation and of the artifacts that it was made from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,24 +24,25 @@ from tasks.store.shards import LazyRows
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """What the pretrain stage left of its training."""
+    """The files of the pretrain stage."""
 
     history: Mapping[str, Sequence[float]]
+    """Losses by epoch."""
     error: Mapping[str, float]
-    """Mean squared error of the autoencoder, and of a resize to as many values."""
+    """Mean squared error of `autoencoder`, and of `resize`: a resize to the same number of values and back."""
     photos: int
-    """Photos that it was trained on."""
+    """Number of train photos."""
     originals: NDArray[np.uint8]
-    """(n, side, side, c), some tiles."""
+    """(n, side, side, c), example tiles."""
     reconstructions: NDArray[np.uint8]
-    """(n, side, side, c), the same, encoded and decoded."""
+    """(n, side, side, c), the same tiles, encoded and decoded."""
 
 
 class EvaluationFiles:
-    """The files of an evaluation and of its parents, each read when it is first used."""
+    """The files of an evaluation and of its parents. Each file is read when it is first used."""
 
     def __init__(self, folder: Path, root: Path) -> None:
-        """Take the folder of an evaluation, and the data folder, below which its parents and the photos are."""
+        """Set the folder of an evaluation, and the data folder with its parents and the photos."""
         self.folder = folder
         self.root = root
 
@@ -51,7 +52,7 @@ class EvaluationFiles:
         return Manifest.read(self.folder)
 
     def parent(self, name: str) -> Path:
-        """The folder of a parent, such as `kept`."""
+        """Return the folder of a parent, such as `kept`."""
         artifact = self.manifest.cache_key.parents[name]
         return self.root / "artifacts" / artifact.stage / artifact.key
 
@@ -74,12 +75,12 @@ class EvaluationFiles:
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """(classes, classes) test photos by true class and answer, in the order of `class_names`."""
+        """(classes, classes) test photos by true and predicted class, in the order of `class_names`."""
         return metrics.confusion(scored_predictions(self.test, self.test["label"].tolist(), self.class_names))
 
     @cached_property
     def uncalibrated(self) -> NDArray[np.float64] | None:
-        """(test photos,) probability of each answer before calibration; None where more than the network decides."""
+        """(test photos,) probability of each prediction before calibration; None if not only the network decides."""
         with np.load(tables.ANSWERS.path(self.folder)) as found:
             if "uncalibrated" not in found:
                 return None
@@ -88,14 +89,10 @@ class EvaluationFiles:
 
     @cached_property
     def view(self) -> ViewSettings:
-        """The settings that the explanations were made with.
-
-        Raises:
-            UserError: The evaluation has no explanations.
-        """
+        """The settings of the explanations."""
         found = ViewSettings.read(self.folder)
         if found is None:
-            raise UserError(f"{self.folder} has no explanations for the report; run its preset again, which makes them")
+            raise UserError(f"{self.folder} contains no explanations; run its preset again to make them")
         return found
 
     def require_explanations(self) -> None:
@@ -109,21 +106,21 @@ class EvaluationFiles:
 
     @cached_property
     def crawled(self) -> pd.DataFrame:
-        """All photos that the crawl found."""
+        """The photos of the crawl stage."""
         return tables.PHOTOS.read(self.parent("photos"))
 
     @cached_property
     def kept(self) -> pd.DataFrame:
-        """The photos that the filter kept."""
+        """The photos that the filter stage kept."""
         return tables.KEPT.read(self.parent("kept"))
 
     @cached_property
     def rejected(self) -> pd.DataFrame:
-        """The photos that the filter rejected."""
+        """The photos that the filter stage rejected."""
         return tables.REJECTED.read(self.parent("kept"))
 
     def tile(self, photo: str) -> NDArray[np.uint8]:
-        """The tile of a photo, (side, side, 1 or 3)."""
+        """Read the tile of a photo, (side, side, 1 or 3)."""
         rows, positions = self._tiles
         tile: NDArray[np.uint8] = rows[[positions[photo]]][0]
         return tile
@@ -135,13 +132,13 @@ class EvaluationFiles:
 
     @cached_property
     def history(self) -> Mapping[str, Sequence[float]]:
-        """The history of the classifier's training."""
+        """The losses and accuracies of the classifier's training, by epoch."""
         found: Mapping[str, Sequence[float]] = _read_json(tables.HISTORY.path(self.parent("classifier")))
         return found
 
     @cached_property
     def autoencoder(self) -> Autoencoder | None:
-        """The autoencoder, where one was used."""
+        """The autoencoder; None if the classifier was trained on tiles."""
         if "encoder" not in self.manifest.cache_key.parents:
             return None
         folder = self.parent("encoder")
@@ -156,12 +153,12 @@ class EvaluationFiles:
 
     @cached_property
     def lineage(self) -> list[Ancestor]:
-        """All artifacts behind the evaluation."""
+        """All artifacts that the evaluation was made from."""
         return lineage.trace([self.parent(name) for name in self.manifest.cache_key.parents], self.root)
 
     @cached_property
     def settings(self) -> dict[str, Mapping[str, Any]]:
-        """The section of each stage that decided the result, in the order of the stages."""
+        """The sections of the config that determine the result, in the order of the stages."""
         sections = {a.manifest.cache_key.stage: a.manifest.cache_key.config for a in self.lineage if a.is_direct}
         shown = {name: value for name, value in asdict(self.view).items() if name in ("gallery", "layer_images")}
         return {**sections, "evaluate": self.manifest.cache_key.config | shown}

@@ -1,16 +1,16 @@
-"""All figures of the report, by name."""
+"""Draw all figures of the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from tasks.evaluate.report import charts, confusion, image_grids, style
 from tasks.evaluate.report.data import EvaluationFiles
-from tasks.evaluate.report.style import Drawing
 
 
-def figures(files: EvaluationFiles) -> dict[str, Drawing]:
-    """The report's figures, by the name of their file."""
+def figures(files: EvaluationFiles) -> dict[str, Figure]:
+    """Draw the report's figures; the keys are the names of their files."""
     rows = files.metrics["per_class"]
     names = files.class_names
     order = np.arange(len(rows))
@@ -23,11 +23,11 @@ def figures(files: EvaluationFiles) -> dict[str, Drawing]:
         "photos_per_class": charts.photos_per_class(counts, names),
         **dict(_curves(files.history, "")),
         "reliability": charts.reliability(test["probability"].to_numpy(), right, files.uncalibrated),
-        "confusion": confusion.confusion(files.confusion[np.ix_(order, order)], [names[i] for i in order]),
+        "confusion": confusion.confusion_matrix(files.confusion[np.ix_(order, order)], [names[i] for i in order]),
         "recall_per_class": charts.recall_per_class(recall, counts["test"], names),
     }
     if len(rows) > confusion.MOST_NUMBERS and files.metrics["confusions"]:
-        drawn["mistaken"] = confusion.mistaken(files.confusion, names)
+        drawn["mistaken"] = confusion.most_confused(files.confusion, names)
     if layers := files.explanations.layers:
         drawn["activations"] = image_grids.activations(layers)
         drawn["responses"] = image_grids.responses(layers)
@@ -38,11 +38,11 @@ def figures(files: EvaluationFiles) -> dict[str, Drawing]:
     return drawn
 
 
-def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tuple[str, Drawing]]:
-    monitored = history.get("val_loss") or history["loss"]  # as in train
+def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tuple[str, Figure]]:
+    monitored = history.get("val_loss") or history["loss"]  # the train stage keeps the epoch with the lowest value
     best = None if prefix else int(np.argmin(monitored))
     for name, heading in (("loss", "Loss"), ("accuracy", "Accuracy")):
         lines = {"train": history.get(name), "validation": history.get(f"val_{name}")}
-        there = {line: values for line, values in lines.items() if values}
-        if there:
-            yield f"{prefix}{name}", charts.curves(there, heading, best=best)
+        present = {line: values for line, values in lines.items() if values}
+        if present:
+            yield f"{prefix}{name}", charts.curves(present, heading, best=best)

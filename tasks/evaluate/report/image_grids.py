@@ -1,4 +1,4 @@
-"""Figures of the report that are made of pictures: tiles, feature maps, what channels respond to."""
+"""Figures that are grids of images: reconstructions, feature maps, and images that maximise activations."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,19 +7,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tasks.evaluate.report.style import INK, MUTED, WIDTH_IN, shown, styled
+from tasks.evaluate.report.style import INK, MUTED, WIDTH_IN, short_name, styled
 from tasks.images.photos import shrink
 from tasks.networks.explain.result import Insight, Layer
 
 _MOST_PX = 64
-"""Larger pictures are shrunk, to keep pages small."""
+"""Larger images are shrunk, to keep pages small."""
 _CELLS = 16
-"""Of what a layer responds to, so much of its map is shown: fine patterns repeat, and would vanish when shrunk."""
+"""Only the centre of an image of a channel is shown, as large as so many cells of the layer's map. The patterns of fine
+layers repeat, and can't be seen in a shrunk image."""
 
 
 @styled
 def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) -> Figure:
-    """Tiles (n, side, side, 1 or 3), uint8, each above what the autoencoder made of it; eight in a row."""
+    """Draw tiles (n, side, side, 1 or 3), uint8, each above its reconstruction; eight in a row."""
     columns = min(8, len(originals))
     rows = -(-len(originals) // columns)
     figure = Figure(figsize=(WIDTH_IN, (WIDTH_IN / columns * 2 + 0.35) * rows))
@@ -31,24 +32,24 @@ def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) ->
             axes = grid[i // columns * 2 + k, i % columns]
             axes.imshow(np.broadcast_to(tile, (*tile.shape[:2], 3)), interpolation="none")
             if i % columns == 0:
-                axes.set_title(("photos", "rebuilt")[k], loc="left", fontsize=8, color=MUTED, pad=3)
+                axes.set_title(("tiles", "reconstructions")[k], loc="left", fontsize=8, color=MUTED, pad=3)
     return figure
 
 
 @styled
 def activations(insight: Insight) -> Figure:
-    """A tile, and below it what channels of each layer answer to it, from their least (dark) to their most (bright)."""
+    """Draw a tile, and below it its feature maps, from the lowest (dark) to the highest activation (bright)."""
     rows = [_Row(_name(layer), layer.maps, layer.channels) for layer in insight.layers]
     return _grid(
-        "What its layers see in a photo",
-        [_Row("the photo; below, a channel's map is bright where it answers the most", insight.tile[None]), *rows],
+        "Feature maps of one photo",
+        [_Row("the photo; below: feature maps, bright where the activation is high", insight.tile[None]), *rows],
     )
 
 
 @styled
 def responses(insight: Insight) -> Figure:
-    """Pictures that excite channels of each layer; where a layer's map is fine, the middle of each picture."""
-    return _grid("What its layers respond to", [_responses(layer) for layer in insight.layers])
+    """Draw images that maximise the activation of channels; of fine layers, the centre of each image."""
+    return _grid("Images that maximise the activation of a channel", [_responses(layer) for layer in insight.layers])
 
 
 class _Row(NamedTuple):
@@ -56,25 +57,25 @@ class _Row(NamedTuple):
     pictures: NDArray[Any]
     """(k, h, w) or (k, h, w, 1 or 3)."""
     channels: Sequence[int] | NDArray[np.int64] = ()
-    """(k,), the number of each."""
+    """(k,) channel numbers."""
 
 
 def _responses(layer: Layer) -> _Row:
     height, width = layer.pictures.shape[1:3]
     share = min(1, _CELLS / min(layer.shape[:2]))
     top, left = (round(side * (1 - share) / 2) for side in (height, width))
-    middle = layer.pictures[:, top : height - top, left : width - left]
-    name = _name(layer) if share == 1 else f"{_name(layer)}; the middle {middle.shape[2]} px"
-    return _Row(name, middle, layer.responsive)
+    centre = layer.pictures[:, top : height - top, left : width - left]
+    name = _name(layer) if share == 1 else f"{_name(layer)}; central {centre.shape[2]} px"
+    return _Row(name, centre, layer.responsive)
 
 
 def _name(layer: Layer) -> str:
     height, width, channels = layer.shape
-    return f"{shown(layer.name, 40)}: {height} × {width}, {channels:,} channels"
+    return f"{short_name(layer.name, 40)}: {height} × {width}, {channels:,} channels"
 
 
 def _grid(heading: str, rows: Sequence[_Row]) -> Figure:
-    """A row of small pictures each, under its name."""
+    """Draw rows of small images, each row below its name."""
     columns = max(len(row.pictures) for row in rows)
     figure = Figure(figsize=(WIDTH_IN, (WIDTH_IN / columns + 0.3) * len(rows) + 0.3))
     figure.suptitle(heading, x=0, ha="left", fontsize=9.5, color=INK)
@@ -82,15 +83,15 @@ def _grid(heading: str, rows: Sequence[_Row]) -> Figure:
     parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
     for part, row in zip(parts, rows, strict=True):
         part.suptitle(row.name, x=0, ha="left", fontsize=8, color=MUTED)
-        places = part.subplots(1, columns, squeeze=False)[0]
-        for axes in places:
+        cells = part.subplots(1, columns, squeeze=False)[0]
+        for axes in cells:
             axes.set_axis_off()
-        for axes, picture in zip(places, row.pictures, strict=False):
+        for axes, picture in zip(cells, row.pictures, strict=False):
             small = shrink(picture, _MOST_PX)
             if small.ndim == 3:
                 small = np.broadcast_to(small, (*small.shape[:2], 3))
             axes.imshow(small, interpolation="none", cmap="viridis")
-        for axes, channel in zip(places, row.channels, strict=False):
+        for axes, channel in zip(cells, row.channels, strict=False):
             axes.text(
                 0.5, -0.04, f"{channel}", transform=axes.transAxes, ha="center", va="top", fontsize=6.5, color=MUTED
             )

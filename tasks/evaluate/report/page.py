@@ -1,6 +1,6 @@
-"""The report: one page that needs nothing else, and a short summary for the dashboard.
+"""The report as a single HTML page without external files, and a short summary for the dashboard.
 
-What it says depends on the artifacts alone, so the same night reported twice gives the same bytes.
+Both depend only on files, so the same evaluation always gives the same bytes.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,18 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from tasks.evaluate import samples
 from tasks.evaluate.report import style
 from tasks.evaluate.report.data import EvaluationFiles
-from tasks.evaluate.report.style import Drawing
 from tasks.evaluate.report.text import (
-    OTHERS,
+    BASELINES,
     by_class_frequency,
     calibration_sentence,
     decimals,
     headline,
+    ordinal,
     priors,
     subject,
     verdict,
@@ -35,13 +36,20 @@ from tasks.text import SPACE, duration, markdown, percent
 
 _MANY = style.MOST_NAMES
 _THUMBNAIL_BYTES = 40_000
+"""Maximum size of the confusion matrix in the summary."""
 _PER_REASON = 6
+"""Maximum number of rejected photos that are shown for each reason."""
 _NEAR_PX = 64
-"""Side of the train photos that are shown beside a mistake."""
+"""Side of the train photos that are shown with a mistake."""
 
 
-def page(files: EvaluationFiles, drawn: Mapping[str, Drawing]) -> str:
-    """The report as HTML: no scripts, nothing from elsewhere, every text escaped."""
+def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
+    """Write the report as HTML, without scripts and external files; all text is escaped.
+
+    Args:
+        files: The files of the evaluation.
+        drawn: The figures, by name.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -49,16 +57,16 @@ def page(files: EvaluationFiles, drawn: Mapping[str, Drawing]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "decimals": decimals, "duration": duration}
-    test, champion = files.test, files.metrics.get("champion")
+    environment.filters |= {"percent": percent, "decimals": decimals, "duration": duration, "ordinal": ordinal}
+    test, previous_model = files.test, files.metrics.get("champion")
     gallery = files.view.gallery
     return environment.get_template("page.html.jinja").render(
         metrics=files.metrics,
         subject=subject(files.settings, files.metrics),
         verdict=verdict(files.metrics),
         headline=list(headline(files.metrics)),
-        others=[OTHERS[name] for name in files.metrics["test"]["scores"]["accuracy"]["against"]],
-        champion=list(headline(files.metrics, champion["scores"])) if champion else [],
+        baselines=_baselines(files),
+        previous_model=list(headline(files.metrics, previous_model["scores"])) if previous_model else [],
         by_class_frequency=by_class_frequency(files.metrics),
         calibration=calibration_sentence(files.metrics),
         priors=priors(files.settings.get("train", {}), files.metrics),
@@ -72,7 +80,7 @@ def page(files: EvaluationFiles, drawn: Mapping[str, Drawing]) -> str:
         rejects=rejects(files),
         mistakes=_gallery(files, samples.mistakes(test, gallery)),
         successes=_gallery(files, samples.successes(test, gallery)),
-        has_heat=bool(files.explanations.heat_maps),
+        has_heat_maps=bool(files.explanations.heat_maps),
         wrong=int((test["predicted"] != test["label"]).sum()),
         autoencoder=files.autoencoder,
         lineage=files.lineage,
@@ -86,16 +94,16 @@ def page(files: EvaluationFiles, drawn: Mapping[str, Drawing]) -> str:
 
 
 def funnel(files: EvaluationFiles) -> list[tuple[str, int, float]]:
-    """Steps from the photos found to the photos kept: (name, photos, share of the found ones in 0..1)."""
+    """Count the photos found, rejected for each reason, and kept: (name, photos, share of the photos found, 0..1)."""
     found = len(files.crawled)
     steps = [("found", found), *_counts(files.rejected["reason"]), ("kept", len(files.kept))]
     return [(name, count, min(1.0, count / max(1, found))) for name, count in steps]
 
 
 def searches(crawled: pd.DataFrame, kept: pd.DataFrame) -> list[tuple[str, str, int, int]]:
-    """What each engine and keyword brought: (engine, keyword, photos found, photos kept), the most first."""
-    told = crawled.fillna({"engine": "", "keyword": ""})
-    told = told.assign(kept=told["photo"].isin(set(kept["photo"])))
+    """Count the photos of each search: (engine, keyword, photos found, photos kept), most photos first."""
+    found = crawled.fillna({"engine": "", "keyword": ""})
+    found = found.assign(kept=found["photo"].isin(set(kept["photo"])))
     rows = [
         (
             str(engine),
@@ -103,14 +111,14 @@ def searches(crawled: pd.DataFrame, kept: pd.DataFrame) -> list[tuple[str, str, 
             int(group["photo"].nunique()),
             int(group[group["kept"]]["photo"].nunique()),
         )
-        for (engine, keyword), group in told.groupby(["engine", "keyword"])
+        for (engine, keyword), group in found.groupby(["engine", "keyword"])
         if engine or keyword
     ]
     return sorted(rows, key=lambda row: (-row[2], row))
 
 
 def rejects(files: EvaluationFiles) -> list[dict[str, Any]]:
-    """Some photos rejected for each reason, each beside the one that it is too similar to, if any."""
+    """Choose photos rejected for each reason, each with the photo that it is too similar to, if any."""
     paths = dict(zip(files.kept["photo"], files.kept["file"], strict=True))
     paths |= dict(zip(files.rejected["photo"], files.rejected["file"], strict=True))
     groups = []
@@ -133,7 +141,7 @@ def _why(row: Any) -> str:
 
 
 def _gallery(files: EvaluationFiles, shown: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each photo as the network saw it, with and without what spoke for its answer, and the train photos like it."""
+    """Make a gallery: the tile of each photo, its class activation map, and similar train photos."""
     items = []
     for row in shown.to_dict("records"):
         photo = str(row["photo"])
@@ -141,31 +149,37 @@ def _gallery(files: EvaluationFiles, shown: pd.DataFrame) -> list[dict[str, Any]
         pictures = [thumbnails.of_pixels(tile)]
         if heat is not None and heat.any():
             pictures.append(thumbnails.of_pixels(lay_over(tile, heat)))
-        near = [
-            {"picture": thumbnails.of_pixels(files.tile(other), _NEAR_PX), "label": label, "alike": alike}
-            for other, label, alike in files.explanations.neighbours.get(photo, ())
+        neighbours = [
+            {"picture": thumbnails.of_pixels(files.tile(other), _NEAR_PX), "label": label, "cosine": cosine}
+            for other, label, cosine in files.explanations.neighbours.get(photo, ())
         ]
-        items.append({"pictures": pictures, "near": near} | {str(key): value for key, value in row.items()})
+        items.append({"pictures": pictures, "neighbours": neighbours} | {str(key): value for key, value in row.items()})
     return items
 
 
-def summary(files: EvaluationFiles, drawn: Mapping[str, Drawing]) -> str:
-    """The verdict, the headline and the worst classes as Markdown without HTML, for the dashboard."""
+def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
+    """Write the verdict, the scores and the worst classes as Markdown without HTML, for the dashboard."""
     first, *rest = (markdown(sentence) for sentence in verdict(files.metrics))
     lines = [f"**{first}** {' '.join(rest)}", ""]
-    others = [OTHERS[name] for name in files.metrics["test"]["scores"]["accuracy"]["against"]]
-    lines += [f"| test split | value | 95 % interval | {' | '.join(others)} |", f"|:--|--:|:-:|{'--:|' * len(others)}"]
-    for scored in headline(files.metrics):
-        against = [f"{other['value']} ({other['outcome']})" for other in scored["others"]]
-        lines.append(f"| {' | '.join([scored['title'], scored['value'], scored['interval'], *against])} |")
+    baselines = _baselines(files)
+    lines += [f"| test split | value | 95 % interval | {' | '.join(baselines)} |"]
+    lines += [f"|:--|--:|:-:|{'--:|' * len(baselines)}"]
+    for score in headline(files.metrics):
+        against = [f"{baseline['value']} ({baseline['outcome']})" for baseline in score["baselines"]]
+        lines.append(f"| {' | '.join([score['title'], score['value'], score['interval'], *against])} |")
     lines += ["", "| worst classes | recall | precision | test photos |", "|:--|--:|--:|--:|"]
     for row in [row for row in worst_classes(files.metrics) if row["test"]][:5]:
         shares = ("–" if row[key] is None else percent(row[key], 0) for key in ("recall", "precision"))
-        lines.append(f"| {' | '.join((markdown(style.shown(row['label'], 40)), *shares))} | {row['test']} |")
+        lines.append(f"| {' | '.join((markdown(style.short_name(row['label'], 40)), *shares))} | {row['test']} |")
     pictures = (style.png(drawn["confusion"], dpi) for dpi in (80, 60, 45, 30))
     small = next(picture for picture in pictures if len(picture) < _THUMBNAIL_BYTES)
     lines += ["", f"![confusion matrix]({thumbnails.png_uri(small)})", ""]
     return "\n".join(lines)
+
+
+def _baselines(files: EvaluationFiles) -> list[str]:
+    """List the names of the baselines, as users see them."""
+    return [BASELINES[name] for name in files.metrics["test"]["scores"]["accuracy"]["against"]]
 
 
 def _counts(reasons: pd.Series) -> list[tuple[str, int]]:
@@ -174,5 +188,5 @@ def _counts(reasons: pd.Series) -> list[tuple[str, int]]:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """At most so many positions, evenly spread."""
+    """Choose at most `most` positions, evenly spread."""
     return sorted({int(i) for i in np.linspace(0, count - 1, min(count, most))})

@@ -1,8 +1,8 @@
-"""What figures are drawn on: the look, the colours, and how one is saved, without pyplot's global state.
+"""Style of the report's figures: colours, fonts, names, and saving. Doesn't use pyplot's global state.
 
-A figure is drawn in the colours of the light theme. `svg` puts CSS variables (`--accent` ...) in their place,
-so that inline in a page it follows light and dark; `png` keeps them, on white. Figures are as wide as half a
-page or a phone, and can therefore be read on both.
+Figures are drawn in the colours of the light theme. `svg` replaces the colours with CSS variables (`--accent` ...), so
+that a figure inside a page follows its light or dark theme; `png` keeps the colours, on white. Figures are as wide as
+half a page or a phone, so that they can be read on both.
 """
 
 import re
@@ -35,8 +35,9 @@ _VARIABLES = {
     ON_FILL: "on-fill",
 }
 WIDTH_IN = 4.8
+"""Width of a figure in inches."""
 MOST_NAMES = 40
-"""With more classes than this, a figure shows their distribution instead of each by name."""
+"""With more classes, a figure shows their distribution instead of their names."""
 _FONTS = (
     "Noto Sans CJK KR",
     "Noto Sans CJK JP",
@@ -52,13 +53,10 @@ _FONTS = (
     "Segoe UI Emoji",
     "Arial Unicode MS",
 )
-"""The first that are installed draw, in a PNG, what DejaVu Sans can't; a browser has its own."""
-_FIRST_ELSEWHERE = "\u0590"
-"""Letters from here on (Hebrew, the first) may be lacking in DejaVu Sans; matplotlib brings it along."""
+"""Fonts for scripts that DejaVu Sans lacks; a PNG uses the installed ones. A browser has its own fonts for an SVG."""
+_FIRST_MISSING = "\u0590"
+"""DejaVu Sans, which is part of matplotlib, may lack characters from here on (Hebrew is the first)."""
 _JOINER = "\u200d"
-
-Drawing = Figure
-"""A figure, for modules that leave matplotlib to this one and to `plots`."""
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -66,7 +64,7 @@ Returned = TypeVar("Returned")
 
 @cache
 def _fonts() -> list[str]:
-    """DejaVu Sans, then what is installed for scripts that it lacks."""
+    """List DejaVu Sans, then the installed fonts for other scripts."""
     installed = set(fontManager.get_font_names())
     return ["DejaVu Sans", *(name for name in _FONTS if name in installed)]
 
@@ -77,7 +75,7 @@ def _style() -> Iterator[None]:
         "font.family": _fonts(),
         "font.size": 9,
         "text.color": INK,
-        "text.parse_math": False,  # a class called "$5 or $6" is no formula
+        "text.parse_math": False,  # so that a class "$5 or $6" isn't a formula
         "axes.facecolor": "none",
         "axes.edgecolor": LINE,
         "axes.labelcolor": MUTED,
@@ -97,12 +95,12 @@ def _style() -> Iterator[None]:
         "svg.hashsalt": "fluke",
     }
     with mpl.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph \d+")  # a script without a font: boxes, in the PNG only
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")  # missing font: boxes, only in the PNG
         yield
 
 
 def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """Run a function that draws or saves in our style."""
+    """Decorate a function that draws or saves figures, so that it uses the style."""
 
     @wraps(draw)
     def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
@@ -114,30 +112,30 @@ def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returne
 
 @styled
 def png(figure: Figure, dpi: int = 150) -> bytes:
-    """A figure as PNG, on white, large enough for names in whatever fonts there are."""
+    """Save a figure as PNG, on white, large enough for names in any font."""
     file = BytesIO()
-    how: Any = {"bbox_inches": "tight", "facecolor": "white", "metadata": {"Software": None}}
-    figure.savefig(file, format="png", dpi=dpi, **how)
+    options: Any = {"bbox_inches": "tight", "facecolor": "white", "metadata": {"Software": None}}
+    figure.savefig(file, format="png", dpi=dpi, **options)
     return file.getvalue()
 
 
 @styled
 def svg(figure: Figure) -> str:
-    """A figure as an `<svg>` element, for a page that defines the CSS variables; repeatable to the byte."""
+    """Save a figure as an `<svg>` element, for a page that defines the CSS variables. Repeatable to the byte."""
     file = BytesIO()
     figure.savefig(file, format="svg", facecolor="none", metadata={"Date": None})
     text = file.getvalue().decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style type=\"text/css\">.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's, not those that are installed here
-    text = re.sub(r'<g id="[a-zA-Z_.]+\d+">', "<g>", text)  # ids that figures on one page would share
+    text = re.sub(r" font-family: [^;\"]*;", "", text)  # use the page's fonts
+    text = re.sub(r'<g id="[a-zA-Z_.]+\d+">', "<g>", text)  # ids must be unique in a page
     for colour, name in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name})")
     return text
 
 
-def shown(name: str, most: int = 22) -> str:
-    """A class name fit for a label: one line, nothing unprintable but joiners, not wider than so many columns."""
+def short_name(name: str, most: int = 22) -> str:
+    """Shorten a class name for a label: one line, only printable characters and joiners, at most `most` columns."""
     clean = "".join(letter if letter.isprintable() or letter == _JOINER else " " for letter in name)
     widths = np.cumsum([_columns(letter) for letter in clean])
     if not clean or widths[-1] <= most:
@@ -146,40 +144,40 @@ def shown(name: str, most: int = 22) -> str:
 
 
 def _columns(letter: str) -> int:
-    """How wide a letter is: 2 for Chinese, Korean, emoji ..., 0 for marks that stand on another one, else 1."""
+    """Return the width of a character: 2 for Chinese, Korean, emoji ..., 0 for combining marks, else 1."""
     if category(letter) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if east_asian_width(letter) in "WF" else 1
 
 
 def name_ticks(figure: Figure, names: Mapping[Axis, Sequence[str]]) -> None:
-    """Write names at the ticks of axes and lay the figure out; to be called when all else is drawn.
+    """Write names at the ticks of axes, and compute the layout of the figure. Call it after all other drawing.
 
-    Room is made for what DejaVu Sans lacks as if it were Latin letters as wide: the browser that shows an SVG has
-    other fonts than this machine, on which a missing one would take up far more.
+    For the layout, characters that DejaVu Sans lacks are replaced by Latin letters of the same width. The browser that
+    shows an SVG has other fonts than this machine, where a missing character would be much wider.
     """
     for axis, texts in names.items():
         axis.set_ticklabels([_measured(text) for text in texts])
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axis, texts in names.items():
-        place = axis.label.get_transform().transform(axis.label.get_position())
-        axis.set_label_coords(*axis.axes.transAxes.inverted().transform(place))
+        position = axis.label.get_transform().transform(axis.label.get_position())
+        axis.set_label_coords(*axis.axes.transAxes.inverted().transform(position))
         axis.set_ticklabels(list(texts))
 
 
 def _measured(text: str) -> str:
-    return "".join(letter if letter < _FIRST_ELSEWHERE else "n" * _columns(letter) for letter in text)
+    return "".join(letter if letter < _FIRST_MISSING else "n" * _columns(letter) for letter in text)
 
 
 def single(height_in: float, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes."""
+    """Make a figure with one pair of axes."""
     figure = Figure(figsize=(width_in, height_in))
     return figure, figure.subplots()
 
 
 def title(axes: Axes, text: str, keys: Sequence[tuple[str, str]] = ()) -> None:
-    """Title at the left, and below it what the colours mean, as (name, colour), instead of a legend's box."""
+    """Write a title at the left, and below it a legend of (name, colour)."""
     axes.set_title(text, loc="left", fontsize=9.5, pad=20 if keys else 12)
     x = 0.0
     for name, colour in keys:
@@ -190,7 +188,7 @@ def title(axes: Axes, text: str, keys: Sequence[tuple[str, str]] = ()) -> None:
 def note(
     axes: Axes,
     text: str,
-    place: tuple[float, float],
+    position: tuple[float, float],
     shift: tuple[float, float],
     colour: str = MUTED,
     *,
@@ -198,10 +196,10 @@ def note(
     xycoords: Any = "data",
     fontsize: float = 8,
 ) -> None:
-    """Text beside a place, `shift` points away from it."""
+    """Write text at a distance of `shift` points from a position."""
     axes.annotate(
         text,
-        place,
+        position,
         xytext=shift,
         textcoords="offset points",
         xycoords=xycoords,

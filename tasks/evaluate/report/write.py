@@ -1,4 +1,4 @@
-"""Step 5 of an evaluation: write its figures, its report and the dashboard's summary, from files alone."""
+"""Step 5 of an evaluation: write the figures, the report and the dashboard's summary. Reads only files."""
 
 from pathlib import Path
 
@@ -10,11 +10,14 @@ from tasks.store.atomic import atomic_write
 
 
 def write_report(evaluation: Path, root: Path) -> Path:
-    """Write the report of an evaluation again; returns its path.
+    """Write the report of an evaluation.
 
     Args:
         evaluation: The folder of the evaluation, with its explanations.
         root: The data folder.
+
+    Returns:
+        The path of report.html.
 
     Raises:
         UserError: The evaluation has no explanations.
@@ -24,12 +27,12 @@ def write_report(evaluation: Path, root: Path) -> Path:
     drawn = figures(files)
     home = tables.FIGURES.path(evaluation)
     home.mkdir(exist_ok=True)
-    for left_over in home.iterdir():
-        if left_over.stem not in drawn:
-            left_over.unlink()
+    for old in home.iterdir():
+        if old.stem not in drawn:
+            old.unlink()
     for name, figure in drawn.items():
         atomic_write(home / f"{name}.png", style.png(figure))
     report = tables.REPORT.path(evaluation)
-    atomic_write(report, page.page(files, drawn).encode("utf-8", "replace"))
-    atomic_write(tables.SUMMARY.path(evaluation), page.summary(files, drawn).encode("utf-8", "replace"))
+    atomic_write(report, page.html(files, drawn).encode("utf-8", "replace"))
+    atomic_write(tables.SUMMARY.path(evaluation), page.dashboard_summary(files, drawn).encode("utf-8", "replace"))
     return report

@@ -1,1 +1,1 @@
-"""Write a model as a TensorFlow SavedModel or as ONNX, for programs without fluke."""
+"""Export a model as a TensorFlow SavedModel or as ONNX, for programs without fluke."""

@@ -1,4 +1,4 @@
-"""A classifier with all that belongs to it, as files that are used without this code: SavedModel or ONNX."""
+"""Combine a classifier, its encoder and its decision rule into one model, and save it as SavedModel or ONNX."""
 
 import importlib.util
 import warnings
@@ -23,27 +23,38 @@ _ONNX_PACKAGES = ("onnx", "tf2onnx")
 
 
 def check(form: str) -> None:
-    """Raise UserError where this Python can't write a format, `savedmodel` or `onnx`."""
+    """Check that the format `savedmodel` or `onnx` can be written here.
+
+    Raises:
+        UserError: Keras doesn't run on TensorFlow, or a package is missing.
+    """
     if keras.backend.backend() != "tensorflow":
         raise UserError(
-            f"a model is exported with TensorFlow, and Keras runs on {keras.backend.backend()}: unset KERAS_BACKEND, "
-            "or set it to tensorflow; what was trained on another backend can be exported, too"
+            f"the export needs TensorFlow, but Keras runs on {keras.backend.backend()}: unset KERAS_BACKEND, or set it "
+            "to tensorflow; models that were trained on another backend can be exported, too"
         )
     missing = [name for name in _ONNX_PACKAGES if form == "onnx" and importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
             f"--format onnx: {' and '.join(missing)} not installed; pip install 'fluke[onnx]' (in fluke's folder: "
-            "pip install -e '.[onnx]'), or take --format savedmodel"
+            "pip install -e '.[onnx]'), or use --format savedmodel"
         )
 
 
-def whole(
-    classifier: keras.Model, encoder: keras.Model | None, inference: DecisionRule, references: References | None
+def full_model(
+    classifier: keras.Model, encoder: keras.Model | None, rule: DecisionRule, references: References | None
 ) -> keras.Model:
-    """One model of all that comes after tiles: from uint8 `(n, side, side, c)` to probabilities float32 `(n, answers)`.
+    """Combine everything after the preprocessing into one model.
 
-    encoder: of the codes that the classifier takes, which are rounded to float16 as the pipeline keeps them.
-    references: where something is inferred from them.
+    Args:
+        classifier: The trained classifier.
+        encoder: The encoder whose codes the classifier was trained on, if any. The codes are rounded to float16, as the
+            extract stage stores them.
+        rule: The decision rule.
+        references: The train photos to compare with; None if only the network decides.
+
+    Returns:
+        A model from tiles, uint8 (n, side, side, c), to probabilities, float32 (n, answers).
     """
     tiles = keras.Input((encoder or classifier).input_shape[1:], dtype="uint8", name="tiles")
     rows = tiles
@@ -51,21 +62,21 @@ def whole(
         codes = ops.clip(encoder(tiles), -_FLOAT16_MAX, _FLOAT16_MAX)
         rows = ops.cast(ops.cast(codes, "float16"), "float32")
     logits, features = with_features(classifier)(rows)
-    class_similarity = None if references is None else _likeness(references, features, len(inference.labels))
+    class_similarity = None if references is None else _class_similarity(references, features, len(rule.labels))
     named = keras.layers.Identity(name=_ANSWERS, dtype="float32")
-    return keras.Model(tiles, named(_probabilities(inference, logits, class_similarity)), name="whole")
+    return keras.Model(tiles, named(_probabilities(rule, logits, class_similarity)), name="whole")
 
 
 def _probabilities(
-    inference: DecisionRule, logits: keras.KerasTensor, class_similarity: keras.KerasTensor | None
+    rule: DecisionRule, logits: keras.KerasTensor, class_similarity: keras.KerasTensor | None
 ) -> keras.KerasTensor:
     """`DecisionRule.probabilities` as a graph."""
-    if inference.nearest is None or class_similarity is None:
-        return _calibrated(inference.network, logits)
-    nearest = _calibrated(inference.nearest, class_similarity)
-    if inference.infer_from == "nearest":
+    if rule.nearest is None or class_similarity is None:
+        return _calibrated(rule.network, logits)
+    nearest = _calibrated(rule.nearest, class_similarity)
+    if rule.infer_from == "nearest":
         return nearest
-    return inference.weight * _calibrated(inference.network, logits) + (1 - inference.weight) * nearest
+    return rule.weight * _calibrated(rule.network, logits) + (1 - rule.weight) * nearest
 
 
 def _calibrated(calibration: Calibration, scores: keras.KerasTensor) -> keras.KerasTensor:
@@ -76,21 +87,26 @@ def _calibrated(calibration: Calibration, scores: keras.KerasTensor) -> keras.Ke
     return ops.softmax(scaled)
 
 
-def _likeness(references: References, features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """`References.class_similarity` as a graph; the references are the weights of a layer."""
+def _class_similarity(references: References, features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """`References.class_similarity` as a graph, with the references as the weights of a layer."""
     cosines = keras.layers.Dense(len(references.classes), use_bias=False, dtype="float32", name="references")
     found = cosines(ops.normalize(features, axis=-1))
     cosines.set_weights([references.features.T])
     by_class = ops.segment_max(ops.transpose(found), references.classes.astype("int32"), classes)
-    return ops.maximum(ops.transpose(by_class), -1)  # a class without references has less
+    return ops.maximum(ops.transpose(by_class), -1)  # segment_max gives less than -1 to a class without references
 
 
 def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: PreprocessConfig, folder: Path) -> None:
-    """Write a SavedModel that takes encoded photos, and needs TensorFlow alone.
+    """Write a SavedModel that classifies JPEG and PNG files and needs only TensorFlow.
 
-    model: as `whole` makes it. Its signature `serving_default` takes `photos`, strings `(n,)`, JPEG or PNG, and gives
-    `probabilities` float32 `(n, answers)`, in the order of `names`, and the likeliest: `label`, strings `(n,)`, and
-    `probability`, float32 `(n,)`.
+    Its signature `serving_default` takes `photos`, strings (n,), the content of the files. It returns `probabilities`,
+    float32 (n, answers); and of the most probable answer, `label`, strings (n,), and `probability`, float32 (n,).
+
+    Args:
+        model: A model of `full_model`.
+        names: The names of the answers.
+        preprocess: How tiles are made of photos.
+        folder: The folder to write.
     """
     import tensorflow as tf
 
@@ -98,8 +114,8 @@ def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: Prepro
 
     def answer(photos: tf.Tensor) -> dict[str, tf.Tensor]:
         found = model(tiles_of(photos, preprocess), training=False)
-        likeliest = tf.gather(tf.constant(list(names)), tf.argmax(found, axis=1))
-        return {_ANSWERS: found, "label": likeliest, "probability": tf.reduce_max(found, axis=1)}
+        label = tf.gather(tf.constant(list(names)), tf.argmax(found, axis=1))
+        return {_ANSWERS: found, "label": label, "probability": tf.reduce_max(found, axis=1)}
 
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -107,48 +123,53 @@ def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: Prepro
     archive.write_out(str(folder), verbose=False)
 
 
-def convertible(network: keras.Model) -> keras.Model:
-    """The same network, flat, of layers that the converter to ONNX knows.
+def onnx_compatible(network: keras.Model) -> keras.Model:
+    """Copy a network with only those layers that tf2onnx can convert.
 
-    It knows no mixed precision, so all is computed in float32; and of constants that a layer derives from its weights,
-    as Normalization does, it makes inputs.
+    tf2onnx doesn't support mixed precision, so the copy computes in float32. It also turns constants that a layer
+    derives from its weights into inputs of the model; therefore Rescaling replaces Normalization.
     """
-    same = keras.models.clone_model(network, clone_function=_convertible)
-    for layer in same.layers:
+    copy = keras.models.clone_model(network, clone_function=_compatible_layer)
+    for layer in copy.layers:
         if layer.weights:
             layer.set_weights(network.get_layer(layer.name).get_weights())
-    return same
+    return copy
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
-    """Write a model, as `whole` makes it of convertible networks, as ONNX: of `tiles`, `probabilities`, for any n.
+    """Write an ONNX file with the input `tiles` and the output `probabilities`, for batches of any size.
 
-    Raises UserError where the network has an operation that can't be converted.
+    Args:
+        model: A model that `full_model` made of `onnx_compatible` networks.
+        path: The file to write.
+
+    Raises:
+        UserError: The network has an operation that can't be converted.
     """
     import onnx
 
     tiles = keras.InputSpec(shape=model.input_shape, dtype="uint8", name="tiles")
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # Keras asks numpy for what it has no more
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # Keras uses a deprecated attribute of NumPy
         model.export(str(path), format="onnx", verbose=False, input_signature=[tiles])
-    made = onnx.load(path)
-    [output] = made.graph.output
-    for node in made.graph.node:
+    converted = onnx.load(path)
+    [output] = converted.graph.output
+    for node in converted.graph.node:
         node.output[:] = [_ANSWERS if name == output.name else name for name in node.output]
     output.name = _ANSWERS
-    for end in (*made.graph.input, output):
-        end.type.tensor_type.shape.dim[0].dim_param = "n"
+    for tensor in (*converted.graph.input, output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "n"
     try:
-        onnx.checker.check_model(made)
+        onnx.checker.check_model(converted)
     except onnx.checker.ValidationError as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
-            f"--format onnx: this network can't be converted ({reason}); take --format savedmodel"
+            f"--format onnx: this network can't be converted ({reason}); use --format savedmodel"
         ) from error
-    onnx.save(made, path)
+    onnx.save(converted, path)
 
 
-def _convertible(operation: Any) -> Any:
-    """A layer that does the same; what is no layer as it is."""
+def _compatible_layer(operation: Any) -> Any:
+    """Copy a layer as one that tf2onnx can convert; return other operations unchanged."""
     if isinstance(operation, keras.layers.Normalization):
         mean, variance = (np.ravel(weight) for weight in operation.get_weights()[:2])
         scale = 1 / np.maximum(np.sqrt(variance), keras.backend.epsilon())

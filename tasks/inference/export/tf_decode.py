@@ -1,24 +1,31 @@
-"""Encoded photos to pixels as TensorFlow operations, for models that are used without this code.
+"""Decode JPEG and PNG with TensorFlow operations, for models that are used without fluke.
 
-What `tasks.images.photos.decode` does with Pillow: the same libraries (libjpeg-turbo, libpng) with the same settings.
-Functions with an `if` or a loop over tensors are for AutoGraph: within a `tf.function` they become operations.
+Gives the same pixels as `tasks.images.photos.decode` with Pillow: both use libjpeg-turbo and libpng with the same
+settings. In a `tf.function`, AutoGraph turns the `if` and `while` statements on tensors into operations.
 """
 
 import tensorflow as tf
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _APP1, _SCAN = 0xE1, 0xDA
-"""Of a JPEG: the segment that holds EXIF, and the one that begins its pixels."""
+"""Markers of the JPEG segments that contain EXIF and start the pixels."""
 _EXIF = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
 
 
 def decode(photo: tf.Tensor, *, at_least_px: int) -> tf.Tensor:
-    """Pixels RGB `(h, w, 3)`, uint8, of an encoded photo, a scalar string; upright as a JPEG's EXIF says.
+    """Decode a photo.
 
-    at_least_px: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as no side gets shorter than this. Transparent
-    parts of a PNG become white. Fails with InvalidArgumentError on what is no whole JPEG or PNG.
+    Args:
+        photo: The content of a JPEG or PNG file, a scalar string. Transparent parts of a PNG become white.
+        at_least_px: A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, if no side becomes shorter than this.
+
+    Returns:
+        RGB pixels (h, w, 3), uint8, rotated as the EXIF of a JPEG requires.
+
+    Raises:
+        InvalidArgumentError: The content is not a complete JPEG or PNG file.
     """
     if tf.io.is_jpeg(photo):
         pixels = _upright(_decode_jpeg(photo, at_least_px), orientation(photo))
@@ -28,9 +35,9 @@ def decode(photo: tf.Tensor, *, at_least_px: int) -> tf.Tensor:
 
 
 def orientation(photo: tf.Tensor) -> tf.Tensor:
-    """How a JPEG, a scalar string, is to be turned: int32, 1 (not at all) to 8, as its EXIF says.
+    """Read the orientation from the EXIF of a JPEG, a scalar string: int32, 1 (upright) to 8; 1 if there is none.
 
-    EXIF 2.32 (CIPA DC-008), sections 4.5.4 (its segment; within it, it is a TIFF file) and 4.6.4 (this tag).
+    See EXIF 2.32 (CIPA DC-008), sections 4.5.4 (the segment, which contains a TIFF file) and 4.6.4 (the tag).
     """
     data = tf.cast(tf.io.decode_raw(photo, tf.uint8), tf.int32)
     at, size, found = tf.constant(2), tf.size(data), tf.constant(_UPRIGHT)
@@ -44,7 +51,7 @@ def orientation(photo: tf.Tensor) -> tf.Tensor:
 
 
 def _tag(tiff: tf.Tensor) -> tf.Tensor:
-    """The orientation that the first directory of a TIFF file, bytes as int32 `(n,)`, names; 1 if it names none."""
+    """Read the orientation from the first directory of a TIFF file, bytes as int32 `(n,)`; 1 if there is none."""
     found, size = tf.constant(_UPRIGHT), tf.size(tiff)
     if size >= 10:
         little = tiff[0] == ord("I")
@@ -60,13 +67,13 @@ def _tag(tiff: tf.Tensor) -> tf.Tensor:
 
 
 def _short(data: tf.Tensor, at: tf.Tensor | int, little: tf.Tensor | bool) -> tf.Tensor:
-    """The number of two bytes of `data`, from place `at` of its first axis on."""
+    """Read a 16-bit number at position `at` of the first axis of `data`."""
     first, second = data[at], data[at + 1]
     return tf.where(little, first + 256 * second, 256 * first + second)
 
 
 def _decode_jpeg(photo: tf.Tensor, at_least_px: int) -> tf.Tensor:
-    """Pixels RGB, not yet upright."""
+    """Decode RGB pixels, without the rotation."""
 
     def at(ratio: int) -> tf.Tensor:
         return tf.io.decode_jpeg(photo, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
@@ -84,33 +91,33 @@ def _decode_jpeg(photo: tf.Tensor, at_least_px: int) -> tf.Tensor:
 
 
 def _decode_png(photo: tf.Tensor) -> tf.Tensor:
-    """Pixels `(h, w, 1 to 4)`, uint8, grey or RGB, with opacity or without.
+    """Decode pixels `(h, w, 1 to 4)`, uint8, grey or RGB, with or without an alpha channel.
 
-    TensorFlow would take other formats, too; but an animated WebP, not a rare thing on the net, makes 2.21 write beyond
-    its memory.
+    Other formats that TensorFlow can decode are refused: an animated WebP makes TensorFlow 2.21 write outside its
+    memory.
     """
     is_png = tf.strings.substr(photo, 0, len(_PNG)) == _PNG
     with tf.control_dependencies([tf.debugging.Assert(is_png, ["photos must be JPEG or PNG"])]):
         return tf.io.decode_png(tf.identity(photo))
 
 
-def _upright(pixels: tf.Tensor, how: tf.Tensor) -> tf.Tensor:
-    """Pixels `(h, w, 3)`, turned and mirrored as an orientation says."""
-    if how >= 5 and how <= 8:
+def _upright(pixels: tf.Tensor, orientation_tag: tf.Tensor) -> tf.Tensor:
+    """Rotate and mirror pixels `(h, w, 3)` by an EXIF orientation."""
+    if orientation_tag >= 5 and orientation_tag <= 8:
         pixels = tf.transpose(pixels, (1, 0, 2))
-    if tf.reduce_any(how == (2, 3, 6, 7)):
+    if tf.reduce_any(orientation_tag == (2, 3, 6, 7)):
         pixels = pixels[:, ::-1]
-    if tf.reduce_any(how == (3, 4, 7, 8)):
+    if tf.reduce_any(orientation_tag == (3, 4, 7, 8)):
         pixels = pixels[::-1]
     return pixels
 
 
 def _over_white(pixels: tf.Tensor) -> tf.Tensor:
-    """Pixels `(h, w, 1 to 4)`, uint8, grey or RGB, with opacity or without, as RGB before a white background."""
+    """Blend pixels `(h, w, 1 to 4)`, uint8, grey or RGB, with or without an alpha channel, with white; RGB."""
     channels = tf.shape(pixels)[-1]
     if channels % 2 == 0:
-        opacity = tf.cast(pixels[..., -1:], tf.float32) / 255
-        opaque = tf.cast(tf.round(255 + opacity * (tf.cast(pixels[..., :-1], tf.float32) - 255)), tf.uint8)
+        alpha = tf.cast(pixels[..., -1:], tf.float32) / 255
+        opaque = tf.cast(tf.round(255 + alpha * (tf.cast(pixels[..., :-1], tf.float32) - 255)), tf.uint8)
     else:
         opaque = pixels
     return tf.broadcast_to(opaque, tf.concat([tf.shape(pixels)[:2], [3]], 0))

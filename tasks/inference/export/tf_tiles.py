@@ -1,7 +1,7 @@
-"""Pixels to tiles as TensorFlow operations, for models that are used without this code.
+"""Make tiles with TensorFlow operations, for models that are used without fluke.
 
-What `tasks.preprocess.stage.make_tile` does with OpenCV, but for roundings of the last bit.
-Functions with an `if` over tensors are for AutoGraph: within a `tf.function` they become operations.
+Gives the same pixels as `tasks.images.tiles.make_tile` with OpenCV, except for rounding: few pixels differ by 1.
+In a `tf.function`, AutoGraph turns the `if` statements on tensors into operations.
 """
 
 import math
@@ -12,13 +12,14 @@ from configs.schema import PreprocessConfig
 from tasks.inference.export.tf_decode import decode
 
 _GREY = (9798, 19235, 3735)
-"""What red, green and blue count, of 2^15: ITU-R BT.601 as OpenCV rounds it."""
+"""Weights of red, green and blue, in units of 2^-15: ITU-R BT.601 as OpenCV rounds it."""
 _CUBIC = -0.75
+"""The parameter a of Keys' cubic kernel, as in OpenCV."""
 
 
 @tf.function  # type: ignore[untyped-decorator]
 def tiles_of(photos: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
-    """Tiles `(n, side, side, 1 or 3)`, uint8, of encoded photos, strings `(n,)`."""
+    """Make tiles `(n, side, side, 1 or 3)`, uint8, of the contents of photo files, strings `(n,)`."""
     shape = (config.side_px, config.side_px, 1 if config.colour == "grey" else 3)
 
     def tile(photo: tf.Tensor) -> tf.Tensor:
@@ -28,16 +29,23 @@ def tiles_of(photos: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
 
 
 def tile_of(photo: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
-    """The tile `(side, side, 1 or 3)`, uint8, of an encoded photo, a scalar string; see `decoding.decode`."""
+    """Make the tile `(side, side, 1 or 3)`, uint8, of the content of a photo file, a scalar string."""
     width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
     return make_tile(decode(photo, at_least_px=math.ceil(2 * config.side_px / min(width, height))), config)
 
 
 def make_tile(photo: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
-    """A photo `(h, w, 3)`, RGB, uint8, as a tile `(side, side, 1 or 3)`, uint8.
+    """Make a tile of decoded pixels.
 
-    Cropped, made grey if asked, shrunk by area (enlarged by cubic interpolation) until its longer side fits, and padded
-    with bars to a square.
+    The photo is cropped, converted to grey if configured, resized until its longer side fits (shrunk by area averages,
+    enlarged by cubic interpolation), and padded to a square.
+
+    Args:
+        photo: RGB pixels (h, w, 3), uint8.
+        config: The section of the preprocess stage.
+
+    Returns:
+        (side, side, 1 or 3), uint8.
     """
     left, top, right, bottom = config.crop
     photo = photo[_part(tf.shape(photo)[0], top, bottom), _part(tf.shape(photo)[1], left, right)]
@@ -53,10 +61,10 @@ def make_tile(photo: tf.Tensor, config: PreprocessConfig) -> tf.Tensor:
 
 
 def _part(length: tf.Tensor, start: float, stop: float) -> slice:
-    """The pixels between two fractions of a side, at least one."""
-    whole = tf.cast(length, tf.float64)
-    first = tf.cast(start * whole, tf.int32)
-    return slice(first, tf.maximum(tf.cast(stop * whole, tf.int32), first + 1))
+    """Select the pixels between two fractions of a side, at least one pixel."""
+    length = tf.cast(length, tf.float64)
+    first = tf.cast(start * length, tf.int32)
+    return slice(first, tf.maximum(tf.cast(stop * length, tf.int32), first + 1))
 
 
 def _scaled(length: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
@@ -64,27 +72,27 @@ def _scaled(length: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
 
 
 def _resized(photo: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Pixels `(h, w, c)`, float32, as `(height, width, c)`: whole numbers 0..255, float32."""
+    """Resize pixels `(h, w, c)`, float32, to `(height, width, c)`: integers 0..255, float32."""
     tall, wide = tf.shape(photo)[0], tf.shape(photo)[1]
     if tf.maximum(height, width) < tf.maximum(tall, wide):
         resized = tf.image.resize(photo[None], (height, width), "area")[0]
     else:
-        resized = _turned(_enlarged(_turned(_enlarged(photo, height)), width))
-    if tall == 2 * height and wide == 2 * width:  # which OpenCV computes in integers, rounding halves up
+        resized = _transposed(_enlarged(_transposed(_enlarged(photo, height)), width))
+    if tall == 2 * height and wide == 2 * width:  # OpenCV computes this case in integers and rounds halves up
         resized = tf.floor(resized + 0.5)
     return tf.clip_by_value(tf.round(resized), 0, 255)
 
 
-def _turned(pixels: tf.Tensor) -> tf.Tensor:
-    """Rows as columns."""
+def _transposed(pixels: tf.Tensor) -> tf.Tensor:
+    """Exchange rows and columns."""
     return tf.transpose(pixels, (1, 0, 2))
 
 
 def _enlarged(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Rows `(h, w, c)`, float32, as `(count, w, c)`, by Keys' cubic; TensorFlow's own bicubic is with a = -0.5.
+    """Interpolate rows `(h, w, c)`, float32, to `(count, w, c)`.
 
-    R. Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -0.75. Beyond the edge, the
-    row at the edge goes on.
+    After R. Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -0.75 as OpenCV;
+    TensorFlow's own bicubic interpolation has a = -0.5. Outside the image, the row at the edge is repeated.
     """
     length = tf.shape(rows)[0]
     centre = (tf.range(tf.cast(count, tf.float64)) + 0.5) * (length / count) - 0.5

@@ -9,7 +9,7 @@ from tests.helpers.evaluation import EvaluationWorld, world
 
 @pytest.fixture
 def pets(tmp_path: Path) -> EvaluationWorld:
-    """10 test photos of which 8 are answered rightly: one dog is taken for a cat, one bird for a dog."""
+    """10 test photos with 8 correct predictions; a dog is predicted as a cat, and a bird as a dog."""
     pets = world(tmp_path, ["bird", "cat", "dog"])
     for label, count in (("bird", 2), ("cat", 3), ("dog", 6)):
         for _ in range(count):

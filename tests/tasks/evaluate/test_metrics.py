@@ -24,14 +24,14 @@ def random_answers(photos: int, classes: int, seed: int = 0, sharpness: float = 
     return ScoredPredictions.of(truth, softmax(logits))
 
 
-def test_scores_worked_by_hand() -> None:
+def test_scores_of_a_case_computed_by_hand() -> None:
     answers = ScoredPredictions.of(TRUTH, PROBABILITIES)
     assert answers.rank.tolist() == [1, 2, 6, 1]
     assert answers.predicted.tolist() == [0, 1, 0, 1]
     got = score(answers, top_k=2)
     assert got["accuracy"] == 2 / 4
     assert got["balanced_accuracy"] == (1 + 1 + 0 + 0) / 4
-    # F1: class 0 and 1 each 2*1/(1+2), classes 2 and 5 nothing
+    # F1: classes 0 and 1 each 2*1/(1+2), classes 2 and 5 zero
     assert got["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0 + 0) / 4)
     assert got["top_k_accuracy"] == 3 / 4
     assert got["map_at_5"] == (1 + 1 / 2 + 0 + 1) / 4
@@ -41,7 +41,7 @@ def test_scores_worked_by_hand() -> None:
 def test_scores_agree_with_scikit_learn() -> None:
     random = np.random.default_rng(1)
     truth = random.integers(6, size=400)
-    truth[truth == 3] = 4  # a class without a photo
+    truth[truth == 3] = 4  # a class without photos
     probabilities = softmax(random.normal(size=(400, 6)) + 1.5 * np.eye(6)[truth])
     answers = ScoredPredictions.of(truth, probabilities)
     got = score(answers, top_k=3)
@@ -65,7 +65,7 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert confusion(answers).tolist() == sk.confusion_matrix(truth, predicted, labels=range(6)).tolist()
 
 
-def test_a_weight_of_two_counts_as_the_photo_twice() -> None:
+def test_a_weight_of_2_counts_a_photo_twice() -> None:
     answers = random_answers(50, 4)
     weights = np.random.default_rng(2).integers(0, 3, size=50)
     twice = np.repeat(np.arange(50), weights)
@@ -75,13 +75,13 @@ def test_a_weight_of_two_counts_as_the_photo_twice() -> None:
     assert score(answers, 2, weights.astype(float)) == pytest.approx(score(repeated, 2))
 
 
-def test_ties_go_to_the_lower_class_as_in_a_stable_sort() -> None:
+def test_ties_go_to_the_lower_class_number() -> None:
     answers = ScoredPredictions.of(np.array([0, 1, 2]), np.full((3, 3), 1 / 3))
     assert answers.rank.tolist() == [1, 2, 3]
     assert answers.predicted.tolist() == [0, 0, 0]
 
 
-def test_baseline_answers_the_commonest_classes_of_training() -> None:
+def test_the_majority_class_baseline_ranks_classes_by_frequency() -> None:
     truth = np.array([2, 2, 1, 0])
     got = score(ScoredPredictions.majority_class(truth, np.array([1, 5, 9])), top_k=2)
     assert got["accuracy"] == 2 / 4
@@ -90,8 +90,8 @@ def test_baseline_answers_the_commonest_classes_of_training() -> None:
     assert got["log_loss"] == pytest.approx(-np.log(np.array([10, 10, 6, 2]) / 18).mean())
 
 
-def test_intervals_draw_groups_not_photos() -> None:
-    """100 photos in 5 groups of 20 that are all right or all wrong tell as much as 5 photos."""
+def test_intervals_resample_groups_instead_of_photos() -> None:
+    """100 photos in 5 groups of 20 that are all right or all wrong are worth as much as 5 photos."""
     right = np.repeat([1, 1, 1, 0, 0], 20)
     truth = np.zeros(100, np.int64)
     answers = ScoredPredictions.of(truth, np.stack([right, 1 - right], axis=1).astype(float))
@@ -123,8 +123,8 @@ def test_intervals_are_repeatable_and_ordered() -> None:
     assert {c.against["commonest"].verdict for c in first.values()} == {"better"}
 
 
-def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
-    """Unshifted resamples of macro F1 would put all of the interval below the value."""
+def test_intervals_contain_the_value_with_one_or_two_photos_per_class() -> None:
+    """Without the shift, the whole interval of macro F1 would be below the value."""
     random = np.random.default_rng(0)
     truth = np.concatenate([np.arange(300), random.integers(300, size=200)])
     logits = random.normal(size=(500, 300))
@@ -142,7 +142,7 @@ def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
         assert comparison.classifier.low < comparison.classifier.value < comparison.classifier.high
 
 
-def test_a_classifier_that_only_repeats_the_commonest_class_beats_nothing() -> None:
+def test_a_classifier_that_predicts_the_majority_class_is_not_better() -> None:
     truth = np.random.default_rng(0).choice(4, size=300, p=[0.7, 0.1, 0.1, 0.1])
     probabilities = np.tile([0.7, 0.1, 0.1, 0.1], (300, 1))
     baseline = ScoredPredictions.majority_class(truth, np.array([70, 10, 10, 10]))
@@ -158,7 +158,7 @@ def test_a_classifier_that_only_repeats_the_commonest_class_beats_nothing() -> N
     assert got["accuracy"].against["commonest"].difference.value == 0
 
 
-def test_a_classifier_worse_than_the_baseline_is_called_worse() -> None:
+def test_a_classifier_below_the_baseline_is_worse() -> None:
     truth = np.array([0] * 90 + [1] * 10)
     opposite = np.eye(2)[1 - truth]
     baseline = ScoredPredictions.majority_class(truth, np.array([90, 10]))
@@ -170,8 +170,8 @@ def test_a_classifier_worse_than_the_baseline_is_called_worse() -> None:
 
 
 @pytest.mark.parametrize(("photos", "verdict"), [(1, "undecided"), (5, "undecided"), (6, "better")])
-def test_a_handful_of_photos_all_right_is_no_proof(photos: int, verdict: str) -> None:
-    """The two-sided sign test at 5 % needs 6 out of 6, too."""
+def test_a_few_correct_predictions_are_not_significant(photos: int, verdict: str) -> None:
+    """The two-sided sign test at 5 % needs 6 of 6, too."""
     truth = np.ones(photos, np.int64)
     baseline = ScoredPredictions.majority_class(truth, np.array([9, 1]))  # always wrong
     got = compare(
@@ -187,7 +187,7 @@ def test_a_handful_of_photos_all_right_is_no_proof(photos: int, verdict: str) ->
     assert got["accuracy"].against["commonest"].verdict == verdict
 
 
-def test_worst_confusions_are_sorted_and_leave_out_what_is_right() -> None:
+def test_worst_confusions_are_sorted_and_exclude_correct_predictions() -> None:
     matrix = np.array([[9, 2, 0], [5, 1, 0], [0, 1, 7]])
     assert worst_confusions(matrix, 9) == [(1, 0, 5), (0, 1, 2), (2, 1, 1)]
     assert worst_confusions(matrix, 1) == [(1, 0, 5)]
@@ -200,7 +200,7 @@ def test_softmax_of_huge_logits_is_finite() -> None:
     assert np.isfinite(ScoredPredictions.of(np.array([2]), got).loss).all()
 
 
-def test_several_are_compared_on_the_same_resamples() -> None:
+def test_all_baselines_are_compared_on_the_same_resamples() -> None:
     ours, theirs = random_answers(150, 4, sharpness=3), random_answers(150, 4, sharpness=1)
     drawn = {"top_k": 2, "resamples": 100, "seed": 3}
     both = compare(ours, {"theirs": theirs, "ours": ours}, np.arange(150), **drawn)
@@ -210,11 +210,11 @@ def test_several_are_compared_on_the_same_resamples() -> None:
         assert comparison.against["ours"].verdict == "undecided"
         itself = comparison.against["ours"].difference
         assert itself.value == 0
-        assert itself.high == pytest.approx(0 if name == "log_loss" else 1 - 0.025 ** (1 / 150))  # as 150 of 150 alike
+        assert itself.high == pytest.approx(0 if name == "log_loss" else 1 - 0.025 ** (1 / 150))
     assert both["accuracy"].against["theirs"].verdict == "better"
 
 
-def test_scores_by_how_often_a_class_was_seen() -> None:
+def test_scores_by_train_photos_per_class() -> None:
     """Three classes with 0, 1 and 7 train photos; two of the last class's three test photos are right."""
     truth = np.array([0, 1, 2, 2, 2])
     probabilities = np.eye(3)[[2, 1, 2, 2, 1]] * 0.8 + 0.1
@@ -235,7 +235,7 @@ def test_scores_by_how_often_a_class_was_seen() -> None:
     assert [(b.at_least, b.at_most) for b in most] == [(101, 1000), (1001, None)]
 
 
-def test_the_commonest_are_ranked_as_if_their_shares_were_probabilities() -> None:
+def test_the_majority_class_baseline_equals_constant_probabilities() -> None:
     counts = np.array([3, 0, 9, 3, 5])
     truth = np.arange(5)
     shares = (counts + 1) / (counts + 1).sum()
@@ -247,8 +247,8 @@ def test_the_commonest_are_ranked_as_if_their_shares_were_probabilities() -> Non
 
 
 @pytest.mark.parametrize(("groups", "low"), [([0], 0.5 * 0.025), ([0, 0], 0.5 * 0.025), ([0, 1], 0.5 * 0.025**0.5)])
-def test_resamples_that_are_all_the_same_are_no_certainty(groups: list[int], low: float) -> None:
-    """One photo, second among the answers, has an mAP@5 of 0.5, but not from 0.500 to 0.500."""
+def test_equal_resamples_still_give_an_interval(groups: list[int], low: float) -> None:
+    """One photo with rank 2 has an mAP@5 of 0.5, but not an interval from 0.500 to 0.500."""
     truth = np.ones(len(groups), np.int64)
     answers = ScoredPredictions.of(truth, np.tile([0.7, 0.3], (len(groups), 1)))
     got = compare(answers, {}, np.array(groups), top_k=1, resamples=100, seed=0)["map_at_5"].classifier

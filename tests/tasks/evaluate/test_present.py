@@ -1,41 +1,42 @@
-"""The report of an evaluation is written again without evaluating again."""
+"""The report is written again without evaluating again."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate import explain
-from tests.helpers.evaluation import CONFIG, EvaluationWorld
+from tests.helpers.evaluation import CONFIG, EvaluationWorld, read_metrics, world
 
 
-def mistakes(folder: Path) -> int:
-    """Photos in the report's gallery of mistakes."""
+def shown_photos(folder: Path) -> int:
+    """Count the photos in the galleries of mistakes and of correct predictions."""
     page = tables.REPORT.path(folder).read_text()
-    gallery = page[page.index('id="mistakes"') : page.index('id="classes"')]
-    return gallery.count("<figure>")
+    galleries = page[page.index('id="mistakes"') : page.index('id="classes"')]
+    return galleries.count("<figure>")
 
 
-def use_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def forbid_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
-        raise AssertionError(f"{path} was loaded")
+        raise AssertionError(f"{path} must not be loaded")
 
     monkeypatch.setattr(explain, "TrainedClassifier", refuse)
 
 
 def test_another_gallery_does_not_evaluate_again(pets: EvaluationWorld) -> None:
     first, folder = pets.finish().evaluate()
-    assert mistakes(folder) == 2 + 6
+    assert shown_photos(folder) == 2 + 6
     metrics = tables.METRICS.path(folder).stat().st_mtime_ns
     again, same = pets.evaluate(CONFIG.model_copy(update={"gallery": 1}))
     assert again.cached
     assert same == folder
     assert again.artifact == first.artifact
-    assert mistakes(folder) == 1 + 1
+    assert shown_photos(folder) == 1 + 1
     assert tables.METRICS.path(folder).stat().st_mtime_ns == metrics
 
 
@@ -44,10 +45,10 @@ def test_images_of_layers_do_not_evaluate_again(pets: EvaluationWorld) -> None:
     assert not tables.LAYERS.path(folder).exists()
     again, _ = pets.evaluate(CONFIG.model_copy(update={"layer_images": 1}))
     assert again.cached
-    assert "Inside the network" in tables.REPORT.path(folder).read_text()
+    assert "Layers of the network" in tables.REPORT.path(folder).read_text()
     last, _ = pets.evaluate()
     assert last.cached
-    assert "Inside the network" not in tables.REPORT.path(folder).read_text()
+    assert "Layers of the network" not in tables.REPORT.path(folder).read_text()
     assert not (tables.FIGURES.path(folder) / "responses.png").exists()
 
 
@@ -60,11 +61,11 @@ def test_another_number_of_resamples_evaluates_again(pets: EvaluationWorld) -> N
 
 def test_a_cached_report_is_not_written_again(pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     _, folder = pets.finish().evaluate()
-    use_no_network(monkeypatch)
-    tables.REPORT.path(folder).write_text("mine")
+    forbid_the_network(monkeypatch)
+    tables.REPORT.path(folder).write_text("unchanged")
     again, _ = pets.evaluate()
     assert again.cached
-    assert tables.REPORT.path(folder).read_text() == "mine"
+    assert tables.REPORT.path(folder).read_text() == "unchanged"
 
 
 def test_new_code_of_the_report_writes_it_again_without_the_network(
@@ -72,7 +73,7 @@ def test_new_code_of_the_report_writes_it_again_without_the_network(
 ) -> None:
     _, folder = pets.finish().evaluate()
     page = tables.REPORT.path(folder).read_bytes()
-    use_no_network(monkeypatch)
+    forbid_the_network(monkeypatch)
     tables.REPORTED.path(folder).write_text(json.dumps({"source": "an earlier version"}))
     tables.REPORT.path(folder).write_text("an earlier version")
     again, _ = pets.evaluate()
@@ -82,7 +83,7 @@ def test_new_code_of_the_report_writes_it_again_without_the_network(
 
 
 @pytest.mark.parametrize("missing", [tables.EXPLAINED, tables.REPORTED])
-def test_a_report_that_was_interrupted_is_written_at_the_next_run(pets: EvaluationWorld, missing: tables.File) -> None:
+def test_an_incomplete_report_is_written_by_the_next_run(pets: EvaluationWorld, missing: tables.File) -> None:
     _, folder = pets.finish().evaluate()
     page = tables.REPORT.path(folder).read_bytes()
     missing.path(folder).unlink()
@@ -103,3 +104,44 @@ def test_the_report_needs_no_tensorflow(pets: EvaluationWorld) -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
     assert tables.REPORT.path(folder).read_bytes() == page
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_report_with_a_damaged_digest_is_written_again(pets: EvaluationWorld, content: str) -> None:
+    _, folder = pets.finish().evaluate()
+    page = tables.REPORT.path(folder).read_bytes()
+    tables.REPORTED.path(folder).write_text(content)
+    tables.REPORT.path(folder).write_text("an earlier version")
+    pets.evaluate()
+    assert tables.REPORT.path(folder).read_bytes() == page
+
+
+@pytest.mark.slow
+def test_the_report_of_300_classes_is_small(tmp_path: Path) -> None:
+    names = [f"whale {i:03d}" for i in range(300)]
+    sea = world(tmp_path, names)
+    for i, label in enumerate(names):
+        for _ in range(1 + (i < 5) * 20):
+            sea.photo(label, "train")
+        if i % 3:
+            sea.photo(label, "test", answer=names[(i * 7) % 300] if i % 5 == 0 else None)
+    _, folder = sea.finish().evaluate()
+    page = (folder / "report.html").read_text()
+    assert "All 300 classes" in page
+    assert len(page) < 1_500_000
+    summary = (folder / "summary.md").read_text()
+    assert len(summary) < 80_000
+    assert len(pd.read_csv(folder / "submission.csv")["Id"].iloc[0].split()) == 5
+
+
+@pytest.mark.slow
+def test_the_report_of_a_classifier_of_codes_shows_the_autoencoder(pets: EvaluationWorld) -> None:
+    _, folder = pets.finish(encoder=True).evaluate()
+    assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
+    page = (folder / "report.html").read_text()
+    assert "Autoencoder</h2>" in page
+    assert "0.012" in page
+    assert (folder / "figures" / "reconstructions.png").exists()
+    for stage in ("crawl", "filter", "preprocess", "pretrain", "extract", "train"):
+        assert f"<td>{stage}</td>" in page
+        assert f"{stage}_setting: 3" in page

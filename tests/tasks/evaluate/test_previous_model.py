@@ -1,4 +1,4 @@
-"""Which earlier evaluation is the one to beat, and on which photos."""
+"""Which earlier evaluation is compared, and on which photos."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ LABELS = ["cat", "cat", "dog", "dog"]
 
 
 def answers(labels: list[str], predicted: list[str], *, split: str = "test", start: int = 0) -> pd.DataFrame:
-    """A table of predictions; photos are numbered."""
+    """Make a table of predictions for numbered photos."""
     photos = [f"photo {number}" for number in range(start, start + len(labels))]
     right = [label == answer for label, answer in zip(labels, predicted, strict=True)]
     found = pd.DataFrame({"photo": photos, "label": labels, "predicted": predicted, "split": split, "group": photos})
@@ -34,33 +34,33 @@ def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: i
     return store.folder(store.publish(cache_key, "source", build))
 
 
-def test_the_newest_evaluation_of_another_classifier_is_the_one_to_beat(tmp_path: Path) -> None:
+def test_the_newest_evaluation_of_another_classifier_is_found(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
-    assert previous_model.find(tmp_path, 3, "today", test) is None
+    assert previous_model.find_previous(tmp_path, 3, "today", test) is None
     for classifier in ("old", "new", "today"):
         folder = evaluated(tmp_path, classifier, test)
         if classifier == "new":
             newest = folder
     evaluated(tmp_path, "of an earlier version", test, version=2)
     evaluated(tmp_path, "of other photos", answers(LABELS, LABELS, start=3))
-    found = previous_model.find(tmp_path, 3, "today", test)
+    found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None
     assert found.key == newest.name
 
 
-def test_a_damaged_evaluation_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_evaluation_is_skipped(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
-    valid = evaluated(tmp_path, "sound", test)
+    valid = evaluated(tmp_path, "valid", test)
     for damaged in ("cut", "gone"):
         path = evaluated(tmp_path, damaged, test) / "predictions.parquet"
         path.write_bytes(path.read_bytes()[:100]) if damaged == "cut" else path.unlink()
-    found = previous_model.find(tmp_path, 3, "today", test)
+    found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None
     assert found.key == valid.name
 
 
-def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path: Path) -> None:
-    """One was validated by it, one is of another class since a review, one is new."""
+def test_only_test_photos_of_both_with_the_same_class_are_compared(tmp_path: Path) -> None:
+    """One photo was in validation, one has another class since a review, one is new."""
     theirs = pd.concat(
         [
             answers(["cat"], ["cat"], split="val"),
@@ -69,22 +69,22 @@ def test_only_photos_that_both_tested_under_the_same_class_are_compared(tmp_path
     )
     evaluated(tmp_path, "yesterday", theirs)
     today = answers(["cat", "cat", "dog", "dog", "dog", "new"], ["cat", "cat", "dog", "dog", "dog", "new"])
-    found = previous_model.find(tmp_path, 3, "today", today)
+    found = previous_model.find_previous(tmp_path, 3, "today", today)
     assert found is not None
     assert found.predictions["photo"].tolist() == ["photo 1", "photo 3", "photo 4"]
     shuffled = today.sort_values("photo", ascending=False)
-    measured = previous_model.measure(found, shuffled, CONFIG)
+    measured = previous_model.compare_with(found, shuffled, CONFIG)
     assert measured["photos"] == 3
     accuracy = measured["scores"]["accuracy"]
     assert accuracy["value"] == 1
     assert accuracy["against"]["champion"]["value"] == pytest.approx(2 / 3, abs=1e-6)
 
 
-def test_a_photo_under_two_classes_is_compared_under_each_and_a_copy_once(tmp_path: Path) -> None:
+def test_a_photo_of_two_classes_is_compared_for_each_class_once(tmp_path: Path) -> None:
     both = answers(["cat", "dog", "dog"], ["cat"] * 3).assign(photo="the same")
     evaluated(tmp_path, "yesterday", both)
-    found = previous_model.find(tmp_path, 3, "today", both)
+    found = previous_model.find_previous(tmp_path, 3, "today", both)
     assert found is not None
-    measured = previous_model.measure(found, both, CONFIG)
+    measured = previous_model.compare_with(found, both, CONFIG)
     assert measured["photos"] == 2
     assert measured["scores"]["accuracy"]["value"] == 0.5

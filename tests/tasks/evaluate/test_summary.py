@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from configs.schema import EvaluateConfig
-from tasks.evaluate.summary import measure, measure_unknown
+from tasks.evaluate.summary import summarize, summarize_unknown
 from tasks.inference.arrays import ScoredPredictions
 
 CONFIG = EvaluateConfig(bootstrap=100)
 
 
-def test_numbers_are_finite_and_plain() -> None:
+def test_the_summary_contains_only_finite_numbers_and_none() -> None:
     truth = np.array([0, 0, 2])
     answers = ScoredPredictions.of(truth, np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, 0]]))
     counts = {split: np.array([5, 3, 0]) for split in ("train", "val")} | {"test": np.array([2, 0, 1])}
-    got = measure(
+    got = summarize(
         answers,
         {"commonest": ScoredPredictions.majority_class(truth, counts["train"]), "nearest": answers},
         counts,
@@ -32,16 +32,16 @@ def test_numbers_are_finite_and_plain() -> None:
     assert [(row["at_least"], row["photos"]) for row in got["by_train_photos"]] == [(0, 1), (3, 2)]
 
 
-def test_how_well_the_unknown_is_told() -> None:
-    """Of four unknown photos three are recognised; of six others one isn't believed."""
+def test_recognised_unknown_photos_and_false_alarms() -> None:
+    """Three of four unknown photos are recognised; one of six others is a false alarm."""
     truth = np.array([2] * 4 + [0] * 3 + [1] * 3)
-    said = np.array([2, 2, 2, 0, 0, 0, 2, 1, 1, 0])
-    found = measure_unknown(ScoredPredictions.of(truth, np.eye(3)[said]), np.arange(10), CONFIG)
+    predicted = np.array([2, 2, 2, 0, 0, 0, 2, 1, 1, 0])
+    found = summarize_unknown(ScoredPredictions.of(truth, np.eye(3)[predicted]), np.arange(10), CONFIG)
     assert found["photos"] == 4
     assert found["recognised"]["value"] == 0.75
     assert found["false_alarms"]["value"] == pytest.approx(1 / 6, abs=1e-6)
     for number in (found["recognised"], found["false_alarms"]):
         assert 0 <= number["low"] < number["value"] < number["high"] <= 1
-    none = measure_unknown(ScoredPredictions.of(truth[4:], np.eye(3)[said[4:]]), np.arange(6), CONFIG)
+    none = summarize_unknown(ScoredPredictions.of(truth[4:], np.eye(3)[predicted[4:]]), np.arange(6), CONFIG)
     assert none["photos"] == 0
     assert "recognised" not in none

@@ -8,28 +8,28 @@ RANDOM = np.random.default_rng(0)
 
 
 def drawn(logits: np.ndarray) -> np.ndarray:
-    """Classes drawn with the probabilities that logits say."""
+    """Draw classes with the softmax probabilities of logits."""
     return np.array([RANDOM.choice(len(p), p=p) for p in softmax(logits)])
 
 
 @pytest.mark.parametrize("sharpened", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_how_much_too_sure_a_classifier_is(sharpened) -> None:
+def test_the_temperature_undoes_overconfidence(sharpened: float) -> None:
     logits = RANDOM.normal(0, 2, (4000, 4))
     found = fit(sharpened * logits, drawn(logits))
     assert found.temperature == pytest.approx(sharpened, rel=0.1)
     assert found.unknown is None
 
 
-def test_a_few_answers_that_are_all_right_are_no_reason_to_be_always_sure() -> None:
+def test_a_few_correct_predictions_do_not_give_probability_1() -> None:
     truth = np.arange(12) % 3
     logits = 2 * np.eye(3)[truth]
-    sure = fit(logits, truth)(logits).max(axis=1)
-    np.testing.assert_allclose(sure, 13 / 14, rtol=1e-3)  # Platt's rule of succession
+    confidence = fit(logits, truth)(logits).max(axis=1)
+    np.testing.assert_allclose(confidence, 13 / 14, rtol=1e-3)  # Platt's rule of succession
     assert fit(np.zeros((0, 3)), np.zeros(0, np.int64)) == Calibration(1.0)
 
 
-def test_the_temperature_is_the_least_surprising_one_also_for_cosines() -> None:
-    """Against a grid, with the surprise computed as its definition says."""
+def test_the_temperature_minimises_the_loss_of_cosines() -> None:
+    """Compare with a grid search over the smoothed loss."""
     cosines = RANDOM.uniform(-1, 1, (60, 3))
     truth = drawn(cosines / 0.1)
     other = 1 / 62 / 2
@@ -39,8 +39,8 @@ def test_the_temperature_is_the_least_surprising_one_also_for_cosines() -> None:
     assert fit(cosines, truth).temperature == pytest.approx(grid[np.argmin(nll)], rel=0.01)
 
 
-def test_the_unknown_has_the_threshold_that_the_photos_speak_for() -> None:
-    """Drawn with a temperature and a threshold, both are found again."""
+def test_temperature_and_threshold_are_recovered() -> None:
+    """Draw classes with a known temperature and threshold."""
     scores = RANDOM.normal(0, 2, (4000, 4))
     truth = drawn(np.pad(scores / 2, ((0, 0), (0, 1)), constant_values=1.5))
     found = fit(scores, truth, unknown=True)
@@ -52,7 +52,7 @@ def test_the_unknown_has_the_threshold_that_the_photos_speak_for() -> None:
     assert probabilities[:, 4].mean() == pytest.approx((truth == 4).mean(), abs=0.01)
 
 
-def test_the_unknown_is_answered_where_no_class_reaches_the_threshold() -> None:
+def test_the_unknown_class_is_predicted_below_the_threshold() -> None:
     probabilities = Calibration(2.0, 1.0)(np.array([[4.0, 0.0], [1.0, 1.9]]))
     assert probabilities.argmax(axis=1).tolist() == [0, 2]
     assert probabilities[0] == pytest.approx(np.exp([2, 0, 1]) / np.exp([2, 0, 1]).sum())
@@ -62,33 +62,33 @@ def test_large_logits_do_not_overflow() -> None:
     assert 0.001 <= fit(np.array([[9000.0, 0], [0, 9000]]), np.array([0, 0])).temperature <= 20
 
 
-def test_bins_from_the_least_sure_to_the_surest_with_wilsons_intervals() -> None:
+def test_bins_are_sorted_by_confidence_and_have_wilsons_intervals() -> None:
     bins = Bins.of(np.linspace(1, 0.5, 25), np.arange(25) < 13)
     assert bins.photos.tolist() == [13, 12]
-    assert np.all(np.diff(bins.sure) > 0)
+    assert np.all(np.diff(bins.confidence) > 0)
     low, high = Bins(np.array([0.9, 0.9]), np.array([0.5, 1.0]), np.array([10, 10])).intervals()
     np.testing.assert_allclose(low, [0.2366, 0.7225], atol=1e-4)  # R's prop.test(5, 10, correct=FALSE)
     np.testing.assert_allclose(high, [0.7634, 1], atol=1e-4)
 
 
-def test_the_error_of_a_hand_worked_case() -> None:
+def test_calibration_error_of_a_case_computed_by_hand() -> None:
     probability = np.repeat([0.6, 0.9], 10)
     right = np.array([True] * 5 + [False] * 5 + [True] * 10)
     assert calibration_error(probability, right, bins=2) == pytest.approx((0.1 + 0.1) / 2)
     assert calibration_error(np.array([0.8]), np.array([True])) == pytest.approx(0.2)
 
 
-def test_bins_hold_equally_many_photos() -> None:
-    """One bin of equal width would hide that the sure half is wrong and the unsure half right."""
+def test_bins_have_equal_size() -> None:
+    """A bin of equal width would hide that the more confident half is wrong and the other half right."""
     probability = np.concatenate([np.full(50, 0.91), np.full(50, 0.99)])
     right = np.arange(100) < 50
     assert calibration_error(probability, right, bins=2) == pytest.approx((0.09 + 0.99) / 2)
 
 
-def test_a_calibrated_classifier_has_next_to_none() -> None:
+def test_a_calibrated_classifier_has_a_low_calibration_error() -> None:
     logits = RANDOM.normal(0, 2, (5000, 4))
     truth = drawn(logits)
-    answers = softmax(logits)
-    assert calibration_error(answers.max(1), answers.argmax(1) == truth) < 0.03
-    sure = softmax(4 * logits)
-    assert calibration_error(sure.max(1), sure.argmax(1) == truth) > 0.1
+    calibrated = softmax(logits)
+    assert calibration_error(calibrated.max(1), calibrated.argmax(1) == truth) < 0.03
+    overconfident = softmax(4 * logits)
+    assert calibration_error(overconfident.max(1), overconfident.argmax(1) == truth) > 0.1

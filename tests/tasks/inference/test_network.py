@@ -1,4 +1,4 @@
-"""A classifier from its file, at work."""
+"""A trained classifier, loaded from its file."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def saved(folder: Path, **how: float) -> tuple[Path, keras.Model]:
     return folder / "classifier.keras", model
 
 
-def test_logits_and_features_are_those_of_the_classifier(tmp_path: Path) -> None:
+def test_logits_and_features_equal_those_of_the_keras_model(tmp_path: Path) -> None:
     path, model = saved(tmp_path)
     logits, features = TrainedClassifier(path)(TILES)
     np.testing.assert_allclose(logits, model.predict_on_batch(TILES), rtol=1e-5, atol=1e-5)
@@ -33,40 +33,40 @@ def test_logits_and_features_are_those_of_the_classifier(tmp_path: Path) -> None
     np.testing.assert_allclose(features @ kernel + bias, logits, rtol=1e-4, atol=1e-4)
 
 
-def test_the_likeliest_class_is_explained_where_none_is_named(tmp_path: Path) -> None:
+def test_heat_maps_explain_the_predicted_class_by_default(tmp_path: Path) -> None:
     path, _ = saved(tmp_path)
-    answering = TrainedClassifier(path)
-    likeliest = answering(TILES)[0].argmax(axis=1)
-    named = answering.heat_maps(TILES, likeliest)
-    np.testing.assert_array_equal(answering.heat_maps(TILES, np.full(5, -1)), named)
-    other = answering.heat_maps(TILES, (likeliest + 1) % 4)
-    assert not np.array_equal(other, named)
+    classifier = TrainedClassifier(path)
+    predicted = classifier(TILES)[0].argmax(axis=1)
+    expected_maps = classifier.heat_maps(TILES, predicted)
+    np.testing.assert_array_equal(classifier.heat_maps(TILES, np.full(5, -1)), expected_maps)
+    other = classifier.heat_maps(TILES, (predicted + 1) % 4)
+    assert not np.array_equal(other, expected_maps)
 
 
-def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_logits_that_are_nan_are_refused(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, bias=np.nan)
-    with pytest.raises(UserError, match=r"classifier\.keras: the classifier answers with what is no number"):
+    with pytest.raises(UserError, match=r"classifier\.keras: the classifier returns NaN or infinity: its training"):
         TrainedClassifier(path)(TILES)
 
 
-def test_many_photos_are_answered_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A map of 64 channels of 256 photos of 224 px takes 3.3 GB."""
+def test_many_photos_are_predicted_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without batches, a feature map of 64 channels of 256 photos of 224 px would need 3.3 GB."""
     path, _ = saved(tmp_path)
     many = np.tile(TILES, (30, 1, 1, 1))
-    asked: list[int] = []
+    batches: list[int] = []
     predict = keras.Model.predict_on_batch
 
     def watched(model: keras.Model, rows: np.ndarray) -> object:
-        asked.append(len(rows))
+        batches.append(len(rows))
         return predict(model, rows)
 
     monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
-    answering = TrainedClassifier(path)
-    logits, features = answering(many)
-    heat_maps = answering.heat_maps(many, np.full(150, -1))
-    assert max(asked) == 64
-    expected = answering.classifier(many)
+    classifier = TrainedClassifier(path)
+    logits, features = classifier(many)
+    heat_maps = classifier.heat_maps(many, np.full(150, -1))
+    assert max(batches) == 64
+    expected = classifier.classifier(many)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
     assert features.shape == (150, 6)
-    likeliest = logits.argmax(axis=1)
-    np.testing.assert_allclose(heat_maps[140:], answering.heat_maps(many[140:], likeliest[140:]), rtol=1e-3, atol=1e-5)
+    predicted = logits.argmax(axis=1)
+    np.testing.assert_allclose(heat_maps[140:], classifier.heat_maps(many[140:], predicted[140:]), rtol=1e-3, atol=1e-5)

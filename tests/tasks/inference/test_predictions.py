@@ -6,16 +6,16 @@ from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import scored_predictions, submission, table, top_classes
 
 
-def test_blanks_in_names_do_not_part_the_submission() -> None:
+def test_blanks_in_class_names_become_underscores() -> None:
     sent = submission(["a.jpg", "b.jpg"], [["fin  whale", "orca"], ["orca"]])
     assert sent.to_dict("list") == {"Image": ["a.jpg", "b.jpg"], "Id": ["fin_whale orca", "orca"]}
 
 
-def test_a_submission_has_five_names_at_most() -> None:
+def test_a_submission_has_at_most_five_names() -> None:
     assert submission(["a.jpg"], [list("abcdefg")])["Id"].tolist() == ["a b c d e"]
 
 
-def test_answers_are_read_again_from_their_table() -> None:
+def test_scored_predictions_can_be_read_from_the_table() -> None:
     random = np.random.default_rng(0)
     names = ["a", "b", "c", "d"]
     truth = random.integers(0, 4, 30)
@@ -28,7 +28,7 @@ def test_answers_are_read_again_from_their_table() -> None:
     np.testing.assert_allclose(list(ours.values()), list(theirs.values()), atol=1e-6)
 
 
-def test_the_best_are_those_of_a_stable_sort() -> None:
+def test_top_classes_agree_with_a_stable_sort() -> None:
     probabilities = np.random.default_rng(0).integers(0, 4, (50, 9)) / 10  # many ties, and zeros
     before = probabilities.copy()
     expected = np.argsort(-probabilities, axis=1, kind="stable")

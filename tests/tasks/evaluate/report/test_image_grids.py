@@ -30,7 +30,7 @@ def insight(tile_px: int, depth: int, sides: tuple[int, ...], channels: int = 32
 
 
 def pictures(figure: Figure) -> list[Image.Image]:
-    """The pictures in a figure's SVG."""
+    """Read the images in the SVG of a figure."""
     found = re.findall(r"data:image/png;base64,\s*([^\"]+)", style.svg(figure))
     return [Image.open(BytesIO(b64decode(data))) for data in found]
 
@@ -42,7 +42,7 @@ def test_reconstructions_are_shown_in_pairs(shape: tuple[int, ...]) -> None:
     assert text.count("<image") == 2 * shape[0]
 
 
-def test_activations_begin_with_the_tile_and_name_layers_and_channels() -> None:
+def test_activations_start_with_the_tile_and_name_layers_and_channels() -> None:
     seen = insight(20, 3, (10, 5))
     figure = image_grids.activations(seen)
     tile, *maps = pictures(figure)
@@ -54,7 +54,7 @@ def test_activations_begin_with_the_tile_and_name_layers_and_channels() -> None:
     assert numbers == [number for shown in seen.layers for number in shown.channels]
 
 
-def test_the_brightest_and_the_darkest_value_of_a_map_are_seen() -> None:
+def test_maps_use_the_full_range_of_brightness() -> None:
     seen = insight(20, 1, (8,))
     drawn = np.asarray(pictures(image_grids.activations(seen))[1].convert("L"))
     first = seen.layers[0].maps[0]
@@ -62,13 +62,13 @@ def test_the_brightest_and_the_darkest_value_of_a_map_are_seen() -> None:
     assert drawn.ravel()[first.argmin()] == drawn.min()
 
 
-def test_of_what_fine_layers_respond_to_the_middle_is_shown() -> None:
+def test_images_of_fine_layers_show_their_centre() -> None:
     seen = insight(64, 3, (32, 16, 4))
     figure = image_grids.responses(seen)
     drawn = pictures(figure)
     assert [picture.size[0] for picture in drawn] == [32] * 6 + [64] * 12
     np.testing.assert_array_equal(np.asarray(drawn[0].convert("RGB")), seen.layers[0].pictures[0, 16:48, 16:48])
-    assert "the middle 32 px" in style.svg(figure)
+    assert "central 32 px" in style.svg(figure)
 
 
 def test_a_layer_may_have_fewer_channels_than_the_others() -> None:
@@ -78,8 +78,8 @@ def test_a_layer_may_have_fewer_channels_than_the_others() -> None:
     assert len(pictures(image_grids.activations(few))) == 15
 
 
-def test_figures_of_large_pictures_stay_small() -> None:
-    worst = insight(224, 3, (16, 16, 14, 7))  # white noise can't be compressed, and each is shown as a whole
+def test_figures_of_large_images_are_small() -> None:
+    worst = insight(224, 3, (16, 16, 14, 7))  # white noise can't be compressed
     assert len(style.svg(image_grids.responses(worst))) < 420_000
 
 

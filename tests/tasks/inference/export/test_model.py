@@ -1,4 +1,4 @@
-"""What is exported answers as the pipeline does, and needs nothing of it."""
+"""Exported models give the same probabilities as the pipeline, and don't need it."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ SIDE_PX = 16
 LABELS = ("cat", "dog", "große Eule")
 CONFIG = TrainConfig(input="tiles", filters=(4,))
 NETWORK = DecisionRule("network", LABELS, Calibration(1.7), None, 1.0, None)
-INFERENCES = {
+RULES = {
     "network": NETWORK,
     "unknown": DecisionRule("network", LABELS, Calibration(1.7, 0.3), None, 1.0, "other"),
     "nearest": DecisionRule("nearest", LABELS, Calibration(1.7, 0.3), Calibration(0.1, 4.0), 0.0, "other"),
@@ -53,16 +53,16 @@ def references(length: int, classes: tuple[int, ...]) -> References:
     return References.of(features, np.array(classes), np.array([str(i) for i in range(len(classes))]))
 
 
-@pytest.mark.parametrize("name", INFERENCES)
-def test_the_whole_model_answers_as_the_inference_does(name: str, classifier: keras.Model, tiles: np.ndarray) -> None:
+@pytest.mark.parametrize("name", RULES)
+def test_the_full_model_agrees_with_the_decision_rule(name: str, classifier: keras.Model, tiles: np.ndarray) -> None:
     logits, features = (np.asarray(each) for each in with_features(classifier).predict_on_batch(tiles))
-    known = references(features.shape[1], (2, 0, 2, 0, 0))  # a class has none
-    expected = INFERENCES[name].probabilities(logits, known.class_similarity(features, len(LABELS)))
-    model = export.whole(classifier, None, INFERENCES[name], known if INFERENCES[name].nearest else None)
+    known = references(features.shape[1], (2, 0, 2, 0, 0))  # no reference of class 1
+    expected = RULES[name].probabilities(logits, known.class_similarity(features, len(LABELS)))
+    model = export.full_model(classifier, None, RULES[name], known if RULES[name].nearest else None)
     np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
 
 
-def test_codes_are_rounded_as_they_are_kept(tiles: np.ndarray) -> None:
+def test_codes_are_rounded_as_on_disk(tiles: np.ndarray) -> None:
     keras.utils.set_random_seed(0)
     shape = (SIDE_PX, SIDE_PX, 3)
     encoder = autoencoder.encoder(autoencoder.autoencoder(shape, PretrainConfig(filters=(4,), code_channels=2)))
@@ -73,27 +73,27 @@ def test_codes_are_rounded_as_they_are_kept(tiles: np.ndarray) -> None:
     codes = encode(encoder, tiles, len(tiles)).astype(np.float32)
     assert np.abs(codes - encoder.predict_on_batch(tiles)).max() > 0.1
     expected = NETWORK.probabilities(classifier.predict_on_batch(codes), None)
-    model = export.whole(classifier, encoder, NETWORK, None)
+    model = export.full_model(classifier, encoder, NETWORK, None)
     np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
 
 
-def test_what_is_converted_is_the_same_network() -> None:
+def test_an_onnx_compatible_copy_gives_the_same_outputs() -> None:
     keras.utils.set_random_seed(0)
     moments = np.array([1, -3, 0], np.float32), np.array([4, 0.25, 1e-13], np.float32)
     classifier = feature_classifier((8, 8, 3), 3, TrainConfig(filters=(4,)), moments)
-    same = export.convertible(classifier)
-    assert not any(isinstance(layer, keras.layers.Normalization) for layer in same.layers)
+    copy = export.onnx_compatible(classifier)
+    assert not any(isinstance(layer, keras.layers.Normalization) for layer in copy.layers)
     codes = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
-    np.testing.assert_allclose(same.predict_on_batch(codes), classifier.predict_on_batch(codes), atol=1e-5)
+    np.testing.assert_allclose(copy.predict_on_batch(codes), classifier.predict_on_batch(codes), atol=1e-5)
 
 
 @pytest.mark.slow
-def test_an_operation_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+def test_an_operation_that_cannot_be_converted_is_reported(tmp_path: Path) -> None:
     pytest.importorskip("tf2onnx")
     tiles = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8", name="tiles")
     pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(tiles)
     model = keras.Model(tiles, keras.layers.Activation("gelu")(pooled))
-    with pytest.raises(UserError, match=r"can't be converted \(No Op registered for Erfc.*take --format savedmodel"):
+    with pytest.raises(UserError, match=r"can't be converted \(No Op registered for Erfc.*use --format savedmodel"):
         export.save_onnx(model, tmp_path / "model.onnx")
 
 
@@ -111,7 +111,7 @@ print("FOUND", json.dumps(found))
 
 
 @pytest.mark.slow
-def test_tensorflow_alone_answers_photos(tmp_path: Path, classifier: keras.Model) -> None:
+def test_a_saved_model_needs_only_tensorflow(tmp_path: Path, classifier: keras.Model) -> None:
     preprocess = PreprocessConfig(side_px=SIDE_PX)
     paths = []
     for number, (kind, size) in enumerate((("JPEG", (90, 60)), ("PNG", (9, 12)), ("JPEG", (300, 301)))):
@@ -120,10 +120,10 @@ def test_tensorflow_alone_answers_photos(tmp_path: Path, classifier: keras.Model
         Image.fromarray(pixels).save(out, kind)
         paths.append(tmp_path / str(number))
         paths[-1].write_bytes(out.getvalue())
-    inference = INFERENCES["blend"]
+    rule = RULES["blend"]
     known = references(with_features(classifier).output_shape[1][1], (0, 1, 1, 2))
-    model = export.whole(classifier, None, inference, known)
-    export.save_tensorflow(model, inference.names, preprocess, tmp_path / "model")
+    model = export.full_model(classifier, None, rule, known)
+    export.save_tensorflow(model, rule.names, preprocess, tmp_path / "model")
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, str(tmp_path / "model"), *map(str, paths)],
         capture_output=True,
@@ -142,15 +142,15 @@ def test_tensorflow_alone_answers_photos(tmp_path: Path, classifier: keras.Model
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["unknown", "nearest"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_onnx_gives_the_same_probabilities(tmp_path: Path, tiles: np.ndarray, name: str, precision: str) -> None:
+def test_an_onnx_model_agrees_with_keras(tmp_path: Path, tiles: np.ndarray, name: str, precision: str) -> None:
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     with computing_in(precision):
         classifier = tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
     known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
-    inference, known = INFERENCES[name], known if INFERENCES[name].nearest else None
-    model = export.whole(classifier, None, inference, known)
-    export.save_onnx(export.whole(export.convertible(classifier), None, inference, known), tmp_path / "model.onnx")
+    rule, known = RULES[name], known if RULES[name].nearest else None
+    model = export.full_model(classifier, None, rule, known)
+    export.save_onnx(export.full_model(export.onnx_compatible(classifier), None, rule, known), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     assert [end.name for end in (*session.get_inputs(), *session.get_outputs())] == ["tiles", "probabilities"]
     for count in (1, len(tiles)):
@@ -159,14 +159,14 @@ def test_onnx_gives_the_same_probabilities(tmp_path: Path, tiles: np.ndarray, na
         np.testing.assert_allclose(found, expected, atol=1e-5 if precision == "float32" else 0.02)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tf2onnx" else name)
     export.check("savedmodel")
     with pytest.raises(UserError, match=r"--format onnx: tf2onnx not installed; pip install 'fluke\[onnx\]'"):
         export.check("onnx")
 
 
-def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_backends_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(UserError, match="Keras runs on jax: unset KERAS_BACKEND"):
+    with pytest.raises(UserError, match="needs TensorFlow, but Keras runs on jax: unset KERAS_BACKEND"):
         export.check("savedmodel")

@@ -1,4 +1,4 @@
-"""TensorFlow's pixels are Pillow's."""
+"""Decoding with TensorFlow gives the same pixels as with Pillow."""
 
 from io import BytesIO
 
@@ -29,42 +29,42 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     return out.getvalue()
 
 
-def turned(how: int, endian: str = "<") -> Image.Exif:
+def rotated(orientation: int, endian: str = "<") -> Image.Exif:
     exif = Image.Exif()
     exif.endian = endian
     exif[0x010F] = "a maker"
-    exif[0x0112] = how
+    exif[0x0112] = orientation
     return exif
 
 
-def same(data: bytes) -> None:
+def assert_same_pixels(data: bytes) -> None:
     np.testing.assert_array_equal(graph(data).numpy(), photos.decode(data, at_least_px=AT_LEAST_PX))
 
 
 @pytest.mark.parametrize("size", [(20, 50), (47, 99), (60, 48), (97, 96), (200, 193), (24, 800)])
-def test_a_jpeg_is_decoded_at_the_same_part_of_its_size(size: tuple[int, int]) -> None:
-    same(encoded(noise(*size)))
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(size: tuple[int, int]) -> None:
+    assert_same_pixels(encoded(noise(*size)))
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_jpegs_that_are_not_rgb(mode: str) -> None:
-    same(encoded(noise(60, 40, mode), progressive=True))
+def test_grey_and_cmyk_jpegs(mode: str) -> None:
+    assert_same_pixels(encoded(noise(60, 40, mode), progressive=True))
 
 
-@pytest.mark.parametrize("how", range(10))
-def test_exif_turns_a_photo_upright(how: int) -> None:
-    same(encoded(noise(60, 40), exif=turned(how)))
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    assert_same_pixels(encoded(noise(60, 40), exif=rotated(orientation)))
 
 
-def test_exif_in_the_other_order_of_bytes_behind_other_segments() -> None:
-    data = encoded(noise(60, 40), exif=turned(6, ">"), icc_profile=bytes(70_000), comment=b"none")
-    same(data[:2] + b"\xff\xe1\x00\x0ahttp://a" + data[2:])
+def test_big_endian_exif_after_other_segments() -> None:
+    data = encoded(noise(60, 40), exif=rotated(6, ">"), icc_profile=bytes(70_000), comment=b"none")
+    assert_same_pixels(data[:2] + b"\xff\xe1\x00\x0ahttp://a" + data[2:])
 
 
 @pytest.mark.parametrize("end", range(30, 56, 3))
-def test_exif_that_is_cut_short_turns_nothing(end: int) -> None:
-    data = encoded(noise(60, 40), exif=turned(6))
-    tiff = data[30:56]  # behind FFD8, FFE1, two bytes of length, "Exif" and two zeros
+def test_truncated_exif_is_ignored(end: int) -> None:
+    data = encoded(noise(60, 40), exif=rotated(6))
+    tiff = data[30:56]  # after FFD8, FFE1, two bytes of length, "Exif" and two zeros
     assert tiff.startswith(b"II")
     exif = b"Exif\0\0" + tiff[: end - 30]
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif
@@ -73,7 +73,7 @@ def test_exif_that_is_cut_short_turns_nothing(end: int) -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1"])
 def test_png(mode: str) -> None:
-    same(encoded(noise(30, 40, mode), "PNG"))
+    assert_same_pixels(encoded(noise(30, 40, mode), "PNG"))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
@@ -83,6 +83,6 @@ def test_other_formats_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\xff\xd8\xff", encoded(noise(60, 40))[:900]])
-def test_what_is_no_whole_photo_is_refused(data: bytes) -> None:
+def test_incomplete_files_are_refused(data: bytes) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
         graph(data)

@@ -1,4 +1,4 @@
-"""TensorFlow's tiles are OpenCV's, but for roundings of the last bit."""
+"""Tiles of TensorFlow equal those of OpenCV, except for rounding."""
 
 from io import BytesIO
 
@@ -46,7 +46,7 @@ def photo(height: int, width: int, coarse_px: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_pixels_differ_by_one_at_most_and_rarely(name: str) -> None:
+def test_few_pixels_differ_and_by_at_most_1(name: str) -> None:
     ours = graph(CONFIGS[name])
     for height, width in SHAPES:
         for coarse_px in (1, 8):
@@ -58,7 +58,7 @@ def test_pixels_differ_by_one_at_most_and_rarely(name: str) -> None:
             assert differences.mean() < 2e-3, (height, width)
 
 
-def test_encoded_photos_of_any_shape_make_one_batch() -> None:
+def test_photos_of_different_shapes_make_one_batch() -> None:
     config, photos = CONFIGS["rgb"], []
     for kind, size in (("JPEG", (60, 90)), ("PNG", (20, 10)), ("JPEG", (900, 300))):
         out = BytesIO()

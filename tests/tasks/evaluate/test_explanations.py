@@ -1,0 +1,81 @@
+"""Explanations can be written and read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.schema import EvaluateConfig
+from tasks import tables
+from tasks.evaluate.explanations import Explanations, Neighbour, ViewSettings
+from tasks.networks.explain.result import Insight, Layer
+
+RANDOM = np.random.default_rng(0)
+
+
+def layer(name: str, side: int) -> Layer:
+    """A layer with two of five channels."""
+    return Layer(
+        name,
+        (side, side, 5),
+        np.array([3, 1]),
+        RANDOM.normal(size=(2, side, side)).astype(np.float32),
+        np.array([0, 4]),
+        RANDOM.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8),
+    )
+
+
+def test_explanations_can_be_written_and_read(tmp_path: Path) -> None:
+    written = Explanations(
+        heat_maps={"a": np.eye(2, dtype=np.float32), "b": np.ones((3, 1), np.float32)},
+        neighbours={
+            "b": [Neighbour("x", "cat", 0.9), Neighbour("y", "강아지", -0.5)],
+            "a": [Neighbour("x", "cat", 1.0)],
+        },
+        layers=Insight(np.zeros((8, 8, 3), np.uint8), [layer("first", 4), layer("/second.npy", 2)]),
+    )
+    written.write(tmp_path)
+    read = Explanations.read(tmp_path)
+    assert read.neighbours == written.neighbours
+    assert list(read.heat_maps) == ["a", "b"]
+    for photo, heat_map in written.heat_maps.items():
+        np.testing.assert_array_equal(read.heat_maps[photo], heat_map)
+    assert read.layers is not None
+    assert written.layers is not None
+    np.testing.assert_array_equal(read.layers.tile, written.layers.tile)
+    for found, expected in zip(read.layers.layers, written.layers.layers, strict=True):
+        assert (found.name, found.shape) == (expected.name, expected.shape)
+        for name in ("channels", "maps", "responsive", "pictures"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_explanations_without_photos_and_layers_replace_others(tmp_path: Path) -> None:
+    tile = np.zeros((8, 8, 1), np.uint8)
+    Explanations({"a": np.eye(2, dtype=np.float32)}, {}, Insight(tile, [layer("first", 4)])).write(tmp_path)
+    Explanations({}, {}, None).write(tmp_path)
+    assert Explanations.read(tmp_path) == Explanations({}, {}, None)
+    assert not tables.LAYERS.path(tmp_path).exists()
+
+
+def test_view_settings_can_be_written_and_read(tmp_path: Path) -> None:
+    settings = ViewSettings.of(EvaluateConfig(gallery=7, layer_images=2, seed=5))
+    assert ViewSettings.read(tmp_path) is None
+    settings.write(tmp_path)
+    assert ViewSettings.read(tmp_path) == settings == ViewSettings(gallery=7, layer_images=2, seed=5)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"version": 1}',
+        '{"gallery": 1, "layer_images": 0, "seed": 0, "version": 0}',
+    ],
+)
+def test_damaged_and_outdated_view_settings_are_ignored(tmp_path: Path, content: str) -> None:
+    tables.EXPLAINED.path(tmp_path).write_text(content)
+    assert ViewSettings.read(tmp_path) is None
