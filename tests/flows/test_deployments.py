@@ -1,11 +1,7 @@
 """Deployments: typed parameters, a schedule that creates runs, a stage that runs."""
 
 import inspect
-import json
 import signal
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +13,10 @@ from configs.load import load
 from configs.schema import STAGE_NAMES, Config
 from tasks.store.errors import UserError
 from tests.helpers.pipeline import TINY, Fluke
+from tests.helpers.prefect_api import get, logs, post, wait_for
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-
-
-def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    request = urllib.request.Request(
-        f"{api_url}/{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)
-
-
-def get(api_url: str, path: str) -> Any:
-    """Return what the API has at a path, or None (404)."""
-    try:
-        with urllib.request.urlopen(f"{api_url}/{path}") as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return None
-        raise
-
-
-def wait_for(what: str, condition: Any, timeout_s: float = 90) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"no {what} after {timeout_s} s"
-        time.sleep(0.5)
-    return value
 
 
 def test_prefect_yaml_and_serve_offer_the_same_deployments() -> None:
@@ -106,11 +76,17 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
 
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
-        ended = wait_for("end of the run", lambda: _ended(api, run["id"]))
+        ended = wait_for("end of the run", lambda: ended(api, run["id"]))
         assert ended["state"]["type"] == "COMPLETED", ended["state"]
         tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
         assert {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
-        shown = {artifact["key"] for artifact in _artifacts(api, run["id"])}
+        assert wait_for(
+            "log line", lambda: [line for line in logs(api, run["id"]) if line["message"].startswith("filter cached")]
+        )
+        shown = {
+            artifact["key"]
+            for artifact in post(api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+        }
         assert shown == {"fluke-crawl", "fluke-filter", "fluke-filter-report"}
     finally:
         process.send_signal(signal.SIGINT)
@@ -127,12 +103,3 @@ def test_parameters_are_checked_before_a_run_is_made(finished: Fluke) -> None:
     assert pipeline.validate_parameters({"config": load("default").model_dump(mode="json")})["config"] == load(
         "default"
     )
-
-
-def _ended(api: str, run: str) -> Any:
-    state = get(api, f"flow_runs/{run}")
-    return state if state["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
-
-
-def _artifacts(api: str, run: str) -> Any:
-    return post(api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,19 +144,13 @@ def test_logs_of_a_run_on_the_command_line_reach_the_dashboard(finished: Fluke) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["serve", "worker"])
-def test_logs_of_a_deployed_stage_reach_the_dashboard(finished: Fluke, way: str, tmp_path: Path) -> None:
+def test_logs_of_a_worker_reach_the_dashboard(finished: Fluke, tmp_path: Path) -> None:
     api = finished.api_url
-    settings = {"crawl": {"sources": ["folder"], "path": str(finished.photos)}}
-    start: dict[str, Callable[[], Any]] = {
-        "serve": lambda: finished.start("serve", "default", f"crawl.path={finished.photos}"),
-        "worker": lambda: worker(finished, tmp_path),
-    }
-    name = {"serve": "pipeline/default-crawl", "worker": "pipeline/crawl"}[way]
-    process = start[way]()
+    process = worker(finished, tmp_path)
     try:
-        deployment = wait_for("deployment", lambda: get(api, f"deployments/name/{name}"))
-        body = {"state": {"type": "SCHEDULED"}, "parameters": {"config": settings, "until": "crawl"}}
+        deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/crawl"))
+        config = {"crawl": {"sources": ["folder"], "path": str(finished.photos)}}
+        body = {"state": {"type": "SCHEDULED"}, "parameters": {"config": config, "until": "crawl"}}
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", body)
         state = wait_for("end of the run", lambda: ended(api, run["id"]))["state"]
         assert state["type"] == "COMPLETED", state

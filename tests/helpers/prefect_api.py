@@ -11,12 +11,19 @@ Value = TypeVar("Value")
 
 
 def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Return the answer to a POST request."""
+    """Return the answer to a POST request; retry while the server's database is busy (503), as Prefect does."""
     request = urllib.request.Request(
         f"{api_url}/{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)
+    for attempts_left in reversed(range(5)):
+        try:
+            with urllib.request.urlopen(request) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or not attempts_left:
+                raise
+            time.sleep(1)
+    return None
 
 
 def get(api_url: str, path: str) -> Any:

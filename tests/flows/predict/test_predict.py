@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import cv2
@@ -20,6 +19,7 @@ from tasks.store.shards import LazyRows
 from tasks.store.store import Store
 from tasks.tables import INDEX
 from tests.helpers.pipeline import Fluke
+from tests.helpers.prefect_api import post
 
 pytestmark = pytest.mark.slow
 CAFE = os.fsdecode(b"caf\xe9")
@@ -200,17 +200,8 @@ def test_a_folder_is_predicted_as_a_flow(finished: Fluke, tmp_path: Path) -> Non
     environment = os.environ | {"FLUKE_DATA": str(finished.data), "PREFECT_API_URL": finished.api_url}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
     assert len(pd.read_csv(out)) == 60
-    [table] = shown(finished.api_url, "fluke-predictions")
+    [table] = post(finished.api_url, "artifacts/filter", {"artifacts": {"key": {"any_": ["fluke-predictions"]}}})
     assert sum(row["count"] for row in json.loads(table["data"])) == 60
-
-
-def shown(api_url: str, key: str) -> list[dict[str, str]]:
-    """The dashboard's artifacts with a key."""
-    body = json.dumps({"artifacts": {"key": {"any_": [key]}}}).encode()
-    request = urllib.request.Request(f"{api_url}/artifacts/filter", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as response:
-        found: list[dict[str, str]] = json.load(response)
-    return found
 
 
 def test_a_deleted_model_is_reported(copy: Fluke) -> None:
