@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import run, scratch
 from configs.schema import Config, EvaluateConfig, StageName
-from tasks.filter.splits import deal
+from tasks.filter.splits import assign
 from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
@@ -71,7 +71,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     family = np.repeat(random.normal(0, 1, (-(-classes // _FAMILY), _DIMENSIONS)), _FAMILY, axis=0)[:classes]
     centres = family + random.normal(0, 0.5, family.shape)
     shas = [hashing.of_bytes(str(number).encode()) for number in range(photos)]
-    splits = deal(names[truth].tolist(), group.tolist(), shas, {}, val_fraction=0.15, test_fraction=0.2, seed=0)
+    splits = assign(names[truth].tolist(), group.tolist(), shas, {}, val_fraction=0.15, test_fraction=0.2, seed=0)
     files = [f"photos/{sha[:2]}/{sha}.jpg" for sha in shas]
     kept = pd.DataFrame(
         {"photo": shas, "file": files, "label": names[truth], "name": [f"{sha[:8]}.jpg" for sha in shas]}

@@ -55,20 +55,20 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
 def measure(count: int, kind: str) -> None:
     """Print the seconds of CPU, peak megabytes without and with the search, pairs, planted ones found and all."""
     from configs.schema import FilterConfig
-    from tasks.filter.image_stats import FACTS
-    from tasks.filter.near_duplicates import Buckets
+    from tasks.filter.image_stats import STATS_DTYPE
+    from tasks.filter.near_duplicates import NearDuplicates
 
     hashes, planted = generate(count, kind)
-    measured = np.zeros(count, FACTS)
+    measured = np.zeros(count, STATS_DTYPE)
     measured["hash"], measured["mirror"] = hashes, hashes ^ np.uint8(0b01010101)
     measured["windows"] = hashes[:, None]
     measured["windows"][:, :, ::13] ^= np.random.default_rng(1).integers(0, 256, (count, 9, 3), np.uint8)
     del hashes
     bits = FilterConfig().duplicate_bits
-    Buckets.of(measured[:100], bits, mirrored=True)
+    NearDuplicates.find(measured[:100], bits, mirrored=True)
     before = _peak_mb(anew=True)
     began = time.process_time()
-    buckets = Buckets.of(measured, bits, mirrored=True)
+    buckets = NearDuplicates.find(measured, bits, mirrored=True)
     searched = time.process_time() - began
     group = np.array(buckets.group)
     found = int((group[planted[:, 0]] == group[planted[:, 1]]).sum())

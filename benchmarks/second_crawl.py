@@ -21,7 +21,7 @@ from configs.load import load
 from configs.schema import SearchFilters
 from tasks.crawl.engines.engine import Answer, Hit, Page, Request
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.crawl.search import crawl
 from tasks.store.context import StageContext
 
@@ -47,8 +47,8 @@ class Engine:
         return Request(f"{self.site}/search?{urlencode({'q': query, 'page': number})}")
 
 
-def crawl_once(site: str, home: Path, settings: list[str]) -> Harvest:
-    """Run one crawl; the photos of earlier crawls are below `home`."""
+def crawl_site(site: str, home: Path, settings: list[str]) -> CrawlResult:
+    """One crawl; what earlier ones brought is below `home`."""
     host = urlsplit(site).netloc
     polite = ["crawl.requests_per_s=10000", "crawl.connections_per_host=16", f"crawl.private_hosts=[{host}]"]
     keywords = ", ".join(f"{label}: [{label}]" for label in CLASSES)
@@ -76,12 +76,12 @@ def main() -> None:
                 there += int(urlopen(f"{site}/add-results").read())
                 counts(site)
             began = monotonic()
-            harvest = crawl_once(site, home, options.settings)
+            result = crawl_site(site, home, options.settings)
             seconds = monotonic() - began
             served = counts(site)
             first_bytes = first_bytes or served["bytes"]
             print(
-                f"| {number} | {there:,} | {len({row.photo for row in harvest.rows}):,} | {served['requests']:,} "
+                f"| {number} | {there:,} | {len({row.photo for row in result.rows}):,} | {served['requests']:,} "
                 f"| {served['bytes'] / 1e6:.2f} | {served['bytes'] / first_bytes:.2%} | {seconds:.1f} |",
                 flush=True,
             )

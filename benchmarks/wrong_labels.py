@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/wrong_labels.py ../shared [SEEDS [EVERY]]
 
 One label in 500 is made wrong (20 in 10,000): each becomes another class of the data set, chosen at random.
-`label_doubts` ranks the photos, and the script counts the planted ones among the first 2 x planted (40 of 10,000).
+`mislabel_scores` ranks the photos, and the script counts the planted ones among the first 2 x planted (40 of 10,000).
 SEEDS (5): number of repeats, each with other labels and other folds. EVERY (1): use only every second, third ...
 photo, for a quick look.
 
@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.filter.hamming import groups, near_pairs
+from tasks.filter.groups import connected_groups
+from tasks.filter.hamming import near_pairs
 from tasks.filter.image_stats import reduced
 from tasks.filter.label_issues import descriptor
-from tasks.filter.label_issues.mislabels import label_doubts
+from tasks.filter.label_issues.mislabels import mislabel_scores
 from tasks.filter.phash import perceptual_hashes
 from tasks.images import photos
 from tasks.networks.embedding import Embedding
@@ -91,7 +92,7 @@ def embed(files: list[Path], model: Path) -> Photos:
     labels = np.unique([path.parent.name for path in files], return_inverse=True)[1]
     return Photos(
         labels.astype(np.int64),
-        groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket],
+        connected_groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket],
         {name: np.concatenate(each) for name, each in parts.items()},
     )
 
@@ -107,7 +108,7 @@ def measure(known: Photos, seeds: int) -> None:
             labels = known.labels.copy()
             labels[wrong] = (labels[wrong] + random.integers(1, classes, planted)) % classes
             began = time.perf_counter()
-            score, suggestion = label_doubts(embedding, labels, known.groups, seed=seed)
+            score, suggestion = mislabel_scores(embedding, labels, known.groups, seed=seed)
             seconds.append(time.perf_counter() - began)
             first = np.argsort(-score, kind="stable")[: 2 * planted]
             hits = first[np.isin(first, wrong)]

@@ -20,7 +20,7 @@ def check_names(config: Config) -> None:
     """Raise UserError for a source or a network that has no module; the message names the closest one."""
     for source in config.crawl.sources:
         plugins.check("tasks.crawl.sources", source)
-    crawl.check(config.crawl)
+    crawl.validate_config(config.crawl)
     plugins.check("tasks.networks.backbones", config.train.network)
 
 

@@ -45,7 +45,7 @@ def find_traces(store: Store, photo: str) -> Traces:
     locations: set[str] = set()
     if ledger.exists():
         with Ledger(ledger, store.photos) as known:
-            found, locations = known.places(photo.lower() if sha256s else photo)
+            found, locations = known.locations_of(photo.lower() if sha256s else photo)
             sha256s |= found
     found, urls = _in_crawls(store, {photo, *sha256s})
     sha256s, locations = sha256s | found, locations | urls

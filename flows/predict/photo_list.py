@@ -4,7 +4,7 @@ import csv
 import os
 from pathlib import Path
 
-from tasks.crawl.local_files import readable, require_columns
+from tasks.crawl.local_files import require_columns, utf8_name
 from tasks.crawl.sources.folder import EXTENSIONS
 from tasks.store.errors import UserError
 
@@ -24,11 +24,11 @@ def list_photos(source: Path) -> list[tuple[str, Path]]:
     if source.is_dir():
         below = (Path(folder, name) for folder, _, names in os.walk(source) for name in names if name[0] != ".")
         found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
-        photos = [(readable(path.relative_to(source).as_posix()), path) for path in found]
+        photos = [(utf8_name(path.relative_to(source).as_posix()), path) for path in found]
     elif source.suffix.lower() == ".csv":
         photos = [(name, source.parent / name) for name in _image_column(source)]
     else:
-        photos = [(readable(source.name), source)]
+        photos = [(utf8_name(source.name), source)]
     if not photos:
         raise UserError(f"{source} contains no photos ({' '.join(sorted(EXTENSIONS))})")
     return photos

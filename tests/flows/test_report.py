@@ -1,6 +1,5 @@
 """`fluke report` writes the report of a run again."""
 
-
 import pytest
 
 from flows.run_records import read_records
