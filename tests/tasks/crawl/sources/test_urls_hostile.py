@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparisons.hostile_site import kinds, serve
+from benchmarks.comparisons.hostile_links import kinds
+from benchmarks.comparisons.hostile_site import serve
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.sources import urls
