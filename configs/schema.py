@@ -330,6 +330,35 @@ class AugmentConfig(Section):
     )
 
 
+class ImbalanceConfig(Section):
+    """How training compensates for classes with different numbers of photos; `imbalance: focal` sets method alone."""
+
+    method: Literal["none", "weights", "effective", "focal", "balanced_softmax", "logit_adjustment", "retrain_head"] = (
+        Field(
+            "weights",
+            description="none: photos count equally. weights: a photo's weight is 1 / count^power, count being the train "
+            "photos of its class. effective: the weight is 1 / effective number of photos. focal: photos that are "
+            "classified well count less. balanced_softmax: the loss adds each class's log prior to its logit. "
+            "logit_adjustment: log priors are subtracted from the logits after training. retrain_head: the last layer "
+            "is trained again on equally many photos of each class.",
+        )
+    )
+    power: float = Field(1, ge=0, le=1, description="weights: 1 balances the classes, 0.5 is the square root, 0 is none.")
+    cap: float = Field(
+        10, ge=1, description="weights and effective: the largest ratio of two photos' weights; the mean weight is 1."
+    )
+    beta: float = Field(
+        0.999, ge=0, lt=1, description="effective: 0 weighs photos equally; close to 1 is like weights with power 1."
+    )
+    gamma: float = Field(
+        2, ge=0, le=10, description="focal: exponent of (1 - probability); 0 is the plain cross entropy."
+    )
+    strength: float = Field(
+        1, ge=0, le=3, description="logit_adjustment: factor of the log priors; 1 treats all classes as equally common."
+    )
+    epochs: int = Field(20, ge=1, description="retrain_head: passes over the train photos.")
+
+
 class TrainConfig(Section):
     """The classifier and how it is trained."""
 
@@ -384,28 +413,8 @@ class TrainConfig(Section):
         "photos to validate on.",
     )
     augment: AugmentConfig = Field(AugmentConfig(), description="Random changes of the tiles that are trained on.")
-    class_weight: Literal["none", "balanced", "sqrt", "effective"] = Field(
-        "balanced",
-        description="Weight of a class's photos: equal, 1/count, 1/sqrt(count), or 1/effective number; capped, then "
-        "mean 1.",
-    )
-    class_weight_cap: float = Field(
-        10, ge=1, description="The heaviest photo's weight is at most so many times the lightest's."
-    )
-    effective_beta: float = Field(0.999, ge=0, lt=1, description="effective: how alike the photos of a class are.")
-    loss: Literal["cross_entropy", "focal", "balanced_softmax"] = Field(
-        "cross_entropy", description="focal: easy photos count less; balanced_softmax: classes' shares are added."
-    )
-    focal_gamma: float = Field(2, ge=0, le=10, description="focal: how much less.")
-    retrain_head: int = Field(
-        0, ge=0, description="Passes in which the last layer is learnt anew, from as many photos of each class."
-    )
-    logit_adjustment: float = Field(
-        0,
-        ge=0,
-        le=3,
-        description="After training, so many times the logarithm of a class's share is subtracted; 1: as if all "
-        "classes were equally common.",
+    imbalance: ImbalanceConfig = Field(
+        ImbalanceConfig(), description="How training compensates for classes with different numbers of photos."
     )
     warm_start: bool = Field(
         False, description="Begin from the last night's classifier; new classes are added, and those gone dropped."
@@ -423,6 +432,11 @@ class TrainConfig(Section):
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | int) else value
 
+    @field_validator("imbalance", mode="before")
+    @classmethod
+    def _method_alone(cls, value: object) -> object:
+        return {"method": value} if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         if self.weights is None and self.unfreeze:
@@ -431,19 +445,6 @@ class TrainConfig(Section):
             raise ValueError("head_epochs=0 and an empty unfreeze leave nothing to train")
         if self.weights is not None and self.input == "features":
             raise ValueError("weights are of networks that look at tiles; set input=tiles")
-        if self.logit_adjustment and self.head != "softmax":
-            raise ValueError(f"logit_adjustment is added to a bias, which head={self.head} hasn't; set head=softmax")
-        if self.logit_adjustment and (
-            self.loss == "balanced_softmax" or self.class_weight != "none" or self.retrain_head
-        ):
-            raise ValueError(
-                "logit_adjustment is for a network that learnt the classes' own shares: with it, set "
-                "class_weight=none, retrain_head=0 and another loss than balanced_softmax"
-            )
-        if self.loss == "balanced_softmax" and self.class_weight != "none":
-            raise ValueError(
-                "balanced_softmax makes up for the classes' shares already; with it, set class_weight=none"
-            )
         return self
 
 

@@ -69,7 +69,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     import pandas as pd
 
     from tasks.networks import hardware
-    from tasks.networks.classifier import begin_from, subtract_log_shares
+    from tasks.networks.classifier import begin_from, subtract_from_logits
     from tasks.networks.keras_io import load, make_reproducible, predict, weights_digest
     from tasks.train.schedule import Recipe
 
@@ -87,7 +87,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     make_reproducible(config.seed)
     index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
-    weights = class_balance.class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
+    weights = class_balance.class_weights(counts, config.imbalance)
     learnt, validated = (
         _labelled(part, index, labels, weights, context.root) if len(part) else None for part in (train, val)
     )
@@ -98,7 +98,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
         if base:
             earlier = load(base.folder / "classifier.keras")
             if any(base.subtracted):  # else it would be subtracted once more every night
-                subtract_log_shares(earlier, np.array(base.subtracted, np.float32), -1)
+                subtract_from_logits(earlier, -np.array(base.subtracted, np.float32))
             new = begin_from(model, labels, earlier, base.labels)
             logger.info("begins from %s: %d of %d classes are new", base.folder.name, new, len(labels))
         recipe = Recipe(
@@ -117,14 +117,15 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     with hardware.computing_in("float32"):  # the same answers, and as fast as they can be, on any machine
         finished = _classifier(config, learnt.rows, len(labels))
     finished.set_weights(model.get_weights())
-    log_shares = class_balance.log_shares(counts)
-    if config.logit_adjustment:
-        subtract_log_shares(finished, log_shares, config.logit_adjustment)
+    strength = config.imbalance.strength if config.imbalance.method == "logit_adjustment" else 0.0
+    subtracted = strength * class_balance.log_priors(counts)
+    if strength:
+        subtract_from_logits(finished, subtracted)
 
     finished.save(context.out / "classifier.keras")
     for name, value in {"labels": labels, "history": recipe.history}.items():
         (context.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.note(context.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
+    warm_start.note(context.out, base, set(train["photo"]), subtracted.tolist())
     if (home / "tensorboard").exists():
         shutil.copytree(home / "tensorboard", context.out / "tensorboard")
     shutil.rmtree(home, ignore_errors=True)
