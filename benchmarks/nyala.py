@@ -24,7 +24,7 @@ from configs.schema import AugmentConfig, PreprocessConfig, TrainConfig
 from tasks.evaluate.metrics import score
 from tasks.images.photos import decode
 from tasks.images.tiles import make_tile
-from tasks.inference.arrays import Answers, softmax
+from tasks.inference.arrays import ScoredPredictions, softmax
 from tasks.networks.classifier import pooled, tile_classifier
 from tasks.networks.keras_io import make_reproducible, predict
 from tasks.store.progress import silent
@@ -84,7 +84,7 @@ def main() -> None:
     counts = np.bincount(targets[learnt], minlength=len(names))
 
     def report(name: str, scores: NDArray[np.floating], seconds: float) -> None:
-        answers = Answers.of(targets[held_out], softmax(scores))
+        answers = ScoredPredictions.of(targets[held_out], softmax(scores))
         found, many = score(answers, 5), counts[targets[held_out]]
         each = np.where(answers.rank <= 5, 1 / answers.rank, 0)
         cells = [f"{each[(many >= low) & (many <= high)].mean():.3f}" for low, high in _PHOTOS]

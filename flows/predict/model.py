@@ -5,7 +5,7 @@ from pathlib import Path
 
 from configs.schema import PreprocessConfig
 from flows.run_records import RunRecord, read_records
-from tasks.inference.decision import REFERENCES, Inference
+from tasks.inference.decision import REFERENCES, DecisionRule
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
@@ -20,7 +20,7 @@ class Model:
     preprocess: PreprocessConfig
     encoder: Path | None
     """The autoencoder's first half, if the classifier was trained on its features."""
-    inference: Inference
+    inference: DecisionRule
     references: Path | None
     """The train photos that others are compared with, where that is how they are answered."""
 
@@ -47,7 +47,7 @@ def _model(store: Store, run: RunRecord) -> Model:
         manifests = {stage: Manifest.read(folder) for stage, folder in folders.items()}
     except (FileNotFoundError, ValueError) as error:
         raise UserError(f"the model of run {run.id} is not there any more ({error}); run {run.preset} again") from error
-    inference = Inference.read(folders["evaluate"])
+    inference = DecisionRule.read(folders["evaluate"])
     return Model(
         run=run.id,
         classifier=folders["train"] / "classifier.keras",

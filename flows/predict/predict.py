@@ -15,7 +15,7 @@ from flows import preflight
 from flows.predict.model import Model, find
 from tasks.crawl.local_files import readable, require_columns
 from tasks.crawl.sources.folder import EXTENSIONS
-from tasks.inference.predictions import likeliest
+from tasks.inference.predictions import top_with_probabilities
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
@@ -127,7 +127,7 @@ def predict_to(
     chosen = find(Store(root), model)
     photos = listed(what)
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, the model of run {chosen.run} ...")
-    most = max(top_k, predictions.SUBMITTED) if submission else top_k
+    most = max(top_k, predictions.SUBMISSION_NAMES) if submission else top_k
     with preflight.in_use(root), executor(0) as threads:
         table = predict(chosen, photos, top_k=most, threads=threads, progress=progress, heat_maps=heat_maps)
     if submission:
@@ -168,11 +168,11 @@ class _Network:
 
     def __init__(self, model: Model) -> None:
         from tasks.inference.knn import References
-        from tasks.inference.network import Answering
+        from tasks.inference.network import TrainedClassifier
         from tasks.networks.keras_io import load
 
         self._encoder = load(model.encoder) if model.encoder else None
-        self._answering = Answering(model.classifier)
+        self._answering = TrainedClassifier(model.classifier)
         self._references = References.read(model.references) if model.references else None
         self._inference = model.inference
 
@@ -185,8 +185,8 @@ class _Network:
     def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """Calibrated probabilities `(n, answers)`."""
         logits, features = self._answering(inputs)
-        likeness = self._references.likeness(features, logits.shape[1]) if self._references else None
-        return self._inference.probabilities(logits, likeness)
+        class_similarity = self._references.class_similarity(features, logits.shape[1]) if self._references else None
+        return self._inference.probabilities(logits, class_similarity)
 
     def heat_maps(self, inputs: NDArray[Any], probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
         """What spoke for the likeliest class, also where the unknown is likelier: `(n, h', w')`, 0 or more."""
@@ -241,10 +241,10 @@ def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path
 
 
 def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:
-    """Of each photo the likeliest answers, with their probabilities; see `predictions.likeliest`."""
+    """Of each photo the likeliest answers, with their probabilities; see `predictions.top_with_probabilities`."""
     return [
         [(names[i], float(p)) for i, p in zip(places, row, strict=True)]
-        for places, row in zip(*likeliest(probabilities, top_k), strict=True)
+        for places, row in zip(*top_with_probabilities(probabilities, top_k), strict=True)
     ]
 
 

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
+from tasks import tables
 from tasks.inference.arrays import Floats, Ids
 from tasks.store.errors import UserError
+from tasks.store.shards import LazyRows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalSet:
     """The kept photos, n of them, and what may be answered."""
 
     rows: "pd.DataFrame"
@@ -34,10 +36,8 @@ class Exam:
     @classmethod
     def read(cls, config: EvaluateConfig, kept: Path, classifier: Path) -> Self:
         """Read them; raises UserError where nothing can be measured or tuned."""
-        import pandas as pd
-
-        rows = pd.read_parquet(kept / "kept.parquet")
-        labels: list[str] = json.loads((classifier / "labels.json").read_text(encoding="utf-8"))
+        rows = tables.KEPT.read(kept)
+        labels: list[str] = json.loads(tables.LABELS.path(classifier).read_text(encoding="utf-8"))
         if not (rows["split"] == "test").any():
             raise UserError(
                 "no photo is in the test split, so nothing can be measured; "
@@ -74,16 +74,16 @@ class Exam:
         return ~self.of("train")
 
     @property
-    def is_fitted_on(self) -> NDArray[np.bool_]:
+    def is_for_calibration(self) -> NDArray[np.bool_]:
         """(n,) by which photos probabilities are calibrated: those of validation whose class can be answered."""
         return self.of("val") & (self.truth < len(self.labels) + self.has_unknown)
 
     @property
-    def commonness(self) -> Floats:
+    def class_frequencies(self) -> Floats:
         """(names,) how common each class is, in train photos; the unknown, as it is among the validation photos."""
         train = np.bincount(self.truth[self.of("train")], minlength=len(self.names)).astype(np.float64)
         if self.has_unknown:
-            unknown = np.mean(self.truth[self.is_fitted_on] == len(self.labels))
+            unknown = np.mean(self.truth[self.is_for_calibration] == len(self.labels))
             train[-1] = train.sum() * unknown / max(1 - unknown, 1 / len(self.rows))
         return train
 
@@ -96,7 +96,13 @@ class Exam:
         """Probabilities of the known classes as those of all: a class that was never trained on is never likely."""
         return np.pad(probabilities, ((0, 0), (0, len(self.names) - probabilities.shape[1])))
 
-    def places(self, photos: Iterable[str]) -> Ids:
+    def positions(self, photos: Iterable[str]) -> Ids:
         """Where some photos are among all."""
         place = {photo: i for i, photo in enumerate(self.rows["photo"])}
         return np.array([place[photo] for photo in photos], np.int64)
+
+
+def rows_of(folder: Path, photos: "pd.Series[str]", root: Path) -> LazyRows:
+    """The tiles or features of photos, from the folder of their artifact; root: the data folder."""
+    index = tables.INDEX.read(folder).set_index("photo", drop=False)
+    return LazyRows(index.loc[photos.tolist()], root)

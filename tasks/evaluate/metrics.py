@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.inference.arrays import Answers, Floats, Ids
+from tasks.inference.arrays import Floats, Ids, ScoredPredictions
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_accuracy", "map_at_5", "log_loss")
 LOWER_IS_BETTER = frozenset({"log_loss"})
@@ -21,10 +21,10 @@ _TAIL = 0.025
 _SAME = 1e-12
 """Shares that differ by less are the same, but for rounding."""
 _STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
-"""Train photos of a class at which another row of `by_train_photos` begins."""
+"""Train photos of a class at which another row of `by_class_frequency` begins."""
 
 
-def score(answers: Answers, top_k: int, weights: Floats | None = None) -> dict[str, float]:
+def score(answers: ScoredPredictions, top_k: int, weights: Floats | None = None) -> dict[str, float]:
     """Each of `SCORES`; `weights` (n,) says how often each photo counts (all once).
 
     Balanced accuracy is the mean recall of the classes that the photos belong to. Macro F1 is the mean F1 of
@@ -58,7 +58,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Against:
+class PairedComparison:
     """One score of another way to answer the same photos, and how the classifier compares."""
 
     value: float
@@ -74,11 +74,17 @@ class Comparison:
     """One score of the classifier beside that of others."""
 
     classifier: Estimate
-    against: dict[str, Against]
+    against: dict[str, PairedComparison]
 
 
 def compare(
-    answers: Answers, others: Mapping[str, Answers], groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
+    answers: ScoredPredictions,
+    others: Mapping[str, ScoredPredictions],
+    groups: NDArray[Any],
+    *,
+    top_k: int,
+    resamples: int,
+    seed: int,
 ) -> dict[str, Comparison]:
     """Compare a classifier with others, on the same photos, in each of `SCORES`; `groups` (n,) names each one's group.
 
@@ -100,7 +106,7 @@ def compare(
         for j, other in enumerate(others, start=1):
             change = values[0][name] - values[j][name]
             difference = _estimate(name, change, samples[0, :, i] - samples[j, :, i], count, least=-1)
-            against[other] = Against(values[j][name], difference, _verdict(name, difference, count))
+            against[other] = PairedComparison(values[j][name], difference, _verdict(name, difference, count))
         compared[name] = Comparison(_estimate(name, values[0][name], samples[0, :, i], count, least=0), against)
     return compared
 
@@ -117,8 +123,8 @@ class Bucket:
     scores: dict[str, Estimate]
 
 
-def by_train_photos(
-    answers: Answers, train_counts: Ids, groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
+def by_class_frequency(
+    answers: ScoredPredictions, train_counts: Ids, groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
 ) -> list[Bucket]:
     """Scores by how often a photo's class was seen in training: a bucket for each step that has test photos.
 
@@ -151,14 +157,14 @@ class PerClass:
     f1: Floats
 
 
-def per_class(answers: Answers) -> PerClass:
+def per_class(answers: ScoredPredictions) -> PerClass:
     """Precision, recall and F1 of each class, in 0..1."""
     support, named, hits = _counts(answers, np.ones(len(answers.truth)))
     with np.errstate(invalid="ignore"):
         return PerClass(support, named, hits / named, hits / support, 2 * hits / (support + named))
 
 
-def confusion(answers: Answers) -> Ids:
+def confusion(answers: ScoredPredictions) -> Ids:
     """Counts (classes, classes): rows are the true class, columns the predicted one."""
     cells = np.bincount(answers.truth * answers.classes + answers.predicted, minlength=answers.classes**2)
     return cells.reshape(answers.classes, answers.classes)
@@ -183,7 +189,7 @@ def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floa
         yield drawn[number].astype(np.float64)
 
 
-def _counts(answers: Answers, weights: Floats) -> tuple[Floats, Floats, Floats]:
+def _counts(answers: ScoredPredictions, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Per class, (classes,) each: photos of it, photos taken for it, photos of it that were recognised."""
     right = np.where(answers.predicted == answers.truth, weights, 0)
     return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.schema import EvaluateConfig
 from tasks.evaluate import metrics, summary
-from tasks.inference.predictions import answers_of
+from tasks.inference.predictions import scored_predictions
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _COMMON = 0.5
 
 
 @dataclass(frozen=True)
-class Champion:
+class PreviousModel:
     """An earlier evaluation of another classifier."""
 
     key: str
@@ -30,7 +30,7 @@ class Champion:
     """Of the test photos that are compared; columns as in predictions.parquet, and today's group."""
 
 
-def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> Champion | None:
+def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> PreviousModel | None:
     """The newest evaluation of another classifier that has answered half of today's test photos or more.
 
     version: of the evaluate stage; older ones kept too little. classifier: digest of today's. test: columns photo,
@@ -50,11 +50,11 @@ def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> Cha
         common = theirs[theirs["split"] == "test"].merge(test[["photo", "label", "group"]], on=["photo", "label"])
         common = common.drop_duplicates(["photo", "label"])
         if len(common) >= _COMMON * len(test):
-            return Champion(manifest.artifact.key, manifest.made_at, common)
+            return PreviousModel(manifest.artifact.key, manifest.made_at, common)
     return None
 
 
-def measure(champion: Champion, predictions: "pd.DataFrame", config: EvaluateConfig) -> dict[str, Any]:
+def measure(champion: PreviousModel, predictions: "pd.DataFrame", config: EvaluateConfig) -> dict[str, Any]:
     """Today's classifier against it, as plain JSON: scores on the common photos, each with a paired difference.
 
     predictions: of today's test photos, as in predictions.parquet.
@@ -62,7 +62,7 @@ def measure(champion: Champion, predictions: "pd.DataFrame", config: EvaluateCon
     theirs = champion.predictions
     ours = theirs[["photo", "label"]].merge(predictions.drop_duplicates(["photo", "label"]), on=["photo", "label"])
     names = sorted({*theirs["label"], *theirs["predicted"], *ours["predicted"]})
-    answers, others = (answers_of(each, theirs["label"].tolist(), names) for each in (ours, theirs))
+    answers, others = (scored_predictions(each, theirs["label"].tolist(), names) for each in (ours, theirs))
     compared = metrics.compare(
         answers,
         {"champion": others},

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from configs.schema import EvaluateConfig
 from tasks.evaluate import metrics
 from tasks.evaluate.metrics import Comparison, Estimate
-from tasks.inference.arrays import DIGITS, Answers, Ids
+from tasks.inference.arrays import DIGITS, Ids, ScoredPredictions
 
 _CONFUSIONS = 30
 
 
 def measure(
-    answers: Answers,
-    others: Mapping[str, Answers],
+    answers: ScoredPredictions,
+    others: Mapping[str, ScoredPredictions],
     counts: Mapping[str, Ids],
     names: Sequence[str],
     config: EvaluateConfig,
@@ -49,7 +49,7 @@ def measure(
         {"true": names[i], "predicted": names[j], "photos": count, "share": rounded(count / matrix[i].sum())}
         for i, j, count in metrics.worst_confusions(matrix, _CONFUSIONS)
     ]
-    by_train_photos = [
+    by_class_frequency = [
         {
             "at_least": bucket.at_least,
             "at_most": bucket.at_most,
@@ -57,7 +57,7 @@ def measure(
             "photos": bucket.photos,
             **{name: estimate(score) for name, score in bucket.scores.items()},
         }
-        for bucket in metrics.by_train_photos(answers, counts["train"], groups, **drawn)
+        for bucket in metrics.by_class_frequency(answers, counts["train"], groups, **drawn)
     ]
     return {
         "classes": len(names),
@@ -69,19 +69,19 @@ def measure(
             "resamples": config.bootstrap,
             "groups": len(np.unique(groups)),
         },
-        "by_train_photos": by_train_photos,
+        "by_train_photos": by_class_frequency,
         "per_class": rows,
         "confusions": confusions,
     }
 
 
-def measure_unknown(answers: Answers, groups: NDArray[Any], config: EvaluateConfig) -> dict[str, Any]:
+def measure_unknown(answers: ScoredPredictions, groups: NDArray[Any], config: EvaluateConfig) -> dict[str, Any]:
     """How well photos of no known class are told from others; the unknown is the last class of `answers`.
 
     recognised: the share of the unknown that were answered so; false_alarms: the share of the others that were.
     """
     truth, said = (np.asarray(ids == answers.classes - 1, np.int64) for ids in (answers.truth, answers.predicted))
-    told = Answers.of(truth, np.eye(2)[said])
+    told = ScoredPredictions.of(truth, np.eye(2)[said])
     found: dict[str, Any] = {"photos": int(truth.sum())}
     for name, is_unknown in (("recognised", 1), ("false_alarms", 0)):
         where = truth == is_unknown

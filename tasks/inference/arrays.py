@@ -20,7 +20,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Answers:
+class ScoredPredictions:
     """What was answered for n photos; all that the scores need to know."""
 
     truth: Ids
@@ -45,13 +45,13 @@ class Answers:
         return cls(truth, probabilities.argmax(axis=1), rank, loss, probabilities.shape[1])
 
     @classmethod
-    def commonest(cls, truth: Ids, commonness: NDArray[Any]) -> Self:
+    def majority_class(cls, truth: Ids, class_frequencies: NDArray[Any]) -> Self:
         """Answer the same for every photo: the classes from the commonest in training to the rarest.
 
         commonness: (classes,) train photos. A class's probability is its share of them, each count plus one
         (so that no class is impossible).
         """
-        shares = (commonness + 1) / (commonness + 1).sum()
+        shares = (class_frequencies + 1) / (class_frequencies + 1).sum()
         rank = 1 + np.argsort(np.argsort(-shares, kind="stable"), kind="stable")[truth]
         predicted = np.full(len(truth), shares.argmax())
         return cls(truth, predicted, rank, -np.log(shares[truth]), len(shares))

@@ -58,7 +58,7 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
     top = scores.max(axis=1)
     true, total = np.take_along_axis(scores, np.where(known, truth, 0)[:, None], axis=1)[:, 0], scores.sum(axis=1)
 
-    def surprise(temperature: float, evidence: Floats, threshold: float) -> float:
+    def nll(temperature: float, evidence: Floats, threshold: float) -> float:
         """evidence: the logarithm of the sum of the classes' exponentials."""
         whole = np.logaddexp(evidence, threshold)
         logs = total / temperature - classes * whole
@@ -73,9 +73,9 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
         below = (scores - top[:, None]) / temperature
         evidence = top / temperature + np.log(np.exp(below, out=below).sum(axis=1))  # as logsumexp, with one array
         if not unknown:
-            return surprise(temperature, evidence, -np.inf), -np.inf
+            return nll(temperature, evidence, -np.inf), -np.inf
         found = minimize_scalar(
-            lambda threshold: surprise(temperature, evidence, threshold),
+            lambda threshold: nll(temperature, evidence, threshold),
             bounds=(evidence.min() - _BEYOND, evidence.max() + _BEYOND),
             method="bounded",
         )

@@ -21,7 +21,7 @@ _LEAST = 1e-12
 
 
 @dataclass(frozen=True)
-class Inference:
+class DecisionRule:
     """How a photo is answered."""
 
     infer_from: InferFrom
@@ -41,22 +41,22 @@ class Inference:
         infer_from: InferFrom,
         labels: list[str],
         logits: NDArray[Any],
-        likeness: NDArray[Any] | None,
+        class_similarity: NDArray[Any] | None,
         *,
         truth: Ids,
         unknown_label: str | None,
     ) -> Self:
         """Fit all that is fitted, by how surprising the true classes of validation photos are.
 
-        logits, likeness (see `References.likeness`; None where only the network is asked): `(n, classes)`.
+        logits, likeness (see `References.class_similarity`; None where only the network is asked): `(n, classes)`.
         truth: `(n,)`; `classes` where the class was never trained, with `unknown_label`.
         """
         unknown = unknown_label is not None
         network = calibration.fit(logits, truth, unknown=unknown)
-        if likeness is None:
+        if class_similarity is None:
             return cls(infer_from, tuple(labels), network, None, 1.0, unknown_label)
-        nearest = calibration.fit(likeness, truth, unknown=unknown)
-        weight = _mixed(network(logits), nearest(likeness), truth) if infer_from == "blend" else 0.0
+        nearest = calibration.fit(class_similarity, truth, unknown=unknown)
+        weight = _mixed(network(logits), nearest(class_similarity), truth) if infer_from == "blend" else 0.0
         return cls(infer_from, tuple(labels), network, nearest, weight, unknown_label)
 
     @property
@@ -64,16 +64,16 @@ class Inference:
         """Of all answers: the classes, then the unknown if there is one."""
         return [*self.labels] if self.unknown_label is None else [*self.labels, self.unknown_label]
 
-    def probabilities(self, logits: NDArray[Any], likeness: NDArray[Any] | None) -> Floats:
+    def probabilities(self, logits: NDArray[Any], class_similarity: NDArray[Any] | None) -> Floats:
         """Probabilities `(n, answers)` of photos with these logits and likeness, `(n, classes)` both.
 
         likeness is only needed where something is inferred from it.
         """
-        if self.nearest is None or likeness is None:
+        if self.nearest is None or class_similarity is None:
             return self.network(logits)
         if self.infer_from == "nearest":
-            return self.nearest(likeness)
-        return self.weight * self.network(logits) + (1 - self.weight) * self.nearest(likeness)
+            return self.nearest(class_similarity)
+        return self.weight * self.network(logits) + (1 - self.weight) * self.nearest(class_similarity)
 
     def write(self, folder: Path, references: References) -> None:
         """Write it, and the references if it needs them."""
@@ -103,7 +103,7 @@ def _mixed(ours: Floats, theirs: Floats, truth: Ids) -> float:
         return 0.5
     mine, other = (np.take_along_axis(each, truth[:, None], axis=1)[:, 0] for each in (ours, theirs))
 
-    def surprise(weight: float) -> float:
+    def nll(weight: float) -> float:
         return float(-np.log(np.maximum(weight * mine + (1 - weight) * other, _LEAST)).mean())
 
-    return float(minimize_scalar(surprise, bounds=(0, 1), method="bounded").x)
+    return float(minimize_scalar(nll, bounds=(0, 1), method="bounded").x)

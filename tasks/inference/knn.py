@@ -43,7 +43,7 @@ class References:
         with np.load(path) as found:
             return cls.of(found["features"], found["classes"], found["photos"])
 
-    def likeness(self, features: NDArray[Any], classes: int) -> NDArray[np.float32]:
+    def class_similarity(self, features: NDArray[Any], classes: int) -> NDArray[np.float32]:
         """How much photos look like each class: the cosine with its most similar reference, `(n, classes)`, -1..1.
 
         features: `(n, d)`. A class without references has -1.

@@ -16,7 +16,7 @@ _BATCH_ROWS = 64
 """Rows of one call, as in training: of tiles of 224 px, VGG16 takes 32 MB for each."""
 
 
-class Answering:
+class TrainedClassifier:
     """A classifier from its file."""
 
     def __init__(self, path: Path) -> None:

@@ -5,36 +5,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.inference.arrays import DIGITS, Answers, Floats, Ids
+from tasks.inference.arrays import DIGITS, Floats, Ids, ScoredPredictions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUBMITTED = 5
+SUBMISSION_NAMES = 5
 """Names for each photo of a submission (kaggle.com/c/whale-categorization-playground, "Submission File")."""
 
 
 def table(
-    rows: "pd.DataFrame", answers: Answers, probabilities: Floats, names: Sequence[str], top_k: int
+    rows: "pd.DataFrame", answers: ScoredPredictions, probabilities: Floats, names: Sequence[str], top_k: int
 ) -> "pd.DataFrame":
     """The predictions of photos, one row each: what was answered, how surely, and the `top_k` likeliest.
 
     rows: columns photo, name, split. probabilities: (n, classes) in 0..1. Column label is the true class, as far as it
-    can be answered; loss is as in `Answers`.
+    can be answered; loss is as in `ScoredPredictions`.
     """
-    order, likely = likeliest(probabilities, top_k)
+    order, likely = top_with_probabilities(probabilities, top_k)
     found = rows[["photo", "name", "split"]].reset_index(drop=True)
     found["label"] = [names[i] for i in answers.truth]
     found["predicted"] = [names[i] for i in answers.predicted]
     found["probability"] = likely[:, 0]
     found["rank"] = answers.rank
     found["loss"] = answers.loss.round(DIGITS)
-    found["top_names"] = [[names[i] for i in best] for best in order]
+    found["top_names"] = [[names[i] for i in places] for places in order]
     found["top_probabilities"] = list(likely)
     return found
 
 
-def best(probabilities: Floats, most: int) -> Ids:
+def top_classes(probabilities: Floats, most: int) -> Ids:
     """The likeliest classes of each photo, the likeliest first: `(n, up to most)`; ties go to the lower number.
 
     probabilities: `(n, classes)`. A few of thousands are found sooner one by one than by sorting all.
@@ -46,19 +46,21 @@ def best(probabilities: Floats, most: int) -> Ids:
     return order
 
 
-def likeliest(probabilities: Floats, most: int) -> tuple[Ids, Floats]:
-    """As `best`, and the probability of each, as it is written."""
-    order = best(probabilities, most)
+def top_with_probabilities(probabilities: Floats, most: int) -> tuple[Ids, Floats]:
+    """As `top_classes`, and the probability of each, as it is written."""
+    order = top_classes(probabilities, most)
     return order, np.take_along_axis(probabilities, order, axis=1).round(DIGITS)
 
 
-def answers_of(predictions: "pd.DataFrame", truth: Sequence[str], names: Sequence[str]) -> Answers:
+def scored_predictions(predictions: "pd.DataFrame", truth: Sequence[str], names: Sequence[str]) -> ScoredPredictions:
     """What a table of predictions answered for photos of classes `truth`, numbered as in `names`."""
     number = {name: i for i, name in enumerate(names)}
     true, predicted = (
         np.array([number[name] for name in column], np.int64) for column in (truth, predictions["predicted"])
     )
-    return Answers(true, predicted, predictions["rank"].to_numpy(), predictions["loss"].to_numpy(), len(names))
+    return ScoredPredictions(
+        true, predicted, predictions["rank"].to_numpy(), predictions["loss"].to_numpy(), len(names)
+    )
 
 
 def submission(photos: Iterable[str], answered: Iterable[Sequence[str]]) -> "pd.DataFrame":
@@ -68,5 +70,5 @@ def submission(photos: Iterable[str], answered: Iterable[Sequence[str]]) -> "pd.
     """
     import pandas as pd
 
-    answers: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMITTED]) for names in answered]
+    answers: list[Any] = [" ".join("_".join(name.split()) for name in names[:SUBMISSION_NAMES]) for names in answered]
     return pd.DataFrame({"Image": list(photos), "Id": answers})

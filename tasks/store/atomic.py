@@ -1,11 +1,13 @@
 """Files that are there whole or not at all."""
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def sync(path: Path) -> None:
@@ -57,3 +59,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     sync(path.parent)
+
+
+def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:
+    """Write a value as JSON, in UTF-8 and with an indent of 1; NaN is refused."""
+    text = json.dumps(value, sort_keys=sort_keys, indent=1, ensure_ascii=False, allow_nan=False)
+    atomic_write(path, f"{text}\n".encode())

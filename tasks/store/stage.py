@@ -34,13 +34,20 @@ class Stage:
     """`accept_stale(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config
     will do although the parents have changed, or None."""
 
+    view: Callable[..., None] | None = None
+    """`view(config, artifact folder, parent folders by name ..., context=StageContext)`: writes what people look at
+    into the artifact's folder, each time that the artifact is asked for. Its files are not part of the artifact, so
+    they may be written again, with other settings or another text."""
+    view_settings: frozenset[str] = frozenset()
+    """Settings that only the view depends on; not part of the key."""
+
     def cache_key(self, store: Store, config: Section, parents: Mapping[str, Artifact]) -> CacheKey:
         """All that decides the result, for this config and these parents."""
         external_inputs = self.external_inputs(config, store.root) if self.external_inputs else {}
         return CacheKey(
             stage=self.name,
             version=self.version,
-            config=config.model_dump(mode="json"),
+            config=config.model_dump(mode="json", exclude=set(self.view_settings)),
             parents=dict(parents),
             external_inputs=dict(external_inputs),
         )
@@ -91,32 +98,43 @@ class Run:
     progress: Progress = field(default=silent)
 
     def get_or_build(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
-        """The artifact of a stage: from the store if it has a sound one, else built and published now."""
+        """The artifact of a stage: from the store if it has a valid one, else built and published now."""
         cache_key = stage.cache_key(self.store, config, parents)
+        folders = {name: self.store.folder(parent) for name, parent in parents.items()}
         with self.store.lock(cache_key):
-            if stage.name not in self.fresh:
-                found, why = find(self.store, stage, cache_key, config, verify=self.verify, repair=True)
-                if found:
-                    return self._cached(stage, config, found, why)
-            folders = {name: self.store.folder(parent) for name, parent in parents.items()}
-            source = stage.source(config)
+            outcome = self._find(stage, config, cache_key) or self._build(stage, config, cache_key, folders)
+            if stage.view:
+                folder = self.store.folder(outcome.artifact)
+                stage.view(config, folder, **folders, context=self._context(stage, folder, outcome.manifest.source))
+        return outcome
 
-            def build(out: Path) -> Result:
-                context = StageContext(
-                    root=self.store.root,
-                    out=out,
-                    pools=self.store.pools(stage.name),
-                    photos=self.store.photos,
-                    source=source,
-                    fresh=stage.name in self.fresh,
-                    verify=self.verify,
-                    progress=self.progress,
-                    executor=self.executor,
-                )
-                return stage.build(config, **folders, context=context)
+    def _find(self, stage: Stage, config: Section, cache_key: CacheKey) -> Outcome | None:
+        if stage.name in self.fresh:
+            return None
+        found, why = find(self.store, stage, cache_key, config, verify=self.verify, repair=True)
+        return self._cached(stage, config, found, why) if found else None
 
-            artifact = self.store.publish(cache_key, source, build)
+    def _build(self, stage: Stage, config: Section, cache_key: CacheKey, folders: Mapping[str, Path]) -> Outcome:
+        source = stage.source(config)
+
+        def build(out: Path) -> Result:
+            return stage.build(config, **folders, context=self._context(stage, out, source))
+
+        artifact = self.store.publish(cache_key, source, build)
         return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
+
+    def _context(self, stage: Stage, out: Path, source: str) -> StageContext:
+        return StageContext(
+            root=self.store.root,
+            out=out,
+            pools=self.store.pools(stage.name),
+            photos=self.store.photos,
+            source=source,
+            fresh=stage.name in self.fresh,
+            verify=self.verify,
+            progress=self.progress,
+            executor=self.executor,
+        )
 
     def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:
         manifest = self.store.manifest(artifact)

@@ -1,8 +1,9 @@
-"""All that a report is made from, read from the artifacts behind an evaluation."""
+"""What the report reads: the files of an evaluation and of the artifacts behind it."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,101 +11,153 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from configs.schema import EvaluateConfig
-from tasks.networks.explain.result import Insight
+from tasks import tables
+from tasks.evaluate import metrics
+from tasks.evaluate.explanations import Explanations, ViewSettings
+from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
+from tasks.store.errors import UserError
 from tasks.store.lineage import Ancestor
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.manifest import Manifest
+from tasks.store.shards import LazyRows
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """All that a report is made from."""
+class Autoencoder:
+    """What the pretrain stage left of its training."""
 
-    metrics: Mapping[str, Any]
-    """As in metrics.json."""
-    predictions: pd.DataFrame
-    """As in predictions.parquet."""
-    matrix: NDArray[np.int64]
-    """Confusion matrix of the test photos, in the order of the classes of `metrics["per_class"]`."""
-    crawled: pd.DataFrame
-    kept: pd.DataFrame
-    rejected: pd.DataFrame
-    tiles: LazyRows
-    positions: Mapping[str, int]
-    """Row of each photo's tile."""
-    root: Path
-    """The data folder, which photos' files are below."""
     history: Mapping[str, Sequence[float]]
-    """The classifier's."""
-    gallery: int
-    """Photos in each gallery."""
-    settings: Mapping[str, Mapping[str, Any]]
-    """Config of each stage."""
-    lineage: Sequence[Ancestor]
-    heat_maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    """What spoke for the answer to each photo of a gallery: (h', w'), 0 or more."""
-    neighbours: Mapping[str, Sequence[tuple[str, str, float]]] = field(default_factory=dict)
-    """The train photos that are most like each mistaken photo: photo, class, cosine of their features."""
-    uncalibrated: NDArray[np.float64] | None = None
-    """(test photos,) the probabilities of the answers as the network gave them, where those are what was calibrated."""
-    insight: Insight | None = None
-    """The inside of the classifier, if that is to be shown."""
-    autoencoder: Mapping[str, Any] = field(default_factory=dict)
-    """history, error, photos, originals and reconstructions, where an autoencoder was used."""
+    error: Mapping[str, float]
+    """Mean squared error of the autoencoder, and of a resize to as many values."""
+    photos: int
+    """Photos that it was trained on."""
+    originals: NDArray[np.uint8]
+    """(n, side, side, c), some tiles."""
+    reconstructions: NDArray[np.uint8]
+    """(n, side, side, c), the same, encoded and decoded."""
 
 
-def gather(
-    config: EvaluateConfig,
-    parents: Mapping[str, Path],
-    root: Path,
-    *,
-    metrics: Mapping[str, Any],
-    predictions: pd.DataFrame,
-    matrix: NDArray[np.int64],
-    heat_maps: Mapping[str, NDArray[np.float32]],
-    neighbours: Mapping[str, Sequence[tuple[str, str, float]]],
-    uncalibrated: NDArray[np.float64] | None,
-    insight: Insight | None,
-) -> Evidence:
-    """Read what the report needs from the parents' folders: photos, kept, tiles, classifier, maybe encoder.
+class EvaluationFiles:
+    """The files of an evaluation and of its parents, each read when it is first used."""
 
-    root: the data folder.
-    """
-    ancestors = lineage.trace(parents.values(), root)
-    settings = {a.manifest.cache_key.stage: a.manifest.cache_key.config for a in ancestors if a.is_direct}
-    index = pd.read_parquet(parents["tiles"] / INDEX)
-    return Evidence(
-        metrics=metrics,
-        predictions=predictions,
-        matrix=matrix,
-        crawled=pd.read_parquet(parents["photos"] / "photos.parquet"),
-        kept=pd.read_parquet(parents["kept"] / "kept.parquet"),
-        rejected=pd.read_parquet(parents["kept"] / "rejected.parquet"),
-        tiles=LazyRows(index, root),
-        positions={photo: position for position, photo in enumerate(index["photo"])},
-        root=root,
-        history=_read(parents["classifier"] / "history.json"),
-        gallery=config.gallery,
-        settings=settings | {"evaluate": config.model_dump(mode="json")},
-        lineage=ancestors,
-        heat_maps=heat_maps,
-        neighbours=neighbours,
-        uncalibrated=uncalibrated,
-        insight=insight,
-        autoencoder=_autoencoder(parents["encoder"]) if "encoder" in parents else {},
-    )
+    def __init__(self, folder: Path, root: Path) -> None:
+        """Take the folder of an evaluation, and the data folder, below which its parents and the photos are."""
+        self.folder = folder
+        self.root = root
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest of the evaluation."""
+        return Manifest.read(self.folder)
+
+    def parent(self, name: str) -> Path:
+        """The folder of a parent, such as `kept`."""
+        artifact = self.manifest.cache_key.parents[name]
+        return self.root / "artifacts" / artifact.stage / artifact.key
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Any]:
+        """The content of metrics.json."""
+        found: Mapping[str, Any] = _read_json(tables.METRICS.path(self.folder))
+        return found
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """The names of all answers and true classes, in the order of `metrics["per_class"]`."""
+        return [row["label"] for row in self.metrics["per_class"]]
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """The predictions of the test photos."""
+        predictions = tables.PREDICTIONS.read(self.folder)
+        return predictions[predictions["split"] == "test"]
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """(classes, classes) test photos by true class and answer, in the order of `class_names`."""
+        return metrics.confusion(scored_predictions(self.test, self.test["label"].tolist(), self.class_names))
+
+    @cached_property
+    def uncalibrated(self) -> NDArray[np.float64] | None:
+        """(test photos,) probability of each answer before calibration; None where more than the network decides."""
+        with np.load(tables.ANSWERS.path(self.folder)) as found:
+            if "uncalibrated" not in found:
+                return None
+            is_test = tables.PREDICTIONS.read(self.folder, columns=["split"])["split"].to_numpy() == "test"
+            return np.asarray(found["uncalibrated"][is_test], np.float64)
+
+    @cached_property
+    def view(self) -> ViewSettings:
+        """The settings that the explanations were made with."""
+        found = ViewSettings.read(self.folder)
+        if found is None:
+            raise UserError(f"{self.folder} has no explanations to show; run its preset again, which makes them")
+        return found
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        """Heat maps, similar train photos and images of layers."""
+        return Explanations.read(self.folder)
+
+    @cached_property
+    def crawled(self) -> pd.DataFrame:
+        """All photos that the crawl found."""
+        return tables.PHOTOS.read(self.parent("photos"))
+
+    @cached_property
+    def kept(self) -> pd.DataFrame:
+        """The photos that the filter kept."""
+        return tables.KEPT.read(self.parent("kept"))
+
+    @cached_property
+    def rejected(self) -> pd.DataFrame:
+        """The photos that the filter rejected."""
+        return tables.REJECTED.read(self.parent("kept"))
+
+    def tile(self, photo: str) -> NDArray[np.uint8]:
+        """The tile of a photo, (side, side, 1 or 3)."""
+        rows, positions = self._tiles
+        tile: NDArray[np.uint8] = rows[[positions[photo]]][0]
+        return tile
+
+    @cached_property
+    def _tiles(self) -> tuple[LazyRows, Mapping[str, int]]:
+        index = tables.INDEX.read(self.parent("tiles"))
+        return LazyRows(index, self.root), {photo: position for position, photo in enumerate(index["photo"])}
+
+    @cached_property
+    def history(self) -> Mapping[str, Sequence[float]]:
+        """The history of the classifier's training."""
+        found: Mapping[str, Sequence[float]] = _read_json(tables.HISTORY.path(self.parent("classifier")))
+        return found
+
+    @cached_property
+    def autoencoder(self) -> Autoencoder | None:
+        """The autoencoder, where one was used."""
+        if "encoder" not in self.manifest.cache_key.parents:
+            return None
+        folder = self.parent("encoder")
+        with np.load(tables.RECONSTRUCTIONS.path(folder)) as pairs:
+            return Autoencoder(
+                _read_json(tables.HISTORY.path(folder)),
+                _read_json(tables.ERROR.path(folder)),
+                len(tables.SNAPSHOT.read(folder)),
+                pairs["originals"],
+                pairs["reconstructions"],
+            )
+
+    @cached_property
+    def lineage(self) -> list[Ancestor]:
+        """All artifacts behind the evaluation."""
+        return lineage.trace([self.parent(name) for name in self.manifest.cache_key.parents], self.root)
+
+    @cached_property
+    def settings(self) -> dict[str, Mapping[str, Any]]:
+        """The section of each stage that decided the result, in the order of the stages."""
+        sections = {a.manifest.cache_key.stage: a.manifest.cache_key.config for a in self.lineage if a.is_direct}
+        shown = {name: value for name, value in asdict(self.view).items() if name in ("gallery", "layer_images")}
+        return {**sections, "evaluate": self.manifest.cache_key.config | shown}
 
 
-def _autoencoder(folder: Path) -> dict[str, Any]:
-    with np.load(folder / "reconstructions.npz") as pairs:
-        return {
-            **pairs,
-            "history": _read(folder / "history.json"),
-            "error": _read(folder / "error.json"),
-            "photos": len(pd.read_parquet(folder / "snapshot.parquet")),
-        }
-
-
-def _read(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))

@@ -122,7 +122,7 @@ def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     )
 
 
-def calibrated(metrics: Mapping[str, Any]) -> str:
+def calibration_sentence(metrics: Mapping[str, Any]) -> str:
     """How far probabilities can be taken at their word; blank if nothing was calibrated."""
     found = metrics.get("calibration")
     if not found or not found["photos"]:
@@ -143,10 +143,12 @@ def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None
     scores: those of the test photos, unless others are given.
     """
     test = metrics["test"]
-    for name, score in (scores or test["scores"]).items():
-        if name == "top_k_accuracy" and (test["top_k"] in (1, *range(metrics["classes"], 99))):
+    measured = scores or test["scores"]
+    for name, (title, meaning) in _SCORES.items():
+        is_certain = name == "top_k_accuracy" and test["top_k"] in (1, *range(metrics["classes"], 99))
+        if name not in measured or is_certain:
             continue
-        (title, meaning), percentage = _SCORES[name], name in _PERCENTAGES
+        score, percentage = measured[name], name in _PERCENTAGES
         write = percent if percentage else decimals
         yield {
             "title": title.format(**test),
@@ -160,8 +162,8 @@ def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None
         }
 
 
-def seen_often(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of `metrics["by_train_photos"]`, each with what it is called and its numbers as they are written."""
+def by_class_frequency(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of `metrics["by_class_frequency"]`, each with what it is called and its numbers as they are written."""
     rows = []
     for bucket in metrics["by_train_photos"]:
         low, high = bucket["at_least"], bucket["at_most"]

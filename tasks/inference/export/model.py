@@ -12,7 +12,7 @@ from keras import ops
 
 from configs.schema import PreprocessConfig
 from tasks.inference.calibration import Calibration
-from tasks.inference.decision import Inference
+from tasks.inference.decision import DecisionRule
 from tasks.inference.knn import References
 from tasks.networks.classifier import with_features
 from tasks.store.errors import UserError
@@ -38,7 +38,7 @@ def check(form: str) -> None:
 
 
 def whole(
-    classifier: keras.Model, encoder: keras.Model | None, inference: Inference, references: References | None
+    classifier: keras.Model, encoder: keras.Model | None, inference: DecisionRule, references: References | None
 ) -> keras.Model:
     """One model of all that comes after tiles: from uint8 `(n, side, side, c)` to probabilities float32 `(n, answers)`.
 
@@ -51,18 +51,18 @@ def whole(
         codes = ops.clip(encoder(tiles), -_FLOAT16_MAX, _FLOAT16_MAX)
         rows = ops.cast(ops.cast(codes, "float16"), "float32")
     logits, features = with_features(classifier)(rows)
-    likeness = None if references is None else _likeness(references, features, len(inference.labels))
+    class_similarity = None if references is None else _likeness(references, features, len(inference.labels))
     named = keras.layers.Identity(name=_ANSWERS, dtype="float32")
-    return keras.Model(tiles, named(_probabilities(inference, logits, likeness)), name="whole")
+    return keras.Model(tiles, named(_probabilities(inference, logits, class_similarity)), name="whole")
 
 
 def _probabilities(
-    inference: Inference, logits: keras.KerasTensor, likeness: keras.KerasTensor | None
+    inference: DecisionRule, logits: keras.KerasTensor, class_similarity: keras.KerasTensor | None
 ) -> keras.KerasTensor:
-    """`Inference.probabilities` as a graph."""
-    if inference.nearest is None or likeness is None:
+    """`DecisionRule.probabilities` as a graph."""
+    if inference.nearest is None or class_similarity is None:
         return _calibrated(inference.network, logits)
-    nearest = _calibrated(inference.nearest, likeness)
+    nearest = _calibrated(inference.nearest, class_similarity)
     if inference.infer_from == "nearest":
         return nearest
     return inference.weight * _calibrated(inference.network, logits) + (1 - inference.weight) * nearest
@@ -77,7 +77,7 @@ def _calibrated(calibration: Calibration, scores: keras.KerasTensor) -> keras.Ke
 
 
 def _likeness(references: References, features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """`References.likeness` as a graph; the references are the weights of a layer."""
+    """`References.class_similarity` as a graph; the references are the weights of a layer."""
     cosines = keras.layers.Dense(len(references.classes), use_bias=False, dtype="float32", name="references")
     found = cosines(ops.normalize(features, axis=-1))
     cosines.set_weights([references.features.T])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tasks.evaluate.metrics import by_train_photos, compare, confusion, per_class, score, worst_confusions
-from tasks.inference.arrays import Answers, softmax
+from tasks.evaluate.metrics import by_class_frequency, compare, confusion, per_class, score, worst_confusions
+from tasks.inference.arrays import ScoredPredictions, softmax
 
 PROBABILITIES = np.array(
     [
@@ -16,16 +16,16 @@ PROBABILITIES = np.array(
 TRUTH = np.array([0, 2, 5, 1])
 
 
-def random_answers(photos: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Answers:
+def random_answers(photos: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> ScoredPredictions:
     random = np.random.default_rng(seed)
     truth = random.integers(classes, size=photos)
     logits = random.normal(size=(photos, classes))
     logits[np.arange(photos), truth] += sharpness
-    return Answers.of(truth, softmax(logits))
+    return ScoredPredictions.of(truth, softmax(logits))
 
 
 def test_scores_worked_by_hand() -> None:
-    answers = Answers.of(TRUTH, PROBABILITIES)
+    answers = ScoredPredictions.of(TRUTH, PROBABILITIES)
     assert answers.rank.tolist() == [1, 2, 6, 1]
     assert answers.predicted.tolist() == [0, 1, 0, 1]
     got = score(answers, top_k=2)
@@ -43,7 +43,7 @@ def test_scores_agree_with_scikit_learn() -> None:
     truth = random.integers(6, size=400)
     truth[truth == 3] = 4  # a class without a photo
     probabilities = softmax(random.normal(size=(400, 6)) + 1.5 * np.eye(6)[truth])
-    answers = Answers.of(truth, probabilities)
+    answers = ScoredPredictions.of(truth, probabilities)
     got = score(answers, top_k=3)
     predicted = probabilities.argmax(axis=1)
     assert got["accuracy"] == pytest.approx(sk.accuracy_score(truth, predicted))
@@ -69,19 +69,21 @@ def test_a_weight_of_two_counts_as_the_photo_twice() -> None:
     answers = random_answers(50, 4)
     weights = np.random.default_rng(2).integers(0, 3, size=50)
     twice = np.repeat(np.arange(50), weights)
-    repeated = Answers(answers.truth[twice], answers.predicted[twice], answers.rank[twice], answers.loss[twice], 4)
+    repeated = ScoredPredictions(
+        answers.truth[twice], answers.predicted[twice], answers.rank[twice], answers.loss[twice], 4
+    )
     assert score(answers, 2, weights.astype(float)) == pytest.approx(score(repeated, 2))
 
 
 def test_ties_go_to_the_lower_class_as_in_a_stable_sort() -> None:
-    answers = Answers.of(np.array([0, 1, 2]), np.full((3, 3), 1 / 3))
+    answers = ScoredPredictions.of(np.array([0, 1, 2]), np.full((3, 3), 1 / 3))
     assert answers.rank.tolist() == [1, 2, 3]
     assert answers.predicted.tolist() == [0, 0, 0]
 
 
 def test_baseline_answers_the_commonest_classes_of_training() -> None:
     truth = np.array([2, 2, 1, 0])
-    got = score(Answers.commonest(truth, np.array([1, 5, 9])), top_k=2)
+    got = score(ScoredPredictions.majority_class(truth, np.array([1, 5, 9])), top_k=2)
     assert got["accuracy"] == 2 / 4
     assert got["map_at_5"] == (1 + 1 + 1 / 2 + 1 / 3) / 4
     assert got["top_k_accuracy"] == 3 / 4
@@ -92,8 +94,8 @@ def test_intervals_draw_groups_not_photos() -> None:
     """100 photos in 5 groups of 20 that are all right or all wrong tell as much as 5 photos."""
     right = np.repeat([1, 1, 1, 0, 0], 20)
     truth = np.zeros(100, np.int64)
-    answers = Answers.of(truth, np.stack([right, 1 - right], axis=1).astype(float))
-    baseline = Answers.commonest(truth, np.array([1, 1]))
+    answers = ScoredPredictions.of(truth, np.stack([right, 1 - right], axis=1).astype(float))
+    baseline = ScoredPredictions.majority_class(truth, np.array([1, 1]))
     alone = compare(answers, {"commonest": baseline}, np.arange(100), top_k=1, resamples=500, seed=0)[
         "accuracy"
     ].classifier
@@ -107,7 +109,7 @@ def test_intervals_draw_groups_not_photos() -> None:
 
 def test_intervals_are_repeatable_and_ordered() -> None:
     answers = random_answers(200, 5)
-    baseline = Answers.commonest(answers.truth, np.full(5, 10))
+    baseline = ScoredPredictions.majority_class(answers.truth, np.full(5, 10))
     first, second = (
         compare(answers, {"commonest": baseline}, np.arange(200), top_k=3, resamples=200, seed=7) for _ in range(2)
     )
@@ -127,9 +129,14 @@ def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
     truth = np.concatenate([np.arange(300), random.integers(300, size=200)])
     logits = random.normal(size=(500, 300))
     logits[np.arange(500), truth] += 3
-    baseline = Answers.commonest(truth, np.bincount(truth))
+    baseline = ScoredPredictions.majority_class(truth, np.bincount(truth))
     got = compare(
-        Answers.of(truth, softmax(logits)), {"commonest": baseline}, np.arange(500), top_k=5, resamples=200, seed=0
+        ScoredPredictions.of(truth, softmax(logits)),
+        {"commonest": baseline},
+        np.arange(500),
+        top_k=5,
+        resamples=200,
+        seed=0,
     )
     for comparison in got.values():
         assert comparison.classifier.low < comparison.classifier.value < comparison.classifier.high
@@ -138,9 +145,14 @@ def test_intervals_hold_the_value_even_with_a_photo_or_two_per_class() -> None:
 def test_a_classifier_that_only_repeats_the_commonest_class_beats_nothing() -> None:
     truth = np.random.default_rng(0).choice(4, size=300, p=[0.7, 0.1, 0.1, 0.1])
     probabilities = np.tile([0.7, 0.1, 0.1, 0.1], (300, 1))
-    baseline = Answers.commonest(truth, np.array([70, 10, 10, 10]))
+    baseline = ScoredPredictions.majority_class(truth, np.array([70, 10, 10, 10]))
     got = compare(
-        Answers.of(truth, probabilities), {"commonest": baseline}, np.arange(300), top_k=2, resamples=200, seed=0
+        ScoredPredictions.of(truth, probabilities),
+        {"commonest": baseline},
+        np.arange(300),
+        top_k=2,
+        resamples=200,
+        seed=0,
     )
     assert got["accuracy"].against["commonest"].verdict == "undecided"
     assert got["accuracy"].against["commonest"].difference.value == 0
@@ -149,8 +161,10 @@ def test_a_classifier_that_only_repeats_the_commonest_class_beats_nothing() -> N
 def test_a_classifier_worse_than_the_baseline_is_called_worse() -> None:
     truth = np.array([0] * 90 + [1] * 10)
     opposite = np.eye(2)[1 - truth]
-    baseline = Answers.commonest(truth, np.array([90, 10]))
-    got = compare(Answers.of(truth, opposite), {"commonest": baseline}, np.arange(100), top_k=1, resamples=200, seed=0)
+    baseline = ScoredPredictions.majority_class(truth, np.array([90, 10]))
+    got = compare(
+        ScoredPredictions.of(truth, opposite), {"commonest": baseline}, np.arange(100), top_k=1, resamples=200, seed=0
+    )
     assert got["accuracy"].against["commonest"].verdict == "worse"
     assert got["log_loss"].against["commonest"].verdict == "worse"
 
@@ -159,9 +173,14 @@ def test_a_classifier_worse_than_the_baseline_is_called_worse() -> None:
 def test_a_handful_of_photos_all_right_is_no_proof(photos: int, verdict: str) -> None:
     """The two-sided sign test at 5 % needs 6 out of 6, too."""
     truth = np.ones(photos, np.int64)
-    baseline = Answers.commonest(truth, np.array([9, 1]))  # always wrong
+    baseline = ScoredPredictions.majority_class(truth, np.array([9, 1]))  # always wrong
     got = compare(
-        Answers.of(truth, np.eye(2)[truth]), {"commonest": baseline}, np.arange(photos), top_k=1, resamples=100, seed=0
+        ScoredPredictions.of(truth, np.eye(2)[truth]),
+        {"commonest": baseline},
+        np.arange(photos),
+        top_k=1,
+        resamples=100,
+        seed=0,
     )
     assert got["accuracy"].classifier.high == 1
     assert got["accuracy"].classifier.low == pytest.approx(0.025 ** (1 / photos))
@@ -178,7 +197,7 @@ def test_worst_confusions_are_sorted_and_leave_out_what_is_right() -> None:
 def test_softmax_of_huge_logits_is_finite() -> None:
     got = softmax(np.array([[1e4, 0.0, -1e4]], np.float32))
     assert got.tolist() == [[1.0, 0.0, 0.0]]
-    assert np.isfinite(Answers.of(np.array([2]), got).loss).all()
+    assert np.isfinite(ScoredPredictions.of(np.array([2]), got).loss).all()
 
 
 def test_several_are_compared_on_the_same_resamples() -> None:
@@ -200,7 +219,9 @@ def test_scores_by_how_often_a_class_was_seen() -> None:
     truth = np.array([0, 1, 2, 2, 2])
     probabilities = np.eye(3)[[2, 1, 2, 2, 1]] * 0.8 + 0.1
     drawn = {"top_k": 2, "resamples": 100, "seed": 0}
-    never, once, often = by_train_photos(Answers.of(truth, probabilities), np.array([0, 1, 7]), np.arange(5), **drawn)
+    never, once, often = by_class_frequency(
+        ScoredPredictions.of(truth, probabilities), np.array([0, 1, 7]), np.arange(5), **drawn
+    )
     assert [(b.at_least, b.at_most, b.classes, b.photos) for b in (never, once, often)] == [
         (0, 0, 1, 1),
         (1, 1, 1, 1),
@@ -208,7 +229,9 @@ def test_scores_by_how_often_a_class_was_seen() -> None:
     ]
     assert [b.scores["accuracy"].value for b in (never, once, often)] == pytest.approx([0, 1, 2 / 3])
     assert often.scores["map_at_5"].value == pytest.approx((1 + 1 + 1 / 3) / 3)
-    most = by_train_photos(Answers.of(truth, probabilities), np.array([5000, 1001, 1000]), np.arange(5), **drawn)
+    most = by_class_frequency(
+        ScoredPredictions.of(truth, probabilities), np.array([5000, 1001, 1000]), np.arange(5), **drawn
+    )
     assert [(b.at_least, b.at_most) for b in most] == [(101, 1000), (1001, None)]
 
 
@@ -216,8 +239,8 @@ def test_the_commonest_are_ranked_as_if_their_shares_were_probabilities() -> Non
     counts = np.array([3, 0, 9, 3, 5])
     truth = np.arange(5)
     shares = (counts + 1) / (counts + 1).sum()
-    expected = Answers.of(truth, np.tile(shares, (5, 1)))
-    got = Answers.commonest(truth, counts)
+    expected = ScoredPredictions.of(truth, np.tile(shares, (5, 1)))
+    got = ScoredPredictions.majority_class(truth, counts)
     assert got.rank.tolist() == expected.rank.tolist()
     assert got.predicted.tolist() == expected.predicted.tolist()
     np.testing.assert_allclose(got.loss, expected.loss)
@@ -227,7 +250,7 @@ def test_the_commonest_are_ranked_as_if_their_shares_were_probabilities() -> Non
 def test_resamples_that_are_all_the_same_are_no_certainty(groups: list[int], low: float) -> None:
     """One photo, second among the answers, has an mAP@5 of 0.5, but not from 0.500 to 0.500."""
     truth = np.ones(len(groups), np.int64)
-    answers = Answers.of(truth, np.tile([0.7, 0.3], (len(groups), 1)))
+    answers = ScoredPredictions.of(truth, np.tile([0.7, 0.3], (len(groups), 1)))
     got = compare(answers, {}, np.array(groups), top_k=1, resamples=100, seed=0)["map_at_5"].classifier
     assert got.value == 0.5
     assert got.low == pytest.approx(low)

@@ -1,189 +1,27 @@
 """The evaluate stage on artifacts made of arrays, published through the real store."""
 
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from configs.schema import EvaluateConfig
-from tasks.evaluate.stage import STAGE
-from tasks.images import photos
 from tasks.inference.arrays import NO_ANSWER
-from tasks.inference.decision import Inference
+from tasks.inference.decision import DecisionRule
 from tasks.inference.knn import References
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.shards import Shard, ShardPool, index_digest
-from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
-
-SIDE_PX = 8
-CONFIG = EvaluateConfig(bootstrap=100, gallery=6, layer_images=0)
-
-
-@dataclass
-class World:
-    """A store with everything that evaluate needs; a tile's colour says what the classifier answers."""
-
-    store: Store
-    names: list[str]
-    trained: list[str] = field(default_factory=list)
-    """Classes that the classifier knows: all unless given."""
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
-    parents: dict[str, Artifact] = field(default_factory=dict)
-    is_broken: bool = False
-    """Whether the classifier answers NaN."""
-
-    def photo(self, label: str, split: str, answer: str | None = None, group: str | None = None) -> None:
-        """Add a kept photo, for which the classifier will answer `answer` (by default rightly)."""
-        number = len(self.rows)
-        image = np.full((40, 30, 3), self.colour(label), np.uint8)
-        image[0, 0] = number % 256, number // 256, 7
-        path = self.store.root / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
-        sha, stored = photos.put(self.store.photos, path.read_bytes())
-        path.unlink()
-        file = stored.relative_to(self.store.root).as_posix()
-        self.rows.append(
-            {
-                "photo": sha,
-                "file": file,
-                "label": label,
-                "name": f"{label}/{number}.png",
-                "group": group or sha,
-            }
-            | {"split": split}
-        )
-        self.answers.append(self.names.index(answer or label))
-
-    def colour(self, label: str) -> tuple[int, int, int]:
-        number = self.names.index(label)
-        ones, sevens, rest = number % 7, number // 7 % 7, number // 49
-        return 20 + ones * 35, 20 + (3 * ones + sevens) % 7 * 35, 20 + (5 * ones + rest) % 7 * 35
-
-    def publish(
-        self, stage: str, build: Callable[[Path], Result], parents: dict[str, Artifact] | None = None
-    ) -> Artifact:
-        cache_key = CacheKey(stage=stage, version=1, config={f"{stage}_knob": 3}, parents=parents or {})
-        return self.store.publish(cache_key, "source", build)
-
-    def finish(self, rejected: list[dict[str, Any]] | None = None, *, encoder: bool = False) -> "World":
-        kept = pd.DataFrame(self.rows)
-
-        def photos_folder(out: Path) -> Result:
-            table = kept.drop(columns=["group", "split"]).assign(
-                url="", engine="folder", keyword="", rank=0, licence="", bytes=1
-            )
-            table.to_parquet(out / "photos.parquet")
-            return Result({"photos": len(table)})
-
-        def kept_folder(out: Path) -> Result:
-            kept.to_parquet(out / "kept.parquet")
-            columns = ["photo", "file", "label", "name", "reason", "score", "twin"]
-            pd.DataFrame(rejected or [], columns=columns).to_parquet(out / "rejected.parquet")
-            return Result({"kept": len(kept)})
-
-        def rows_folder(stage: str, array: np.ndarray) -> Callable[[Path], Result]:
-            def build(out: Path) -> Result:
-                pool = self.store.pools(stage) / "pool"
-                middle = len(array) // 2  # two shards, the later photos first
-                shards = [
-                    Shard.write(pool, [row["photo"] for row in self.rows[part]], array[part])
-                    for part in (slice(middle, None), slice(0, middle))
-                ]
-                index = ShardPool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
-                index.to_parquet(out / "index.parquet")
-                return Result({"tiles": len(index)}, digest=index_digest(index))
-
-            return build
-
-        colours = np.array([self.colour(self.names[i]) for i in self.answers], np.uint8)
-        tiles = np.broadcast_to(colours[:, None, None], (len(colours), SIDE_PX, SIDE_PX, 3))
-        p = self.parents
-        p["photos"] = self.publish("crawl", photos_folder)
-        p["kept"] = self.publish("filter", kept_folder, {"photos": p["photos"]})
-        p["tiles"] = p["inputs"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
-        if encoder:
-            p["encoder"] = self.publish("pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]})
-            features = tiles.astype(np.float16)
-            build = rows_folder("extract", features)
-            p["inputs"] = self.publish("extract", build, {"tiles": p["tiles"], "encoder": p["encoder"]})
-        p["classifier"] = self.publish("train", self.classifier_folder, {"kept": p["kept"], "inputs": p["inputs"]})
-        return self
-
-    def encoder_folder(self, out: Path) -> Result:
-        pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
-        np.savez(out / "reconstructions.npz", originals=pairs, reconstructions=pairs)
-        (out / "history.json").write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
-        (out / "error.json").write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034}))
-        pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}).to_parquet(out / "snapshot.parquet")
-        return Result({"photos": 5})
-
-    def classifier_folder(self, out: Path) -> Result:
-        """A network that answers the class whose colour is nearest: logits -100 |x - colour|²."""
-        import keras
-
-        labels = self.trained or self.names
-        colours = np.array([self.colour(label) for label in labels], np.float32) / 255
-        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
-        pixels = keras.layers.Rescaling(1 / 255, name="scaled")(tile)
-        convolution = keras.layers.Conv2D(3, 1, use_bias=False)
-        seen = keras.layers.Identity(name="features")(convolution(pixels))
-        convolution.set_weights([np.eye(3)[None, None]])
-        mean = keras.layers.GlobalAveragePooling2D(name="pooled")(seen)
-        dense = keras.layers.Dense(len(labels))
-        model = keras.Model(tile, dense(mean) - 100 * keras.ops.sum(mean**2, axis=1, keepdims=True))
-        bias = -100 * (colours**2).sum(axis=1)
-        dense.set_weights([200 * colours.T, bias * np.nan if self.is_broken else bias])
-        model.save(out / "classifier.keras")
-        (out / "labels.json").write_text(json.dumps(labels))
-        history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
-        history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
-        (out / "history.json").write_text(json.dumps(history))
-        return Result({"classes": len(labels)})
-
-    def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
-        with ThreadPoolExecutor(2) as pool:
-            outcome = Run(self.store, pool, **how).get_or_build(STAGE, config, **self.parents)
-        return outcome, self.store.folder(outcome.artifact)
-
-
-def world(tmp_path: Path, names: list[str], trained: list[str] | None = None) -> World:
-    return World(Store(tmp_path / "data"), names, trained or [])
-
-
-@pytest.fixture
-def pets(tmp_path: Path) -> World:
-    """10 test photos of which 8 are answered rightly: one dog is taken for a cat, one bird for a dog."""
-    pets = world(tmp_path, ["bird", "cat", "dog"])
-    for label, count in (("bird", 2), ("cat", 3), ("dog", 6)):
-        for _ in range(count):
-            pets.photo(label, "train")
-        pets.photo(label, "val")
-    pets.photo("bird", "test")
-    pets.photo("bird", "test", answer="dog")
-    for _ in range(3):
-        pets.photo("cat", "test")
-    pets.photo("dog", "test", answer="cat")
-    for _ in range(4):
-        pets.photo("dog", "test", group="burst")
-    return pets
+from tests.helpers.evaluation import EvaluationWorld, world
 
 
 def read_metrics(folder: Path) -> Any:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_whole_evaluation(pets: World) -> None:
+def test_a_whole_evaluation(pets: EvaluationWorld) -> None:
     outcome, folder = pets.finish().evaluate()
     metrics = read_metrics(folder)
     scores = metrics["test"]["scores"]
@@ -212,7 +50,7 @@ def test_a_whole_evaluation(pets: World) -> None:
     }
 
 
-def test_predictions_and_submission(pets: World) -> None:
+def test_predictions_and_submission(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, top_k=2))
     predictions = pd.read_parquet(folder / "predictions.parquet").set_index("name")
     assert len(predictions) == 13  # validation and test
@@ -231,7 +69,7 @@ def test_predictions_and_submission(pets: World) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_again_is_cached_and_made_afresh_it_is_the_same_to_the_byte(pets: World) -> None:
+def test_the_same_again_is_cached_and_made_afresh_it_is_the_same_to_the_byte(pets: EvaluationWorld) -> None:
     first, folder = pets.finish().evaluate()
     again, _ = pets.evaluate()
     assert again.cached
@@ -244,16 +82,16 @@ def test_the_same_again_is_cached_and_made_afresh_it_is_the_same_to_the_byte(pet
 
 
 @pytest.mark.slow
-def test_a_different_answer_is_a_different_digest(pets: World, tmp_path: Path) -> None:
+def test_a_different_answer_is_a_different_digest(pets: EvaluationWorld, tmp_path: Path) -> None:
     first, _ = pets.finish().evaluate()
-    other = World(Store(tmp_path / "other"), pets.names, rows=pets.rows, answers=[*pets.answers[:-1], 0])
+    other = EvaluationWorld(Store(tmp_path / "other"), pets.names, rows=pets.rows, answers=[*pets.answers[:-1], 0])
     (tmp_path / "other").mkdir()
     (pets.store.photos).rename(other.store.photos)
     second, _ = other.finish().evaluate()
     assert second.artifact.digest != first.artifact.digest
 
 
-def test_progress_is_told_in_photos(pets: World) -> None:
+def test_progress_is_told_in_photos(pets: EvaluationWorld) -> None:
     from contextlib import contextmanager
 
     told: list[tuple[str, int]] = []
@@ -277,7 +115,7 @@ def test_without_a_test_photo_the_remedy_is_named(tmp_path: Path) -> None:
         only.finish().evaluate()
 
 
-def test_a_classifier_that_answers_nonsense_is_refused(pets: World) -> None:
+def test_a_classifier_that_answers_nonsense_is_refused(pets: EvaluationWorld) -> None:
     pets.is_broken = True
     pets.finish()
     with pytest.raises(UserError, match=r"lower train\.learning_rate"):
@@ -342,7 +180,7 @@ def test_three_hundred_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_features_and_an_encoder(pets: World) -> None:
+def test_features_and_an_encoder(pets: EvaluationWorld) -> None:
     _, folder = pets.finish(encoder=True).evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
     page = (folder / "report.html").read_text()
@@ -355,7 +193,7 @@ def test_features_and_an_encoder(pets: World) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_shard_holds_is_what_is_predicted(pets: World) -> None:
+def test_what_the_shard_holds_is_what_is_predicted(pets: EvaluationWorld) -> None:
     """The index says which row is whose, not their order in the shards."""
     pets.finish()
     index = pd.read_parquet(pets.store.folder(pets.parents["inputs"]) / "index.parquet")
@@ -365,7 +203,7 @@ def test_what_the_shard_holds_is_what_is_predicted(pets: World) -> None:
     assert read_metrics(folder)["val"]["accuracy"] == 1
 
 
-def test_mistakes_are_shown_with_what_spoke_for_them_and_the_train_photos_most_like_them(pets: World) -> None:
+def test_mistakes_are_shown_with_what_spoke_for_them_and_the_train_photos_most_like_them(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
     page = (folder / "report.html").read_text()
     mistakes = page[page.index('id="mistakes"') : page.index("And some that are right")]
@@ -374,7 +212,7 @@ def test_mistakes_are_shown_with_what_spoke_for_them_and_the_train_photos_most_l
     assert "class activation map" in mistakes
 
 
-def test_looking_up_the_most_similar_photo_is_a_baseline(pets: World) -> None:
+def test_looking_up_the_most_similar_photo_is_a_baseline(pets: EvaluationWorld) -> None:
     """Photos of a colour are alike, so it answers what the classifier answers."""
     outcome, folder = pets.finish().evaluate()
     metrics = read_metrics(folder)
@@ -387,18 +225,18 @@ def test_looking_up_the_most_similar_photo_is_a_baseline(pets: World) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("infer_from", ["nearest", "blend"])
-def test_photos_can_be_answered_by_their_neighbours(pets: World, infer_from: str) -> None:
+def test_photos_can_be_answered_by_their_neighbours(pets: EvaluationWorld, infer_from: str) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, infer_from=infer_from))
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
     references = References.read(folder / "references.npz")
     assert references.features.shape == (11, 3)
-    inference = Inference.read(folder)
+    inference = DecisionRule.read(folder)
     assert inference.infer_from == infer_from
-    likeness = references.likeness(np.array([[0.0, 0, 1]]), 3)
-    assert inference.probabilities(np.zeros((1, 3)), likeness).shape == (1, 3)
+    class_similarity = references.class_similarity(np.array([[0.0, 0, 1]]), 3)
+    assert inference.probabilities(np.zeros((1, 3)), class_similarity).shape == (1, 3)
 
 
-def unseen(tmp_path: Path) -> World:
+def unseen(tmp_path: Path) -> EvaluationWorld:
     """Three classes that are trained, and two that aren't: one for validation, one for the test."""
     sea = world(tmp_path, ["ant", "bee", "cow", "elk", "fox"], trained=["ant", "bee", "cow"])
     for label in ("ant", "bee", "cow"):
@@ -432,7 +270,7 @@ def test_photos_of_classes_that_were_never_trained_are_told(tmp_path: Path, infe
     assert page.count("6 photos of 3 classes to train on") == 2
 
 
-def test_the_unknown_needs_photos_to_be_tuned_on_and_a_name_of_its_own(tmp_path: Path, pets: World) -> None:
+def test_the_unknown_needs_photos_to_be_tuned_on_and_a_name_of_its_own(tmp_path: Path, pets: EvaluationWorld) -> None:
     with pytest.raises(UserError, match=r"nothing to tune it on; raise filter\.unseen_classes"):
         pets.finish().evaluate(UNKNOWN)
     sea = unseen(tmp_path / "sea").finish()
@@ -441,7 +279,7 @@ def test_the_unknown_needs_photos_to_be_tuned_on_and_a_name_of_its_own(tmp_path:
 
 
 @pytest.mark.slow
-def test_the_last_model_is_the_one_to_beat(pets: World) -> None:
+def test_the_last_model_is_the_one_to_beat(pets: EvaluationWorld) -> None:
     """The second classifier mixes up cats and birds, so it loses three cats and wins nothing."""
     _, first = pets.finish().evaluate()
     assert "champion" not in read_metrics(first)
@@ -458,7 +296,7 @@ def test_the_last_model_is_the_one_to_beat(pets: World) -> None:
     assert accuracy["against"]["champion"]["value"] == 0.8
     assert accuracy["value"] < 0.8
     assert accuracy["against"]["champion"]["difference"]["value"] == pytest.approx(accuracy["value"] - 0.8)
-    assert outcome.manifest.counts["champion's accuracy"] == 0.8
+    assert outcome.manifest.counts["previous model's accuracy"] == 0.8
     page = (second / "report.html").read_text()
     assert "Against the last model" in page
     again, folder = pets.evaluate(fresh=["evaluate"])
@@ -467,7 +305,7 @@ def test_the_last_model_is_the_one_to_beat(pets: World) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_gallery_the_inside_of_the_network_is_still_shown(pets: World) -> None:
+def test_without_a_gallery_the_inside_of_the_network_is_still_shown(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=0, layer_images=1))
     page = (folder / "report.html").read_text()
     assert "Inside the network" in page

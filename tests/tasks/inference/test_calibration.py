@@ -35,8 +35,8 @@ def test_the_temperature_is_the_least_surprising_one_also_for_cosines() -> None:
     other = 1 / 62 / 2
     targets = np.where(np.eye(3)[truth] > 0, 1 - 2 * other, other)
     grid = np.geomspace(0.01, 10, 2000)
-    surprise = [-(targets * np.log(softmax(cosines / temperature))).sum(axis=1).mean() for temperature in grid]
-    assert fit(cosines, truth).temperature == pytest.approx(grid[np.argmin(surprise)], rel=0.01)
+    nll = [-(targets * np.log(softmax(cosines / temperature))).sum(axis=1).mean() for temperature in grid]
+    assert fit(cosines, truth).temperature == pytest.approx(grid[np.argmin(nll)], rel=0.01)
 
 
 def test_the_unknown_has_the_threshold_that_the_photos_speak_for() -> None:

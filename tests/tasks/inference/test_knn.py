@@ -20,19 +20,19 @@ def test_likeness_is_the_cosine_with_the_most_similar_photo_of_a_class() -> None
     asked = RANDOM.normal(size=(7, 8))
     cosines = cosine_similarity(asked, features)
     expected = np.stack([cosines[:, labels == label].max(axis=1) for label in range(5)], axis=1)
-    np.testing.assert_allclose(known.likeness(asked, 5), expected, atol=1e-6)
+    np.testing.assert_allclose(known.class_similarity(asked, 5), expected, atol=1e-6)
 
 
 def test_the_likeliest_class_is_scikit_learns_nearest_neighbour() -> None:
     known, features, labels = references(200, 6)
     asked = RANDOM.normal(size=(3000, 8))  # more than one block
     theirs = KNeighborsClassifier(1, metric="cosine").fit(features, labels).predict(asked)
-    assert known.likeness(asked, 6).argmax(axis=1).tolist() == theirs.tolist()
+    assert known.class_similarity(asked, 6).argmax(axis=1).tolist() == theirs.tolist()
 
 
 def test_a_class_without_photos_is_like_nothing() -> None:
     known = References.of(np.eye(2), np.array([2, 0]), np.array(["a", "b"]))
-    np.testing.assert_allclose(known.likeness(np.array([[3.0, 0]]), 4), [[0, -1, 1, -1]], atol=1e-6)
+    np.testing.assert_allclose(known.class_similarity(np.array([[3.0, 0]]), 4), [[0, -1, 1, -1]], atol=1e-6)
 
 
 def test_the_nearest_photos_are_named() -> None:

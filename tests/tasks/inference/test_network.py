@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs.schema import TrainConfig
-from tasks.inference.network import Answering
+from tasks.inference.network import TrainedClassifier
 from tasks.networks.classifier import tile_classifier
 from tasks.store.errors import UserError
 
@@ -26,7 +26,7 @@ def saved(folder: Path, **how: float) -> tuple[Path, keras.Model]:
 
 def test_logits_and_features_are_those_of_the_classifier(tmp_path: Path) -> None:
     path, model = saved(tmp_path)
-    logits, features = Answering(path)(TILES)
+    logits, features = TrainedClassifier(path)(TILES)
     np.testing.assert_allclose(logits, model.predict_on_batch(TILES), rtol=1e-5, atol=1e-5)
     assert features.shape == (5, 6)
     kernel, bias = model.get_layer("logits").get_weights()
@@ -35,7 +35,7 @@ def test_logits_and_features_are_those_of_the_classifier(tmp_path: Path) -> None
 
 def test_the_likeliest_class_is_explained_where_none_is_named(tmp_path: Path) -> None:
     path, _ = saved(tmp_path)
-    answering = Answering(path)
+    answering = TrainedClassifier(path)
     likeliest = answering(TILES)[0].argmax(axis=1)
     named = answering.heat_maps(TILES, likeliest)
     np.testing.assert_array_equal(answering.heat_maps(TILES, np.full(5, -1)), named)
@@ -46,7 +46,7 @@ def test_the_likeliest_class_is_explained_where_none_is_named(tmp_path: Path) ->
 def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, bias=np.nan)
     with pytest.raises(UserError, match=r"classifier\.keras: the classifier answers with what is no number"):
-        Answering(path)(TILES)
+        TrainedClassifier(path)(TILES)
 
 
 def test_many_photos_are_answered_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_many_photos_are_answered_a_few_at_a_time(tmp_path: Path, monkeypatch: p
         return predict(model, rows)
 
     monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
-    answering = Answering(path)
+    answering = TrainedClassifier(path)
     logits, features = answering(many)
     heat_maps = answering.heat_maps(many, np.full(150, -1))
     assert max(asked) == 64

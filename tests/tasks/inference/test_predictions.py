@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.evaluate.metrics import score
-from tasks.inference.arrays import Answers
-from tasks.inference.predictions import answers_of, best, submission, table
+from tasks.inference.arrays import ScoredPredictions
+from tasks.inference.predictions import scored_predictions, submission, table, top_classes
 
 
 def test_blanks_in_names_do_not_part_the_submission() -> None:
@@ -20,10 +20,10 @@ def test_answers_are_read_again_from_their_table() -> None:
     names = ["a", "b", "c", "d"]
     truth = random.integers(0, 4, 30)
     probabilities = random.dirichlet(np.ones(4), 30)
-    answers = Answers.of(truth, probabilities)
+    answers = ScoredPredictions.of(truth, probabilities)
     rows = pd.DataFrame({"photo": [str(i) for i in range(30)], "name": "x", "split": "test"})
     found = table(rows, answers, probabilities, names, 2)
-    again = answers_of(found, found["label"].tolist(), ["d", "c", "b", "a", "new"])
+    again = scored_predictions(found, found["label"].tolist(), ["d", "c", "b", "a", "new"])
     ours, theirs = score(answers, 2), score(again, 2)
     np.testing.assert_allclose(list(ours.values()), list(theirs.values()), atol=1e-6)
 
@@ -32,6 +32,6 @@ def test_the_best_are_those_of_a_stable_sort() -> None:
     probabilities = np.random.default_rng(0).integers(0, 4, (50, 9)) / 10  # many ties, and zeros
     before = probabilities.copy()
     expected = np.argsort(-probabilities, axis=1, kind="stable")
-    assert best(probabilities, 5).tolist() == expected[:, :5].tolist()
-    assert best(probabilities, 20).tolist() == expected.tolist()
+    assert top_classes(probabilities, 5).tolist() == expected[:, :5].tolist()
+    assert top_classes(probabilities, 20).tolist() == expected.tolist()
     np.testing.assert_array_equal(probabilities, before)

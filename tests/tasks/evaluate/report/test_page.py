@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ import pytest
 from PIL import Image
 
 from configs.schema import EvaluateConfig
-from tasks import text
-from tasks.evaluate import metrics
+from tasks import tables, text
+from tasks.evaluate.explanations import Explanations, Neighbour, ViewSettings
 from tasks.evaluate.report import page as report
 from tasks.evaluate.report import text as wording
-from tasks.evaluate.report.data import Evidence
+from tasks.evaluate.report.data import EvaluationFiles
+from tasks.evaluate.report.figures import figures
 from tasks.evaluate.summary import measure
 from tasks.images import photos
-from tasks.inference.arrays import Answers
+from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import table
-from tasks.store.shards import LazyRows, Shard, ShardPool
+from tasks.store.atomic import write_json
+from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.shards import Shard, ShardPool
+from tasks.store.store import Store
 
 HOSTILE = '<script>alert("x")</script>'
 NAMES = [HOSTILE, '"><img src=http://evil.example/a.png onerror=alert(1)>', "강아지 | `code` **b** {{ 7*7 }}"]
@@ -33,7 +38,17 @@ def png(value: int, size: tuple[int, int] = (30, 20)) -> bytes:
     return file.getvalue()
 
 
-def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3) -> Evidence:
+def publish(store: Store, stage: str, build: Callable[[Path], None], **cache_key: Any) -> Artifact:
+    def publish_files(out: Path) -> Result:
+        build(out)
+        return Result({"photos": 1})
+
+    return store.publish(
+        CacheKey(**({"stage": stage, "version": 1, "config": {}} | cache_key)), "source", publish_files
+    )
+
+
+def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3) -> EvaluationFiles:
     """Ten test photos of each class, of which `wrong` of the first class are taken for the second."""
     rows = [
         {
@@ -51,11 +66,11 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     probabilities = np.full((len(rows), len(names)), 0.1 / (len(names) - 1))
     probabilities[np.arange(len(rows)), truth] = 0.9
     probabilities[:wrong] = np.roll(probabilities[:wrong], 1, axis=1)
-    answers = Answers.of(truth, probabilities)
+    answers = ScoredPredictions.of(truth, probabilities)
     counts = {split: np.bincount(truth) for split in ("train", "val", "test")}
     others = {
-        "commonest": Answers.commonest(truth, counts["train"]),
-        "nearest": Answers.of(truth, np.roll(probabilities, 1, axis=1)),
+        "commonest": ScoredPredictions.majority_class(truth, counts["train"]),
+        "nearest": ScoredPredictions.of(truth, np.roll(probabilities, 1, axis=1)),
     }
     tiles = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, channels), np.uint8)
     shard = Shard.write(root / "pool", list(kept["photo"]), tiles)
@@ -75,24 +90,35 @@ def make(root: Path, names: list[str] = NAMES, wrong: int = 2, channels: int = 3
     (photos_home / "r2.png").write_bytes(png(91))
     (photos_home / "00.png").write_bytes(png(92))
     crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
-    return Evidence(
-        metrics=measure(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
-        | {"val": {}, "nearest_by": "pixels", "commonest": names},
-        predictions=table(kept, answers, probabilities, names, 3),
-        matrix=metrics.confusion(answers),
-        crawled=crawled,
-        kept=kept,
-        rejected=rejected,
-        tiles=LazyRows(index, root),
-        positions={photo: i for i, photo in enumerate(kept["photo"])},
-        root=root,
-        history={"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]},
-        gallery=5,
-        settings={"crawl": {"keywords": {HOSTILE: [HOSTILE]}}, "evaluate": CONFIG.model_dump()},
-        lineage=[],
+    history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]}
+    measured = measure(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
+
+    def write_kept(out: Path) -> None:
+        kept.to_parquet(tables.KEPT.path(out))
+        rejected.to_parquet(tables.REJECTED.path(out))
+
+    def write_evaluation(out: Path) -> None:
+        write_json(tables.METRICS.path(out), measured | {"val": {}, "nearest_by": "pixels", "commonest": names})
+        table(kept, answers, probabilities, names, 3).to_parquet(tables.PREDICTIONS.path(out))
+        np.savez(tables.ANSWERS.path(out), truth=truth)
+
+    store = Store(root)
+    config = {"keywords": {HOSTILE: [HOSTILE]}}
+    parents = {
+        "photos": publish(store, "crawl", lambda out: crawled.to_parquet(tables.PHOTOS.path(out)), config=config),
+        "kept": publish(store, "filter", write_kept),
+        "tiles": publish(store, "preprocess", lambda out: index.to_parquet(tables.INDEX.path(out))),
+        "classifier": publish(store, "train", lambda out: write_json(tables.HISTORY.path(out), history)),
+    }
+    evaluation = publish(store, "evaluate", write_evaluation, parents=parents, config={"bootstrap": 100})
+    folder = store.folder(evaluation)
+    Explanations(
         heat_maps={photo: np.eye(4, dtype=np.float32) for photo in kept["photo"][:9]},
-        neighbours={photo: [(kept["photo"].iloc[-1], names[-1], 0.87)] for photo in kept["photo"][:wrong]},
-    )
+        neighbours={photo: [Neighbour(kept["photo"].iloc[-1], names[-1], 0.87)] for photo in kept["photo"][:wrong]},
+        layers=None,
+    ).write(folder)
+    ViewSettings(gallery=5, layer_images=0, seed=0).write(folder)
+    return EvaluationFiles(folder, root)
 
 
 class Page(HTMLParser):
@@ -114,8 +140,8 @@ class Page(HTMLParser):
 
 
 def test_names_cannot_inject_and_nothing_is_loaded(tmp_path: Path) -> None:
-    evidence = make(tmp_path)
-    text = report.page(evidence, report.figures(evidence))
+    files = make(tmp_path)
+    text = report.page(files, figures(files))
     page = Page(text)
     assert not {"script", "iframe", "object", "link", "base", "form"} & set(page.tags)
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
@@ -131,14 +157,14 @@ def test_names_cannot_inject_and_nothing_is_loaded(tmp_path: Path) -> None:
 
 
 def test_the_page_is_repeatable(tmp_path: Path) -> None:
-    evidence = make(tmp_path)
-    assert report.page(evidence, report.figures(evidence)) == report.page(evidence, report.figures(evidence))
+    files = make(tmp_path)
+    assert report.page(files, figures(files)) == report.page(files, figures(files))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_galleries_show_each_mistake_with_its_tile(tmp_path: Path, channels: int) -> None:
-    evidence = make(tmp_path, ["cat", "dog", "eel"], channels=channels)
-    page = report.page(evidence, report.figures(evidence))
+    files = make(tmp_path, ["cat", "dog", "eel"], channels=channels)
+    page = report.page(files, figures(files))
     mistakes = page[page.index('id="mistakes"') : page.index("And some that are right")]
     assert mistakes.count("<img") == 2 * 3  # the tile, what spoke for the answer, the train photo most like it
     assert mistakes.count("0.87") == 2
@@ -155,9 +181,9 @@ def test_rejected_photos_are_shown_beside_their_twin(tmp_path: Path) -> None:
 
 
 def test_a_photo_that_is_gone_leaves_the_report_whole(tmp_path: Path) -> None:
-    evidence = make(tmp_path)
+    files = make(tmp_path)
     (tmp_path / "photos" / "r0.png").unlink()
-    assert "no picture" in report.page(evidence, report.figures(evidence))
+    assert "no picture" in report.page(files, figures(files))
 
 
 def test_the_funnel_adds_up(tmp_path: Path) -> None:
@@ -183,8 +209,8 @@ def test_searches_count_photos_once() -> None:
 
 
 def test_the_summary_is_plain_and_small(tmp_path: Path) -> None:
-    evidence = make(tmp_path)
-    text = report.summary(evidence, report.figures(evidence))
+    files = make(tmp_path)
+    text = report.summary(files, figures(files))
     assert len(text.encode()) < 60_000
     picture = re.search(r"!\[confusion matrix\]\(data:image/png;base64,[A-Za-z0-9+/=]+\)", text)
     assert picture
@@ -292,7 +318,7 @@ def test_numbers_by_how_often_a_class_was_seen_are_named() -> None:
         {"at_least": low, "at_most": high, "classes": 3, "photos": 9, "accuracy": number, "map_at_5": number}
         for low, high in steps
     ]
-    rows = wording.seen_often({"by_train_photos": buckets})
+    rows = wording.by_class_frequency({"by_train_photos": buckets})
     assert [row["called"] for row in rows] == ["none", "1", "3–5", "1,001 or more"]
     assert rows[0]["interval"] == "25.0–75.0"
 
@@ -315,12 +341,12 @@ def test_the_report_says_how_common_the_classes_are_taken_to_be(settings: dict[s
 
 def test_the_report_says_how_far_probabilities_can_be_taken_at_their_word() -> None:
     found = {"temperature": 1.7, "photos": 1200, "error": 0.012, "error_before": 0.081}
-    words = wording.calibrated({"calibration": found})
+    words = wording.calibration_sentence({"calibration": found})
     assert "1,200 validation photos (temperature 1.70)" in words
     assert f"1.2{text.SPACE}% apart on average, 8.1{text.SPACE}% before" in words
     nearest = {"photos": 1200, "error": 0.012}
-    assert "before" not in wording.calibrated({"calibration": nearest})
-    assert wording.calibrated({"calibration": found | {"photos": 0}}) == ""
+    assert "before" not in wording.calibration_sentence({"calibration": nearest})
+    assert wording.calibration_sentence({"calibration": found | {"photos": 0}}) == ""
 
 
 def test_worst_classes_first_and_untested_last() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from configs.schema import PreprocessConfig, PretrainConfig, TrainConfig
 from tasks.images.tiles import tile_of
 from tasks.inference.calibration import Calibration
-from tasks.inference.decision import Inference
+from tasks.inference.decision import DecisionRule
 from tasks.inference.export import model as export
 from tasks.inference.knn import References
 from tasks.networks.classifier import feature_classifier, tile_classifier, with_features
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 SIDE_PX = 16
 LABELS = ("cat", "dog", "große Eule")
 CONFIG = TrainConfig(input="tiles", filters=(4,))
-NETWORK = Inference("network", LABELS, Calibration(1.7), None, 1.0, None)
+NETWORK = DecisionRule("network", LABELS, Calibration(1.7), None, 1.0, None)
 INFERENCES = {
     "network": NETWORK,
-    "unknown": Inference("network", LABELS, Calibration(1.7, 0.3), None, 1.0, "other"),
-    "nearest": Inference("nearest", LABELS, Calibration(1.7, 0.3), Calibration(0.1, 4.0), 0.0, "other"),
-    "blend": Inference("blend", LABELS, Calibration(1.7), Calibration(0.1), 0.3, None),
+    "unknown": DecisionRule("network", LABELS, Calibration(1.7, 0.3), None, 1.0, "other"),
+    "nearest": DecisionRule("nearest", LABELS, Calibration(1.7, 0.3), Calibration(0.1, 4.0), 0.0, "other"),
+    "blend": DecisionRule("blend", LABELS, Calibration(1.7), Calibration(0.1), 0.3, None),
 }
 
 
@@ -57,7 +57,7 @@ def references(length: int, classes: tuple[int, ...]) -> References:
 def test_the_whole_model_answers_as_the_inference_does(name: str, classifier: keras.Model, tiles: np.ndarray) -> None:
     logits, features = (np.asarray(each) for each in with_features(classifier).predict_on_batch(tiles))
     known = references(features.shape[1], (2, 0, 2, 0, 0))  # a class has none
-    expected = INFERENCES[name].probabilities(logits, known.likeness(features, len(LABELS)))
+    expected = INFERENCES[name].probabilities(logits, known.class_similarity(features, len(LABELS)))
     model = export.whole(classifier, None, INFERENCES[name], known if INFERENCES[name].nearest else None)
     np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
 

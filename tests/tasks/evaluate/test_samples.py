@@ -1,6 +1,6 @@
 import pandas as pd
 
-from tasks.evaluate.report.samples import mistakes, successes
+from tasks.evaluate.samples import mistakes, successes
 
 
 def test_the_surest_mistakes_come_first() -> None:

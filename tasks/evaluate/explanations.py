@@ -1,0 +1,117 @@
+"""What the report shows of the network: heat maps, similar train photos and layers, as files beside an evaluation."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import EvaluateConfig
+from tasks import tables
+from tasks.networks.explain.result import Insight, Layer
+from tasks.store.atomic import atomic_path, write_json
+
+VERSION = 1
+"""Raised when explanations on disk are no longer what the report expects."""
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """The settings of the evaluate section that only decide what the report shows."""
+
+    gallery: int
+    layer_images: int
+    seed: int
+    version: int = VERSION
+
+    @classmethod
+    def of(cls, config: EvaluateConfig) -> Self:
+        """Take them from the section."""
+        return cls(config.gallery, config.layer_images, config.seed)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Read those that the explanations in a folder were made with; None if there are none of this version."""
+        try:
+            found = json.loads(tables.EXPLAINED.path(folder).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return cls(**found) if found.get("version") == VERSION else None
+
+    def write(self, folder: Path) -> None:
+        """Write them, last of all: explanations without this file are incomplete."""
+        write_json(tables.EXPLAINED.path(folder), asdict(self))
+
+
+class Neighbour(NamedTuple):
+    """A train photo that is similar to another photo."""
+
+    photo: str
+    label: str
+    cosine: float
+    """Of the features of both, -1..1."""
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What is shown beside the photos of the galleries, and of the layers of the network."""
+
+    heat_maps: Mapping[str, NDArray[np.float32]]
+    """By photo: what spoke for the answer, (h', w'), 0 or more."""
+    neighbours: Mapping[str, Sequence[Neighbour]]
+    """By wrongly answered photo: the most similar train photos, the most similar first."""
+    layers: Insight | None
+    """None where evaluate.layer_images is 0."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        with np.load(tables.HEAT_MAPS.path(folder)) as found:
+            heat_maps = dict(found)
+        neighbours: dict[str, list[Neighbour]] = {}
+        rows: Any = tables.NEIGHBOURS.read(folder)
+        for row in rows.itertuples():
+            neighbours.setdefault(row.photo, []).append(Neighbour(row.neighbour, row.label, row.cosine))
+        return cls(heat_maps, neighbours, _read_layers(tables.LAYERS.path(folder)))
+
+    def write(self, folder: Path) -> None:
+        """Write them into the folder of an evaluation."""
+        import pandas as pd
+
+        _save(tables.HEAT_MAPS.path(folder), self.heat_maps)
+        rows = [(photo, *near) for photo, neighbours in self.neighbours.items() for near in neighbours]
+        frame = pd.DataFrame(rows, columns=["photo", "neighbour", "label", "cosine"])
+        tables.NEIGHBOURS.write(frame.astype({"cosine": np.float64}), folder)
+        path = tables.LAYERS.path(folder)
+        if self.layers is None:
+            path.unlink(missing_ok=True)
+        else:
+            _save(path, _layer_arrays(self.layers))
+
+
+def _layer_arrays(found: Insight) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"tile": found.tile, "names": np.array([layer.name for layer in found.layers])}
+    for i, layer in enumerate(found.layers):
+        for name in ("shape", "channels", "maps", "responsive", "pictures"):
+            arrays[f"{i}_{name}"] = np.asarray(getattr(layer, name))
+    return arrays
+
+
+def _read_layers(path: Path) -> Insight | None:
+    if not path.exists():
+        return None
+    with np.load(path) as found:
+        layers = []
+        for i, name in enumerate(found["names"]):
+            height, width, channels = (int(size) for size in found[f"{i}_shape"])
+            arrays = [found[f"{i}_{key}"] for key in ("channels", "maps", "responsive", "pictures")]
+            layers.append(Layer(str(name), (height, width, channels), *arrays))
+        return Insight(found["tile"], layers)
+
+
+def _save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)

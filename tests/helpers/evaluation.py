@@ -1,0 +1,156 @@
+"""A store with everything that the evaluate stage needs, made of arrays."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from configs.schema import EvaluateConfig
+from tasks.evaluate.stage import STAGE
+from tasks.images import photos
+from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.shards import Shard, ShardPool, index_digest
+from tasks.store.stage import Outcome, Run
+from tasks.store.store import Store
+
+SIDE_PX = 8
+CONFIG = EvaluateConfig(bootstrap=100, gallery=6, layer_images=0)
+
+
+@dataclass
+class EvaluationWorld:
+    """A store with everything that evaluate needs; a tile's colour says what the classifier answers."""
+
+    store: Store
+    names: list[str]
+    trained: list[str] = field(default_factory=list)
+    """Classes that the classifier knows: all unless given."""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    parents: dict[str, Artifact] = field(default_factory=dict)
+    is_broken: bool = False
+    """Whether the classifier answers NaN."""
+
+    def photo(self, label: str, split: str, answer: str | None = None, group: str | None = None) -> None:
+        """Add a kept photo, for which the classifier will answer `answer` (by default rightly)."""
+        number = len(self.rows)
+        image = np.full((40, 30, 3), self.colour(label), np.uint8)
+        image[0, 0] = number % 256, number // 256, 7
+        path = self.store.root / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+        sha, stored = photos.put(self.store.photos, path.read_bytes())
+        path.unlink()
+        file = stored.relative_to(self.store.root).as_posix()
+        self.rows.append(
+            {
+                "photo": sha,
+                "file": file,
+                "label": label,
+                "name": f"{label}/{number}.png",
+                "group": group or sha,
+            }
+            | {"split": split}
+        )
+        self.answers.append(self.names.index(answer or label))
+
+    def colour(self, label: str) -> tuple[int, int, int]:
+        number = self.names.index(label)
+        ones, sevens, rest = number % 7, number // 7 % 7, number // 49
+        return 20 + ones * 35, 20 + (3 * ones + sevens) % 7 * 35, 20 + (5 * ones + rest) % 7 * 35
+
+    def publish(
+        self, stage: str, build: Callable[[Path], Result], parents: dict[str, Artifact] | None = None
+    ) -> Artifact:
+        cache_key = CacheKey(stage=stage, version=1, config={f"{stage}_knob": 3}, parents=parents or {})
+        return self.store.publish(cache_key, "source", build)
+
+    def finish(self, rejected: list[dict[str, Any]] | None = None, *, encoder: bool = False) -> "EvaluationWorld":
+        kept = pd.DataFrame(self.rows)
+
+        def photos_folder(out: Path) -> Result:
+            table = kept.drop(columns=["group", "split"]).assign(
+                url="", engine="folder", keyword="", rank=0, licence="", bytes=1
+            )
+            table.to_parquet(out / "photos.parquet")
+            return Result({"photos": len(table)})
+
+        def kept_folder(out: Path) -> Result:
+            kept.to_parquet(out / "kept.parquet")
+            columns = ["photo", "file", "label", "name", "reason", "score", "twin"]
+            pd.DataFrame(rejected or [], columns=columns).to_parquet(out / "rejected.parquet")
+            return Result({"kept": len(kept)})
+
+        def rows_folder(stage: str, array: np.ndarray) -> Callable[[Path], Result]:
+            def build(out: Path) -> Result:
+                pool = self.store.pools(stage) / "pool"
+                middle = len(array) // 2  # two shards, the later photos first
+                shards = [
+                    Shard.write(pool, [row["photo"] for row in self.rows[part]], array[part])
+                    for part in (slice(middle, None), slice(0, middle))
+                ]
+                index = ShardPool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
+                index.to_parquet(out / "index.parquet")
+                return Result({"tiles": len(index)}, digest=index_digest(index))
+
+            return build
+
+        colours = np.array([self.colour(self.names[i]) for i in self.answers], np.uint8)
+        tiles = np.broadcast_to(colours[:, None, None], (len(colours), SIDE_PX, SIDE_PX, 3))
+        p = self.parents
+        p["photos"] = self.publish("crawl", photos_folder)
+        p["kept"] = self.publish("filter", kept_folder, {"photos": p["photos"]})
+        p["tiles"] = p["inputs"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
+        if encoder:
+            p["encoder"] = self.publish("pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]})
+            features = tiles.astype(np.float16)
+            build = rows_folder("extract", features)
+            p["inputs"] = self.publish("extract", build, {"tiles": p["tiles"], "encoder": p["encoder"]})
+        p["classifier"] = self.publish("train", self.classifier_folder, {"kept": p["kept"], "inputs": p["inputs"]})
+        return self
+
+    def encoder_folder(self, out: Path) -> Result:
+        pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
+        np.savez(out / "reconstructions.npz", originals=pairs, reconstructions=pairs)
+        (out / "history.json").write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
+        (out / "error.json").write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034}))
+        pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}).to_parquet(out / "snapshot.parquet")
+        return Result({"photos": 5})
+
+    def classifier_folder(self, out: Path) -> Result:
+        """A network that answers the class whose colour is nearest: logits -100 |x - colour|²."""
+        import keras
+
+        labels = self.trained or self.names
+        colours = np.array([self.colour(label) for label in labels], np.float32) / 255
+        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
+        pixels = keras.layers.Rescaling(1 / 255, name="scaled")(tile)
+        convolution = keras.layers.Conv2D(3, 1, use_bias=False)
+        seen = keras.layers.Identity(name="features")(convolution(pixels))
+        convolution.set_weights([np.eye(3)[None, None]])
+        mean = keras.layers.GlobalAveragePooling2D(name="pooled")(seen)
+        dense = keras.layers.Dense(len(labels))
+        model = keras.Model(tile, dense(mean) - 100 * keras.ops.sum(mean**2, axis=1, keepdims=True))
+        bias = -100 * (colours**2).sum(axis=1)
+        dense.set_weights([200 * colours.T, bias * np.nan if self.is_broken else bias])
+        model.save(out / "classifier.keras")
+        (out / "labels.json").write_text(json.dumps(labels))
+        history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
+        history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
+        (out / "history.json").write_text(json.dumps(history))
+        return Result({"classes": len(labels)})
+
+    def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
+        with ThreadPoolExecutor(2) as pool:
+            outcome = Run(self.store, pool, **how).get_or_build(STAGE, config, **self.parents)
+        return outcome, self.store.folder(outcome.artifact)
+
+
+def world(tmp_path: Path, names: list[str], trained: list[str] | None = None) -> EvaluationWorld:
+    return EvaluationWorld(Store(tmp_path / "data"), names, trained or [])
