@@ -14,6 +14,7 @@ from types import FrameType
 from configs.load import ConfigError
 from configs.schema import Config, StageName
 from tasks.crawl import stage as crawl
+from tasks.networks import backbones
 from tasks.store import plugins
 from tasks.store.errors import UserError
 
@@ -28,7 +29,7 @@ def check_names(config: Config) -> None:
     for source in config.crawl.sources:
         plugins.check("tasks.crawl.sources", source)
     crawl.check(config.crawl)
-    plugins.check("tasks.networks.backbones", config.train.network)
+    backbones.check(config.train.network)
 
 
 def check_stage(config: Config, name: StageName) -> None:

@@ -98,9 +98,7 @@ class LabelledBatches(Batches):
                 of the epoch, because every device needs at least one row.
         """
         self._class_balanced, self._devices = class_balanced, devices
-        super().__init__(
-            rows, targets, weights, batch_size=_round_up(batch_size, devices), seed=seed, epoch=epoch
-        )
+        super().__init__(rows, targets, weights, batch_size=_round_up(batch_size, devices), seed=seed, epoch=epoch)
 
     def __getitem__(self, batch: int) -> tuple[Any, ...]:
         rows, targets, weights = super().__getitem__(batch)

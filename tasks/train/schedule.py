@@ -19,9 +19,10 @@ from tasks.store.errors import UserError
 from tasks.store.progress import Progress
 from tasks.store.shards import LazyRows
 from tasks.train import callbacks, class_balance
+from tasks.train.callbacks import DivergedError
 from tasks.train.checkpoint import Checkpoint, TrainingState
 from tasks.train.finetune import freeze, unfreeze
-from tasks.train.fit import DivergedError, LabelledData, Phase, fit
+from tasks.train.fit import LabelledData, Phase, fit
 
 Extract = Callable[[keras.Model, LabelledData], LazyRows | NDArray[np.floating[Any]]]
 """`extract(network, photos)` computes pooled features `(n, d)` with a network that ends with them."""
@@ -32,8 +33,8 @@ class Schedule:
     """Trains a classifier in place.
 
     From scratch there is one phase. With a pretrained network, the head is trained first, on features of the frozen
-    network that are computed once; then the network is unfrozen step by step, each at a lower learning rate. A step that
-    does not lower the validation loss is undone.
+    network that are computed once; then the network is unfrozen step by step, each step at a lower learning rate. A
+    step that does not lower the validation loss is undone.
     """
 
     def __init__(
@@ -122,9 +123,7 @@ class Schedule:
 
     def _fit_network(self, name: str, learning_rate: float) -> TrainingState:
         """Train the trainable layers of the classifier."""
-        phase = self._phase(
-            name, self._train, self._val, learning_rate=learning_rate, epochs=self._config.epochs
-        )
+        phase = self._phase(name, self._train, self._val, learning_rate=learning_rate, epochs=self._config.epochs)
         return self._fit(self._model, phase)
 
     def _phase(

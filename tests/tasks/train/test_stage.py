@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import AugmentConfig, EvaluateConfig, ExtractConfig, PretrainConfig, TrainConfig
+from configs.schema import AugmentConfig, EvaluateConfig, ExtractConfig, ImbalanceConfig, PretrainConfig, TrainConfig
 from tasks.extract import stage as extract
 from tasks.networks.classifier import tile_classifier
 from tasks.pretrain import stage as pretrain
@@ -20,7 +20,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Result
 from tasks.store.shards import INDEX, LazyRows
 from tasks.store.stage import Outcome, Stage
-from tasks.train import fit, warm_start
+from tasks.train import callbacks, warm_start
 from tasks.train import stage as train
 from tasks.train.stage import channel_moments
 
@@ -106,9 +106,9 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     config = CONFIG.model_copy(update={"epochs": 2, "ema": 0.9, "augment": AugmentConfig(rand_augment=1)})
     with caplog.at_level(logging.WARNING, "fluke.train"):
         outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
-    assert "no photo to validate on" in caplog.text
-    assert "weights are not averaged" in caplog.text
-    assert "rand_augment changes RGB tiles only" in caplog.text
+    assert "no validation photos" in caplog.text
+    assert "train.ema has no effect" in caplog.text
+    assert "rand_augment has no effect" in caplog.text
     history = json.loads((folders.folder(outcome) / "history.json").read_text())
     assert set(history) == {"loss", "accuracy", "learning_rate"}
 
@@ -153,14 +153,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from configs.schema import TrainConfig
-from tasks import train
 from tasks.store.manifest import Artifact
 from tasks.store.stage import Run
 from tasks.store.store import Store
+from tasks.train import stage as train
 root, config, kept, inputs = sys.argv[1:]
 with ThreadPoolExecutor(2) as executor:
     parents = {name: Artifact.model_validate_json(text) for name, text in (("kept", kept), ("inputs", inputs))}
-    Run(Store(Path(root)), executor).obtain(train.STAGE, TrainConfig.model_validate_json(config), **parents)
+    Run(Store(Path(root)), executor).get_or_build(train.STAGE, TrainConfig.model_validate_json(config), **parents)
 """
 
 
@@ -230,9 +230,12 @@ def test_a_head_learnt_anew_leaves_the_network_as_it_is(folders, two_classes) ->
     kept, tiles = two_classes
     once, anew = (
         folders.get_or_build(
-            train.STAGE, CONFIG.model_copy(update={"head": "arcface", "retrain_head": epochs}), kept=kept, inputs=tiles
+            train.STAGE,
+            CONFIG.model_copy(update={"head": "arcface", "imbalance": ImbalanceConfig(method=method)}),
+            kept=kept,
+            inputs=tiles,
         )
-        for epochs in (0, 20)
+        for method in ("none", "retrain_head")
     )
     before, after = (keras.models.load_model(folders.folder(each) / "classifier.keras") for each in (once, anew))
     for layer in before.layers:
@@ -254,7 +257,7 @@ def test_features_of_a_frozen_network_are_computed_once_per_photo(folders, two_c
 
 def test_a_file_of_weights_that_is_not_there_is_the_users_to_mend(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
-    with pytest.raises(UserError, match=r"train\.weights=.*nowhere\.keras: can't be read"):
+    with pytest.raises(UserError, match=r"train\.weights: cannot read .*nowhere\.keras"):
         folders.get_or_build(
             train.STAGE, CONFIG.model_copy(update={"weights": tmp_path / "nowhere.keras"}), kept=kept, inputs=tiles
         )
@@ -267,7 +270,9 @@ def test_with_logit_adjustment_a_rare_class_is_named_more_often(folders, stripes
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
     biases = []
     for strength in (0.0, 1.0):
-        config = CONFIG.model_copy(update={"class_weight": "none", "epochs": 2, "logit_adjustment": strength})
+        config = CONFIG.model_copy(
+            update={"imbalance": ImbalanceConfig(method="logit_adjustment", strength=strength), "epochs": 2}
+        )
         outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
         model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
         biases.append(model.get_layer("logits").get_weights()[1])
@@ -338,7 +343,7 @@ def test_a_classifier_that_has_seen_what_is_tested_now_is_no_beginning(folders, 
         **external_inputs,
     ):
         return warm_start.find(
-            folders.store.root,
+            folders.store,
             config,
             train.VERSION,
             inputs=inputs,
@@ -366,7 +371,7 @@ def test_neither_is_one_that_has_seen_a_rejected_twin_of_what_is_tested_now(fold
     context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
     for rejected, suits in ((twin[:0], True), (twin, False)):
         rejected.to_parquet(tmp_path / "rejected.parquet")
-        base = train._base(warm, tmp_path, ["lying", "upright"], inputs, context)
+        base = train.find_base(warm, tmp_path, ["lying", "upright"], inputs, context)
         assert (base is not None) == suits
 
 
@@ -375,7 +380,7 @@ def test_a_step_of_unfreeze_that_is_not_there_is_told_of_before_anything_is_trai
 ) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"weights": weights, "unfreeze": ("conv2", "conv7")})
-    with pytest.raises(UserError, match="no layer of the network begins with 'conv7'"):
+    with pytest.raises(UserError, match="the network has no layer 'conv7'"):
         folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert not {"features", "training the head"} & {label for label, _ in folders.progress}
 
@@ -401,13 +406,12 @@ def test_a_step_of_unfreeze_that_diverges_leaves_what_the_head_had_learnt(folder
 @pytest.mark.slow
 def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkeypatch) -> None:
     kept, tiles = two_classes
-    tell = fit._Keeper._tell
 
-    def spoil(self, values: dict[str, float]) -> None:
-        tell(self, values)
-        self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+            self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
 
-    monkeypatch.setattr(fit._Keeper, "_tell", spoil)
+    monkeypatch.setattr(callbacks, "monitoring_callbacks", lambda logs, phase: [Spoil()])
     with pytest.raises(UserError, match=r"try 0\.002; the best weights before that are in (.*\.keras)") as caught:
         folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
@@ -452,7 +456,7 @@ def test_an_mlflow_server_is_told_if_the_environment_names_one(folders, two_clas
 
     fake.start_run = refuse
     folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
-    assert "is not told of this training: refused" in caplog.text
+    assert "is disabled for this run: refused" in caplog.text
     assert len(said) == 6
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):

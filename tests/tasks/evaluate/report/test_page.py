@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from configs.schema import EvaluateConfig
+from configs.schema import EvaluateConfig, ImbalanceConfig
 from tasks import tables, text
 from tasks.evaluate.explanations import Explanations, Neighbour, ViewSettings
 from tasks.evaluate.report import page as report
@@ -326,14 +326,14 @@ def test_numbers_by_how_often_a_class_was_seen_are_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"class_weight": "none"}, "with the classes as common as they are among its photos"),
-        ({"class_weight": "balanced"}, "as if all classes were about equally common"),
-        ({"class_weight": "none", "logit_adjustment": 1}, "as if all classes were about equally common"),
-        ({"class_weight": "sqrt"}, "with rare classes counting for more than their share"),
+        ({"method": "none"}, "with the classes as common as they are among its photos"),
+        ({}, "as if all classes were about equally common"),
+        ({"method": "logit_adjustment"}, "as if all classes were about equally common"),
+        ({"power": 0.5}, "with rare classes counting for more than their share"),
     ],
 )
 def test_the_report_says_how_common_the_classes_are_taken_to_be(settings: dict[str, Any], says: str) -> None:
-    words = wording.priors(settings, {"photos": {"test": 1200}})
+    words = wording.priors({"imbalance": ImbalanceConfig(**settings).model_dump()}, {"photos": {"test": 1200}})
     assert says in words
     assert "as common as they are among the 1,200 test photos" in words
     assert "balanced accuracy and macro F1 take them to be equally common" in words
