@@ -92,3 +92,12 @@ def kill() -> Callable[[int], Kill]:
 @pytest.fixture
 def killed() -> type[BaseException]:
     return KilledError
+
+
+@pytest.fixture
+def two_classes(folders, stripes):
+    """Kept photos of two classes and their tiles: 40 to train on, 10 to validate on, 10 to test on."""
+    pictures = np.concatenate([stripes(0, 30), stripes(1, 30)])
+    splits = (["train"] * 20 + ["val"] * 5 + ["test"] * 5) * 2
+    kept, photos = folders.kept(["lying"] * 30 + ["upright"] * 30, splits)
+    return kept, folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
