@@ -45,9 +45,7 @@ def test_curves_are_written_for_tensorboard(folders, two_classes) -> None:
 
 
 @pytest.mark.slow
-def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(
-    folders, two_classes, monkeypatch, caplog
-) -> None:
+def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes, monkeypatch, caplog) -> None:
     said: list[tuple[str, object]] = []
     fake = types.SimpleNamespace(
         start_run=lambda run_name: said.append(("start", run_name)),

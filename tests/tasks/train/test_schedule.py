@@ -32,9 +32,7 @@ def weights(tmp_path_factory) -> Path:
         ),
     ],
 )
-def test_a_pretrained_network_is_frozen_then_unfrozen(
-    folders, two_classes, weights, settings, moved
-) -> None:
+def test_a_pretrained_network_is_frozen_then_unfrozen(folders, two_classes, weights, settings, moved) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 30, "batch_size": 8, **settings})
     outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)

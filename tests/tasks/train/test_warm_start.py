@@ -113,9 +113,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
 
 
 @pytest.mark.slow
-def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(
-    folders, two_classes, tmp_path
-) -> None:
+def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
     finished(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
