@@ -1,14 +1,14 @@
-"""Seconds of a run in which every stage is cached.
+"""Measure a run in which every stage is cached: seconds and peak memory.
 
     .venv/bin/python benchmarks/cached.py [PHOTOS ...]     (default: 1000 25000; about 5 minutes)
 
-The photos are made up and the networks tiny: neither matters to a run that reads no photo and imports no Keras.
+The photos are generated and the networks are tiny. Neither matters: a cached run reads no photo and imports no Keras.
 """
 
+import argparse
 import statistics
-import sys
 
-from measure import FLUKE, make_photos, run, scratch, server
+from benchmarks.measure import FLUKE, make_photos, run, scratch, server
 
 RUNS = 5
 TINY = ["preprocess.side_px=16", "pretrain.filters=[4]", "pretrain.code_channels=2", "pretrain.epochs=1"]
@@ -16,8 +16,11 @@ TINY += ["train.filters=[4]", "train.epochs=1"]
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", nargs="*", type=int, default=[1000, 25_000])
+    counts = parser.parse_args().photos
     print("| photos | first run, s | cached run, s (median of 5) | range, s | peak memory, MB |\n|---|---|---|---|---|")
-    for count in [int(argument) for argument in sys.argv[1:]] or [1000, 25_000]:
+    for count in counts:
         with scratch() as folder:
             make_photos(folder / "photos", count)
             data = folder / "data"

@@ -1,10 +1,11 @@
-"""Accuracy on cats_dogs: the small convnet of the write-up, plain and augmented, and a frozen EfficientNet-Lite0.
+"""Measure accuracy on cats_dogs: a small convnet, plain and augmented, and a frozen EfficientNet-Lite0.
 
     .venv/bin/python benchmarks/cats_dogs.py ../shared [plain augmented transfer]
 
-The whole pipeline is run. The set's own test photos are a fixed test list; train and validation are dealt from the others,
-as many as in the write-up (2,000 and 1,000). F. Chollet, "Deep Learning with Python", 2017, chapter 5, reports
-validation accuracies of 70-72 % after 30 epochs and 82 % after 100 with augmentation and dropout.
+The script runs the whole pipeline. The data set's own test photos are a fixed test list. The train and validation
+splits are drawn from the other photos, as many as in the write-up (2,000 and 1,000). F. Chollet, "Deep Learning with
+Python", 2017, chapter 5, reports validation accuracies of 70-72 % after 30 epochs, and 82 % after 100 epochs with
+augmentation and dropout.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 
-import measure
+from benchmarks import measure
 
 RUNS = {
     "plain": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=30", "train.dropout=0",

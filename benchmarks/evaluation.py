@@ -1,13 +1,13 @@
-"""Time and peak memory of the evaluate stage, with as many classes as a hobby has and as the whale challenge has.
+"""Measure the time and peak memory of the evaluate stage, with 2 classes and with 5,000.
 
     .venv/bin/python benchmarks/evaluation.py [--sizes 2:1000 5000:20000] [--top 30] [--keep FOLDER]
 
-The stage itself is run, in a process of its own, on artifacts made up: classes of uneven size (of 5,000 with 20,000
-photos, the commonest has 3 % of them and half have one or two, as in the whale challenge), every tenth photo a near
-duplicate, tiles of 64 px whose blocks of 8 px hold the photo's place among 192 dimensions, and a classifier that reads
-it there. Five classes each lie close together and are often taken for one another. The last table says in which of
-fluke's functions the time was spent, with all that they call, and the most memory that the process had while in them;
-it comes from looking every 20 ms.
+The stage itself runs, in its own process, on generated artifacts: classes of uneven size (of 5,000 classes with
+20,000 photos, the largest has 3 % of them and half have one or two, as in the whale challenge); every tenth photo is
+a near duplicate; tiles of 64 px whose blocks of 8 px encode the photo's position in 192 dimensions; and a classifier
+that reads this position. Groups of five classes are close together and are often confused. The last table lists the
+time spent in each of fluke's functions, including the functions it calls, and the peak memory of the process during
+that time, sampled every 20 ms.
 """
 
 import argparse
@@ -23,20 +23,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pandas as pd
-from measure import run, scratch
 from numpy.typing import NDArray
 
+from benchmarks.measure import run, scratch
 from configs.schema import Config, EvaluateConfig, StageName
-from tasks.filter.splits import deal
+from tasks.filter.splits import assign
 from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.shards import INDEX, Shard, ShardPool, index_digest
+from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.store import Store
+from tasks.tables import INDEX
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +55,9 @@ _REJECTED = 400
 def class_sizes(classes: int, photos: int) -> NDArray[np.int64]:
     """Photos of each class, the commonest first: by Zipf's law, at least one each, `photos` in all."""
     shares = np.cumsum(np.arange(1, classes + 1) ** -0.8)
-    return 1 + np.diff(np.rint(shares / shares[-1] * (photos - classes)), prepend=0).astype(np.int64)
+    others = np.rint(shares / shares[-1] * (photos - classes))
+    sizes: NDArray[np.int64] = 1 + np.diff(others, prepend=0).astype(np.int64)
+    return sizes
 
 
 def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
@@ -68,7 +71,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     family = np.repeat(random.normal(0, 1, (-(-classes // _FAMILY), _DIMENSIONS)), _FAMILY, axis=0)[:classes]
     centres = family + random.normal(0, 0.5, family.shape)
     shas = [hashing.of_bytes(str(number).encode()) for number in range(photos)]
-    splits = deal(names[truth].tolist(), group.tolist(), shas, {}, val_fraction=0.15, test_fraction=0.2, seed=0)
+    splits = assign(names[truth].tolist(), group.tolist(), shas, {}, val_fraction=0.15, test_fraction=0.2, seed=0)
     files = [f"photos/{sha[:2]}/{sha}.jpg" for sha in shas]
     kept = pd.DataFrame(
         {"photo": shas, "file": files, "label": names[truth], "name": [f"{sha[:8]}.jpg" for sha in shas]}
@@ -83,7 +86,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
 
     def crawl(out: Path) -> Result:
         crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
-        about = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
+        about: dict[str, Any] = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
         crawled.assign(**about).to_parquet(out / "photos.parquet")
         return Result({"photos": len(crawled), "classes": classes})
 
@@ -99,7 +102,7 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
             places = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
             shards.append(Shard.write(home, shas[part], _tiles(places, random)))
         index = ShardPool(home, tuple(shards)).index(shas, root)
-        index.to_parquet(out / INDEX)
+        index.to_parquet(INDEX.path(out))
         return Result({"tiles": photos}, digest=index_digest(index))
 
     def train(out: Path) -> Result:
@@ -191,7 +194,7 @@ class Watch:
 def _inside(frame: FrameType | None) -> Iterator[str]:
     while frame:
         path = Path(frame.f_code.co_filename)
-        if "tasks" in path.parts[-3:-1] and not frame.f_code.co_name.startswith("<"):
+        if "tasks" in path.parts and not frame.f_code.co_name.startswith("<"):
             yield f"{path.stem}.{frame.f_code.co_qualname}"
         frame = frame.f_back
 

@@ -1,10 +1,10 @@
-"""Exported models against `fluke predict`: how far their probabilities differ, and photos a second.
+"""Compare exported models with `fluke predict`: differences in probability, and photos per second.
 
     FLUKE_DATA=DATA .venv/bin/python benchmarks/export.py ../shared [--model RUN] [--photos 200]
 
-Takes the model of a run below FLUKE_DATA, and photos of cats_dogs' test set. Each way starts with the bytes of photos
-in memory and answers 32 at a time; photos/s is the best of three passes, after one that isn't timed. `fluke` and ONNX
-make tiles on one thread a core, as `fluke predict` does.
+The script takes the model of a run below FLUKE_DATA, and test photos of cats_dogs. Each way starts with the bytes of
+photos in memory and predicts 32 at a time. Photos/s is the best of three passes, after one pass that is not timed.
+`fluke` and ONNX make tiles on one thread per core, as `fluke predict` does.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.predict import export, predict
+from flows.predict import export
 from flows.predict import model as models
 from flows.run_records import data_root
 from tasks.images.tiles import tile_of
+from tasks.inference.predictor import Predictor
 from tasks.store.store import Store
 
 BATCH_PHOTOS = 32
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def ours(model: models.Model, tiles: Callable[[list[bytes]], np.ndarray]) -> Answer:
-    network = predict._Network(model)
+    network = Predictor(model.classifier, model.encoder, model.references, model.rule)
     return lambda batch: network.probabilities(network.inputs(tiles(batch)))
 
 

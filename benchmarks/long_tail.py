@@ -1,15 +1,15 @@
-"""Imbalance: macro F1 on trashnet cut to a long tail of 50:1, of each of the train stage's methods.
+"""Measure class imbalance: macro F1 on trashnet cut to a long tail of 50:1, for each method of the train stage.
 
     .venv/bin/python benchmarks/long_tail.py ../shared [--seeds 3]
 
-The head of a frozen EfficientNet-Lite0 is trained. Train photos are cut to the tail: as many as the smallest class has
-of the commonest, a fiftieth of that of the rarest, the others between, in an order drawn anew for each seed;
-validation photos likewise. The test split, a fifth of all, stratified, is left as it is.
+The head of a frozen EfficientNet-Lite0 is trained. The train photos are cut to the tail: the largest class gets as
+many photos as the smallest class of the data set has, the rarest a fiftieth of that, the others a number between;
+each seed draws a new order of the classes. The validation photos are cut likewise. The test split, a stratified fifth
+of all photos, is not cut.
 """
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -108,7 +108,7 @@ def _answers(
     counts = np.bincount(targets[parts["train"]])
     weights = class_weights(counts, config.imbalance)
 
-    def labelled(part: Sequence[int]) -> LabelledData:
+    def labelled(part: NDArray[np.int64]) -> LabelledData:
         of_part = targets[part].astype(np.int32)
         return LabelledData(tiles[part], of_part, weights[of_part], [str(photo) for photo in part])
 
@@ -126,7 +126,8 @@ def _answers(
         ).run()
     if config.imbalance.method == "logit_adjustment":
         subtract_from_logits(model, log_priors(counts))
-    return predict(model, tiles[parts["test"]]).argmax(axis=1)
+    predicted: NDArray[np.int64] = predict(model, tiles[parts["test"]]).argmax(axis=1)
+    return predicted
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: running a command and measuring its time and peak memory; photos made up in any number."""
+"""Helpers of the benchmarks: run a command and measure its time and peak memory; generate any number of photos."""
 
 import os
 import resource
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,9 @@ class TreeCost:
     """Of the process's exit; None if it was stopped because its time was up."""
 
 
-def run_tree(command: Sequence[str], log: Path, limit_s: float = float("inf"), **environment: str) -> TreeCost:
+def run_tree(
+    command: Sequence[str], log: Path, limit_s: float = float("inf"), environment: Mapping[str, str] | None = None
+) -> TreeCost:
     """Run a command and all that it starts in a session of their own, killed together when `limit_s` is up.
 
     log: the file that its output goes to.
@@ -69,7 +71,7 @@ def run_tree(command: Sequence[str], log: Path, limit_s: float = float("inf"), *
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | environment,
+            env=os.environ | dict(environment or {}),
         )
         try:
             while status is None and time.monotonic() - began < limit_s:

@@ -1,11 +1,11 @@
-"""Telling individuals apart: mAP@5 on nyala, one photo of each individual with at least four held out.
+"""Measure recognition of individuals: mAP@5 on nyala, one photo held out per individual with four or more.
 
     .venv/bin/python benchmarks/nyala.py ../shared [--epochs 25] [--seed 0]
 
-Compared: the commonest individuals; a frozen EfficientNet-Lite0 with logistic regression; the same network fine-tuned
-with a softmax head and with an ArcFace head, each by its own answers, by its nearest train photos, and by both. A
-held-out photo whose near duplicate is among the train photos is left out of the test. Nothing is chosen on the
-held-out photos.
+Compared are: always predicting the individuals with most photos; a frozen EfficientNet-Lite0 with logistic
+regression; the same network fine-tuned with a softmax head and with an ArcFace head, each with its own predictions,
+with its nearest train photos, and with both. A held-out photo with a near duplicate among the train photos is left
+out of the test. Nothing is chosen on the held-out photos.
 """
 
 import argparse

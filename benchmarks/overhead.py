@@ -1,19 +1,19 @@
-"""Orchestration overhead: the demo under Prefect and the store, against the same stage functions in plain Python.
+"""Measure the orchestration overhead: the demo with Prefect and the store, against the same functions in plain Python.
 
     .venv/bin/python benchmarks/overhead.py [REPEATS]     (default: 3; about 2 minutes each)
 
-Both start from an empty data folder in a process of their own (so each imports TensorFlow), in turn; the server is up
-before the clock starts. `plain` calls the seven folder functions one after the other: no Prefect, no keys, no locks,
-no digests of artifacts, no fsync of them.
+Both start from an empty data folder in their own process (so each imports TensorFlow), alternately. The server is
+running before the clock starts. `plain` calls the seven folder functions one after the other: no Prefect, no keys, no
+locks, no digests of artifacts, no fsync of artifacts.
 """
 
+import argparse
 import statistics
 import sys
 import time
 from pathlib import Path
 
-from measure import FLUKE, run, scratch, server
-
+from benchmarks.measure import FLUKE, run, scratch, server
 from configs.load import load
 from configs.schema import Section
 from flows.pipeline import stages
@@ -52,7 +52,9 @@ def plain(root: Path) -> None:
 
 
 def main() -> None:
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repeats", nargs="?", type=int, default=3)
+    repeats = parser.parse_args().repeats
     times: dict[str, list[float]] = {"plain": [], "fluke": []}
     for number in range(repeats):
         with scratch() as folder:

@@ -1,9 +1,9 @@
-"""How fast `fluke predict` is, against the network alone on tiles that lie in memory.
+"""Measure `fluke predict` against the network alone on tiles in memory: photos per second.
 
     .venv/bin/python benchmarks/predicting.py ../shared [--photos 10000]
 
-Photos are those of cats_dogs, each as often as it takes; the model is that of the last good run below $FLUKE_DATA. The
-network is timed before and after, on the same tiles, and its mean counts.
+The photos are those of cats_dogs, repeated as often as needed. The model is that of the last good run below
+$FLUKE_DATA. The network alone is timed before and after, on the same tiles; the mean of the two is used.
 """
 
 import argparse
@@ -17,8 +17,10 @@ import numpy as np
 
 from flows.predict import model as models
 from flows.predict import predict
+from flows.predict.photo_list import list_photos
 from flows.run_records import data_root
 from tasks.images.tiles import tile_of
+from tasks.inference.predictor import Predictor
 from tasks.store.context import executor
 from tasks.store.progress import silent
 from tasks.store.store import Store
@@ -37,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, photo in enumerate(islice(cycle(originals), asked.photos)):
             (Path(folder) / f"{number:06d}.jpg").symlink_to(photo.absolute())
-        photos = predict.listed(Path(folder))
+        photos = list_photos(Path(folder))
         with ThreadPoolExecutor(2) as pool:
             tiles = np.stack(
                 list(pool.map(lambda path: tile_of(path.read_bytes(), model.preprocess), originals[:_TILES]))
@@ -56,7 +58,7 @@ def main() -> None:
 
 def _alone(model: models.Model, tiles: np.ndarray) -> float:
     """Photos per second of the network, without its start."""
-    network = predict._Network(model)
+    network = Predictor(model.classifier, model.encoder, model.references, model.rule)
     batches = [tiles[start : start + 256] for start in range(0, len(tiles), 256)]
     network.probabilities(network.inputs(batches[0]))
     began = time.monotonic()

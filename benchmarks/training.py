@@ -1,12 +1,13 @@
-"""Training photos a second: fluke's train stage against the bare network fed from memory, and the write-up's way.
+"""Measure training photos per second: fluke's train stage, the bare network fed from memory, and the write-up's way.
 
     .venv/bin/python benchmarks/training.py [--networks convnet small_convnet ...] [--photos 512] [--repeats 3]
 
-Photos are made up and in memory. `bare` is `train_on_batch` of the same network, batch size and optimizer on constant
-data in memory; `fluke` is a phase of a training (shuffled batches, weights, metrics, checkpoints, callbacks) without
-augmentation, which is what the bare network does; `augmented` is with the default augmentation. For small_convnet,
+Photos are generated and stay in memory. `bare` is `train_on_batch` of the same network, batch size and optimizer on
+constant data. `fluke` is a phase of a training (shuffled batches, weights, metrics, checkpoints, callbacks) without
+augmentation, which is what the bare network does. `augmented` uses the default augmentation. For small_convnet,
 `ImageDataGenerator` is what the cats-and-dogs write-up did: the same network, fed by Keras' generator with its
-augmentation. Every figure is the median of the repeats' second epochs: the first compiles.
+augmentation. Every figure is the median over the repeats of the shorter of the second and third epochs: the first
+epoch compiles.
 """
 
 import argparse

@@ -1,19 +1,20 @@
-"""How many of a few planted wrong labels are among the first photos that review shows.
+"""Measure how many planted wrong labels are among the first photos that review lists.
 
     .venv/bin/python benchmarks/wrong_labels.py ../shared [SEEDS [EVERY]]
 
-One label in 500 is made wrong (20 in 10,000), each to another class of the set, any alike; `label_doubts` puts the
-photos in order, and those planted are counted among the first twice as many (40 of 10,000). SEEDS (5): how often, each
-time with other labels and other folds. EVERY (1): take every second, third ... photo only, for a quick look.
+One label in 500 is made wrong (20 in 10,000): each becomes another class of the data set, chosen at random.
+`mislabel_scores` ranks the photos, and the script counts the planted ones among the first 2 x planted (40 of 10,000).
+SEEDS (5): number of repeats, each with other labels and other folds. EVERY (1): use only every second, third ...
+photo, for a quick look.
 
-The photos are real and there are fewer than 10,000 of them: cats_dogs has 4,000, trashnet 2,527. Copies (flips, crops)
-would not make more: they share a fold with their original, which is then only weighed twice. So the number planted
-follows the number of photos. What the sets themselves have wrong is not known, stands among the first too, and counts
-against us. A random order would find 0.4 % of those planted.
+The photos are real, and there are fewer than 10,000: cats_dogs has 4,000 and trashnet 2,527. Copies (flips, crops)
+would not give more: a copy is in the same fold as its original, which then only counts twice. So the number planted
+is proportional to the number of photos. The data sets' own wrong labels are unknown; they are ranked first as well,
+and count against the result. A random order would find 0.4 % of those planted.
 """
 
+import argparse
 import statistics
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.filter.hamming import groups, near_pairs
+from tasks.filter.groups import connected_groups
+from tasks.filter.hamming import near_pairs
 from tasks.filter.image_stats import reduced
 from tasks.filter.label_issues import descriptor
-from tasks.filter.label_issues.mislabels import label_doubts
+from tasks.filter.label_issues.mislabels import mislabel_scores
 from tasks.filter.phash import perceptual_hashes
 from tasks.images import photos
 from tasks.networks.embedding import Embedding
@@ -47,8 +49,12 @@ class Photos:
 
 
 def main() -> None:
-    shared = Path(sys.argv[1])
-    seeds, every = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((2, 5), (3, 1)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("seeds", nargs="?", type=int, default=5)
+    parser.add_argument("every", nargs="?", type=int, default=1)
+    given = parser.parse_args()
+    shared, seeds, every = given.shared, given.seeds, given.every
     files = sorted((shared / "data/cats_dogs").glob("*/*/*")) + sorted((shared / "data/trashnet").glob("*/*"))
     files = files[::every]
     pets = np.array([path.parent.name in ("cats", "dogs") for path in files])
@@ -86,7 +92,7 @@ def embed(files: list[Path], model: Path) -> Photos:
     labels = np.unique([path.parent.name for path in files], return_inverse=True)[1]
     return Photos(
         labels.astype(np.int64),
-        groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket],
+        connected_groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket],
         {name: np.concatenate(each) for name, each in parts.items()},
     )
 
@@ -102,7 +108,7 @@ def measure(known: Photos, seeds: int) -> None:
             labels = known.labels.copy()
             labels[wrong] = (labels[wrong] + random.integers(1, classes, planted)) % classes
             began = time.perf_counter()
-            score, suggestion = label_doubts(embedding, labels, known.groups, seed=seed)
+            score, suggestion = mislabel_scores(embedding, labels, known.groups, seed=seed)
             seconds.append(time.perf_counter() - began)
             first = np.argsort(-score, kind="stable")[: 2 * planted]
             hits = first[np.isin(first, wrong)]

@@ -1,6 +1,5 @@
-"""From a preset's YAML file and `section.setting=value` overrides to a config; whatever doesn't fit is refused."""
+"""Load a config from a preset's YAML file and overrides such as `train.epochs=5`; refuse invalid settings."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.schema import Config
+from configs.suggest import did_you_mean
 
 PRESETS = Path(__file__).parent
 RENAMED = {
@@ -26,24 +26,29 @@ RENAMED = {
     "train.retrain_head": "train.imbalance.epochs",
     "train.logit_adjustment": "train.imbalance.strength",
 }
-"""Settings that had another name; the old one is refused with the new one named."""
-_BRANCHES = ("literal[", "lax-or-strict[")
-"""How pydantic calls the alternatives of a setting that takes a word or a path."""
+"""Old name -> new name; an old name is refused with a message that contains the new one."""
+_UNION_BRANCHES = ("literal[", "lax-or-strict[")
+"""How pydantic names the alternatives of a setting that takes a word or a path."""
 
 
 class ConfigError(ValueError):
-    """A preset or an override that can't be: says which, why, and what would be."""
+    """An unknown preset, or an invalid preset or override; the message names the setting, the reason and the remedy."""
 
 
 def presets() -> list[str]:
-    """Names of the presets that come with fluke."""
+    """Return the names of the presets that come with fluke."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 def load(preset: str, overrides: Sequence[str] = ()) -> Config:
-    """The config of a preset (a name, or the path of a YAML file) with overrides such as `train.epochs=5` applied.
+    """Load a preset and apply overrides.
 
-    Raises ConfigError, one line for each mistake.
+    Args:
+        preset: A preset's name, or the path of a YAML file.
+        overrides: `section.setting=value`, whose values are read as YAML.
+
+    Raises:
+        ConfigError: The preset or an override is invalid; one line for each mistake.
     """
     values = _read(preset)
     for override in overrides:
@@ -51,11 +56,11 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(mistake) for mistake in error.errors())) from error
+        raise ConfigError("\n".join(_message(mistake) for mistake in error.errors())) from error
 
 
 def settings(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted name and description of every setting."""
+    """Yield the dotted name and the description of every setting."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from settings(field.annotation, f"{prefix}{name}.")
@@ -63,30 +68,30 @@ def settings(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tupl
             yield f"{prefix}{name}", field.description or ""
 
 
-def described(config: Config) -> str:
-    """The whole config as YAML that `fluke run FILE` takes again, each setting under its description."""
+def to_yaml(config: Config) -> str:
+    """Return all settings as YAML for `fluke run FILE`, each below a comment with its description."""
     return "\n".join(
-        line for name in Config.model_fields for line in [*_described(name, getattr(config, name), ""), ""]
+        line for name in Config.model_fields for line in [*_section_lines(name, getattr(config, name), ""), ""]
     )
 
 
-def _described(name: str, section: BaseModel, indent: str) -> Iterator[str]:
+def _section_lines(name: str, section: BaseModel, indent: str) -> Iterator[str]:
     yield f"{indent}# {(section.__doc__ or '').strip()}"
     yield f"{indent}{name}:"
     values = section.model_dump(mode="json")
     indent += "  "
     for setting, field in type(section).model_fields.items():
         if isinstance(inner := getattr(section, setting), BaseModel):
-            yield from _described(setting, inner, indent)
+            yield from _section_lines(setting, inner, indent)
         else:
             yield f"{indent}# {field.description}"
             yield f"{indent}{setting}: {_inline(values[setting])}"
 
 
 def _inline(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**6)
-    return text.removesuffix("...\n").strip()  # the end mark that PyYAML adds to a lone scalar
+    return text.removesuffix("...\n").strip()  # PyYAML ends a single scalar with this marker
 
 
 def _read(preset: str) -> dict[str, Any]:
@@ -96,14 +101,14 @@ def _read(preset: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         if path.parent == PRESETS:
             raise ConfigError(
-                f"no preset is called {preset!r}{_nearest(preset, presets())} "
-                f"There are {', '.join(presets())}; or give the path of a YAML file"
+                f"unknown preset {preset!r}{did_you_mean(preset, presets())}; the presets are {', '.join(presets())}; "
+                "or give the path of a YAML file"
             ) from error
-        raise ConfigError(f"{path}: there is no such file") from error
+        raise ConfigError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: can't be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must hold sections such as `crawl:`, not a {type(values).__name__}")
+        raise ConfigError(f"{path}: must contain sections such as `crawl:`, not a {type(values).__name__}")
     return values
 
 
@@ -118,27 +123,28 @@ def _apply(values: dict[str, Any], override: str) -> None:
     except yaml.YAMLError as error:
         if text.startswith("["):
             raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
-        value = text  # such as >=640x480, or {} photo: YAML would have it quoted, a command line hardly
+        value = text  # such as >=640x480 or {} photo, which YAML requires to be quoted
     inner = values
     for section in sections:
         below = inner.get(section) or {}
         if not isinstance(below, Mapping):
-            raise ConfigError(f"{override!r}: {section} is a value, not a section")
+            raise ConfigError(f"{override!r}: {section} is a setting, not a section")
         inner[section] = inner = dict(below)
     inner[setting] = value
 
 
-def _explain(mistake: Any) -> str:
-    """One line for one of pydantic's errors."""
-    name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_BRANCHES))
+def _message(mistake: Any) -> str:
+    """Return the message for one of pydantic's errors."""
+    name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_UNION_BRANCHES))
     if mistake["type"] == "extra_forbidden":
         if name in RENAMED:
             return f"{name}: this setting is now called {RENAMED[name]}"
         known = [setting for setting, _ in settings()] + list(Config.model_fields)
-        return f"{name}: there is no such setting{_nearest(name, known)}"
+        return f"{name}: unknown setting{did_you_mean(name, known)}"
     if mistake["type"] in ("model_type", "model_attributes_type"):
         return (
-            f"{name}: is a section; set one of its settings, such as {_first_of(name)}=... (got {mistake['input']!r})"
+            f"{name}: this is a section; set one of its settings, such as {_first_setting(name)}=... "
+            f"(got {mistake['input']!r})"
         )
     message = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     message = message.replace("tuple", "list").replace("Tuple", "list")
@@ -146,11 +152,6 @@ def _explain(mistake: Any) -> str:
     return f"{name}: {message[0].lower()}{message[1:]}{got}" if name else message
 
 
-def _first_of(section: str) -> str:
-    """A section's first setting."""
+def _first_setting(section: str) -> str:
+    """Return the dotted name of a section's first setting."""
     return next((setting for setting, _ in settings() if setting.startswith(f"{section}.")), section)
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"; did you mean {near[0]}?" if near else "."

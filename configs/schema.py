@@ -1,7 +1,7 @@
-"""Every setting of fluke on one page: one frozen section for each stage.
+"""All settings of fluke: one frozen section for each stage.
 
-A stage is given its own section and nothing else, so a setting can only invalidate the stage that it belongs to
-and those below. `fluke config PRESET` prints a resolved config with these descriptions.
+A stage receives only its own section, so a change of a setting rebuilds only that setting's stage and the stages that
+use its result. `fluke config PRESET` prints all settings of a preset with these descriptions.
 """
 
 import re
@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's ra
 
 
 class Section(BaseModel):
-    """A frozen group of settings; a misspelt one is refused."""
+    """A frozen group of settings; unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
@@ -36,64 +36,63 @@ class SearchFilters(Section):
 
 
 class CrawlConfig(Section):
-    """Where the photos come from, and how politely they are fetched."""
+    """The sources of photos, and the limits of requests to servers."""
 
     sources: tuple[str, ...] = Field(
         ("folder",),
         min_length=1,
-        description="Modules in tasks/crawl/sources: folder, csv, urls or gallery; or search engines, in the order in "
-        "which they are asked (a class that has too few photos goes on to the next).",
+        description="Modules in tasks/crawl/sources: folder, csv, urls, site or gallery; or several search engines, in "
+        "the order of use (classes with too few photos go on to the next engine).",
     )
     path: Path | None = Field(
         None,
-        description="folder: a folder with one sub-folder of photos per class; csv: a file with columns Image,Id (and "
-        "Group); urls: a file with columns url,label.",
+        description="folder: a folder with one sub-folder of photos per class; csv: a CSV file with columns Image,Id "
+        "(optional: Group); urls: a CSV file with columns url,label.",
     )
     images: Path | None = Field(
         None,
-        description="csv: the folder that the Image column is relative to; by default the CSV's own folder.",
+        description="csv: the folder to which the Image column is relative; null: the folder of the CSV file.",
     )
     keywords: dict[str, tuple[str, ...]] | Path = Field(
         default_factory=dict,
-        description="Search engines: what to search for, per class; or a text file with lines `class: query, query`. "
-        "site: the pages to begin at, per class.",
+        description="Search engines: the queries of each class, or a text file with lines `class: query, query`. "
+        "site: the start URLs of each class.",
     )
     per_class: int | None = Field(
-        None, ge=1, description="Photos of each class to aim at, and to stop at; null: all that is found."
+        None, ge=1, description="Number of photos to collect per class; null: all that are found."
     )
-    filters: SearchFilters = Field(SearchFilters(), description="What search engines are to filter by.")
+    filters: SearchFilters = Field(SearchFilters(), description="Filters for search engines.")
     min_yield: Fraction = Field(
         0.2,
-        description="The crawl fails if fewer than this share of the photos that were wanted (per_class of each class, "
-        "or all that were found) came in tonight.",
+        description="The crawl fails if it finds less than this share of the wanted photos (per_class of each class, "
+        "or all URLs found); 0 disables the check.",
     )
     top_up: tuple[str, ...] = Field(
         (),
-        description="Further queries for classes with fewer than half of the mean, made from their own: '{} photo'.",
+        description="Additional queries for classes with less than half of the mean number of photos; {} is replaced "
+        "by each of their own queries, as in '{} photo'.",
     )
-    replay: bool = Field(False, description="Search and fetch nothing: use what earlier crawls stored.")
-    max_pages: int = Field(200, ge=1, description="Pages of results, or of a site, that are read for one query.")
-    threads: int = Field(16, ge=1, le=256, description="Downloads under way at once.")
-    connections_per_host: int = Field(4, ge=1, le=256, description="Connections to one host at once.")
-    requests_per_s: float = Field(10, gt=0, le=10000, description="Requests to one host per second.")
-    timeout_s: float = Field(10, gt=0, le=300, description="Seconds without an answer before a request is given up.")
-    retries: int = Field(2, ge=0, le=10, description="How often a request that failed in passing is made again.")
-    deadline_s: float = Field(14400, gt=0, description="After so many seconds nothing more is asked for.")
-    max_gb: float = Field(50, gt=0, description="After so many gigabytes nothing more is asked for.")
-    max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger files are dropped.")
-    max_photo_mpx: float = Field(89, gt=0, le=178, description="Photos of more megapixels are dropped, undecoded.")
+    replay: bool = Field(False, description="Send no requests; use what earlier crawls have stored.")
+    max_pages: int = Field(200, ge=1, description="Maximum number of pages per query, of results or of a site.")
+    threads: int = Field(16, ge=1, le=256, description="Maximum number of parallel downloads.")
+    connections_per_host: int = Field(4, ge=1, le=256, description="Maximum number of parallel connections per host.")
+    requests_per_s: float = Field(10, gt=0, le=10000, description="Maximum number of requests per second and host.")
+    timeout_s: float = Field(10, gt=0, le=300, description="Seconds without a response after which a request fails.")
+    retries: int = Field(2, ge=0, le=10, description="Retries after a transient failure: no response, HTTP 429 or 5xx.")
+    deadline_s: float = Field(14400, gt=0, description="Seconds after which the crawl ends; it keeps its downloads.")
+    max_gb: float = Field(50, gt=0, description="Gigabytes after which the crawl ends; it keeps its downloads.")
+    max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger photos (megabytes) are dropped.")
+    max_photo_mpx: float = Field(89, gt=0, le=178, description="Larger photos (megapixels) are dropped, undecoded.")
     robots: Literal["everywhere", "photos", "nowhere"] = Field(
         "everywhere",
-        description="Where robots.txt and noai are respected. everywhere: also on result pages of engines that have no "
-        "official API (they forbid it); photos: where photos are, and on the pages of a site.",
+        description="Where robots.txt and noai are respected. everywhere: also on result pages of engines without an "
+        "official API (most forbid crawlers); photos: for photos and the pages of a site; nowhere: not at all.",
     )
-    contact: str | None = Field(
-        None, description="A web or mail address that every server is told, in case our crawl is in its way."
-    )
+    contact: str | None = Field(None, description="Contact URL or e-mail address, sent in the User-Agent header.")
     private_hosts: tuple[str, ...] = Field(
-        (), description="Hosts on this machine or on private networks that may be asked nevertheless: intranet:8080."
+        (), description="Hosts on this machine or in private networks that are allowed, e.g. intranet:8080."
     )
-    port: int = Field(8765, ge=1024, le=65535, description="gallery: the loopback port of the demo's own photo site.")
+    port: int = Field(8765, ge=1024, le=65535, description="gallery: the local port of the demo's photo site.")
 
     @field_validator("sources", "top_up", "private_hosts", mode="before")
     @classmethod
@@ -110,7 +109,7 @@ class CrawlConfig(Section):
     @field_validator("keywords", mode="before")
     @classmethod
     def _queries_of_classes(cls, value: object) -> object:
-        """`[cat, dog]` are classes that are searched for by their own names, and a lone query needs no brackets."""
+        """Accept a list of classes, whose names are their queries, and a single query without brackets."""
         if isinstance(value, list | tuple):
             value = {label: label for label in value}
         if not isinstance(value, dict):
@@ -121,8 +120,8 @@ class CrawlConfig(Section):
             words = [label, *listed] if isinstance(listed, list | tuple) else [None]
             if not all(isinstance(word, str | int | float) and not isinstance(word, bool) for word in words):
                 raise ValueError(
-                    f"write `{label}: [query, query]`, or give the path of a text file; YAML takes an unquoted yes, "
-                    "no, on, off or null for something else than a word, so quote those"
+                    f"write `{label}: [query, query]`, or give the path of a text file; put yes, no, on, off and null "
+                    "in quotes, because YAML doesn't read them as text"
                 )
             keywords[str(label)] = tuple(map(str, listed))
         return keywords
@@ -131,15 +130,15 @@ class CrawlConfig(Section):
     @classmethod
     def _can_be_reached(cls, value: str | None) -> str | None:
         if value is not None and ("@" not in value and "://" not in value):
-            raise ValueError("give a mail address or a web address, such as https://example.org/crawl")
+            raise ValueError("give an e-mail address or a URL, such as https://example.org/crawl")
         if value is not None and not (value.isascii() and value.isprintable()):
-            raise ValueError("must be plain ASCII, since it is sent with every request")
+            raise ValueError("must be printable ASCII, because it is sent in a header")
         return value
 
     @model_validator(mode="after")
     def _has_a_use_for_keywords(self) -> "CrawlConfig":
         if "site" in self.sources and self.top_up:
-            raise ValueError("top_up makes queries from queries, and those of sources=site are addresses; unset it")
+            raise ValueError("top_up can't be used with sources=site, whose keywords are URLs; unset it")
         own = {"folder", "csv", "urls"}.intersection(self.sources)
         if self.keywords and own:
             raise ValueError(
@@ -158,91 +157,96 @@ class CrawlConfig(Section):
 
 
 class FilterConfig(Section):
-    """Which photos are kept, and how they are split."""
+    """Which photos are kept, and which split they are in."""
 
     min_side_px: int | None = Field(
-        32, ge=1, description="Photos with a shorter side than this are rejected; null: none, as with all thresholds."
+        32,
+        ge=1,
+        description="Reject photos with a shorter side below this; null disables the check, as for all thresholds.",
     )
     min_aspect: float | None = Field(
-        0.35, ge=0, le=1, description="Photos whose shorter side is less than this share of the longer are rejected."
+        0.35, ge=0, le=1, description="Reject photos whose shorter side, divided by the longer one, is below this."
     )
     dark_level: int | None = Field(
-        60, ge=0, le=255, description="Photos with 99 % of their pixels below this grey level are too dark."
+        60, ge=0, le=255, description="Reject photos as too dark if 99 % of their pixels are below this grey level."
     )
     light_level: int | None = Field(
-        220, ge=0, le=255, description="Photos with 95 % of their pixels above this grey level are too light."
+        220, ge=0, le=255, description="Reject photos as too light if 95 % of their pixels are above this grey level."
     )
     min_contrast: int | None = Field(
         16,
         ge=0,
         le=255,
-        description="Photos with fewer grey levels between the darkest and the brightest 1 % are uniform.",
+        description="Reject photos as uniform if fewer grey levels than this separate their darkest and brightest 1 %.",
     )
     min_sharpness: float | None = Field(
-        0.07, ge=0, description="Photos with less detail for their contrast are blurred; sharp ones have 0.1 to 2."
+        0.07,
+        ge=0,
+        description="Reject photos as blurred whose detail divided by contrast is below this; sharp ones: 0.1 to 2.",
     )
     faces: tuple[int, int] | None = Field(
-        None, description="Photos with fewer or more faces than these are rejected; null: faces aren't counted."
+        None, description="Reject photos with fewer or more faces than [least, most]; null disables the check."
     )
     face_model: Path | None = Field(
-        None, description="A YuNet model (ONNX) to find faces with; null: OpenCV's cascade of frontal faces."
+        None, description="ONNX file of a YuNet model that finds faces; null uses OpenCV's cascade for frontal faces."
     )
     label_issues: int = Field(
         0,
         ge=0,
-        description="How many of the photos that look least like their class (outlier), and of those whose class a "
-        "model doubts most (wrong label), are listed for review; 0: nobody looks for them.",
+        description="How many photos to list for review as outliers of their class, and how many as probably wrong "
+        "labels; 0 disables the search.",
     )
     max_outlier: float | None = Field(
-        None, ge=0, description="Photos further from their class are rejected; above 4 are few: 1 in 100 to 1,000."
+        None, ge=0, description="Reject outliers with a score above this; 1 in 100 to 1,000 photos has more than 4."
     )
     max_label_doubt: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Photos whose class is doubted more are rejected; 0.9 goes with a good embedding.",
+        description="Reject photos whose label is wrong with a probability above this; 0.9 suits a good embedding.",
     )
     embedding: Path | None = Field(
-        None, description="A Keras model of RGB photos to find label issues with; null: edges, patterns and colours."
+        None,
+        description="Keras model of RGB photos whose output finds label issues; null uses edges, patterns and colours.",
     )
     embedding_scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None = Field(
         None,
-        description="How pixels become its input; [a, b] is (pixel - a) / b; null: the model says so itself.",
+        description="How the embedding scales pixels; [a, b] means (pixel - a) / b; null: as the model file says.",
     )
     duplicate_bits: int = Field(
         32,
         ge=0,
         le=64,
-        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one and a mild crop of "
-        "the other, differ in at most so many bits.",
+        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one photo and a mild "
+        "crop of the other, differ in at most this many bits.",
     )
-    mirrored: bool = Field(True, description="Mirror images count as near duplicates, too.")
+    mirrored: bool = Field(True, description="Whether mirror images count as near duplicates.")
     drop_near_duplicates: bool = Field(
         True,
-        description="Keep only the largest of a group of near duplicates; false keeps them, as one group in one split.",
+        description="Keep only the largest photo of a group of near duplicates; false keeps all, in one split.",
     )
-    drop_duplicates: bool = Field(True, description="Keep only one of a class's copies of the same file.")
+    drop_duplicates: bool = Field(True, description="Keep only one copy of the same file in a class.")
     drop_contradictions: bool = Field(
         True,
-        description="Reject photos that are, themselves or as near duplicates, under two classes: neither need be "
-        "right; false keeps them under both, in one split.",
+        description="Reject photos that are in two classes, themselves or as near duplicates, because either label may "
+        "be wrong; false keeps them in both classes, in one split.",
     )
-    group_pages: bool = Field(True, description="Photos from one web page are in one split.")
+    group_pages: bool = Field(True, description="Put all photos of a web page in one split.")
     group_pattern: str | None = Field(
         None,
-        description="A regular expression: photos whose names match it with the same text (its first group, if it has "
-        "one) are in one split, such as `^(.*)_\\\\d+` for the photos of one burst.",
+        description="Regular expression for names: photos with the same match (of its first group, if it has one) are "
+        "in one split. Example for bursts: `^(.*)_\\\\d+`.",
     )
     test_list: Path | None = Field(
-        None, description="A CSV whose column photo (SHA-256) or name lists photos that are always in the test."
+        None, description="CSV with a column photo (SHA-256) or name; the listed photos are always in the test."
     )
     unseen_classes: Fraction | tuple[str, ...] = Field(
         0.0,
-        description="Classes that are never trained on, so that evaluate.unknown can be tuned and tested: a share of "
-        "them, drawn by name (half of those validate, half test), or their names, such as [new_whale].",
+        description="Classes that are never trained on, to tune and test evaluate.unknown: their share of all classes "
+        "(drawn by name, half for validation, half for the test), or their names, such as [new_whale].",
     )
-    val_fraction: Fraction = Field(0.15, description="Share of each class for validation.")
-    test_fraction: Fraction = Field(0.2, description="Share of each class for the test.")
+    val_fraction: Fraction = Field(0.15, description="Share of each class's photos for validation.")
+    test_fraction: Fraction = Field(0.2, description="Share of each class's photos for the test.")
     seed: Seed = 0
 
     @field_validator("unseen_classes", mode="before")
@@ -256,13 +260,13 @@ class FilterConfig(Section):
         try:
             re.compile(value or "")
         except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
+            raise ValueError(f"not a valid regular expression: {error}") from error
         return value
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> "FilterConfig":
         if self.val_fraction + self.test_fraction >= 1:
-            raise ValueError("val_fraction + test_fraction must be below 1, to leave photos to train on")
+            raise ValueError("val_fraction + test_fraction must be below 1, so that photos are left to train on")
         return self
 
 
@@ -487,7 +491,7 @@ class EvaluateConfig(Section):
         "is tuned on photos of classes that are never trained on: filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="What those photos are called, such as new_whale.")
-    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in predictions.parquet.")
+    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and names per photo in the predictions.")
     bootstrap: int = Field(1000, ge=100, description="Resamples behind each 95 % interval.")
     gallery: int = Field(24, ge=0, le=200, description="Photos in each of the report's galleries.")
     layer_images: int = Field(
@@ -500,14 +504,27 @@ class EvaluateConfig(Section):
     seed: Seed = 0
 
 
+class TimeoutsConfig(Section):
+    """Hours after which a stage is stopped and the run fails; finished work is kept. 0: no limit."""
+
+    crawl: float = Field(8, ge=0, description="More than crawl.deadline_s, which ends a crawl without failing.")
+    filter: float = Field(6, ge=0, description="Time limit of the filter, hours.")
+    preprocess: float = Field(6, ge=0, description="Time limit of the preprocessing, hours.")
+    pretrain: float = Field(24, ge=0, description="Time limit of the encoder's training, hours.")
+    extract: float = Field(12, ge=0, description="Time limit of the feature extraction, hours.")
+    train: float = Field(72, ge=0, description="Time limit of the classifier's training, hours.")
+    evaluate: float = Field(12, ge=0, description="Time limit of the evaluation, hours.")
+
+
 class WorkersConfig(Section):
-    """How the work inside a stage is spread; never changes a result, so never part of a key."""
+    """How a stage's work is executed; never changes a result, so never part of a cache key."""
 
     threads: int = Field(0, ge=0, le=256, description="Threads per stage; 0: one per core.")
+    timeout_h: TimeoutsConfig = Field(TimeoutsConfig(), description="Hours that each stage may take; 0: no limit.")
 
 
 class Config(Section):
-    """Everything that a run needs to know."""
+    """All settings of a run: one section for each stage, and how the work is executed."""
 
     crawl: CrawlConfig = CrawlConfig()
     filter: FilterConfig = FilterConfig()
@@ -519,10 +536,10 @@ class Config(Section):
     workers: WorkersConfig = WorkersConfig()
 
     @model_validator(mode="after")
-    def _has_photos_of_the_unknown(self) -> "Config":
+    def _threshold_needs_unseen_classes(self) -> "Config":
         if self.evaluate.unknown == "threshold" and not self.filter.unseen_classes:
             raise ValueError(
-                "evaluate.unknown=threshold is tuned on classes that are never trained on, and there are none: set "
-                "filter.unseen_classes, to 0.1 or to [new_whale]"
+                "evaluate.unknown=threshold is tuned on classes that are excluded from training, and there are none: "
+                "set filter.unseen_classes, for example to 0.1 or to [new_whale]"
             )
         return self

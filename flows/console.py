@@ -1,4 +1,4 @@
-"""What a run shows in the terminal: bars for long work, warnings, and tables at the end."""
+"""What commands show in the terminal: progress bars, warnings, and tables at the end."""
 
 import logging
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -26,7 +27,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class _Messages(logging.Handler):
-    """Prints fluke's warnings, and a line for each epoch of a training, above the progress bars."""
+    """Prints fluke's warnings, and one line per training epoch, above the progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
@@ -36,7 +37,7 @@ class _Messages(logging.Handler):
 
 
 def show_messages() -> None:
-    """Send to the terminal what a run has to say while it lasts."""
+    """Print the warnings and epochs of a run on the terminal."""
     logger = logging.getLogger("fluke")
     logger.setLevel(logging.INFO)
     logger.addHandler(_Messages())
@@ -44,15 +45,15 @@ def show_messages() -> None:
 
 @contextmanager
 def native_output(log: Path) -> Iterator[None]:
-    """Send what C++ libraries print to a file: TensorFlow greets with lines that no setting of its own silences.
+    """Redirect the stderr of C++ libraries to a file: TensorFlow can't silence its start-up lines.
 
-    What Python prints still goes to the terminal.
+    Python's own stderr still goes to the terminal.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     stderr, terminal = sys.stderr, os.dup(2)
-    with log.open("ab") as file, os.fdopen(os.dup(terminal), "w", buffering=1) as ours:
+    with log.open("ab") as file, os.fdopen(os.dup(terminal), "w", buffering=1) as python_stderr:
         os.dup2(file.fileno(), 2)
-        sys.stderr = ours
+        sys.stderr = python_stderr
         try:
             yield
         finally:
@@ -62,7 +63,7 @@ def native_output(log: Path) -> Iterator[None]:
 
 
 class Bars:
-    """Progress bars, one for each piece of work under way; on a terminal only."""
+    """Progress bars, one per running piece of work; shown only on a terminal."""
 
     def __init__(self) -> None:
         self._bars = Progress(
@@ -84,7 +85,7 @@ class Bars:
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Advance]:
-        """See `tasks.store.progress.Progress`."""
+        """Show one bar; see `tasks.store.progress.Progress`."""
         bar = self._bars.add_task(label, total=total)
         try:
             yield lambda count: self._bars.advance(bar, count)
@@ -93,9 +94,9 @@ class Bars:
 
 
 def stage_table(record: RunRecord) -> Table:
-    """One row per stage: built or cached, what it holds, seconds."""
+    """Return a table with one row per stage: built or cached, its counts, seconds."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column, justify in (("stage", "left"), ("", "left"), ("holds", "left"), ("seconds", "right")):
+    for column, justify in (("stage", "left"), ("", "left"), ("result", "left"), ("seconds", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for stage in record.stages:
         state = "[dim]cached[/]" if stage.cached else "[green]built[/]"
@@ -104,37 +105,27 @@ def stage_table(record: RunRecord) -> Table:
 
 
 def counts_text(stage: StageRecord) -> str:
-    """What an artifact holds, on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
+    """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
     return ", ".join(
         f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
     )
 
 
-def size(count: int) -> str:
-    """Bytes in the largest unit that leaves a number above 1."""
-    value = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
 def runs_table(records: list[RunRecord], root: Path) -> Table:
-    """One row per run, the newest first."""
+    """Return a table with one row per run, in the order given."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("started (UTC)", "preset", "until", "state", "built", "result"):
         table.add_column(column)
     for record in records:
         built = [stage.artifact.stage for stage in record.stages if not stage.cached]
         scores = record.stages[-1].counts if record.stages else {}
-        right = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
-        result = record.error or (right.format(**scores) if "accuracy" in scores else "")
+        template = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
+        result = record.error or (template.format(**scores) if "accuracy" in scores else "")
         table.add_row(
             f"{record.started_at:%Y-%m-%d %H:%M}",
             record.preset,
             record.until,
-            record.fate(root),
+            record.current_state(root),
             ", ".join(built) if built else "nothing",
             escape(result),
         )
@@ -142,40 +133,40 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
 
 
 def predictions_table(predictions: "pd.DataFrame") -> Table:
-    """One row per photo: its likeliest classes, or why it can't be read."""
+    """Return a table with one row per photo: its most likely classes, or why it can't be read."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("photo", "is likely", "or"):
+    for column in ("photo", "most likely", "then"):
         table.add_column(column)
-    places = range(1, sum(column.startswith("class_") for column in predictions.columns) + 1)
+    ranks = range(1, sum(column.startswith("class_") for column in predictions.columns) + 1)
     for row in predictions.to_dict("records"):
-        named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in places]
+        named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in ranks]
         likely = escape(named[0]) if named else f"[yellow]{escape(row['error'])}[/]"
         table.add_row(escape(row["image"]), likely, f"[dim]{escape(', '.join(named[1:]))}[/]")
     return table
 
 
 def traces_lines(traces: Traces, store: Store) -> list[str]:
-    """What there is of a photo: its files, where it was found, and what was made with it."""
-    lines = [f"{path}  {size(path.stat().st_size)}" for path in traces.files]
+    """List a photo's files, where it was found, and what was made from it."""
+    lines = [f"{path}  {decimal(path.stat().st_size)}" for path in traces.files]
     if not lines:
-        lines = [f"no photo here is or came from {traces.what}: there is nothing to delete, only to keep out"]
-    lines += [f"found at {place}" for place in sorted(traces.places)]
-    if traces.made:
-        lines.append(f"made with it: {len(traces.made)} artifacts")
+        lines = [f"no stored photo matches {traces.photo}: nothing to delete, but later crawls can exclude it"]
+    lines += [f"found at {location}" for location in sorted(traces.locations)]
+    if traces.artifacts:
+        lines.append(f"made from it: {len(traces.artifacts)} artifacts")
         lines += [
             f"  {made.artifact.stage:<10}  {made.made_at:%Y-%m-%d %H:%M} UTC  {store.folder(made.artifact)}"
-            for made in traces.made
+            for made in traces.artifacts
         ]
     lines += [f"  a row of    {path}" for path in traces.shards]
     return lines
 
 
 def disk_table(sizes: Mapping[str, tuple[int, int]]) -> Table:
-    """What is on disk: name -> (number of things, bytes)."""
+    """Return a table of disk usage, from name -> (number of items, bytes)."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("what")
     table.add_column("number", justify="right")
     table.add_column("size", justify="right")
     for name, (count, total) in sizes.items():
-        table.add_row(name, f"{count:,}", size(total))
+        table.add_row(name, f"{count:,}", decimal(total))
     return table

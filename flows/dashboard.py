@@ -1,6 +1,6 @@
-"""What the Prefect dashboard shows of a run: a table per stage, progress of long work, the report.
+"""What the Prefect dashboard shows of a run: logs, a table per stage, the progress of long work, the report.
 
-Nothing here may fail a run: a dashboard that can't be written to is logged and passed over.
+Nothing here makes a run fail: if the dashboard can't be updated, that is logged, and the run continues.
 """
 
 import contextvars
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -18,78 +19,122 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.handlers import APILogHandler
 
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
+from tasks.tables import REPORT, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger("fluke.dashboard")
 
-_SHOWN_AFTER_S = 3
-_EVERY_S = 2
+_SHOW_AFTER_S = 3
+_UPDATE_EVERY_S = 2
+
+
+class _RunLogHandler(APILogHandler):
+    """Sends log records to one flow run, also those of worker threads, which know no flow run."""
+
+    def __init__(self, flow_run_id: UUID) -> None:
+        super().__init__(logging.INFO)
+        self._flow_run_id = str(flow_run_id)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if FlowRunContext.get() is None and TaskRunContext.get() is None:
+            record.flow_run_id = self._flow_run_id
+        super().emit(record)
+
+
+@contextmanager
+def logs() -> Iterator[None]:
+    """Send the records of fluke's loggers (`fluke.*`, INFO and above) to the current flow run.
+
+    Prefect's own setting for this, PREFECT_LOGGING_EXTRA_LOGGERS, is read when Prefect is imported, which is too early
+    for a worker that knows nothing of fluke. So the flow adds the handler itself.
+    """
+    context = FlowRunContext.get()
+    fluke = logging.getLogger("fluke")
+    if context is None or context.flow_run is None or any(isinstance(each, APILogHandler) for each in fluke.handlers):
+        yield
+        return
+    handler, level = _RunLogHandler(context.flow_run.id), fluke.level
+    fluke.addHandler(handler)
+    fluke.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        fluke.removeHandler(handler)
+        fluke.setLevel(level)
 
 
 def show(outcome: Outcome, store: Store) -> None:
-    """Put a stage's table on the dashboard, and what else it has to show there."""
+    """Add a stage's table to the dashboard, and its summary if it has one."""
     manifest = outcome.manifest
-    had = f"cached: {outcome.why}" if outcome.cached else f"built in {manifest.seconds:.1f} s"
+    origin = f"cached: {outcome.why}" if outcome.cached else f"built in {manifest.seconds:.1f} s"
     folder = store.folder(outcome.artifact)
+    made_at = f"{manifest.made_at:%Y-%m-%d %H:%M} UTC"
     _try(
         lambda: create_table_artifact(
             key=f"fluke-{outcome.artifact.stage}",
             table=[{"what": name, "count": count} for name, count in manifest.counts.items()],
-            description=f"**{outcome.artifact.stage}** {had}  \n`{folder}`, made {manifest.made_at:%Y-%m-%d %H:%M} UTC",
+            description=f"**{outcome.artifact.stage}** {origin}  \n`{folder}`, built at {made_at}",
         )
     )
-    summary = folder / "summary.md"
+    summary = SUMMARY.path(folder)
     if summary.exists():
         text = summary.read_text(encoding="utf-8")
-        if (report := folder / "report.html").exists():
-            text += f"\n\nThe whole report: `{report}`\n"
+        if (report := REPORT.path(folder)).exists():
+            text += f"\n\nFull report: `{report}`\n"
         _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
 
 
 def show_predictions(predictions: "pd.DataFrame", path: Path) -> None:
-    """Put on the dashboard how many photos are likeliest of which class, and where their predictions are."""
+    """Add a table to the dashboard: for each class, how many photos have it as their most likely class.
+
+    Args:
+        predictions: The table that `flows.predict.predict.predict` returns.
+        path: The file that contains the predictions.
+    """
     counted = predictions.loc[predictions["error"] == "", "class_1"].value_counts()
     rows = [{"what": name, "count": int(count)} for name, count in counted.items()]
-    if unread := int((predictions["error"] != "").sum()):
-        rows.append({"what": "can't be read", "count": unread})
+    if unreadable := int((predictions["error"] != "").sum()):
+        rows.append({"what": "can't be read", "count": unreadable})
     _try(lambda: create_table_artifact(key="fluke-predictions", table=rows, description=f"**predicted** `{path}`"))
 
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Advance]:
-    """Progress as a Prefect artifact, once the work has lasted a few seconds."""
-    context = contextvars.copy_context()  # of the task: work may be reported from other threads
+    """Show progress as a Prefect artifact, once the work has lasted a few seconds."""
+    context = contextvars.copy_context()  # of the task: other threads may report progress
     lock = threading.Lock()
-    began = shown_at = time.monotonic()
+    started_at = shown_at = time.monotonic()
     done = 0
     artifact: Any = None
 
     def show_progress() -> None:
         nonlocal artifact
-        share = 100 * done / max(total, 1)
+        percent = 100 * done / max(total, 1)
         if artifact is None:
-            artifact = create_progress_artifact(share, key="fluke-progress", description=f"{label}: {total:,} in all")
+            artifact = create_progress_artifact(percent, key="fluke-progress", description=f"{label}: {total:,} in all")
         else:
-            update_progress_artifact(artifact, share)
+            update_progress_artifact(artifact, percent)
 
     def advance(count: int) -> None:
         nonlocal done, shown_at
         with lock:
             done += count
             now = time.monotonic()
-            if now - began >= _SHOWN_AFTER_S and now - shown_at >= _EVERY_S:
+            if now - started_at >= _SHOW_AFTER_S and now - shown_at >= _UPDATE_EVERY_S:
                 shown_at = now
                 _try(lambda: context.run(show_progress))
 
     yield advance
     if artifact is not None:
-        done = total  # also where it ended early, as training may
+        done = total  # work may end before its total, such as training with early stopping
         _try(lambda: context.run(show_progress))
 
 
@@ -97,4 +142,4 @@ def _try(action: Callable[[], Any]) -> None:
     try:
         action()
     except Exception as error:
-        logger.info("the dashboard could not be written to: %s", error)
+        logger.info("the dashboard could not be updated: %s", error)

@@ -1,4 +1,4 @@
-"""Deployments: the pipeline every night; each stage and predictions on demand, from the dashboard or the API."""
+"""Deployments: the pipeline on a schedule; each stage and predictions on demand, from the dashboard or the API."""
 
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -16,25 +16,31 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 
 
 def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[RunnerDeployment]:
-    """A nightly deployment that looks for new photos, one per stage, and one that predicts folders.
+    """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
 
-    The parameters of the first are the config's sections; those of the last, the options of `fluke predict`.
+    The pipeline's parameters are the config's sections; those of the last are the options of `fluke predict`.
 
-    cron, timezone: when the nightly starts, e.g. "0 2 * * *" and "Europe/Berlin". A night that would start while the
-    last one still runs is cancelled.
+    Args:
+        preset: The name in the deployments' names.
+        config: The config of every run.
+        cron: When the scheduled run starts, e.g. "0 2 * * *". A run is cancelled if the previous one still runs.
+        timezone: Time zone of `cron`, e.g. "Europe/Berlin".
+
+    Raises:
+        UserError: The cron expression or the time zone is invalid.
     """
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError) as error:
-        raise UserError(f"--timezone {timezone!r}: there is no such time zone; name one like Europe/Berlin") from error
+        raise UserError(f"--timezone {timezone!r}: unknown time zone; use a name such as Europe/Berlin") from error
     try:
         schedule = Cron(cron, timezone=timezone)
     except ValueError as error:
-        raise UserError(f"--cron {cron!r}: this is no cron expression; every night at 2:00 is '0 2 * * *'") from error
+        raise UserError(f"--cron {cron!r}: not a cron expression; '0 2 * * *' means daily at 2:00") from error
     parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
     nightly = pipeline.to_deployment(
         f"{preset}-nightly",
-        description="The whole pipeline, every night: looks for new photos, makes only what they change.",
+        description="The whole pipeline: searches for new photos, and rebuilds only what they change.",
         parameters=parameters | {"fresh": ["crawl"]},
         schedule=schedule,
         concurrency_limit=ONE_AT_A_TIME,
@@ -43,7 +49,7 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     stages = [
         pipeline.to_deployment(
             f"{preset}-{stage}",
-            description=f"The pipeline up to {stage}; what the store holds already is not made again.",
+            description=f"The pipeline up to {stage}; builds only what the store doesn't contain.",
             parameters=parameters | {"until": stage},
             tags=["fluke"],
         )
@@ -51,9 +57,9 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     ]
     predict = predict_folder.to_deployment(
         f"{preset}-predict",
-        description="Says what the photos of a folder show, as the last good model of this preset sees them.",
+        description="Predicts the classes of a folder's photos with the model of this preset's last successful run.",
         parameters={"model": preset},
         tags=["fluke"],
     )
-    # Their type allows for a coroutine, which they only are where an event loop runs.
+    # The declared type includes coroutines, which to_deployment returns only inside a running event loop.
     return cast("list[RunnerDeployment]", [nightly, *stages, predict])

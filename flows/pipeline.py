@@ -1,4 +1,4 @@
-"""The pipeline: seven stages, each a pure function of its config section and of the artifacts above it."""
+"""The pipeline: seven stages, each a pure function of its config section and of earlier stages' artifacts."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,20 +13,20 @@ from tasks.store.manifest import Artifact
 from tasks.train import stage as train
 
 GetOrBuild = Callable[..., Artifact]
-"""`get_or_build(stage, section, name=artifact ...)` returns a stage's artifact: from the store, or by building it."""
+"""`get_or_build(stage, section, name=artifact ...)` returns a stage's artifact from the store, or builds it."""
 
 
 def stages(config: Config, get_or_build: GetOrBuild) -> Iterator[Artifact]:
-    """Obtain one stage's artifact after the other; stop asking to cut the pipeline short."""
+    """Yield each stage's artifact in order; a caller that stops iterating ends the pipeline early."""
     yield (photos := get_or_build(crawl.STAGE, config.crawl))
     yield (kept := get_or_build(filter.STAGE, config.filter, photos=photos))
     yield (tiles := get_or_build(preprocess.STAGE, config.preprocess, kept=kept))
-    made: dict[str, Artifact] = {"photos": photos, "kept": kept, "tiles": tiles}
+    artifacts: dict[str, Artifact] = {"photos": photos, "kept": kept, "tiles": tiles}
     if config.train.input == "tiles":
         inputs = tiles
     else:
         yield (encoder := get_or_build(pretrain.STAGE, config.pretrain, kept=kept, tiles=tiles))
         yield (inputs := get_or_build(extract.STAGE, config.extract, tiles=tiles, encoder=encoder))
-        made["encoder"] = encoder
+        artifacts["encoder"] = encoder
     yield (classifier := get_or_build(train.STAGE, config.train, kept=kept, inputs=inputs))
-    yield get_or_build(evaluate.STAGE, config.evaluate, **made, inputs=inputs, classifier=classifier)
+    yield get_or_build(evaluate.STAGE, config.evaluate, **artifacts, inputs=inputs, classifier=classifier)

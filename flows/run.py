@@ -1,27 +1,28 @@
-"""The pipeline as a Prefect flow, one Prefect task per stage."""
+"""The pipeline as a Prefect flow: one task per stage, and a record of the run."""
 
 import logging
 import time
 from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from threading import Event
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from configs.schema import Config, Section, StageName
-from flows import dashboard, preflight
+from configs.schema import Config, Section, StageName, WorkersConfig
+from flows import dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store.context import executor
+from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
 from tasks.store.progress import Progress, silent, tee
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
 
-watcher: ContextVar[Progress] = ContextVar("watcher", default=silent)
-"""Who else is shown the progress of a run, besides the dashboard: the terminal sets it."""
+extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=silent)
+"""Shows the progress of a run in addition to the dashboard; the command line sets its progress bars."""
 
 logger = logging.getLogger("fluke.run")
 
@@ -34,41 +35,42 @@ def pipeline(
     fresh: list[StageName] | None = None,
     verify: bool = False,
 ) -> RunRecord:
-    """Turn keywords or photos into an evaluated classifier, making only what the store doesn't hold.
+    """Turn keywords or photos into an evaluated classifier; build only what the store doesn't contain.
 
     Args:
-        config: Every setting, a section for each stage.
-        preset: The name that the run goes by.
-        until: The last stage to run; those above it come from the store or are made.
-        fresh: Stages to make again even if the store has them, e.g. crawl to look for new photos.
-        verify: Read every stored file and compare it with its SHA-256, not only its size, before it is reused.
+        config: Every setting, one section for each stage.
+        preset: The name of the run in the dashboard and in its record.
+        until: The last stage to run; earlier stages come from the store or are built.
+        fresh: Stages to build again although the store contains them, e.g. crawl to search for new photos.
+        verify: Compare stored files with their SHA-256 before reuse, not only their size.
 
-    Returns the record of the run, which is also in DATA/runs.
+    Returns:
+        The record of the run, which is also in DATA/runs.
     """
     root = data_root()
     preflight.check_names(config)
     preflight.check_stage(config, until)
     preflight.check_writable(root)
-    store = Store(root)
-    record = RunRecord.begin(preset, until, config)
+    record = RunRecord.start(preset, until, config)
     with (
+        dashboard.logs(),
         preflight.in_use(root),
-        record.under_way(root),
+        record.lock(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as pool,
     ):
-        progress = tee(dashboard.progress, watcher.get())
-        run = Run(store, pool, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
+        progress = tee(dashboard.progress, extra_progress.get())
+        run = Run(Store(root), pool, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
         record.save(root)
         try:
-            for artifact in stages(config, _GetOrBuild(run, record)):
+            for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
                 if artifact.stage == until:
                     break
         except Exception as error:
             if interrupted.is_set():
                 record.end("interrupted")
                 raise KeyboardInterrupt from error
-            record.end("failed", preflight.explain(error, root)[0])
+            record.end("failed", error_messages.explain(error, root)[0])
             raise
         except BaseException:
             record.end("interrupted")
@@ -81,24 +83,41 @@ def pipeline(
 
 
 class _GetOrBuild:
-    """Obtains each stage's artifact as a Prefect task and notes the outcome in the run's record."""
+    """Runs each stage as its Prefect task, and adds the outcome to the run's record."""
 
-    def __init__(self, run: Run, record: RunRecord) -> None:
+    def __init__(self, run: Run, record: RunRecord, workers: WorkersConfig, interrupted: Event) -> None:
         self._run = run
         self._record = record
+        self._timeouts_h = workers.timeout_h
+        self._interrupted = interrupted
 
     def __call__(self, stage: Stage, section: Section, **parents: Artifact) -> Artifact:
-        @task(name=stage.name, task_run_name=stage.name, cache_policy=NO_CACHE, persist_result=False)
-        def work(section: Section, **parents: Artifact) -> Any:
-            began = time.monotonic()
-            outcome = self._run.get_or_build(stage, section, **parents)
-            self._record.add(outcome, time.monotonic() - began)
-            self._record.save(self._run.store.root)
-            dashboard.show(outcome, self._run.store)
-            if outcome.cached:
-                return Completed(name="Cached", message=outcome.why, data=outcome.artifact)
-            return Completed(message="built", data=outcome.artifact)
-
-        # A direct call would return the State itself; the states' order gives the dashboard its arrows.
-        state: State[Artifact] = work(section, **parents, return_state=True)
+        timeout_h: float = getattr(self._timeouts_h, stage.name)
+        task = stage_tasks.of_stage(stage.name, timeout_h)
+        # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
+        # linked to the task, so that the dashboard draws the arrows between the stages.
+        state: State[Artifact] = task(partial(self._build, stage), section, **parents, return_state=True)
+        if state.name == "TimedOut":
+            raise UserError(
+                f"{stage.name} exceeded its time limit of {timeout_h:g} h; run the same command again to continue, "
+                f"or raise workers.timeout_h.{stage.name} (0: no limit)"
+            )
         return state.result()
+
+    def _build(self, stage: Stage, section: Section, **parents: Artifact) -> State[Artifact]:
+        start = time.monotonic()
+        try:
+            outcome = self._run.get_or_build(stage, section, **parents)
+        except Exception as error:
+            if self._interrupted.is_set():  # else the crawl would be tried again after Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
+        seconds = time.monotonic() - start
+        counts = ", ".join(f"{name} {count:,}" for name, count in outcome.manifest.counts.items())
+        logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
+        self._record.add(outcome, seconds)
+        self._record.save(self._run.store.root)
+        dashboard.show(outcome, self._run.store)
+        if outcome.cached:
+            return Completed(name="Cached", message=outcome.why, data=outcome.artifact)
+        return Completed(message="built", data=outcome.artifact)

@@ -1,32 +1,32 @@
-"""Records of runs: what was asked, what each stage gave, how it ended. `DATA/runs/<id>.json`, one file each."""
+"""Records of runs: the config, the outcome of each stage, how the run ended. One file each: `DATA/runs/<id>.json`."""
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact
+from tasks.store.manifest import Artifact, now
 from tasks.store.stage import Outcome
 
 State = Literal["running", "done", "failed", "interrupted"]
 
 
 def data_root() -> Path:
-    """The folder that everything is written below: $FLUKE_DATA, or `data` where fluke was started."""
+    """Return the data folder: $FLUKE_DATA, or `data` below the current folder."""
     return Path(os.environ.get("FLUKE_DATA") or "data").absolute()
 
 
 class StageRecord(BaseModel):
-    """What one stage gave in one run."""
+    """The outcome of one stage in one run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class RunRecord(BaseModel):
     preset: str
     until: StageName
     config: dict[str, Any]
-    """As it was then: a record outlives the settings that it names."""
+    """As it was at the time of the run; a later version of fluke may have other settings."""
     started_at: datetime
     ended_at: datetime | None = None
     state: State = "running"
@@ -54,14 +54,14 @@ class RunRecord(BaseModel):
     stages: list[StageRecord] = []
 
     @classmethod
-    def begin(cls, preset: str, until: StageName, config: Config) -> "RunRecord":
-        """Open the record of a run that starts now."""
-        started_at = _now()
-        number = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        return cls(id=number, preset=preset, until=until, config=config.model_dump(mode="json"), started_at=started_at)
+    def start(cls, preset: str, until: StageName, config: Config) -> "RunRecord":
+        """Return the record of a run that starts now."""
+        started_at = now()
+        run_id = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        return cls(id=run_id, preset=preset, until=until, config=config.model_dump(mode="json"), started_at=started_at)
 
     def add(self, outcome: Outcome, seconds: float) -> None:
-        """Note what a stage gave, and how long that took in this run."""
+        """Add the outcome of a stage, and the seconds that it took in this run."""
         self.stages.append(
             StageRecord(
                 artifact=outcome.artifact,
@@ -73,52 +73,70 @@ class RunRecord(BaseModel):
         )
 
     def end(self, state: State, error: str = "") -> None:
-        """Note how the run ended."""
-        self.state, self.error, self.ended_at = state, error, _now()
+        """Set how the run ended."""
+        self.state, self.error, self.ended_at = state, error, now()
 
     def save(self, root: Path) -> None:
         """Write the record below the data folder."""
         atomic_write(root / "runs" / f"{self.id}.json", self.model_dump_json(indent=1).encode())
 
     @contextmanager
-    def under_way(self, root: Path) -> Iterator[None]:
-        """Hold a lock while the run goes on, which the kernel releases however the process ends."""
-        lock = self._lock(root)
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("ab") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    def lock(self, root: Path) -> Iterator[None]:
+        """Lock the run's lock file while the run lasts; the kernel releases it however the process ends."""
+        path = self._lock_file(root)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path):
             yield
-        lock.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
-    def fate(self, root: Path) -> str:
-        """Its state, or `died` if it was killed before it could say how it ended."""
+    def current_state(self, root: Path) -> str:
+        """Return the run's state, or `died` if its process was killed before it could save how the run ended."""
         if self.state != "running":
             return self.state
+        if not (path := self._lock_file(root)).exists():
+            return "died"
         try:
-            with self._lock(root).open("rb") as handle:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+            FileLock(path).acquire(timeout=0).lock.release()
+        except (Timeout, PermissionError):  # without write permission, only the record says what is known
             return "running"
-        except FileNotFoundError:
-            pass
         return "died"
 
-    def _lock(self, root: Path) -> Path:
+    def _lock_file(self, root: Path) -> Path:
         return root / "locks" / f"run-{self.id}.lock"
 
 
 def read_records(root: Path) -> list[RunRecord]:
-    """Records of all runs below a data folder, the newest first; raises UserError if one can't be read."""
+    """Read the records of all runs below a data folder, newest first.
+
+    Raises:
+        UserError: A record can't be read.
+    """
     records = []
     for path in (root / "runs").glob("[!.]*.json"):
         try:
             records.append(RunRecord.model_validate_json(path.read_bytes()))
         except ValidationError as error:
             raise UserError(
-                f"{path} can't be read, and it says what a run needs; restore it, or delete it if that is not needed"
+                f"{path} can't be read, and it lists the artifacts that its run needs; restore the file, or delete it "
+                "if those artifacts are not needed"
             ) from error
     return sorted(records, key=lambda record: (record.started_at, record.id), reverse=True)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
+def find_run(root: Path, name: str | None = None) -> RunRecord:
+    """Return the record of the last successful run of the whole pipeline.
+
+    Args:
+        root: The data folder.
+        name: The ID of a run, or a preset (its last successful run); None: of any preset.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    successful = [run for run in read_records(root) if run.state == "done" and run.until == "evaluate"]
+    matching = [run for run in successful if name in (None, run.id, run.preset)]
+    if not matching:
+        known = ", ".join(dict.fromkeys(run.preset for run in successful))
+        problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
+        raise UserError(f"{root}: {problem}; `fluke run PRESET` trains a model")
+    return matching[0]

@@ -1,4 +1,7 @@
-"""A local Prefect server for the dashboard and for schedules: on loopback, SQLite, in the background."""
+"""A local Prefect server for the dashboard and for schedules: on loopback, with SQLite, in the background.
+
+Prefect's own `prefect server start --background` refuses to start after a power cut, because of its old PID file.
+"""
 
 import json
 import logging
@@ -27,17 +30,17 @@ logger = logging.getLogger("fluke.server")
 
 
 def url(root: Path) -> str | None:
-    """API address of this data folder's server if it is up, else None."""
+    """Return the API address of this data folder's server if it is running, else None."""
     state = _read_state(root)
-    if state is None or not _is_server(state["pid"]) or not _answers(_api(state["port"])):
+    if state is None or not _is_server(state["pid"]) or not _is_healthy(_api(state["port"])):
         return None
     return _api(state["port"])
 
 
 def configured_url() -> str | None:
-    """API address of the active profile of the user's own Prefect, if that names one.
+    """Return the API address of the active profile in the user's own Prefect settings, if there is one.
 
-    Read from its file, since asking prefect takes the seconds of importing it before the address is known.
+    Reads the file directly, because importing Prefect takes seconds, and it reads the address on import.
     """
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
     path = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml")).expanduser()
@@ -51,10 +54,14 @@ def configured_url() -> str | None:
 
 
 def up(root: Path, port: int | None = None) -> str:
-    """Start this data folder's server unless it is up; returns its API address.
+    """Start this data folder's server unless it is running, and return its API address.
 
-    port: where it listens; None: 4200, or any free port if that is taken. Raises UserError if a given port is taken or
-    the server doesn't come up.
+    Args:
+        root: The data folder.
+        port: The port to listen on; None: 4200, or any free port if that is in use.
+
+    Raises:
+        UserError: The given port is in use, or the server doesn't start.
     """
     home = root / "server"
     home.mkdir(parents=True, exist_ok=True)
@@ -63,17 +70,17 @@ def up(root: Path, port: int | None = None) -> str:
         if address:
             return address
         if port is None:
-            port = DEFAULT_PORT if _is_free(DEFAULT_PORT) else _free_port()
+            port = DEFAULT_PORT if _is_free(DEFAULT_PORT) else free_port()
         elif not _is_free(port):
             raise UserError(f"port {port} is in use by another program; choose another: fluke up --port {port + 1}")
         process = _start(home, port)
         atomic_write(_state_file(root), json.dumps({"pid": process.pid, "port": port}).encode())
-        _await(process, _api(port), home / "server.log")
+        _wait_for(process, _api(port), home / "server.log")
     return _api(port)
 
 
 def down(root: Path) -> bool:
-    """Stop this data folder's server; returns whether one was running."""
+    """Stop this data folder's server, and return whether it was running."""
     state = _read_state(root)
     if state is None:
         return False
@@ -91,10 +98,10 @@ def down(root: Path) -> bool:
 
 
 def crash_zombies() -> None:
-    """Have our server mark runs as crashed whose process has died, so that they don't block the next night.
+    """Make our server mark runs as crashed whose process has died, so that they don't block the next scheduled run.
 
-    Idempotent. The rule holds for all flows, so it is not for a server that others use too; it is the one in Prefect's
-    documentation, "How to detect and respond to zombie flows".
+    Idempotent. The automation applies to all flows, so don't use it on a server that others share. It is the one from
+    Prefect's documentation, "How to detect and respond to zombie flows".
     """
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
@@ -104,10 +111,10 @@ def crash_zombies() -> None:
 
     name = "fluke: crash runs whose process has died"
     try:
-        Automation.read(name=name)  # type: ignore[unused-coroutine]  # it is only one where an event loop runs
+        Automation.read(name=name)  # type: ignore[unused-coroutine]  # a coroutine only inside an event loop
         return
     except ValueError:
-        pass  # there is none yet
+        pass  # it doesn't exist yet
     heartbeat = "prefect.flow-run.heartbeat"
     ends = {f"prefect.flow-run.{s}" for s in ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")}
     Automation(
@@ -130,36 +137,36 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
     environment |= {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_API_HOST": _HOST,
-        "PREFECT_SERVER_UI_API_URL": "/api",  # else the dashboard breaks on another port than 4200
+        "PREFECT_SERVER_UI_API_URL": "/api",  # else the dashboard works on port 4200 only
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # Else a power cut leaves the nightly's slot taken, and every later night is cancelled.
+        # Else a power cut leaves the scheduled run's concurrency slot occupied, and every later run is cancelled.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        # The default, *, lets any web page that the user visits drive the API, which asks for no password.
+        # The default, *, lets any web page that the user visits call the API, which has no password.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{_HOST}:{port},http://localhost:{port}",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
     with (home / "server.log").open("ab") as log:
-        # A session of its own, so that Ctrl-C in the terminal doesn't reach it.
+        # A new session, so that Ctrl-C in the terminal doesn't stop the server.
         return subprocess.Popen(
             command, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 
 
-def _await(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     try:
-        while not _answers(address):
+        while not _is_healthy(address):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise UserError(f"the Prefect server did not come up; its log says why: {log}")
+                raise UserError(f"the Prefect server did not start; its log says why: {log}")
             time.sleep(0.2)
-    except BaseException:  # Ctrl-C too: leave no half-started server behind
+    except BaseException:  # also Ctrl-C: stop a server that is still starting
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
         raise
 
 
 def reachable(address: str) -> bool:
-    """Whether anything answers at an API address, if only with a refusal."""
+    """Return whether a server answers at an API address, even with an HTTP error."""
     try:
         urllib.request.urlopen(f"{address}/health", timeout=10).close()
     except urllib.error.HTTPError:
@@ -169,7 +176,7 @@ def reachable(address: str) -> bool:
     return True
 
 
-def _answers(address: str) -> bool:
+def _is_healthy(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/health", timeout=5) as response:
             return bool(response.status == 200)
@@ -178,10 +185,10 @@ def _answers(address: str) -> bool:
 
 
 def _is_server(pid: int) -> bool:
-    """Whether a process is (still) a Prefect server: its number may have gone to another one since."""
+    """Return whether a process is a Prefect server: the PID may have been reused since."""
     try:
         os.kill(pid, 0)
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):  # our own child that has ended
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):  # our own child process, which has ended
             return False
     except ProcessLookupError:
         return False
@@ -201,7 +208,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a free port on the loopback interface."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
@@ -216,7 +224,7 @@ def _state_file(root: Path) -> Path:
 
 
 def _read_state(root: Path) -> dict[str, int] | None:
-    """Process and port of the server that was last started, or None if that can't be read."""
+    """Return the PID and port of the server that was started last, or None if they can't be read."""
     try:
         state = json.loads(_state_file(root).read_bytes())
         return {"pid": int(state["pid"]), "port": int(state["port"])}

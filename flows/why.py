@@ -1,4 +1,4 @@
-"""Why a stage would be taken from the store, or made again: which setting, parent, photo count or version changed."""
+"""Why a run would reuse or rebuild a stage: which setting, parent, photo count or version changed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from tasks.store.store import Store
 
 
 class _MissError(Exception):
-    """Ends the walk at the first stage that isn't in the store."""
+    """Ends the walk through the stages at the first that isn't in the store."""
 
 
 def explain(store: Store, config: Config, name: StageName) -> list[str]:
-    """Lines that say what a run with this config would do for a stage, and why. Makes nothing."""
+    """Return lines that say whether a run with this config would reuse or rebuild a stage, and why. Builds nothing."""
     lines: list[str] = []
 
     def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
@@ -26,14 +26,14 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
             if stage.name == name:
                 lines.append(f"{name} is in the store: {why}")
                 lines.append(
-                    f"made {manifest.made_at:%Y-%m-%d %H:%M} UTC in {manifest.seconds:.1f} s: {store.folder(found)}"
+                    f"built {manifest.made_at:%Y-%m-%d %H:%M} UTC in {manifest.seconds:.1f} s: {store.folder(found)}"
                 )
                 if manifest.source != stage.source(section):
-                    lines.append(f"its code has changed since; --fresh {name} would make it again")
+                    lines.append(f"its code has changed since then; --fresh {name} builds it again")
             return found
-        lines.append(f"{stage.name} would be made: {_reason(store, cache_key)}")
+        lines.append(f"{stage.name} would be built: {miss_reason(store, cache_key)}")
         if stage.name != name:
-            lines.append(f"{name} depends on it, and would be made if the result of {stage.name} changes")
+            lines.append(f"{name} depends on it, and would be built if the result of {stage.name} changes")
         raise _MissError
 
     try:
@@ -45,30 +45,31 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
     return lines
 
 
-def _reason(store: Store, cache_key: CacheKey) -> str:
-    """What sets a recipe apart from the most similar one in the store."""
+def miss_reason(store: Store, cache_key: CacheKey) -> str:
+    """Say how a cache key that is not in the store differs from the most similar one of the same stage."""
     candidates = [
         (list(differences(store, manifest.cache_key, cache_key)), manifest)
         for manifest in store.manifests(cache_key.stage)
     ]
     if not candidates:
-        return "it was never made"
+        return "it was never built"
     changes, manifest = min(candidates, key=lambda candidate: len(candidate[0]))
     if not changes:
-        return f"what there was is damaged: {store.folder(manifest.artifact)}"
+        return f"the stored artifact is damaged: {store.folder(manifest.artifact)}"
     return f"compared with {manifest.artifact.key} of {manifest.made_at:%Y-%m-%d %H:%M} UTC, " + "; ".join(changes)
 
 
 def differences(store: Store, old: CacheKey, new: CacheKey) -> Iterator[str]:
-    """Each way in which one recipe differs from another of the same stage, for people."""
+    """Describe each difference between two cache keys of the same stage."""
     if old.version != new.version:
-        yield f"VERSION went from {old.version} to {new.version}"
-    yield from _changes(old.config, new.config, f"{new.stage}.")
+        yield f"VERSION changed from {old.version} to {new.version}"
+    for change in _changes(old.config, new.config, f"{new.stage}."):
+        yield f"setting {change}"
     for name in sorted(old.external_inputs.keys() | new.external_inputs.keys()):
         was, now = old.external_inputs.get(name), new.external_inputs.get(name)
         if was != now:
             counted = isinstance(was, int) and isinstance(now, int)
-            yield f"its source's {name}" + (f" went from {was:,} to {now:,}" if counted else " changed")
+            yield f"external input {name} changed" + (f" from {was:,} to {now:,}" if counted else "")
     for name in sorted(old.parents.keys() | new.parents.keys()):
         before, after = old.parents.get(name), new.parents.get(name)
         if before is None or after is None:
@@ -84,7 +85,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Ite
         if isinstance(was, Mapping) and isinstance(now, Mapping):
             yield from _changes(was, now, f"{prefix}{name}.")
         elif was != now:
-            yield f"{prefix}{name} went from {_short(was)} to {_short(now)}"
+            yield f"{prefix}{name} changed from {_short(was)} to {_short(now)}"
 
 
 def _short(value: Any) -> str:

@@ -1,66 +1,239 @@
-"""The catalog of what passes between stages."""
+"""The catalog: every file that stages write into their artifacts, and every column of every table.
 
-from pathlib import Path
+`python -m tasks.tables` prints it as Markdown; `make docs` writes that to docs/artifacts.md.
+
+The source digest of a stage doesn't cover this module, so that a new description invalidates no cache. Whoever changes
+a column must therefore raise VERSION of the stages that write or read it.
+"""
+
+from collections.abc import Iterator
+
+from configs.schema import STAGE_NAMES
+from tasks.store.table import Column, File, Table
+
+_PHOTO = Column("photo", "string", "SHA-256 of the photo's bytes, 64 hex digits.")
+_FILE = Column("file", "string", "Path of the photo, relative to the data folder.")
+_LABEL = Column("label", "string", "Class of the photo.")
+_NAME = Column("name", "string", "Name of the photo at its source: a path, the CSV's Image, or the last part of a URL.")
+_SPLIT = Column("split", "string", "train, val or test.")
+_TWIN = Column("twin", "string", "SHA-256 of the photo that this one duplicates or contradicts.", nullable=True)
+
+_LABEL_SEARCHED = Column("label", "string", "Class that was searched for.")
+_ENGINE = Column("engine", "string", "Name of the source.")
+_QUERY = Column("query", "string", "Text of the query.")
+
+# ---- crawl ----
+PHOTOS = Table(
+    "photos.parquet",
+    ("crawl",),
+    "All photos of the crawl: one row for each photo and class, sorted by class, rank, name and URL.",
+    (
+        _PHOTO,
+        _FILE,
+        _LABEL,
+        Column("group", "string", "Photos that the source says belong together, such as a burst.", nullable=True),
+        _NAME,
+        Column("url", "string", "URL of the photo.", nullable=True),
+        Column("page", "string", "URL of the page that shows the photo.", nullable=True),
+        _ENGINE,
+        Column("keyword", "string", "Query that found the photo.", nullable=True),
+        Column("rank", "int64", "Position among the photos of the same class or query.", "from 1"),
+        Column("licence", "string", "Licence, as the source names it.", nullable=True),
+        Column("author", "string", "Author, as the source names them.", nullable=True),
+        Column("width_px", "int64", "Width.", "px", nullable=True),
+        Column("height_px", "int64", "Height.", "px", nullable=True),
+        Column("bytes", "int64", "Size of the file.", "bytes"),
+        Column("fetched_at", "timestamp[s, UTC]", "Time of the download or of the copy."),
+        Column("status", "int64", "HTTP status of the download.", nullable=True),
+        Column("etag", "string", "HTTP ETag of the download.", nullable=True),
+    ),
+)
+SEARCHES = Table(
+    "searches.parquet",
+    ("crawl",),
+    "One row for each search; only written if search engines were used.",
+    (
+        _LABEL_SEARCHED,
+        _ENGINE,
+        _QUERY,
+        Column("pages", "int64", "Pages of results that were read."),
+        Column("found", "int64", "URLs in the results."),
+        Column("new", "int64", "URLs that no earlier search or run had found."),
+        Column("kept", "int64", "URLs that became photos of the class."),
+        Column("dropped", "string", "Number of other URLs by reason, a JSON object."),
+        Column("trouble", "string", "Error that ended the search.", nullable=True),
+    ),
+)
+DROPPED = Table(
+    "dropped.parquet",
+    ("crawl",),
+    "One row for each URL of a search that did not become a photo; only written if search engines were used.",
+    (
+        _LABEL_SEARCHED,
+        _ENGINE,
+        _QUERY,
+        Column("url", "string", "URL of the photo."),
+        Column("reason", "string", "Why it was dropped."),
+    ),
+)
+
+# ---- filter ----
+KEPT = Table(
+    "kept.parquet",
+    ("filter",),
+    "The photos that the filter keeps, sorted by class and photo.",
+    (
+        _PHOTO,
+        _FILE,
+        _LABEL,
+        _NAME,
+        Column("group", "string", "SHA-256 of the first photo of its group; a group is never divided among splits."),
+        _SPLIT,
+    ),
+)
+REJECTED = Table(
+    "rejected.parquet",
+    ("filter",),
+    "The photos that the filter rejects, sorted by reason, class, photo and name.",
+    (
+        _PHOTO,
+        _FILE,
+        _LABEL,
+        _NAME,
+        Column("reason", "string", "Why it is rejected."),
+        Column("score", "float64", "Measured value that the reason is based on.", "as the reason's setting"),
+        _TWIN,
+        Column("split", "string", "train, val or test, if it belongs to a group that has a split.", nullable=True),
+    ),
+)
+REVIEW = Table(
+    "review.parquet",
+    ("filter",),
+    "The photos for a human review, the closest decisions of each reason first.",
+    (
+        _PHOTO,
+        _FILE,
+        Column("label", "string", "Class of the photo in the crawl."),
+        _NAME,
+        Column("kept", "bool", "Whether the filter keeps it."),
+        Column("reason", "string", "Why it is listed."),
+        Column("score", "float64", "Measured value that the reason is based on.", "as the reason's setting"),
+        Column("threshold", "float64", "Limit that the score is compared with.", "as score", nullable=True),
+        _TWIN,
+        Column("suggestion", "string", "Class that it may belong to instead.", nullable=True),
+        Column("decision", "string", "Decision of an earlier review: keep, reject or move.", nullable=True),
+    ),
+)
+
+# ---- preprocess, extract ----
+INDEX = Table(
+    "index.parquet",
+    ("preprocess", "extract"),
+    "Where the tile (preprocess) or the features (extract) of each kept photo are.",
+    (
+        _PHOTO,
+        Column("shard", "string", "Path of the shard, relative to the data folder."),
+        Column("row", "int64", "Row in the shard.", "from 0"),
+        Column("digest", "string", "First 24 hex digits of the SHA-256 of the row's values."),
+    ),
+)
+
+# ---- pretrain, train ----
+HISTORY = File("history.json", ("pretrain", "train"), "Losses and metrics of each epoch.")
+AUTOENCODER = File("autoencoder.keras", ("pretrain",), "The autoencoder.")
+ENCODER = File("encoder.keras", ("pretrain",), "Its first half, which turns tiles into features.")
+RECONSTRUCTIONS = File(
+    "reconstructions.npz", ("pretrain",), "Some tiles (`originals`) and their copies (`reconstructions`), uint8."
+)
+ERROR = File("error.json", ("pretrain",), "Mean squared error of the autoencoder, and of a resize to as many values.")
+SNAPSHOT = Table("snapshot.parquet", ("pretrain",), "The photos of the train split at the time.", (_PHOTO,))
+SNAPSHOT_TILES = File("snapshot.json", ("pretrain",), "Version and config of the preprocess stage at the time.")
+CLASSIFIER = File("classifier.keras", ("train",), "The classifier: from tiles or features to logits.")
+LABELS = File("labels.json", ("train",), "Names of the classes, in the order of the logits.")
+TRAINED_ON = Table(
+    "trained_on.parquet",
+    ("train",),
+    "The photos that the classifier, or one that it was initialised from, was trained on.",
+    (_PHOTO,),
+)
+LINEAGE = File("lineage.json", ("train",), "Which classifier it was initialised from, and the logits' adjustment.")
+
+# ---- evaluate ----
+LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")
+FEATURES = File("features.npy", ("evaluate",), "Input of the classifier's head for each kept photo, float32 (n, d).")
+DESCRIPTORS = File("descriptors.npy", ("evaluate",), "Input of the classifier in 16 x 16 cells, float32 (n, d').")
+DECISION_RULE = File("inference.json", ("evaluate",), "The decision rule: from logits to calibrated probabilities.")
+REFERENCES = File("references.npz", ("evaluate",), "Train photos to compare with, where the decision rule uses them.")
+ANSWERS = File("answers.npz", ("evaluate",), "Answers to the photos of validation and test, without rounding.")
+PREDICTIONS = Table(
+    "predictions.parquet",
+    ("evaluate",),
+    "The answer to each photo of validation and test.",
+    (
+        _PHOTO,
+        _NAME,
+        Column("split", "string", "val or test."),
+        Column("label", "string", "True class; the unknown class where it was never trained on."),
+        Column("predicted", "string", "Most likely class."),
+        Column("probability", "float64", "Calibrated probability of the most likely class.", "0..1"),
+        Column("rank", "int64", "Position of the true class by probability.", "from 1"),
+        Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
+        Column("top_names", "list[string]", "The `evaluate.top_k` most likely classes."),
+        Column("top_probabilities", "list[float64]", "Their probabilities.", "0..1"),
+    ),
+)
+SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
+METRICS = File("metrics.json", ("evaluate",), "All metrics with their intervals and baselines.")
+EXPLAINED = File("explained.json", ("evaluate",), "The settings that the explanations were made with.")
+HEAT_MAPS = File("heat_maps.npz", ("evaluate",), "Class activation maps of the photos in the galleries, by photo.")
+NEIGHBOURS = Table(
+    "neighbours.parquet",
+    ("evaluate",),
+    "The most similar train photos of each wrongly answered photo in the gallery.",
+    (
+        _PHOTO,
+        Column("neighbour", "string", "SHA-256 of the train photo."),
+        Column("label", "string", "Class of the train photo."),
+        Column("cosine", "float64", "Cosine similarity of the features of both.", "-1..1"),
+    ),
+)
+LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
+FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
+REPORT = File("report.html", ("evaluate",), "The report.")
+REPORTED = File("reported.json", ("evaluate",), "Digest of the code that wrote the report.")
+SUMMARY = File("summary.md", ("crawl", "filter", "evaluate"), "What the dashboard shows of the stage, in Markdown.")
 
 
-def held_out(kept: Path) -> set[str]:
-    """Photos of validation and test in the filter's folder, that nothing may have been trained on.
-
-    That counts rejected ones, too: a rejected twin of a tested photo shows the same.
-    """
-    import pandas as pd
-
-    tables = (pd.read_parquet(kept / f"{name}.parquet", columns=["photo", "split"]) for name in ("kept", "rejected"))
-    known = pd.concat(tables)
-    return set(known.loc[known["split"].isin(["val", "test"]), "photo"])
+def files() -> list[File]:
+    """All files of the catalog, in the order of this module."""
+    return [value for value in globals().values() if isinstance(value, File)]
 
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class File:
-    file: str
-
-    def path(self, folder: Path) -> Path:
-        return folder / self.file
-
-    def read(self, folder: Path, columns: list[str] | None = None) -> "pd.DataFrame":
-        import pandas as pd
-
-        return pd.read_parquet(folder / self.file, columns=columns)
-
-    def write(self, frame: Any, folder: Path) -> None:
-        frame.to_parquet(folder / self.file, index=False)
+def document() -> str:
+    """The catalog in Markdown: the content of docs/artifacts.md."""
+    head = (
+        "# Artifacts\n\nGenerated from `tasks/tables.py` by `make docs`; don't edit it by hand.\n\n"
+        "Each stage writes its files to `data/artifacts/<stage>/<key>/`. Besides those listed here, each artifact has "
+        "a `manifest.json`; see [the store](store.md). An artifact of the train stage may also have a folder "
+        "`tensorboard`."
+    )
+    return "\n\n".join([head, *(part for stage in STAGE_NAMES for part in _section(stage))]) + "\n"
 
 
-PHOTOS = File("photos.parquet")
-KEPT = File("kept.parquet")
-REJECTED = File("rejected.parquet")
-INDEX = File("index.parquet")
-LABELS = File("labels.json")
-HISTORY = File("history.json")
-ERROR = File("error.json")
-SNAPSHOT = File("snapshot.parquet")
-CLASSIFIER = File("classifier.keras")
-ENCODER = File("encoder.keras")
-RECONSTRUCTIONS = File("reconstructions.npz")
-LOGITS = File("logits.npy")
-FEATURES = File("features.npy")
-DESCRIPTORS = File("descriptors.npy")
-ANSWERS = File("answers.npz")
-PREDICTIONS = File("predictions.parquet")
-SUBMISSION = File("submission.csv")
-METRICS = File("metrics.json")
-EXPLAINED = File("explained.json")
-HEAT_MAPS = File("heat_maps.npz")
-NEIGHBOURS = File("neighbours.parquet")
-LAYERS = File("layers.npz")
-REPORTED = File("reported.json")
-REPORT = File("report.html")
-SUMMARY = File("summary.md")
-FIGURES = File("figures")
+def _section(stage: str) -> Iterator[str]:
+    yield f"## {stage}"
+    written = [file for file in files() if stage in file.stages]
+    yield "\n".join(["| file | content |", "|---|---|", *(f"| `{file.name}` | {file.meaning} |" for file in written)])
+    for table in written:
+        if isinstance(table, Table):
+            yield f"`{table.name}`"
+            rows = [
+                f"| `{column.name}` | {column.dtype}{', or empty' if column.nullable else ''} | {column.unit} "
+                f"| {column.meaning} |"
+                for column in table.columns
+            ]
+            yield "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(document(), end="")  # noqa: T201

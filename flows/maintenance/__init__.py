@@ -1,1 +1,1 @@
-"""Delete what is not needed any more, and photos that must go."""
+"""Delete artifacts that are no longer needed, and photos that must be removed."""

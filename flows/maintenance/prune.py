@@ -1,4 +1,4 @@
-"""What the store could spare: artifacts that no recent run needs, and shards that no artifact points at."""
+"""Find and delete what is no longer needed: artifacts of old runs, and shards that no artifact uses."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,27 +14,30 @@ from tasks.store.store import Store, size_bytes
 
 
 @dataclass(frozen=True)
-class Spare:
-    """Something that can be deleted, and why."""
+class Unneeded:
+    """A file or folder that can be deleted, and the reason."""
 
     path: Path
-    why: str
+    reason: str
     bytes: int
 
     @classmethod
-    def of(cls, path: Path, why: str) -> "Spare":
+    def of(cls, path: Path, reason: str) -> "Unneeded":
         """Measure a file or folder."""
-        return cls(path, why, size_bytes(path) if path.is_dir() else path.stat().st_size)
+        return cls(path, reason, size_bytes(path) if path.is_dir() else path.stat().st_size)
 
 
-def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Spare]:
-    """What neither the last `keep_runs` runs nor the last run that ended well need.
+def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list[Unneeded]:
+    """Return what neither the last `keep_runs` runs nor the last successful run needs.
 
-    photos: whether photos that no kept crawl holds may go too; they may be gone from the net.
+    Args:
+        store: The store to search.
+        keep_runs: How many of the newest runs to keep, whether or not they succeeded.
+        photos: Whether to include photos that no kept crawl contains; they may have vanished from the web.
     """
     kept = _needed(store, keep_runs)
-    spare = [
-        Spare.of(folder, _why(folder))
+    unneeded = [
+        Unneeded.of(folder, _reason(folder))
         for stage in STAGE_NAMES
         for folder in sorted((store.root / "artifacts" / stage).glob("*"))
         if folder not in kept
@@ -42,38 +45,42 @@ def find_spare(store: Store, keep_runs: int, *, photos: bool = False) -> list[Sp
     used = {store.root / name for folder in kept for name in Manifest.read(folder).refs}
     for path in sorted((store.root / "pools").rglob("*.npy")):
         if path not in used:
-            spare.append(Spare.of(path, "no kept artifact points at this shard"))
-    spare += [Spare.of(path, "checkpoints of a training that did not end") for path in unfinished(store)]
+            unneeded.append(Unneeded.of(path, "shard that no kept artifact uses"))
+    unneeded += [Unneeded.of(path, "checkpoints of an unfinished training") for path in unfinished_trainings(store)]
     partial = (path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy")
-    spare += [Spare.of(path, "left behind by a killed run") for path in sorted(partial)]
+    unneeded += [Unneeded.of(path, "left by a killed run") for path in sorted(partial)]
     if photos:
         files = (path for path in sorted(store.photos.rglob("*")) if path.is_file())
-        spare += [Spare.of(path, "no kept crawl holds this photo") for path in files if path not in used]
-    return spare
+        unneeded += [Unneeded.of(path, "photo that no kept crawl contains") for path in files if path not in used]
+    return unneeded
 
 
-def delete(store: Store, agreed: list[Spare], keep_runs: int, *, photos: bool = False) -> int:
-    """Delete what was agreed to and is still spare; returns the bytes freed. Refuses while a run is under way.
+def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool = False) -> int:
+    """Delete what the user agreed to, as far as it is still unneeded; a run may have reused some of it meanwhile.
 
-    It is looked at again, since a run may have come to need some of it while the user was thinking.
+    Returns:
+        The number of bytes freed.
+
+    Raises:
+        UserError: A run is using the data folder.
     """
-    with preflight.in_use(store.root, alone=True):
+    with preflight.in_use(store.root, exclusive=True):
         paths = {item.path for item in agreed}
-        spare = [item for item in find_spare(store, keep_runs, photos=photos) if item.path in paths]
-        for item in spare:
+        unneeded = [item for item in find_unneeded(store, keep_runs, photos=photos) if item.path in paths]
+        for item in unneeded:
             remove(item.path)
-    return sum(item.bytes for item in spare)
+    return sum(item.bytes for item in unneeded)
 
 
-def unfinished(store: Store) -> list[Path]:
-    """Folders with the checkpoints of trainings that did not end."""
+def unfinished_trainings(store: Store) -> list[Path]:
+    """Return the folders with checkpoints of trainings that did not finish."""
     return sorted((store.pools("train") / "under-way").glob("*"))
 
 
 def remove(path: Path) -> None:
-    """Delete an artifact's folder, or a file; a shard goes with its list of photos."""
+    """Delete an artifact's folder, or a file; with a shard, also its list of photos."""
     if path.is_dir():
-        # The manifest first: a folder without one doesn't exist, should this be interrupted.
+        # Delete the manifest first: if this is interrupted, the rest of the folder counts as incomplete.
         (path / manifest.NAME).unlink(missing_ok=True)
         shutil.rmtree(path)
     else:
@@ -82,33 +89,8 @@ def remove(path: Path) -> None:
             path.with_suffix(".json").unlink(missing_ok=True)
 
 
-def _needed(store: Store, keep_runs: int) -> set[Path]:
-    """Folders of the artifacts that kept runs gave, and of all that those were made from."""
-    records = read_records(store.root)
-    complete = (record for record in records if record.state == "done" and record.until == "evaluate")
-    runs = [*records[:keep_runs], *[record for record, _ in zip(complete, range(1), strict=False)]]
-    todo = [stage.artifact for record in runs for stage in record.stages]
-    needed: set[Path] = set()
-    while todo:
-        folder = store.folder(artifact := todo.pop())
-        if folder in needed:
-            continue
-        try:
-            todo += Manifest.read(folder).cache_key.parents.values()
-        except (FileNotFoundError, ValueError):
-            continue
-        needed.add(store.folder(artifact))
-    return needed
-
-
-def _why(folder: Path) -> str:
-    if folder.name.startswith("."):
-        return "left behind by a killed run"
-    return "no kept run needs this artifact" if (folder / manifest.NAME).exists() else "incomplete"
-
-
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
-    """What is below the data folder: name -> (artifacts, shards or files; bytes)."""
+    """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes)."""
     usage: dict[str, tuple[int, int]] = {}
     for stage in STAGE_NAMES:
         folders = list((root / "artifacts" / stage).glob("[!.]*"))
@@ -120,8 +102,33 @@ def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
     return usage
 
 
-def by_why(spare: list[Spare]) -> Iterator[tuple[str, int, int]]:
-    """(why, things, bytes) for each reason."""
-    for why in sorted({item.why for item in spare}):
-        items = [item for item in spare if item.why == why]
-        yield why, len(items), sum(item.bytes for item in items)
+def by_reason(unneeded: list[Unneeded]) -> Iterator[tuple[str, int, int]]:
+    """Yield (reason, number of files and folders, bytes) for each reason."""
+    for reason in sorted({item.reason for item in unneeded}):
+        items = [item for item in unneeded if item.reason == reason]
+        yield reason, len(items), sum(item.bytes for item in items)
+
+
+def _needed(store: Store, keep_runs: int) -> set[Path]:
+    """Return the folders of the kept runs' artifacts, and of all artifacts that those were made from."""
+    records = read_records(store.root)
+    successful = (record for record in records if record.state == "done" and record.until == "evaluate")
+    runs = [*records[:keep_runs], *[record for record, _ in zip(successful, range(1), strict=False)]]
+    todo = [stage.artifact for record in runs for stage in record.stages]
+    needed: set[Path] = set()
+    while todo:
+        folder = store.folder(todo.pop())
+        if folder in needed:
+            continue
+        try:
+            todo += Manifest.read(folder).cache_key.parents.values()
+        except (FileNotFoundError, ValueError):
+            continue
+        needed.add(folder)
+    return needed
+
+
+def _reason(folder: Path) -> str:
+    if folder.name.startswith("."):
+        return "left by a killed run"
+    return "artifact that no kept run needs" if (folder / manifest.NAME).exists() else "incomplete artifact"

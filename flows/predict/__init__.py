@@ -1,1 +1,1 @@
-"""Predict photos with a trained model, and export that model."""
+"""Predict photos with a trained model, and export the model."""

@@ -1,4 +1,4 @@
-"""A model as a folder that other programs use without fluke."""
+"""Export a model as a folder that other programs can use without fluke."""
 
 import json
 from importlib.metadata import PackageNotFoundError, version
@@ -8,14 +8,15 @@ from typing import Any, Literal
 from flows.predict.model import Model
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
+from tasks.tables import LABELS
 
 Format = Literal["savedmodel", "onnx"]
 README = "README.md"
-MODEL, LABELS = "model.json", "labels.json"
+MODEL = "model.json"
 ONNX = "model.onnx"
 
 _SAVEDMODEL_USE = """\
-It takes encoded photos, JPEG or PNG, and needs TensorFlow 2.21 or newer and nothing else:
+Input: encoded photos, JPEG or PNG. It needs only TensorFlow 2.21 or newer:
 
 ```python
 import tensorflow as tf
@@ -23,16 +24,16 @@ import tensorflow as tf
 model = tf.saved_model.load("{folder}")
 photos = tf.constant([open("photo.jpg", "rb").read()])
 answer = model.signatures["serving_default"](photos=photos)
-answer["label"], answer["probability"]  # the likeliest of each photo
-answer["probabilities"]  # float32 (photos, labels), in the order of labels.json
+answer["label"], answer["probability"]  # the most likely class of each photo
+answer["probabilities"]  # float32 (photos, labels), in the order of {labels}
 ```
 
-One photo that can't be read fails its whole batch.
+A photo that can't be read makes its whole batch fail.
 """
 _ONNX_USE = """\
-It takes tiles, uint8 {shape}, which are made of photos as `preprocess` in model.json says: upright as their EXIF says,
-cropped, grey if so, shrunk by area (enlarged by cubic interpolation) until the longer side fits, padded to a square.
-Where fluke is installed, `tasks.images.tiles.tile_of` makes them.
+Input: tiles, uint8 {shape}. `preprocess` in model.json has the settings that turn a photo into a tile: rotate it by its
+EXIF orientation, crop, convert to grey if set, resize the longer side (area averaging to shrink, cubic interpolation to
+enlarge), pad to a square. If fluke is installed, use `tasks.images.tiles.tile_of`.
 
 ```python
 import json
@@ -46,21 +47,27 @@ from tasks.images.tiles import tile_of
 model = onnxruntime.InferenceSession("{folder}/model.onnx")
 preprocess = PreprocessConfig(**json.load(open("{folder}/model.json"))["preprocess"])
 tiles = np.stack([tile_of(open("photo.jpg", "rb").read(), preprocess)])
-[probabilities] = model.run(None, {{"tiles": tiles}})  # float32 (photos, labels), in the order of labels.json
+[probabilities] = model.run(None, {{"tiles": tiles}})  # float32 (photos, labels), in the order of {labels}
 ```
 """
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that holds something."""
+    """Raise UserError unless the folder is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already and not an empty folder; name a new one, or delete it first")
+        raise UserError(f"{folder} exists and is not an empty folder; name a new folder, or delete this one first")
 
 
 def export(model: Model, folder: Path, form: Format) -> None:
-    """Write a model into a new folder, whole or not at all: its files, labels.json, model.json and a README.md.
+    """Write a model's files, labels.json, model.json and README.md into a new folder; all of it or nothing.
 
-    Raises UserError where the folder holds something, or this Python can't write the format.
+    Args:
+        model: The trained model.
+        folder: A new or empty folder.
+        form: savedmodel takes encoded photos; onnx takes tiles.
+
+    Raises:
+        UserError: The folder is not empty, or the packages for this format are not installed.
     """
     from tasks.inference.export import model as exports
     from tasks.inference.knn import References
@@ -72,13 +79,13 @@ def export(model: Model, folder: Path, form: Format) -> None:
     references = References.read(model.references) if model.references else None
     if form == "onnx":
         classifier, encoder = exports.convertible(classifier), encoder and exports.convertible(encoder)
-    network = exports.whole(classifier, encoder, model.inference, references)
+    network = exports.whole(classifier, encoder, model.rule, references)
     with atomic_folder(folder) as partial:
         if form == "onnx":
             exports.save_onnx(network, partial / ONNX)
         else:
-            exports.save_tensorflow(network, model.inference.names, model.preprocess, partial)
-        _write_json(partial / LABELS, model.inference.names)
+            exports.save_tensorflow(network, model.rule.names, model.preprocess, partial)
+        _write_json(LABELS.path(partial), model.rule.names)
         _write_json(partial / MODEL, described := _described(model, form, (None, *network.input_shape[1:])))
         (partial / README).write_text(_readme(described, folder), encoding="utf-8")
 
@@ -88,7 +95,7 @@ def _described(model: Model, form: Format, tiles: tuple[int | None, ...]) -> dic
     pixels = {"name": "tiles", "dtype": "uint8", "shape": list(tiles), "holds": "grey or RGB, 0..255"}
     try:
         fluke = version("fluke")
-    except PackageNotFoundError:  # run from a checkout that isn't installed
+    except PackageNotFoundError:  # fluke runs from a checkout that is not installed
         fluke = None
     return {
         "run": model.run,
@@ -103,7 +110,9 @@ def _described(model: Model, form: Format, tiles: tuple[int | None, ...]) -> dic
 def _readme(described: dict[str, Any], folder: Path) -> str:
     use = _ONNX_USE if described["format"] == "onnx" else _SAVEDMODEL_USE
     shape = "({})".format(", ".join("n" if side is None else str(side) for side in described["input"]["shape"]))
-    return f"# The model of run {described['run']}\n\n" + use.format(folder=folder.absolute().name, shape=shape)
+    return f"# The model of run {described['run']}\n\n" + use.format(
+        folder=folder.absolute().name, shape=shape, labels=LABELS.name
+    )
 
 
 def _write_json(path: Path, value: Any) -> None:

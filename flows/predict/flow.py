@@ -1,4 +1,4 @@
-"""Predicting a folder of photos as a Prefect flow: on a schedule, or from the dashboard."""
+"""Prediction of a folder of photos as a Prefect flow: on a schedule, or from the dashboard."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows import dashboard, preflight
-from flows.predict import predict
+from flows.predict.predict import PredictOptions, predict_to
 from flows.run_records import data_root
 
 logger = logging.getLogger("fluke.predict")
@@ -22,28 +22,23 @@ def predict_folder(
     submission: Path | None = None,
     heat_maps: Path | None = None,
 ) -> int:
-    """Say what the photos of a folder show, as `fluke predict` does; returns how many could be read.
+    """Predict the classes of the photos in a folder, like `fluke predict`.
 
     Args:
-        folder: A folder of photos, at any depth; or a photo, or a CSV with a column Image.
-        out: The file for a row for each photo: .csv, .json or .parquet.
-        model: A run or a preset; by default that of the last run that ended well.
-        top_k: How many classes to name for a photo.
-        submission: A .csv in the whale challenge's format, Image and Id with five names.
-        heat_maps: A folder for each photo, coloured where its likeliest class shows.
+        folder: A folder of photos, including subfolders; or a photo, or a CSV with a column Image.
+        out: The .csv, .json or .parquet file for one row per photo.
+        model: A run or a preset; by default the last successful run.
+        top_k: Number of classes per photo.
+        submission: A .csv in the whale challenge's format: Image, and Id with five classes.
+        heat_maps: A folder for one picture per photo: the photo with the heat map of its most likely class.
+
+    Returns:
+        The number of photos that could be read.
     """
     root = data_root()
     preflight.check_writable(root)
-    table = predict.predict_to(
-        root,
-        folder,
-        model=model,
-        top_k=top_k,
-        out=out,
-        submission=submission,
-        heat_maps=heat_maps,
-        progress=dashboard.progress,
-        announce=logger.info,
-    )
-    dashboard.show_predictions(table, out)
+    options = PredictOptions(folder, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps)
+    with dashboard.logs():
+        table = predict_to(root, options, progress=dashboard.progress, announce=logger.info)
+        dashboard.show_predictions(table, out)
     return int((table["error"] == "").sum())

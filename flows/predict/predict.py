@@ -1,9 +1,8 @@
-"""What a trained classifier says of photos that it has never seen."""
+"""Predict the classes of new photos with a trained model."""
 
-import csv
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict.model import Model, find
-from tasks.crawl.local_files import readable, require_columns
-from tasks.crawl.sources.folder import EXTENSIONS
-from tasks.inference.predictions import top_with_probabilities
+from flows.predict.photo_list import list_photos
+from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
+from tasks.store.atomic import atomic_path
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
@@ -26,29 +25,73 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".json", ".parquet")
 _BATCH_PHOTOS = 256
-_STEM_BYTES = 200
-_JPEG_SIDE_PX = 65_500
-"""The longest side of a JPEG, px, as libjpeg has it."""
+_MAX_STEM_BYTES = 200
+"""File systems allow names of 255 bytes."""
+_MAX_JPEG_SIDE_PX = 65_500
+"""Longest side that libjpeg can write."""
 
 
-def listed(what: Path) -> list[tuple[str, Path]]:
-    """Names and paths of the photos that a path stands for: a photo, a folder (at any depth), or a CSV's column Image.
+@dataclass(frozen=True)
+class PredictOptions:
+    """What to predict, with which model, and which files to write."""
 
-    Files of a CSV are looked for beside it. Raises UserError if there is none.
+    photos: Path
+    """A photo, a folder, or a CSV with a column Image."""
+    model: str | None = None
+    """A run or a preset; None: the last successful run."""
+    top_k: int = 3
+    """Number of classes per photo, 1 or more."""
+    out: Path | None = None
+    """A .csv, .json or .parquet file for one row per photo."""
+    submission: Path | None = None
+    """A .csv file in the whale challenge's format: Image, and Id with five classes."""
+    heat_maps: Path | None = None
+    """A folder for one picture per photo: the photo with the heat map of its most likely class."""
+
+    def check(self) -> None:
+        """Raise UserError if an output can't be written; call this before anything is computed."""
+        for option, path, formats in (("--out", self.out, FORMATS), ("--submission", self.submission, (".csv",))):
+            if path and path.suffix not in formats:
+                raise UserError(f"{option} {path}: the file's name must end in one of {', '.join(formats)}")
+            if path and not path.absolute().parent.is_dir():
+                raise UserError(f"{option} {path}: the folder does not exist; create it first")
+        if self.heat_maps and self.heat_maps.exists() and not self.heat_maps.is_dir():
+            raise UserError(f"--heat-maps {self.heat_maps}: this is a file; name a folder")
+
+
+def predict_to(
+    root: Path, options: PredictOptions, *, progress: Progress, announce: Callable[[str], None]
+) -> "pd.DataFrame":
+    """Find the model and the photos, predict, and write the files that the options name.
+
+    Args:
+        root: The data folder.
+        options: What to predict, and what to write.
+        progress: Reports how many photos are done.
+        announce: Receives one line before the prediction starts: how many photos, and which model.
+
+    Returns:
+        The table of `predict`.
+
+    Raises:
+        UserError: An option is invalid, or there is no such model.
     """
-    if not what.exists():
-        raise UserError(f"{what}: there is no such file or folder")
-    if what.is_dir():
-        below = (Path(folder, name) for folder, _, names in os.walk(what) for name in names if name[0] != ".")
-        found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
-        photos = [(readable(path.relative_to(what).as_posix()), path) for path in found]
-    elif what.suffix.lower() == ".csv":
-        photos = [(name, what.parent / name) for name in _column(what)]
-    else:
-        photos = [(readable(what.name), what)]
-    if not photos:
-        raise UserError(f"{what} holds no photos ({' '.join(sorted(EXTENSIONS))})")
-    return photos
+    options.check()
+    model = find(Store(root), options.model)
+    photos = list_photos(options.photos)
+    announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {model.run} ...")
+    top_k = max(options.top_k, SUBMISSION_NAMES) if options.submission else options.top_k
+    with preflight.in_use(root), executor(0) as threads:
+        table = predict(model, photos, top_k=top_k, threads=threads, progress=progress, heat_maps=options.heat_maps)
+    if options.submission:
+        names = [column for column in table.columns if column.startswith("class_")]
+        predicted = [row.dropna().tolist() for _, row in table[names].iterrows()]
+        _write(submission(table["image"], predicted), options.submission)
+        only_submitted = _rank_columns(options.top_k + 1, top_k)
+        table = table.drop(columns=[column for column in only_submitted if column in table])
+    if options.out:
+        _write(table, options.out)
+    return table
 
 
 def predict(
@@ -60,91 +103,62 @@ def predict(
     progress: Progress,
     heat_maps: Path | None = None,
 ) -> "pd.DataFrame":
-    """A row for each photo: image, class_1, probability_1 ... of the `top_k` likeliest classes, and error.
+    """Predict photos; threads decode the next batch into tiles, as in training, while the network computes.
 
-    A photo that can't be read has the reason in `error` and no classes. Where the model knows of an unknown, it is one
-    of the classes, and column unknown says whether it is the likeliest. Photos are decoded on threads
-    while the network computes, and turned into tiles as they were for training. heat_maps: a folder for a picture of
-    each photo, as large as it is, with what spoke for its likeliest class; column heat_map names it, and is empty for a
-    photo of more pixels a side than a JPEG can have.
+    Args:
+        model: The trained model.
+        photos: Names and paths, see `list_photos`.
+        top_k: Number of classes per photo; at most all classes.
+        threads: Decode the photos.
+        progress: Reports how many photos are done.
+        heat_maps: A folder for one picture per photo, of the photo's size.
+
+    Returns:
+        One row per photo: image (its name), class_1, probability_1 ... class_k, probability_k (most likely first), and
+        error. A photo that can't be read has the reason in error, and no classes. If the model can predict "unknown",
+        that is one of the classes, and column unknown says whether it is the most likely. With `heat_maps`, column
+        heat_map contains the picture's path; it is missing if the photo is larger than a JPEG can be.
     """
     import pandas as pd
 
-    names = model.inference.names
+    from tasks.inference.predictor import Predictor
+
+    names, unknown_label = model.rule.names, model.rule.unknown_label
     top_k = min(top_k, len(names))
-    columns = [f"{what}_{place}" for place in range(1, top_k + 1) for what in ("class", "probability")]
+    columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
-    network = _Network(model)
+    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
     with progress("photos", total=len(photos)) as advance:
         for images, tiles, errors in _batches(model.preprocess, photos, threads):
-            inputs = network.inputs(np.stack(tiles)) if tiles else None
-            probabilities = np.zeros((0, len(names))) if inputs is None else network.probabilities(inputs)
-            each = iter(_likeliest(probabilities, names, top_k))
+            inputs = predictor.inputs(np.stack(tiles)) if tiles else None
+            probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
+            predicted = iter(_top_classes(probabilities, names, top_k))
+            first = len(rows)
             for image, error in zip(images, errors, strict=True):
-                likely = [] if error else next(each)
-                values = [value for pair in likely for value in pair]
+                top = [] if error else next(predicted)
+                values = [value for pair in top for value in pair]
                 row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
-                if model.inference.unknown_label and likely:
-                    row["unknown"] = likely[0][0] == model.inference.unknown_label
+                if unknown_label and top:
+                    row["unknown"] = top[0][0] == unknown_label
                 rows.append(row)
             if heat_maps and inputs is not None:
-                seen = [place for place, error in enumerate(errors) if not error]
-                first = len(rows) - len(images)
-                maps = network.heat_maps(inputs, probabilities)
-                for place, heat in zip(seen, maps, strict=True):
-                    path = heat_maps / _picture_name(first + place + 1, images[place])
-                    if _draw(photos[first + place][1], heat, model.preprocess, path):
-                        rows[first + place]["heat_map"] = str(path)
+                decoded = [i for i, error in enumerate(errors) if not error]
+                maps = predictor.heat_maps(inputs, probabilities)
+                for i, heat_map in zip(decoded, maps, strict=True):
+                    path = heat_maps / _picture_name(first + i + 1, images[i])
+                    if _draw(photos[first + i][1], heat_map, model.preprocess, path):
+                        rows[first + i]["heat_map"] = str(path)
             advance(len(images))
-    more = (["unknown"] if model.inference.unknown_label else []) + (["heat_map"] if heat_maps else [])
-    return pd.DataFrame(rows, columns=["image", *columns, *more, "error"])
+    optional = (["unknown"] if unknown_label else []) + (["heat_map"] if heat_maps else [])
+    return pd.DataFrame(rows, columns=["image", *columns, *optional, "error"])
 
 
-def predict_to(
-    root: Path,
-    what: Path,
-    *,
-    model: str | None,
-    top_k: int,
-    out: Path | None,
-    submission: Path | None,
-    heat_maps: Path | None,
-    progress: Progress,
-    announce: Callable[[str], None],
-) -> "pd.DataFrame":
-    """Find the model and the photos, predict, and write what is asked for; see `find`, `listed`, `predict`.
-
-    root: the data folder. out: a .csv, .json or .parquet with a row for each photo. submission: a .csv in the whale
-    challenge's format. announce: told, before it begins, how many photos which model will answer.
-    """
-    from tasks.inference import predictions
-
-    for option, path, formats in (("--out", out, FORMATS), ("--submission", submission, (".csv",))):
-        if path:
-            _check_writable(option, path, formats)
-    if heat_maps and heat_maps.exists() and not heat_maps.is_dir():
-        raise UserError(f"--heat-maps {heat_maps}: that is a file; name a folder")
-    chosen = find(Store(root), model)
-    photos = listed(what)
-    announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, the model of run {chosen.run} ...")
-    most = max(top_k, predictions.SUBMISSION_NAMES) if submission else top_k
-    with preflight.in_use(root), executor(0) as threads:
-        table = predict(chosen, photos, top_k=most, threads=threads, progress=progress, heat_maps=heat_maps)
-    if submission:
-        names = [column for column in table.columns if column.startswith("class_")]
-        answered = [row.dropna().tolist() for _, row in table[names].iterrows()]
-        _write(predictions.submission(table["image"], answered), submission)
-        further = [f"{what}_{place}" for place in range(top_k + 1, most + 1) for what in ("class", "probability")]
-        table = table.drop(columns=[column for column in further if column in table])
-    if out:
-        _write(table, out)
-    return table
+def _rank_columns(first: int, last: int) -> list[str]:
+    return [f"{name}_{rank}" for rank in range(first, last + 1) for name in ("class", "probability")]
 
 
 def _write(table: "pd.DataFrame", path: Path) -> None:
-    """As CSV, JSON or Parquet, by the file's name; whole or not at all."""
-    from tasks.store.atomic import atomic_path
-
+    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing."""
     with atomic_path(path) as partial:
         match path.suffix:
             case ".csv":
@@ -155,48 +169,10 @@ def _write(table: "pd.DataFrame", path: Path) -> None:
                 table.to_parquet(partial, index=False)
 
 
-def _check_writable(option: str, path: Path, formats: Sequence[str]) -> None:
-    """Refuse a file that can't be written to, before anything is computed."""
-    if path.suffix not in formats:
-        raise UserError(f"{option} {path}: its name must end in one of {', '.join(formats)}")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{option} {path}: there is no such folder; make it first")
-
-
-class _Network:
-    """From tiles to probabilities."""
-
-    def __init__(self, model: Model) -> None:
-        from tasks.inference.knn import References
-        from tasks.inference.network import TrainedClassifier
-        from tasks.networks.keras_io import load
-
-        self._encoder = load(model.encoder) if model.encoder else None
-        self._answering = TrainedClassifier(model.classifier)
-        self._references = References.read(model.references) if model.references else None
-        self._inference = model.inference
-
-    def inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
-        """Tiles `(n, side, side, c)`, or their codes, as the classifier takes them."""
-        from tasks.networks.encode import encode
-
-        return encode(self._encoder, tiles, max(2, len(tiles))) if self._encoder else tiles
-
-    def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Calibrated probabilities `(n, answers)`."""
-        logits, features = self._answering(inputs)
-        class_similarity = self._references.class_similarity(features, logits.shape[1]) if self._references else None
-        return self._inference.probabilities(logits, class_similarity)
-
-    def heat_maps(self, inputs: NDArray[Any], probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
-        """What spoke for the likeliest class, also where the unknown is likelier: `(n, h', w')`, 0 or more."""
-        return self._answering.heat_maps(inputs, probabilities[:, : len(self._inference.labels)].argmax(axis=1))
-
-
 def _batches(
     config: PreprocessConfig, photos: Sequence[tuple[str, Path]], threads: Executor
 ) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
-    """Names, tiles of those that can be read, and errors (blank if none) of some photos at a time, one batch ahead."""
+    """Yield batches: all names, the tiles of readable photos, and all errors ("" if readable); decodes one ahead."""
     from tasks.images.tiles import tile_of
 
     def tile(path: Path) -> NDArray[np.uint8] | str:
@@ -207,52 +183,41 @@ def _batches(
         except ValueError as error:
             return str(error)
 
-    chunks = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
-    ahead = [threads.submit(tile, path) for _, path in chunks[0]]
-    for chunk, following in zip(chunks, [*chunks[1:], []], strict=True):
-        made, ahead = ahead, [threads.submit(tile, path) for _, path in following]
-        results = [future.result() for future in made]
+    batches = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
+    next_futures = [threads.submit(tile, path) for _, path in batches[0]]
+    for batch, next_batch in zip(batches, [*batches[1:], []], strict=True):
+        futures, next_futures = next_futures, [threads.submit(tile, path) for _, path in next_batch]
+        results = [future.result() for future in futures]
         tiles = [result for result in results if not isinstance(result, str)]
-        yield [name for name, _ in chunk], tiles, [result if isinstance(result, str) else "" for result in results]
+        yield [name for name, _ in batch], tiles, [result if isinstance(result, str) else "" for result in results]
 
 
 def _picture_name(number: int, image: str) -> str:
-    """The name of a photo's heat map; file systems take 255 bytes."""
-    return f"{number:05d}-{Path(image).stem.encode()[:_STEM_BYTES].decode(errors='ignore')}.jpg"
+    """Return the file name of a photo's heat map."""
+    return f"{number:05d}-{Path(image).stem.encode()[:_MAX_STEM_BYTES].decode(errors='ignore')}.jpg"
 
 
-def _draw(photo: Path, heat: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
-    """Lay a heat map over a photo, and write that as a JPEG of the photo's own size; False if that is too large."""
+def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
+    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size; return False if that is too large."""
     import cv2
 
     from tasks.images.heatmap import lay_over
     from tasks.images.photos import decode
     from tasks.images.tiles import spread
-    from tasks.store.atomic import atomic_path
 
     pixels = decode(photo.read_bytes())
-    if max(pixels.shape) > _JPEG_SIDE_PX:
+    if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
         return False
-    drawn = lay_over(pixels, spread(heat, pixels.shape[0], pixels.shape[1], config))
+    drawn = lay_over(pixels, spread(heat_map, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
     return True
 
 
-def _likeliest(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:
-    """Of each photo the likeliest answers, with their probabilities; see `predictions.top_with_probabilities`."""
+def _top_classes(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:
+    """Return the most likely classes of each photo with their probabilities, most likely first."""
     return [
-        [(names[i], float(p)) for i, p in zip(places, row, strict=True)]
-        for places, row in zip(*top_with_probabilities(probabilities, top_k), strict=True)
+        [(names[i], float(p)) for i, p in zip(classes, row, strict=True)]
+        for classes, row in zip(*top_with_probabilities(probabilities, top_k), strict=True)
     ]
-
-
-def _column(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            require_columns(path, reader.fieldnames or (), ["Image"])
-            return [row["Image"] for row in reader if row["Image"]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: can't be read as a CSV: {error}") from error

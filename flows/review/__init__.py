@@ -1,1 +1,1 @@
-"""`fluke review`: a local page on which a person settles the doubtful photos of a preset's filter."""
+"""`fluke review`: a local page on which a person reviews the photos that a preset's filter doubts."""

@@ -1,4 +1,4 @@
-"""A contact sheet on the disk: a page with pictures beside it, which needs neither a server nor JavaScript."""
+"""Write a contact sheet: a page and its images in a folder, which needs no server and no JavaScript."""
 
 import shutil
 from collections.abc import Mapping
@@ -8,29 +8,33 @@ from os import cpu_count
 from pathlib import Path
 
 from flows.review import app, session
-from flows.review.images import Pictures
-from flows.review.items import Doubt, Sheet
+from flows.review.images import ImageCache
+from flows.review.items import ReviewItem, ReviewList
 from tasks.filter import review_log
-from tasks.filter.review_log import Decision, Subject
+from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 
-_DONE = {"keep": "kept", "reject": "rejected", "move": "moved to"}
+_DECIDED = {"keep": "kept", "reject": "rejected", "move": "moved to"}
 
 
-def export(root: Path, sheet: Sheet, folder: Path, *, title: str) -> Path:
-    """Write a sheet into a new folder, by reason and class; returns the page. Raises UserError if it isn't empty."""
+def export(root: Path, review_list: ReviewList, folder: Path, *, title: str) -> Path:
+    """Write the contact sheet into a new folder, by reason and class; returns the path of the page.
+
+    Raises:
+        UserError: The folder isn't empty, or the log of decisions is damaged.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already, and nothing is overwritten: give --export a new folder")
-    standing = review_log.read(root)
-    files = _write_pictures(root, sheet, folder)
+        raise UserError(f"{folder} already exists and isn't empty; give --export a new folder")
+    decisions = review_log.read(root)
+    files = _write_images(root, review_list, folder)
     shutil.copyfile(app.HERE / "page.css", folder / "page.css")
     groups = []
-    for reason, of_reason in groupby(sheet.doubts, key=lambda doubt: doubt.reason):
-        rows = sorted(of_reason, key=lambda doubt: doubt.subject.label)  # stable: the most doubtful stays first
+    for reason, of_reason in groupby(review_list.items, key=lambda item: item.reason):
+        rows = sorted(of_reason, key=lambda item: item.key.label)  # stable: the most doubtful stays first
         classes = [
-            {"label": label, "rows": [_row(doubt, files, standing, sheet) for doubt in of_class]}
-            for label, of_class in groupby(rows, key=lambda doubt: doubt.subject.label)
+            {"label": label, "rows": [_row(item, files, decisions, review_list) for item in of_class]}
+            for label, of_class in groupby(rows, key=lambda item: item.key.label)
         ]
         groups.append({"reason": reason, "count": len(rows), "classes": classes})
     page = (
@@ -39,44 +43,45 @@ def export(root: Path, sheet: Sheet, folder: Path, *, title: str) -> Path:
         .render(
             title=title,
             groups=groups,
-            total=len(sheet.doubts),
-            settled=sum(doubt.subject in standing for doubt in sheet.doubts),
+            total=len(review_list.items),
+            reviewed=sum(item.key in decisions for item in review_list.items),
         )
     )
     atomic_write(folder / "index.html", page.encode(errors="replace"))
     return folder / "index.html"
 
 
-def _write_pictures(root: Path, sheet: Sheet, folder: Path) -> dict[str, str]:
-    """File below the folder of each photo that could be shown, by SHA-256."""
+def _write_images(root: Path, review_list: ReviewList, folder: Path) -> dict[str, str]:
+    """Write the images; returns the file below the folder of each photo that can be shown, by SHA-256."""
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    pictures = Pictures(root, sheet.files, cache_bytes=0)  # each is made once
+    images = ImageCache(root, review_list.files, cache_bytes=0)  # each is used once
 
     def write(photo: str) -> tuple[str, str] | None:
-        made = pictures.get(photo, "small")
-        if made is None:
+        image = images.get(photo, "small")
+        if image is None:
             return None
-        name = f"pictures/{photo}.{'png' if made[0] == 'image/png' else 'jpg'}"
-        (folder / name).write_bytes(made[1])
+        name = f"pictures/{photo}.{'png' if image[0] == 'image/png' else 'jpg'}"
+        (folder / name).write_bytes(image[1])
         return photo, name
 
     with ThreadPoolExecutor(cpu_count()) as executor:
-        return dict(written for written in executor.map(write, sorted(sheet.files)) if written)
+        return dict(written for written in executor.map(write, sorted(review_list.files)) if written)
 
 
 def _row(
-    doubt: Doubt, files: Mapping[str, str], standing: Mapping[Subject, Decision], sheet: Sheet
+    item: ReviewItem, files: Mapping[str, str], decisions: Mapping[ReviewKey, Decision], review_list: ReviewList
 ) -> dict[str, str | bool | None]:
-    decision = standing.get(doubt.subject)
-    twin = doubt.twin if doubt.twin in sheet.files else None
+    """Return the values that the template shows of an item."""
+    decision = decisions.get(item.key)
+    duplicate = item.duplicate_of if item.duplicate_of in review_list.files else None
     return {
-        "picture": files.get(doubt.subject.photo),
-        "name": doubt.name,
-        "why": session.why(doubt),
-        "so_far": "kept" if doubt.kept else "rejected",
-        "suggestion": doubt.suggestion if doubt.suggestion != doubt.subject.label else None,
-        "has_twin": twin is not None,
-        "twin": files.get(twin or ""),
-        "twin_label": ", ".join(dict.fromkeys(label for label, _ in session.twin_places(sheet, doubt))),
-        "decision": f"{_DONE[decision.action]} {decision.to}".strip() if decision else None,
+        "picture": files.get(item.key.photo),
+        "name": item.name,
+        "score": session.score_text(item),
+        "by_filter": "kept" if item.kept else "rejected",
+        "suggestion": item.suggestion if item.suggestion != item.key.label else None,
+        "has_duplicate": duplicate is not None,
+        "duplicate": files.get(duplicate or ""),
+        "duplicate_labels": ", ".join(dict.fromkeys(label for label, _ in session.duplicate_places(review_list, item))),
+        "decision": f"{_DECIDED[decision.action]} {decision.to}".strip() if decision else None,
     }

@@ -1,4 +1,4 @@
-"""Photos as a browser may have them: decoded and encoded anew, never the bytes that the net gave."""
+"""Images for the browser: photos decoded and encoded again, so that no downloaded bytes reach it."""
 
 import os
 import threading
@@ -10,32 +10,43 @@ SIDES_PX = {"small": 320, "large": 1600}
 _CACHE_BYTES = 64 << 20
 
 
-class Pictures:
-    """Makes and remembers pictures of some photos; any number of threads may ask at once."""
+class ImageCache:
+    """Encodes images of photos for the browser, and caches them; safe for concurrent threads."""
 
     def __init__(self, root: Path, files: Mapping[str, str], cache_bytes: int = _CACHE_BYTES) -> None:
-        """Show photos: `files` has each one's path below `root`, by SHA-256."""
+        """Take the data folder, the path of each photo below it by SHA-256, and the most bytes to cache."""
         self._root = root.resolve()
         self._files = files
-        self._most_bytes = cache_bytes
+        self._max_bytes = cache_bytes
         self._cache: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)  # a decoded photo may take hundreds of MB
+        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)  # a decoded photo may need hundreds of MB
+
+    @property
+    def cached_bytes(self) -> int:
+        """Bytes of all cached images."""
+        with self._lock:
+            return sum(len(data) for _, data in self._cache.values())
 
     def get(self, photo: str, size: str) -> tuple[str, bytes] | None:
-        """Media type and bytes of a photo in one of SIDES_PX; None if it can't be shown."""
+        """Return the media type and the bytes of a photo, or None if it can't be shown.
+
+        Args:
+            photo: SHA-256 of the photo.
+            size: A key of SIDES_PX.
+        """
         key = (photo, size)
         with self._lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        picture = self._make(photo, SIDES_PX[size])
-        if picture:
-            self._remember(key, picture)
-        return picture
+        image = self._encode(photo, SIDES_PX[size])
+        if image:
+            self._store(key, image)
+        return image
 
-    def _make(self, photo: str, side_px: int) -> tuple[str, bytes] | None:
+    def _encode(self, photo: str, side_px: int) -> tuple[str, bytes] | None:
         from tasks.images import photos, thumbnails
 
         if photo not in self._files:
@@ -49,11 +60,11 @@ class Pictures:
         except (OSError, ValueError):
             return None
 
-    def _remember(self, key: tuple[str, str], picture: tuple[str, bytes]) -> None:
+    def _store(self, key: tuple[str, str], image: tuple[str, bytes]) -> None:
         with self._lock:
             if key not in self._cache:
-                self._cache[key] = picture
-                self._bytes += len(picture[1])
-            while self._bytes > self._most_bytes:
+                self._cache[key] = image
+                self._bytes += len(image[1])
+            while self._bytes > self._max_bytes:
                 _, (_, data) = self._cache.popitem(last=False)
                 self._bytes -= len(data)

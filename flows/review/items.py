@@ -1,4 +1,4 @@
-"""What there is to look at: the doubtful photos of a filter's artifact, as the filter left them."""
+"""The photos to review, read from an artifact of the filter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,56 +7,64 @@ from typing import Any
 
 from configs.schema import Config, Section
 from flows.pipeline import stages
-from tasks.filter.review_log import Subject
+from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
-
-TABLE = "review.parquet"
+from tasks.tables import KEPT, REJECTED, REVIEW
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """A photo of a class that somebody may want to look at, and why."""
+class ReviewItem:
+    """A photo in a class that a person should check, and why."""
 
-    subject: Subject
+    key: ReviewKey
     name: str
     kept: bool
-    """What the filter did with it."""
+    """Whether the filter kept it."""
     reason: str
     score: float | None
     threshold: float | None
-    twin: str | None
-    """SHA-256 of the photo that it resembles."""
+    duplicate_of: str | None
+    """SHA-256 of the photo that it duplicates or contradicts."""
     suggestion: str | None
-    """The class that it may rather be."""
+    """The class that it may belong to instead."""
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """All doubts of one filter's artifact, by reason, the most doubtful first."""
+class ReviewList:
+    """All items of one artifact of the filter, by reason, the most doubtful first."""
 
-    doubts: tuple[Doubt, ...]
+    items: tuple[ReviewItem, ...]
     files: Mapping[str, str]
-    """File below the data folder, of each photo that may be shown, twins included, by SHA-256."""
+    """Path below the data folder of each photo that can be shown, duplicates included; by SHA-256."""
     places: Mapping[str, Sequence[tuple[str, str]]]
-    """Classes and names under which each photo was found, by SHA-256."""
+    """Classes and names under which the crawl found each photo, by SHA-256."""
     classes: tuple[str, ...]
-    """Every class there is, sorted."""
+    """All classes, sorted."""
 
 
 def artifact(store: Store, config: Config, preset: str) -> Artifact:
-    """The filter's artifact that a run of this config would use now; raises UserError if there is none.
+    """Return the filter's artifact that a run of this config would use now.
 
-    One from before the latest decisions will do: who has decided ten photos and comes back goes on with the others.
+    Decisions change which artifact that is. If none exists yet for the latest decisions, the newest one from before is
+    returned, so that a reviewer can continue where they stopped.
+
+    Args:
+        store: The store of artifacts.
+        config: The settings of the run.
+        preset: The preset and its overrides, for the message.
+
+    Raises:
+        UserError: The photos have not been filtered yet.
     """
 
     def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
         cache_key = stage.cache_key(store, section, parents)
         found, _ = find(store, stage, cache_key, section)
         if found is None and stage.name == "filter":
-            found = _seen_earlier(store, cache_key)
+            found = _artifact_before_decisions(store, cache_key)
         if found is None:
             raise UserError(
                 f"the photos of {preset} have not been filtered yet: run `fluke stage filter {preset}` first"
@@ -66,8 +74,8 @@ def artifact(store: Store, config: Config, preset: str) -> Artifact:
     return next(made for made in stages(config, get_or_build) if made.stage == "filter")
 
 
-def _seen_earlier(store: Store, cache_key: CacheKey) -> Artifact | None:
-    """The newest artifact whose recipe differs in nothing but in what the filter observed: decisions, moves."""
+def _artifact_before_decisions(store: Store, cache_key: CacheKey) -> Artifact | None:
+    """Return the newest artifact whose cache key differs only in the external inputs: decisions, moves, files."""
     for manifest in store.manifests(cache_key.stage):
         same = (
             manifest.cache_key.model_copy(update={"external_inputs": cache_key.external_inputs}).digest
@@ -78,17 +86,22 @@ def _seen_earlier(store: Store, cache_key: CacheKey) -> Artifact | None:
     return None
 
 
-def read(folder: Path, preset: str) -> Sheet:
-    """Read a filter's tables; raises UserError if it wrote no review.parquet, as older ones didn't."""
+def read(folder: Path, preset: str) -> ReviewList:
+    """Read the photos to review from an artifact of the filter.
+
+    Raises:
+        UserError: The artifact has no review.parquet, because an older version wrote it.
+    """
     import pandas as pd
 
-    if not (folder / TABLE).exists():
+    if not REVIEW.path(folder).exists():
         raise UserError(
-            f"{folder} has no {TABLE}, it was made by an older fluke: run `fluke stage filter {preset} --fresh filter`"
+            f"{folder} has no {REVIEW.name}, because an older version of fluke wrote it; "
+            f"run `fluke stage filter {preset} --fresh filter`"
         )
-    review = pd.read_parquet(folder / TABLE)
+    review = REVIEW.read(folder)
     columns = ["photo", "file", "label", "name"]
-    others = [pd.read_parquet(folder / f"{name}.parquet", columns=columns) for name in ("kept", "rejected")]
+    others = [table.read(folder, columns) for table in (KEPT, REJECTED)]
     everything = pd.concat([review[columns], *others])
     shown = everything[everything["photo"].isin({*review["photo"], *review["twin"].dropna()})]
     places: dict[str, list[tuple[str, str]]] = {}
@@ -98,29 +111,29 @@ def read(folder: Path, preset: str) -> Sheet:
     review["order"] = pd.factorize(review["reason"])[0]
     rows = review.sort_values("order", kind="stable").to_dict("records")
     suggested = {str(label) for label in review["suggestion"].dropna()}
-    return Sheet(
-        doubts=tuple(_doubt({str(column): value for column, value in row.items()}) for row in rows),
+    return ReviewList(
+        items=tuple(_item({str(column): value for column, value in row.items()}) for row in rows),
         files=dict(zip(shown["photo"], shown["file"], strict=True)),
         places=places,
         classes=tuple(sorted({str(label) for label in everything["label"]} | suggested)),
     )
 
 
-def _doubt(row: Mapping[str, Any]) -> Doubt:
-    return Doubt(
-        subject=Subject(row["photo"], row["label"]),
+def _item(row: Mapping[str, Any]) -> ReviewItem:
+    return ReviewItem(
+        key=ReviewKey(row["photo"], row["label"]),
         name=row["name"],
         kept=bool(row["kept"]),
         reason=row["reason"],
         score=_number(row["score"]),
         threshold=_number(row["threshold"]),
-        twin=_text(row["twin"]),
+        duplicate_of=_text(row["twin"]),
         suggestion=_text(row["suggestion"]),
     )
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, or None: JSON has no others."""
+    """Return a finite number, or None: JSON has no NaN and no infinity."""
     import math
 
     return float(value) if value is not None and math.isfinite(value) else None

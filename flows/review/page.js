@@ -1,17 +1,17 @@
 "use strict";
-// Whatever comes from the data becomes text (textContent) or an encoded part of an address, never markup.
+// Text from the data is only used as textContent or as an encoded part of a URL, never as markup.
 
 const $ = (id) => document.getElementById(id);
 const classes = [...$("classes").content.children].map((item) => item.textContent);
-const cards = new Map(); // number of a row -> {row, node}
+const cards = new Map(); // row number -> {row, node}
 const wideScreen = matchMedia("(min-width: 52rem)");
 const doneWords = { keep: "kept", reject: "rejected", move: "moved" };
 let filters = { state: "open" };
-let current = null; // number of the row that keys act on
+let current = null; // number of the selected row
 let more = false;
 let loading = null;
-let round = 0; // of loading the sheet: what an older round brings is dropped
-let writing = Promise.resolve(); // decisions are sent one after the other
+let generation = 0; // increased by each reload: responses of an older generation are ignored
+let writing = Promise.resolve(); // the decisions are sent in order
 let unsent = 0;
 
 function make(tag, props = {}, ...children) {
@@ -23,29 +23,29 @@ function make(tag, props = {}, ...children) {
 const shown = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");
 const named = (text, props = {}) => make("bdi", { textContent: shown(text), ...props });
 
-// ---- talking to the server
+// ---- requests to the server
 
-function address(what, more = {}) {
+function urlOf(what, more = {}) {
   const query = new URLSearchParams({ ...filters, ...more });
   return `${what}?${query}`;
 }
 
-async function ask(what, options) {
-  let answer;
+async function request(what, options) {
+  let response;
   try {
-    answer = await fetch(what, options);
+    response = await fetch(what, options);
   } catch {
-    throw new Error("fluke review isn't running any more; start it again, and open the address that it prints");
+    throw new Error("fluke review has stopped; start it again, and open the address that it prints");
   }
-  const body = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-  if (!answer.ok) throw new Error(body.error);
+  const body = await response.json().catch(() => ({ error: `the server answered with status ${response.status}` }));
+  if (!response.ok) throw new Error(body.error);
   return body;
 }
 
 function post(what, body) {
-  const to = address(what);
+  const to = urlOf(what);
   const headers = { "Content-Type": "application/json" };
-  const sent = writing.then(() => ask(to, { method: "POST", keepalive: true, headers, body: JSON.stringify(body) }));
+  const sent = writing.then(() => request(to, { method: "POST", keepalive: true, headers, body: JSON.stringify(body) }));
   unsent += 1;
   writing = sent.catch(() => {}).finally(() => (unsent -= 1));
   return sent;
@@ -53,51 +53,51 @@ function post(what, body) {
 
 addEventListener("beforeunload", (event) => unsent && event.preventDefault());
 
-// ---- the sheet
+// ---- the list
 
 async function reload() {
-  const mine = ++round;
+  const mine = ++generation;
   cards.clear();
   current = null;
-  $("sheet").replaceChildren();
+  $("list").replaceChildren();
   loading = null;
   more = true;
   await load(mine);
-  if (mine === round && cards.size) select(cards.keys().next().value, false);
+  if (mine === generation && cards.size) select(cards.keys().next().value, false);
 }
 
-function load(mine = round) {
+function load(mine = generation) {
   if (!more || loading) return loading ?? Promise.resolve();
   loading = (async () => {
     try {
-      await writing; // else what was just decided might come back as undecided
+      await writing; // otherwise a photo decided a moment ago might be returned as open
       const after = [...cards.keys()].at(-1) ?? -1;
-      const got = await ask(address("rows", { after }));
-      if (mine !== round) return;
-      got.rows.forEach(append);
-      more = got.more;
-      show(got.counts);
+      const page = await request(urlOf("rows", { after }));
+      if (mine !== generation) return;
+      page.rows.forEach(append);
+      more = page.more;
+      show(page.counts);
     } catch (error) {
-      if (mine === round) more = false;
-      say(error.message, true);
+      if (mine === generation) more = false;
+      showMessage(error.message, true);
     } finally {
-      if (mine === round) loading = null;
+      if (mine === generation) loading = null;
     }
-    if (mine !== round) return;
-    $("end").textContent = more ? "" : cards.size ? "That is all." : "Nothing here: all of it is settled.";
-    if (more && $("end").getBoundingClientRect().top < 2 * innerHeight) load(mine); // the observer sees changes only
+    if (mine !== generation) return;
+    $("end").textContent = more ? "" : cards.size ? "End of the list." : "Nothing to review here.";
+    if (more && $("end").getBoundingClientRect().top < 2 * innerHeight) load(mine); // the observer reports only changes
   })();
   return loading;
 }
 
 function append(row) {
-  let section = $("sheet").lastElementChild;
+  let section = $("list").lastElementChild;
   if (!section || section.reason !== row.reason) {
-    const id = `reason-${$("sheet").children.length}`;
+    const id = `reason-${$("list").children.length}`;
     section = make("section", { reason: row.reason }, make("h2", { id }, named(row.reason)), make("ul", {}));
     section.setAttribute("aria-labelledby", id);
-    section.lastChild.setAttribute("role", "list"); // some screen readers drop it where there are no bullets
-    $("sheet").append(section);
+    section.lastChild.setAttribute("role", "list"); // some screen readers ignore lists without bullets
+    $("list").append(section);
   }
   const node = make("li", { className: "card", tabIndex: -1 });
   node.dataset.number = row.number;
@@ -115,17 +115,17 @@ function picture(photo, size, alt) {
 
 function pictures(row, size) {
   const mine = make("figure", {}, picture(row.photo, size, "the photo"), make("figcaption", {}, named(row.label)));
-  if (!row.twin) return [mine];
-  const labels = [...new Set(row.twin_places.map(([place]) => place))].join(", ");
-  const theirs = row.twin_places.map(([place, name]) => `${shown(place)}: ${shown(name)}`).join("\n");
+  if (!row.duplicate_of) return [mine];
+  const labels = [...new Set(row.duplicate_places.map(([place]) => place))].join(", ");
+  const theirs = row.duplicate_places.map(([place, name]) => `${shown(place)}: ${shown(name)}`).join("\n");
   return [
     mine,
-    make("figure", { className: "twin", title: theirs }, picture(row.twin, size, "its twin"), make("figcaption", {}, "twin: ", named(labels))),
+    make("figure", { className: "duplicate", title: theirs }, picture(row.duplicate_of, size, "the photo that it duplicates"), make("figcaption", {}, "duplicate of: ", named(labels))),
   ];
 }
 
-function verdict(row) {
-  if (!row.decision) return `${row.kept ? "kept" : "rejected"} so far`;
+function status(row) {
+  if (!row.decision) return `${row.kept ? "kept" : "rejected"} by the filter`;
   return `${doneWords[row.decision.action]}${row.decision.to ? ` to ${shown(row.decision.to)}` : ""}`;
 }
 
@@ -142,7 +142,7 @@ function buttons(number, row) {
 
 function suggestion(row) {
   if (!row.suggestion) return null;
-  const node = make("button", { type: "button", tabIndex: -1, className: "suggestion" }, "rather ", named(row.suggestion), "? ", make("kbd", { textContent: "s" }));
+  const node = make("button", { type: "button", tabIndex: -1, className: "suggestion" }, "Move to ", named(row.suggestion), " ", make("kbd", { textContent: "s" }));
   node.dataset.act = "suggestion";
   return node;
 }
@@ -150,7 +150,7 @@ function suggestion(row) {
 function about(number, row) {
   return [
     make("p", { className: "name", title: shown(row.name) }, named(row.name)),
-    make("p", { className: "why" }, make("span", { className: "mark", textContent: verdict(row) }), make("span", { textContent: row.why })),
+    make("p", { className: "why" }, make("span", { className: "mark", textContent: status(row) }), make("span", { textContent: row.score })),
     suggestion(row),
     buttons(number, row),
   ].filter(Boolean);
@@ -164,15 +164,15 @@ function refill(node, ...children) {
 
 function fill(number) {
   const { row, node } = cards.get(number);
-  node.className = `card ${row.decision ? row.decision.action : "undecided"}${row.twin ? " pair" : ""}`;
-  node.setAttribute("aria-label", `${shown(row.label)}, ${shown(row.reason)}, ${row.why || "no score"}, ${verdict(row)}, ${shown(row.name)}`);
+  node.className = `card ${row.decision ? row.decision.action : "undecided"}${row.duplicate_of ? " pair" : ""}`;
+  node.setAttribute("aria-label", `${shown(row.label)}, ${shown(row.reason)}, ${row.score || "no score"}, ${status(row)}, ${shown(row.name)}`);
   if (!node.firstChild) node.append(make("div", { className: "pictures" }, ...pictures(row, "small")));
-  refill(node, node.firstChild, ...about(number, row)); // the pictures stay: they'd flicker
+  refill(node, node.firstChild, ...about(number, row)); // the images are kept, otherwise they would flicker
   for (const button of node.querySelectorAll("button")) button.tabIndex = number === current ? 0 : -1;
   if ($("view").open && number === current) view();
 }
 
-// ---- where we are
+// ---- selection
 
 function select(number, focus = true) {
   const was = cards.get(current);
@@ -221,11 +221,11 @@ function stepRow(by) {
 
 // ---- deciding
 
-const alike = (one, other) => one.photo === other.photo && one.label === other.label;
+const isSame = (one, other) => one.photo === other.photo && one.label === other.label;
 
-function put(subject, decision) {
+function setDecision(key, decision) {
   for (const [number, { row }] of cards) {
-    if (alike(row, subject)) {
+    if (isSame(row, key)) {
       row.decision = decision;
       fill(number);
     }
@@ -236,43 +236,44 @@ function decide(number, action, to = "", advance = true) {
   const { row } = cards.get(number);
   const before = row.decision;
   const decision = { action, to };
-  const mine = round;
-  put(row, decision); // at once; what the server says comes later
-  say(`${verdict(row)}; u undoes`, false);
+  const mine = generation;
+  setDecision(row, decision); // immediately; the response of the server comes later
+  showMessage(`${status(row)}; u: undo`, false);
   const sent = post("decide", { photo: row.photo, label: row.label, action, to });
   sent.then(
-    ({ counts }) => mine === round && (unsent > 1 ? progress(counts) : show(counts)), // the filters once, after a burst
+    // Several decisions in a row update the filters only once.
+    ({ counts }) => mine === generation && (unsent > 1 ? progress(counts) : show(counts)),
     (error) => {
-      if (row.decision === decision) put(row, before);
-      say(error.message, true);
+      if (row.decision === decision) setDecision(row, before);
+      showMessage(error.message, true);
     },
   );
   if (advance && number === current) step(1, (next) => !next.decision);
 }
 
-async function undo(subject = {}) {
-  const mine = round;
+async function undo(key = {}) {
+  const mine = generation;
   try {
-    const { changed, counts } = await post("undo", subject);
-    if (!changed) return say("nothing to undo", false);
-    if (mine !== round) return undefined;
-    put(changed, changed.decision);
+    const { changed, counts } = await post("undo", key);
+    if (!changed) return showMessage("nothing to undo", false);
+    if (mine !== generation) return undefined;
+    setDecision(changed, changed.decision);
     show(counts);
-    if (!cards.has(changed.number)) await reload(); // it was settled before this page was opened
-    if (cards.has(changed.number)) select(changed.number, !subject.photo);
-    return say(`undone: ${shown(changed.name)} is ${verdict(changed)} again`, false);
+    if (!cards.has(changed.number)) await reload(); // it was decided before this page was opened
+    if (cards.has(changed.number)) select(changed.number, !key.photo);
+    return showMessage(`undone: ${shown(changed.name)} is ${status(changed)} again`, false);
   } catch (error) {
-    return say(error.message, true);
+    return showMessage(error.message, true);
   }
 }
 
 function act(number, what, advance = true) {
   const row = cards.get(number)?.row;
   if (!row) return;
-  if (what === "move") pick(number, advance);
+  if (what === "move") pickClass(number, advance);
   else if (what !== "suggestion") decide(number, what, "", advance);
   else if (row.suggestion) decide(number, "move", row.suggestion, advance);
-  else say("nothing is suggested for this photo", false);
+  else showMessage("there is no suggestion for this photo", false);
 }
 
 function press(number, button, advance) {
@@ -282,14 +283,14 @@ function press(number, button, advance) {
   else act(number, button.dataset.act, advance);
 }
 
-let hush = 0;
-function say(text, isError) {
-  clearTimeout(hush);
+let messageTimer = 0;
+function showMessage(text, isError) {
+  clearTimeout(messageTimer);
   $("said").textContent = text;
   $("said").className = isError ? "error" : "";
-  const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body; // what is behind a dialog is inert
+  const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body; // elements behind a dialog are inert
   if ($("said").parentNode !== host) host.append($("said"));
-  if (!isError) hush = setTimeout(() => ($("said").textContent = ""), 5000);
+  if (!isError) messageTimer = setTimeout(() => ($("said").textContent = ""), 5000);
 }
 
 // ---- the larger view
@@ -298,7 +299,7 @@ function view() {
   const card = cards.get(current);
   if (!card) return;
   const [stage, words] = $("view").children;
-  const key = `${current} ${round}`;
+  const key = `${current} ${generation}`;
   if (stage.dataset.key !== key) {
     stage.dataset.key = key;
     stage.replaceChildren(...pictures(card.row, "large"));
@@ -310,7 +311,7 @@ function view() {
   for (const button of words.querySelectorAll("button")) button.tabIndex = 0;
 }
 
-function look(number) {
+function openView(number) {
   select(number, false);
   $("view").showModal();
   view();
@@ -319,12 +320,12 @@ function look(number) {
 // ---- the class picker
 
 let moving = null;
-let movesOn = true;
+let advances = true;
 let option = 0;
 
-function pick(number, advance) {
+function pickClass(number, advance) {
   moving = number;
-  movesOn = advance;
+  advances = advance;
   $("to").value = cards.get(number).row.suggestion ?? "";
   $("move").showModal();
   $("to").select();
@@ -360,7 +361,7 @@ function highlight(number) {
 function choose(node) {
   if (!node) return;
   $("move").close();
-  decide(moving, "move", node.chosen, movesOn);
+  decide(moving, "move", node.chosen, advances);
 }
 
 $("to").addEventListener("input", options);
@@ -374,11 +375,11 @@ $("to").addEventListener("keydown", (event) => {
 });
 $("options").addEventListener("click", (event) => choose(event.target.closest("li")));
 
-// ---- filters and counts; the state is in the address, so that reloading keeps it
+// ---- filters and counts; the URL contains the filters, so reloading keeps them
 
 function readHash() {
   const given = new URLSearchParams(location.hash.slice(1));
-  filters = { state: ["open", "settled", "all"].includes(given.get("state")) ? given.get("state") : "open" };
+  filters = { state: ["open", "reviewed", "all"].includes(given.get("state")) ? given.get("state") : "open" };
   for (const name of ["reason", "label"]) if (given.has(name)) filters[name] = given.get(name);
 }
 
@@ -392,18 +393,18 @@ function link(text, change, count, isChosen) {
 
 function progress(counts) {
   $("bar").max = Math.max(1, counts.total);
-  $("bar").value = counts.settled;
-  $("progress").textContent = `${counts.settled.toLocaleString("en")} of ${counts.total.toLocaleString("en")} settled`;
+  $("bar").value = counts.reviewed;
+  $("progress").textContent = `${counts.reviewed.toLocaleString("en")} of ${counts.total.toLocaleString("en")} reviewed`;
 }
 
 function show(counts) {
   progress(counts);
   const focused = document.activeElement?.closest("nav a")?.getAttribute("href");
-  const titles = { open: "To settle", settled: "Settled", all: "All" };
+  const titles = { open: "Open", reviewed: "Reviewed", all: "All" };
   $("states").replaceChildren(
     ...Object.keys(titles).map((state) => link(titles[state], { state }, counts.states[state], state === filters.state)),
   );
-  for (const [list, name, all] of [["reasons", "reason", "Every reason"], ["labels", "label", "Every class"]]) {
+  for (const [list, name, all] of [["reasons", "reason", "All reasons"], ["labels", "label", "All classes"]]) {
     const items = counts[list];
     const sum = items.reduce((total, item) => total + item.open, 0);
     $(list).replaceChildren(
@@ -433,20 +434,20 @@ addEventListener("hashchange", () => {
   reload();
 });
 
-// ---- pointer and keys
+// ---- mouse and keys
 
-$("sheet").addEventListener("click", (event) => {
+$("list").addEventListener("click", (event) => {
   const card = event.target.closest(".card");
   if (!card) return;
   const number = Number(card.dataset.number);
   const button = event.target.closest("button");
   if (button) {
     select(number, false);
-    press(number, button, false); // who points goes where they like
-  } else if (event.target.closest("figure")) look(number);
+    press(number, button, false); // a mouse user chooses the next photo
+  } else if (event.target.closest("figure")) openView(number);
   else select(number);
 });
-$("sheet").addEventListener("focusin", (event) => {
+$("list").addEventListener("focusin", (event) => {
   const number = Number(event.target.closest(".card")?.dataset.number);
   if (cards.has(number) && number !== current) select(number, false);
 });
@@ -473,7 +474,7 @@ const keys = {
   m: () => act(current, "move"),
   s: () => act(current, "suggestion"),
   u: () => undo(),
-  v: () => ($("view").open ? $("view").close() : cards.has(current) && look(current)),
+  v: () => ($("view").open ? $("view").close() : cards.has(current) && openView(current)),
   "?": () => $("help").showModal(),
 };
 keys[" "] = keys.v;
@@ -483,10 +484,10 @@ addEventListener("keydown", (event) => {
   const at = event.target;
   if (at.closest("input")) return;
   const onControl = at.closest("button, a, summary");
-  if (onControl && [" ", "Enter"].includes(event.key)) return; // they press it
-  if (at.closest("nav") && event.key.startsWith("Arrow")) return; // they scroll it
+  if (onControl && [" ", "Enter"].includes(event.key)) return; // the browser clicks the control
+  if (at.closest("nav") && event.key.startsWith("Arrow")) return; // the browser scrolls the list
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (event.repeat && !["j", "k"].includes(key) && !key.startsWith("Arrow")) return; // a key held down decides once
+  if (event.repeat && !["j", "k"].includes(key) && !key.startsWith("Arrow")) return; // a held key decides only once
   if (!Object.hasOwn(keys, key)) return;
   event.preventDefault();
   keys[key]();

@@ -1,7 +1,8 @@
-"""Who may talk to the page: our own page in this machine's browser, and nobody else.
+"""Middleware that accepts only requests of our own page, in a browser on this machine.
 
-Other sites can make a browser send requests to a loopback port. They don't know the token in the path; a name of theirs
-that resolves to 127.0.0.1 (DNS rebinding) shows in the Host header; and what they post shows in the Origin header.
+Other web sites can make a browser send requests to a port of this machine. They are rejected, because they don't know
+the token in the path; a host name of theirs that resolves to 127.0.0.1 (DNS rebinding) is in the Host header; and the
+Origin header of a POST names their site.
 """
 
 import secrets
@@ -11,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_READS = ("GET", "HEAD")
+_READ_METHODS = ("GET", "HEAD")
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -34,8 +35,8 @@ HEADERS = {
 }
 
 
-class Gate:
-    """Turns away requests without the token, for another host or from another origin; adds HEADERS to all answers."""
+class SecurityMiddleware:
+    """Reject requests without the token, for another host or from another origin; add HEADERS to all responses."""
 
     def __init__(self, app: ASGIApp, *, token: str, port: int) -> None:
         self._app = app
@@ -43,33 +44,34 @@ class Gate:
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Reject a request, or pass it to the application."""
         if scope["type"] != "http":
-            return  # no web sockets
+            return  # web sockets are not used
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = self._refusal(scope)
-        app = PlainTextResponse(refusal[1], refusal[0]) if refusal else self._app
-        await app(scope, receive, guarded)
+        rejection = self._rejection(scope)
+        app = PlainTextResponse(rejection[1], rejection[0]) if rejection else self._app
+        await app(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    def _rejection(self, scope: Scope) -> tuple[int, str] | None:
+        """Return the HTTP status and the text to reject a request with, or None to accept it."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return 421, "not for this host"
+            return 421, "this host name is not accepted"
         given = scope["path"].split("/")[1] if "/" in scope["path"] else ""
         if not secrets.compare_digest(given.encode(errors="replace"), self._token.encode()):
-            return 404, "open the address that fluke review printed"
-        if scope["method"] not in _READS and not _is_ours(headers.getlist("origin"), hosts[0]):
-            return 403, "not from this origin"
+            return 404, "not found: open the address that fluke review printed"
+        if scope["method"] not in _READ_METHODS and not _is_same_origin(headers.getlist("origin"), hosts[0]):
+            return 403, "requests from this origin are not accepted"
         return None
 
 
-def _is_ours(origins: Iterable[str], host: str) -> bool:
+def _is_same_origin(origins: Iterable[str], host: str) -> bool:
     return list(origins) == [f"http://{host}"]

@@ -1,4 +1,4 @@
-"""The page's server: a loopback port, until Ctrl-C."""
+"""Serve the page on a port of this machine until Ctrl-C."""
 
 import os
 import secrets
@@ -11,30 +11,41 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.review import app
-from flows.review.items import Sheet
-from flows.review.session import Desk
+from flows.review.items import ReviewList
+from flows.review.session import ReviewSession
 from tasks.store.errors import UserError
 
 _TOKEN_BYTES = 24
 
 
 def serve(
-    root: Path, sheet: Sheet, *, title: str, port: int, browser: bool, announce: Callable[[str, int], None]
+    root: Path, review_list: ReviewList, *, title: str, port: int, browser: bool, announce: Callable[[str, int], None]
 ) -> int:
-    """Serve the page until Ctrl-C; returns how many photos are decided otherwise than before.
+    """Serve the page until Ctrl-C.
 
-    port: 0 takes a free one. announce: told the page's address and the number of doubts once the port is ours.
-    Raises UserError if the port is taken, or if the log of decisions is damaged.
+    Args:
+        root: The data folder.
+        review_list: The photos to review.
+        title: Title of the page.
+        port: Port on 127.0.0.1; 0 takes a free one.
+        browser: Whether to open the page in the browser.
+        announce: Called with the address of the page and the number of photos, once the port is bound.
+
+    Returns:
+        How many photos have another decision than before.
+
+    Raises:
+        UserError: The port can't be bound, or the log of decisions is damaged.
     """
     import uvicorn
 
-    desk = Desk(root, sheet)
+    session = ReviewSession(root, review_list)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     with _listen(port) as listener:
         port = listener.getsockname()[1]
         address = f"http://127.0.0.1:{port}/{token}/"
         config = uvicorn.Config(
-            app.build(root, sheet, desk, title=title, token=token, port=port),
+            app.build(root, review_list, session, title=title, token=token, port=port),
             lifespan="off",
             ws="none",
             proxy_headers=False,
@@ -43,26 +54,27 @@ def serve(
             log_level="error",
             timeout_graceful_shutdown=2,
         )
-        announce(address, len(sheet.doubts))
+        announce(address, len(review_list.items))
         if browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        with suppress(KeyboardInterrupt):  # how it ends
+        with suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
             uvicorn.Server(config).run(sockets=[listener])
-    return desk.changed()
+    return session.changed()
 
 
 def _listen(port: int) -> socket.socket:
+    """Bind a port on 127.0.0.1, 0 for a free one; raises UserError if that fails."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-        listener.listen()  # from now on a browser waits, rather than being refused
+        listener.listen()  # from here a browser waits for the server instead of failing to connect
     except OSError as error:
         listener.close()
-        raise UserError(f"port {port} can't be had ({error.strerror}); give another with --port") from error
+        raise UserError(f"cannot bind port {port} ({error.strerror}); give another one with --port") from error
     return listener
 
 
 def _has_screen() -> bool:
-    """Whether a browser could show up: without a screen, one for terminals would take over ours."""
+    """Return whether there is a screen; without one, a text browser could open in this terminal."""
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

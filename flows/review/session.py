@@ -1,4 +1,4 @@
-"""What the page asks for and does: rows of doubts, counts, decisions and their undoing. Knows nothing of HTTP."""
+"""What the page can do: list items, count them, log decisions and undo them. It is independent of HTTP."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -7,149 +7,166 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.review.items import Doubt, Sheet
+from flows.review.items import ReviewItem, ReviewList
 from tasks.filter import review_log
-from tasks.filter.review_log import ACTIONS, Decision, Subject
+from tasks.filter.review_log import ACTIONS, Decision, ReviewKey
 
 ROWS = 200
-"""Rows that are handed out at once."""
+"""Most rows in one response."""
 _PLACES = 3
-State = Literal["open", "settled", "all"]
-Standing = Mapping[Subject, Decision]
+State = Literal["open", "reviewed", "all"]
+Decisions = Mapping[ReviewKey, Decision]
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Which doubts to show; None is all."""
+class ItemFilter:
+    """Which items to show."""
 
     reason: str | None = None
+    """None shows all reasons."""
     label: str | None = None
+    """None shows all classes."""
     state: State = "open"
+    """Items without a decision, with a decision, or all."""
 
 
-class Desk:
-    """A sheet and the decisions about it; the log on the disk is read each time, so that several pages agree."""
+class ReviewSession:
+    """A list of photos and the decisions about them.
 
-    def __init__(self, root: Path, sheet: Sheet) -> None:
-        """Take a data folder and a sheet; raises UserError if the log of decisions is damaged."""
+    The log of decisions is read from the disk for each request, so several pages show the same decisions.
+    """
+
+    def __init__(self, root: Path, review_list: ReviewList) -> None:
+        """Take the data folder and the photos to review; raises UserError if the log of decisions is damaged."""
         self._root = root
-        self._sheet = sheet
-        self._subjects = frozenset(doubt.subject for doubt in sheet.doubts)
-        self._before = self._standing()
+        self._list = review_list
+        self._keys = frozenset(item.key for item in review_list.items)
+        self._before = self._decisions()
 
     def changed(self) -> int:
-        """About how many photos the decision is another one than when the page was opened."""
-        now = self._standing()
-        return sum(now.get(subject) != self._before.get(subject) for subject in self._subjects)
+        """Return how many photos have another decision than when the session began."""
+        now = self._decisions()
+        return sum(now.get(key) != self._before.get(key) for key in self._keys)
 
-    def rows(self, filters: Filters, after: int = -1) -> dict[str, Any]:
-        """The next ROWS doubts that pass the filters, of those behind number `after`; and the counts."""
-        standing = self._standing()
+    def rows(self, item_filter: ItemFilter, after: int = -1) -> dict[str, Any]:
+        """Return the next items that pass a filter, at most ROWS, and the counts.
+
+        Args:
+            item_filter: Which items to return.
+            after: Number of the item after which to begin.
+        """
+        decisions = self._decisions()
         passing = (
-            (number, doubt)
-            for number, doubt in enumerate(self._sheet.doubts)
-            if number > after and _passes(doubt, filters, standing)
+            (number, item)
+            for number, item in enumerate(self._list.items)
+            if number > after and _passes(item, item_filter, decisions)
         )
         found = list(islice(passing, ROWS + 1))
-        rows = [self._row(number, doubt, standing) for number, doubt in found[:ROWS]]
-        return {"rows": rows, "more": len(found) > ROWS, "counts": self._counts(filters, standing)}
+        rows = [self._row(number, item, decisions) for number, item in found[:ROWS]]
+        return {"rows": rows, "more": len(found) > ROWS, "counts": self._counts(item_filter, decisions)}
 
-    def decide(self, subject: Subject, action: str, to: str, filters: Filters) -> dict[str, Any]:
-        """Log a decision; raises ValueError if it is none about a doubt of this sheet."""
+    def decide(self, key: ReviewKey, action: str, to: str, item_filter: ItemFilter) -> dict[str, Any]:
+        """Log a decision; returns the changed row and the counts. Raises ValueError if the decision isn't valid."""
         known = next((known for known in ACTIONS if known == action), None)
         if known is None:
-            raise ValueError(f"there is no action {action!r}")
-        if subject not in self._subjects:
-            raise ValueError("this photo is not on this page; reload it")
-        if known == "move" and to not in self._sheet.classes:
-            raise ValueError(f"there is no class {to!r}")
-        if (known == "move") == (to in ("", subject.label)):
-            raise ValueError("a photo moves to another class than its own, and nothing else has one")
-        review_log.add(self._root, [Decision(subject, known, to)])
-        return self._after(subject, filters)
+            raise ValueError(f"unknown action {action!r}")
+        if key not in self._keys:
+            raise ValueError("this photo is not on this page; reload the page")
+        if known == "move" and to not in self._list.classes:
+            raise ValueError(f"unknown class {to!r}")
+        if (known == "move") == (to in ("", key.label)):
+            raise ValueError("a move needs another class than the photo's own; the other actions need none")
+        review_log.add(self._root, [Decision(key, known, to)])
+        return self._after(key, item_filter)
 
-    def undo(self, subject: Subject | None, filters: Filters) -> dict[str, Any]:
-        """Take back the last decision about a photo, or the last about any on this sheet."""
-        undone = review_log.undo(self._root, self._subjects if subject is None else self._subjects & {subject})
-        return self._after(undone.subject if undone else None, filters)
+    def undo(self, key: ReviewKey | None, item_filter: ItemFilter) -> dict[str, Any]:
+        """Cancel the last decision about a photo, or about any photo of the list; returns as `decide`."""
+        undone = review_log.undo(self._root, self._keys if key is None else self._keys & {key})
+        return self._after(undone.key if undone else None, item_filter)
 
-    def _standing(self) -> Standing:
+    def _decisions(self) -> Decisions:
         return review_log.read(self._root)
 
-    def _after(self, subject: Subject | None, filters: Filters) -> dict[str, Any]:
-        standing = self._standing()
-        number = next((i for i, doubt in enumerate(self._sheet.doubts) if doubt.subject == subject), None)
+    def _after(self, key: ReviewKey | None, item_filter: ItemFilter) -> dict[str, Any]:
+        decisions = self._decisions()
+        number = next((i for i, item in enumerate(self._list.items) if item.key == key), None)
         return {
-            "changed": None if number is None else self._row(number, self._sheet.doubts[number], standing),
-            "counts": self._counts(filters, standing),
+            "changed": None if number is None else self._row(number, self._list.items[number], decisions),
+            "counts": self._counts(item_filter, decisions),
         }
 
-    def _row(self, number: int, doubt: Doubt, standing: Standing) -> dict[str, Any]:
-        decision = standing.get(doubt.subject)
+    def _row(self, number: int, item: ReviewItem, decisions: Decisions) -> dict[str, Any]:
+        decision = decisions.get(item.key)
         return {
             "number": number,
-            "photo": doubt.subject.photo,
-            "label": doubt.subject.label,
-            "name": doubt.name,
-            "kept": doubt.kept,
-            "reason": doubt.reason,
-            "why": why(doubt),
-            "twin": doubt.twin if doubt.twin in self._sheet.files else None,
-            "twin_places": [list(place) for place in twin_places(self._sheet, doubt)],
-            "suggestion": doubt.suggestion if doubt.suggestion != doubt.subject.label else None,
+            "photo": item.key.photo,
+            "label": item.key.label,
+            "name": item.name,
+            "kept": item.kept,
+            "reason": item.reason,
+            "score": score_text(item),
+            "duplicate_of": item.duplicate_of if item.duplicate_of in self._list.files else None,
+            "duplicate_places": [list(place) for place in duplicate_places(self._list, item)],
+            "suggestion": item.suggestion if item.suggestion != item.key.label else None,
             "decision": {"action": decision.action, "to": decision.to} if decision else None,
         }
 
-    def _counts(self, filters: Filters, standing: Standing) -> dict[str, Any]:
-        doubts = self._sheet.doubts
-        ours = [d for d in doubts if filters.label in (None, d.subject.label) and filters.reason in (None, d.reason)]
-        settled = sum(doubt.subject in standing for doubt in ours)
+    def _counts(self, item_filter: ItemFilter, decisions: Decisions) -> dict[str, Any]:
+        reason, label, items = item_filter.reason, item_filter.label, self._list.items
+        selected = [item for item in items if label in (None, item.key.label) and reason in (None, item.reason)]
+        reviewed = sum(item.key in decisions for item in selected)
         return {
-            "settled": sum(doubt.subject in standing for doubt in doubts),
-            "total": len(doubts),
-            "states": {"open": len(ours) - settled, "settled": settled, "all": len(ours)},
-            "reasons": _facet(doubts, standing, lambda d: d.reason, lambda d: filters.label in (None, d.subject.label)),
-            "labels": _facet(doubts, standing, lambda d: d.subject.label, lambda d: filters.reason in (None, d.reason)),
+            "reviewed": sum(item.key in decisions for item in items),
+            "total": len(items),
+            "states": {"open": len(selected) - reviewed, "reviewed": reviewed, "all": len(selected)},
+            "reasons": _facet(items, decisions, lambda i: i.reason, lambda i: label in (None, i.key.label)),
+            "labels": _facet(items, decisions, lambda i: i.key.label, lambda i: reason in (None, i.reason)),
         }
 
 
-def twin_places(sheet: Sheet, doubt: Doubt) -> list[tuple[str, str]]:
-    """Classes and names under which a doubt's twin was found; if the twin is the photo itself, under other classes."""
-    own = doubt.subject.label if doubt.twin == doubt.subject.photo else None
-    places = sheet.places.get(doubt.twin, ()) if doubt.twin else ()
+def duplicate_places(review_list: ReviewList, item: ReviewItem) -> list[tuple[str, str]]:
+    """Return classes and names under which the crawl found the photo that an item duplicates.
+
+    If that is the photo itself, only its other classes count.
+    """
+    own = item.key.label if item.duplicate_of == item.key.photo else None
+    places = review_list.places.get(item.duplicate_of, ()) if item.duplicate_of else ()
     return [(label, name) for label, name in places if label != own][:_PLACES]
 
 
-def why(doubt: Doubt) -> str:
-    """The score against the threshold, for people."""
-    if doubt.score is None:
+def score_text(item: ReviewItem) -> str:
+    """Return the score and the threshold as text; empty if there is no score."""
+    if item.score is None:
         return ""
-    return f"{doubt.score:.4g}" + ("" if doubt.threshold is None else f", threshold {doubt.threshold:.4g}")
+    return f"{item.score:.4g}" + ("" if item.threshold is None else f", threshold {item.threshold:.4g}")
 
 
-def state(text: str) -> State:
-    """A state by its name; raises ValueError if there is none."""
-    for known in ("open", "settled", "all"):
+def parse_state(text: str) -> State:
+    """Return a state by its name; raises ValueError if it is unknown."""
+    for known in ("open", "reviewed", "all"):
         if text == known:
             return known
-    raise ValueError(f"there is no state {text!r}")
+    raise ValueError(f"unknown state {text!r}")
 
 
-def _passes(doubt: Doubt, filters: Filters, standing: Standing) -> bool:
+def _passes(item: ReviewItem, item_filter: ItemFilter, decisions: Decisions) -> bool:
     return (
-        filters.reason in (None, doubt.reason)
-        and filters.label in (None, doubt.subject.label)
-        and (filters.state == "all" or (filters.state == "settled") == (doubt.subject in standing))
+        item_filter.reason in (None, item.reason)
+        and item_filter.label in (None, item.key.label)
+        and (item_filter.state == "all" or (item_filter.state == "reviewed") == (item.key in decisions))
     )
 
 
 def _facet(
-    doubts: Iterable[Doubt], standing: Standing, name: Callable[[Doubt], str], counts: Callable[[Doubt], bool]
+    items: Iterable[ReviewItem],
+    decisions: Decisions,
+    name: Callable[[ReviewItem], str],
+    counts: Callable[[ReviewItem], bool],
 ) -> list[dict[str, Any]]:
-    """Every name that there is, with how many doubts of those that count are open, and how many there are."""
+    """Return each name with the number of open items and of all items, of those that `counts` selects."""
     total: Counter[str] = Counter()
     still_open: Counter[str] = Counter()
-    for doubt in doubts:
-        total[name(doubt)] += counts(doubt)
-        still_open[name(doubt)] += counts(doubt) and doubt.subject not in standing
+    for item in items:
+        total[name(item)] += counts(item)
+        still_open[name(item)] += counts(item) and item.key not in decisions
     return [{"name": key, "open": still_open[key], "total": count} for key, count in total.items()]

@@ -1,1 +1,1 @@
-"""The crawl stage: collect photos from a folder, a CSV, a list of URLs, a site or search engines."""
+"""The crawl stage: collect photos from a folder, a CSV file, a list of URLs, a web site or search engines."""

@@ -1,6 +1,6 @@
-"""What must not come in again: URLs and SHA-256 of photos, in a CSV that a person can read and commit.
+"""The blocklist: URLs and SHA-256 of photos that must not be stored again, in a CSV file that people can edit.
 
-It is beside the pools, not in them, since pools may be deleted at any time.
+The file is next to the pools, not among them, because pools may be deleted at any time.
 """
 
 import csv
@@ -14,21 +14,25 @@ from tasks.store.atomic import atomic_write
 from tasks.store.manifest import now
 
 NAME = "forgotten.csv"
+"""The file's name in the data folder, after the command `fluke forget`."""
 _COLUMNS = ("what", "forgotten_at")
 
 
-class ForgottenError(Exception):
-    """A photo that must not come in again."""
+class BlocklistedError(Exception):
+    """A photo is on the blocklist."""
 
 
 def read(root: Path) -> frozenset[str]:
-    """URLs and SHA-256 that are forgotten in a data folder."""
-    names = [row[0].strip() for row in _rows(root / NAME)]
-    return frozenset(name if "/" in name else name.lower() for name in names)  # SHA-256 may be written either way
+    """Return the URLs and SHA-256 on the blocklist of a data folder; empty without a file.
+
+    SHA-256 are returned in lower case, whichever way they are written.
+    """
+    entries = [row[0].strip() for row in _rows(root / NAME)]
+    return frozenset(entry if "/" in entry else entry.lower() for entry in entries)
 
 
-def add(root: Path, what: Iterable[str]) -> None:
-    """Note URLs and SHA-256; those that are there already stay as they are."""
+def add(root: Path, entries: Iterable[str]) -> None:
+    """Add URLs and SHA-256 to the blocklist of a data folder; existing rows stay as they are."""
     path = root / NAME
     with FileLock(path.with_name(f".{NAME}.lock")):
         rows = _rows(path)
@@ -36,11 +40,12 @@ def add(root: Path, what: Iterable[str]) -> None:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        writer.writerows([*rows, *((item, f"{now():%Y-%m-%dT%H:%M:%SZ}") for item in sorted(set(what) - known))])
+        writer.writerows([*rows, *((entry, f"{now():%Y-%m-%dT%H:%M:%SZ}") for entry in sorted(set(entries) - known))])
         atomic_write(path, text.getvalue().encode())
 
 
 def _rows(path: Path) -> list[list[str]]:
+    """Return the rows without the header, which a list written by hand may lack."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row and row[0].strip()]

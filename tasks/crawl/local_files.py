@@ -1,4 +1,4 @@
-"""Photos that are files on this machine: how they are listed, told apart and brought in."""
+"""Photos in files on this machine: listing them, detecting changes, and copying them into the store."""
 
 import hashlib
 import logging
@@ -9,8 +9,8 @@ from os import stat_result
 from pathlib import Path
 
 from tasks.crawl import blocklist
-from tasks.crawl.blocklist import ForgottenError
-from tasks.crawl.ledger.ledger import Ledger, Photo
+from tasks.crawl.blocklist import BlocklistedError
+from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
 from tasks.images import photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -20,48 +20,57 @@ logger = logging.getLogger("fluke.crawl")
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file as a listing shows it, unread."""
+    """A file in a listing, not read yet."""
 
     path: str
-    stamp: str
-    """Its size and its time of change; while they stay, so does its content."""
+    mtime_key: str
+    """Its size and modification time; a file whose key is unchanged counts as unchanged."""
 
     @classmethod
     def of(cls, path: str, status: stat_result) -> "LocalFile":
-        """From what the file system says of it."""
+        """Create one from a path and its `os.stat`."""
         return cls(path, f"{status.st_size}-{status.st_mtime_ns}")
 
 
 def is_file(status: stat_result) -> bool:
-    """Whether it is a plain file, not a folder, a pipe or a device."""
+    """Whether this is a regular file, not a folder, a pipe or a device."""
     return stat.S_ISREG(status.st_mode)
 
 
-def readable(name: str) -> str:
-    """A file's name as text that can be stored anywhere: bytes that aren't UTF-8 become `\\udcff` and the like."""
+def utf8_name(name: str) -> str:
+    """Return a file's name as valid UTF-8 text: bytes that aren't UTF-8 become `\\udcff` and the like."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 def fingerprint(lines: Iterable[tuple[str, ...]]) -> str:
-    """Digest (24 hex digits) of a listing; the order counts."""
+    """Return a digest (24 hex digits) of a listing; the order of the lines matters."""
     sha = hashlib.sha256()
     for line in lines:
         sha.update(repr(line).encode())
     return sha.hexdigest()[:24]
 
 
-def given(path: Path | None, setting: str, example: str) -> Path:
-    """The absolute path of a setting; raises UserError if it isn't given or isn't there."""
+def require_path(path: Path | None, setting: str, example: str) -> Path:
+    """Return the absolute path of a setting.
+
+    Args:
+        path: the setting's value.
+        setting: its name, for messages.
+        example: an example of a value, for messages.
+
+    Raises:
+        UserError: the setting is not given, or the path doesn't exist.
+    """
     if path is None:
-        raise UserError(f"{setting} is not given; say where the photos are, e.g. {setting}={example}")
+        raise UserError(f"{setting} is not given; set it to a path, e.g. {setting}={example}")
     found = path.expanduser().absolute()
     if not found.exists():
-        raise UserError(f"{found}: there is no such file or folder; put it there, or set {setting}")
+        raise UserError(f"{found}: there is no such file or folder; create it, or set {setting} to another path")
     return found
 
 
 def require_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise UserError if a CSV file's columns lack any that are needed."""
+    """Raise UserError if a CSV file lacks any of the needed columns."""
     missing = [column for column in needed if column not in columns]
     if missing:
         raise UserError(
@@ -70,34 +79,41 @@ def require_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -
         )
 
 
-def bring_in(files: Sequence[LocalFile], ledger: Ledger, context: StageContext) -> list[Photo | None]:
-    """The stored photo of each file, None if it is forgotten; only files that the ledger doesn't know are read."""
-    found = [ledger.known(readable(file.path), file.stamp) for file in files]
-    missing = [place for place, photo in enumerate(found) if photo is None]
+def ingest(files: Sequence[LocalFile], ledger: Ledger, context: StageContext) -> list[StoredPhoto | None]:
+    """Copy files into the store; only files that the ledger doesn't know are read.
 
-    def read(place: int) -> Photo | None:
-        file = files[place]
+    Returns:
+        The stored photo of each file, in the same order; None if it is on the blocklist.
+
+    Raises:
+        UserError: a file is unreadable.
+    """
+    found = [ledger.lookup(utf8_name(file.path), file.mtime_key) for file in files]
+    missing = [index for index, photo in enumerate(found) if photo is None]
+
+    def read(index: int) -> StoredPhoto | None:
+        file = files[index]
         try:
             data = Path(file.path).read_bytes()
         except OSError as error:
             raise UserError(
-                f"{file.path}: can't be read ({error.strerror}); make it readable or take it away, and run again"
+                f"{file.path}: cannot read ({error.strerror}); make it readable or remove it, and run again"
             ) from error
         try:
             size_px = photos.size_px(data)
         except ValueError:
-            size_px = None  # the filter will say what is wrong with it
+            size_px = None  # the filter rejects the photo and gives the reason
         try:
-            return ledger.put(readable(file.path), data, file.stamp, size_px=size_px)
-        except ForgottenError:
-            logger.info("%s: left out, since it is in %s", file.path, blocklist.NAME)
+            return ledger.put(utf8_name(file.path), data, file.mtime_key, size_px=size_px)
+        except BlocklistedError:
+            logger.info("%s: skipped, because it is listed in %s", file.path, blocklist.NAME)
             return None
 
     with context.progress("photos", total=len(files)) as advance:
         advance(len(files) - len(missing))
-        for place, photo in zip(missing, context.map(read, missing), strict=True):
-            found[place] = photo
+        for index, photo in zip(missing, context.map(read, missing), strict=True):
+            found[index] = photo
             advance(1)
     if None in found:
-        logger.warning("%d photos are left out, since they are in %s", found.count(None), blocklist.NAME)
+        logger.warning("%d photos are skipped, because they are listed in %s", found.count(None), blocklist.NAME)
     return found

@@ -1,40 +1,38 @@
-"""What a source brings in: a row for each photo of a class, and what came of each search."""
+"""The result of a crawl: a row for each photo of a class, and statistics of the searches."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from tasks.crawl.ledger.ledger import StoredPhoto
+from tasks.crawl.stats import CrawlStats
 from tasks.store.errors import UserError
-
-if TYPE_CHECKING:
-    from tasks.crawl.ledger.ledger import Photo
-    from tasks.crawl.stats import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One photo, under one class."""
+class PhotoRow:
+    """A row of `photos.parquet`: one photo of one class."""
 
     photo: str
     """SHA-256 (64 hex digits) of its bytes."""
     file: str
-    """Where it is, below the folder of the photos."""
+    """Path below the folder of the photos."""
     label: str
     """Its class."""
     group: str | None = None
-    """What the source says that it belongs with: a burst, an encounter."""
+    """Photos of one group (a burst, an encounter) are related, as the source says."""
     name: str
-    """Its name at the source: path in the folder, the CSV's Image, last part of the URL's path."""
+    """Its name at the source: the path in the folder, the column Image, or the last part of the URL's path."""
     url: str | None = None
     page: str | None = None
-    """The page that shows it."""
+    """URL of the page that shows the photo."""
     engine: str
     """The source's name."""
     keyword: str | None = None
-    """What was searched for."""
+    """The query that found it."""
     rank: int
-    """Its place among its class's or its keyword's photos, from 1."""
+    """Its position among the photos of its class or of its query, from 1."""
     licence: str | None = None
     author: str | None = None
     width_px: int | None
@@ -42,13 +40,13 @@ class Row:
     bytes: int
     fetched_at: datetime
     status: int | None
-    """Of the HTTP answer that brought it."""
+    """HTTP status of the download."""
     etag: str | None
 
     @classmethod
     def of(
         cls,
-        photo: "Photo",
+        photo: StoredPhoto,
         *,
         label: str,
         name: str,
@@ -61,7 +59,7 @@ class Row:
         licence: str | None = None,
         author: str | None = None,
     ) -> Self:
-        """The row of a stored photo."""
+        """Create the row of a stored photo."""
         return cls(
             photo=photo.sha256,
             file=photo.file,
@@ -85,17 +83,24 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Harvest:
-    """All rows of a crawl, counts that only the source knows, and its searches, if it made any."""
+class CrawlResult:
+    """All rows of a crawl, the source's own counts for the manifest, and statistics if URLs were fetched."""
 
-    rows: list[Row]
+    rows: list[PhotoRow]
     counts: dict[str, int]
-    tally: "Tally | None" = None
+    stats: CrawlStats | None = None
 
 
 def require_two_classes(labels: Iterable[str], where: str, remedy: str, *, of: str = "photos") -> None:
-    """Raise UserError if there are fewer than two different classes; `of` says of what."""
+    """Raise UserError if there are fewer than two different classes.
+
+    Args:
+        labels: the class of each item.
+        where: the file, folder or setting, for the message.
+        remedy: what the user can do, for the message.
+        of: what the items are, for the message.
+    """
     found = sorted(set(labels))
     if len(found) < 2:
-        what = f"holds one class only, {found[0]!r}" if found else f"holds no {of}"
-        raise UserError(f"{where} {what}, and a classifier needs two; {remedy}")
+        what = f"contains only one class, {found[0]!r}" if found else f"contains no {of}"
+        raise UserError(f"{where} {what}, but a classifier needs two; {remedy}")

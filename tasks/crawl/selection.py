@@ -1,4 +1,4 @@
-"""Which of the URLs that were found are fetched, and which photos are kept: without the net and without threads."""
+"""Which of the found URLs are downloaded, and which photos are kept; needs no network and no threads of its own."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,131 +8,144 @@ from urllib.parse import unquote
 
 from configs.schema import SearchFilters
 from tasks.crawl.http.urls import host_of, parsed
-from tasks.crawl.ledger.ledger import Photo
-from tasks.crawl.ledger.results import Find, Search
-from tasks.crawl.result import Row
+from tasks.crawl.ledger.ledger import StoredPhoto
+from tasks.crawl.ledger.search_results import Search, SearchResult
+from tasks.crawl.result import PhotoRow
 
-Orders = Mapping[str, Sequence[Find]]
-"""Per class: each URL once, the one that is wanted most first."""
+Candidates = Mapping[str, Sequence[SearchResult]]
+"""Per class: its search results, each URL once, in order of preference."""
 
 
 @dataclass(kw_only=True)
-class Task:
-    """What a pool has to do, and what came of it."""
+class WorkItem:
+    """Something for a pool of threads to do, with its outcome."""
 
     failure: str | None = None
-    """Why the net didn't give it, or None."""
+    """Why the server or the network didn't deliver; None if it did."""
     error: Exception | None = None
-    """What went wrong on our side: it ends the crawl."""
+    """An error of this program or this machine; it ends the crawl."""
 
 
 @dataclass
-class Query(Task):
-    """One search for one class, and what it brought tonight."""
+class Query(WorkItem):
+    """One search for one class, and what it found in this crawl."""
 
     label: str
     search: Search
     filters: SearchFilters = field(default_factory=SearchFilters)
-    most: int | None = None
-    """New URLs that are enough."""
+    max_new: int | None = None
+    """The search ends after so many new URLs; None: no limit."""
     pages: int = 0
+    """Pages of results that were read."""
     urls: dict[str, None] = field(default_factory=dict)
-    """What it found tonight, in order."""
+    """The URLs found in this crawl, in order."""
     new: int = 0
-    """How many of them no earlier crawl had found; of a search that isn't remembered, all."""
-    is_doubtful: bool = True
-    """Whether finding nothing may mean that the engine's answers aren't understood any more."""
+    """How many of the URLs no earlier crawl had found; all, if the search isn't recorded."""
+    needs_canary: bool = True
+    """Whether an empty result may mean that the engine's format has changed."""
 
 
 @dataclass
-class Download(Task):
-    """One URL with its place in the order of each class that it was found for."""
+class Download(WorkItem):
+    """One URL, and its position among the candidates of each class that it was found for."""
 
     url: str
-    places: dict[str, int]
-    photo: Photo | None = None
+    positions: dict[str, int]
+    photo: StoredPhoto | None = None
     fetched: bool = False
-    """Whether it came over the net, not from the ledger."""
+    """Whether the photo was downloaded in this crawl; False if the ledger had it."""
 
 
-def ordered(finds: Iterable[tuple[int, Find]]) -> list[Find]:
-    """A class's finds, each URL once: older nights first, then by precedence (of its search), then by rank.
+def order_results(results: Iterable[tuple[int, SearchResult]]) -> list[SearchResult]:
+    """Return the results of a class in order of preference, each URL once.
 
-    What was kept on one night so keeps its place on all that follow.
+    Earlier crawls come first, then searches of higher precedence, then higher ranks. So a photo that was kept in one
+    crawl keeps its position in all later ones.
+
+    Args:
+        results: the precedence of each result's search (0 is the highest), and the result.
     """
-    found: dict[str, Find] = {}
-    for _, find in sorted(finds, key=lambda item: (item[1].night, item[0], item[1].rank)):
-        found.setdefault(find.url, find)
+    found: dict[str, SearchResult] = {}
+    for _, result in sorted(results, key=lambda item: (item[1].crawl_id, item[0], item[1].rank)):
+        found.setdefault(result.url, result)
     return list(found.values())
 
 
-def downloads_of(orders: Orders) -> list[Download]:
-    """Each URL once, the first of every class before the second of any."""
+def plan_downloads(candidates: Candidates) -> list[Download]:
+    """Return a download for each URL: the first candidate of every class before the second of any."""
     downloads: dict[str, Download] = {}
-    for label, finds in orders.items():
-        for place, find in enumerate(finds):
-            downloads.setdefault(find.url, Download(find.url, {})).places[label] = place
-    return sorted(downloads.values(), key=lambda download: min(download.places.values()))
+    for label, results in candidates.items():
+        for position, result in enumerate(results):
+            downloads.setdefault(result.url, Download(result.url, {})).positions[label] = position
+    return sorted(downloads.values(), key=lambda download: min(download.positions.values()))
 
 
 class Quota:
-    """Tells which photos are still needed; may be asked from several threads.
+    """Decides which photos are still needed; safe for several threads.
 
-    A class needs a photo as long as it has too few *before* it in its order: what is kept never depends on who was
-    first.
+    A class needs a photo while fewer than `per_class` photos are stored from *earlier* positions. So what is kept never
+    depends on which thread was first.
     """
 
     def __init__(self, per_class: int | None) -> None:
         self._per_class = per_class
-        self._places: dict[str, dict[str, int]] = {}
-        """Per class: each photo that it has, with its first place in the class's order."""
+        self._positions: dict[str, dict[str, int]] = {}
+        """Per class: the first position of each stored photo, by SHA-256."""
         self._lock = Lock()
 
     def needs(self, download: Download) -> bool:
-        """Whether any class does."""
+        """Whether any class needs this photo."""
         if self._per_class is None:
             return True
         with self._lock:
             return any(
-                sum(other < place for other in self._places.get(label, {}).values()) < self._per_class
-                for label, place in download.places.items()
+                sum(other < position for other in self._positions.get(label, {}).values()) < self._per_class
+                for label, position in download.positions.items()
             )
 
-    def take(self, download: Download, photo: Photo) -> None:
-        """Note that a photo is there."""
+    def add(self, download: Download, photo: StoredPhoto) -> None:
+        """Count a stored photo."""
         if self._per_class is None:
             return
         with self._lock:
-            for label, place in download.places.items():
-                places = self._places.setdefault(label, {})
-                places[photo.sha256] = min(place, places.get(photo.sha256, place))
+            for label, position in download.positions.items():
+                positions = self._positions.setdefault(label, {})
+                positions[photo.sha256] = min(position, positions.get(photo.sha256, position))
 
 
-def kept(finds: Iterable[Find], photos: Mapping[str, Photo], per_class: int | None) -> Iterator[tuple[Find, Photo]]:
-    """The first `per_class` different photos of a class, each with the find that brought it first."""
+def select_photos(
+    results: Iterable[SearchResult], photos: Mapping[str, StoredPhoto], per_class: int | None
+) -> Iterator[tuple[SearchResult, StoredPhoto]]:
+    """Yield the first `per_class` different photos of a class, each with the first result that has it.
+
+    Args:
+        results: the candidates of the class.
+        photos: the stored photo of each URL that has one.
+        per_class: None: all photos.
+    """
     taken: set[str] = set()
-    for find in finds:
-        photo = photos.get(find.url)
+    for result in results:
+        photo = photos.get(result.url)
         if photo is None or photo.sha256 in taken:
             continue
-        if len(taken) == per_class:  # what comes after may or may not have been fetched: it never counts
+        if len(taken) == per_class:  # it depends on the threads whether later photos were fetched: they never count
             return
         taken.add(photo.sha256)
-        yield find, photo
+        yield result, photo
 
 
-def row_of(label: str, find: Find, photo: Photo) -> Row:
-    """The row of a find that was followed."""
-    url = parsed(find.url)  # not urllib's, which refuses some URLs that can be asked
-    return Row.of(
+def photo_row(label: str, result: SearchResult, photo: StoredPhoto) -> PhotoRow:
+    """Return the row of a photo that was downloaded from a search result."""
+    url = parsed(result.url)  # not urllib's parser, which rejects some URLs that servers accept
+    return PhotoRow.of(
         photo,
         label=label,
         name=unquote(PurePosixPath(url.path or "").name) or host_of(url),
-        url=find.url,
-        page=find.page,
-        engine=find.search.engine,
-        keyword=find.search.query or None,
-        rank=find.rank,
-        licence=find.licence,
-        author=find.author,
+        url=result.url,
+        page=result.page,
+        engine=result.search.engine,
+        keyword=result.search.query or None,
+        rank=result.rank,
+        licence=result.licence,
+        author=result.author,
     )

@@ -1,20 +1,21 @@
-"""The crawl stage: photos from a folder, a CSV or the net, with a row for each place where one was found."""
+"""The crawl stage: photos from files or from the net, with a row for each photo of each class."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from configs.schema import CrawlConfig
 from tasks.crawl import blocklist
 from tasks.crawl.engines.engine import Engine
-from tasks.crawl.keywords import external_inputs as observe_keywords
-from tasks.crawl.keywords import require_askable
+from tasks.crawl.keywords import external_inputs as keyword_inputs
+from tasks.crawl.keywords import validate_queries
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest, Row
+from tasks.crawl.result import CrawlResult, PhotoRow
 from tasks.crawl.sources import Source
-from tasks.crawl.stats import Tally
+from tasks.crawl.stats import CrawlStats
+from tasks.crawl.summary import summary
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -22,102 +23,89 @@ from tasks.store.manifest import FileRecord, Result
 from tasks.store.plugins import load
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-
-if TYPE_CHECKING:
-    import pyarrow
+from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY
 
 VERSION = 2
 LEDGER = f"ledger-{VERSION}.sqlite"
 
-COLUMNS = tuple(field.name for field in fields(Row))
-SEARCH_COLUMNS = ("label", "engine", "query", "pages", "found", "new", "kept", "dropped", "trouble")
-DROP_COLUMNS = ("label", "engine", "query", "url", "reason")
+COLUMNS = tuple(field.name for field in fields(PhotoRow))
 _VOLATILE = {"fetched_at", "status", "etag"}
+"""Columns that may differ between two downloads of the same photo."""
 
 
-def ordered(rows: Iterable[Row]) -> list[Row]:
-    """Rows by class, rank, name and URL: the order of `photos.parquet`, however they came in."""
+def sort_rows(rows: Iterable[PhotoRow]) -> list[PhotoRow]:
+    """Sort rows by class, rank, name and URL, so that `photos.parquet` doesn't depend on the order of downloads."""
     return sorted(rows, key=lambda row: (row.label, row.rank, row.name, row.url or "", row.photo))
 
 
-def content_digest(rows: Sequence[Row]) -> str:
-    """Digest of all that was found; when it was fetched, and what its server said then, doesn't count."""
+def content_digest(rows: Sequence[PhotoRow]) -> str:
+    """Return a digest of all rows; when a photo was fetched and what its server sent with it doesn't count."""
     values = attrgetter(*(name for name in COLUMNS if name not in _VOLATILE))
     return hashing.of_value([values(row) for row in rows])
 
 
-def table(rows: Sequence[Row], folder: str) -> "pyarrow.Table":
-    """Rows as an Arrow table, with `file` below the data folder; `folder` is that of the photos."""
-    import pyarrow as pa
+def table_rows(rows: Iterable[PhotoRow], folder: str) -> list[dict[str, Any]]:
+    """Return the rows of `photos.parquet`.
 
-    text, number = pa.string(), pa.int64()
-    numbers = ("rank", "width_px", "height_px", "bytes", "status")
-    types = {**dict.fromkeys(numbers, number), "fetched_at": pa.timestamp("s", "UTC")}
-    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    columns["file"] = [f"{folder}/{file}" for file in columns["file"]]
-    return pa.table(columns, pa.schema([(name, types.get(name, text)) for name in COLUMNS]))
+    Args:
+        rows: their `file` is relative to the folder of the photos.
+        folder: the folder of the photos below the data folder; the table's `file` is relative to the data folder.
+    """
+    return [{name: getattr(row, name) for name in COLUMNS} | {"file": f"{folder}/{row.file}"} for row in rows]
 
 
 def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
-    """Write `photos.parquet`; photos that are new go into the folder of photos.
+    """Write `photos.parquet`; new photos are stored in the folder of the photos.
 
-    Of a crawl of the net also `searches.parquet` (what each search brought), `dropped.parquet` (each URL that isn't
-    kept, and why) and `summary.md`.
+    If URLs were fetched, also write `searches.parquet` (what each search found), `dropped.parquet` (each URL that isn't
+    kept, with the reason) and `summary.md`.
     """
-    import pyarrow.parquet as pq
-
-    ledger_path, kept_out = context.pools / LEDGER, blocklist.read(context.root)
-    with Ledger(ledger_path, context.photos, forgotten=kept_out, verify=context.verify) as ledger:
-        harvest = _source(config).collect(config, ledger, context)
-    rows = ordered(harvest.rows)
-    pq.write_table(table(rows, context.photos.relative_to(context.root).as_posix()), context.out / "photos.parquet")
-    if harvest.tally:
-        _write_tally(harvest.tally, context.out)
+    blocked = blocklist.read(context.root)
+    with Ledger(context.pools / LEDGER, context.photos, blocklist=blocked, verify=context.verify) as ledger:
+        result = _source(config).collect(config, ledger, context)
+    rows = sort_rows(result.rows)
+    PHOTOS.write_rows(table_rows(rows, context.photos.relative_to(context.root).as_posix()), context.out)
+    if result.stats:
+        _write_stats(result.stats, context.out)
     refs = {context.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
-    counts = {"photos": len(refs), "classes": len({row.label for row in rows}), **harvest.counts}
+    counts = {"photos": len(refs), "classes": len({row.label for row in rows}), **result.counts}
     return Result(counts, digest=content_digest(rows), refs=refs)
 
 
 def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:
-    """What the source holds now, as far as a quick look tells; of a replay, how much there is to replay."""
+    """Return what the crawl depends on besides its config.
+
+    These are the source's own inputs, a digest of the blocklist, and for a replay the size of the ledger.
+    """
     inputs = dict(_source(config).external_inputs(config))
-    if (kept_out := root / blocklist.NAME).exists():
-        inputs["forgotten"] = hashing.of_file(kept_out)[:24]
+    if (path := root / blocklist.NAME).exists():
+        inputs["forgotten"] = hashing.of_file(path)[:24]
     pools = Store(root).pools("crawl")
     if config.replay and (path := pools / LEDGER).exists():
         with Ledger(path, pools) as ledger:
-            inputs |= {"stored": ledger.stored(), "finds": ledger.finds.count()}
+            inputs |= {"stored": ledger.location_count(), "finds": ledger.search_results.count()}
     return inputs
 
 
-def check(config: CrawlConfig) -> None:
-    """Raise UserError for what can be known to be wrong before a crawl begins."""
+def validate_config(config: CrawlConfig) -> None:
+    """Raise UserError for every error that can be found before a crawl begins."""
     source = _source(config)
-    if isinstance(source, _Engines) and not config.replay:
-        require_askable(source.engines, config)
+    if isinstance(source, _SearchEngines) and not config.replay:
+        validate_queries(source.engines, config)
 
 
-def _write_tally(tally: Tally, out: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number, text = pa.int64(), pa.string()
-    numbers = ("pages", "found", "new", "kept")
-    for name, columns, rows in (
-        ("searches", SEARCH_COLUMNS, tally.searches()),
-        ("dropped", DROP_COLUMNS, tally.drops()),
-    ):
-        schema = pa.schema([(column, number if column in numbers else text) for column in columns])
-        pq.write_table(pa.Table.from_pylist(rows, schema), out / f"{name}.parquet")
-    (out / "summary.md").write_text(tally.summary(), encoding="utf-8")
+def _write_stats(stats: CrawlStats, out: Path) -> None:
+    SEARCHES.write_rows(stats.search_rows(), out)
+    DROPPED.write_rows(stats.dropped_rows(), out)
+    SUMMARY.path(out).write_text(summary(stats), encoding="utf-8")
 
 
 def _source(config: CrawlConfig) -> Source:
-    """The one source of its own, or the search engines together as one."""
+    """Return the source: all search engines together as one, or a single module with a `collect` of its own."""
     modules = {name: load("tasks.crawl.sources", name) for name in config.sources}
     engines = {name: module.ENGINE for name, module in modules.items() if not hasattr(module, "collect")}
     if len(engines) == len(modules):
-        return _Engines(list(engines.values()))
+        return _SearchEngines(list(engines.values()))
     if len(modules) > 1:
         alone = ", ".join(name for name in modules if name not in engines)
         raise UserError(f"crawl.sources: {alone} can't be combined with others; only search engines can")
@@ -125,17 +113,17 @@ def _source(config: CrawlConfig) -> Source:
 
 
 @dataclass(frozen=True)
-class _Engines:
-    """Search engines, asked one after the other, as a source."""
+class _SearchEngines:
+    """The source that searches several engines, one after the other."""
 
     engines: list[Engine]
 
     def external_inputs(self, config: CrawlConfig) -> dict[str, str | int]:
-        """The keywords, if they are in a file; what engines find now isn't known before they are asked."""
-        return observe_keywords(config)
+        """Return the digest of the keywords' file, if there is one; what engines would find now isn't known."""
+        return keyword_inputs(config)
 
-    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
-        """Ask them."""
+    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
+        """Search, and download what is found."""
         from tasks.crawl.search import crawl
 
         return crawl(self.engines, config, ledger, context)

@@ -1,69 +1,61 @@
-"""icrawler's feeder, parser and downloader, mended: the threads of a crawl, for all keywords of all classes at once.
+"""The threads of a crawl, for all queries of all classes at once: icrawler's feeder, parser and downloader, corrected.
 
-icrawler 0.6.10 gives the pools of threads and their wiring. Mended here, because they lose photos or time without a
-word (`tests/tasks/crawl/test_icrawler_defects.py` shows each):
+icrawler 0.6.10 provides the thread pools and their wiring. These subclasses correct what loses photos or time silently
+(`tests/tasks/crawl/test_icrawler_defects.py` shows each defect):
 
-- It guesses by time-outs whether more work will come: a downloader quits in a gap of 5 s, and each crawl ends with a
-  tail of up to 7 s. Here the feeder says when it has fed all.
-- Its queues drop a task that they have seen, even one that only timed out on its way in. Here they are plain queues,
-  and `Lanes` for the downloads, so that no thread waits at one host while another is free.
-- An error in a parser or a downloader ends the thread. Here each task comes back done, whatever happened to it.
-- It tries again at once, and only if the connection fails; answers such as 429 and 503 are final. See `web.client`.
-- It numbers its files, so that a second crawl collides with the first, names them by what the URL or nothing says, and
-  keeps what is truncated or no photo. Here the ledger stores by content, after decoding.
-- It neither returns nor counts what it got, and can't tell "no results" from "no answer". See `Engine` and `tally`.
+- It guesses by time-outs whether more work will come: a downloader quits after a gap of 5 s, and each crawl ends with
+  up to 7 s of waiting. Here the feeder signals the end.
+- Its queues drop a task that they have seen before, even if the first one timed out on its way into the queue. Here the
+  queues are plain ones, and `Lanes` for the downloads, so that no thread waits for one host while another is free.
+- An exception in a parser or a downloader ends the thread. Here each task comes back, whatever happened to it.
+- It retries at once, and only if the connection fails; responses such as 429 and 503 are final. See `http.client`.
+- It numbers its files, so that a second crawl collides with the first; takes a file's type from its URL; and keeps
+  truncated photos and files that aren't photos. Here every photo is decoded, then stored under its SHA-256.
+- It neither returns nor counts what it found, and can't tell "no results" from "no response". See `Engine` and `stats`.
 - It pretends to be Chrome, and sets up the logging of the whole process.
 """
 
 import logging
-import time
 from collections import deque
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from queue import Queue
-from threading import Lock
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urljoin
 
 import icrawler
+from icrawler.utils import Signal
 
 from configs.schema import CrawlConfig
-from tasks.crawl.blocklist import ForgottenError
-from tasks.crawl.engines.engine import Answer, ChangedError, Engine, EngineError, Hit, RefusedError
+from tasks.crawl.blocklist import BlocklistedError
+from tasks.crawl.engines.engine import Answer, ChangedError, Engine, EngineError, Hit, Page, RefusedError, Request
 from tasks.crawl.http.client import Client
 from tasks.crawl.http.errors import FetchError, StoppedError
 from tasks.crawl.http.host_queue import Lanes, Turn
-from tasks.crawl.ledger.failures import reason_of
 from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.ledger.retry_schedule import with_limit
 from tasks.crawl.selection import Download, Query, Quota
-from tasks.crawl.stats import ENOUGH
+from tasks.crawl.stats import BLOCKLISTED, NOT_NEEDED
 from tasks.images import photos
-from tasks.store.atomic import atomic_write
-from tasks.store.context import StageContext
 
 logger = logging.getLogger("fluke.crawl")
 
-FORGOTTEN = "forgotten"
+HOST_DOWN = "host is down or has had enough"
+"""Why a photo isn't requested; stored in dropped.parquet, so it doesn't change."""
 
-_DOWN = "host is down or has had enough"
-_ENOUGH_FOR_NOW = (429, 503)
-_PARSERS = 8
-_MOST_REFUSALS = 3
-"""An engine that refused so many queries in a row, or didn't answer them, is asked no more."""
-_MOST_MISSES = 8
-"""A site of which so many pages in a row can't be had is down."""
-_MOST_WAITING = 10
-"""So many times `max_pages` links to pages of a site wait at most, however many there are."""
-_PARTING_S = 2.0
-"""How long threads that are under way are waited for when the crawl is interrupted."""
+_TOO_MANY_REQUESTS = (429, 503)
+_MAX_REFUSALS = 3
+"""An engine that has refused so many queries in a row, or not responded to them, isn't used any more."""
+_MAX_MISSES = 8
+"""A site counts as down after so many failed pages in a row."""
+_MAX_FRONTIER = 10
+"""At most so many times `max_pages` links of a site wait in the frontier."""
 
 
 class Feeder(icrawler.Feeder):
-    """Puts tasks into the queue of the next pool, and says when there are no more."""
+    """Puts tasks into the queue of the next pool, then signals the end."""
 
     def worker_exec(self, tasks: Iterable[Any], workers: int) -> None:
-        """Body of the thread."""
+        """Run the thread: put all tasks, then one None for each of the next pool's `workers`."""
         for task in tasks:
             self.out_queue.put(task)
         for _ in range(workers):
@@ -71,35 +63,53 @@ class Feeder(icrawler.Feeder):
 
 
 class Parser(icrawler.Parser):
-    """Asks engines for page after page of a query's results."""
+    """Requests page after page of a query's results, and parses them."""
 
-    def __init__(self, crawler: "Crawler") -> None:
-        threads = min(_PARSERS, crawler.config.threads)
-        if not crawler.is_site:  # an engine is one host
-            threads = min(threads, crawler.config.connections_per_host)
-        super().__init__(threads, crawler.signal, crawler.client)
-        self._crawler = crawler
+    def __init__(
+        self,
+        threads: int,
+        signal: Signal,
+        client: Client,
+        *,
+        config: CrawlConfig,
+        ledger: Ledger,
+        is_site: bool,
+        on_response: Callable[[str, Answer], None],
+    ) -> None:
+        """Create the pool.
+
+        Args:
+            threads: number of threads.
+            signal: icrawler's own, unused here.
+            client: makes the requests.
+            config: its `max_pages`.
+            ledger: records the results.
+            is_site: see `CrawlPolicy`.
+            on_response: called with the engine's name and each response.
+        """
+        super().__init__(threads, signal, client)
+        self._config, self._ledger, self._is_site, self._on_response = config, ledger, is_site, on_response
         self._refusals: dict[str, list[str]] = {}
-        """Per engine: why it gave nothing for the last queries in a row."""
+        """Per engine: why each of the last queries in a row failed."""
         self.in_queue: Queue[Query | None] = Queue(2 * self.thread_num)
         self.out_queue: Queue[Query] = Queue()
 
-    def worker_exec(self, engine: Engine, night: int | None) -> None:
-        """Body of each thread; every query comes out again, whatever happens to it."""
+    def worker_exec(self, engine: Engine, crawl_id: int | None) -> None:
+        """Run a thread: search for each query. Every query is put into `out_queue`, whatever happens to it."""
         while (query := self.in_queue.get()) is not None:
             refusals = self._refusals.setdefault(engine.name, [])
-            if len(refusals) >= _MOST_REFUSALS and not self._crawler.is_site:
-                query.failure = f"not asked, since it failed again and again: {refusals[-1]}"
-                query.is_doubtful = False
+            if len(refusals) >= _MAX_REFUSALS and not self._is_site:
+                query.failure = f"skipped after {_MAX_REFUSALS} failed queries in a row: {refusals[-1]}"
+                query.needs_canary = False
                 self.out_queue.put(query)
                 continue
             try:
-                self._search(engine, query, night)
+                self._search(engine, query, crawl_id)
                 refusals.clear()
             except (FetchError, EngineError) as failure:
                 query.failure = str(failure)
-                query.is_doubtful = isinstance(failure, ChangedError)
-                if query.urls or not _is_about_all(failure):
+                query.needs_canary = isinstance(failure, ChangedError)
+                if query.urls or not _concerns_server(failure):
                     refusals.clear()
                 else:
                     refusals.append(str(failure))
@@ -108,71 +118,69 @@ class Parser(icrawler.Parser):
             finally:
                 self.out_queue.put(query)
 
-    def _search(self, engine: Engine, query: Query, night: int | None) -> None:
-        """Collect hits until there are enough, or a page brings none that is new to this search.
+    def _search(self, engine: Engine, query: Query, crawl_id: int | None) -> None:
+        """Collect hits until there are enough, or until a page has no new ones.
 
-        night: None for a search that is not to be remembered.
+        Args:
+            engine: builds the requests and parses the responses.
+            query: receives the URLs.
+            crawl_id: under which the results are recorded; None: not at all.
         """
-        crawler = self._crawler
         request = engine.first(query.search.query, query.filters)
-        first, frontier, met = request, deque([request]), {request.url}
-        most_waiting, misses = _MOST_WAITING * crawler.config.max_pages, 0
-        while frontier and query.pages < crawler.config.max_pages and (query.most is None or query.new < query.most):
+        first, frontier, seen = request, deque([request]), {request.url}
+        max_frontier, misses = _MAX_FRONTIER * self._config.max_pages, 0
+        while (
+            frontier and query.pages < self._config.max_pages and (query.max_new is None or query.new < query.max_new)
+        ):
             request = frontier.popleft()
             try:
-                answer = self.session.page(request, official=engine.official, site=crawler.is_site)
+                answer = self.session.page(request, official=engine.official, site=self._is_site)
                 query.pages += 1
-                crawler.note(engine.name, answer)
-                page = self._read(engine, request, answer)
+                self._on_response(engine.name, answer)
+                page = _parse(engine, request, answer)
             except (FetchError, EngineError) as failure:
-                misses += _is_about_all(failure)
-                if not crawler.is_site or request is first or misses >= _MOST_MISSES or self.session.stopped:
+                misses += _concerns_server(failure)
+                if not self._is_site or request is first or misses >= _MAX_MISSES or self.session.stopped:
                     raise
-                logger.info("%s: left out: %s", request.url, failure)  # on a site there is always such a page
+                logger.info("%s: skipped: %s", request.url, failure)  # every site has some dead links
                 continue
             misses = 0
-            hits = _fresh(query, page.hits, answer.url)
-            query.new += len(hits) if night is None else crawler.ledger.finds.add(query.search, night, hits)
-            if hits or not page.hits or crawler.is_site:  # an engine that repeats itself has no more
-                following = [more for more in page.next if more.url not in met][: most_waiting - len(frontier)]
+            hits = _new_hits(query, page.hits, answer.url)
+            query.new += (
+                len(hits) if crawl_id is None else self._ledger.search_results.add(query.search, crawl_id, hits)
+            )
+            if hits or not page.hits or self._is_site:  # an engine that repeats its hits has no others
+                following = [more for more in page.next if more.url not in seen][: max_frontier - len(frontier)]
                 frontier.extend(following)
-                met.update(more.url for more in following)
-
-    def _read(self, engine: Engine, request: Any, answer: Answer) -> Any:
-        try:
-            return engine.read(request, answer)
-        except EngineError:
-            raise
-        except (LookupError, TypeError, ValueError, AttributeError) as error:  # an engine's module that trusts too much
-            raise ChangedError(f"its answer can't be read: {type(error).__name__}: {error}") from error
+                seen.update(more.url for more in following)
 
 
 class Downloader(icrawler.Downloader):
-    """Brings in photos through the ledger, until each class has enough."""
+    """Downloads photos into the ledger until each class has enough."""
 
-    def __init__(self, crawler: "Crawler") -> None:
-        super().__init__(crawler.config.threads, crawler.signal, crawler.client, crawler.ledger)
-        self._config = crawler.config
-        self._most_px = crawler.config.max_photo_mpx * 1e6
+    def __init__(self, signal: Signal, client: Client, *, config: CrawlConfig, ledger: Ledger) -> None:
+        super().__init__(config.threads, signal, client, ledger)
+        self._config = config
+        self._most_px = config.max_photo_mpx * 1e6
         self.out_queue: Queue[Download] = Queue()
 
     def start(self, **kwargs: Any) -> None:
-        """Start the threads; there are no files to number."""
+        """Start the threads, without the parent's numbering of files."""
         icrawler.downloader.ThreadPool.start(self, **kwargs)
 
     def worker_exec(self, lanes: Lanes[Download], quota: Quota) -> None:
-        """Body of each thread; every download comes out again, whatever happens to it."""
+        """Run a thread: fetch each download. Every download is put into `out_queue`, whatever happens to it."""
         while (turn := lanes.get()) is not None:
             download, alive = turn.item, True
             try:
                 self._fetch(turn, quota)
             except FetchError as failure:
-                alive = not failure.silent and failure.status not in _ENOUGH_FOR_NOW
+                alive = not failure.silent and failure.status not in _TOO_MANY_REQUESTS
                 download.failure = str(failure)
                 if not isinstance(failure, StoppedError):
-                    self._note(download, failure)
-            except ForgottenError:
-                download.failure = FORGOTTEN
+                    self._record(download, failure)
+            except BlocklistedError:
+                download.failure = BLOCKLISTED
             except Exception as error:
                 download.error = error
             finally:
@@ -182,10 +190,10 @@ class Downloader(icrawler.Downloader):
     def _fetch(self, turn: Turn[Download], quota: Quota) -> None:
         download = turn.item
         if not quota.needs(download):
-            download.failure = ENOUGH
+            download.failure = NOT_NEEDED
             return
-        if turn.is_down:  # not the URL's fault, so the ledger needn't know
-            download.failure = _DOWN
+        if turn.is_down:  # the URL isn't the cause, so it isn't recorded as failed
+            download.failure = HOST_DOWN
             return
         answer = self.session.photo(download.url)
         try:
@@ -195,146 +203,49 @@ class Downloader(icrawler.Downloader):
         download.photo = self.storage.put(
             download.url, answer.body, size_px=size_px, status=answer.status, etag=answer.headers.get("etag")
         )
-        self.storage.failures.clear(download.url)
+        self.storage.retry_schedule.clear(download.url)
         download.fetched = True
-        quota.take(download, download.photo)
+        quota.add(download, download.photo)
 
-    def _note(self, download: Download, failure: FetchError) -> None:
-        """Remember the failure; one of no answer only if anybody answered tonight, so that it isn't our own net's."""
+    def _record(self, download: Download, failure: FetchError) -> None:
+        """Record a failure. One without a response counts only if others responded: our own network may be down."""
         if failure.silent and not self.session.bytes:
             return
         try:
-            reason = reason_of(str(failure), self._config)
-            self.storage.failures.note(download.url, reason, passing=failure.passing)
+            reason = with_limit(str(failure), self._config)
+            self.storage.retry_schedule.record(download.url, reason, transient=failure.passing)
         except Exception as error:
             download.error = error
 
 
-class Crawler(icrawler.Crawler):
-    """The pools of one crawl, and what they share; to be left by `with`, which ends all threads."""
-
-    def __init__(
-        self,
-        config: CrawlConfig,
-        ledger: Ledger,
-        context: StageContext,
-        *,
-        allowed: Sequence[str] = (),
-        is_site: bool = False,
-        pause_s: float = 0.5,
-    ) -> None:
-        """Prepare a crawl; its deadline counts from now.
-
-        allowed: hosts on this machine that may be asked, without pauses (see `Client`). is_site: whether the pages are
-        those of a site, of which robots.txt speaks, and all are followed. pause_s: before the first retry.
-        """
-        # Not the parent's __init__, which sets up logging and insists on storing numbered files.
-        self.init_signal()
-        self.config, self.ledger, self.context, self.is_site = config, ledger, context, is_site
-        self.client = Client(config, allowed=allowed, pause_s=pause_s)
-        self.parser, self.downloader = Parser(self), Downloader(self)
-        self._feeders: list[Feeder] = []
-        self._answers: dict[str, Answer] = {}
-        self._lock = Lock()
-
-    def search(self, engine: Engine, queries: Sequence[Query], night: int | None) -> None:
-        """Fill in what an engine answers to each query, and remember it under a night's number (or not: None)."""
-        self._feed(self.parser.in_queue, queries, self.parser.thread_num)
-        self.parser.start(engine=engine, night=night)
-        self._drain(self.parser.out_queue, len(queries), f"{engine.name}: keywords")
-
-    def download(self, downloads: Sequence[Download], quota: Quota) -> None:
-        """Fetch what is needed."""
-        self._download(downloads, quota, "photos")
-        if again := [download for download in downloads if download.failure == _DOWN]:  # it may be up again by now
-            self._download(again, quota, "photos of hosts that were down")
-
-    def _download(self, downloads: Sequence[Download], quota: Quota, label: str) -> None:
-        lanes: Lanes[Download] = Lanes(
-            self.client.pace, connections_per_host=self.config.connections_per_host, is_free=self.client.is_free
-        )
-        self.client.when_stopped(lanes.stop)
-        for download in downloads:
-            download.failure = None
-        self._feed(_Inlet(lanes, self.downloader.out_queue), downloads, 1)
-        self.downloader.start(lanes=lanes, quota=quota)
-        self._drain(self.downloader.out_queue, len(downloads), label)
-
-    def note(self, engine: str, answer: Answer) -> None:
-        """Remember an engine's last answer, in case it is needed for a look."""
-        with self._lock:
-            self._answers[engine] = answer
-
-    def save_answer(self, engine: str) -> Path | None:
-        """Write an engine's last answer where the user can look at it; None if there was none."""
-        answer = self._answers.get(engine)
-        if answer is None:
-            return None
-        kind = answer.headers.get("content-type", "")
-        suffix = next((suffix for suffix in ("html", "json") if suffix in kind), "txt")
-        path = self.context.pools / "answers" / f"{engine}.{suffix}"
-        atomic_write(path, answer.body)
-        return path
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.client.stop()
-        end = time.monotonic() + _PARTING_S
-        pools: list[Any] = [self.parser, self.downloader, *self._feeders]
-        for worker in (worker for pool in pools for worker in pool.workers):
-            worker.join(max(0, end - time.monotonic()))
-        self.client.close()
-
-    def _feed(self, queue: Any, tasks: Sequence[Any], workers: int) -> None:
-        feeder = Feeder(1, self.signal, self.client)
-        feeder.out_queue = queue
-        self._feeders.append(feeder)
-        feeder.start(tasks=tasks, workers=workers)
-
-    def _drain(self, queue: "Queue[Any]", count: int, label: str) -> None:
-        with self.context.progress(label, total=count) as advance:
-            for _ in range(count):
-                if error := queue.get().error:
-                    raise error
-                advance(1)
+def _parse(engine: Engine, request: Request, answer: Answer) -> Page:
+    try:
+        return engine.read(request, answer)
+    except EngineError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # the engine's module expected another format
+        raise ChangedError(f"its response can't be parsed: {type(error).__name__}: {error}") from error
 
 
-def _is_about_all(failure: FetchError | EngineError) -> bool:
-    """Whether it says more about the server than about the one thing that was asked for."""
+def _concerns_server(failure: FetchError | EngineError) -> bool:
+    """Whether a failure concerns the whole server rather than the one URL."""
     return isinstance(failure, RefusedError) or (isinstance(failure, FetchError) and failure.passing)
 
 
-class _Inlet:
-    """The lanes as the feeder sees them: a queue in which None is the end."""
-
-    def __init__(self, lanes: Lanes[Download], rest: "Queue[Download]") -> None:
-        self._lanes, self._rest = lanes, rest
-
-    def put(self, download: Download | None) -> None:
-        if download is None:
-            self._lanes.close()
-        elif not self._lanes.put(download, download.url):  # the crawl has ended
-            self._rest.put(download)
-
-
-def _fresh(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[int, Hit]]:
-    """Hits that the query didn't have yet, made absolute, with their ranks."""
-    fresh = []
+def _new_hits(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[int, Hit]]:
+    """Return the hits that the query didn't have yet, with their ranks from 1; their URLs are made absolute."""
+    new = []
     for hit in hits:
-        url = _joined(page_url, hit.url)
+        url = _absolute(page_url, hit.url)
         if url not in query.urls:
             query.urls[url] = None
-            page = None if hit.page is None else _joined(page_url, hit.page)
-            fresh.append((len(query.urls), Hit(url, page, hit.licence, hit.author)))
-    return fresh
+            page = None if hit.page is None else _absolute(page_url, hit.page)
+            new.append((len(query.urls), Hit(url, page, hit.licence, hit.author)))
+    return new
 
 
-def _joined(page_url: str, url: str) -> str:
-    """A hit's absolute URL; a malformed one is left as it is, to be counted as a failed download."""
+def _absolute(page_url: str, url: str) -> str:
+    """Return a hit's absolute URL; a malformed one is returned as it is, and counts as a failed download later."""
     try:
         return urljoin(page_url, url)
     except ValueError:

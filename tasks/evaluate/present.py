@@ -59,12 +59,31 @@ def present(
         )
         wanted.write(evaluation)
         tables.REPORTED.path(evaluation).unlink(missing_ok=True)
-    source = hashing.of_source("tasks.evaluate.report.write")
-    if _source_of_the_report(evaluation) != source:
-        from tasks.evaluate.report.write import write_report
+    if _source_of_the_report(evaluation) != _source():
+        write_again(evaluation, context.root)
 
-        write_report(evaluation, context.root)
-        write_json(tables.REPORTED.path(evaluation), {"source": source})
+
+def write_again(evaluation: Path, root: Path) -> Path:
+    """Write the report of an evaluation from its files, in seconds and without the network; returns its path.
+
+    Args:
+        evaluation: The folder of the evaluation, with its explanations.
+        root: The data folder.
+
+    Raises:
+        UserError: The evaluation has no explanations.
+    """
+    from tasks.evaluate.report.write import write_report
+
+    tables.REPORTED.path(evaluation).unlink(missing_ok=True)
+    report = write_report(evaluation, root)
+    write_json(tables.REPORTED.path(evaluation), {"source": _source()})
+    return report
+
+
+def _source() -> str:
+    """Digest of the code that writes reports."""
+    return hashing.of_source("tasks.evaluate.report.write")
 
 
 def _source_of_the_report(evaluation: Path) -> str | None:

@@ -12,6 +12,7 @@ from configs.schema import EvaluateConfig
 from tasks.evaluate import metrics, summary
 from tasks.inference.predictions import scored_predictions
 from tasks.store.store import Store
+from tasks.tables import PREDICTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,15 +37,13 @@ def find(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> Pre
     version: of the evaluate stage; older ones kept too little. classifier: digest of today's. test: columns photo,
     label and group of today's test photos. Photos whose class is another one now are left out.
     """
-    import pandas as pd
-
     store = Store(root)
     for manifest in store.manifests("evaluate"):
         if manifest.cache_key.version != version or manifest.cache_key.parents["classifier"].digest == classifier:
             continue
         folder = store.folder(manifest.artifact)
         try:
-            theirs = pd.read_parquet(folder / "predictions.parquet")
+            theirs = PREDICTIONS.read(folder)
         except (OSError, ValueError):  # it has just been pruned, or is damaged
             continue
         common = theirs[theirs["split"] == "test"].merge(test[["photo", "label", "group"]], on=["photo", "label"])

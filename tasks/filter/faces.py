@@ -1,4 +1,4 @@
-"""Faces in a photo, counted by one of OpenCV's detectors."""
+"""Count the faces in a photo with one of OpenCV's detectors."""
 
 from functools import cache
 from pathlib import Path
@@ -12,18 +12,22 @@ from tasks.store.errors import UserError
 
 VERSION = 1
 SIDE_PX = 320
-"""Photos are looked at no larger than this: smaller faces than 1 in 13 of the longer side are missed."""
+"""Photos are shrunk to this longer side. Faces smaller than 1/13 of it are missed."""
 _LEAST_PX = 24
 _CONFIDENCE = 0.8
 
 
 def count(pixels: NDArray[np.uint8], model: Path | None = None) -> int:
-    """How many faces RGB pixels `(h, w, 3)`, uint8, show.
+    """Count the faces in an image.
 
-    model: an ONNX file of YuNet (W. Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), which also finds
-    faces that are turned or half hidden; without one, frontal faces are found by OpenCV's own cascade (P. Viola and
-    M. Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001). Raises UserError if the
-    file is no such model.
+    Args:
+        pixels: RGB `(h, w, 3)`, uint8.
+        model: An ONNX file of YuNet (W. Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), which also
+            finds faces that are turned or half hidden. None uses OpenCV's own cascade, which finds frontal faces
+            (P. Viola and M. Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
+
+    Raises:
+        UserError: The file is not a YuNet model.
     """
     if model is None:
         return _by_cascade(reduced(pixels, SIDE_PX))
@@ -43,24 +47,28 @@ def _by_yunet(pixels: NDArray[np.uint8], model: Path) -> int:
     scale = min(1.0, SIDE_PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
-    try:  # a detector is made for one size, in microseconds; it mustn't be shared between threads
+    try:  # a detector works for one image size and in one thread; creating one takes microseconds
         detector = cv2.FaceDetectorYN.create(str(model), "", size, _CONFIDENCE)
         _, faces = detector.detect(small)
     except cv2.error as error:
-        raise UserError(f"filter.face_model={model}: OpenCV can't use it as a YuNet model ({error.err})") from error
+        raise UserError(
+            f"filter.face_model={model}: OpenCV can't use it as a YuNet model ({error.err}); give the "
+            "ONNX file of a YuNet model, or null for OpenCV's own detector"
+        ) from error
     return 0 if faces is None else len(faces)
 
 
 def _cascade() -> Any:
-    """One for each thread: it keeps its working memory in itself."""
+    """Return the cascade of this thread: each has its own, because a cascade contains its working memory."""
     import threading
 
-    return _cascade_of(threading.get_ident())
+    return load_cascade(threading.get_ident())
 
 
 @cache
-def _cascade_of(thread: int) -> Any:
+def load_cascade(thread: int) -> Any:
+    """Load OpenCV's cascade of frontal faces, once per thread id."""
     import cv2
 
-    # Not by cv2.data: of threads that import cv2 at the same moment, some get it before it has that.
+    # `cv2.data` can be missing while another thread still imports cv2, so the path comes from `cv2.__file__`.
     return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))

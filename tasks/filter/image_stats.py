@@ -1,4 +1,8 @@
-"""Facts of a photo that the filter's checks need, measured in one look; thresholds are applied to them afterwards."""
+"""Statistics of one photo that the checks and the search for near duplicates need.
+
+They are computed once per photo and cached. The thresholds are applied afterwards, so a new threshold needs no second
+read of the photos.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +11,9 @@ from tasks.filter.phash import HASH_BYTES, WINDOWS, perceptual_hashes, window_ha
 from tasks.images import photos
 
 VERSION = 3
-"""Raised by whoever changes what is measured."""
+"""Increase it when the computed values change: cached values are then computed again."""
 
-FACTS = np.dtype(
+STATS_DTYPE = np.dtype(
     [
         ("flaw", "S10"),
         ("width_px", "<i4"),
@@ -23,34 +27,41 @@ FACTS = np.dtype(
         ("sharpness", "<f4"),
     ]
 )
-"""flaw: b"" or why it can't be decoded (`unreadable`, `truncated`); size in pixels; 256-bit perceptual hash of the
-photo, of its mirror image and of mild crops of it; grey levels that 1, 5 and 99 % of the pixels don't exceed;
-sharpness, see there."""
+"""One photo. The shards on disk contain these names.
+
+flaw: b"" if the photo can be decoded, else b"unreadable" or b"truncated". width_px, height_px: size of the original.
+hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. p01, p05,
+p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see `sharpness`.
+"""
 
 _SIDE_PX = 256
 _DECODED_PX = 192
-"""Enough of the shorter side for all that is measured; a JPEG is decoded no larger than needed for it."""
+"""Shorter side that is enough for all statistics. A JPEG is decoded at the smallest size that has it."""
 
 
-def measure(data: bytes) -> NDArray[np.void]:
-    """The facts of a photo's bytes: one row of type FACTS, `()`."""
-    facts = np.zeros((), FACTS)
+def compute_stats(data: bytes) -> NDArray[np.void]:
+    """Compute the statistics of a photo from the bytes of its file.
+
+    Returns a scalar array `()` of STATS_DTYPE. If the photo can't be decoded, `flaw` says why, and the other fields are
+    0; the size is set where it is known.
+    """
+    stats = np.zeros((), STATS_DTYPE)
     try:
-        facts["width_px"], facts["height_px"] = photos.size_px(data)
+        stats["width_px"], stats["height_px"] = photos.size_px(data)
         pixels = photos.decode(data, at_least_px=_DECODED_PX)
     except ValueError as error:
-        facts["flaw"] = str(error).encode()
-        return facts
+        stats["flaw"] = str(error).encode()
+        return stats
     grey = reduced(pixels)
-    facts["p01"], facts["p05"], facts["p99"] = levels(grey, (0.01, 0.05, 0.99))
-    facts["sharpness"] = sharpness(grey)
-    facts["hash"], facts["mirror"] = perceptual_hashes(grey)
-    facts["windows"] = window_hashes(grey)
-    return facts
+    stats["p01"], stats["p05"], stats["p99"] = grey_quantiles(grey, (0.01, 0.05, 0.99))
+    stats["sharpness"] = sharpness(grey)
+    stats["hash"], stats["mirror"] = perceptual_hashes(grey)
+    stats["windows"] = window_hashes(grey)
+    return stats
 
 
 def reduced(pixels: NDArray[np.uint8], side_px: int = _SIDE_PX) -> NDArray[np.uint8]:
-    """RGB `(h, w, 3)` as grey `(h, w)`, uint8, whose longer side has at most `side_px`."""
+    """Convert RGB `(h, w, 3)` to grey `(h, w)`, uint8, and shrink it to a longer side of at most `side_px`."""
     import cv2
 
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -61,18 +72,18 @@ def reduced(pixels: NDArray[np.uint8], side_px: int = _SIDE_PX) -> NDArray[np.ui
     return np.asarray(grey, np.uint8)
 
 
-def levels(grey: NDArray[np.uint8], shares: tuple[float, ...]) -> list[int]:
-    """The grey levels, 0 to 255, that these shares of the pixels don't exceed."""
+def grey_quantiles(grey: NDArray[np.uint8], shares: tuple[float, ...]) -> list[int]:
+    """Return the grey levels (0 to 255) that these shares (0 to 1) of the pixels don't exceed."""
     cumulated = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size
     return [int(level) for level in np.searchsorted(cumulated, shares)]
 
 
 def sharpness(grey: NDArray[np.uint8]) -> float:
-    """How fine the detail of a grey picture `(h, w)` is: its Laplacian's standard deviation over its own.
+    """Measure the sharpness of a grey image `(h, w)`: standard deviation of its Laplacian over that of its pixels.
 
-    0 is without any detail; photos of 256 px have 0.1 to 2, blurred ones less. The Laplacian as in J. L. Pech-Pacheco
-    et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000; divided by the contrast, since a dim photo isn't
-    a blurred one.
+    0 means no detail. Sharp photos of 256 px have 0.1 to 2; blurred ones have less. The Laplacian is that of
+    J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000. It is divided by the
+    contrast, because a dim photo is not a blurred one.
     """
     import cv2
 

@@ -1,17 +1,17 @@
-"""What the filter looks at in each photo: facts, faces, and a vector to find suspects by; each looked at once."""
+"""Compute what the filter needs of each photo: statistics, number of faces, embedding. Each is cached per photo."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
-from tasks.filter import faces
-from tasks.filter import image_stats as facts
-from tasks.filter.near_duplicates import Buckets
+from tasks.filter import faces, image_stats
+from tasks.filter.near_duplicates import NearDuplicates
 from tasks.images import photos
 from tasks.store import hashing
 from tasks.store.context import StageContext
@@ -22,46 +22,56 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.floating]]
-"""From photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
+"""A function from n photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What is known of the photos' content."""
+class Measurements:
+    """The image statistics of the crawled photos, and of photos of earlier runs."""
 
-    facts: NDArray[np.void]
-    """Of each row of the table, `(n,)`."""
+    stats: NDArray[np.void]
+    """Statistics of each row of the table, `(n,)` of STATS_DTYPE."""
     absent: Sequence[str]
-    """Photos that were dealt before and aren't there tonight: what resembles one must not train either."""
-    absent_facts: NDArray[np.void]
+    """Photos that have a split but are not in this crawl. What resembles a test photo must not be trained on either."""
+    absent_stats: NDArray[np.void]
+    """Statistics of each absent photo."""
     refs: dict[Path, FileRecord]
-    """The shards that hold the facts."""
+    """The shards that contain the statistics of the table."""
 
-    def buckets(self, config: FilterConfig) -> Buckets:
-        """Which of them, the table's first, look the same."""
-        every = np.concatenate([self.facts, self.absent_facts])
-        return Buckets.of(every, config.duplicate_bits, mirrored=config.mirrored)
+    def near_duplicates(self, config: FilterConfig) -> NearDuplicates:
+        """Find the near duplicates among the rows of the table, followed by the absent photos."""
+        every = np.concatenate([self.stats, self.absent_stats])
+        return NearDuplicates.find(every, config.duplicate_bits, mirrored=config.mirrored)
 
 
-def measure(table: "pd.DataFrame", remembered: set[str], context: StageContext) -> Measured:
-    """Facts of each row's photo, and of remembered ones that aren't in the table. Only new photos are read."""
+def measure(table: "pd.DataFrame", known: set[str], context: StageContext) -> Measurements:
+    """Compute the statistics of each row's photo. Only new photos are read.
+
+    Args:
+        table: The crawl's table, with the columns photo and file.
+        known: Photos that have a split. Those that are not in the table are included if their statistics are cached.
+        context: Where the cache is, and who computes.
+    """
     files = dict(zip(table["photo"], table["file"], strict=True))
 
     def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        return np.array([facts.measure((context.root / files[photo]).read_bytes()) for photo in chunk], facts.FACTS)
+        rows = [image_stats.compute_stats((context.root / files[photo]).read_bytes()) for photo in chunk]
+        return np.array(rows, image_stats.STATS_DTYPE)
 
-    context = replace(context, source=hashing.of_source(facts.__name__))
-    pool = ShardPool.open(context.pools / hashing.of_value(["facts", facts.VERSION])[:24], context)
-    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos looked at", shard_photos=128)
+    context = replace(context, source=hashing.of_source(image_stats.__name__))
+    pool = ShardPool.open(context.pools / hashing.of_value(["facts", image_stats.VERSION])[:24], context)
+    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos measured", shard_photos=128)
     index = pool.index(table["photo"], context.root)
-    load_if_fits = {photo for shard in pool.shards for photo in shard.photos}
-    absent = sorted((remembered - files.keys()) & load_if_fits)
-    others = LazyRows(pool.index(absent, context.root), context.root)[:] if absent else np.empty(0, facts.FACTS)
-    return Measured(LazyRows(index, context.root)[:], absent, others, pool.refs(index, context.root))
+    cached = {photo for shard in pool.shards for photo in shard.photos}
+    absent = sorted((known - files.keys()) & cached)
+    others = np.empty(0, image_stats.STATS_DTYPE)
+    if absent:
+        others = LazyRows(pool.index(absent, context.root), context.root)[:]
+    return Measurements(LazyRows(index, context.root)[:], absent, others, pool.refs(index, context.root))
 
 
 def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> list[int]:
-    """Faces on each row's photo; counted once for each photo and detector."""
+    """Count the faces on each row's photo, once per photo and detector."""
     files = dict(zip(table["photo"], table["file"], strict=True))
     if not files:
         return []
@@ -80,20 +90,23 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
     return [int(count) for count in LazyRows(pool.index(table["photo"], context.root), context.root)[:]]
 
 
-def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext, network: Embed) -> NDArray[np.floating]:
-    """Each row's photo as a vector, `(n, d)`; computed once for each photo and embedding.
+def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> NDArray[np.floating]:
+    """Compute a vector of each row's photo, `(n, d)`, once per photo and embedding.
 
-    network: that of `config.embedding`, if there is one.
+    The embedding is the network of `filter.embedding`, or else handcrafted features (see `descriptor`).
     """
     from tasks.filter.label_issues import descriptor
 
     files = dict(zip(table["photo"], table["file"], strict=True))
-    describe: Embed = network if config.embedding else descriptor.describe_all
-    at_least_px = None if config.embedding else descriptor.AT_LEAST_PX
+    describe: Embed = descriptor.describe_all
+    at_least_px: int | None = descriptor.AT_LEAST_PX
     key: list[Any] = ["descriptor", descriptor.VERSION]
+    code = descriptor.__name__
     if config.embedding:
-        key = ["network", hashing.of_file(config.embedding.expanduser()), config.embedding_scale]
-    code = "tasks.networks.embedding" if config.embedding else descriptor.__name__
+        model = config.embedding.expanduser()
+        describe, at_least_px = _LazyEmbedding(model, config.embedding_scale), None
+        key = ["network", hashing.of_file(model), config.embedding_scale]
+        code = "tasks.networks.embedding"
 
     def compute(chunk: Sequence[str]) -> NDArray[np.floating]:
         return describe(
@@ -104,3 +117,24 @@ def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext, ne
     pool = ShardPool.open(context.pools / hashing.of_value(["embedding", *key])[:24], context)
     pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos embedded", shard_photos=128)
     return LazyRows(pool.index(table["photo"], context.root), context.root)[:]
+
+
+class _LazyEmbedding:
+    """The network of a model file, loaded at the first call and used by one thread at a time.
+
+    If all vectors are cached, Keras isn't imported.
+    """
+
+    def __init__(self, model: Path, scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None) -> None:
+        self._model = model
+        self._scale = scale
+        self._embedding: Embed | None = None
+        self._lock = Lock()
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
+        with self._lock:
+            if self._embedding is None:
+                from tasks.networks.embedding import Embedding
+
+                self._embedding = Embedding(self._model, self._scale)
+            return self._embedding(images)

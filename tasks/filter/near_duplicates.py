@@ -1,79 +1,93 @@
-"""Which photos look the same: first by few coarse bits, which even crops leave alone, then by all bits."""
+"""Find near duplicates: photos whose perceptual hashes differ in a few bits.
+
+The search has two steps. Candidates are pairs with similar coarse bits, which even a crop hardly changes. Then all bits
+of each candidate pair are compared.
+"""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.filter.hamming import groups, near_pairs
-from tasks.filter.phash import coarse
+from tasks.filter.groups import connected_groups
+from tasks.filter.hamming import near_pairs
+from tasks.filter.phash import coarse_bits
 
-COARSE_BITS = 10
-"""Photos of which more of the 64 coarse bits differ aren't compared: of mild crops, 1 or 2 in 100."""
-_BATCH_PAIRS = 1 << 16
+MAX_COARSE_BITS = 10
+"""Pairs that differ in more of the 64 coarse bits are not compared. This misses 1 or 2 of 100 mild crops."""
+BATCH_PAIRS = 1 << 16
+"""Pairs that are compared at once, which bounds the memory."""
 
 
 @dataclass
-class Buckets:
-    """Rows that have the same perceptual hash, the links between such buckets, and the groups that they make."""
+class NearDuplicates:
+    """The near duplicates among n rows. Rows with equal perceptual hashes share a bucket."""
 
-    looks: NDArray[np.void]
-    """Facts of one row of each bucket."""
+    bucket_stats: NDArray[np.void]
+    """Statistics of one row of each bucket, `(buckets,)` of STATS_DTYPE."""
     mirrored: bool
+    """Whether mirror images count as near duplicates."""
     bucket: NDArray[np.int64]
+    """Bucket of each row, `(n,)`."""
     pairs: NDArray[np.int64]
+    """Pairs of buckets that are near duplicates, `(m, 2)`."""
     group: list[int] = field(init=False)
-    """Number of each row's group of near duplicates."""
+    """Number of each row's group of near duplicates, n elements."""
 
     def __post_init__(self) -> None:
-        self.group = groups(len(self.looks), self.pairs)[self.bucket].tolist()
+        self.group = connected_groups(len(self.bucket_stats), self.pairs)[self.bucket].tolist()
 
     @classmethod
-    def of(cls, measured: NDArray[np.void], max_bits: int, *, mirrored: bool) -> "Buckets":
-        """Link rows `(n,)` of type FACTS that are at most `max_bits` apart.
+    def find(cls, stats: NDArray[np.void], max_bits: int, *, mirrored: bool) -> Self:
+        """Find the rows whose hashes differ in at most `max_bits` bits.
 
-        mirrored: whether a photo and its mirror image are to count as near duplicates, too.
+        Args:
+            stats: Statistics of n photos, `(n,)` of STATS_DTYPE.
+            max_bits: Largest distance of near duplicates, in bits.
+            mirrored: Whether a photo and its mirror image count as near duplicates, too.
         """
-        _, first, bucket = np.unique(measured["hash"], axis=0, return_index=True, return_inverse=True)
-        looks = measured[first]
-        pairs = _candidates(looks, mirrored=mirrored)
-        batches = np.array_split(pairs, 1 + len(pairs) // _BATCH_PAIRS)
-        near = [batch[_apart(looks, batch, mirrored=mirrored) <= max_bits] for batch in batches]
-        return cls(looks, mirrored, bucket.astype(np.int64), np.concatenate(near))
+        _, first, bucket = np.unique(stats["hash"], axis=0, return_index=True, return_inverse=True)
+        bucket_stats = stats[first]
+        pairs = _candidates(bucket_stats, mirrored=mirrored)
+        batches = np.array_split(pairs, 1 + len(pairs) // BATCH_PAIRS)
+        near = [batch[_distances(bucket_stats, batch, mirrored=mirrored) <= max_bits] for batch in batches]
+        return cls(bucket_stats, mirrored, bucket.astype(np.int64), np.concatenate(near))
 
     def distance(self, one: int, other: int) -> float:
-        """Bits between two rows, see `_apart`."""
+        """Return the number of bits in which two rows differ: the least, see `_distances`."""
         pair = np.array([[self.bucket[one], self.bucket[other]]])
-        return float(_apart(self.looks, pair, mirrored=self.mirrored)[0])
+        return float(_distances(self.bucket_stats, pair, mirrored=self.mirrored)[0])
 
 
-def _apart(looks: NDArray[np.void], pairs: NDArray[np.int64], *, mirrored: bool) -> NDArray[np.int64]:
-    """Bits in which the hashes of pairs `(m, 2)` differ, or of a mild crop of one and the other: the least, `(m,)`.
+def _distances(stats: NDArray[np.void], pairs: NDArray[np.int64], *, mirrored: bool) -> NDArray[np.int64]:
+    """Count the bits in which pairs `(m, 2)` of photos differ, `(m,)`.
 
-    mirrored: or of either and the other's mirror image.
+    This is the least distance between the photo or a mild crop of one and the photo of the other; if `mirrored`, also
+    the mirror image of the other.
     """
-    least = np.full(len(pairs), 8 * looks["hash"].shape[1])
+    least = np.full(len(pairs), 8 * stats["hash"].shape[1])
     for one, other in (pairs.T, pairs.T[::-1]):
-        ours = np.concatenate([looks["hash"][one, None], looks["windows"][one]], axis=1).view(np.uint64)
-        for sight in ("hash", "mirror") if mirrored else ("hash",):
-            apart = np.bitwise_count(ours ^ looks[sight][other, None].view(np.uint64)).sum(axis=2, dtype=np.int64)
+        ours = np.concatenate([stats["hash"][one, None], stats["windows"][one]], axis=1).view(np.uint64)
+        for view in ("hash", "mirror") if mirrored else ("hash",):
+            apart = np.bitwise_count(ours ^ stats[view][other, None].view(np.uint64)).sum(axis=2, dtype=np.int64)
             least = np.minimum(least, apart.min(axis=1))
     return least
 
 
-def _candidates(looks: NDArray[np.void], *, mirrored: bool) -> NDArray[np.int64]:
-    """Pairs of rows (i, j), i < j, in order, of which few coarse bits differ."""
-    sights = [looks["hash"], looks["mirror"]] if mirrored else [looks["hash"]]
-    different, kind = np.unique(np.concatenate([coarse(sight) for sight in sights]), axis=0, return_inverse=True)
-    alike = np.arange(len(different)).repeat(2).reshape(-1, 2)[np.bincount(kind) > 1]
-    rows = _members(np.concatenate([near_pairs(different, COARSE_BITS), alike]), kind) % max(1, len(looks))
+def _candidates(stats: NDArray[np.void], *, mirrored: bool) -> NDArray[np.int64]:
+    """Find the pairs of rows (i, j), i < j, sorted, whose coarse bits are similar."""
+    views = [stats["hash"], stats["mirror"]] if mirrored else [stats["hash"]]
+    distinct, kind = np.unique(np.concatenate([coarse_bits(view) for view in views]), axis=0, return_inverse=True)
+    equal = np.arange(len(distinct)).repeat(2).reshape(-1, 2)[np.bincount(kind) > 1]
+    rows = _members(np.concatenate([near_pairs(distinct, MAX_COARSE_BITS), equal]), kind) % max(1, len(stats))
     low, high = np.sort(rows, axis=1).T
-    code = np.unique((low * len(looks) + high)[low < high])
-    return np.stack(np.divmod(code, max(1, len(looks))), axis=1)
+    code = np.unique((low * len(stats) + high)[low < high])
+    return np.stack(np.divmod(code, max(1, len(stats))), axis=1)
 
 
 def _members(pairs: NDArray[np.int64], kind: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All pairs of places whose kinds are one of the `pairs` of kinds: `(m, 2)`."""
+    """Expand pairs of kinds to all pairs of elements with these kinds, `(m, 2)`; `kind` is that of each element."""
     order, counts = np.argsort(kind, kind="stable"), np.bincount(kind)
     start = np.cumsum(counts) - counts
     one, other = pairs.T

@@ -1,8 +1,9 @@
-"""What people decided about photos: `DATA/decisions.csv`, a log that is only ever appended to, to read and to commit.
+"""The decisions that people made about photos: `DATA/decisions.csv`, an append-only log that can be committed.
 
-Columns `photo,label,action,to,decided_at`: the photo's SHA-256; the class under which the crawl had it; keep, reject,
-move or undo; the class that it moves to. For each (photo, label) the last row counts, and undo takes back the one
-before. It is beside the pools, not in them, since pools may be deleted at any time.
+Columns: `photo` is the SHA-256 of the photo; `label` is the class under which the crawl found it; `action` is keep,
+reject, move or undo; `to` is the new class of a move; `decided_at` is a UTC time. For each (photo, label) the last row
+counts, and undo cancels the row before. The log is not in the folder of the pools, because that may be deleted at any
+time.
 """
 
 import csv
@@ -30,80 +31,84 @@ _COLUMNS = ["photo", "label", "action", "to", "decided_at"]
 _UNDO = "undo"
 
 
-class Subject(NamedTuple):
-    """What is decided about: one photo as one class's."""
+class ReviewKey(NamedTuple):
+    """What a decision is about: one photo in one class."""
 
     photo: str
     """SHA-256, 64 lower-case hex digits."""
     label: str
-    """The class under which the crawl had it."""
+    """The class under which the crawl found it."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person wants done with a subject."""
+    """What a person decided about one photo in one class."""
 
-    subject: Subject
+    key: ReviewKey
     action: Action
     to: str = ""
-    """The class that it moves to; empty unless it moves."""
+    """The new class of a move; empty for the other actions."""
 
 
-def read(root: Path) -> dict[Subject, Decision]:
-    """The decisions that stand in a data folder, by subject, in the order in which they were made.
+def read(root: Path) -> dict[ReviewKey, Decision]:
+    """Return the decisions in effect, in the order in which they were made.
 
-    Raises UserError with file and line if a line is damaged.
+    Args:
+        root: The data folder.
+
+    Raises:
+        UserError: A line is damaged; the message has the file and the line number.
     """
-    return {decision.subject: decision for decision in _standing(root / NAME)}
+    return {decision.key: decision for decision in _in_effect(root / NAME)}
 
 
 def add(root: Path, decisions: Iterable[Decision]) -> list[Decision]:
-    """Append decisions; returns those that were news: one that stands already isn't written again."""
+    """Append decisions; returns those that were written. A decision that is already in effect isn't written again."""
     path = root / NAME
     with _locked(path):
-        standing = read(root)
-        news: list[Decision] = []
+        in_effect = read(root)
+        written: list[Decision] = []
         for decision in decisions:
-            if standing.get(decision.subject) != decision:
+            if in_effect.get(decision.key) != decision:
                 _check(decision)
-                standing[decision.subject] = decision
-                news.append(decision)
-        _append(path, [(*decision.subject, decision.action, decision.to) for decision in news])
-    return news
+                in_effect[decision.key] = decision
+                written.append(decision)
+        _append(path, [(*decision.key, decision.action, decision.to) for decision in written])
+    return written
 
 
-def undo(root: Path, among: Container[Subject]) -> Decision | None:
-    """Take back the last decision that stands about one of these subjects; returns it, or None if there is none."""
+def undo(root: Path, among: Container[ReviewKey]) -> Decision | None:
+    """Cancel the last decision in effect about one of these keys; returns it, or None if there is none."""
     path = root / NAME
     with _locked(path):
-        last = next((decision for decision in reversed(_standing(path)) if decision.subject in among), None)
+        last = next((decision for decision in reversed(_in_effect(path)) if decision.key in among), None)
         if last:
-            _append(path, [(*last.subject, _UNDO, "")])
+            _append(path, [(*last.key, _UNDO, "")])
     return last
 
 
 def digest(root: Path) -> str:
-    """SHA-256 (64 hex digits) of the decisions that stand; how and when they came about doesn't count."""
-    return digests.of_value(sorted([*subject, made.action, made.to] for subject, made in read(root).items()))
+    """Return the SHA-256 (64 hex digits) of the decisions in effect; their order and time don't change it."""
+    return digests.of_value(sorted([*key, made.action, made.to] for key, made in read(root).items()))
 
 
-def _standing(path: Path) -> list[Decision]:
-    """The decisions that stand, in the order in which they were made."""
-    stacks: dict[Subject, list[tuple[int, Decision]]] = {}
-    for place, (subject, decision) in enumerate(_log(path)):
-        stack = stacks.setdefault(subject, [])
+def _in_effect(path: Path) -> list[Decision]:
+    """Return the decisions in effect, in the order in which they were made."""
+    stacks: dict[ReviewKey, list[tuple[int, Decision]]] = {}
+    for number, (key, decision) in enumerate(_log(path)):
+        stack = stacks.setdefault(key, [])
         if decision:
-            stack.append((place, decision))
-        elif stack:  # an undo of nothing is harmless: two logs may have been merged
+            stack.append((number, decision))
+        elif stack:  # an undo without a decision is ignored: it can result from merging two logs
             stack.pop()
     tops = sorted((stack[-1] for stack in stacks.values() if stack), key=lambda top: top[0])
     return [decision for _, decision in tops]
 
 
-def _log(path: Path) -> Iterator[tuple[Subject, Decision | None]]:
-    """Each row of the log; None is an undo."""
+def _log(path: Path) -> Iterator[tuple[ReviewKey, Decision | None]]:
+    """Yield each row of the log; None stands for undo."""
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")  # a class's name need not be UTF-8
+        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")  # the name of a class need not be UTF-8
     except FileNotFoundError:
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -114,36 +119,38 @@ def _log(path: Path) -> Iterator[tuple[Subject, Decision | None]]:
             elif row != _COLUMNS:
                 raise ValueError(f"the first line must be {','.join(_COLUMNS)}")
     except (ValueError, csv.Error) as error:
-        raise UserError(f"{path}, line {max(1, reader.line_num)}: {error}; mend or delete the line") from error
+        raise UserError(f"{path}, line {max(1, reader.line_num)}: {error}; fix or delete the line") from error
 
 
-def _parsed(row: list[str]) -> tuple[Subject, Decision | None]:
+def _parsed(row: list[str]) -> tuple[ReviewKey, Decision | None]:
+    """Parse one row; raises ValueError if it is damaged."""
     if len(row) != len(_COLUMNS):
         raise ValueError(f"{len(row)} values instead of {len(_COLUMNS)} ({','.join(_COLUMNS)})")
     photo, label, action, to, decided_at = row
-    subject = Subject(photo, label)
+    key = ReviewKey(photo, label)
     try:
         datetime.fromisoformat(decided_at)
     except ValueError:
-        raise ValueError(f"decided_at is {decided_at!r}, no time such as 2026-01-31T12:00:00Z") from None
+        raise ValueError(f"decided_at is {decided_at!r}, not a time such as 2026-01-31T12:00:00Z") from None
     if action == _UNDO:
-        return subject, None
+        return key, None
     for known in ACTIONS:
         if action == known:
-            decision = Decision(subject, known, to)
+            decision = Decision(key, known, to)
             _check(decision)
-            return subject, decision
+            return key, decision
     raise ValueError(f"action is {action!r}, not one of {', '.join((*ACTIONS, _UNDO))}")
 
 
 def _check(decision: Decision) -> None:
-    photo, label = decision.subject
+    """Raise ValueError if a decision is not valid."""
+    photo, label = decision.key
     if len(photo) != 64 or not set(photo) <= set(hexdigits.lower()):
-        raise ValueError(f"photo is {photo!r}, no SHA-256 (64 lower-case hex digits)")
+        raise ValueError(f"photo is {photo!r}, not a SHA-256 (64 lower-case hex digits)")
     if (decision.action == "move") != bool(decision.to):
-        raise ValueError("move needs the class in `to`, and nothing else has one")
+        raise ValueError("move needs a class in `to`; the other actions need an empty `to`")
     if decision.to == label:
-        raise ValueError(f"to is {decision.to!r}, the class that the photo has already")
+        raise ValueError(f"to is {decision.to!r}, which is already the class of the photo")
 
 
 def _locked(path: Path) -> FileLock:
@@ -152,7 +159,7 @@ def _locked(path: Path) -> FileLock:
 
 
 def _append(path: Path, rows: list[tuple[str, ...]]) -> None:
-    """Append rows and force them to the disk, or leave the file as it was. The caller holds the lock."""
+    """Append rows and sync the file, or leave the file unchanged. The caller must have the lock."""
     if not rows:
         return
     is_new = not path.exists() or path.stat().st_size == 0
@@ -166,13 +173,13 @@ def _append(path: Path, rows: list[tuple[str, ...]]) -> None:
         size = file.seek(0, os.SEEK_END)
         if size:
             file.seek(size - 1)
-            data = data if file.read() in (b"\r", b"\n") else b"\n" + data  # an editor left the last line open
+            data = data if file.read() in (b"\r", b"\n") else b"\n" + data  # the last line may lack its line end
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file.fileno())
         except BaseException:
-            os.truncate(path, size)  # half a line would be refused from then on
+            os.truncate(path, size)  # half a line would make the log invalid
             raise
     if is_new:
         sync(path.parent)

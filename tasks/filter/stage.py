@@ -1,100 +1,110 @@
-"""The filter stage: which photos are kept, which are rejected and why, and who is in which split."""
+"""The filter stage: which photos are kept, which are rejected and why, and which split each is in."""
 
-import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
-from tasks.filter.hamming import groups
-from tasks.filter.measure import Embed, Measured, count_faces, embed, measure
-from tasks.filter.near_duplicates import Buckets
-from tasks.filter.review_log import Action, Subject
-from tasks.filter.rules import UNDECODABLE, Verdict, judge
-from tasks.filter.splits import Memory, Split, deal, set_aside, settle, straddled, unseen_classes
+from tasks.filter.groups import split_groups
+from tasks.filter.measure import Measurements, count_faces, embed, measure
+from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.review_log import Action, ReviewKey
+from tasks.filter.rules import UNDECODABLE, Verdict, apply_rules
+from tasks.filter.split_history import SplitHistory
+from tasks.filter.splits import Split, assign, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
+from tasks.filter.trainable import check_trainable, reject_untrained_classes, warn_of_single_photos
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.tables import KEPT, PHOTOS, REJECTED, REVIEW, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VERSION = 2
 
-logger = logging.getLogger("fluke.filter")
-
 
 def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
-    """Write `kept.parquet`, `rejected.parquet`, `review.parquet` and `summary.md` from the crawl's `photos.parquet`."""
-    import pandas as pd
+    """Write `kept.parquet`, `rejected.parquet`, `review.parquet` and `summary.md` from the crawl's `photos.parquet`.
 
-    table = pd.read_parquet(photos / "photos.parquet").sort_values(["label", "rank", "photo", "name"])
+    Args:
+        config: The settings of the filter.
+        photos: Folder of the crawl's artifact.
+        context: Where to read and write, and who computes.
+
+    Returns:
+        The counts, the digest of the kept photos, and the shards with their statistics.
+
+    Raises:
+        UserError: No classifier can be trained or tested on the kept photos, or a file of the user is invalid.
+    """
+    table = PHOTOS.read(photos).sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
-    table["subject"] = table["label"]
-    decided = _decide(table, context.root)
-    memory = _memory(config, context.pools)
-    memory.path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(memory.path.with_suffix(".lock")):
-        known = memory.read()
+    table["crawled_label"] = table["label"]
+    decided = _apply_decisions(table, context.root)
+    history = _split_history(config, context.pools)
+    history.path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(history.path.with_suffix(".lock")):
+        known = history.read()
         measured = measure(table, set(known), context)
-        buckets = measured.buckets(config)
-        judged = _judge(config, table, measured, buckets, decided={}, context=context)
-        suspects = _suspect(config, table, judged, buckets, context)
-        verdicts = _judge(config, table, measured, buckets, decided=decided, context=context) if decided else judged
-        for row in suspects:
+        duplicates = measured.near_duplicates(config)
+        by_rules = _verdicts(config, table, measured, duplicates, decided={}, context=context)
+        issues = _find_label_issues(config, table, by_rules, duplicates, context)
+        verdicts = by_rules
+        if decided:
+            verdicts = _verdicts(config, table, measured, duplicates, decided=decided, context=context)
+        for row in issues:
             if row not in decided and not verdicts[row].reason:
-                verdicts[row] = judged[row]
+                verdicts[row] = by_rules[row]
         table["reason"] = [verdict.reason for verdict in verdicts]
         table["score"] = [verdict.score for verdict in verdicts]
-        table["twin"] = [None if v.twin is None else table["photo"][v.twin] for v in verdicts]
-        everything = [*table["photo"], *measured.absent]
-        table_groups = _link(config, table, buckets)
-        pinned: dict[str, Split] = (
+        table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
+        all_photos = [*table["photo"], *measured.absent]
+        groups = split_groups(config, table, duplicates.group)
+        listed: dict[str, Split] = (
             dict.fromkeys(read_test_list(config.test_list, table), "test") if config.test_list else {}
         )
-        before = {**known, **pinned}
-        table["group"] = table_groups[: len(table)]
-        table["split"] = _split(config, table, everything, table_groups, before)
-        _leave_out_untrained(config, table)
+        table["group"] = groups[: len(table)]
+        table["split"] = _assign_splits(config, table, all_photos, groups, {**known, **listed})
+        reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
-        _check(config, kept, rejected)
-        dealt = table[table["split"].notna()]
-        memory.write(known, dict(zip(dealt["photo"], dealt["split"], strict=True)))
-    _warn_of_small_classes(kept)
-    leaks = straddled(table_groups, [known.get(photo) for photo in everything])
+        check_trainable(config, kept, rejected)
+        assigned = table[table["split"].notna()]
+        history.write(known, dict(zip(assigned["photo"], assigned["split"], strict=True)))
+    warn_of_single_photos(kept)
+    leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
-    columns = ["photo", "file", "label", "name"]
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
-    kept = kept[[*columns, "group", "split"]]
-    kept.to_parquet(context.out / "kept.parquet", index=False)
+    kept = kept[KEPT.names]
+    KEPT.write(kept, context.out)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])
-    rejected = rejected[[*columns, "reason", "score", "twin", "split"]]
-    rejected.to_parquet(context.out / "rejected.parquet", index=False)
-    review_rows(table, judged, suspects, decided).to_parquet(context.out / "review.parquet", index=False)
-    text = summary(kept, rejected, decided=len(decided), leaks=leaks, root=context.root)
-    (context.out / "summary.md").write_text(text, encoding="utf-8")
-    counts = {"kept": len(kept), "rejected": len(rejected), **rejected["reason"].value_counts().sort_index()}
-    counts |= {split: (kept["split"] == split).sum() for split in ("train", "val", "test")}
-    counts |= {name: count for name, count in {"decided by hand": len(decided), "leaks mended": leaks}.items() if count}
+    rejected = rejected[REJECTED.names]
+    REJECTED.write(rejected, context.out)
+    REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
+    text = summary(kept, rejected, reviewed=len(decided), leaks=leaks, root=context.root)
+    SUMMARY.path(context.out).write_text(text, encoding="utf-8")
     content = hashing.of_value(kept.to_dict("records"))
-    return Result({name: int(count) for name, count in counts.items()}, digest=content, refs=measured.refs)
+    return Result(_counts(kept, rejected, reviewed=len(decided), leaks=leaks), digest=content, refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
-    """What it sees besides its config: see `Memory` for the moves; decisions and files that it is told to read."""
-    inputs: dict[str, str | int] = {"moves": _memory(config, Store(root).pools("filter")).moves()}
+    """Return what the result depends on besides the config and the crawl.
+
+    That is the number of photos that moved to another split (see `SplitHistory`), the decisions of people, and the
+    content of files that the config names.
+
+    Raises:
+        UserError: A file can't be read.
+    """
+    inputs: dict[str, str | int] = {"moves": _split_history(config, Store(root).pools("filter")).moves()}
     if review_log.read(root):
         inputs["decisions"] = review_log.digest(root)[:24]
     for setting in ("test_list", "face_model", "embedding"):
@@ -106,37 +116,37 @@ def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
     return inputs
 
 
-def _memory(config: FilterConfig, pools: Path) -> Memory:
-    dealing: dict[str, Any] = {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed}
+def _split_history(config: FilterConfig, pools: Path) -> SplitHistory:
+    settings: dict[str, Any] = {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed}
     if config.unseen_classes:
-        dealing["unseen"] = config.unseen_classes
-    return Memory(pools, dealing)
+        settings["unseen"] = config.unseen_classes
+    return SplitHistory(pools, settings)
 
 
-def _decide(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
-    """What a person said of rows; those that are to move get their new label."""
-    standing = review_log.read(root)
+def _apply_decisions(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
+    """Return a person's decisions by row, and set the new label of rows that are moved."""
+    in_effect = review_log.read(root)
     decided: dict[int, Action] = {}
-    for row, subject in enumerate(map(Subject._make, zip(table["photo"], table["label"], strict=True))):
-        if decision := standing.get(subject):
+    for row, key in enumerate(map(ReviewKey._make, zip(table["photo"], table["label"], strict=True))):
+        if decision := in_effect.get(key):
             decided[row] = decision.action
             if decision.action == "move":
                 table.loc[row, "label"] = decision.to
     return decided
 
 
-def _judge(
+def _verdicts(
     config: FilterConfig,
     table: "pd.DataFrame",
-    measured: Measured,
-    buckets: Buckets,
+    measured: Measurements,
+    duplicates: NearDuplicates,
     *,
     decided: Mapping[int, Action],
     context: StageContext,
 ) -> list[Verdict]:
-    """Verdicts on all rows."""
-    labels = (table["label"] if decided else table["subject"]).tolist()
-    verdicts = judge(measured.facts, table["photo"].tolist(), labels, buckets, config, decided=decided)
+    """Return the verdict on each row, by all rules except label issues."""
+    labels = (table["label"] if decided else table["crawled_label"]).tolist()
+    verdicts = apply_rules(measured.stats, table["photo"].tolist(), labels, duplicates, config, decided=decided)
     if config.faces:
         rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in decided]
         least, most = config.faces
@@ -146,137 +156,67 @@ def _judge(
     return verdicts
 
 
-def _suspect(
-    config: FilterConfig, table: "pd.DataFrame", verdicts: list[Verdict], buckets: Buckets, context: StageContext
+def _find_label_issues(
+    config: FilterConfig,
+    table: "pd.DataFrame",
+    verdicts: list[Verdict],
+    duplicates: NearDuplicates,
+    context: StageContext,
 ) -> dict[int, list[Verdict]]:
-    """Of rows that look unlike their class or whose class is doubted, why; the worst of them are rejected."""
+    """Return the label issues of rows that have any. Rows beyond a threshold are rejected: `verdicts` is changed."""
     if not config.label_issues and config.max_outlier is None and config.max_label_doubt is None:
         return {}
-    from tasks.filter.label_issues.rank import list_suspects
+    from tasks.filter.label_issues.rank import rank_label_issues
 
     rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason]
-    labels, near = table.loc[rows, "subject"].tolist(), [buckets.group[row] for row in rows]
-    embedded = embed(config, table.loc[rows], context, _Network(config))
+    labels, groups = table.loc[rows, "crawled_label"].tolist(), [duplicates.group[row] for row in rows]
+    embedding = embed(config, table.loc[rows], context)
     found: dict[int, list[Verdict]] = {}
-    for place, verdict in list_suspects(embedded, labels, near, config):
-        row = rows[place]
+    for position, verdict in rank_label_issues(embedding, labels, groups, config):
+        row = rows[position]
         found.setdefault(row, []).append(verdict)
         if verdict.threshold is not None and verdict.score > verdict.threshold and not verdicts[row].reason:
             verdicts[row] = verdict
     return found
 
 
-class _Network:
-    """A model file's embedding, which is read when it is needed, and asked by one thread at a time."""
-
-    def __init__(self, config: FilterConfig) -> None:
-        self._config = config
-        self._lock = Lock()
-        self._embedding: Embed | None = None
-
-    def __call__(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
-        from tasks.networks.embedding import Embedding
-
-        with self._lock:
-            if self._embedding is None and self._config.embedding:
-                self._embedding = Embedding(self._config.embedding.expanduser(), self._config.embedding_scale)
-            assert self._embedding is not None
-            return self._embedding(photos)
-
-
-def _link(config: FilterConfig, table: "pd.DataFrame", buckets: Buckets) -> list[int]:
-    """Group of each row, and of what follows them in the buckets: near duplicates, and what the data names as one."""
-    columns = ["group"] + ["page"] * config.group_pages
-    named = [dict(table[column].dropna()) for column in columns if column in table]
-    if config.group_pattern:
-        found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
-        named.append({row: match[min(1, match.re.groups)] for row, match in found.items() if match})
-    links: list[tuple[int, int]] = []
-    for names in named:
-        first: dict[str, int] = {}
-        links += [(buckets.group[first.setdefault(name, row)], buckets.group[row]) for row, name in names.items()]
-    joined = groups(max(buckets.group, default=-1) + 1, np.array(links, np.int64).reshape(-1, 2))
-    return [int(joined[group]) for group in buckets.group]
-
-
-def _split(
+def _assign_splits(
     config: FilterConfig, table: "pd.DataFrame", photos: Sequence[str], groups: Sequence[int], known: dict[str, Split]
 ) -> list[Split | None]:
-    """The split of each row of the table: of what is kept, and of what is known or resembles either.
+    """Return the split of each row of the table.
 
-    photos, groups: of the table's rows, followed by absent ones.
+    Rejected photos have one, too, if they are in the group of a kept photo or of one with a known split.
+
+    Args:
+        config: The fractions, the unseen classes and the seed.
+        table: The rows, with label, group and reason.
+        photos: Photo of each row, followed by the absent photos.
+        groups: Group of each element of `photos`.
+        known: Splits of photos.
     """
-    unseen = table["reason"].isin(UNDECODABLE).tolist()  # without a hash, they resemble nothing
-    settled = settle(groups, [known.get(photo) for photo in photos])
+    undecodable = table["reason"].isin(UNDECODABLE).tolist()  # they have no hash, so they resemble no other photo
+    assigned = resolve(groups, [known.get(photo) for photo in photos])
     kept = table[table["reason"].isna()]
-    labels, of_kept, names = (kept[column].tolist() for column in ("label", "group", "photo"))
-    settled |= set_aside(labels, of_kept, names, settled, unseen=config.unseen_classes, seed=config.seed)
-    dealt = deal(
+    labels, kept_groups, names = (kept[column].tolist() for column in ("label", "group", "photo"))
+    assigned |= hold_out_classes(labels, kept_groups, names, assigned, unseen=config.unseen_classes, seed=config.seed)
+    assigned |= assign(
         labels,
-        of_kept,
+        kept_groups,
         names,
-        settled,
+        assigned,
         val_fraction=config.val_fraction,
         test_fraction=config.test_fraction,
         seed=config.seed,
     )
-    dealt = settled | dealt
-    return [None if blind else dealt.get(group) for group, blind in zip(table["group"], unseen, strict=True)]
+    return [None if hidden else assigned.get(group) for group, hidden in zip(table["group"], undecodable, strict=True)]
 
 
-def _leave_out_untrained(config: FilterConfig, table: "pd.DataFrame") -> None:
-    """Reject the photos of classes without a train photo, unless they are meant to have none.
-
-    Those that it had are gone, or have moved to the test. Of classes that are meant to have none, those photos are
-    rejected whose group trains, since most of its photos are of another class.
-    """
-    unseen = table["label"].isin(unseen_classes(table["label"], config.unseen_classes, config.seed))
-    kept, trains = table["reason"].isna(), table["split"] == "train"
-    untrained = kept & ~unseen & ~table["label"].isin(table.loc[kept & trains, "label"])
-    table.loc[kept & unseen & trains, "reason"] = "unseen class"
-    if untrained.any():
-        names = ", ".join(sorted(set(table.loc[untrained, "label"])))
-        logger.warning("classes without a train photo are left out: %s", names)
-        table.loc[untrained, "reason"] = "nothing to train on"
-
-
-def _check(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame") -> None:
-    """Refuse a set of photos that no classifier can be trained on, or none be tested on."""
-    labels = sorted(set(kept["label"]))
-    if len(labels) < 2:
-        why = ", ".join(f"{count:,} {reason}" for reason, count in rejected["reason"].value_counts().items())
-        left = f"only the class {labels[0]!r} has" if labels else "no class has"
-        raise UserError(
-            f"{left} photos left after the filter, and a classifier needs two classes; of "
-            f"{len(kept) + len(rejected):,} photos it rejected: {why or 'none'}; "
-            "look at the photos, or at the settings under filter"
-        )
-    if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
-        left = f"only the class {trained[0]!r}" if trained else "no class"
-        raise UserError(
-            f"{left} is left to train on, and a classifier needs two; of {len(labels):,}, the others are never trained "
-            f"on (filter.unseen_classes={config.unseen_classes}): name fewer there, or lower it"
-        )
-    if not (kept["split"] == "test").any():
-        raise UserError(
-            "no photo is left for the test: give each class more photos, or raise filter.test_fraction "
-            f"(it is {config.test_fraction:g})"
-        )
-
-
-def _warn_of_small_classes(kept: "pd.DataFrame") -> None:
-    """Say which classes have one photo."""
-    trained = kept.loc[kept["split"] == "train", "label"]
-    sizes = kept.loc[kept["label"].isin(trained), "label"].value_counts()
-    single = sorted(sizes.index[sizes == 1])
-    if single:
-        shown = ", ".join(single[:5]) + (" ..." if len(single) > 5 else "")
-        logger.warning(
-            "%d of %d classes have one photo, which trains and is never tested (more photos would tell): %s",
-            len(single),
-            len(sizes),
-            shown,
-        )
+def _counts(kept: "pd.DataFrame", rejected: "pd.DataFrame", *, reviewed: int, leaks: int) -> dict[str, int]:
+    """Return the counts of the manifest: kept, rejected, each reason, each split; reviewed and leaks if not 0."""
+    counts = {"kept": len(kept), "rejected": len(rejected), **rejected["reason"].value_counts().sort_index()}
+    counts |= {split: (kept["split"] == split).sum() for split in ("train", "val", "test")}
+    counts |= {name: count for name, count in {"reviewed": reviewed, "leaks fixed": leaks}.items() if count}
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 STAGE = Stage("filter", VERSION, build=build_kept, external_inputs=external_inputs)

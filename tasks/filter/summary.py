@@ -1,63 +1,82 @@
-"""What the filter shows of what it did: the rows for review, and a page for the dashboard."""
+"""Write what people see of the filter: the rows for review, and the summary for the dashboard."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.filter.review_log import Action
-from tasks.filter.rules import Verdict
+from tasks.filter.rules import BY_HAND, Verdict
 from tasks.images import thumbnails
 from tasks.text import markdown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_WORST_PX = 112
-_SUSPICIONS = ("outlier", "wrong label")
-_HIGH_IS_BAD = ("too light", "faces", *_SUSPICIONS)
+_EXAMPLE_PX = 112
+_LABEL_ISSUES = ("outlier", "wrong label")
+_HIGH_IS_WORSE = ("too light", "faces", *_LABEL_ISSUES)
 
 
 def review_rows(
     table: "pd.DataFrame",
-    judged: Sequence[Verdict],
-    suspects: Mapping[int, Sequence[Verdict]],
+    verdicts: Sequence[Verdict],
+    issues: Mapping[int, Sequence[Verdict]],
     decided: Mapping[int, Action],
 ) -> "pd.DataFrame":
-    """A row for each photo that somebody may want to look at, the closest calls of each reason first.
+    """Make the table for the review: the photos that a person should check.
 
-    table: all rows, with `subject` (the crawl's class) and the final `reason`; judged: what the machine alone thinks;
-    suspects: what else it suspects; decided: what a person said already.
+    Args:
+        table: All rows, with `crawled_label` and the final `reason`.
+        verdicts: The filter's verdict on each row, without the decisions of people.
+        issues: Label issues of rows that have any.
+        decided: Decisions of people, by row.
+
+    Returns:
+        A row for each verdict and each label issue. Label issues come first, the worst of each kind first; then the
+        other reasons, each with the scores nearest to the threshold first.
     """
     import pandas as pd
 
-    listed = [(row, verdict) for row, verdict in enumerate(judged) if verdict.reason and row not in suspects]
-    listed += [(row, Verdict()) for row in decided if not judged[row].reason and row not in suspects]
-    listed += [(row, verdict) for row, verdicts in suspects.items() for verdict in verdicts]
+    listed = [(row, verdict) for row, verdict in enumerate(verdicts) if verdict.reason and row not in issues]
+    listed += [(row, Verdict()) for row in decided if not verdicts[row].reason and row not in issues]
+    listed += [(row, verdict) for row, found in issues.items() for verdict in found]
     rows = [row for row, _ in listed]
-    found = table.loc[rows, ["photo", "file", "subject", "name"]].rename(columns={"subject": "label"})
-    found["kept"] = table.loc[rows, "reason"].isna()
-    verdicts = [verdict for _, verdict in listed]
-    found["reason"] = [verdict.reason or "by hand" for verdict in verdicts]
-    found["score"] = [verdict.score for verdict in verdicts]
-    found["threshold"] = pd.array([verdict.threshold for verdict in verdicts], "Float64")
-    found["twin"] = [None if verdict.twin is None else table["photo"][verdict.twin] for verdict in verdicts]
-    found["suggestion"] = [verdict.suggestion for verdict in verdicts]
-    found["decision"] = [decided.get(row) for row in rows]
-    found["late"] = ~found["reason"].isin(_SUSPICIONS)
-    found["margin"] = (found["score"] - found["threshold"].fillna(0)).abs().where(found["late"], -found["score"])
-    found = found.sort_values(["late", "reason", "margin", "label", "photo"])
-    return found.drop(columns=["late", "margin"]).reset_index(drop=True)
+    review = table.loc[rows, ["photo", "file", "crawled_label", "name"]].rename(columns={"crawled_label": "label"})
+    review["kept"] = table.loc[rows, "reason"].isna()
+    shown = [verdict for _, verdict in listed]
+    review["reason"] = [verdict.reason or BY_HAND for verdict in shown]
+    review["score"] = [verdict.score for verdict in shown]
+    review["threshold"] = pd.array([verdict.threshold for verdict in shown], "Float64")
+    review["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in shown]
+    review["suggestion"] = [verdict.suggestion for verdict in shown]
+    review["decision"] = [decided.get(row) for row in rows]
+    review["by_rules"] = ~review["reason"].isin(_LABEL_ISSUES)
+    review["order"] = (
+        (review["score"] - review["threshold"].fillna(0)).abs().where(review["by_rules"], -review["score"])
+    )
+    review = review.sort_values(["by_rules", "reason", "order", "label", "photo"])
+    return review.drop(columns=["by_rules", "order"]).reset_index(drop=True)
 
 
-def summary(kept: "pd.DataFrame", rejected: "pd.DataFrame", *, decided: int, leaks: int, root: Path) -> str:
-    """The filter in Markdown, for the dashboard: what was kept and rejected, by reason and class, with pictures."""
+def summary(kept: "pd.DataFrame", rejected: "pd.DataFrame", *, reviewed: int, leaks: int, root: Path) -> str:
+    """Write the summary for the dashboard, in Markdown.
+
+    It counts the kept and the rejected photos by class and reason, and shows one photo of each reason.
+
+    Args:
+        kept: The kept photos.
+        rejected: The rejected photos, with reason and score.
+        reviewed: Number of rows that people decided.
+        leaks: Number of groups that were in the test and in another split before.
+        root: The data folder, for the photos.
+    """
     total = len(kept) + len(rejected)
     share = len(rejected) / total if total else 0
     parts = [f"**{len(kept):,} photos kept, {len(rejected):,} rejected ({share:.1%})**; `fluke review` shows them."]
-    if decided:
-        parts.append(f"{decided:,} were decided by hand.")
+    if reviewed:
+        parts.append(f"{reviewed:,} were reviewed by a person.")
     if leaks:
-        parts.append(f"{leaks:,} groups had photos in the test and elsewhere; all of them are in the test now.")
+        parts.append(f"{leaks:,} groups had photos in the test and in another split; now they are only in the test.")
     reasons = sorted(set(rejected["reason"]))
     head = ["class", "kept", *reasons]
     lines = [f"| {' | '.join(map(markdown, head))} |", "|" + "---|" * len(head)]
@@ -66,14 +85,14 @@ def summary(kept: "pd.DataFrame", rejected: "pd.DataFrame", *, decided: int, lea
         cells = [label, (kept["label"] == label).sum(), *(counts.get((label, reason), 0) for reason in reasons)]
         lines.append(f"| {' | '.join(markdown(str(cell)) for cell in cells)} |")
     parts.append("\n".join(lines))
-    pictures = [text for reason in reasons if (text := _worst(rejected[rejected["reason"] == reason], reason, root))]
-    if pictures:
-        parts.append("The worst of each reason:\n\n" + "\n".join(pictures))
+    examples = [text for reason in reasons if (text := _worst(rejected[rejected["reason"] == reason], reason, root))]
+    if examples:
+        parts.append("The worst photo of each reason:\n\n" + "\n".join(examples))
     return "\n\n".join(parts) + "\n"
 
 
 def _worst(rejected: "pd.DataFrame", reason: str, root: Path) -> str | None:
-    """A picture of the photo that is furthest from passing, if it can be shown."""
-    worst = rejected.sort_values("score", ascending=reason not in _HIGH_IS_BAD).iloc[0]
-    uri = thumbnails.of_file(root / str(worst["file"]), _WORST_PX)
+    """Return a thumbnail of the photo that fails most clearly, or None if it can't be shown."""
+    worst = rejected.sort_values("score", ascending=reason not in _HIGH_IS_WORSE).iloc[0]
+    uri = thumbnails.of_file(root / str(worst["file"]), _EXAMPLE_PX)
     return uri and f"![{markdown(reason)}]({uri}) {markdown(reason)}"

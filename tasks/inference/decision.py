@@ -13,10 +13,10 @@ from tasks.inference import calibration
 from tasks.inference.arrays import Floats, Ids
 from tasks.inference.calibration import Calibration
 from tasks.inference.knn import References
+from tasks.store.atomic import write_json
 from tasks.store.errors import UserError
+from tasks.tables import DECISION_RULE, REFERENCES
 
-NAME = "inference.json"
-REFERENCES = "references.npz"
 _LEAST = 1e-12
 
 
@@ -77,15 +77,15 @@ class DecisionRule:
 
     def write(self, folder: Path, references: References) -> None:
         """Write it, and the references if it needs them."""
-        (folder / NAME).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_json(DECISION_RULE.path(folder), asdict(self))
         if self.infer_from != "network":
-            references.write(folder / REFERENCES)
+            references.write(REFERENCES.path(folder))
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What `write` wrote; raises UserError where the evaluation is of before there was any."""
         try:
-            found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            found = json.loads(DECISION_RULE.path(folder).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UserError(
                 f"{folder} is an evaluation of an earlier version of fluke; run its preset again, which evaluates it"

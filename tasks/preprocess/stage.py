@@ -11,17 +11,16 @@ from tasks.images.tiles import tile_of
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
-from tasks.store.shards import INDEX, ShardPool, index_digest
+from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Stage
+from tasks.tables import INDEX, KEPT
 
 VERSION = 1
 
 
 def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
     """Write `index.parquet`: where each kept photo's tile is; only tiles that no shard holds are made."""
-    import pandas as pd
-
-    table = pd.read_parquet(kept / "kept.parquet")
+    table = KEPT.read(kept)
     files = dict(zip(table["photo"], table["file"], strict=True))
 
     def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
@@ -32,7 +31,7 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
         list(files), compute, context, label="tiles"
     )
     index = pool.index(files, context.root)
-    index.to_parquet(context.out / INDEX, index=False)
+    INDEX.write(index, context.out)
     return Result(
         {"tiles": len(index), "new": new},
         digest=index_digest(index),

@@ -13,12 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PretrainConfig
+from tasks.held_out import held_out
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.shards import LazyRows
 from tasks.store.stage import Stage
-from tasks.tables import held_out
+from tasks.tables import (
+    AUTOENCODER,
+    ENCODER,
+    ERROR,
+    HISTORY,
+    INDEX,
+    KEPT,
+    RECONSTRUCTIONS,
+    SNAPSHOT,
+    SNAPSHOT_TILES,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -105,13 +116,12 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: S
     Raises:
         UserError: there is no train photo, or the training diverged.
     """
-    import pandas as pd
 
     from tasks.networks.keras_io import weights_digest
     from tasks.pretrain.autoencoder import encoder
 
-    photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
-    index = pd.read_parquet(tiles / INDEX).set_index("photo", drop=False)
+    photos = KEPT.read(kept, ["photo", "split"])
+    index = INDEX.read(tiles).set_index("photo", drop=False)
     snapshot = photos.loc[photos["split"] == "train", "photo"]
     if snapshot.empty:
         raise UserError("pretrain: there is no photo to train on; crawl more photos, or relax the settings of filter")
@@ -124,30 +134,28 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: S
     half = encoder(model)
     values = math.prod(half.output.shape[1:])
     error = _errors(model, measured, values, config.batch_size)
-    half.save(context.out / "encoder.keras")
-    model.save(context.out / "autoencoder.keras")
+    half.save(ENCODER.path(context.out))
+    model.save(AUTOENCODER.path(context.out))
     shown = measured[:SHOWN]
     copies = np.clip(np.rint(model.predict_on_batch(shown)), 0, BRIGHTEST).astype(np.uint8)
-    np.savez(context.out / "reconstructions.npz", originals=shown, reconstructions=copies)
-    snapshot.to_frame().to_parquet(context.out / "snapshot.parquet", index=False)
-    for name, value in {"history": history, "error": error, "snapshot": _tile_cache_key(tiles)}.items():
-        (context.out / f"{name}.json").write_text(json.dumps(value, indent=1))
+    np.savez(RECONSTRUCTIONS.path(context.out), originals=shown, reconstructions=copies)
+    SNAPSHOT.write(snapshot.to_frame(), context.out)
+    for file, value in ((HISTORY, history), (ERROR, error), (SNAPSHOT_TILES, _tile_cache_key(tiles))):
+        file.path(context.out).write_text(json.dumps(value, indent=1))
     counts = {"tiles": len(trained_on), "values": values, "error": error["autoencoder"]}
     return Result({**counts, "error of a resize": error["resize"]}, digest=weights_digest(model))
 
 
 def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
     """Return why a stored encoder can be reused although the kept photos have changed; None if it cannot."""
-    import pandas as pd
-
     try:
-        trained_on = set(pd.read_parquet(candidate / "snapshot.parquet")["photo"])
-        made_from = json.loads((candidate / "snapshot.json").read_bytes())
+        trained_on = set(SNAPSHOT.read(candidate)["photo"])
+        made_from = json.loads(SNAPSHOT_TILES.path(candidate).read_bytes())
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     if made_from != _tile_cache_key(tiles):
         return None
-    photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "split"])
+    photos = KEPT.read(kept, ["photo", "split"])
     train = set(photos.loc[photos["split"] == "train", "photo"])
     share = drift(train, trained_on, held_out(kept), config.refresh_growth)
     if share is None:

@@ -1,4 +1,4 @@
-"""Digests of values, files and source code: what cache keys are made of."""
+"""Digests of values, files and source code: the parts of cache keys."""
 
 import ast
 import hashlib
@@ -14,18 +14,18 @@ _CHUNK_BYTES = 1 << 20
 
 
 def of_value(value: Any) -> str:
-    """SHA-256 (64 hex digits) of a JSON-able value; the order of a dict's keys doesn't count."""
+    """Compute the SHA-256 (64 hex digits) of a value that JSON can represent; the order of keys doesn't count."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # a path need not be UTF-8
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # paths may not be UTF-8
 
 
 def of_bytes(data: bytes | memoryview) -> str:
-    """SHA-256 (64 hex digits) of bytes."""
+    """Compute the SHA-256 (64 hex digits) of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def of_file(path: Path) -> str:
-    """SHA-256 (64 hex digits) of a file's content, read in pieces."""
+    """Compute the SHA-256 (64 hex digits) of a file's content, which is read in chunks."""
     sha = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -33,68 +33,76 @@ def of_file(path: Path) -> str:
     return sha.hexdigest()
 
 
-_MACHINERY = "tasks.store.stage"
-"""What runs a stage, and never changes its result: the store and its parts."""
+_NOT_COUNTED = ("tasks.store.stage", "tasks.tables")
+"""Code that doesn't change results: the store runs stages, the catalog describes files. Their imports don't count
+either."""
 
 
-def of_source(*modules: str) -> str:
-    """Digest of modules' code and of the code of `tasks` that they import, directly or not.
+def of_source(*modules: str, root: Path | None = None) -> str:
+    """Compute the digest of the code of some modules and of all modules of `tasks` that they import.
 
-    Comments, docstrings and layout don't count: what is hashed is the syntax tree. Neither does the machinery that runs
-    all stages, unless a stage itself is made of it.
+    Only the syntax tree counts: comments, docstrings and layout don't.
+
+    Args:
+        modules: Names of modules.
+        root: The folder that contains the packages, such as a copy of the repository; None: where Python finds them.
     """
-    covered = (_with_imports(modules) - _with_imports([_MACHINERY])) | set(modules)
-    return of_value({name: _tree_digest(name) for name in sorted(covered)})
+    return of_value({name: _tree_digest(name, root) for name in source_modules(*modules, root=root)})
 
 
-def _with_imports(modules: Iterable[str]) -> set[str]:
+def source_modules(*modules: str, root: Path | None = None) -> list[str]:
+    """List the modules whose code counts in `of_source`, sorted; same arguments."""
+    return sorted((_with_imports(modules, root) - _with_imports(_NOT_COUNTED, root)) | set(modules))
+
+
+def _with_imports(modules: Iterable[str], root: Path | None) -> set[str]:
     seen: set[str] = set()
     todo = list(modules)
     while todo:
         name = todo.pop()
         if name not in seen:
             seen.add(name)
-            todo += _imports(name)
+            todo += _imports(name, root)
     return seen
 
 
-def _parsed(module: str) -> ast.Module:
-    path = _file(module)
+def _parsed(module: str, root: Path | None) -> ast.Module:
+    path = _file(module, root)
     if path is None:
         raise ModuleNotFoundError(module)
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _file(module: str) -> Path | None:
-    """Where a module's code is; found without importing anything (as importlib would its package, and so Keras)."""
+def _file(module: str, root: Path | None) -> Path | None:
+    """Find the file of a module without importing its package: importlib would, and that can import Keras."""
     loaded = getattr(sys.modules.get(module), "__file__", None)
-    if loaded:
+    if loaded and root is None:
         return Path(loaded)
-    top, _, below = module.partition(".")
-    spec = find_spec(top)
-    if spec is None or spec.origin is None:
-        return None
-    if not below:
-        return Path(spec.origin)
-    path = Path(spec.origin).parent / below.replace(".", "/")
+    if root is None:
+        spec = find_spec(module.partition(".")[0])
+        if spec is None or spec.origin is None:
+            return None
+        origin = Path(spec.origin)
+        root = origin.parents[1] if origin.name == "__init__.py" else origin.parent
+    path = root / module.replace(".", "/")
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
 
 
 @cache
-def _imports(module: str) -> tuple[str, ...]:
+def _imports(module: str, root: Path | None) -> tuple[str, ...]:
     """Names of the modules of `tasks` that a module imports anywhere in its code."""
     found: list[str] = []
-    for node in ast.walk(_parsed(module)):
+    for node in ast.walk(_parsed(module, root)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in found if name.split(".")[0] == "tasks" and _file(name))
+    return tuple(name for name in found if name.split(".")[0] == "tasks" and _file(name, root))
 
 
 @cache
-def _tree_digest(module: str) -> str:
-    tree = _parsed(module)
+def _tree_digest(module: str, root: Path | None) -> str:
+    tree = _parsed(module, root)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
             node

@@ -1,10 +1,10 @@
 """Modules found by name in a package: adding a source or a backbone is adding a file, with no registry to edit."""
 
-import difflib
 import pkgutil
 from importlib import import_module
 from types import ModuleType
 
+from configs.suggest import did_you_mean
 from tasks.store.errors import UserError
 
 
@@ -18,9 +18,8 @@ def check(package: str, name: str) -> None:
     """Raise UserError with the nearest name and all names if a package has no such module."""
     known = names(package)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"{name!r} is not in {package.replace('.', '/')}; {meant}there are {', '.join(known)}")
+        hint = did_you_mean(name, known)
+        raise UserError(f"{name!r} is not in {package.replace('.', '/')}{hint}; there are {', '.join(known)}")
 
 
 def load(package: str, name: str) -> ModuleType:

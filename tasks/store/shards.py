@@ -26,8 +26,6 @@ from tasks.store.manifest import FileRecord
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX = "index.parquet"
-
 logger = logging.getLogger("fluke.pool")
 
 

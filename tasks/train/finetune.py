@@ -1,10 +1,10 @@
 """Freezing and unfreezing a pretrained network."""
 
-import difflib
 import re
 
 import keras
 
+from configs.suggest import did_you_mean
 from tasks.store.errors import UserError
 
 
@@ -39,11 +39,9 @@ def unfreeze(classifier: keras.Model, start: str | int) -> None:
         first = next((layer for layer in layers if prefix.match(layer.name)), None)
     if first is None:
         names = [layer.name for layer in with_weights]
-        near = difflib.get_close_matches(str(start), names, n=1, cutoff=0.3)
         raise UserError(
-            f"train.unfreeze: the network has no layer {start!r}; "
-            + (f"did you mean {near[0]}? " if near else "")
-            + f"its {len(names)} layers with weights are {names[0]} to {names[-1]}"
+            f"train.unfreeze: the network has no layer {start!r}{did_you_mean(str(start), names, 0.3)}; "
+            f"its {len(names)} layers with weights are {names[0]} to {names[-1]}"
         )
     for layer in layers[layers.index(first) :]:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
+from tasks.held_out import held_out
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import INDEX, LazyRows, ShardPool, names_by_content
+from tasks.store.shards import LazyRows, ShardPool, names_by_content
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-from tasks.tables import held_out
+from tasks.tables import CLASSIFIER, HISTORY, INDEX, KEPT, LABELS
 from tasks.train import class_balance, warm_start
 
 if TYPE_CHECKING:
@@ -89,14 +90,13 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     Raises:
         UserError: there are train photos of fewer than two classes, the training diverged, or memory is too small.
     """
-    import pandas as pd
 
     from tasks.networks import hardware
     from tasks.networks.classifier import subtract_from_logits
     from tasks.networks.keras_io import predict, seed_everything, weights_digest
     from tasks.train.schedule import Schedule
 
-    photos = pd.read_parquet(kept / "kept.parquet", columns=["photo", "label", "split"])
+    photos = KEPT.read(kept, ["photo", "label", "split"])
     train = photos[photos["split"] == "train"]
     labels = sorted(set(train["label"]))
     if len(labels) < 2:
@@ -108,7 +108,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     under_way = _under_way(config, kept, inputs, base, context)
 
     seed_everything(config.seed)
-    index = pd.read_parquet(inputs / INDEX).set_index("photo", drop=False)
+    index = INDEX.read(inputs).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
     weights = class_balance.class_weights(counts, config.imbalance)
     train_data, val_data = (
@@ -141,9 +141,9 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     if strength:
         subtract_from_logits(finished, subtracted)
 
-    finished.save(context.out / "classifier.keras")
-    for name, value in {"labels": labels, "history": schedule.history}.items():
-        (context.out / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    finished.save(CLASSIFIER.path(context.out))
+    for file, value in ((LABELS, labels), (HISTORY, schedule.history)):
+        file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
     warm_start.write_lineage(context.out, base, set(train["photo"]), subtracted.tolist())
     if (under_way / "tensorboard").exists():
         shutil.copytree(under_way / "tensorboard", context.out / "tensorboard")
@@ -161,7 +161,7 @@ def _start_from(base: warm_start.Base, model: "keras.Model", labels: Sequence[st
     from tasks.networks.classifier import init_from, subtract_from_logits
     from tasks.networks.keras_io import load
 
-    earlier = load(base.folder / "classifier.keras")
+    earlier = load(CLASSIFIER.path(base.folder))
     if any(base.subtracted):  # otherwise each run would subtract once more
         subtract_from_logits(earlier, -np.array(base.subtracted, np.float32))
     new = init_from(model, labels, earlier, base.labels)

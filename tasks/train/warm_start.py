@@ -9,9 +9,8 @@ from typing import Any
 from configs.schema import TrainConfig
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
+from tasks.tables import LABELS, LINEAGE, TRAINED_ON
 
-TRAINED_ON = "trained_on.parquet"
-LINEAGE = "lineage.json"
 _SAME_SETTINGS = ("input", "network", "filters", "weights", "head", "hidden", "scale")
 """Settings of train that decide the shapes and the meaning of the weights."""
 _COMMON_CLASSES = 0.5
@@ -85,13 +84,13 @@ def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Seq
     import pandas as pd
 
     seen = sorted(train | base.trained_on if base else train)
-    pd.DataFrame({"photo": seen}).to_parquet(out / TRAINED_ON, index=False)
+    TRAINED_ON.write(pd.DataFrame({"photo": seen}), out)
     lineage = {
         "nights": base.trainings + 1 if base else 1,
         "began_from": base.digest if base else None,
         "subtracted": list(subtracted),
     }
-    (out / LINEAGE).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
+    LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
 
 def _is_compatible(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
@@ -116,12 +115,10 @@ def _share_classes(ours: Sequence[str], theirs: Sequence[str]) -> bool:
 
 
 def _read(folder: Path, artifact: Artifact) -> Base | None:
-    import pandas as pd
-
     try:
-        lineage = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
-        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-        seen = frozenset(pd.read_parquet(folder / TRAINED_ON)["photo"])
+        lineage = json.loads(LINEAGE.path(folder).read_text(encoding="utf-8"))
+        labels = json.loads(LABELS.path(folder).read_text(encoding="utf-8"))
+        seen = frozenset(TRAINED_ON.read(folder)["photo"])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     subtracted = lineage.get("subtracted", [0.0] * len(labels))

@@ -1,4 +1,4 @@
-"""Configs: presets and overrides are applied, and whatever doesn't fit is refused with the nearest that would."""
+"""Configs: presets and overrides are applied; unknown and invalid settings are refused with a helpful message."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.load import RENAMED, ConfigError, described, load, presets, settings
+from configs.load import RENAMED, ConfigError, load, presets, settings, to_yaml
 from configs.schema import STAGE_NAMES, Config, CrawlConfig
 
 
-def test_an_override_changes_one_knob() -> None:
+def test_an_override_changes_one_setting() -> None:
     config = load(
         "default", ["train.epochs=5", "crawl.path=/photos", "crawl.sources=bing", "crawl.keywords.cat=[a cat, kitten]"]
     )
@@ -23,8 +23,8 @@ def test_an_override_changes_one_knob() -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("train.epoch=5", "train.epoch: there is no such setting; did you mean train.epochs?"),
-        ("trian.epochs=5", "trian: there is no such setting; did you mean train?"),
+        ("train.epoch=5", "train.epoch: unknown setting; did you mean train.epochs?"),
+        ("trian.epochs=5", "trian: unknown setting; did you mean train?"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
         (
@@ -37,23 +37,23 @@ def test_an_override_changes_one_knob() -> None:
         ("epochs", "'epochs': an override looks like train.epochs=5"),
         ("train.epochs", "'train.epochs': an override looks like train.epochs=5"),
         ("train.epochs.x=1", "train.epochs: input should be a valid integer"),
-        ("crawl.sources.x=1", "sources is a value, not a section"),
+        ("crawl.sources.x=1", "sources is a setting, not a section"),
         ("train.filters=[1", "the value can't be read"),
         ("crawl.keywords={yes: [a], b: [b]}", "crawl.keywords: write `True: [query, query]`"),
         ("crawl.keywords={a: 3.5, b: [null]}", "crawl.keywords: write `b: [query, query]`"),
         (
             "crawl.filters=open",
-            "crawl.filters: is a section; set one of its settings, such as crawl.filters.licence=...",
+            "crawl.filters: this is a section; set one of its settings, such as crawl.filters.licence=...",
         ),
         ("crawl.sources=[]", "crawl.sources: list should have at least 1 item"),
         ("crawl.sources=[bing, bing]", "crawl.sources: name each source once"),
-        ("crawl.contact=me", "crawl.contact: give a mail address or a web address"),
-        ("crawl.contact=고양이@example.org", "crawl.contact: must be plain ASCII"),
+        ("crawl.contact=me", "crawl.contact: give an e-mail address or a URL"),
+        ("crawl.contact=고양이@example.org", "crawl.contact: must be printable ASCII"),
         ("crawl.keywords=keywords.txt", "keywords are given, but sources is folder, which doesn't search"),
         ("crawl.top_up=photo", "crawl.top_up: each pattern must say where the query goes"),
     ],
 )
-def test_what_does_not_fit_is_refused(override: str, says: str) -> None:
+def test_invalid_overrides_are_refused(override: str, says: str) -> None:
     with pytest.raises(ConfigError) as error:
         load("default", [override])
     assert says in str(error.value)
@@ -68,9 +68,9 @@ def test_a_method_against_imbalance_needs_no_sub_setting() -> None:
 
 
 def test_a_single_step_of_unfreeze_needs_no_brackets() -> None:
-    asked = ["train.input=tiles", "train.weights=imagenet"]
-    assert load("default", [*asked, "train.unfreeze=block5"]).train.unfreeze == ("block5",)
-    assert load("default", [*asked, "train.unfreeze=2"]).train.unfreeze == (2,)
+    overrides = ["train.input=tiles", "train.weights=imagenet"]
+    assert load("default", [*overrides, "train.unfreeze=block5"]).train.unfreeze == ("block5",)
+    assert load("default", [*overrides, "train.unfreeze=2"]).train.unfreeze == (2,)
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
@@ -80,19 +80,19 @@ def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
     assert new in dict(settings())
 
 
-def test_every_mistake_has_its_line() -> None:
+def test_each_mistake_is_one_line() -> None:
     with pytest.raises(ConfigError) as error:
         load("default", ["train.epochs=0", "crawl.thread=2"])
     assert len(str(error.value).splitlines()) == 2
 
 
-def test_an_unknown_preset_names_the_nearest() -> None:
+def test_an_unknown_preset_suggests_the_closest() -> None:
     with pytest.raises(ConfigError, match="did you mean default"):
         load("defualt")
 
 
 @pytest.mark.parametrize("text", ["- a list", "crawl: [", "\xff\xfe"])
-def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_config_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match=r"mine\.yaml"):
@@ -102,14 +102,14 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("preset", presets())
-def test_a_printed_config_is_read_back_as_it_was(preset: str, tmp_path: Path) -> None:
+def test_a_printed_config_loads_as_the_same_config(preset: str, tmp_path: Path) -> None:
     config = load(preset, ["crawl.sources=bing", "crawl.keywords.고양이=['yes', '1e3', ...]"])
     path = tmp_path / "printed.yaml"
-    path.write_text(described(config), encoding="utf-8")
+    path.write_text(to_yaml(config), encoding="utf-8")
     assert load(str(path)) == config
 
 
-def test_every_setting_is_described_and_every_stage_has_a_section() -> None:
+def test_every_setting_has_a_description_and_every_stage_a_section() -> None:
     assert all(description.endswith(".") for _, description in settings())
     assert set(STAGE_NAMES) < set(Config.model_fields)
 
@@ -133,6 +133,6 @@ def test_sections_are_frozen() -> None:
         ("crawl.keywords=words.txt", {"keywords": Path("words.txt")}),
     ],
 )
-def test_what_people_type_is_understood(override: str, value: dict[str, Any]) -> None:
+def test_shorthand_values_are_accepted(override: str, value: dict[str, Any]) -> None:
     crawl = load("default", ["crawl.sources=bing", override]).crawl
     assert crawl == CrawlConfig(**({"sources": "bing"} | value))

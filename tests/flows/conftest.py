@@ -18,16 +18,16 @@ def server_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def api_url(server_root: Path) -> Iterator[str]:
-    """A Prefect server of our own, on a free port."""
+    """The API address of a Prefect server on a free port."""
     try:
-        yield server.up(server_root, server._free_port())
+        yield server.up(server_root, server.free_port())
     finally:
         assert server.down(server_root)
 
 
 @pytest.fixture(scope="session")
 def finished(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
-    """A data folder in which the tiny pipeline has run once, undisturbed."""
+    """A data folder in which the tiny pipeline has run once, without interruption."""
     home = tmp_path_factory.mktemp("finished")
     write_photos(home / "photos", 60)
     fluke = Fluke(home / "data", api_url, home / "photos")
@@ -37,14 +37,14 @@ def finished(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
 
 @pytest.fixture
 def copy(finished: Fluke, tmp_path: Path) -> Fluke:
-    """A copy of that data folder, to change and to damage; the photos are the same."""
+    """A copy of that data folder that a test may change or damage; the photos are shared."""
     subprocess.run(["cp", "-a", str(finished.data), str(tmp_path / "data")], check=True)
     return Fluke(tmp_path / "data", finished.api_url, finished.photos)
 
 
 @pytest.fixture(scope="session")
 def blended(finished: Fluke, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
-    """A copy in which a classifier of tiles was trained after that; its answers are blended with its neighbours'."""
+    """A copy in which a classifier of tiles was trained afterwards; it blends the network and nearest photos."""
     home = tmp_path_factory.mktemp("blended")
     subprocess.run(["cp", "-a", str(finished.data), str(home / "data")], check=True)
     fluke = Fluke(home / "data", finished.api_url, finished.photos)

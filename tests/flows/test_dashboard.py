@@ -1,4 +1,4 @@
-"""The dashboard: progress of long work only, and never a reason for a run to fail."""
+"""The dashboard: shows the progress of long work only, and never makes a run fail."""
 
 import logging
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tasks.store.store import Store
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """A clock that a test sets."""
+    """A clock that the test sets."""
     now = [0.0]
     monkeypatch.setattr(dashboard.time, "monotonic", lambda: now[0])
     return now
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Shares of progress, as they were sent to Prefect."""
+    """Percentages that were sent to Prefect."""
     sent: list[float] = []
     monkeypatch.setattr(dashboard, "create_progress_artifact", lambda share, **_: sent.append(share) or "id")
     monkeypatch.setattr(dashboard, "update_progress_artifact", lambda artifact, share: sent.append(share))
@@ -37,11 +37,11 @@ def test_short_work_is_not_shown(clock: list[float], shown: list[float]) -> None
     assert shown == []
 
 
-def test_long_work_is_shown_now_and_then_and_ends_complete(clock: list[float], shown: list[float]) -> None:
+def test_long_work_is_updated_every_two_seconds_and_ends_at_100_percent(clock: list[float], shown: list[float]) -> None:
     with dashboard.progress("epochs", 40) as advance:
         for second in range(10):
             clock[0] = second
-            advance(2)  # an early stop: it ends before the last one
+            advance(2)  # early stopping: the work ends before its total
     assert shown == [20.0, 30.0, 40.0, 50.0, 100.0]
 
 
@@ -65,7 +65,7 @@ def outcome(root: Path) -> Outcome:
     return Outcome(artifact, cached=False, why="built", manifest=manifest)
 
 
-def test_a_stage_shows_its_counts_and_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_shows_its_counts_and_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables, pages = [], []
     monkeypatch.setattr(dashboard, "create_table_artifact", lambda **table: tables.append(table))
     monkeypatch.setattr(dashboard, "create_markdown_artifact", lambda **page: pages.append(page))
@@ -77,7 +77,7 @@ def test_a_stage_shows_its_counts_and_the_report(tmp_path: Path, monkeypatch: py
     assert str(tmp_path) in pages[0]["markdown"]
 
 
-def test_a_server_that_fails_does_not_fail_the_run(
+def test_a_failing_server_does_not_make_the_run_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
     def fail(*_: object, **__: object) -> None:

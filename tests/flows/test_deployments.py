@@ -1,11 +1,7 @@
-"""Deployments: typed parameters, a schedule that really makes runs, a stage that really runs."""
+"""Deployments: typed parameters, a schedule that creates runs, a stage that runs."""
 
 import inspect
-import json
 import signal
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +13,13 @@ from configs.load import load
 from configs.schema import STAGE_NAMES, Config
 from tasks.store.errors import UserError
 from tests.helpers.pipeline import TINY, Fluke
+from tests.helpers.prefect_api import get, logs, post, wait_for
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    request = urllib.request.Request(
-        f"{api_url}/{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)
-
-
-def get(api_url: str, path: str) -> Any:
-    """What is at a path of the API, or None if nothing is."""
-    try:
-        with urllib.request.urlopen(f"{api_url}/{path}") as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return None
-        raise
-
-
-def wait_for(what: str, condition: Any, timeout_s: float = 90) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"no {what} after {timeout_s} s"
-        time.sleep(0.5)
-    return value
-
-
-def test_the_workers_file_offers_the_same_as_serve() -> None:
+def test_prefect_yaml_and_serve_offer_the_same_deployments() -> None:
     from flows.deployments import ONE_AT_A_TIME, build
     from flows.predict.flow import predict_folder
     from flows.run import pipeline
@@ -72,14 +42,14 @@ def test_the_workers_file_offers_the_same_as_serve() -> None:
 @pytest.mark.parametrize(
     ("cron", "timezone", "says"), [("2 o'clock", "UTC", "--cron"), ("0 2 * * *", "Nowhere", "--timezone")]
 )
-def test_a_schedule_that_cannot_be_is_refused(cron: str, timezone: str, says: str) -> None:
+def test_an_invalid_schedule_is_refused(cron: str, timezone: str, says: str) -> None:
     from flows.deployments import build
 
     with pytest.raises(UserError, match=says):
         build("x", Config(), cron=cron, timezone=timezone)
 
 
-def test_the_form_shows_every_setting_with_its_description() -> None:
+def test_the_dashboards_form_shows_every_setting_with_its_description() -> None:
     from prefect.utilities.callables import parameter_schema
 
     from flows.run import pipeline
@@ -90,7 +60,7 @@ def test_the_form_shows_every_setting_with_its_description() -> None:
         assert all(setting.get("description") for setting in settings.values()), section
 
 
-def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
+def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> None:
     settings = [f"crawl.path={finished.photos}", *TINY]
     process = finished.start("serve", "default", *settings, "--cron", "30 3 * * *", "--timezone", "Asia/Seoul")
     try:
@@ -100,17 +70,23 @@ def test_a_schedule_makes_runs_and_a_served_stage_runs(finished: Fluke) -> None:
             scheduled = post(api, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
             return [run for run in scheduled if run["auto_scheduled"]]
 
-        night = wait_for("scheduled run", nightly_runs)[0]
-        assert "T18:30:00" in night["expected_start_time"]  # 3:30 in Seoul, in UTC
-        assert night["parameters"]["fresh"] == ["crawl"]
+        scheduled = wait_for("scheduled run", nightly_runs)[0]
+        assert "T18:30:00" in scheduled["expected_start_time"]  # 3:30 in Seoul, in UTC
+        assert scheduled["parameters"]["fresh"] == ["crawl"]
 
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
-        ended = wait_for("end of the run", lambda: _ended(api, run["id"]))
+        ended = wait_for("end of the run", lambda: ended(api, run["id"]))
         assert ended["state"]["type"] == "COMPLETED", ended["state"]
         tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
         assert {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
-        shown = {artifact["key"] for artifact in _artifacts(api, run["id"])}
+        assert wait_for(
+            "log line", lambda: [line for line in logs(api, run["id"]) if line["message"].startswith("filter cached")]
+        )
+        shown = {
+            artifact["key"]
+            for artifact in post(api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+        }
         assert shown == {"fluke-crawl", "fluke-filter", "fluke-filter-report"}
     finally:
         process.send_signal(signal.SIGINT)
@@ -127,12 +103,3 @@ def test_parameters_are_checked_before_a_run_is_made(finished: Fluke) -> None:
     assert pipeline.validate_parameters({"config": load("default").model_dump(mode="json")})["config"] == load(
         "default"
     )
-
-
-def _ended(api: str, run: str) -> Any:
-    state = get(api, f"flow_runs/{run}")
-    return state if state["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
-
-
-def _artifacts(api: str, run: str) -> Any:
-    return post(api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})

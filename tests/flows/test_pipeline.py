@@ -1,4 +1,4 @@
-"""The whole pipeline on the command line: cached when nothing changed, right after every kind of disturbance."""
+"""The whole pipeline on the command line: cached if nothing changed, and correct after every kind of damage."""
 
 import html
 import os
@@ -34,17 +34,17 @@ def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> 
 
 
 @pytest.mark.parametrize(
-    ("setting", "remade"),
+    ("setting", "rebuilt"),
     [
         ("train.dropout=0.1", ["train", "evaluate"]),
-        ("crawl.timeout_s=9", ["crawl"]),  # gives the same photos: nothing below is made again
+        ("crawl.timeout_s=9", ["crawl"]),  # finds the same photos, so later stages are cached
     ],
 )
-def test_a_setting_remakes_its_stage_and_what_that_changes_below(copy: Fluke, setting: str, remade: list[str]) -> None:
-    assert built(copy.run(setting)) == remade
+def test_a_changed_setting_rebuilds_its_stage_and_its_dependents(copy: Fluke, setting: str, rebuilt: list[str]) -> None:
+    assert built(copy.run(setting)) == rebuilt
 
 
-def test_the_config_in_the_report_makes_it_again(copy: Fluke, tmp_path: Path) -> None:
+def test_the_config_in_the_report_reproduces_the_run(copy: Fluke, tmp_path: Path) -> None:
     evaluation = read_records(copy.data)[-1].stages[-1].artifact
     page = (Store(copy.data).folder(evaluation) / "report.html").read_text(encoding="utf-8")
     config = tmp_path / "again.yaml"
@@ -53,13 +53,13 @@ def test_the_config_in_the_report_makes_it_again(copy: Fluke, tmp_path: Path) ->
     assert built(read_records(copy.data)[0]) == []
 
 
-def test_ten_new_photos_make_ten_rows(copy: Fluke, tmp_path: Path) -> None:
+def test_ten_new_photos_add_ten_rows(copy: Fluke, tmp_path: Path) -> None:
     subprocess.run(["cp", "-a", str(copy.photos), str(tmp_path / "photos")], check=True)
     copy.photos = tmp_path / "photos"
     assert built(copy.run()) == ["crawl"]  # the same photos in another folder
     write_photos(copy.photos, 10, start=60)
     why = copy("why", "crawl", "default", f"crawl.path={copy.photos}", *TINY)
-    assert "crawl would be made" in why
+    assert "crawl would be built" in why
     record = copy.run()
     counts = {stage.artifact.stage: stage.counts for stage in record.stages}
     assert counts["crawl"]["photos"] == 70
@@ -70,7 +70,7 @@ def test_ten_new_photos_make_ten_rows(copy: Fluke, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["filter", "preprocess"])
-def test_a_deleted_artifact_is_made_again(copy: Fluke, stage: str) -> None:
+def test_a_deleted_artifact_is_rebuilt(copy: Fluke, stage: str) -> None:
     before = read_records(copy.data)[0]
     store = Store(copy.data)
     subprocess.run(["rm", "-r", str(store.folder(store.manifests(stage)[0].artifact))], check=True)
@@ -79,7 +79,7 @@ def test_a_deleted_artifact_is_made_again(copy: Fluke, stage: str) -> None:
     assert digests(after)["train"] == digests(before)["train"]
 
 
-def test_a_flipped_byte_is_found_by_verify_and_made_again(copy: Fluke) -> None:
+def test_verify_finds_a_changed_byte_and_rebuilds(copy: Fluke) -> None:
     before = read_records(copy.data)[0]
     for shard in (copy.data / "pools" / "preprocess").rglob("*.npy"):
         array = np.load(shard, mmap_mode="r+")
@@ -90,7 +90,7 @@ def test_a_flipped_byte_is_found_by_verify_and_made_again(copy: Fluke) -> None:
     assert digests(after) == digests(before)
 
 
-def test_a_damaged_photo_is_brought_in_again(copy: Fluke) -> None:
+def test_a_damaged_photo_is_stored_again(copy: Fluke) -> None:
     before = read_records(copy.data)[0]
     photo = next((copy.data / "photos").rglob("*.png"))
     photo.write_bytes(photo.read_bytes()[:-5])
@@ -99,11 +99,11 @@ def test_a_damaged_photo_is_brought_in_again(copy: Fluke) -> None:
     assert digests(after) == digests(before)
 
 
-def test_fresh_makes_a_stage_again_and_nothing_below_if_the_result_is_the_same(copy: Fluke) -> None:
+def test_fresh_rebuilds_only_its_stage_if_the_result_is_the_same(copy: Fluke) -> None:
     assert built(copy.run("--fresh", "filter")) == ["filter"]
 
 
-def test_killed_in_every_stage_then_run_again_ends_like_an_undisturbed_run(finished: Fluke, tmp_path: Path) -> None:
+def test_after_a_kill_in_every_stage_the_next_run_gives_the_same_result(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     for stage in STAGE_NAMES:
         process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *TINY)
@@ -118,11 +118,11 @@ def test_killed_in_every_stage_then_run_again_ends_like_an_undisturbed_run(finis
     record = fluke.run()
     assert digests(record) == digests(read_records(finished.data)[-1])
     states = [record.state for record in read_records(fluke.data)]
-    assert states == ["done", *["running"] * len(STAGE_NAMES)]  # a killed run can't say that it ended
+    assert states == ["done", *["running"] * len(STAGE_NAMES)]  # a killed run can't save its end
     assert not list((fluke.data / "artifacts").rglob(".partial-*"))
 
 
-def test_two_runs_at_once_end_alike(finished: Fluke, tmp_path: Path) -> None:
+def test_two_simultaneous_runs_give_the_same_result(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     processes = [fluke.start("run", "default", f"crawl.path={fluke.photos}", *TINY) for _ in range(2)]
     for process in processes:
@@ -133,7 +133,7 @@ def test_two_runs_at_once_end_alike(finished: Fluke, tmp_path: Path) -> None:
     assert sorted(built(one) + built(two)) == sorted(STAGE_NAMES)  # each was made once, by one of them
 
 
-def test_interrupted_by_ctrl_c_then_goes_on(finished: Fluke, tmp_path: Path) -> None:
+def test_a_run_continues_after_ctrl_c(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     process = fluke.start("run", "default", f"crawl.path={fluke.photos}", *TINY)
     while not (fluke.data / "artifacts" / "filter").exists():
@@ -148,7 +148,7 @@ def test_interrupted_by_ctrl_c_then_goes_on(finished: Fluke, tmp_path: Path) -> 
     assert fluke.run(command=("stage", "filter")).state == "done"
 
 
-def test_a_handled_ctrl_c_gives_exit_code_130_wherever_it_came(tmp_path: Path) -> None:
+def test_ctrl_c_gives_exit_code_130_wherever_it_is_raised(tmp_path: Path) -> None:
     code = (
         "import sys, flows.cli\n"
         "def app():\n"
@@ -161,7 +161,7 @@ def test_a_handled_ctrl_c_gives_exit_code_130_wherever_it_came(tmp_path: Path) -
     assert subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False).returncode == 130
 
 
-def test_one_stage_and_those_above_it(finished: Fluke, tmp_path: Path) -> None:
+def test_a_stage_runs_with_the_stages_before_it(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     record = fluke.run(command=("stage", "preprocess"))
     assert built(record) == ["crawl", "filter", "preprocess"]
@@ -172,11 +172,11 @@ def test_training_on_tiles_skips_pretrain_and_extract(copy: Fluke) -> None:
     assert [stage.artifact.stage for stage in record.stages] == ["crawl", "filter", "preprocess", "train", "evaluate"]
 
 
-def test_why_names_what_changed_and_status_what_is_there(finished: Fluke) -> None:
+def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None:
     photos = f"crawl.path={finished.photos}"
     assert "train is in the store" in finished("why", "train", "default", photos, *TINY)
     why = finished("why", "train", "default", photos, *TINY, "train.epochs=3")
-    assert "train.epochs went from 2 to 3" in why
+    assert "setting train.epochs changed from 2 to 3" in why
     status = finished("status")
     assert "done" in status
     assert "evaluate" in status
@@ -190,19 +190,19 @@ def test_why_names_what_changed_and_status_what_is_there(finished: Fluke) -> Non
         (["run", "default", "train.epoch=3"], "did you mean train.epochs?"),
         (["run", "default", "crawl.sources=foldr"], "did you mean folder?"),
         (["run", "demmo"], "did you mean demo?"),
-        (["stage", "trian", "default"], "'trian' is no stage"),
+        (["stage", "trian", "default"], "unknown stage 'trian'"),
         (["why", "train", "default", "crawl.sources=foldr"], "did you mean folder?"),
         (["why", "extract", "default", "train.input=tiles"], "extract is not part of this pipeline"),
         (["stage", "pretrain", "default", "train.input=tiles"], "pretrain is not part of this pipeline"),
     ],
 )
-def test_mistakes_get_one_line_and_exit_code_2(finished: Fluke, arguments: list[str], says: str) -> None:
+def test_user_errors_are_one_line_and_exit_code_2(finished: Fluke, arguments: list[str], says: str) -> None:
     printed = finished(*arguments, code=2).strip().splitlines()
     assert len(printed) == 1
     assert says in printed[0]
 
 
-def test_a_data_folder_in_the_way_is_refused(finished: Fluke, tmp_path: Path) -> None:
+def test_a_data_folder_that_is_a_file_is_refused(finished: Fluke, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     printed = finished("run", "default", f"crawl.path={finished.photos}", code=2, FLUKE_DATA=str(blocked))

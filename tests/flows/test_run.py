@@ -1,4 +1,4 @@
-"""The flow itself: how a run that was interrupted is recorded."""
+"""The flow: how interrupted and failed runs are recorded."""
 
 import signal
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from flows import run
 from flows.run_records import read_records
 
 
-def test_an_error_that_a_library_makes_of_ctrl_c_is_an_interruption(
+def test_ctrl_c_that_a_library_turns_into_an_error_is_an_interruption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stages(config: Config, get_or_build: Any) -> Iterator[Any]:

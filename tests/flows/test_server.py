@@ -1,4 +1,4 @@
-"""The local Prefect server: up once, found again, down for good."""
+"""The local Prefect server: it starts once, is found again, and stops."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_without_a_server_there_is_no_address_and_nothing_to_stop(tmp_path: Path
         (tmp_path / "server" / "server.json").write_text(state)
     assert server.url(tmp_path) is None
     assert server.down(tmp_path) is False
-    os.kill(1, 0)  # process 1 is alive, and is no server of ours
+    os.kill(1, 0)  # process 1 is alive, and is not our server
 
 
 def test_the_users_own_profile_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_up_is_idempotent_and_serves_the_dashboard_from_its_own_port(api_url: st
 
 
 @pytest.mark.slow
-def test_a_foreign_web_page_may_not_call_the_api(api_url: str) -> None:
+def test_other_web_pages_may_not_call_the_api(api_url: str) -> None:
     for origin, allowed in ((api_url.removesuffix("/api"), True), ("https://example.org", False)):
         request = urllib.request.Request(f"{api_url}/health", headers={"Origin": origin})
         with urllib.request.urlopen(request) as response:
@@ -60,7 +60,7 @@ def test_a_foreign_web_page_may_not_call_the_api(api_url: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_automation_against_zombies_is_made_once(api_url: str) -> None:
+def test_the_automation_against_zombie_runs_is_created_once(api_url: str) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: api_url}):

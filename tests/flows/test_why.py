@@ -1,10 +1,10 @@
-"""Reasons for a miss name the setting, the parent, the count or the version."""
+"""The reason for a cache miss names the setting, parent, count or version that changed."""
 
 from pathlib import Path
 
 import pytest
 
-from flows.why import _reason, differences
+from flows.why import differences, miss_reason
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.store import Store
 
@@ -27,8 +27,8 @@ def publish(
 
 
 def test_each_kind_of_change_is_named(store: Store) -> None:
-    _, before = publish(store, "filter", {"kept": 1500}, "a", config={"night": 1})
-    _, after = publish(store, "filter", {"kept": 1510}, "b", config={"night": 2})
+    _, before = publish(store, "filter", {"kept": 1500}, "a", config={"run": 1})
+    _, after = publish(store, "filter", {"kept": 1510}, "b", config={"run": 2})
     old = CacheKey(
         stage="train",
         version=1,
@@ -44,25 +44,25 @@ def test_each_kind_of_change_is_named(store: Store) -> None:
         external_inputs={"photos": 2537, "listing": "0b"},
     )
     assert list(differences(store, old, new)) == [
-        "VERSION went from 1 to 2",
-        "train.augment.zoom went from 0.1 to 0.2",
-        "train.epochs went from 30 to 40",
-        "its source's listing changed",
-        "its source's photos went from 2,527 to 2,537",
-        "the result of filter changed (kept went from 1,500 to 1,510)",
+        "VERSION changed from 1 to 2",
+        "setting train.augment.zoom changed from 0.1 to 0.2",
+        "setting train.epochs changed from 30 to 40",
+        "external input listing changed",
+        "external input photos changed from 2,527 to 2,537",
+        "the result of filter changed (kept changed from 1,500 to 1,510)",
     ]
     assert list(differences(store, old, old)) == []
 
 
-def test_the_most_similar_artifact_is_compared_with(store: Store) -> None:
+def test_the_most_similar_artifact_is_the_one_compared(store: Store) -> None:
     publish(store, "train", {}, "a", config={"epochs": 1, "seed": 1})
     publish(store, "train", {}, "b", config={"epochs": 2, "seed": 0})
-    reason = _reason(store, CacheKey(stage="train", version=1, config={"epochs": 3, "seed": 0}))
-    assert reason.endswith("UTC, train.epochs went from 2 to 3")
+    reason = miss_reason(store, CacheKey(stage="train", version=1, config={"epochs": 3, "seed": 0}))
+    assert reason.endswith("UTC, setting train.epochs changed from 2 to 3")
 
 
-def test_never_made_and_damaged_are_told_apart(store: Store) -> None:
+def test_never_built_and_damaged_have_different_reasons(store: Store) -> None:
     cache_key, made = publish(store, "train", {}, "a", config={"epochs": 1})
-    assert _reason(store, cache_key.model_copy(update={"stage": "extract"})) == "it was never made"
+    assert miss_reason(store, cache_key.model_copy(update={"stage": "extract"})) == "it was never built"
     (store.folder(made) / "x").unlink()
-    assert _reason(store, cache_key) == f"what there was is damaged: {store.folder(made)}"
+    assert miss_reason(store, cache_key) == f"the stored artifact is damaged: {store.folder(made)}"

@@ -1,4 +1,4 @@
-"""A data folder whose filter doubts what a test says: photos are really crawled, the filter's tables are made up."""
+"""A data folder for tests of the review: the photos are really crawled; a test writes the filter's tables."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ COLUMNS = ["photo", "file", "label", "name"]
 
 
 def write_classes(folder: Path, classes: dict[str, int], side_px: int = 64) -> None:
-    """Write so many different photos of each class."""
+    """Write this number of different photos of each class."""
     for number, (label, count) in enumerate(classes.items()):
         (folder / label).mkdir(parents=True)
         for i in range(count):
@@ -32,38 +32,41 @@ def write_classes(folder: Path, classes: dict[str, int], side_px: int = 64) -> N
 
 
 @dataclass
-class Doubtful:
-    """A crawled folder of photos, and a filter whose tables a test makes up."""
+class ReviewFolder:
+    """A crawled folder of photos, and a filter whose tables a test writes."""
 
     data: Path
     photos: Path
 
     @property
     def store(self) -> Store:
+        """The store in the data folder."""
         return Store(self.data)
 
     @property
     def config(self) -> Config:
+        """Settings that crawl the folder of photos."""
         return Config(crawl=CrawlConfig(path=self.photos))
 
     def crawl(self) -> pd.DataFrame:
-        """Crawl for real; returns photo, file, label and name."""
+        """Run the crawl; returns the columns photo, file, label and name."""
         with ThreadPoolExecutor(2) as executor:
             made = Run(self.store, executor).get_or_build(crawl.STAGE, self.config.crawl).artifact
         return pd.read_parquet(self.store.folder(made) / "photos.parquet")[COLUMNS]
 
     def filter(self) -> Path:
-        """Filter for real, unless it is cached; returns the artifact's folder."""
+        """Run the filter, unless its result is cached; returns the folder of the artifact."""
         with ThreadPoolExecutor(2) as executor:
             run = Run(self.store, executor)
             photos = run.get_or_build(crawl.STAGE, self.config.crawl).artifact
             return self.store.folder(run.get_or_build(filter.STAGE, self.config.filter, photos=photos).artifact)
 
     def publish(self, review: list[dict[str, Any]] | None) -> Path:
-        """Publish the filter's artifact with all photos as kept; returns its folder.
+        """Publish an artifact of the filter in which all photos are kept; returns its folder.
 
-        review: rows of review.parquet; photos are named by their place in the crawl's table, and what a row leaves out
-        is made up. None writes no review.parquet, as the filter once did.
+        Args:
+            review: Rows of review.parquet. `photo` and `twin` are row numbers of the crawl's table; missing columns get
+                defaults. None writes no review.parquet, as older versions of the filter did.
         """
         crawled = self.crawl()
         config = self.config.filter
@@ -84,7 +87,7 @@ class Doubtful:
             return self.store.folder(run.get_or_build(stage, config, photos=photos).artifact)
 
     def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
-        made_up = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}
-        values = crawled.iloc[row["photo"]].to_dict() | made_up | {key: row[key] for key in row if key != "photo"}
-        twin = row.get("twin")
-        return values | {"twin": None if twin is None else crawled["photo"].iloc[twin], "decision": None}
+        defaults = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}
+        values = crawled.iloc[row["photo"]].to_dict() | defaults | {key: row[key] for key in row if key != "photo"}
+        other = row.get("twin")
+        return values | {"twin": None if other is None else crawled["photo"].iloc[other], "decision": None}

@@ -17,9 +17,10 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.progress import Advance
-from tasks.store.shards import INDEX, ShardPool, index_digest
+from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
+from tasks.tables import INDEX
 from tests.helpers.scripted_site import site
 from tests.helpers.standin import standin
 
@@ -60,7 +61,7 @@ class Folders:
                 list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
             )
             index = pool.index(tiles, context.root)
-            index.to_parquet(context.out / INDEX, index=False)
+            index.to_parquet(INDEX.path(context.out), index=False)
             return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, context.root))
 
         stage = Stage("preprocess", 1, build=build, external_inputs=lambda config, root: {"photos": ",".join(tiles)})

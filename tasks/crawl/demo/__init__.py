@@ -1,1 +1,1 @@
-"""The demo's own photo site, and the photos that it shows."""
+"""The demo's own photo site, and its photos."""

@@ -1,4 +1,4 @@
-"""The demo's own photo site, on this machine: a page of results per keyword, and the photos."""
+"""The demo's photo site, an HTTP server on this machine: pages of search results, and photos."""
 
 import errno
 import logging
@@ -11,7 +11,7 @@ from socketserver import TCPServer
 from threading import Thread
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from tasks.crawl.demo.photos import LICENCE, VERSION, gallery, search
+from tasks.crawl.demo.photos import LICENCE, VERSION, photo_set, search
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
@@ -22,27 +22,27 @@ PAGE_HITS = 40
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers `/search?q=KEYWORD&page=N` with HTML, and the photos' paths with their bytes."""
+    """Responds to `/search?q=KEYWORD&page=N` with HTML, and to the paths of photos with their bytes."""
 
     protocol_version = "HTTP/1.1"  # keeps connections open
-    disable_nagle_algorithm = True  # else each answer on an open connection waits 40 ms for an acknowledgement
+    disable_nagle_algorithm = True  # otherwise each response on an open connection is delayed by 40 ms
     wbufsize = -1
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Respond to a GET request."""
         url = urlsplit(self.path)
         if url.path == "/search":
             query = parse_qs(url.query)
-            self._answer(_page(query.get("q", [""])[0], query.get("page", ["0"])[0]), "text/html; charset=utf-8")
+            self._respond(_page(query.get("q", [""])[0], query.get("page", ["0"])[0]), "text/html; charset=utf-8")
             return
         name = unquote(url.path.removeprefix(PHOTOS)) if url.path.startswith(PHOTOS) else ""
-        photo = gallery().photos.get(name)
+        photo = photo_set().photos.get(name)
         if photo is None:
-            self._answer(b"not found", "text/plain", HTTPStatus.NOT_FOUND)
+            self._respond(b"not found", "text/plain", HTTPStatus.NOT_FOUND)
         else:
-            self._answer(photo, "image/png" if name.endswith(".png") else "image/jpeg")
+            self._respond(photo, "image/png" if name.endswith(".png") else "image/jpeg")
 
-    def _answer(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+    def _respond(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep out of the user's terminal."""
+        """Log requests at debug level, not to the terminal."""
         logger.debug(format, *args)
 
 
@@ -58,14 +58,21 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def server_bind(self) -> None:
-        """Bind without looking up the machine's name, which takes seconds where there is no name server."""
+        """Bind without looking up the machine's name, which takes seconds without a name server."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
 
 @contextmanager
 def serve(port: int) -> Iterator[str]:
-    """Run the site; yields its URL, such as `http://127.0.0.1:8765`. Raises UserError if the port is taken."""
+    """Run the site; yield its URL, such as `http://127.0.0.1:8765`.
+
+    Args:
+        port: 0 chooses a free port.
+
+    Raises:
+        UserError: another program uses the port.
+    """
     try:
         server = _Server((HOST, port), Handler)
     except OSError as error:
@@ -74,7 +81,7 @@ def serve(port: int) -> Iterator[str]:
         raise UserError(
             f"crawl.port={port}: another program uses this port of {HOST}; choose another, e.g. crawl.port={port + 1}"
         ) from error
-    thread = Thread(target=server.serve_forever, args=(0.05,), name="gallery", daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.05,), name="demo-site", daemon=True)
     with server:
         thread.start()
         try:
@@ -85,6 +92,7 @@ def serve(port: int) -> Iterator[str]:
 
 
 def _page(query: str, number: str) -> bytes:
+    """Return a page of results as HTML; `number` counts from 0, and anything else than a number means 0."""
     start = (int(number) if number.isdecimal() else 0) * PAGE_HITS
     links = "\n".join(
         f'<li><a class="photo" href="{PHOTOS}{quote(name)}" data-licence="{LICENCE}">{escape(name)}</a>'

@@ -1,1 +1,1 @@
-"""The crawl's database: URLs, search results, failures and retries, kept from run to run."""
+"""The database of all crawls: stored photos, search results and failed downloads."""

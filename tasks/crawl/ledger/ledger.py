@@ -1,7 +1,7 @@
-"""The ledger of all crawls: which photo is at which place, what engines have found, and what failed.
+"""The ledger of all crawls: which photo is stored from which location, what engines found, and what failed.
 
-One SQLite file for a data folder. A place is a URL, or the path of a file. What is at a place, and what an engine found
-for a query, doesn't depend on any setting, so all crawls share what one of them has learnt.
+One SQLite file per data folder. A location is a URL or the path of a file. Neither the photo at a location nor the
+results of a query depend on a setting, so all crawls share this file.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tasks.crawl.blocklist import ForgottenError
-from tasks.crawl.ledger import failures, results
-from tasks.crawl.ledger.failures import Failures
-from tasks.crawl.ledger.results import Finds
+from tasks.crawl.blocklist import BlocklistedError
+from tasks.crawl.ledger import retry_schedule, search_results
+from tasks.crawl.ledger.retry_schedule import RetrySchedule
+from tasks.crawl.ledger.search_results import SearchResults
 from tasks.crawl.ledger.sqlite import Database
 from tasks.images import photos
 from tasks.store import hashing
@@ -38,106 +38,135 @@ _COLUMNS = "sha256, file, bytes, width_px, height_px, status, etag, fetched_at"
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A stored photo, as the ledger knows it."""
+class StoredPhoto:
+    """A stored photo, as the ledger describes it."""
 
     sha256: str
+    """64 hex digits."""
     file: str
-    """Below the folder of the photos."""
+    """Path below the folder of the photos."""
     bytes: int
     width_px: int | None
-    """As its header says; None if that can't be read."""
+    """From the file's header; None if the header is unreadable."""
     height_px: int | None
     status: int | None
-    """Of HTTP; None for a file."""
+    """HTTP status of the download; None for a local file."""
     etag: str | None
     fetched_at: datetime
 
 
 class Ledger:
-    """Places and the photos that were found there; may be used from several threads and processes at once.
+    """Locations and the photos stored from them; safe for several threads and processes at once.
 
-    A photo's row is written after its file is safely on disk, and counts only while that file is there and whole.
+    A photo's row is written after its file is on disk, and is valid only while that file exists undamaged.
     """
 
-    def __init__(self, path: Path, home: Path, *, forgotten: Collection[str] = (), verify: bool = False) -> None:
-        """Open the ledger at `path`, or begin it.
+    def __init__(self, path: Path, home: Path, *, blocklist: Collection[str] = (), verify: bool = False) -> None:
+        """Open the ledger, or create it.
 
-        home: the folder of the photos. forgotten: URLs and SHA-256 of photos that must not come in again.
-        verify: whether to read a photo and compare it with its SHA-256 before it counts as stored, not only to look at
-        its size.
+        Args:
+            path: the SQLite file.
+            home: the folder of the photos.
+            blocklist: URLs and SHA-256 of photos that must not be stored.
+            verify: whether to check the SHA-256 of a stored photo before it is reused, not only its size.
         """
         self._verify = verify
         self._home = home
-        self.forgotten = forgotten
-        self._database = Database(path, (_TABLE, *results.TABLES, failures.TABLE))
-        self.finds = Finds(self._database)
-        self.failures = Failures(self._database)
+        self._blocklist = blocklist
+        self._database = Database(path, (_TABLE, *search_results.TABLES, retry_schedule.TABLE))
+        self.search_results = SearchResults(self._database)
+        self.retry_schedule = RetrySchedule(self._database)
 
-    def known(self, place: str, stamp: str = "") -> Photo | None:
-        """The photo that was found at a place when it had this stamp, if it is stored whole and isn't forgotten."""
-        rows = self._database.ask(f"SELECT {_COLUMNS} FROM brought WHERE place = ? AND stamp = ?", (place, stamp))
+    def lookup(self, location: str, mtime_key: str = "") -> StoredPhoto | None:
+        """Return the photo stored from a location; None if there is none, if it is damaged or on the blocklist.
+
+        Args:
+            location: URL or path.
+            mtime_key: size and modification time of a local file; a row with another key doesn't count.
+        """
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM brought WHERE place = ? AND stamp = ?", (location, mtime_key)
+        )
         if not rows:
             return None
         sha256, file, size, width_px, height_px, status, etag, fetched_at = rows[0]
-        photo = Photo(sha256, file, size, width_px, height_px, status, etag, datetime.fromisoformat(fetched_at))
-        if photo.sha256 in self.forgotten or place in self.forgotten:
+        photo = StoredPhoto(sha256, file, size, width_px, height_px, status, etag, datetime.fromisoformat(fetched_at))
+        if photo.sha256 in self._blocklist or location in self._blocklist:
             return None
         stored = FileRecord(bytes=photo.bytes, sha256=photo.sha256)
         return None if stored.problem(self._home / photo.file, verify=self._verify) else photo
 
-    def is_forgotten(self, place: str) -> bool:
-        """Whether a place, or the photo that was last found there, must not come in again."""
-        if place in self.forgotten:
+    def is_blocklisted(self, location: str) -> bool:
+        """Whether a location, or the photo last found there, is on the blocklist."""
+        if location in self._blocklist:
             return True
-        rows = self._database.ask("SELECT sha256 FROM brought WHERE place = ?", (place,)) if self.forgotten else []
-        return any(sha256 in self.forgotten for (sha256,) in rows)
+        if not self._blocklist:
+            return False
+        rows = self._database.execute("SELECT sha256 FROM brought WHERE place = ?", (location,))
+        return any(sha256 in self._blocklist for (sha256,) in rows)
 
     def put(
         self,
-        place: str,
+        location: str,
         data: bytes,
-        stamp: str = "",
+        mtime_key: str = "",
         *,
         size_px: tuple[int, int] | None = None,
         status: int | None = None,
         etag: str | None = None,
-    ) -> Photo:
-        """Store a photo's bytes and note where they were found; raises ForgottenError if they must not be stored."""
+    ) -> StoredPhoto:
+        """Store a photo and record its location.
+
+        Args:
+            location: URL or path.
+            data: the photo's bytes.
+            mtime_key: see `lookup`.
+            size_px: width and height, if known.
+            status: HTTP status of the download.
+            etag: the ETag header of the download.
+
+        Raises:
+            BlocklistedError: the photo is on the blocklist. Its location is recorded, so that it isn't fetched again.
+        """
         sha256 = hashing.of_bytes(data)
-        is_forgotten = sha256 in self.forgotten or place in self.forgotten
-        if not is_forgotten:
+        is_blocklisted = sha256 in self._blocklist or location in self._blocklist
+        if not is_blocklisted:
             photos.put(self._home, data, sha256)
         width_px, height_px = size_px or (None, None)
         file = photos.path_of(self._home, data, sha256).relative_to(self._home).as_posix()
-        photo = Photo(sha256, file, len(data), width_px, height_px, status, etag, now())
-        row = (place, stamp, sha256, file, len(data), width_px, height_px, status, etag, photo.fetched_at.isoformat())
-        self._database.ask(f"INSERT OR REPLACE INTO brought VALUES ({', '.join('?' * len(row))})", row)
-        if is_forgotten:
-            raise ForgottenError
+        photo = StoredPhoto(sha256, file, len(data), width_px, height_px, status, etag, now())
+        fetched_at = photo.fetched_at.isoformat()
+        row = (location, mtime_key, sha256, file, len(data), width_px, height_px, status, etag, fetched_at)
+        self._database.execute(f"INSERT OR REPLACE INTO brought VALUES ({', '.join('?' * len(row))})", row)
+        if is_blocklisted:
+            raise BlocklistedError
         return photo
 
-    def places(self, what: str) -> tuple[set[str], set[str]]:
-        """SHA-256 and places of a photo that is named by its SHA-256 or by a place; both empty if it isn't known."""
+    def locations_of(self, name: str) -> tuple[set[str], set[str]]:
+        """Return the SHA-256 and the locations of a photo; both sets are empty if the photo is unknown.
+
+        Args:
+            name: the photo's SHA-256 or one of its locations.
+        """
         named = "SELECT sha256 FROM brought WHERE sha256 = ? OR place = ?"
-        rows = self._database.ask(f"SELECT sha256, place FROM brought WHERE sha256 IN ({named})", (what, what))
-        return {sha256 for sha256, _ in rows}, {place for _, place in rows}
+        rows = self._database.execute(f"SELECT sha256, place FROM brought WHERE sha256 IN ({named})", (name, name))
+        return {sha256 for sha256, _ in rows}, {location for _, location in rows}
 
-    def forget(self, sha256s: Iterable[str], places: Iterable[str]) -> None:
-        """Delete all rows of photos and of places."""
+    def forget(self, sha256s: Iterable[str], locations: Iterable[str]) -> None:
+        """Delete all rows of these photos and of these locations."""
         for sha256 in sha256s:
-            self._database.ask("DELETE FROM brought WHERE sha256 = ?", (sha256,))
-        for place in places:
+            self._database.execute("DELETE FROM brought WHERE sha256 = ?", (sha256,))
+        for location in locations:
             for table, column in (("brought", "place"), ("finds", "url"), ("failures", "url")):
-                self._database.ask(f"DELETE FROM {table} WHERE {column} = ?", (place,))
+                self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (location,))
 
-    def stored(self) -> int:
-        """How many places have a photo."""
-        count: int = self._database.ask("SELECT count(*) FROM brought")[0][0]
+    def location_count(self) -> int:
+        """Return the number of locations from which a photo was stored."""
+        count: int = self._database.execute("SELECT count(*) FROM brought")[0][0]
         return count
 
     def close(self) -> None:
-        """Let go of the file; a thread that still writes gets sqlite3.ProgrammingError."""
+        """Close the file; a thread that still writes gets sqlite3.ProgrammingError."""
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -16,74 +16,82 @@ logger = logging.getLogger("fluke.crawl")
 
 
 class Database:
-    """A file and its tables; each statement is a transaction of its own."""
+    """A connection to an SQLite file; each statement is a transaction of its own."""
 
     def __init__(self, path: Path, tables: Sequence[str]) -> None:
-        """Open the file, or begin it, with these tables (`CREATE TABLE IF NOT EXISTS ...`).
+        """Open the file, or create it.
 
-        A damaged file is put aside, with a warning, and begun again.
+        A damaged file is renamed to `.damaged-NAME`, with a warning, and replaced by an empty one.
+
+        Args:
+            path: the file.
+            tables: statements `CREATE TABLE IF NOT EXISTS ...`.
+
+        Raises:
+            UserError: the file or its folder isn't writable.
         """
         self._lock = Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_name(f".{path.name}.lock")):  # two that find it damaged put it aside once
-                self._rows = self._open_or_begin(path, tables)
+            # Two processes that find the same damaged file must rename it only once.
+            with FileLock(path.with_name(f".{path.name}.lock")):
+                self._connection = self._open_or_replace(path, tables)
         except PermissionError as error:
-            raise _unwritable(path, error) from error
+            raise _not_writable(path, error) from error
 
-    def _open_or_begin(self, path: Path, tables: Sequence[str]) -> sqlite3.Connection:
+    def _open_or_replace(self, path: Path, tables: Sequence[str]) -> sqlite3.Connection:
         try:
             return _open(path, tables)
-        except sqlite3.OperationalError as error:  # nothing is wrong with the file
+        except sqlite3.OperationalError as error:  # the file itself isn't damaged
             if any(word in str(error) for word in ("unable to open", "readonly")):
-                raise _unwritable(path, error) from error
+                raise _not_writable(path, error) from error
             raise
         except sqlite3.DatabaseError as error:
-            logger.warning("%s is damaged (%s): photos are brought in again", path, error)
-            for part in (path, *path.parent.glob(f"{path.name}-*")):  # its write-ahead log belongs to it
+            logger.warning("%s is damaged (%s): a new database is created, and photos are fetched again", path, error)
+            for part in (path, *path.parent.glob(f"{path.name}-*")):  # the write-ahead log belongs to the file
                 part.replace(part.with_name(f".damaged-{part.name}"))
             return _open(path, tables)
 
-    def ask(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement; returns its rows, if it has any. Safe from any thread until `close`."""
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows. Safe from any thread until `close`."""
         with self._lock:
-            return self._rows.execute(statement, values).fetchall()
+            return self._connection.execute(statement, values).fetchall()
 
-    def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run a statement for many rows: for all of them, or for none. Returns how many rows of a table it changed."""
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run a statement once per row, for all rows or for none; return the number of changed table rows."""
         with self._lock:
-            before = self._rows.total_changes
-            self._rows.execute("BEGIN IMMEDIATE")
+            before = self._connection.total_changes
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._rows.executemany(statement, rows)
+                self._connection.executemany(statement, rows)
             except BaseException:
-                self._rows.execute("ROLLBACK")
+                self._connection.execute("ROLLBACK")
                 raise
-            self._rows.execute("COMMIT")
-            return self._rows.total_changes - before
+            self._connection.execute("COMMIT")
+            return self._connection.total_changes - before
 
     def close(self) -> None:
-        """Let go of the file; a thread that still writes gets sqlite3.ProgrammingError."""
+        """Close the file; a thread that still writes gets sqlite3.ProgrammingError."""
         with self._lock:
-            self._rows.close()
+            self._connection.close()
 
 
-def _unwritable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} can't be written to ({error}); make it and its folder writable")
+def _not_writable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot write ({error}); make the file and its folder writable")
 
 
 def _open(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
-    rows = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:
-        # Every row is kept if we are killed; a power cut may lose the last ones, never the file.
-        rows.execute("PRAGMA journal_mode = WAL")
-        rows.execute("PRAGMA synchronous = NORMAL")
+        # With these two, kill -9 loses no row. A power cut may lose the last rows, but never damages the file.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
         for table in tables:
-            rows.execute(table)
-        with closing(rows.execute("PRAGMA quick_check(1)")) as check:
+            connection.execute(table)
+        with closing(connection.execute("PRAGMA quick_check(1)")) as check:
             if (verdict := check.fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(verdict)
     except BaseException:
-        rows.close()
+        connection.close()
         raise
-    return rows
+    return connection

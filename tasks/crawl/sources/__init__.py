@@ -9,7 +9,7 @@ from typing import Protocol
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 
 
@@ -23,6 +23,6 @@ class Source(Protocol):
         """
         ...
 
-    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+    def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
         """Bring in the photos that the ledger doesn't know; returns the rows of all, of two classes at least."""
         ...

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.local_files import LocalFile, bring_in, fingerprint, given, is_file, require_columns
-from tasks.crawl.result import Harvest, Row, require_two_classes
+from tasks.crawl.local_files import LocalFile, fingerprint, ingest, is_file, require_columns, require_path
+from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -23,11 +23,11 @@ def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Fingerprint of the CSV's rows and of the sizes and times of change of the files that they name."""
     pairs, _ = _read(_csv(config))
     files = _find(config, pairs)
-    lines = ((image, label, group or "", files[image].stamp) for (image, label), group in pairs.items())
+    lines = ((image, label, group or "", files[image].mtime_key) for (image, label), group in pairs.items())
     return {"photos": len(files), "listing": fingerprint(lines)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Bring in the photos that the CSV names; of each class the first `per_class` in the CSV's order."""
     path = _csv(config)
     pairs, counts = _read(path)
@@ -39,20 +39,20 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harve
         if config.per_class is None or rank <= config.per_class:
             chosen.append((image, label, group, rank))
     images = list(dict.fromkeys(image for image, *_ in chosen))
-    photos = dict(zip(images, bring_in([files[image] for image in images], ledger, context), strict=True))
+    photos = dict(zip(images, ingest([files[image] for image in images], ledger, context), strict=True))
     rows = [
-        Row.of(photo, label=label, name=image, engine="csv", rank=rank, group=group)
+        PhotoRow.of(photo, label=label, name=image, engine="csv", rank=rank, group=group)
         for image, label, group, rank in chosen
         if (photo := photos[image])
     ]
     for what, count in counts.items():
         if count:
             logger.warning("%s: %d %s left out", path, count, what)
-    return Harvest(rows, counts)
+    return CrawlResult(rows, counts)
 
 
 def _csv(config: CrawlConfig) -> Path:
-    path = given(config.path, "crawl.path", "labels.csv")
+    path = require_path(config.path, "crawl.path", "labels.csv")
     if path.is_dir():
         raise UserError(f"{path} is a folder; crawl.path must be the CSV file itself (or set crawl.sources=folder)")
     return path
@@ -85,7 +85,7 @@ def _read(path: Path) -> tuple[dict[tuple[str, str], str | None], dict[str, int]
 def _find(config: CrawlConfig, pairs: Iterable[tuple[str, str]]) -> dict[str, LocalFile]:
     """The file of each image; raises UserError if any is missing."""
     path = _csv(config)
-    home = given(config.images, "crawl.images", "images") if config.images else path.parent
+    home = require_path(config.images, "crawl.images", "images") if config.images else path.parent
     if not home.is_dir():
         raise UserError(f"{home} is a file; crawl.images must be the folder that the column {IMAGE} is relative to")
     files: dict[str, LocalFile] = {}

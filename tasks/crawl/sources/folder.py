@@ -8,8 +8,8 @@ from pathlib import Path
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.local_files import LocalFile, bring_in, fingerprint, given, is_file, readable
-from tasks.crawl.result import Harvest, Row, require_two_classes
+from tasks.crawl.local_files import LocalFile, fingerprint, ingest, is_file, require_path, utf8_name
+from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -29,29 +29,29 @@ class Listing:
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Fingerprint of the listing: names, sizes and times of change of all photos."""
-    listing = _look(given(config.path, "crawl.path", "photos"))
-    photos = [(name, file.stamp) for found in listing.classes.values() for name, file in found]
+    listing = _look(require_path(config.path, "crawl.path", "photos"))
+    photos = [(name, file.mtime_key) for found in listing.classes.values() for name, file in found]
     return {"photos": len(photos), "listing": fingerprint(photos)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Bring in the folder's photos; of each class the first `per_class` in the order of their names."""
-    root = given(config.path, "crawl.path", "photos")
+    root = require_path(config.path, "crawl.path", "photos")
     listing = _look(root)
     chosen = [
         (label, rank, name, file)
         for label, found in listing.classes.items()
         for rank, (name, file) in enumerate(found[: config.per_class], 1)
     ]
-    photos = bring_in([file for *_, file in chosen], ledger, context)
+    photos = ingest([file for *_, file in chosen], ledger, context)
     rows = [
-        Row.of(photo, label=readable(label), name=readable(name), engine="folder", rank=rank)
+        PhotoRow.of(photo, label=utf8_name(label), name=utf8_name(name), engine="folder", rank=rank)
         for (label, rank, name, _), photo in zip(chosen, photos, strict=True)
         if photo
     ]
     if listing.others:
         logger.info("%s: %d files are no photos of a class and are left out", root, listing.others)
-    return Harvest(rows, {"other files": listing.others})
+    return CrawlResult(rows, {"other files": listing.others})
 
 
 def _look(root: Path) -> Listing:

@@ -8,7 +8,7 @@ from tasks.crawl import keywords
 from tasks.crawl.demo.photos import VERSION
 from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -50,12 +50,13 @@ def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     return {"site": VERSION, **keywords.external_inputs(config)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Run the site, and crawl it."""
     from tasks.crawl.demo.server import serve
+    from tasks.crawl.policy import CrawlPolicy
     from tasks.crawl.search import crawl
 
     if config.replay:
         return crawl([Gallery("")], config, ledger, context)
     with serve(config.port) as site:
-        return crawl([Gallery(site)], config, ledger, context, allowed=[urlsplit(site).netloc])
+        return crawl([Gallery(site)], config, ledger, context, CrawlPolicy(unthrottled=[urlsplit(site).netloc]))

@@ -14,7 +14,7 @@ from tasks.crawl.engines import html, parsing
 from tasks.crawl.engines.engine import Answer, Hit, Page, Request
 from tasks.crawl.engines.filters import Offer
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -74,8 +74,9 @@ def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     return keywords.external_inputs(config)
 
 
-def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Crawl the sites of all classes."""
+    from tasks.crawl.policy import CrawlPolicy
     from tasks.crawl.search import crawl
 
-    return crawl([ENGINE], config, ledger, context, is_site=True)
+    return crawl([ENGINE], config, ledger, context, CrawlPolicy(is_site=True))

@@ -5,9 +5,9 @@ import logging
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.ledger.results import Find, Search
-from tasks.crawl.local_files import fingerprint, given, require_columns
-from tasks.crawl.result import Harvest, require_two_classes
+from tasks.crawl.ledger.search_results import Search, SearchResult
+from tasks.crawl.local_files import fingerprint, require_columns, require_path
+from tasks.crawl.result import CrawlResult, require_two_classes
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -25,21 +25,21 @@ def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     return {"urls": sum(map(len, orders.values())), "listing": fingerprint(lines)}
 
 
-def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Harvest:
+def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Bring in the photos of the list; of each class the first `per_class` that can be had, in the list's order."""
-    from tasks.crawl.search import follow
+    from tasks.crawl.search import download_urls
 
-    return follow(_read(config), config, ledger, context)
+    return download_urls(_read(config), config, ledger, context)
 
 
-def _flat(orders: dict[str, list[Find]]) -> list[tuple[str, Find]]:
+def _flat(orders: dict[str, list[SearchResult]]) -> list[tuple[str, SearchResult]]:
     return [(label, find) for label, finds in orders.items() for find in finds]
 
 
-def _read(config: CrawlConfig) -> dict[str, list[Find]]:
+def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
     """Per class, each URL once, ranked by its place in the file."""
-    path = given(config.path, "crawl.path", "urls.csv")
-    found: dict[str, dict[str, Find]] = {}
+    path = require_path(config.path, "crawl.path", "urls.csv")
+    found: dict[str, dict[str, SearchResult]] = {}
     incomplete = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins its files with a byte order mark
@@ -55,7 +55,7 @@ def _read(config: CrawlConfig) -> dict[str, list[Find]]:
                 of_class = found.setdefault(label, {})
                 rank = len(of_class) + 1
                 of_class.setdefault(
-                    url, Find(Search(NAME, ""), url, 0, rank, page or None, licence or None, author or None)
+                    url, SearchResult(Search(NAME, ""), url, 0, rank, page or None, licence or None, author or None)
                 )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error

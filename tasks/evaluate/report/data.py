@@ -88,11 +88,19 @@ class EvaluationFiles:
 
     @cached_property
     def view(self) -> ViewSettings:
-        """The settings that the explanations were made with."""
+        """The settings that the explanations were made with.
+
+        Raises:
+            UserError: The evaluation has no explanations.
+        """
         found = ViewSettings.read(self.folder)
         if found is None:
-            raise UserError(f"{self.folder} has no explanations to show; run its preset again, which makes them")
+            raise UserError(f"{self.folder} has no explanations for the report; run its preset again, which makes them")
         return found
+
+    def require_explanations(self) -> None:
+        """Raise UserError if the evaluation has no explanations."""
+        _ = self.view
 
     @cached_property
     def explanations(self) -> Explanations:

@@ -20,6 +20,7 @@ def write_report(evaluation: Path, root: Path) -> Path:
         UserError: The evaluation has no explanations.
     """
     files = EvaluationFiles(evaluation, root)
+    files.require_explanations()
     drawn = figures(files)
     home = tables.FIGURES.path(evaluation)
     home.mkdir(exist_ok=True)

@@ -1,1 +1,1 @@
-"""Photos that look unlike their class, and photos whose label is probably wrong."""
+"""Find label issues: photos that look unlike their class (outliers), and photos with a probably wrong label."""

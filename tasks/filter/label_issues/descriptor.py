@@ -1,6 +1,7 @@
-"""A photo as a short vector of shape, texture and colour, for those who have no network to embed photos with.
+"""Handcrafted features of a photo: shape, texture and colour as a short vector, for use without a network.
 
-It tells what is plainly different, much less than a trained network does, and needs no download and no training.
+They separate only photos that clearly differ; a trained network separates far better. They need no download and no
+training.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 VERSION = 1
-"""Raised by whoever changes what is computed."""
+"""Increase it when the computed values change: cached values are then computed again."""
 
 AT_LEAST_PX = 128
-"""Shorter side to which a photo may be shrunk before; see `photos.decode`."""
+"""Shorter side that a photo must have at least; see `photos.decode`."""
 
 _SHAPE_PX = 64
 _CELL_PX = 16
@@ -26,19 +27,25 @@ LENGTH = (_SHAPE_PX // _CELL_PX) ** 2 * _DIRECTIONS + 256 + 4 * 6 * 6
 
 
 def describe(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Describe a photo `(h, w, 3)`, RGB, uint8: `(LENGTH,)` float32, every value in 0..1, never NaN.
+    """Compute the features of a photo.
 
-    Three parts, each of unit length (zero if there is nothing to see, as directions in a plain photo):
+    The vector has three parts. Each has unit length, or is 0 if the photo lacks it, as edges in a uniform photo:
 
     - directions of edges in 4x4 cells of a copy padded to a square (N. Dalal and B. Triggs, "Histograms of Oriented
       Gradients for Human Detection", CVPR 2005, by OpenCV);
-    - local binary patterns of the grey photo, which tell its texture (T. Ojala et al., "Multiresolution Gray-Scale and
-      Rotation Invariant Texture Classification with Local Binary Patterns", IEEE TPAMI 24, 2002; radius 1);
-    - a histogram of its colours in CIELAB, finest where most photos are (M. Swain and D. Ballard, "Color Indexing",
-      IJCV 7, 1991).
+    - local binary patterns of the grey photo, which describe its texture (T. Ojala et al., "Multiresolution Gray-Scale
+      and Rotation Invariant Texture Classification with Local Binary Patterns", IEEE TPAMI 24, 2002; radius 1);
+    - a histogram of its colours in CIELAB, with finer bins for the colours that are frequent in photos (M. Swain and
+      D. Ballard, "Color Indexing", IJCV 7, 1991).
 
-    Histograms are taken as square roots, so that a dot product is the Bhattacharyya coefficient (R. Arandjelović and
+    The square roots of the histograms are used, so a dot product is the Bhattacharyya coefficient (R. Arandjelović and
     A. Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012, section 3).
+
+    Args:
+        photo: RGB `(h, w, 3)`, uint8.
+
+    Returns:
+        `(LENGTH,)`, float32, each value from 0 to 1, never NaN.
     """
     import cv2
 
@@ -49,12 +56,12 @@ def describe(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def describe_all(photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Describe n photos: `(n, LENGTH)`."""
+    """Compute the features of n photos: `(n, LENGTH)`, float32."""
     return np.array([describe(photo) for photo in photos], np.float32).reshape(-1, LENGTH)
 
 
 def _shrunk(photo: NDArray[np.uint8], longer_px: int) -> NDArray[np.uint8]:
-    """A copy `(h, w)` or `(h, w, 3)` whose longer side is at most so many pixels."""
+    """Shrink a photo `(h, w)` or `(h, w, 3)` to a longer side of at most `longer_px` pixels."""
     import cv2
 
     scale = longer_px / max(photo.shape[:2])
@@ -65,13 +72,13 @@ def _shrunk(photo: NDArray[np.uint8], longer_px: int) -> NDArray[np.uint8]:
 
 
 def _edges(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Histograms of gradients of a grey photo `(h, w)`, `(144,)`."""
+    """Compute the histograms of gradients of a grey photo `(h, w)`: `(144,)`."""
     import cv2
 
     grey = _shrunk(grey, _SHAPE_PX)
     height, width = grey.shape
     top, left = (_SHAPE_PX - height) // 2, (_SHAPE_PX - width) // 2
-    # Bars of one colour would add edges of their own, the same for every photo of this shape.
+    # Padding with one colour would add edges, which would be the same for all photos of this shape.
     square = cv2.copyMakeBorder(
         grey, top, _SHAPE_PX - height - top, left, _SHAPE_PX - width - left, cv2.BORDER_REPLICATE
     )
@@ -87,7 +94,7 @@ def _gradients() -> Any:
 
 
 def _patterns(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How often each pattern of a pixel's eight neighbours is not darker than it, `(256,)`; the border has none."""
+    """Count the local binary patterns: which of a pixel's 8 neighbours aren't darker; `(256,)`, without the border."""
     height, width = (max(side - 2, 0) for side in grey.shape)
     centre = grey[1 : 1 + height, 1 : 1 + width]
     pattern = np.zeros((height, width), np.uint8)
@@ -97,10 +104,11 @@ def _patterns(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _colours(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How many pixels have each of 4x6x6 colours, `(144,)`."""
+    """Count the pixels of each of 4x6x6 colours: `(144,)`."""
     import cv2
 
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
-    lab[:, :, 1:] = np.clip(lab[:, :, 1:], _NEUTRAL - 64, _NEUTRAL + 63)  # strong colours are rare: with the outermost
+    # Strong colours are rare: they are counted in the outermost bins.
+    lab[:, :, 1:] = np.clip(lab[:, :, 1:], _NEUTRAL - 64, _NEUTRAL + 63)
     around = [_NEUTRAL - 64, _NEUTRAL + 64]
     return np.asarray(cv2.calcHist([lab], [0, 1, 2], None, _SHADES, [0, 256, *around, *around]), np.float32).ravel()

@@ -1,44 +1,49 @@
-"""The photos that look least like their class, and those whose class is doubted most, as verdicts for review."""
+"""Rank the label issues: the worst outliers, and the most probably wrong labels, as verdicts for review."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
-from tasks.filter.label_issues.mislabels import label_doubts
+from tasks.filter.label_issues.mislabels import NO_SUGGESTION, mislabel_scores
 from tasks.filter.label_issues.outliers import outlier_scores
 from tasks.filter.rules import Verdict
 
 OUTLIER, WRONG_LABEL = "outlier", "wrong label"
 
 
-def list_suspects(
-    embedded: NDArray[np.floating], labels: Sequence[str], groups: Sequence[int], config: FilterConfig
+def rank_label_issues(
+    embedding: NDArray[np.floating], labels: Sequence[str], groups: Sequence[int], config: FilterConfig
 ) -> Iterator[tuple[int, Verdict]]:
-    """Places and verdicts, the worst of each reason first: the first `label_issues`, and all beyond a threshold.
+    """Yield positions and verdicts of label issues, the worst of each reason first.
 
-    embedded: `(n, d)`; labels: the class of each; groups: its near duplicates have the same number.
+    These are the first `filter.label_issues` of each reason, and all with a score above its threshold.
+
+    Args:
+        embedding: `(n, d)`, finite.
+        labels: Class of each photo.
+        groups: Group of near duplicates of each photo.
+        config: How many issues to list, the thresholds, and the seed.
     """
     names, codes = np.unique(np.array(labels, str), return_inverse=True)
     yield from _worst(
-        OUTLIER, outlier_scores(embedded, codes, seed=config.seed), config.max_outlier, config.label_issues
+        OUTLIER, outlier_scores(embedding, codes, seed=config.seed), config.max_outlier, config.label_issues
     )
-    doubts, suggested = label_doubts(embedded, codes, np.array(groups), seed=config.seed)
-    for place, verdict in _worst(WRONG_LABEL, doubts, config.max_label_doubt, config.label_issues):
-        guess = int(suggested[place])
-        yield (
-            place,
-            Verdict(WRONG_LABEL, verdict.score, verdict.threshold, None, str(names[guess]) if guess >= 0 else None),
-        )
+    scores, suggested = mislabel_scores(embedding, codes, np.array(groups), seed=config.seed)
+    for position, verdict in _worst(WRONG_LABEL, scores, config.max_label_doubt, config.label_issues):
+        code = int(suggested[position])
+        yield position, replace(verdict, suggestion=None if code == NO_SUGGESTION else str(names[code]))
 
 
 def _worst(
-    reason: str, scores: NDArray[np.floating], threshold: float | None, most: int
+    reason: str, scores: NDArray[np.floating], threshold: float | None, count: int
 ) -> Iterator[tuple[int, Verdict]]:
+    """Yield the first `count` positions by descending score, and all above the threshold; scores of 0 never."""
     rounded = np.round(scores, 4)  # the last bits differ between machines
-    for count, place in enumerate(np.argsort(-rounded, kind="stable").tolist()):
-        score = float(rounded[place])
-        if score <= 0 or (count >= most and (threshold is None or score <= threshold)):
+    for rank, position in enumerate(np.argsort(-rounded, kind="stable").tolist()):
+        score = float(rounded[position])
+        if score <= 0 or (rank >= count and (threshold is None or score <= threshold)):
             return
-        yield place, Verdict(reason, score, threshold)
+        yield position, Verdict(reason, score, threshold)

@@ -16,13 +16,13 @@ Networks that are used exactly as `keras.applications` builds them need no modul
 `_applications.py`. Modules whose names begin with an underscore are not backbones.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from configs.schema import TrainConfig
+from configs.suggest import did_you_mean
 from tasks.store import plugins
 from tasks.store.errors import UserError
 
@@ -57,9 +57,9 @@ def check(name: str) -> None:
     """Raise UserError, with the nearest name and all names, if there is no such backbone."""
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"train.network: there is no network {name!r}; {hint}there are {', '.join(known)}")
+        raise UserError(
+            f"train.network: there is no network {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
+        )
 
 
 def module_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Forgetting: a photo goes, what was made with it is named, and it doesn't come back."""
+"""Forgetting a photo: it is deleted, what was made from it is listed, and it doesn't come back."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +18,7 @@ from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard
 from tasks.store.stage import Run
 from tasks.store.store import Store
-from tasks.train.warm_start import TRAINED_ON
+from tasks.tables import TRAINED_ON
 from tests.helpers.pipeline import write_photos
 
 
@@ -53,14 +53,14 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-def test_a_forgotten_photo_is_gone_from_all_that_is_made_afterwards(home: Home) -> None:
+def test_a_forgotten_photo_is_missing_from_everything_built_afterwards(home: Home) -> None:
     before = home.run()
     victim = home.table(before["filter"], "kept").iloc[0]
     traces = find_traces(home.store, victim["photo"])
     assert [path.stem for path in traces.files] == [victim["photo"]]
-    assert {made.artifact for made in traces.made} == set(before.values())
-    assert len(traces.shards) == 2  # facts and tiles
-    assert {Path(place).name for place in traces.places} == {Path(victim["name"]).name}
+    assert {made.artifact for made in traces.artifacts} == set(before.values())
+    assert len(traces.shards) == 2  # image statistics and tiles
+    assert {Path(place).name for place in traces.locations} == {Path(victim["name"]).name}
     forget(home.store, traces)
     assert not traces.files[0].exists()
     after = home.run()
@@ -70,7 +70,7 @@ def test_a_forgotten_photo_is_gone_from_all_that_is_made_afterwards(home: Home) 
     assert victim["photo"] in blocklist.read(home.store.root)
 
 
-def test_a_purge_takes_what_was_made_with_it(home: Home) -> None:
+def test_purge_deletes_what_was_made_from_it(home: Home) -> None:
     made = home.run()
     photo = home.table(made["filter"], "kept").iloc[0]["photo"]
     traces = find_traces(home.store, photo.upper())
@@ -78,52 +78,52 @@ def test_a_purge_takes_what_was_made_with_it(home: Home) -> None:
     assert not any(home.store.folder(artifact).exists() for artifact in made.values())
     assert not any(path.exists() or path.with_suffix(".json").exists() for path in traces.shards)
     after = home.run()
-    assert find_traces(home.store, photo).made == ()
+    assert find_traces(home.store, photo).artifacts == ()
     assert len(home.table(after["filter"], "kept")) == 11
 
 
-def test_rows_computed_from_tiles_and_classifiers_that_began_from_one_that_had_the_photo_go_too(home: Home) -> None:
+def test_purge_deletes_features_and_warm_started_classifiers_too(home: Home) -> None:
     photo = home.table(home.run()["filter"], "kept").iloc[0]["photo"]
     shard = Shard.write(home.store.pools("extract") / "pool", [f"{photo}-{'0' * 24}"], np.zeros((1, 2)))
     under_way = home.store.pools("train") / "under-way" / "key"
     under_way.mkdir(parents=True)
 
     def build(out: Path) -> Result:
-        pd.DataFrame({"photo": [photo]}).to_parquet(out / TRAINED_ON)
+        pd.DataFrame({"photo": [photo]}).to_parquet(TRAINED_ON.path(out))
         return Result({})
 
     later = home.store.publish(CacheKey(stage="train", version=1, config={}), "", build)
     traces = find_traces(home.store, photo)
     assert shard.path in traces.shards
-    assert later in {made.artifact for made in traces.made}
+    assert later in {made.artifact for made in traces.artifacts}
     forget(home.store, traces, purge=True)
     assert not under_way.exists()
 
 
-def test_what_a_filter_rejected_is_in_nothing_below_it(home: Home) -> None:
+def test_a_rejected_photo_is_in_no_artifact_after_the_filter(home: Home) -> None:
     first = next((home.config.crawl.path / "black").glob("*.png"))  # type: ignore[operator]
     first.write_bytes(first.read_bytes()[:100])
     made = home.run()
     photo = home.table(made["filter"], "rejected").iloc[0]["photo"]
-    assert [made.artifact.stage for made in find_traces(home.store, photo).made] == ["crawl", "filter"]
+    assert [made.artifact.stage for made in find_traces(home.store, photo).artifacts] == ["crawl", "filter"]
 
 
 @pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b@example.org/me.jpg"])
-def test_a_url_that_never_came_in_is_kept_out_and_nonsense_is_refused(home: Home, url: str) -> None:
+def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, url: str) -> None:
     forget(home.store, find_traces(home.store, url))
     assert blocklist.read(home.store.root) == {url}
     with pytest.raises(UserError, match=r"'me' is not in .*; give the photo's URL or SHA-256"):
         find_traces(home.store, "me")
 
 
-def test_it_refuses_while_a_run_is_under_way(home: Home) -> None:
+def test_it_is_refused_during_a_run(home: Home) -> None:
     traces = find_traces(home.store, "https://example.org/me.jpg")
-    with preflight.in_use(home.store.root), pytest.raises(UserError, match="a run is under way"):
+    with preflight.in_use(home.store.root), pytest.raises(UserError, match="a run is using this data folder"):
         forget(home.store, traces)
     assert blocklist.read(home.store.root) == frozenset()
 
 
-def test_a_copy_that_was_put_aside_as_damaged_goes_as_well(home: Home) -> None:
+def test_a_copy_set_aside_as_damaged_is_deleted_too(home: Home) -> None:
     made = home.run()
     photo = home.table(made["filter"], "kept").iloc[0]["photo"]
     traces = find_traces(home.store, photo)
@@ -133,14 +133,14 @@ def test_a_copy_that_was_put_aside_as_damaged_goes_as_well(home: Home) -> None:
     assert not [path for path in home.store.photos.rglob("*") if photo in path.name]
 
 
-def test_a_damaged_artifact_hinders_nobody_from_forgetting(home: Home) -> None:
+def test_a_damaged_artifact_counts_as_containing_the_photo(home: Home) -> None:
     made = home.run()
     photo = home.table(made["filter"], "kept").iloc[0]["photo"]
     (home.store.folder(made["filter"]) / "kept.parquet").write_bytes(b"")
-    assert {made.artifact for made in find_traces(home.store, photo).made} == set(made.values())
+    assert {made.artifact for made in find_traces(home.store, photo).artifacts} == set(made.values())
 
 
-def test_a_url_is_found_although_the_ledger_was_begun_again(home: Home) -> None:
+def test_a_url_is_found_although_the_ledger_was_deleted(home: Home) -> None:
     made = home.run()
     table = home.store.folder(made["crawl"]) / "photos.parquet"
     rows = pd.read_parquet(table)
@@ -150,4 +150,4 @@ def test_a_url_is_found_although_the_ledger_was_begun_again(home: Home) -> None:
     traces = find_traces(home.store, "https://example.org/3.jpg")
     assert traces.sha256s == {rows["photo"][3]}
     assert len(traces.files) == 1
-    assert {made.artifact for made in traces.made} == set(made.values())
+    assert {made.artifact for made in traces.artifacts} == set(made.values())

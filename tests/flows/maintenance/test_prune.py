@@ -1,4 +1,4 @@
-"""Pruning: nothing that a kept run needs goes, and it says before what it frees."""
+"""Pruning: what a kept run needs is kept, and the rest is listed before it is deleted."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import Config
 from flows import preflight
-from flows.maintenance.prune import by_why, delete, find_spare
+from flows.maintenance.prune import by_reason, delete, find_unneeded
 from flows.run_records import RunRecord, read_records
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -17,7 +17,7 @@ from tasks.store.stage import Outcome
 from tasks.store.store import Store
 
 
-class Nights:
+class Runs:
     """Runs of two stages, the second below the first, each with a shard of its own."""
 
     def __init__(self, root: Path) -> None:
@@ -37,11 +37,11 @@ class Nights:
             index.to_parquet(out / "index.parquet")
             return Result({"tiles": 1}, refs=pool.refs(index, context.root))
 
-        above = CacheKey(stage="preprocess", version=1, config={"night": self.count})
+        above = CacheKey(stage="preprocess", version=1, config={"run": self.count})
         tiles = self.store.publish(above, "", build)
         below = CacheKey(stage="evaluate", version=1, config={}, parents={"tiles": tiles})
         report = self.store.publish(below, "", lambda out: Result({}, digest=photo))
-        record = RunRecord.begin("demo", "evaluate", Config())
+        record = RunRecord.start("demo", "evaluate", Config())
         record.id = f"{self.count:03d}"
         for artifact in [report] if self.count % 2 else [tiles, report]:
             record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
@@ -51,103 +51,103 @@ class Nights:
 
 
 @pytest.fixture
-def nights(tmp_path: Path) -> Nights:
-    return Nights(tmp_path)
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path)
 
 
-def test_what_the_last_runs_need_is_kept_with_all_above_it(nights: Nights) -> None:
-    made = [nights.run() for _ in range(4)]
-    delete(nights.store, find_spare(nights.store, 2), 2)
+def test_artifacts_of_the_last_runs_and_their_parents_are_kept(runs: Runs) -> None:
+    made = [runs.run() for _ in range(4)]
+    delete(runs.store, find_unneeded(runs.store, 2), 2)
     for artifact in [*made[2], *made[3]]:
-        assert nights.store.valid(nights.store.folder(artifact), verify=True) == artifact
+        assert runs.store.valid(runs.store.folder(artifact), verify=True) == artifact
     for artifact in [*made[0], *made[1]]:
-        assert not nights.store.folder(artifact).exists()
-    assert len(list(nights.store.pools("preprocess").glob("*.npy"))) == 2
-    assert len(list(nights.store.pools("preprocess").glob("*.json"))) == 2
-    assert find_spare(nights.store, 2) == []
+        assert not runs.store.folder(artifact).exists()
+    assert len(list(runs.store.pools("preprocess").glob("*.npy"))) == 2
+    assert len(list(runs.store.pools("preprocess").glob("*.json"))) == 2
+    assert find_unneeded(runs.store, 2) == []
 
 
-def test_the_last_run_that_ended_well_is_kept(nights: Nights) -> None:
-    good = nights.run()
+def test_the_last_successful_run_is_kept(runs: Runs) -> None:
+    good = runs.run()
     for _ in range(3):
-        nights.run("failed")
-    delete(nights.store, find_spare(nights.store, 1), 1)
-    assert all(nights.store.valid(nights.store.folder(artifact)) for artifact in good)
+        runs.run("failed")
+    delete(runs.store, find_unneeded(runs.store, 1), 1)
+    assert all(runs.store.valid(runs.store.folder(artifact)) for artifact in good)
 
 
-def test_left_overs_go_and_photos_stay_unless_asked(nights: Nights) -> None:
-    nights.run()
-    left_over = nights.store.root / "artifacts" / "train" / ".partial-abc"
+def test_partial_folders_are_deleted_and_photos_only_on_request(runs: Runs) -> None:
+    runs.run()
+    left_over = runs.store.root / "artifacts" / "train" / ".partial-abc"
     left_over.mkdir(parents=True)
     (left_over / "half").write_bytes(b"x" * 100)
-    photo = nights.store.photos / "ab" / "abc.jpg"
+    photo = runs.store.photos / "ab" / "abc.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"x" * 50)
-    assert list(by_why(find_spare(nights.store, 1))) == [("left behind by a killed run", 1, 100)]
-    assert ("no kept crawl holds this photo", 1, 50) in list(by_why(find_spare(nights.store, 1, photos=True)))
+    assert list(by_reason(find_unneeded(runs.store, 1))) == [("left by a killed run", 1, 100)]
+    assert ("photo that no kept crawl contains", 1, 50) in list(by_reason(find_unneeded(runs.store, 1, photos=True)))
 
 
-def test_checkpoints_of_a_training_that_did_not_end_go(nights: Nights) -> None:
-    nights.run()
-    under_way = nights.store.pools("train") / "under-way" / "0123abcd"
+def test_checkpoints_of_an_unfinished_training_are_deleted(runs: Runs) -> None:
+    runs.run()
+    under_way = runs.store.pools("train") / "under-way" / "0123abcd"
     under_way.mkdir(parents=True)
     (under_way / "training.npz").write_bytes(b"weights")
-    spare = find_spare(nights.store, 1)
-    assert [(item.path, item.why, item.bytes) for item in spare] == [
-        (under_way, "checkpoints of a training that did not end", 7)
+    unneeded = find_unneeded(runs.store, 1)
+    assert [(item.path, item.reason, item.bytes) for item in unneeded] == [
+        (under_way, "checkpoints of an unfinished training", 7)
     ]
-    delete(nights.store, spare, 1)
+    delete(runs.store, unneeded, 1)
     assert not under_way.exists()
 
 
-def test_nothing_is_deleted_during_a_run(nights: Nights) -> None:
-    made = nights.run()
-    nights.run()
-    spare = find_spare(nights.store, 1)
-    with preflight.in_use(nights.store.root), pytest.raises(UserError, match="a run is under way"):
-        delete(nights.store, spare, 1)
-    assert all(nights.store.folder(artifact).exists() for artifact in made)
+def test_nothing_is_deleted_during_a_run(runs: Runs) -> None:
+    made = runs.run()
+    runs.run()
+    unneeded = find_unneeded(runs.store, 1)
+    with preflight.in_use(runs.store.root), pytest.raises(UserError, match="a run is using this data folder"):
+        delete(runs.store, unneeded, 1)
+    assert all(runs.store.folder(artifact).exists() for artifact in made)
 
 
-def test_what_a_run_came_to_need_meanwhile_is_kept(nights: Nights) -> None:
-    made = nights.run()
-    nights.run()
-    agreed = find_spare(nights.store, 1)
+def test_what_a_run_reused_meanwhile_is_kept(runs: Runs) -> None:
+    made = runs.run()
+    runs.run()
+    agreed = find_unneeded(runs.store, 1)
     assert agreed
-    reused = RunRecord.begin("demo", "evaluate", Config())  # while the question stood open
+    reused = RunRecord.start("demo", "evaluate", Config())  # while the user was deciding
     reused.id = "999"
     for artifact in made:
-        reused.add(Outcome(artifact, cached=True, why="", manifest=nights.store.manifest(artifact)), 0.1)
+        reused.add(Outcome(artifact, cached=True, why="", manifest=runs.store.manifest(artifact)), 0.1)
     reused.end("done")
-    reused.save(nights.store.root)
-    assert delete(nights.store, agreed, 1) == 0
-    assert all(nights.store.valid(nights.store.folder(artifact)) for artifact in made)
+    reused.save(runs.store.root)
+    assert delete(runs.store, agreed, 1) == 0
+    assert all(runs.store.valid(runs.store.folder(artifact)) for artifact in made)
 
 
-def test_records_are_read_back_newest_first(nights: Nights) -> None:
+def test_records_are_read_back_newest_first(runs: Runs) -> None:
     for _ in range(3):
-        nights.run()
-    assert [record.id for record in read_records(nights.store.root)] == ["003", "002", "001"]
+        runs.run()
+    assert [record.id for record in read_records(runs.store.root)] == ["003", "002", "001"]
 
 
-def test_nothing_is_spare_while_a_record_cannot_be_read(nights: Nights) -> None:
-    nights.run()
-    (nights.store.root / "runs" / "torn.json").write_text('{"id": ')
+def test_nothing_is_deleted_while_a_record_cannot_be_read(runs: Runs) -> None:
+    runs.run()
+    (runs.store.root / "runs" / "torn.json").write_text('{"id": ')
     with pytest.raises(UserError, match=r"torn\.json can't be read"):
-        find_spare(nights.store, 0)
+        find_unneeded(runs.store, 0)
 
 
-def test_a_record_outlives_the_knobs_that_it_names(nights: Nights) -> None:
-    record = RunRecord.begin("demo", "evaluate", Config())
-    record.config["train"]["a_setting_of_long_ago"] = 1
-    record.save(nights.store.root)
-    assert read_records(nights.store.root)[0].config == record.config
+def test_a_record_with_unknown_settings_can_be_read(runs: Runs) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    record.config["train"]["a_removed_setting"] = 1
+    record.save(runs.store.root)
+    assert read_records(runs.store.root)[0].config == record.config
 
 
-def test_a_killed_run_is_told_from_one_that_goes_on(nights: Nights) -> None:
-    record = RunRecord.begin("demo", "evaluate", Config())
-    with record.under_way(nights.store.root):
-        assert record.fate(nights.store.root) == "running"
-    assert record.fate(nights.store.root) == "died"
+def test_a_killed_run_is_distinguished_from_a_running_one(runs: Runs) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    with record.lock(runs.store.root):
+        assert record.current_state(runs.store.root) == "running"
+    assert record.current_state(runs.store.root) == "died"
     record.end("done")
-    assert record.fate(nights.store.root) == "done"
+    assert record.current_state(runs.store.root) == "done"

@@ -1,4 +1,4 @@
-"""An exported folder has all that a program without fluke needs, and is there whole or not at all."""
+"""An exported folder contains everything that a program without fluke needs."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.helpers.pipeline import Fluke
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["finished", "blended"])
-def test_a_saved_model_answers_as_predict_does(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
+def test_a_saved_model_predicts_like_fluke_predict(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     fluke: Fluke = request.getfixturevalue(which)
     folder, out = tmp_path / "exports" / "1", tmp_path / "predictions.parquet"
@@ -39,7 +39,7 @@ def test_a_saved_model_answers_as_predict_does(request: pytest.FixtureRequest, t
 
 
 @pytest.mark.slow
-def test_onnx_answers_as_its_readme_says(finished: Fluke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onnx_model_works_as_documented(finished: Fluke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("tf2onnx", "onnx", "onnxruntime"):
         pytest.importorskip(package)
     finished("export", str(tmp_path / "model"), "--format", "onnx")
@@ -54,10 +54,10 @@ def test_onnx_answers_as_its_readme_says(finished: Fluke, tmp_path: Path, monkey
     np.testing.assert_allclose(names["probabilities"].max(), row["probability_1"], atol=1e-4)
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     export.check(tmp_path)
     export.check(tmp_path / "new")
     (tmp_path / "mine").write_text("")
     for taken in (tmp_path, tmp_path / "mine"):
-        with pytest.raises(UserError, match="is there already and not an empty folder; name a new one, or delete it"):
+        with pytest.raises(UserError, match="exists and is not an empty folder; name a new folder, or delete this one"):
             export.check(taken)

@@ -1,10 +1,9 @@
-"""What is predicted of photos is what the evaluation found: the same tiles, the same answers."""
+"""Predictions of photos equal those of the evaluation: the same tiles, the same probabilities."""
 
 import json
 import os
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import cv2
@@ -16,13 +15,15 @@ from flows.predict import model
 from flows.run_records import read_records
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.shards import LazyRows
 from tasks.store.store import Store
+from tasks.tables import INDEX
 from tests.helpers.pipeline import Fluke
+from tests.helpers.prefect_api import post
 
 pytestmark = pytest.mark.slow
 CAFE = os.fsdecode(b"caf\xe9")
-"""A file's name in Latin-1, as old archives have them: no text that can be stored."""
+"""A file's name in Latin-1, as old archives have them: not valid UTF-8."""
 
 
 def stages(fluke: Fluke) -> dict[str, Path]:
@@ -31,7 +32,7 @@ def stages(fluke: Fluke) -> dict[str, Path]:
     return {stage.artifact.stage: store.folder(stage.artifact) for stage in first.stages}
 
 
-def test_a_folder_gets_the_answers_that_the_evaluation_gave(finished: Fluke, tmp_path: Path) -> None:
+def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, tmp_path: Path) -> None:
     out = tmp_path / "predictions.parquet"
     finished("predict", str(finished.photos), "--out", str(out))
     predictions = pd.read_parquet(out).set_index("image")
@@ -45,9 +46,9 @@ def test_a_folder_gets_the_answers_that_the_evaluation_gave(finished: Fluke, tmp
     np.testing.assert_allclose(sums, 1, atol=1e-5)
 
 
-def test_tiles_are_exactly_those_of_the_training(finished: Fluke) -> None:
+def test_tiles_equal_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
-    index = pd.read_parquet(folder / INDEX)
+    index = INDEX.read(folder)
     kept = pd.read_parquet(stages(finished)["filter"] / "kept.parquet").set_index("photo")
     trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
@@ -55,7 +56,7 @@ def test_tiles_are_exactly_those_of_the_training(finished: Fluke) -> None:
     np.testing.assert_array_equal(np.stack(made), trained_on)
 
 
-def test_a_classifier_of_tiles_predicts_too_and_is_found_by_its_run(blended: Fluke) -> None:
+def test_a_classifier_of_tiles_is_found_by_its_run(blended: Fluke) -> None:
     newer, older = (read_records(blended.data)[place].id for place in (0, -1))
     photo = next((blended.photos / "white").iterdir())
     printed = blended("predict", str(photo), "--top-k", "1")
@@ -81,20 +82,20 @@ def test_heat_maps_are_as_large_as_their_photos(request: pytest.FixtureRequest, 
     assert pd.isna(table.loc["cut.png", "heat_map"])
 
 
-def test_of_many_photos_the_first_are_printed(finished: Fluke) -> None:
+def test_only_the_first_predictions_are_printed(finished: Fluke) -> None:
     printed = finished("predict", str(finished.photos), "--top-k", "1")
     assert "... and 10 more; --out FILE writes all" in printed
     assert printed.count(".png") == 50
 
 
-def test_a_csv_and_what_cannot_be_read(finished: Fluke, tmp_path: Path) -> None:
+def test_a_csv_with_unreadable_photos(finished: Fluke, tmp_path: Path) -> None:
     good = next((finished.photos / "black").iterdir())
     (tmp_path / "good.png").write_bytes(good.read_bytes())
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:200])
     (tmp_path / "photos.csv").write_text("Image\ngood.png\ncut.png\ngone.png\n")
     out = tmp_path / "found.json"
     printed = finished("predict", str(tmp_path / "photos.csv"), "--out", str(out), "--top-k", "9")
-    assert "2 of 3 could not be read" in printed
+    assert "2 of 3 photos could not be read" in printed
     rows = {row["image"]: row for row in json.loads(out.read_text())}
     assert rows["good.png"]["error"] == ""
     assert {rows["good.png"][f"class_{i}"] for i in (1, 2, 3)} == {"black", "grey", "white"}
@@ -103,7 +104,7 @@ def test_a_csv_and_what_cannot_be_read(finished: Fluke, tmp_path: Path) -> None:
     assert rows["cut.png"]["class_1"] is None
 
 
-def test_names_that_are_no_text_or_too_long_for_a_heat_map(finished: Fluke, tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf_8_or_very_long(finished: Fluke, tmp_path: Path) -> None:
     good = next((finished.photos / "black").iterdir()).read_bytes()
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -117,7 +118,7 @@ def test_names_that_are_no_text_or_too_long_for_a_heat_map(finished: Fluke, tmp_
     assert "caf\\udce9.png" in finished("predict", str(photos / f"{CAFE}.png"))
 
 
-def test_a_photo_too_long_for_a_jpeg_is_answered_without_a_heat_map(finished: Fluke, tmp_path: Path) -> None:
+def test_a_photo_too_large_for_a_jpeg_is_predicted_without_a_heat_map(finished: Fluke, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     cv2.imwrite(str(photos / "a strip.png"), np.full((70_000, 2), 250, np.uint8))
@@ -132,37 +133,37 @@ def test_a_photo_too_long_for_a_jpeg_is_answered_without_a_heat_map(finished: Fl
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nowhere.jpg"], "nowhere.jpg: there is no such file or folder"),
-        (["."], "holds no photos"),
-        (["photo.png", "--out", "found.xls"], "its name must end in one of .csv, .json, .parquet"),
-        (["photo.png", "--out", "nowhere/found.csv"], "there is no such folder; make it first"),
-        (["photo.png", "--heat-maps", "photo.png"], "--heat-maps photo.png: that is a file; name a folder"),
+        (["nowhere.jpg"], "nowhere.jpg: no such file or folder"),
+        (["."], "contains no photos"),
+        (["photo.png", "--out", "found.xls"], "name must end in one of .csv, .json, .parquet"),
+        (["photo.png", "--out", "nowhere/found.csv"], "the folder does not exist; create it first"),
+        (["photo.png", "--heat-maps", "photo.png"], "--heat-maps photo.png: this is a file; name a folder"),
         (["long.csv"], "long.csv: can't be read as a CSV: field larger than field limit"),
-        (["photo.png", "--model", "whales"], "no run that ended well is called 'whales'; there are those of default"),
+        (["photo.png", "--model", "whales"], "no successful run or preset is called 'whales'; presets: default"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_computed(
+def test_user_errors_are_reported_before_anything_is_computed(
     finished: Fluke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if "holds no photos" not in says:
+    if "contains no photos" not in says:
         Path("photo.png").touch()
         Path("long.csv").write_text(f"Image\n{'a' * 200_000}\n")
     assert says in finished("predict", *arguments, code=2)
 
 
-def test_without_a_run_that_ended_there_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run has ended; `fluke run PRESET` makes a model"):
+def test_without_a_successful_run_there_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no successful run; `fluke run PRESET` trains a model"):
         model.find(Store(tmp_path))
 
 
-def test_a_model_that_was_evaluated_by_an_earlier_version_is_named(copy: Fluke) -> None:
+def test_an_evaluation_by_an_earlier_version_is_refused(copy: Fluke) -> None:
     (stages(copy)["evaluate"] / "inference.json").unlink()
     with pytest.raises(UserError, match="evaluation of an earlier version of fluke; run its preset again"):
         model.find(Store(copy.data))
 
 
-def test_a_submission_for_unlabelled_photos_names_five_classes_or_all_there_are(copy: Fluke, tmp_path: Path) -> None:
+def test_a_submission_names_five_classes_or_all_if_fewer(copy: Fluke, tmp_path: Path) -> None:
     """With classes that were never trained on, the unknown is one of the names, and photos are flagged."""
     copy.run("evaluate.unknown=threshold", "evaluate.unknown_label=new_whale", "filter.unseen_classes=[grey]")
     photos = tmp_path / "unlabelled"
@@ -182,7 +183,7 @@ def test_a_submission_for_unlabelled_photos_names_five_classes_or_all_there_are(
     assert found["unknown"].tolist() == (found["class_1"] == "new_whale").tolist()
 
 
-def test_neighbours_answer_as_in_the_evaluation(blended: Fluke, tmp_path: Path) -> None:
+def test_blended_predictions_equal_those_of_the_evaluation(blended: Fluke, tmp_path: Path) -> None:
     out = tmp_path / "found.parquet"
     blended("predict", str(blended.photos), "--out", str(out))
     evaluation = Store(blended.data).folder(read_records(blended.data)[0].stages[-1].artifact)
@@ -199,20 +200,11 @@ def test_a_folder_is_predicted_as_a_flow(finished: Fluke, tmp_path: Path) -> Non
     environment = os.environ | {"FLUKE_DATA": str(finished.data), "PREFECT_API_URL": finished.api_url}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
     assert len(pd.read_csv(out)) == 60
-    [table] = shown(finished.api_url, "fluke-predictions")
+    [table] = post(finished.api_url, "artifacts/filter", {"artifacts": {"key": {"any_": ["fluke-predictions"]}}})
     assert sum(row["count"] for row in json.loads(table["data"])) == 60
 
 
-def shown(api_url: str, key: str) -> list[dict[str, str]]:
-    """The dashboard's artifacts with a key."""
-    body = json.dumps({"artifacts": {"key": {"any_": [key]}}}).encode()
-    request = urllib.request.Request(f"{api_url}/artifacts/filter", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as response:
-        found: list[dict[str, str]] = json.load(response)
-    return found
-
-
-def test_a_model_that_was_deleted_is_named(copy: Fluke) -> None:
+def test_a_deleted_model_is_reported(copy: Fluke) -> None:
     subprocess.run(["rm", "-r", str(stages(copy)["train"])], check=True)
-    with pytest.raises(UserError, match="is not there any more"):
+    with pytest.raises(UserError, match="has been deleted or damaged"):
         model.find(Store(copy.data))

@@ -1,4 +1,4 @@
-"""A page over six doubtful photos of two classes, and a client that may talk to it."""
+"""A page with six photos of two classes to review, and an HTTP client for it."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from flows.review import app
-from flows.review import items as sheet
-from flows.review.session import Desk
-from tests.helpers.review import Doubtful, write_classes
+from flows.review import app, items
+from flows.review.items import ReviewList
+from flows.review.session import ReviewSession
+from tests.helpers.review import ReviewFolder, write_classes
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Starlette would like another client, which Prefect doesn't bring
+    warnings.simplefilter("ignore")  # Starlette recommends another client, which isn't a dependency
     from starlette.testclient import TestClient
 
 TOKEN, PORT = "secret", 8000
@@ -29,10 +29,10 @@ ROWS = [
 
 @dataclass
 class Page:
-    """A page, and ways to talk to it."""
+    """A page, and an HTTP client for it."""
 
     root: Path
-    sheet: sheet.Sheet
+    review_list: ReviewList
     client: Any
 
     def get(self, what: str, **headers: str) -> Any:
@@ -43,20 +43,20 @@ class Page:
         return self.client.post(f"/{TOKEN}/{what}", json=body, headers=ours)
 
     def rows(self, query: str = "state=all") -> list[dict[str, Any]]:
-        answer = self.get(f"rows?{query}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()["rows"]
+        response = self.get(f"rows?{query}")
+        assert response.status_code == 200, response.text
+        return response.json()["rows"]
 
     def decide(self, row: dict[str, Any], action: str, **more: str) -> Any:
         return self.post("decide", {"photo": row["photo"], "label": row["label"], "action": action} | more)
 
 
-def open_page(data: Path, photos_sheet: sheet.Sheet, title: str = "demo") -> Page:
-    """Serve a sheet to a client within this process."""
-    desk = Desk(data, photos_sheet)
-    built = app.build(data, photos_sheet, desk, title=title, token=TOKEN, port=PORT)
+def open_page(data: Path, review_list: ReviewList, title: str = "demo") -> Page:
+    """Serve a list of photos to a client in this process."""
+    session = ReviewSession(data, review_list)
+    built = app.build(data, review_list, session, title=title, token=TOKEN, port=PORT)
     client = TestClient(built, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
-    return Page(data, photos_sheet, client)
+    return Page(data, review_list, client)
 
 
 @pytest.fixture(name="open_page")
@@ -65,13 +65,13 @@ def _open_page() -> Any:
 
 
 @pytest.fixture
-def doubtful(tmp_path: Path) -> Doubtful:
+def review_folder(tmp_path: Path) -> ReviewFolder:
     """Photos 0 to 2 are cats, 3 to 5 dogs."""
     write_classes(tmp_path / "photos", {"cat": 3, "dog": 3})
-    return Doubtful(tmp_path / "data", tmp_path / "photos")
+    return ReviewFolder(tmp_path / "data", tmp_path / "photos")
 
 
 @pytest.fixture
-def page(doubtful: Doubtful) -> Page:
-    """ROWS, served."""
-    return open_page(doubtful.data, sheet.read(doubtful.publish(ROWS), "demo"))
+def page(review_folder: ReviewFolder) -> Page:
+    """The page with ROWS."""
+    return open_page(review_folder.data, items.read(review_folder.publish(ROWS), "demo"))

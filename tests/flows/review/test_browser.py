@@ -1,4 +1,4 @@
-"""The page in a real browser: looked at, decided on by keyboard, reloaded, undone."""
+"""The page in a real browser: show, decide by keyboard, reload, undo."""
 
 import os
 import re
@@ -19,11 +19,11 @@ import pytest
 
 from tasks.filter import review_log
 from tests.helpers.pipeline import write_photos
-from tests.helpers.review import Doubtful, write_classes
+from tests.helpers.review import ReviewFolder, write_classes
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 60
-"""A page that waits for a busy machine isn't a broken one."""
+"""Long enough for a busy machine."""
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = {"cat": 4, "dog": 4, HOSTILE: 4}
 
@@ -34,7 +34,7 @@ pytestmark = [
 
 
 class Browser:
-    """Headless Chromium, what it asked for, and what its page complained about."""
+    """Headless Chromium, with its requests and its log."""
 
     def __init__(self, profile: Path) -> None:
         webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
@@ -66,14 +66,14 @@ class Browser:
             time.sleep(0.02)
         raise AssertionError(f"not within {WAIT_S} s: {condition}; the page says {self.text('body')[:2000]}")
 
-    def settled(self, count: int, total: int = 12) -> None:
-        self.wait(f"document.getElementById('progress').textContent === '{count} of {total} settled'")
+    def wait_for_reviewed(self, count: int, total: int = 12) -> None:
+        self.wait(f"document.getElementById('progress').textContent === '{count} of {total} reviewed'")
 
-    def complaints(self) -> list[str]:
+    def log_messages(self) -> list[str]:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def hosts(self) -> set[str]:
-        """Hosts and ports of all that pages asked for; Chromium's own pages don't count."""
+        """Return the hosts and ports of all requests of web pages; those of Chromium itself don't count."""
         asked = re.findall(
             r'"method":"Network.requestWillBeSent".*?"request":\{.*?"url":"([^"]+)"',
             "\n".join(entry["message"] for entry in self.driver.get_log("performance")),
@@ -91,12 +91,12 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def hostile(tmp_path: Path) -> Doubtful:
-    """Twelve doubts: of cats and dogs, and of a class and with reasons that would like to be markup."""
+def hostile(tmp_path: Path) -> ReviewFolder:
+    """Twelve photos of three classes; the name of one class and some reasons contain markup."""
     write_classes(tmp_path / "photos", CLASSES)
-    doubtful = Doubtful(tmp_path / "data", tmp_path / "photos")
-    labels = doubtful.crawl()["label"].tolist()
-    doubtful.publish(
+    review_folder = ReviewFolder(tmp_path / "data", tmp_path / "photos")
+    labels = review_folder.crawl()["label"].tolist()
+    review_folder.publish(
         [
             {
                 "photo": i,
@@ -108,14 +108,14 @@ def hostile(tmp_path: Path) -> Doubtful:
             for i, label in enumerate(labels)
         ]
     )
-    return doubtful
+    return review_folder
 
 
 @contextmanager
-def serving(doubtful: Doubtful) -> Iterator["subprocess.Popen[str]"]:
+def serving(review_folder: ReviewFolder) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "review", "default", f"crawl.path={doubtful.photos}", "--no-browser"],
-        env=os.environ | {"FLUKE_DATA": str(doubtful.data)},
+        [sys.executable, "-m", "flows.cli", "review", "default", f"crawl.path={review_folder.photos}", "--no-browser"],
+        env=os.environ | {"FLUKE_DATA": str(review_folder.data)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -128,7 +128,7 @@ def serving(doubtful: Doubtful) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.fixture
-def served(hostile: Doubtful) -> Iterator["subprocess.Popen[str]"]:
+def served(hostile: ReviewFolder) -> Iterator["subprocess.Popen[str]"]:
     with serving(hostile) as process:
         yield process
 
@@ -140,16 +140,16 @@ def address(process: "subprocess.Popen[str]") -> str:
     return found[0]
 
 
-def standing(doubtful: Doubtful) -> list[tuple[str, str, str]]:
-    return [(subject.label, made.action, made.to) for subject, made in review_log.read(doubtful.data).items()]
+def standing(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:
+    return [(key.label, decision.action, decision.to) for key, decision in review_log.read(review_folder.data).items()]
 
 
-def test_a_person_settles_photos_by_keyboard(
-    hostile: Doubtful, served: "subprocess.Popen[str]", browser: Browser
+def test_photos_are_reviewed_by_keyboard(
+    hostile: ReviewFolder, served: "subprocess.Popen[str]", browser: Browser
 ) -> None:
     url = address(served)
     browser.driver.get(url)
-    browser.settled(0)
+    browser.wait_for_reviewed(0)
     browser.wait("document.querySelectorAll('.card').length === 12")
     browser.wait("[...document.querySelectorAll('.pictures img')].slice(0, 4).every((image) => image.naturalWidth > 0)")
     assert [item.get_property("textContent") for item in browser.all("section > h2")] == [
@@ -168,14 +168,14 @@ def test_a_person_settles_photos_by_keyboard(
     assert "label=cat" in browser.driver.current_url
 
     browser.press("y")  # the first is kept, and the next is selected
-    assert browser.text("#said") == "kept; u undoes"
-    browser.settled(1)
+    assert browser.text("#said") == "kept; u: undo"
+    browser.wait_for_reviewed(1)
     browser.press("x")
-    browser.press("s")  # as suggested: to the dogs
+    browser.press("s")  # move to the suggested class, dog
     browser.press("m")
     browser.wait("document.getElementById('move').open")
     browser.press("onerr", "\ue007")
-    browser.settled(4)
+    browser.wait_for_reviewed(4)
     assert standing(hostile) == [
         ("cat", "keep", ""),
         ("cat", "reject", ""),
@@ -184,60 +184,60 @@ def test_a_person_settles_photos_by_keyboard(
     ]
 
     browser.driver.refresh()
-    browser.settled(4)
-    assert browser.all(".card") == []  # all cats are settled, and only open ones are shown
+    browser.wait_for_reviewed(4)
+    assert browser.all(".card") == []  # all cats are decided, and only open ones are shown
     browser.driver.get(f"{url}#label=cat&state=all")
     browser.wait("document.querySelectorAll('.card').length === 4")
     marks = [item.get_property("textContent") for item in browser.all(".mark")]
     assert marks == ["kept", "rejected", "moved to dog", f"moved to {HOSTILE}"]
 
     browser.press("u", "u", "u")
-    browser.settled(1)
+    browser.wait_for_reviewed(1)
     assert standing(hostile) == [("cat", "keep", "")]
-    assert browser.text("[aria-current] .mark") == "rejected so far"
+    assert browser.text("[aria-current] .mark") == "rejected by the filter"
     browser.driver.refresh()
-    browser.settled(1)
+    browser.wait_for_reviewed(1)
     browser.wait("document.querySelectorAll('.card').length === 4")
     assert browser.text(".mark") == "kept"
 
     browser.press("v")
     browser.wait("document.getElementById('view').open")
     browser.press("j", "x")
-    browser.settled(2)
+    browser.wait_for_reviewed(2)
     browser.press("v")
     browser.wait("!document.getElementById('view').open")
 
     assert browser.all("img[onerror]") == []
-    assert browser.complaints() == []
+    assert browser.log_messages() == []
     assert browser.hosts() == {urlsplit(url).netloc}
 
     served.send_signal(signal.SIGINT)
     out, err = served.communicate(timeout=WAIT_S)
     assert "decided about 2 photos; `fluke run default crawl.path=" in out
     assert (served.returncode, err) == (0, "")
-    browser.press("y")  # nobody is there any more
-    browser.wait("document.getElementById('said').textContent.includes(\"isn't running any more\")")
+    browser.press("y")  # the server has stopped
+    browser.wait("document.getElementById('said').textContent.includes(\"has stopped\")")
     assert standing(hostile)[0] == ("cat", "keep", "")
     assert len(standing(hostile)) == 2
 
 
-def test_what_was_decided_takes_effect_when_the_filter_runs_again(browser: Browser, tmp_path: Path) -> None:
+def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", 30)
     dark = tmp_path / "photos" / "grey" / "dark.png"
     cv2.imwrite(str(dark), cv2.imread(str(dark.with_name("1.png")))[::-1] // 8)
-    doubtful = Doubtful(tmp_path / "data", tmp_path / "photos")
-    first = doubtful.filter()
+    review_folder = ReviewFolder(tmp_path / "data", tmp_path / "photos")
+    first = review_folder.filter()
     assert pd.read_parquet(first / "rejected.parquet")["name"].tolist() == ["grey/dark.png"]
-    with serving(doubtful) as process:
+    with serving(review_folder) as process:
         browser.driver.get(address(process))
-        browser.settled(0, 1)
+        browser.wait_for_reviewed(0, 1)
         browser.press("y")
-        browser.settled(1, 1)
-        second = doubtful.filter()
+        browser.wait_for_reviewed(1, 1)
+        second = review_folder.filter()
         assert second != first
         assert "grey/dark.png" in pd.read_parquet(second / "kept.parquet")["name"].tolist()
-        assert doubtful.filter() == second
+        assert review_folder.filter() == second
         browser.press("u")
-        browser.settled(0, 1)
-    assert doubtful.filter() == first  # nothing is decided any more: the first result is right again
-    assert browser.complaints() == []
+        browser.wait_for_reviewed(0, 1)
+    assert review_folder.filter() == first  # without decisions the first result is valid again
+    assert browser.log_messages() == []

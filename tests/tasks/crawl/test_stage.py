@@ -1,4 +1,4 @@
-"""The crawl stage: one table, the same however the photos came in."""
+"""The crawl stage: its tables, its cache, and the demo."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -11,24 +11,25 @@ import pytest
 from configs.load import load
 from configs.schema import CrawlConfig
 from tasks.crawl import stage as crawl
-from tasks.crawl.demo.photos import plants
-from tasks.crawl.ledger.ledger import Photo
-from tasks.crawl.result import Row
+from tasks.crawl.demo.photos import planted_defects
+from tasks.crawl.ledger.ledger import StoredPhoto
+from tasks.crawl.result import PhotoRow
 from tasks.filter import stage as filter
 from tasks.store.errors import UserError
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
+from tasks.tables import PHOTOS
 
 COLUMNS = "photo file label group name url page engine keyword rank licence author width_px height_px bytes fetched_at"
 
 AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "unreadable"}
-"""What the crawl calls what the filter finds in a folder."""
+"""The crawl's names for the filter's reasons."""
 
 
-def row(label: str = "cat", rank: int = 1, name: str = "a.jpg", url: str | None = None) -> Row:
+def row(label: str = "cat", rank: int = 1, name: str = "a.jpg", url: str | None = None) -> PhotoRow:
     day = datetime(2024, 5, 1, tzinfo=UTC)
-    photo = Photo("0" * 64, "00/a.jpg", 3, None, None, 200, None, day)
-    return Row.of(photo, label=label, name=name, url=url, engine="folder", rank=rank)
+    photo = StoredPhoto("0" * 64, "00/a.jpg", 3, None, None, 200, None, day)
+    return PhotoRow.of(photo, label=label, name=name, url=url, engine="folder", rank=rank)
 
 
 @pytest.fixture
@@ -45,23 +46,23 @@ def get_or_build(home: Path, config: CrawlConfig, **how: object) -> Outcome:
         return Run(Store(home / "data"), executor, **how).get_or_build(crawl.STAGE, config)
 
 
-def test_rows_are_ordered_and_digested_alike_in_whatever_order_and_whenever_they_came() -> None:
+def test_neither_the_order_nor_the_time_of_downloads_changes_the_table_or_its_digest() -> None:
     rows = [row("cat", 1), row("cat", 2), row("dog", 1, "a.jpg", "u1"), row("dog", 1, "a.jpg", "u2")]
-    assert crawl.ordered(reversed(rows)) == rows
+    assert crawl.sort_rows(reversed(rows)) == rows
     later = [dataclasses.replace(row, fetched_at=datetime(2025, 1, 1, tzinfo=UTC)) for row in rows]
     assert crawl.content_digest(later) == crawl.content_digest(rows)
     assert crawl.content_digest(rows[:3]) != crawl.content_digest(rows)
 
 
-def test_the_table_has_a_type_for_each_column_even_where_all_values_are_missing() -> None:
-    frame = crawl.table([row()], "photos").to_pandas()
+def test_the_table_has_a_type_for_each_column_even_if_all_values_are_missing() -> None:
+    frame = PHOTOS.to_arrow(crawl.table_rows([row()], "photos")).to_pandas()
     assert frame.loc[0, "file"] == "photos/00/a.jpg"
     assert frame["rank"].dtype == "int64"
     assert frame["fetched_at"].dt.tz is not None
     assert frame["licence"].isna().all()
 
 
-def test_a_crawl_leaves_a_table_that_points_at_whole_photos(home: Path) -> None:
+def test_the_table_refers_to_stored_photos(home: Path) -> None:
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     store = Store(home / "data")
     frame = pd.read_parquet(store.folder(made.artifact) / "photos.parquet")
@@ -73,7 +74,7 @@ def test_a_crawl_leaves_a_table_that_points_at_whole_photos(home: Path) -> None:
     assert set(made.manifest.refs) == set(frame["file"])
 
 
-def test_an_unchanged_folder_is_a_hit_and_a_new_photo_is_not(home: Path) -> None:
+def test_an_unchanged_folder_is_cached_and_a_changed_one_is_crawled_again(home: Path) -> None:
     config = CrawlConfig(path=home / "in")
     first = get_or_build(home, config)
     assert get_or_build(home, config).cached
@@ -86,7 +87,7 @@ def test_an_unchanged_folder_is_a_hit_and_a_new_photo_is_not(home: Path) -> None
     )
 
 
-def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -> None:
+def test_a_photo_damaged_in_the_store_is_read_again(home: Path) -> None:
     config = CrawlConfig(path=home / "in")
     first = get_or_build(home, config)
     photo = next(iter(first.manifest.refs))
@@ -97,13 +98,13 @@ def test_a_photo_that_was_damaged_in_the_store_is_brought_in_again(home: Path) -
     assert (home / "data" / photo).read_bytes().startswith(b"cat")
 
 
-def test_a_source_that_is_not_there_is_refused_with_the_nearest() -> None:
+def test_an_unknown_source_is_rejected_with_the_most_similar_name() -> None:
     with pytest.raises(UserError, match="did you mean folder"):
         crawl.external_inputs(CrawlConfig(sources="foldr"), Path())
 
 
 @pytest.mark.slow
-def test_crawl_and_filter_find_every_plant_of_the_demo_and_nothing_else(tmp_path: Path) -> None:
+def test_crawl_and_filter_find_every_planted_defect_of_the_demo_and_nothing_else(tmp_path: Path) -> None:
     config = load("demo", ["crawl.port=18766"])
     store = Store(tmp_path)
     with ThreadPoolExecutor(2) as executor:
@@ -114,16 +115,18 @@ def test_crawl_and_filter_find_every_plant_of_the_demo_and_nothing_else(tmp_path
     dropped = pd.read_parquet(store.folder(photos.artifact) / "dropped.parquet")
     dropped["name"] = dropped["url"].str.rpartition("/")[2]
     unwanted = pd.concat([dropped.replace(AT_THE_CRAWL), rejected])
-    for plant in plants():
-        found = unwanted[unwanted["name"].isin([plant.name, plant.twin]) & (unwanted["label"] == plant.label)]
-        assert plant.kind in set(found["reason"]), plant
-    planted = {plant.name for plant in plants()} | {plant.twin for plant in plants()}
-    assert set(unwanted["name"]) <= planted
+    for defect in planted_defects():
+        found = unwanted[
+            unwanted["name"].isin([defect.name, defect.duplicate_of]) & (unwanted["label"] == defect.label)
+        ]
+        assert defect.kind in set(found["reason"]), defect
+    names = {defect.name for defect in planted_defects()} | {defect.duplicate_of for defect in planted_defects()}
+    assert set(unwanted["name"]) <= names
     assert 1000 < kept.manifest.counts["kept"] < photos.manifest.counts["photos"]
 
 
 @pytest.mark.parametrize("source", ["bing", "site", "gallery"])
-def test_keywords_in_a_file_that_changes_are_noticed(tmp_path: Path, source: str) -> None:
+def test_a_changed_file_of_keywords_changes_the_external_inputs(tmp_path: Path, source: str) -> None:
     file = tmp_path / "keywords.txt"
     config = CrawlConfig(sources=source, keywords=file)
     file.write_text("a: http://host/a\nb: http://host/b\n")

@@ -24,7 +24,7 @@ def use_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise AssertionError(f"{path} was loaded")
 
-    monkeypatch.setattr(explain, "Answering", refuse)
+    monkeypatch.setattr(explain, "TrainedClassifier", refuse)
 
 
 def test_another_gallery_does_not_evaluate_again(pets: EvaluationWorld) -> None:

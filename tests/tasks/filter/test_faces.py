@@ -1,4 +1,4 @@
-"""Faces are counted; the photo of one is Grace Hopper's, which matplotlib brings along."""
+"""Counting faces. The photo with one face shows Grace Hopper and is part of matplotlib."""
 
 from pathlib import Path
 
@@ -25,15 +25,15 @@ def test_faces_are_counted_at_any_size(portrait: np.ndarray) -> None:
     assert faces.count(np.full((200, 300, 3), 127, np.uint8)) == 0
 
 
-def test_a_thread_that_gets_half_of_opencv_counts_faces_too(
+def test_faces_are_counted_while_another_thread_still_imports_opencv(
     portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(cv2, "data")  # as while another thread imports it for the first time
-    faces._cascade_of.cache_clear()
+    faces.load_cascade.cache_clear()
     assert faces.count(portrait) == 1
 
 
-def test_a_file_that_is_no_yunet_model_is_refused(portrait: np.ndarray, tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"no model")
+def test_a_file_that_is_not_a_yunet_model_is_refused(portrait: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(UserError, match=r"filter\.face_model=.*model\.onnx: OpenCV can't use it"):
         faces.count(portrait, tmp_path / "model.onnx")

@@ -1,4 +1,4 @@
-"""Facts: what is measured means what its name says."""
+"""The statistics of a photo mean what their names say."""
 
 from io import BytesIO
 
@@ -20,35 +20,35 @@ def encoded(grey: np.ndarray, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-def test_a_photo_that_cannot_be_decoded_has_its_flaw_and_nothing_else() -> None:
-    assert image_stats.measure(b"<html>")["flaw"] == b"unreadable"
-    cut = image_stats.measure(encoded(noise(), "JPEG")[:5000])
+def test_a_photo_that_cannot_be_decoded_has_the_reason_and_no_statistics() -> None:
+    assert image_stats.compute_stats(b"<html>")["flaw"] == b"unreadable"
+    cut = image_stats.compute_stats(encoded(noise(), "JPEG")[:5000])
     assert cut["flaw"] == b"truncated"
     assert (cut["width_px"], cut["height_px"]) == (256, 256)
 
 
-def test_levels_are_those_that_so_many_pixels_do_not_exceed() -> None:
+def test_grey_quantiles_are_not_exceeded_by_these_shares_of_the_pixels() -> None:
     grey = np.repeat(np.arange(100, dtype=np.uint8), 7).reshape(7, 100)
-    assert image_stats.levels(grey, (0.01, 0.05, 0.5, 0.99, 1.0)) == [0, 4, 49, 98, 99]
+    assert image_stats.grey_quantiles(grey, (0.01, 0.05, 0.5, 0.99, 1.0)) == [0, 4, 49, 98, 99]
 
 
-def test_a_blurred_photo_is_less_sharp_and_a_dim_one_is_not() -> None:
+def test_blur_lowers_the_sharpness_and_dimming_does_not() -> None:
     sharp = image_stats.sharpness(noise())
     assert image_stats.sharpness(cv2.GaussianBlur(noise(), (0, 0), 3)) < sharp / 10
     assert image_stats.sharpness(noise() // 4 + 90) == pytest.approx(sharp, rel=0.02)
     assert image_stats.sharpness(np.full((9, 9), 7, np.uint8)) == 0
 
 
-def test_a_large_photo_is_looked_at_small_and_a_small_one_as_it_is() -> None:
+def test_large_photos_are_shrunk_and_small_ones_are_not_enlarged() -> None:
     assert image_stats.reduced(np.zeros((1000, 500, 3), np.uint8)).shape == (256, 128)
     assert image_stats.reduced(np.zeros((30, 20, 3), np.uint8)).shape == (30, 20)
     assert image_stats.reduced(np.zeros((1, 5000, 3), np.uint8)).shape == (1, 256)
 
 
-def test_facts_hardly_depend_on_the_photos_size() -> None:
+def test_statistics_hardly_depend_on_the_size_of_the_photo() -> None:
     large = cv2.resize(noise(1, 24), (1200, 1200), interpolation=cv2.INTER_CUBIC)
     small = cv2.resize(large, (300, 300), interpolation=cv2.INTER_AREA)
-    one, other = image_stats.measure(encoded(large, "JPEG")), image_stats.measure(encoded(small, "JPEG"))
+    one, other = image_stats.compute_stats(encoded(large, "JPEG")), image_stats.compute_stats(encoded(small, "JPEG"))
     assert abs(int(one["p99"]) - int(other["p99"])) <= 4
     assert other["sharpness"] == pytest.approx(one["sharpness"], rel=0.15)
     assert np.bitwise_count(one["hash"] ^ other["hash"]).sum() <= 10

@@ -1,4 +1,4 @@
-"""The log of decisions: what stands, what is refused, and that writers at once lose nothing."""
+"""The log of decisions: which are in effect, which lines are refused, and concurrent writers lose nothing."""
 
 import subprocess
 import sys
@@ -8,28 +8,28 @@ from pathlib import Path
 import pytest
 
 from tasks.filter import review_log
-from tasks.filter.review_log import Decision, Subject
+from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store.errors import UserError
 
-A, B = Subject("a" * 64, "cat"), Subject("b" * 64, "dog")
+A, B = ReviewKey("a" * 64, "cat"), ReviewKey("b" * 64, "dog")
 HEADER = "photo,label,action,to,decided_at\n"
 AT = "2026-01-31T12:00:00Z"
 EVERYTHING = {A, B}
 
 
-def stands(root: Path) -> dict[Subject, tuple[str, str]]:
-    return {subject: (made.action, made.to) for subject, made in review_log.read(root).items()}
+def in_effect(root: Path) -> dict[ReviewKey, tuple[str, str]]:
+    return {key: (decision.action, decision.to) for key, decision in review_log.read(root).items()}
 
 
-def test_no_log_is_no_decision(tmp_path: Path) -> None:
+def test_without_a_log_there_are_no_decisions(tmp_path: Path) -> None:
     assert review_log.read(tmp_path) == {}
     assert review_log.undo(tmp_path, EVERYTHING) is None
     assert not (tmp_path / review_log.NAME).exists()
 
 
-def test_the_last_row_about_a_photo_of_a_class_counts(tmp_path: Path) -> None:
+def test_the_last_row_about_a_photo_in_a_class_counts(tmp_path: Path) -> None:
     review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "reject"), Decision(A, "move", "dog")])
-    assert stands(tmp_path) == {A: ("move", "dog"), B: ("reject", "")}
+    assert in_effect(tmp_path) == {A: ("move", "dog"), B: ("reject", "")}
     lines = (tmp_path / review_log.NAME).read_text().splitlines()
     assert [line.rpartition(",")[0] for line in lines] == [
         "photo,label,action,to",
@@ -39,30 +39,30 @@ def test_the_last_row_about_a_photo_of_a_class_counts(tmp_path: Path) -> None:
     ]
 
 
-def test_what_stands_already_is_not_written_again(tmp_path: Path) -> None:
+def test_a_decision_in_effect_is_not_written_again(tmp_path: Path) -> None:
     assert review_log.add(tmp_path, [Decision(A, "keep")]) == [Decision(A, "keep")]
     before = (tmp_path / review_log.NAME).read_bytes()
     assert review_log.add(tmp_path, [Decision(A, "keep")]) == []
     assert (tmp_path / review_log.NAME).read_bytes() == before
 
 
-def test_undo_goes_back_step_by_step_through_all_that_was_decided(tmp_path: Path) -> None:
+def test_undo_cancels_decisions_one_by_one(tmp_path: Path) -> None:
     review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "reject"), Decision(A, "reject")])
     assert review_log.undo(tmp_path, EVERYTHING) == Decision(A, "reject")
-    assert stands(tmp_path) == {A: ("keep", ""), B: ("reject", "")}
+    assert in_effect(tmp_path) == {A: ("keep", ""), B: ("reject", "")}
     assert review_log.undo(tmp_path, EVERYTHING) == Decision(B, "reject")
     assert review_log.undo(tmp_path, EVERYTHING) == Decision(A, "keep")
     assert review_log.undo(tmp_path, EVERYTHING) is None
-    assert stands(tmp_path) == {}
+    assert in_effect(tmp_path) == {}
 
 
-def test_undo_leaves_alone_what_it_was_not_asked_about(tmp_path: Path) -> None:
+def test_undo_leaves_other_keys_alone(tmp_path: Path) -> None:
     review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "reject")])
     assert review_log.undo(tmp_path, {A}) == Decision(A, "keep")
-    assert stands(tmp_path) == {B: ("reject", "")}
+    assert in_effect(tmp_path) == {B: ("reject", "")}
 
 
-def test_only_what_stands_decides_the_digest(tmp_path: Path) -> None:
+def test_the_digest_depends_only_on_the_decisions_in_effect(tmp_path: Path) -> None:
     empty = review_log.digest(tmp_path)
     review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "reject")])
     both = review_log.digest(tmp_path)
@@ -79,11 +79,11 @@ def test_only_what_stands_decides_the_digest(tmp_path: Path) -> None:
     ("line", "why"),
     [
         (f"{'a' * 64},cat,delete,,{AT}", "action is 'delete'"),
-        (f"{'a' * 63},cat,keep,,{AT}", "no SHA-256"),
-        (f"{'A' * 64},cat,keep,,{AT}", "no SHA-256"),
-        (f"{'a' * 64},cat,move,,{AT}", "move needs the class"),
-        (f"{'a' * 64},cat,keep,dog,{AT}", "move needs the class"),
-        (f"{'a' * 64},cat,move,cat,{AT}", "has already"),
+        (f"{'a' * 63},cat,keep,,{AT}", "not a SHA-256"),
+        (f"{'A' * 64},cat,keep,,{AT}", "not a SHA-256"),
+        (f"{'a' * 64},cat,move,,{AT}", "move needs a class"),
+        (f"{'a' * 64},cat,keep,dog,{AT}", "move needs a class"),
+        (f"{'a' * 64},cat,move,cat,{AT}", "already the class"),
         (f"{'a' * 64},cat,keep,,yesterday", "decided_at is 'yesterday'"),
         (f"{'a' * 64},cat,kee", "3 values instead of 5"),
         (f'{"a" * 64},"cat,keep,,{AT}', "unexpected end of data"),
@@ -111,22 +111,22 @@ def test_a_log_without_its_first_line_is_refused(tmp_path: Path) -> None:
         review_log.read(tmp_path)
 
 
-def test_what_editors_do_to_a_file_is_no_damage(tmp_path: Path) -> None:
+def test_changes_by_editors_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / review_log.NAME
-    text = f"{HEADER}\n{'b' * 64},dog,keep,,{AT}".replace("\n", "\r\n")  # a blank line, no end of the last, CRLF
+    text = f"{HEADER}\n{'b' * 64},dog,keep,,{AT}".replace("\n", "\r\n")  # a blank line, CRLF, no last line end
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     review_log.add(tmp_path, [Decision(A, "reject")])
-    assert stands(tmp_path) == {A: ("reject", ""), B: ("keep", "")}
+    assert in_effect(tmp_path) == {A: ("reject", ""), B: ("keep", "")}
 
 
 @pytest.mark.parametrize("label", ['a "b", c', "two\nlines", "nul\0", "\udcff", "=1+1", " cat ", "كلب"])
-def test_a_class_may_be_called_anything(tmp_path: Path, label: str) -> None:
-    subject = Subject("c" * 64, label)
-    review_log.add(tmp_path, [Decision(subject, "keep"), Decision(A, "move", label)])
-    assert stands(tmp_path) == {subject: ("keep", ""), A: ("move", label)}
+def test_a_class_may_have_any_name(tmp_path: Path, label: str) -> None:
+    key = ReviewKey("c" * 64, label)
+    review_log.add(tmp_path, [Decision(key, "keep"), Decision(A, "move", label)])
+    assert in_effect(tmp_path) == {key: ("keep", ""), A: ("move", label)}
 
 
-def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     review_log.add(tmp_path, [Decision(A, "keep")])
     before = (tmp_path / review_log.NAME).read_bytes()
 
@@ -139,16 +139,16 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / review_log.NAME).read_bytes() == before
 
 
-def test_threads_and_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_threads_and_processes_lose_nothing(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tasks.filter.review_log import *\n"
-        "for i in range(20): add(Path(sys.argv[1]), [Decision(Subject(f'{i:064x}', 'process'), 'keep')])"
+        "for i in range(20): add(Path(sys.argv[1]), [Decision(ReviewKey(f'{i:064x}', 'process'), 'keep')])"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
     with ThreadPoolExecutor(4) as executor:
         list(
             executor.map(
-                lambda i: review_log.add(tmp_path, [Decision(Subject(f"{i:064x}", "thread"), "reject")]), range(60)
+                lambda i: review_log.add(tmp_path, [Decision(ReviewKey(f"{i:064x}", "thread"), "reject")]), range(60)
             )
         )
     assert process.wait() == 0

@@ -56,7 +56,7 @@ def test_the_module_of_a_backbone_is_its_own_or_the_table_of_applications() -> N
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UserError, match=r"no network 'vgg61'; did you mean vgg19\? there are convnet, .*, xception$"):
+    with pytest.raises(UserError, match=r"no network 'vgg61'; did you mean vgg19\?; there are convnet, .*, xception$"):
         backbones.check("vgg61")
 
 

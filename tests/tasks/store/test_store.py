@@ -5,14 +5,11 @@ import logging
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result
 from tasks.store.store import Store
 
@@ -207,51 +204,3 @@ def test_manifest_is_readable_json_for_people(store: Store) -> None:
     text = json.loads((store.folder(made) / "manifest.json").read_text())
     assert text["recipe"]["config"] == {"epochs": 3}
     assert Manifest.read(store.folder(made)).artifact == made
-
-
-def test_source_digest_ignores_comments_and_docstrings_but_not_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    versions = [
-        'def f():\n    """Doc."""\n    return 1\n',
-        '# a comment\ndef f():\n    """Another doc."""\n    return (1)  # one\n',
-        "def f():\n    return 2\n",
-    ]
-    digests = []
-    for number, text in enumerate(versions):
-        (tmp_path / f"stage_{number}.py").write_text(text)
-        digests.append(hashing._tree_digest(f"stage_{number}"))
-    assert digests[0] == digests[1] != digests[2]
-
-
-def test_source_digest_imports_nothing() -> None:
-    """It is computed in every cached run, which must not pay for Keras."""
-    code = (
-        "import sys; from tasks.store.hashing import of_source; of_source('tasks.pretrain.stage'); print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"keras", "tensorflow", "tasks.networks"} & set(done.stdout.split())
-
-
-def test_source_digest_covers_what_a_stage_imports() -> None:
-    covered = hashing._with_imports(["tasks.filter.stage"])
-    assert {
-        "tasks.filter.stage",
-        "tasks.filter.hamming",
-        "tasks.images.photos",
-        "tasks.store.atomic",
-    } <= covered
-    assert not any(name.startswith(("flows", "configs")) for name in covered)
-
-
-def test_source_digest_leaves_out_what_only_runs_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    def changed(name: str, module: str) -> str:
-        monkeypatch.setattr(hashing, "_tree_digest", lambda other: "changed" if other == name else other)
-        return hashing.of_source(module)
-
-    for module in ("tasks.filter.stage", "tasks.preprocess.stage"):
-        untouched = changed("nothing", module)
-        assert changed("tasks.store.store", module) == untouched
-        assert changed("tasks.images.photos", module) != untouched
-        assert changed(module, module) != untouched

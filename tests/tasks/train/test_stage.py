@@ -13,7 +13,8 @@ from configs.schema import AugmentConfig, ExtractConfig, PretrainConfig
 from tasks.extract import stage as extract
 from tasks.pretrain import stage as pretrain
 from tasks.store.errors import UserError
-from tasks.store.shards import INDEX, LazyRows
+from tasks.store.shards import LazyRows
+from tasks.tables import INDEX
 from tasks.train import stage as train
 from tasks.train.stage import channel_moments
 from tests.helpers.training import CONFIG, accuracy
@@ -62,7 +63,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
 
     model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet").query("split == 'val'")
-    index = pd.read_parquet(folders.store.folder(tiles) / INDEX).set_index("photo", drop=False)
+    index = INDEX.read(folders.store.folder(tiles)).set_index("photo", drop=False)
     logits = model.predict(LazyRows(index.loc[photos["photo"]], folders.store.root)[:], verbose=0)
     target = (photos["label"] == "upright").to_numpy().astype(int)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, logits)

@@ -10,6 +10,7 @@ from configs.schema import EvaluateConfig, ImbalanceConfig, TrainConfig
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Outcome, Stage
+from tasks.tables import TRAINED_ON
 from tasks.train import stage as train
 from tasks.train import warm_start
 from tests.helpers.training import CONFIG
@@ -85,7 +86,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
     outcome = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     finished(folders, outcome)
     inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
-    seen = pd.read_parquet(folders.folder(outcome) / warm_start.TRAINED_ON)["photo"]
+    seen = TRAINED_ON.read(folders.folder(outcome))["photo"]
     assert len(seen) == 40
 
     def find(

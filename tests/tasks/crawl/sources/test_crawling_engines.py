@@ -91,7 +91,7 @@ def test_bad_answers_are_told_and_the_next_engine_takes_over(home: Home, name: s
     assert trouble.str.contains(says).all()
     if says == "parser is broken":
         assert list((home.root / "pools" / "answers").glob(f"{name}.*"))
-    with pytest.raises(UserError, match=rf"nothing was found .*min_yield.*{name}: .*{says}"):
+    with pytest.raises(UserError, match=rf"no photos found .*min_yield.*{name}: .*{says}"):
         home.crawl(name)
 
 

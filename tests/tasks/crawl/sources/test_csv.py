@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import csv
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -27,25 +27,25 @@ def config(home: Path, text: str | bytes, **settings: object) -> CrawlConfig:
     return CrawlConfig(**({"sources": "csv", "path": path, "images": home / "images"} | settings))
 
 
-def collect(home: Path, config: CrawlConfig) -> Harvest:
+def collect(home: Path, config: CrawlConfig) -> CrawlResult:
     context = StageContext(home, home / "out", home / "pools", home / "photos")
     with Ledger(home / "ledger", context.photos) as ledger:
         return csv.collect(config, ledger, context)
 
 
-def pairs(harvest: Harvest) -> list[tuple[str, str]]:
-    return [(row.name, row.label) for row in harvest.rows]
+def pairs(result: CrawlResult) -> list[tuple[str, str]]:
+    return [(row.name, row.label) for row in result.rows]
 
 
 def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: Path) -> None:
     given = config(home, "\ufeffId,Image,Where\nw_1,2.jpg,sea\nw_2,1.jpg,\nw_1,3.jpg,coast\n")
-    harvest = collect(home, given)
-    assert [(row.name, row.label, row.rank) for row in harvest.rows] == [
+    result = collect(home, given)
+    assert [(row.name, row.label, row.rank) for row in result.rows] == [
         ("2.jpg", "w_1", 1),
         ("1.jpg", "w_2", 1),
         ("3.jpg", "w_1", 2),
     ]
-    assert (home / "photos" / harvest.rows[0].file).read_bytes() == b"2.jpg"
+    assert (home / "photos" / result.rows[0].file).read_bytes() == b"2.jpg"
 
 
 def test_a_column_group_names_what_belongs_together(home: Path) -> None:
@@ -59,9 +59,9 @@ def test_ids_stay_text(home: Path) -> None:
 
 def test_one_image_under_two_ids_is_two_rows_and_a_repeated_row_one(home: Path) -> None:
     text = "Image,Id\n1.jpg,a\n1.jpg,b\n1.jpg, a \n2.jpg,\n,b\n3.jpg\n"
-    harvest = collect(home, config(home, text))
-    assert pairs(harvest) == [("1.jpg", "a"), ("1.jpg", "b")]
-    assert harvest.counts == {"rows without an image or id": 3, "repeated rows": 1}
+    result = collect(home, config(home, text))
+    assert pairs(result) == [("1.jpg", "a"), ("1.jpg", "b")]
+    assert result.counts == {"rows without an image or id": 3, "repeated rows": 1}
 
 
 def test_images_are_looked_for_beside_the_csv_unless_a_folder_is_given(home: Path) -> None:
@@ -88,8 +88,8 @@ def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns
         ("image,label\n1.jpg,a\n", r"has no column Image and no column Id; its columns are image, label; name them"),
         ("Image;Id\n1.jpg;a\n", r"its columns are Image;Id; name them Image,Id and separate them by commas"),
         ("", r"its columns are \(none\)"),
-        ("Image,Id\n", "holds no photos"),
-        ("Image,Id\n1.jpg,a\n2.jpg,a\n", "holds one class only, 'a'"),
+        ("Image,Id\n", "contains no photos"),
+        ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),
         (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV in UTF-8"),
         (
             "Image,Id\n1.jpg,a\n4.jpg,b\n5.jpg,b\n6.jpg,b\n7.jpg,b\n",

@@ -8,7 +8,7 @@ import pytest
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import folder
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -27,7 +27,7 @@ def write(path: Path, data: bytes = b"x") -> None:
     path.write_bytes(data)
 
 
-def collect(home: Path, **settings: object) -> Harvest:
+def collect(home: Path, **settings: object) -> CrawlResult:
     root = home.parent
     context = StageContext(root, root / "out", root / "pools", root / "photos")
     with Ledger(root / "ledger", context.photos) as ledger:
@@ -38,27 +38,27 @@ def external_inputs(home: Path) -> dict[str, str | int]:
     return folder.external_inputs(CrawlConfig(path=home))
 
 
-def names(harvest: Harvest) -> list[str]:
-    return [row.name for row in harvest.rows]
+def names(result: CrawlResult) -> list[str]:
+    return [row.name for row in result.rows]
 
 
 def test_photos_at_any_depth_belong_to_the_class_of_the_sub_folder(home: Path) -> None:
-    harvest = collect(home)
-    assert [(row.label, row.name, row.rank) for row in harvest.rows] == [
+    result = collect(home)
+    assert [(row.label, row.name, row.rank) for row in result.rows] == [
         ("cat", "cat/a.PNG", 1),
         ("cat", "cat/b.jpg", 2),
         ("dog", "dog/1.jpeg", 1),
         ("dog", "dog/old/2.webp", 2),
     ]
-    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in harvest.rows] == names(harvest)
+    assert [(home.parent / "photos" / row.file).read_bytes().decode() for row in result.rows] == names(result)
 
 
 def test_only_known_extensions_count_and_hidden_files_are_passed_over(home: Path) -> None:
     for name in ("cat/notes.txt", "cat/noext", "readme.md", "cat/.hidden.jpg", ".git/a.jpg", "dog/.cache/c.jpg"):
         write(home / name)
-    harvest = collect(home)
-    assert len(harvest.rows) == 4
-    assert harvest.counts == {"other files": 3}
+    result = collect(home)
+    assert len(result.rows) == 4
+    assert result.counts == {"other files": 3}
 
 
 def test_per_class_keeps_the_first_by_name(home: Path) -> None:
@@ -124,9 +124,9 @@ def test_a_photo_that_the_store_lost_is_brought_in_again(home: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ((), "holds no photos, and a classifier needs two; make one sub-folder per class"),
+        ((), "contains no photos, but a classifier needs two; make one sub-folder per class"),
         (("a.jpg", "b.jpg"), "holds 2 photos but no sub-folders with photos; sort them into one sub-folder per class"),
-        (("cat/a.jpg", "dog/readme.txt"), "holds one class only, 'cat'"),
+        (("cat/a.jpg", "dog/readme.txt"), "contains only one class, 'cat'"),
     ],
 )
 def test_a_folder_that_nothing_can_be_trained_on_is_refused(
@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_read_is_named(home: Path, monkeypatch: pytest.Mon
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(UserError, match=r"cat/a\.PNG: can't be read \(Permission denied\)"):
+    with pytest.raises(UserError, match=r"cat/a\.PNG: cannot read \(Permission denied\)"):
         collect(home)
 
 

@@ -10,7 +10,7 @@ from configs.schema import CrawlConfig, SearchFilters
 from tasks.crawl.demo import server as gallery_site
 from tasks.crawl.engines.engine import Answer, ChangedError, Page, RefusedError
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import gallery
 from tasks.store.context import StageContext
 
@@ -47,7 +47,7 @@ def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
     config = CrawlConfig(sources="gallery", keywords=keywords, port=18765)
     context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
 
-    def crawl() -> Harvest:
+    def crawl() -> CrawlResult:
         with Ledger(tmp_path / "ledger", context.photos) as ledger:
             return gallery.collect(config, ledger, context)
 

@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from configs.schema import CrawlConfig
-from tasks.crawl.demo.photos import gallery
+from tasks.crawl.demo.photos import photo_set
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.result import Harvest
+from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import urls
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
-PHOTOS = list(gallery().photos.values())[:6]
+PHOTOS = list(photo_set().photos.values())[:6]
 
 
 def config(home: Path, text: str, **settings: Any) -> CrawlConfig:
@@ -22,7 +22,7 @@ def config(home: Path, text: str, **settings: Any) -> CrawlConfig:
     return CrawlConfig(sources="urls", path=home / "urls.csv", requests_per_s=1000, min_yield=0, **settings)
 
 
-def collect(home: Path, text: str, site: Any, **settings: Any) -> Harvest:
+def collect(home: Path, text: str, site: Any, **settings: Any) -> CrawlResult:
     context = StageContext(home, home / "out", home / "pools", home / "photos")
     with Ledger(home / "ledger", context.photos) as ledger:
         return urls.collect(config(home, text, private_hosts=(urlsplit(site.url).netloc,), **settings), ledger, context)
@@ -34,18 +34,18 @@ def test_photos_come_in_the_files_order_with_what_it_says_of_them(site: Any, tmp
     text = "Label, url ,licence,author\n" + "".join(
         f"{'cat' if number < 4 else 'dog'},{site.url}/{number},CC0,me\n" for number in (0, 1, 9, 2, 3, 4, 5, 0)
     )
-    harvest = collect(tmp_path, text, site, per_class=3)
-    assert [(row.label, row.name, row.rank) for row in harvest.rows] == [
+    result = collect(tmp_path, text, site, per_class=3)
+    assert [(row.label, row.name, row.rank) for row in result.rows] == [
         ("cat", "0", 1),
         ("cat", "1", 2),
         ("cat", "2", 3),
         ("dog", "4", 2),
         ("dog", "5", 3),
     ]
-    assert {(row.engine, row.keyword, row.licence, row.author) for row in harvest.rows} == {("urls", None, "CC0", "me")}
-    assert harvest.counts["dropped (HTTP 404)"] == 1
+    assert {(row.engine, row.keyword, row.licence, row.author) for row in result.rows} == {("urls", None, "CC0", "me")}
+    assert result.counts["dropped (HTTP 404)"] == 1
     site.asked.clear()
-    assert collect(tmp_path, text, site, per_class=3).rows == harvest.rows
+    assert collect(tmp_path, text, site, per_class=3).rows == result.rows
     assert "/9" not in site.asked
     assert collect(tmp_path, text, site, replay=True).rows
 
@@ -63,7 +63,7 @@ def test_the_fingerprint_changes_with_the_list(tmp_path: Path) -> None:
             "http://h/1\nhttp://h/2\n",
             "has no column url and no column label; its columns are http://h/1; name them url,label",
         ),
-        ("url,label\nhttp://h/1,a\n,b\n", "holds one class only, 'a'"),
+        ("url,label\nhttp://h/1,a\n,b\n", "contains only one class, 'a'"),
         ("", r"its columns are \(none\)"),
     ],
 )

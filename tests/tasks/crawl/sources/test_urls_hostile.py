@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hostile_site import kinds, serve
+from benchmarks.comparisons.hostile_site import kinds, serve
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.sources import urls
@@ -36,9 +36,9 @@ def test_a_hostile_site_costs_bounded_time_no_good_photo_and_brings_none_of_the_
         context = StageContext(tmp_path, tmp_path / "out", tmp_path / "pools", tmp_path / "photos")
         began = time.monotonic()
         with Ledger(tmp_path / "pools" / "ledger", context.photos) as ledger:
-            harvest = urls.collect(config, ledger, context)
+            result = urls.collect(config, ledger, context)
         seconds = time.monotonic() - began
-        assert {row.photo for row in harvest.rows} == set(site.good)
+        assert {row.photo for row in result.rows} == set(site.good)
         assert {path.stem for path in context.photos.rglob("*.*")} == set(site.good)
         assert site.trapped == 0
     assert seconds < 60

@@ -1,3 +1,5 @@
+"""Outliers within classes."""
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,13 +9,13 @@ from tasks.filter.label_issues.outliers import outlier_scores
 
 
 def classes(count: int, sizes: int = 60, spread: float = 0.2) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Embeddings `(count * sizes, 16)` around one axis for each class, and the classes."""
+    """Make embeddings `(count * sizes, 16)` around one axis per class, and the classes."""
     labels = np.repeat(np.arange(count), sizes)
     noise = np.random.default_rng(0).normal(0, spread, (len(labels), 16))
     return (np.eye(16)[labels] + noise).astype(np.float32), labels
 
 
-def test_the_photos_that_look_like_no_class_are_furthest_out() -> None:
+def test_photos_that_look_like_no_class_have_the_highest_scores() -> None:
     embedding, labels = classes(3)
     strange = [5, 70, 130]
     embedding[strange] = np.eye(16, dtype=np.float32)[[10, 11, 12]]
@@ -28,13 +30,13 @@ def test_a_photo_that_looks_like_another_class_is_far_from_its_own() -> None:
     assert np.argmax(outlier_scores(embedding, labels)) == 5
 
 
-def test_a_few_strange_photos_of_one_kind_dont_vouch_for_each_other() -> None:
+def test_a_few_similar_outliers_dont_hide_each_other() -> None:
     embedding, labels = classes(2, spread=0.1)
     embedding[:4] = np.eye(16, dtype=np.float32)[10]
     assert set(np.argsort(-outlier_scores(embedding, labels))[:4]) == {0, 1, 2, 3}
 
 
-def test_each_class_has_its_own_measure() -> None:
+def test_scores_are_relative_to_the_spread_of_the_class() -> None:
     embedding, labels = classes(2)
     embedding[labels == 0] += np.random.default_rng(1).normal(0, 0.4, (60, 16)).astype(np.float32)
     scores = outlier_scores(embedding, labels)
@@ -42,7 +44,7 @@ def test_each_class_has_its_own_measure() -> None:
     assert medians[0] == pytest.approx(medians[1], rel=0.5)
 
 
-def test_lengths_and_the_units_of_an_embedding_dont_matter() -> None:
+def test_the_scale_of_an_embedding_doesnt_matter() -> None:
     embedding, labels = classes(2)
     scores = outlier_scores(embedding, labels)
     np.testing.assert_allclose(outlier_scores(embedding * 1e-3, labels), scores, atol=1e-2)
@@ -64,7 +66,7 @@ def test_photos_that_all_look_the_same_have_no_outliers(value: float) -> None:
     assert scores.tolist() == [0] * 30
 
 
-def test_one_other_photo_among_equal_ones_stands_out() -> None:
+def test_one_different_photo_among_equal_ones_is_an_outlier() -> None:
     embedding = np.tile(np.float32([1, 0, 0]), (30, 1))
     embedding[3] = [0, 1, 0]
     scores = outlier_scores(embedding, np.zeros(30, np.int64))
@@ -72,22 +74,22 @@ def test_one_other_photo_among_equal_ones_stands_out() -> None:
     assert np.isfinite(scores).all()
 
 
-def test_no_photos_and_three_photos_are_no_trouble() -> None:
+def test_no_photos_and_three_photos_work() -> None:
     assert outlier_scores(np.zeros((0, 4), np.float32), np.zeros(0, np.int64)).shape == (0,)
     assert outlier_scores(np.eye(3, dtype=np.float16), np.array([0, 1, 0])).tolist() == [0, 0, 0]
 
 
-def test_blocks_give_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_give_the_same_scores_as_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     embedding, labels = classes(2)
     whole = outlier_scores(embedding, labels)
-    monkeypatch.setattr(outliers, "_BLOCK_PHOTOS", 7)
+    monkeypatch.setattr(outliers, "BLOCK_PHOTOS", 7)
     np.testing.assert_allclose(outlier_scores(embedding, labels), whole, atol=1e-4)
 
 
-def test_a_large_class_is_judged_by_a_sample_alike_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_class_is_compared_with_the_same_sample_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     embedding, labels = classes(2, 300)
     embedding[5] = np.eye(16)[9]
-    monkeypatch.setattr(outliers, "_MOST_COMPARED", 50)
+    monkeypatch.setattr(outliers, "MAX_COMPARED", 50)
     scores = outlier_scores(embedding, labels, seed=1)
     assert np.argmax(scores) == 5
     np.testing.assert_array_equal(outlier_scores(embedding, labels, seed=1), scores)

@@ -1,0 +1,1 @@
+"""Comparisons with other tools; README.md has the commands."""

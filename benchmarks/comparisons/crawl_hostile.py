@@ -1,0 +1,113 @@
+"""Compare crawlers on a hostile site: what survives, and what each keeps (fluke, plain icrawler, img2dataset).
+
+    .venv/bin/python benchmarks/comparisons/crawl_hostile.py [--img2dataset VENV] [--limit-s 600]
+        [--settings crawl.timeout_s=5 ...]
+
+`hostile_site.py` says what is on the site. Each crawler gets the same links in the same order. A crawler that has not
+ended by itself at the time limit is stopped, and what it has by then counts. Photos are identified by their SHA-256.
+"""
+
+import argparse
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.comparisons.crawl_speed import DIRECT
+from benchmarks.comparisons.crawl_tools import Crawler, Harvest, fluke, icrawler, img2dataset, write_urls
+from benchmarks.comparisons.hostile_site import Kind, Site, kinds, serve
+from benchmarks.measure import TreeCost, run_tree, scratch
+
+_UNKNOWN = "something else"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one crawler."""
+
+    cost: TreeCost
+    harvest: Harvest
+    site: Site
+
+    @property
+    def kept(self) -> Counter[str]:
+        """How many different contents of each kind it kept."""
+        known = self.site.contents | self.site.good
+        return Counter(known.get(digest, _UNKNOWN) for digest in set(self.harvest.digests))
+
+    @property
+    def attempted(self) -> int:
+        """Links that were asked for."""
+        return len({url.partition(f":{self.site.port}")[2] for url in self.site.urls} & set(self.site.asked))
+
+
+def crawl(crawler: Crawler, limit_s: float) -> Outcome:
+    """One crawl of a site of its own."""
+    with scratch() as home, serve(kinds()) as site:
+        urls, out, log = home / "urls.csv", home / "out", home / "log"
+        write_urls(urls, site.urls)
+        cost = run_tree(crawler.command(urls, out), log, limit_s, DIRECT)
+        harvest = crawler.harvest(out, log) if out.exists() else Harvest([])
+        if cost.status:
+            print(f"{crawler.name} ended with status {cost.status}:\n{log.read_text(errors='replace')[-2000:]}\n")
+        return Outcome(cost, harvest, site)
+
+
+def summary(name: str, outcome: Outcome, limit_s: float) -> str:
+    """A line of the first table."""
+    status, kept, good = outcome.cost.status, outcome.kept, Counter(outcome.site.good.values())
+    kept_good = sum(kept[kind] for kind in good)
+    cells = [
+        name,
+        f"{outcome.attempted} of {len(outcome.site.urls)}",
+        f"stopped after {limit_s:.0f} s" if status is None else "yes" if status == 0 else f"no: status {status}",
+        f"{outcome.cost.seconds:.0f}",
+        f"{outcome.cost.peak_mb:.0f}",
+        f"{sum(outcome.site.asked.values())}",
+        f"{outcome.site.trapped}",
+        f"{kept_good} of {good.total()}",
+        f"{kept.total() - kept_good}",
+        ", ".join(f"{count} x {reason}" for reason, count in outcome.harvest.dropped.most_common()) or "nothing",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def by_kind(kind: Kind, outcomes: list[Outcome]) -> str:
+    """A line of the second table."""
+    of = f" of {1 if kind.same else kind.links}" if kind.good else ""
+    kept = " | ".join(f"{outcome.kept[kind.name]}{of}" for outcome in outcomes)
+    return f"| {kind.name} | {kind.links} | {'all' if kind.good else 'none'} | {kept} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit-s", type=float, default=600)
+    parser.add_argument("--settings", nargs="*", default=[], help="further settings of fluke")
+    parser.add_argument("--img2dataset", type=Path, metavar="VENV", help="without it, img2dataset is left out")
+    parser.add_argument("--without", nargs="*", default=[], choices=["fluke", "icrawler"])
+    options = parser.parse_args()
+
+    crawlers = []
+    if "fluke" not in options.without:
+        crawlers.append(fluke(16, ["crawl.min_yield=0", *options.settings]))
+    if "icrawler" not in options.without:
+        crawlers.append(icrawler())
+    if options.img2dataset:
+        links = sum(kind.links for kind in kinds())
+        crawlers += [img2dataset(options.img2dataset, 2, 16, links, decoded=decoded) for decoded in (True, False)]
+    outcomes = []
+    print(
+        "| crawler | attempted | survived | s | peak memory, MB | requests | on the other port | good photos kept "
+        "| bad kept | dropped, in its own words |\n|---|---|---|---|---|---|---|---|---|---|"
+    )
+    for crawler in crawlers:
+        outcomes.append(crawl(crawler, options.limit_s))
+        print(summary(crawler.name, outcomes[-1], options.limit_s), flush=True)
+    print("\nDifferent photos, or whatever came in their place, that each has kept:\n")
+    print(f"| links | count | to keep | {' | '.join(crawler.name for crawler in crawlers)} |")
+    print("|---|---|---|" + "---|" * len(crawlers))
+    for kind in [*kinds(), Kind(_UNKNOWN, False, 0, kinds()[0].behave)]:
+        print(by_kind(kind, outcomes))
+
+
+if __name__ == "__main__":
+    main()

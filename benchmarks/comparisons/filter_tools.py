@@ -1,0 +1,140 @@
+"""Run each tool that looks for flaws in its own process, and translate its results into fluke's reasons.
+
+    .venv/bin/python benchmarks/comparisons/filter_tools.py crawl  PHOTOS STORE
+    .venv/bin/python benchmarks/comparisons/filter_tools.py filter PHOTOS STORE RESULTS.json [SETTING=VALUE ...]
+
+run fluke's stages alone: folder functions and store, without Prefect. `peers.py` runs the other tools.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+Pair = tuple[str, str]
+
+SETTINGS = {
+    "odd aspect": "min_aspect",
+    "uniform": "min_contrast",
+    "too dark": "dark_level",
+    "too light": "light_level",
+    "blurred": "min_sharpness",
+}
+"""Our reasons that a setting of the filter switches on; the others are always on."""
+
+CORRUPT = "unreadable or truncated"
+OURS = {"unreadable": CORRUPT, "truncated": CORRUPT}
+"""Reasons that are one check; all others are their own."""
+
+CLEANVISION = {
+    "odd_size": "too small",
+    "odd_aspect_ratio": "odd aspect",
+    "low_information": "uniform",
+    "dark": "too dark",
+    "light": "too light",
+    "blurry": "blurred",
+    "exact_duplicates": "duplicate",
+    "near_duplicates": "near duplicate",
+}
+"""Its issue types in our words; `grayscale` is no flaw of ours. It looks at no classes."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a tool said of a folder."""
+
+    tool: str
+    problems: dict[str, set[str]] = field(default_factory=dict)
+    """Check: the files that it names. A check that isn't a key here or in `pairs` isn't one of the tool's."""
+    pairs: dict[str, set[Pair]] = field(default_factory=dict)
+    """Check: the pairs of files that it says are alike, each in order."""
+
+
+def fluke_command(stage: str, photos: Path, store: Path, *rest: str) -> list[str]:
+    return [sys.executable, __file__, stage, str(photos), str(store), *rest]
+
+
+def of_fluke(answers: dict[str, Any]) -> Answers:
+    problems: dict[str, set[str]] = {check: set() for check in answers["checks"]}
+    for reason, file in answers["flaws"]:
+        problems.setdefault(OURS.get(reason, reason), set()).add(file)
+    pairs: dict[str, set[Pair]] = {reason: set() for reason in ("duplicate", "near duplicate", "two classes")}
+    for reason, *files in answers["pairs"]:
+        pairs[reason] |= _pairs([files])
+    return Answers("fluke", problems, pairs)
+
+
+def of_cleanvision(answers: dict[str, Any]) -> Answers:
+    problems = {CLEANVISION[issue]: set(files) for issue, files in answers["flaws"].items() if issue in CLEANVISION}
+    pairs = {CLEANVISION[issue]: _pairs(sets) for issue, sets in answers["sets"].items()}
+    return Answers("CleanVision", problems, pairs)
+
+
+def of_imagededup(answers: dict[str, Any], method: str, bits: int) -> Answers:
+    """It tells no exact from near duplicates; that it warns of a file and leaves it out is taken for a check."""
+    pairs = {"near duplicate": _pairs(answers["pairs"][method][str(bits)])}
+    return Answers(f"imagededup {method}, {bits} bits", {CORRUPT: set(answers["skipped"])}, pairs)
+
+
+def _pairs(sets: Iterable[Sequence[str]]) -> set[Pair]:
+    """All pairs within each set."""
+    return {(one, other) for members in sets for one in members for other in members if one < other}
+
+
+def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, settings: Sequence[str]) -> None:
+    """Our stages as the pipeline has them; the crawl is a hit if it has been run before."""
+    sys.path.insert(0, str(ROOT))
+    from configs.load import load
+    from tasks.crawl import stage as crawl
+    from tasks.filter import stage as filter
+    from tasks.store.context import executor
+    from tasks.store.stage import Run
+    from tasks.store.store import Store
+
+    config = load("default", [f"crawl.path={photos}", *settings])
+    store = Store(home)
+    with executor(0) as pool:
+        run = Run(store, pool)
+        crawled = run.get_or_build(crawl.STAGE, config.crawl)
+        if stage == "crawl" or out is None:
+            return
+        began = time.monotonic()
+        filtered = run.get_or_build(filter.STAGE, config.filter, photos=crawled.artifact)
+        seconds = time.monotonic() - began
+    checks = [CORRUPT, "too small"]
+    checks += [reason for reason, setting in SETTINGS.items() if getattr(config.filter, setting) is not None]
+    answers = {"seconds": seconds, "checks": checks, **_rejected(store.folder(filtered.artifact))}
+    out.write_text(json.dumps(answers))
+
+
+def _rejected(folder: Path) -> dict[str, list[list[str]]]:
+    """Flaws as (reason, file), pairs as (reason, file, another file with its twin's bytes)."""
+    import pyarrow.parquet as pq
+
+    rejected = pq.read_table(folder / "rejected.parquet").to_pylist()
+    files: dict[str, list[str]] = {}
+    for row in [*pq.read_table(folder / "kept.parquet").to_pylist(), *rejected]:
+        files.setdefault(row["photo"], []).append(row["name"])
+    problems, pairs = [], []
+    for row in rejected:
+        if row["twin"]:
+            other = next(name for name in files[row["twin"]] if name != row["name"])
+            pairs.append([row["reason"], row["name"], other])
+        else:
+            problems.append([row["reason"], row["name"]])
+    return {"flaws": problems, "pairs": pairs}
+
+
+def main() -> None:
+    stage, photos, home, *rest = sys.argv[1:]
+    out = Path(rest[0]) if rest else None
+    _crawl_and_filter(stage, Path(photos).absolute(), Path(home).absolute(), out, rest[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The command line: `fluke run demo`, `fluke why train demo`, `fluke status` ..."""
+
+import sys
+
+import typer
+
+from flows.cli import errors, maintenance, models, review, runs, server
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From keywords, a folder or a CSV of photos to an evaluated image classifier; scheduled, it stays up to date.",
+    epilog="Everything is written below ./data, or below $FLUKE_DATA.",
+)
+for _command in (
+    runs.run,
+    runs.stage,
+    runs.config,
+    runs.why,
+    runs.report,
+    review.review,
+    models.predict,
+    models.export,
+    maintenance.prune,
+    maintenance.forget,
+    maintenance.status,
+    server.up,
+    server.down,
+    server.serve,
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line; print an error as one line and exit with 2 (user error) or 1 (internal error)."""
+    try:
+        app()
+    except Exception as error:
+        sys.exit(errors.report(error))
+    finally:
+        # After a Ctrl-C inside code that runs from source text (dataclasses do so on import), CPython ends the process
+        # by that signal even if the exception was handled; running another source text resets this.
+        exec("")

@@ -1,0 +1,44 @@
+"""Arguments and options that several commands share, and how they are read."""
+
+from typing import Annotated
+
+import typer
+
+from configs.schema import STAGE_NAMES, Config, StageName
+from tasks.store.errors import UserError
+
+Preset = Annotated[
+    str, typer.Argument(help="Name of a preset (`fluke config` lists them), or path of a YAML file.", metavar="PRESET")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Settings to change, such as train.epochs=5.", metavar="[SECTION.SETTING=VALUE]..."),
+]
+Fresh = Annotated[
+    list[str] | None,
+    typer.Option("--fresh", metavar="STAGE", help="Build this stage again even if it is cached; repeatable."),
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Compare cached files with their SHA-256 before reuse, not only their size.")
+]
+StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="RUN|PRESET", help="Run or preset of the model; default: the last successful run."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
+
+
+def load_config(preset: str, overrides: list[str] | None) -> Config:
+    """Load a preset with overrides; the import of the loader waits until a command needs it."""
+    from configs.load import load
+
+    return load(preset, overrides or ())
+
+
+def stage_name(name: str) -> StageName:
+    """Return a stage's name; raise UserError if there is no such stage."""
+    for known in STAGE_NAMES:
+        if name == known:
+            return known
+    raise UserError(f"unknown stage {name!r}; the stages are {', '.join(STAGE_NAMES)}")

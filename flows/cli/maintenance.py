@@ -1,0 +1,81 @@
+"""Commands that look after the data folder."""
+
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+
+from flows.cli.arguments import Yes
+from flows.cli.errors import confirm
+from flows.run_records import data_root, read_records
+
+
+def prune(
+    keep: Annotated[
+        int, typer.Option(min=0, help="Number of runs whose artifacts are kept, besides the last successful run.")
+    ] = 5,
+    photos: Annotated[
+        bool, typer.Option(help="Also delete photos that no kept crawl contains; they may have vanished from the web.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """List what no recent run needs and its size, then delete it if you confirm."""
+    from flows.maintenance import prune as pruning
+    from tasks.store.store import Store
+
+    store = Store(data_root())
+    unneeded = pruning.find_unneeded(store, keep, photos=photos)
+    if not unneeded:
+        print("nothing to delete")
+        return
+    for reason, count, total in pruning.by_reason(unneeded):
+        print(f"{decimal(total):>10}  {count:,} x {reason}")
+    total = sum(item.bytes for item in unneeded)
+    if confirm(f"Delete these {decimal(total)}?", yes):
+        freed = pruning.delete(store, unneeded, keep, photos=photos)
+        print(f"freed {decimal(freed)}")
+
+
+def forget(
+    photo: Annotated[str, typer.Argument(metavar="URL|SHA256", help="As in photos.parquet.")],
+    purge: Annotated[
+        bool, typer.Option(help="Also delete the artifacts and shards that contain it; the next run builds them again.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Delete a photo, list what was made from it, and exclude it from all later crawls."""
+    from flows import console
+    from flows.maintenance import forget as forgetting
+    from tasks.store.store import Store
+
+    store = Store(data_root())
+    traces = forgetting.find_traces(store, photo)
+    print("\n".join(console.traces_lines(traces, store)))
+    question = "Delete it and exclude it from later crawls?" if traces.files else "Exclude it from later crawls?"
+    if purge and (traces.artifacts or traces.shards):
+        question = (
+            f"Delete it, {len(traces.artifacts)} artifacts and {len(traces.shards)} shards, "
+            "and exclude it from later crawls?"
+        )
+    elif traces.artifacts:
+        print("these artifacts still contain it, or were trained on it; --purge deletes them, too")
+    if confirm(question, yes):
+        forgetting.forget(store, traces, purge=purge)
+        print("done; later crawls exclude it")
+
+
+def status(runs: Annotated[int, typer.Option(min=1, help="Number of runs to list.")] = 10) -> None:
+    """List the last runs, what is on disk, and whether the dashboard is running."""
+    from flows import console, server
+    from flows.maintenance.prune import disk_usage
+
+    root = data_root()
+    records = read_records(root)[:runs]
+    if records:
+        console.console.print(console.runs_table(records, root))
+    else:
+        print("no runs yet")
+    print(f"\non disk, below {root}:")
+    console.console.print(console.disk_table(disk_usage(root)))
+    address = server.url(root)
+    print(f"\ndashboard: {address.removesuffix('/api') if address else 'not running (`fluke up` starts it)'}")

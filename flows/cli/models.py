@@ -1,0 +1,84 @@
+"""Commands that use a trained model."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flows.cli.arguments import ModelOption
+from flows.cli.errors import note
+from flows.run_records import data_root
+
+_MAX_ROWS = 50
+"""Photos whose predictions are printed."""
+
+
+def predict(
+    photos: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PHOTO|FOLDER|CSV", help="A CSV has a column Image with files, relative to the CSV's folder."
+        ),
+    ],
+    model: ModelOption = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Number of classes per photo.")] = 3,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one row per photo to a .csv, .json or .parquet file.")
+    ] = None,
+    submission: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Write Image,Id with five classes per photo (whale challenge format)."),
+    ] = None,
+    heat_maps: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each photo with the heat map of its most likely class."),
+    ] = None,
+) -> None:
+    """Predict the classes of photos with the model of a run."""
+    from flows import console
+    from flows.predict import predict as predicting
+
+    root = data_root()
+    options = predicting.PredictOptions(
+        photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps
+    )
+    with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
+        table = predicting.predict_to(root, options, progress=bars.progress, announce=note)
+    for name, path in (("predictions", out), ("submission", submission)):
+        if path:
+            print(f"{name}: {path}")
+    if not out and not submission:
+        console.console.print(console.predictions_table(table.head(_MAX_ROWS)))
+        if len(table) > _MAX_ROWS:
+            print(f"... and {len(table) - _MAX_ROWS:,} more; --out FILE writes all")
+    if heat_maps:
+        print(f"heat maps: {heat_maps}")
+    unreadable = int((table["error"] != "").sum())
+    if unreadable:
+        where = "--out FILE.csv writes the reasons" if submission and not out else "see column error"
+        note(f"warning: {unreadable:,} of {len(table):,} photos could not be read; {where}")
+    if unreadable == len(table):
+        raise typer.Exit(2)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
+    model: ModelOption = None,
+    format_: Annotated[
+        Literal["savedmodel", "onnx"],
+        typer.Option("--format", help="savedmodel (TensorFlow; input: photos) or onnx (input: tiles)."),
+    ] = "savedmodel",
+) -> None:
+    """Export the model of a run for programs without fluke."""
+    from flows import console, preflight
+    from flows.predict import export as exporting
+    from flows.predict.model import find
+    from tasks.store.store import Store
+
+    root = data_root()
+    exporting.check(folder)
+    chosen = find(Store(root), model)
+    note(f"exporting the model of run {chosen.run} ...")
+    with preflight.in_use(root), console.native_output(root / "logs" / "native.log"):
+        exporting.export(chosen, folder, format_)
+    print(f"model: {folder}\nhow to use it: {folder / exporting.README}")

@@ -1,0 +1,45 @@
+"""The command that lets people review doubtful photos."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.arguments import Overrides, Preset, load_config
+from flows.run_records import data_root
+
+
+def review(
+    preset: Preset,
+    overrides: Overrides = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Default: any free port.", show_default=False)] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a contact sheet to this folder; start no page.")
+    ] = None,
+) -> None:
+    """Show the photos that the filter doubts on a local page, to keep, reject or relabel them; until Ctrl-C."""
+    from flows import preflight
+    from flows.review import items as sheets
+    from flows.review.contact_sheet import export as write_sheet
+    from flows.review.server import serve as serve_page
+    from tasks.store.store import Store
+
+    loaded = load_config(preset, overrides)
+    preflight.check_names(loaded)
+    root, command = data_root(), shlex.join([preset, *(overrides or ())])
+    store = Store(root)
+    sheet = sheets.read(store.folder(sheets.artifact(store, loaded, command)), command)
+    title = Path(preset).stem
+    if export:
+        print(f"contact sheet: {write_sheet(root, sheet, export.absolute(), title=title)}")
+        return
+    preflight.check_writable(root)
+
+    def announce(address: str, doubts: int) -> None:
+        print(f"{doubts:,} photos to review: {address}\nCtrl-C stops the page; your decisions are kept", flush=True)
+
+    changed = serve_page(root, sheet, title=title, port=port, browser=browser, announce=announce)
+    photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
+    print(f"\nreviewed {photos}; `fluke run {command}` applies your decisions" if changed else "\nno changes")

@@ -1,0 +1,95 @@
+"""Commands that run the pipeline, and that show what a run would do."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.schema import StageName
+from flows.cli.arguments import Fresh, Overrides, Preset, StageArgument, Verify, load_config, stage_name
+from flows.cli.errors import print_error
+from flows.cli.server import connect
+from flows.run_records import RunRecord, data_root
+
+
+def run(preset: Preset, overrides: Overrides = None, fresh: Fresh = None, verify: Verify = False) -> None:
+    """Run the whole pipeline of a preset; build only what the store doesn't contain."""
+    _run(preset, overrides, "evaluate", fresh, verify)
+
+
+def stage(
+    name: StageArgument, preset: Preset, overrides: Overrides = None, fresh: Fresh = None, verify: Verify = False
+) -> None:
+    """Run a preset's pipeline up to one stage; earlier stages come from the store or are built."""
+    _run(preset, overrides, stage_name(name), fresh, verify)
+
+
+def config(
+    preset: Annotated[
+        str | None, typer.Argument(metavar="[PRESET]", help="Without a preset, list the presets.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Print all settings of a preset with their descriptions, as a YAML file for `fluke run`."""
+    from configs import load
+
+    if preset is None:
+        print("\n".join(load.presets()))
+    else:
+        print(load.to_yaml(load_config(preset, overrides)))
+
+
+def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
+    """Say whether a run would build a stage again, and which setting, input or version is the reason."""
+    from flows import preflight
+    from flows.why import explain
+    from tasks.store.store import Store
+
+    wanted, loaded = stage_name(name), load_config(preset, overrides)
+    preflight.check_names(loaded)
+    preflight.check_stage(loaded, wanted)
+    print("\n".join(explain(Store(data_root()), loaded, wanted)))
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN|PRESET]", help="Run or preset of the report; default: the last successful run."),
+    ] = None,
+) -> None:
+    """Write the report of a run again, from files alone; the classifier is not evaluated again."""
+    from flows import report as reports
+
+    print(f"report: {reports.write(data_root(), run)}")
+
+
+def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool) -> None:
+    loaded = load_config(preset, overrides)
+    stages = [stage_name(name) for name in fresh or ()]
+    connect(loaded)
+    from flows import console
+    from flows.run import extra_progress, pipeline
+
+    console.show_messages()
+    try:
+        with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
+            extra_progress.set(bars.progress)
+            record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
+    except KeyboardInterrupt as interrupt:
+        print_error("interrupted; finished work is kept, and the same command continues from there")
+        raise typer.Exit(130) from interrupt
+    console.console.print(console.stage_table(record))
+    _print_result(record)
+
+
+def _print_result(record: RunRecord) -> None:
+    from tasks.store.store import Store
+    from tasks.tables import REPORT, SUMMARY
+
+    folder = Store(data_root()).folder(record.stages[-1].artifact)
+    report, summary = REPORT.path(folder), SUMMARY.path(folder)
+    if summary.exists():  # its first line is the verdict, in Markdown
+        verdict = summary.read_text(encoding="utf-8").splitlines()[0].replace("**", "")
+        print("\n" + re.sub(r"\\(.)", r"\1", verdict))
+    print(f"\nreport: {report}" if report.exists() else f"\n{record.until}: {folder}")

@@ -1,0 +1,78 @@
+"""Commands for the local Prefect server and for schedules."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.schema import Config
+from flows.cli.arguments import Overrides, Preset, load_config
+from flows.cli.errors import note
+from flows.run_records import data_root
+from tasks.store.errors import UserError
+
+
+def up(
+    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Default: 4200, or any free port.")] = None,
+) -> None:
+    """Start the local Prefect server for the dashboard and for schedules."""
+    from flows import preflight, server
+
+    preflight.check_writable(data_root())
+    if server.url(data_root()) is None:
+        note("starting the Prefect server (about 15 s) ...")
+    address = server.up(data_root(), port)
+    print(f"dashboard: {address.removesuffix('/api')}")
+
+
+def down() -> None:
+    """Stop the local Prefect server."""
+    from flows import server
+
+    print("stopped" if server.down(data_root()) else "this data folder's server was not running")
+
+
+def serve(
+    preset: Preset,
+    overrides: Overrides = None,
+    cron: Annotated[str, typer.Option(help="When the scheduled run starts, as a cron expression.")] = "0 2 * * *",
+    timezone: Annotated[str, typer.Option(help="Time zone of the cron expression.")] = "UTC",
+) -> None:
+    """Schedule a preset's runs, and offer each stage in the dashboard; works until Ctrl-C."""
+    loaded = load_config(preset, overrides)
+    connect(loaded)
+    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+    from prefect import serve as serve_all
+
+    from flows import deployments, server
+
+    built = deployments.build(Path(preset).stem, loaded, cron=cron, timezone=timezone)
+    if os.environ["PREFECT_API_URL"] == server.url(data_root()):
+        server.crash_zombies()
+    print(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
+    serve_all(*built)
+
+
+def connect(config: Config) -> None:
+    """Check a config's names, and point Prefect to the configured server, or to ours, which is started if needed.
+
+    Call this before Prefect is imported: it reads the environment then.
+    """
+    from flows import preflight, server
+
+    preflight.check_names(config)
+    root = data_root()
+    preflight.check_writable(root)
+    # Prefect prints nothing on the terminal; `flows.console` does.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    configured = os.environ.get("PREFECT_API_URL") or server.configured_url()
+    if configured and not server.reachable(configured):
+        raise UserError(
+            f"the configured Prefect server {configured} does not answer; start it, or unset PREFECT_API_URL"
+        )
+    address = configured or server.url(root)
+    if address is None:
+        note("starting the Prefect server for the dashboard (about 15 s; `fluke down` stops it) ...")
+        address = server.up(root)
+    os.environ["PREFECT_API_URL"] = address

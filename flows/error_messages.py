@@ -1,0 +1,47 @@
+"""Errors as messages for the user, with the exit code of the command line."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from configs.load import ConfigError
+from tasks.store.errors import UserError
+
+INTERNAL_ERROR, USER_ERROR = 1, 2
+"""Exit codes of the command line."""
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NOT_WRITABLE = {errno.EACCES, errno.EROFS, errno.EPERM}
+_FULL_BELOW_BYTES = 16 << 20
+_MAX_CHARACTERS = 300
+"""Length of an internal error's message; the log contains all of it."""
+
+
+def explain(error: BaseException, root: Path) -> tuple[str, int]:
+    """Return the message for the user and the exit code: USER_ERROR if the user can fix it, else INTERNAL_ERROR.
+
+    Args:
+        error: The exception that ended the command.
+        root: The data folder, whose disk may be full.
+    """
+    if isinstance(error, UserError | ConfigError):
+        return str(error), USER_ERROR
+    if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_WRITABLE:
+        return str(disk_error(error, root)), USER_ERROR
+    # Libraries raise their own exceptions when the disk is full.
+    if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES:
+        return str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), USER_ERROR
+    message = " ".join(str(error).split())
+    return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
+
+
+def disk_error(error: OSError, root: Path) -> UserError:
+    """Return the UserError for a file or folder that can't be written."""
+    if error.errno in _DISK_FULL:
+        return UserError(
+            f"{root}: no space left on the disk; free some space (`fluke prune` lists what fluke can delete) and run "
+            "the same command again: it continues after the last finished stage"
+        )
+    where = error.filename or root
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return UserError(f"{where}: {reason.lower()}; make it writable, or set FLUKE_DATA to a writable folder")

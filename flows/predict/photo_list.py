@@ -1,0 +1,44 @@
+"""List the photos to predict: one photo, a folder, or the files that a CSV names."""
+
+import csv
+import os
+from pathlib import Path
+
+from tasks.crawl.local_files import require_columns, utf8_name
+from tasks.crawl.sources.folder import EXTENSIONS
+from tasks.store.errors import UserError
+
+
+def list_photos(source: Path) -> list[tuple[str, Path]]:
+    """Return names and paths of photos.
+
+    Args:
+        source: A photo; or a folder, whose subfolders are included; or a CSV with a column Image, whose files are
+            relative to the CSV's folder.
+
+    Raises:
+        UserError: The source doesn't exist, can't be read, or contains no photos.
+    """
+    if not source.exists():
+        raise UserError(f"{source}: no such file or folder")
+    if source.is_dir():
+        below = (Path(folder, name) for folder, _, names in os.walk(source) for name in names if name[0] != ".")
+        found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
+        photos = [(utf8_name(path.relative_to(source).as_posix()), path) for path in found]
+    elif source.suffix.lower() == ".csv":
+        photos = [(name, source.parent / name) for name in _image_column(source)]
+    else:
+        photos = [(utf8_name(source.name), source)]
+    if not photos:
+        raise UserError(f"{source} contains no photos ({' '.join(sorted(EXTENSIONS))})")
+    return photos
+
+
+def _image_column(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            require_columns(path, reader.fieldnames or (), ["Image"])
+            return [row["Image"] for row in reader if row["Image"]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: can't be read as a CSV: {error}") from error

@@ -1,0 +1,33 @@
+"""Write the report of a run again, from the files of its evaluation."""
+
+from pathlib import Path
+
+from flows import preflight
+from flows.run_records import find_run
+from tasks.evaluate.present import write_again
+from tasks.store.errors import UserError
+from tasks.store.manifest import Manifest
+from tasks.store.store import Store
+
+
+def write(root: Path, name: str | None = None) -> Path:
+    """Write the report of a successful run again, without TensorFlow; returns its path.
+
+    Args:
+        root: The data folder.
+        name: The ID of a run, or a preset (its last successful run); None: of any preset.
+
+    Raises:
+        UserError: There is no such run, or files of its evaluation are missing.
+    """
+    run = find_run(root, name)
+    store = Store(root)
+    evaluation = store.folder(run.stages[-1].artifact)
+    with preflight.in_use(root):
+        try:
+            with store.lock(Manifest.read(evaluation).cache_key):
+                return write_again(evaluation, root)
+        except (FileNotFoundError, ValueError) as error:
+            raise UserError(
+                f"the report of run {run.id} can't be written: {error}; run {run.preset} again, which makes the file"
+            ) from error

@@ -1,0 +1,160 @@
+"""The seven stages as Prefect tasks: their names in the dashboard, their retries, time limits and tags.
+
+Every task does the same: it calls the function that it receives, which takes the stage's artifact from the store or
+builds it. The tasks differ only in the options of their decorators.
+
+Prefect limits the tasks that run at once by their tags. To let one training use the GPU at a time:
+`prefect gcl create tag:gpu --limit 1`.
+
+Prefect ends a task that exceeds its time limit with an exception. In the main thread (`fluke run`, `fluke serve` and
+process workers run flows there) a signal raises it, which also interrupts waiting. In any other thread the exception
+is raised only when the current blocking call has returned.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+
+from configs.schema import (
+    CrawlConfig,
+    EvaluateConfig,
+    ExtractConfig,
+    FilterConfig,
+    PreprocessConfig,
+    PretrainConfig,
+    StageName,
+    TrainConfig,
+    WorkersConfig,
+)
+from flows import error_messages
+from flows.run_records import data_root
+from tasks.store.manifest import Artifact
+
+Build = Callable[..., State[Artifact]]
+"""`build(section, name=artifact ...)` returns the task's final state, which contains the stage's artifact."""
+
+GPU = "gpu"
+"""The tag of tasks that use the GPU."""
+_HOUR_S = 3600
+_DEFAULT_H = WorkersConfig().timeout_h
+
+logger = logging.getLogger("fluke.run")
+
+
+def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Tell Prefect whether to retry a failed task: not if the user must act first, and not after a timeout."""
+    error = state.data
+    if not isinstance(error, Exception) or isinstance(error, TimeoutError):
+        return False
+    message, code = error_messages.explain(error, data_root())
+    if code == error_messages.USER_ERROR:
+        return False
+    logger.warning("%s failed and will be tried again: %s", task.name, message)
+    return True
+
+
+@task(
+    name="crawl",
+    task_run_name="crawl",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.crawl * _HOUR_S,
+    retries=2,
+    retry_delay_seconds=[30, 120],
+    retry_condition_fn=is_transient,
+)
+def crawl(build: Build, section: CrawlConfig) -> State[Artifact]:
+    """Collect the photos."""
+    return build(section)
+
+
+@task(
+    name="filter",
+    task_run_name="filter",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.filter * _HOUR_S,
+)
+def filter(build: Build, section: FilterConfig, **parents: Artifact) -> State[Artifact]:
+    """Select the photos to keep, and split them into train, validation and test."""
+    return build(section, **parents)
+
+
+@task(
+    name="preprocess",
+    task_run_name="preprocess",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.preprocess * _HOUR_S,
+)
+def preprocess(build: Build, section: PreprocessConfig, **parents: Artifact) -> State[Artifact]:
+    """Turn photos into tiles."""
+    return build(section, **parents)
+
+
+@task(
+    name="pretrain",
+    task_run_name="pretrain",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.pretrain * _HOUR_S,
+    tags=[GPU],
+)
+def pretrain(build: Build, section: PretrainConfig, **parents: Artifact) -> State[Artifact]:
+    """Train the encoder."""
+    return build(section, **parents)
+
+
+@task(
+    name="extract",
+    task_run_name="extract",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.extract * _HOUR_S,
+)
+def extract(build: Build, section: ExtractConfig, **parents: Artifact) -> State[Artifact]:
+    """Compute the features of the tiles."""
+    return build(section, **parents)
+
+
+@task(
+    name="train",
+    task_run_name="train",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.train * _HOUR_S,
+    tags=[GPU],
+)
+def train(build: Build, section: TrainConfig, **parents: Artifact) -> State[Artifact]:
+    """Train the classifier."""
+    return build(section, **parents)
+
+
+@task(
+    name="evaluate",
+    task_run_name="evaluate",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=_DEFAULT_H.evaluate * _HOUR_S,
+)
+def evaluate(build: Build, section: EvaluateConfig, **parents: Artifact) -> State[Artifact]:
+    """Measure the classifier on the test photos, and write the report."""
+    return build(section, **parents)
+
+
+def of_stage(name: StageName, timeout_h: float) -> Callable[..., Any]:
+    """Return a stage's task with a time limit in hours; 0: no limit."""
+    tasks: dict[StageName, Task[..., Any]] = {
+        "crawl": crawl,
+        "filter": filter,
+        "preprocess": preprocess,
+        "pretrain": pretrain,
+        "extract": extract,
+        "train": train,
+        "evaluate": evaluate,
+    }
+    return tasks[name].with_options(timeout_seconds=timeout_h * _HOUR_S)

@@ -1,0 +1,105 @@
+"""What search engines have found in all crawls: each URL of a search once, with the crawl in which it counts as found.
+
+That is the crawl in which the URL was first seen, or a later one if its photo wasn't downloaded then (see `requeue`).
+In the database, a crawl is called a night.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.crawl.engines.engine import Hit
+from tasks.crawl.ledger.sqlite import Database
+
+TABLES = (
+    """
+CREATE TABLE IF NOT EXISTS finds (
+    engine TEXT NOT NULL,
+    query TEXT NOT NULL,
+    filters TEXT NOT NULL,
+    url TEXT NOT NULL,
+    night INTEGER NOT NULL,
+    rank INTEGER NOT NULL,   -- when it was first seen
+    page TEXT,
+    licence TEXT,
+    author TEXT,
+    PRIMARY KEY (engine, query, filters, url)
+) WITHOUT ROWID
+""",
+    "CREATE TABLE IF NOT EXISTS nights (night INTEGER PRIMARY KEY, ended INTEGER NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A query to an engine; the same query with other filters is another search."""
+
+    engine: str
+    query: str
+    filters: str = ""
+    """See `tasks.crawl.query_plan.filters_key`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A URL that a search found."""
+
+    search: Search
+    url: str
+    crawl_id: int
+    """The crawl in which it counts as found; see `SearchResults.requeue`."""
+    rank: int
+    """Its position among the search's photos when it was first seen, from 1."""
+    page: str | None = None
+    """URL of the page that shows the photo."""
+    licence: str | None = None
+    author: str | None = None
+
+
+class SearchResults:
+    """The results of all searches."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin_crawl(self) -> int:
+        """Return the ID of the crawl that begins now. A crawl that was killed continues under its old ID."""
+        self._database.execute(
+            "INSERT INTO nights (ended) SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM nights WHERE ended = 0)"
+        )
+        crawl_id: int = self._database.execute("SELECT max(night) FROM nights")[0][0]
+        return crawl_id
+
+    def end_crawl(self, crawl_id: int) -> None:
+        """Record that a crawl is complete, so that the next one gets a new ID."""
+        self._database.execute("UPDATE nights SET ended = 1 WHERE night = ?", (crawl_id,))
+
+    def add(self, search: Search, crawl_id: int, hits: Sequence[tuple[int, Hit]]) -> int:
+        """Add hits with their ranks; return how many were new. Known hits keep their first crawl and rank."""
+        key = (search.engine, search.query, search.filters)
+        rows = [(*key, hit.url, crawl_id, rank, hit.page, hit.licence, hit.author) for rank, hit in hits]
+        return self._database.execute_many("INSERT OR IGNORE INTO finds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def requeue(self, search: Search, crawl_id: int) -> None:
+        """Count URLs of earlier crawls whose photos were never downloaded as found in this crawl.
+
+        Otherwise a link that was dead in one crawl and works in a later one would displace a photo that was kept.
+        """
+        self._database.execute(
+            "UPDATE finds SET night = ? WHERE engine = ? AND query = ? AND filters = ? AND night < ? "
+            "AND url NOT IN (SELECT place FROM brought)",
+            (crawl_id, search.engine, search.query, search.filters, crawl_id),
+        )
+
+    def of(self, search: Search) -> list[SearchResult]:
+        """Return all results of a search, ordered by crawl, then by rank."""
+        rows = self._database.execute(
+            "SELECT url, night, rank, page, licence, author FROM finds "
+            "WHERE engine = ? AND query = ? AND filters = ? ORDER BY night, rank, url",
+            (search.engine, search.query, search.filters),
+        )
+        return [SearchResult(search, *row) for row in rows]
+
+    def count(self) -> int:
+        """Return the number of results of all searches."""
+        count: int = self._database.execute("SELECT count(*) FROM finds")[0][0]
+        return count

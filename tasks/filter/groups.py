@@ -1,0 +1,47 @@
+"""Groups of photos that must be in the same split."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import FilterConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def connected_groups(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the connected groups of `count` items that are linked by `pairs` `(m, 2)`; returns `(count,)`."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    group: NDArray[np.int64] = connected_components(links, directed=False)[1].astype(np.int64)
+    return group
+
+
+def split_groups(config: FilterConfig, table: "pd.DataFrame", duplicate_groups: Sequence[int]) -> list[int]:
+    """Join groups of near duplicates that have a page, a `group` of the CSV, or a part of their name in common.
+
+    Args:
+        config: Says whether pages count, and which part of a name counts.
+        table: The crawl's table; the columns `group` and `page` are optional.
+        duplicate_groups: Group of near duplicates of each row, and of the absent photos after them.
+
+    Returns:
+        The joined group of each element of `duplicate_groups`.
+    """
+    columns = ["group"] + ["page"] * config.group_pages
+    named = [dict(table[column].dropna()) for column in columns if column in table]
+    if config.group_pattern:
+        found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
+        named.append({row: match[min(1, match.re.groups)] for row, match in found.items() if match})
+    links: list[tuple[int, int]] = []
+    for names in named:
+        first: dict[str, int] = {}
+        links += [(duplicate_groups[first.setdefault(name, row)], duplicate_groups[row]) for row, name in names.items()]
+    joined = connected_groups(max(duplicate_groups, default=-1) + 1, np.array(links, np.int64).reshape(-1, 2))
+    return [int(joined[group]) for group in duplicate_groups]

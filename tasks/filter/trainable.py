@@ -1,0 +1,74 @@
+"""Check that a classifier can be trained and tested on the kept photos."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from configs.schema import FilterConfig
+from tasks.filter.splits import unseen_classes
+from tasks.store.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger("fluke.filter")
+
+
+def reject_untrained_classes(config: FilterConfig, table: "pd.DataFrame") -> None:
+    """Reject the photos of classes without a train photo, except classes that must have none.
+
+    A class can lose its train photos when they are gone or have moved to the test. In classes that must have none
+    (`filter.unseen_classes`), photos are rejected whose group is in train, because most of its photos are of another
+    class.
+
+    Args:
+        config: Names the classes that are never trained on.
+        table: All rows, with label, split and reason; `reason` is changed in place.
+    """
+    unseen = table["label"].isin(unseen_classes(table["label"], config.unseen_classes, config.seed))
+    kept, trains = table["reason"].isna(), table["split"] == "train"
+    untrained = kept & ~unseen & ~table["label"].isin(table.loc[kept & trains, "label"])
+    table.loc[kept & unseen & trains, "reason"] = "unseen class"
+    if untrained.any():
+        names = ", ".join(sorted(set(table.loc[untrained, "label"])))
+        logger.warning("all photos of these classes are rejected, because none is left to train on: %s", names)
+        table.loc[untrained, "reason"] = "nothing to train on"
+
+
+def check_trainable(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame") -> None:
+    """Raise UserError if no classifier can be trained or tested on the kept photos; the message says why."""
+    labels = sorted(set(kept["label"]))
+    if len(labels) < 2:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in rejected["reason"].value_counts().items())
+        left = f"only the class {labels[0]!r} has" if labels else "no class has"
+        raise UserError(
+            f"{left} photos left after the filter, but a classifier needs two classes; of "
+            f"{len(kept) + len(rejected):,} photos it rejected: {why or 'none'}; "
+            "check the photos, or the settings of filter"
+        )
+    if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
+        left = f"only the class {trained[0]!r}" if trained else "no class"
+        raise UserError(
+            f"{left} is left to train on, but a classifier needs two; of {len(labels):,} classes, the others are never "
+            f"trained on (filter.unseen_classes={config.unseen_classes}): name fewer classes there, or lower the share"
+        )
+    if not (kept["split"] == "test").any():
+        raise UserError(
+            "no photo is left for the test: add photos to each class, or raise filter.test_fraction "
+            f"(it is {config.test_fraction:g})"
+        )
+
+
+def warn_of_single_photos(kept: "pd.DataFrame") -> None:
+    """Log a warning with the classes that have only one photo."""
+    trained = kept.loc[kept["split"] == "train", "label"]
+    sizes = kept.loc[kept["label"].isin(trained), "label"].value_counts()
+    single = sorted(sizes.index[sizes == 1])
+    if single:
+        shown = ", ".join(single[:5]) + (" ..." if len(single) > 5 else "")
+        logger.warning(
+            "%d of %d classes have one photo, which is trained on, so these classes are never tested; "
+            "add photos to them: %s",
+            len(single),
+            len(sizes),
+            shown,
+        )

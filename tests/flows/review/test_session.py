@@ -1,0 +1,133 @@
+"""Rows, counts, decisions and undo, over HTTP."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from flows.review import items, session
+from tasks.filter import review_log
+from tests.helpers.review import ReviewFolder
+
+
+def test_rows_have_reason_score_duplicate_and_suggestion(page: Any) -> None:
+    rows = page.rows()
+    assert [row["reason"] for row in rows] == ["blurred"] * 2 + ["near duplicate"] + ["wrong label"] * 2 + ["dark"]
+    assert [row["score"] for row in rows][:3] == ["0.1235, threshold 0.5", "", "4, threshold 10"]
+    assert rows[2]["duplicate_of"] == rows[1]["photo"]
+    assert [place[0] for place in rows[2]["duplicate_places"]] == ["cat"]
+    # The class of the photo itself is not suggested.
+    assert [row["suggestion"] for row in rows] == [None, None, None, "cat", None, None]
+    assert all(row["decision"] is None for row in rows)
+
+
+def test_the_same_photo_in_two_classes_is_shown_with_the_other_class(
+    review_folder: ReviewFolder, open_page: Any
+) -> None:
+    (review_folder.photos / "dog" / "same.jpg").write_bytes((review_folder.photos / "cat" / "0.jpg").read_bytes())
+    both = [i for i, photo in enumerate(review_folder.crawl()["photo"].duplicated(keep=False)) if photo]
+    folder = review_folder.publish([{"photo": i, "reason": "two classes", "twin": i} for i in both])
+    rows = open_page(review_folder.data, items.read(folder, "demo")).rows()
+    assert [(row["label"], [place[0] for place in row["duplicate_places"]]) for row in rows] == [
+        ("cat", ["dog"]),
+        ("dog", ["cat"]),
+    ]
+
+
+def test_filters_and_counts_agree(page: Any) -> None:
+    assert {row["label"] for row in page.rows("label=cat&state=all")} == {"cat"}
+    assert len(page.rows("reason=wrong+label")) == 2
+    assert page.rows("reason=wrong+label&label=cat") == []
+    page.decide(page.rows()[0], "keep")
+    counts = page.get("rows?label=cat").json()["counts"]
+    assert (counts["reviewed"], counts["total"]) == (1, 6)
+    assert counts["states"] == {"open": 2, "reviewed": 1, "all": 3}
+    assert {item["name"]: (item["open"], item["total"]) for item in counts["reasons"]} == {
+        "blurred": (1, 2),
+        "near duplicate": (0, 0),
+        "wrong label": (0, 0),
+        "dark": (1, 1),
+    }
+    assert {item["name"]: item["open"] for item in counts["labels"]} == {"cat": 2, "dog": 3}
+    assert [row["number"] for row in page.rows("state=open")] == [1, 2, 3, 4, 5]
+    assert [row["number"] for row in page.rows("state=reviewed")] == [0]
+
+
+def test_rows_are_paged_and_none_is_skipped_when_earlier_ones_are_decided(
+    page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ROWS", 2)
+    seen: list[int] = []
+    more = True
+    while more:
+        response = page.get(f"rows?state=open&after={seen[-1] if seen else -1}").json()
+        for row in response["rows"]:
+            seen.append(row["number"])
+            page.decide(row, "keep")
+        more = response["more"]
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+def test_decisions_are_logged_and_undone_one_by_one(page: Any) -> None:
+    rows = page.rows()
+    response = page.decide(rows[0], "keep").json()
+    assert response["changed"]["decision"] == {"action": "keep", "to": ""}
+    assert response["counts"]["reviewed"] == 1
+    page.decide(rows[0], "move", to="dog")
+    page.decide(rows[5], "reject")
+    assert [decision.action for decision in review_log.read(page.root).values()] == ["move", "reject"]
+    undone = [page.post("undo", {}).json()["changed"] for _ in range(4)]
+    assert [row and (row["number"], row["decision"]) for row in undone] == [
+        (5, None),
+        (0, {"action": "keep", "to": ""}),
+        (0, None),
+        None,
+    ]
+    assert review_log.read(page.root) == {}
+    assert (page.root / review_log.NAME).read_text().count("undo") == 3
+
+
+def test_undo_of_one_photo_leaves_the_others(page: Any) -> None:
+    rows = page.rows()
+    page.decide(rows[0], "keep")
+    page.decide(rows[1], "keep")
+    undone = page.post("undo", {"photo": rows[0]["photo"], "label": rows[0]["label"]}).json()
+    assert undone["changed"]["number"] == 0
+    assert page.rows()[1]["decision"] == {"action": "keep", "to": ""}
+
+
+def test_concurrent_posts_lose_nothing(page: Any) -> None:
+    rows = page.rows()
+    with ThreadPoolExecutor(6) as executor:
+        responses = list(executor.map(lambda row: page.decide(row, "reject"), rows * 3))
+    assert {response.status_code for response in responses} == {200}
+    assert len(review_log.read(page.root)) == 6
+    assert len((page.root / review_log.NAME).read_text().splitlines()) == 7  # a decision in effect isn't written again
+
+
+def test_a_log_damaged_during_the_session_is_reported_and_left_unchanged(page: Any) -> None:
+    row = page.rows()[0]
+    page.decide(row, "keep")
+    log = page.root / review_log.NAME
+    log.write_text(log.read_text() + "oops\n")
+    response = page.decide(row, "reject")
+    assert response.status_code == 409
+    assert "line 3" in response.json()["error"]
+    assert log.read_text().endswith("oops\n")
+
+
+def test_only_the_rows_of_one_response_are_formatted(
+    review_folder: ReviewFolder, open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = review_folder.publish([{"photo": 0}])
+    one = pd.read_parquet(folder / items.TABLE)
+    table = pd.concat([one] * 5000, ignore_index=True)
+    table["label"] = [f"class {i}" for i in range(5000)]
+    table.to_parquet(folder / items.TABLE)
+    page = open_page(review_folder.data, items.read(folder, "demo"))
+    formatted: list[items.ReviewItem] = []
+    monkeypatch.setattr(session, "score_text", lambda item: formatted.append(item) or "")
+    response = page.get("rows")
+    assert len(formatted) == session.ROWS
+    assert (len(response.json()["rows"]), response.json()["more"]) == (session.ROWS, True)

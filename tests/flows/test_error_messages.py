@@ -1,0 +1,40 @@
+"""Errors are printed in one line, with the remedy and the correct exit code."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from configs.load import ConfigError
+from flows import error_messages
+from tasks.store.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (UserError("photos/: is empty; put photos in it"), 2, "photos/: is empty"),
+        (ConfigError("train.epoch: unknown setting"), 2, "unknown setting"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 2, "fluke prune"),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/data/x"),
+            2,
+            "/data/x: read-only file system; make it writable",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "/data/x: permission denied"),
+        (KeyError("oops"), 1, "internal error: KeyError: 'oops'"),
+        (ValueError("many\n  lines"), 1, "internal error: ValueError: many lines"),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, says: str, tmp_path: Path) -> None:
+    message, exit_code = error_messages.explain(error, tmp_path)
+    assert exit_code == code
+    assert says in message
+    assert "\n" not in message
+
+
+def test_a_full_disk_is_recognised_behind_other_exceptions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = error_messages.shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(error_messages.shutil, "disk_usage", lambda path: usage)
+    message, code = error_messages.explain(RuntimeError("HDF5: write failed"), tmp_path)
+    assert (code, "no space left" in message) == (2, True)

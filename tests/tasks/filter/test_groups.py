@@ -1,0 +1,52 @@
+"""Groups of photos that must be in the same split."""
+
+import numpy as np
+import pytest
+
+from configs.schema import FilterConfig
+from tasks.filter.groups import connected_groups
+from tasks.store.errors import UserError
+from tests.helpers.filtering import CrawledPhotos, jpeg
+
+
+def test_linked_items_are_in_one_group() -> None:
+    group = connected_groups(6, np.array([[0, 3], [3, 5], [1, 2]]))
+    assert group[0] == group[3] == group[5]
+    assert group[1] == group[2]
+    assert len(set(group.tolist())) == 3
+    assert len(set(connected_groups(3, np.empty((0, 2), np.int64)).tolist())) == 3
+
+
+def test_near_duplicates_can_be_kept_as_one_group_in_one_split(crawled: CrawledPhotos) -> None:
+    for seed in range(0, 20, 2):
+        crawled.add("a", jpeg(seed, quality=70))
+    kept, _, counts = crawled.filter(FilterConfig(drop_near_duplicates=False))
+    assert "near duplicate" not in counts
+    groups = kept.groupby("group")
+    assert sorted(groups.size().unique()) == [1, 2]
+    assert groups["split"].nunique().max() == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "settings"), [("page", {}), ("group", {}), ("name", {"group_pattern": r"^(burst\d+)-"})]
+)
+def test_photos_with_a_common_page_group_or_name_stay_together(
+    crawled: CrawledPhotos, column: str, settings: dict
+) -> None:
+    for number in range(40):
+        crawled.add("ab"[number % 2], jpeg(100 + number))
+    for number, row in enumerate(crawled.rows):
+        row[column] = f"burst{number // 8}-{number}.jpg" if column == "name" else f"encounter {number // 8}"
+    kept, _, _ = crawled.filter(FilterConfig(**settings))
+    assert len(kept) == 60  # grouping rejects nothing
+    bursts = {row["photo"]: number // 8 for number, row in enumerate(crawled.rows)}
+    assert kept.groupby(kept["photo"].map(bursts))["split"].nunique().max() == 1
+    assert kept["split"].nunique() == 3
+
+
+def test_pages_can_be_ignored(crawled: CrawledPhotos) -> None:
+    for row in crawled.rows:
+        row["page"] = "one page for all"
+    with pytest.raises(UserError, match="no photo is left for the test"):
+        crawled.filter()
+    assert (crawled.filter(FilterConfig(group_pages=False))[0]["split"] == "test").any()

@@ -1,0 +1,14 @@
+"""The summary for the dashboard."""
+
+from tests.helpers.filtering import FAILING, CrawledPhotos
+
+
+def test_the_summary_counts_by_class_and_reason_and_shows_the_worst(crawled: CrawledPhotos) -> None:
+    crawled.add("a|b", FAILING["too dark"][0], "<img src=x>")
+    crawled.add("b", b"nothing")
+    crawled.filter()
+    summary = (crawled.root / "out0" / "summary.md").read_text()
+    assert summary.startswith("**20 photos kept, 2 rejected (9.1%)**")
+    assert "| class | kept | too dark | unreadable |" in summary
+    assert "| a\\|b | 0 | 1 | 0 |" in summary
+    assert summary.count("](data:image/") == 1  # the unreadable one can't be shown
