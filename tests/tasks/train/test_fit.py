@@ -172,7 +172,7 @@ def _phase(small) -> fit.Phase:
     return fit.Phase("training", small.train, None, learning_rate=0.01, epochs=1, log_priors=priors)
 
 
-def test_a_photo_that_does_not_fit_is_the_users_to_mend(small, monkeypatch) -> None:
+def test_out_of_memory_for_a_single_photo_is_a_user_error(small, monkeypatch) -> None:
     def run(self, *_) -> None:
         raise MemoryError
 

@@ -51,7 +51,7 @@ def finished(folders, classifier) -> None:
 def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scratch(folders, stripes) -> None:
     warm = CONFIG.model_copy(update={"warm_start": True, "full_retrain_every": 2, "epochs": 6})
 
-    def night(labels: list[str], count: int) -> tuple[Outcome, Artifact, Artifact]:
+    def run(labels: list[str], count: int) -> tuple[Outcome, Artifact, Artifact]:
         pictures = np.concatenate([stripes(i % 2, count, seed=i) for i in range(len(labels))])
         kept, photos = folders.kept(
             [label for label in labels for _ in range(count)],
@@ -65,16 +65,16 @@ def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scrat
         text = json.loads((folders.folder(outcome) / "lineage.json").read_text())
         return {name: text[name] for name in ("nights", "began_from")}
 
-    first, kept, tiles = night(["lying", "upright"], 30)
+    first, kept, tiles = run(["lying", "upright"], 30)
     assert lineage(first) == {"nights": 1, "began_from": None}
-    failed, *_ = night(["lying", "upright"], 36)
+    failed, *_ = run(["lying", "upright"], 36)
     assert lineage(failed)["began_from"] is None  # the first was not evaluated: its run failed
     finished(folders, first)
-    second, *_ = night(["lying", "upright", "new"], 30)
+    second, *_ = run(["lying", "upright", "new"], 30)
     assert lineage(second) == {"nights": 2, "began_from": first.artifact.digest}
     assert second.manifest.counts["classes"] == 3
     finished(folders, second)
-    third, *_ = night(["lying", "upright"], 42)
+    third, *_ = run(["lying", "upright"], 42)
     assert lineage(third)["nights"] == 1  # the third training begins afresh
     again = folders.get_or_build(train.STAGE, warm, kept=kept, inputs=tiles)
     assert again.cached
@@ -118,11 +118,11 @@ def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folde
     kept, tiles = two_classes
     finished(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
     photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
-    twin, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
+    duplicate, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
     others.to_parquet(tmp_path / "kept.parquet")
     inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
     context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
-    for rejected, suits in ((twin[:0], True), (twin, False)):
+    for rejected, suits in ((duplicate[:0], True), (duplicate, False)):
         rejected.to_parquet(tmp_path / "rejected.parquet")
         base = train.find_base(warm, tmp_path, ["lying", "upright"], inputs, context)
         assert (base is not None) == suits
