@@ -116,12 +116,13 @@ def _difference(against: Mapping[str, Any]) -> str:
 
 def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """How common the classes were taken to be: by the training, and by the numbers."""
-    even = settings.get("logit_adjustment", 0) > 0 or settings.get("loss") == "balanced_softmax"
-    kind = settings.get("class_weight", "none")
-    if even or kind == "balanced" or settings.get("retrain_head"):
-        learnt = "as if all classes were about equally common"
-    elif kind == "none":
+    imbalance = settings.get("imbalance", {})
+    method = imbalance.get("method", "none")
+    strength = {"none": 0, "focal": 0, "weights": imbalance.get("power"), "logit_adjustment": imbalance.get("strength")}
+    if strength.get(method) == 0:
         learnt = "with the classes as common as they are among its photos"
+    elif method != "effective" and (method != "weights" or imbalance["power"] == 1):
+        learnt = "as if all classes were about equally common"
     else:
         learnt = "with rare classes counting for more than their share"
     return (
