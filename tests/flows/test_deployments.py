@@ -13,7 +13,7 @@ from configs.load import load
 from configs.schema import STAGE_NAMES, Config
 from tasks.store.errors import UserError
 from tests.helpers.pipeline import TINY, Fluke
-from tests.helpers.prefect_api import get, logs, post, wait_for
+from tests.helpers.prefect_api import ended, get, logs, post, wait_for
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
