@@ -29,7 +29,7 @@ from tasks.evaluate.report.text import (
     worst_classes,
 )
 from tasks.images import thumbnails
-from tasks.images.heatmap import lay_over
+from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
 from tasks.text import SPACE, duration, markdown, percent
 
@@ -140,7 +140,7 @@ def _gallery(files: EvaluationFiles, shown: pd.DataFrame) -> list[dict[str, Any]
         tile, heat = files.tile(photo), files.explanations.heat_maps.get(photo)
         pictures = [thumbnails.of_pixels(tile)]
         if heat is not None and heat.any():
-            pictures.append(thumbnails.of_pixels(lay_over(tile, heat)))
+            pictures.append(thumbnails.of_pixels(draw_heat_map(tile, heat)))
         near = [
             {"picture": thumbnails.of_pixels(files.tile(other), _NEAR_PX), "label": label, "alike": alike}
             for other, label, alike in files.explanations.neighbours.get(photo, ())
