@@ -21,10 +21,10 @@ from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
 from tasks.tables import INDEX, KEPT, REJECTED
+from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site
-from tests.helpers.standin import standin
 
-__all__ = ["site", "standin"]  # fixtures
+__all__ = ["fake_search", "site"]  # fixtures
 
 SIDE_PX = 16
 

@@ -1,4 +1,4 @@
-"""A list of URLs: a CSV file with the columns url,label, and if it has them page, licence and author."""
+"""A list of URLs: a CSV file with the columns url,label and the optional columns page, licence and author."""
 
 import logging
 
@@ -13,19 +13,19 @@ from tasks.store.csv_file import read_csv
 logger = logging.getLogger("fluke.crawl")
 
 NAME = "urls"
-_NEEDED = ("url", "label")
-_KNOWN = (*_NEEDED, "page", "licence", "author")
+_REQUIRED = ("url", "label")
+_COLUMNS = (*_REQUIRED, "page", "licence", "author")
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
-    """Fingerprint of the list."""
+    """Return a fingerprint of the list."""
     orders = _read(config)
     lines = ((label, find.url, find.page or "", find.licence or "", find.author or "") for label, find in _flat(orders))
     return {"urls": sum(map(len, orders.values())), "listing": fingerprint(lines)}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
-    """Bring in the photos of the list; of each class the first `per_class` that can be had, in the list's order."""
+    """Download the photos of the list; of each class the first `per_class` that are available, in the list's order."""
     from tasks.crawl.search import download_urls
 
     return download_urls(_read(config), config, ledger, context)
@@ -36,12 +36,12 @@ def _flat(orders: dict[str, list[SearchResult]]) -> list[tuple[str, SearchResult
 
 
 def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
-    """Per class, each URL once, ranked by its place in the file."""
+    """Return the URLs of each class, each once, ranked by their order in the file."""
     path = require_path(config.path, "crawl.path", "urls.csv")
     found: dict[str, dict[str, SearchResult]] = {}
     incomplete = 0
-    for row in read_csv(path, _NEEDED, ignore_case=True).rows:
-        url, label, page, licence, author = (row.get(column, "").strip() for column in _KNOWN)
+    for row in read_csv(path, _REQUIRED, ignore_case=True).rows:
+        url, label, page, licence, author = (row.get(column, "").strip() for column in _COLUMNS)
         if not url or not label:
             incomplete += 1
             continue
@@ -52,5 +52,5 @@ def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
         )
     if incomplete:
         logger.warning("%s: %d rows without a url or a label are left out", path, incomplete)
-    require_two_classes(found, str(path), "list URLs of two different labels at least")
+    require_two_classes(found, str(path), "list URLs with at least two different labels")
     return {label: list(finds.values()) for label, finds in found.items()}

@@ -253,14 +253,14 @@ def test_a_class_without_queries_is_rejected(engine: ScriptedEngine, tmp_path: P
 
 
 def test_every_query_is_validated_before_any_request(engine: ScriptedEngine, tmp_path: Path) -> None:
-    first = engine.first
+    first = engine.build_request
 
     def reject_odd(query: str, filters: SearchFilters) -> Request:
         if query == "odd":
             raise UserError("'odd' is no query")
         return first(query, filters)
 
-    engine.first = reject_odd  # type: ignore[method-assign]
+    engine.build_request = reject_odd  # type: ignore[method-assign]
     with pytest.raises(UserError, match="'odd' is no query"):
         run_crawl(engine, tmp_path, {"cat": ["cat"], "dog": ["dog", "odd"]})
     assert not engine.site.asked
