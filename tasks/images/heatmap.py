@@ -7,7 +7,7 @@ _OPACITY = 0.7
 """Opacity of the hottest part, 0..1."""
 
 
-def lay_over(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+def draw_heat_map(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Draw a heat map over an image; the hotter a part, the more opaque.
 
     Args:

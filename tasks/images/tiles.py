@@ -61,7 +61,7 @@ def make_tile(photo: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.
     return tile
 
 
-def spread(heat: NDArray[np.float32], height: int, width: int, config: PreprocessConfig) -> NDArray[np.float32]:
+def map_to_photo(heat: NDArray[np.float32], height: int, width: int, config: PreprocessConfig) -> NDArray[np.float32]:
     """Map a heat map of a tile back to its photo.
 
     Args:

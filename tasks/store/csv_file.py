@@ -36,7 +36,7 @@ def read_csv(path: Path, needed: Sequence[str] = (), *, ignore_case: bool = Fals
             _require_columns(path, columns, needed)
             rows = [{column: row[column] or "" for column in columns} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error
+        raise UserError(f"{path} can't be read as CSV ({error}); save it as CSV, encoded as UTF-8") from error
     return CsvFile(columns, rows)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs.schema import PreprocessConfig
-from tasks.images.tiles import make_tile, spread
+from tasks.images.tiles import make_tile, map_to_photo
 
 
 def photo(height: int, width: int) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_a_heat_map_of_a_tile_is_mapped_back_to_the_same_part_of_the_photo() -> 
     photo = np.zeros((60, 80, 3), np.uint8)
     photo[40:, 60:] = 255  # at the bottom of the right half, which the crop keeps
     tile = make_tile(photo, config)
-    back = spread(tile[..., 0].astype(np.float32), 60, 80, config)
+    back = map_to_photo(tile[..., 0].astype(np.float32), 60, 80, config)
     assert back.shape == (60, 80)
     assert not back[:, :40].any()
     inside = back > 127

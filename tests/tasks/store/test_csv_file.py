@@ -30,7 +30,7 @@ def test_the_case_of_columns_can_be_ignored(path: Path) -> None:
     ("content", "message"),
     [
         (b"", r"has no column Image; its columns are \(none\); name them Image and separate them by commas"),
-        (b"Image\n\xe9\n", "can't be read as CSV .*; save it as CSV in UTF-8"),
+        (b"Image\n\xe9\n", "can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
         (b"Image\n" + b"a" * 200_000, "can't be read as CSV .*field larger"),
         (None, "can't be read as CSV .*No such file"),
     ],

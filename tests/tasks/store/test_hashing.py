@@ -80,7 +80,5 @@ def test_an_edit_changes_the_digests_of_those_stages_only_that_use_it(
 def test_a_missing_file_of_a_setting_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(b"w")
     assert hashing.of_user_file(tmp_path / "weights", "train.weights") == hashing.of_bytes(b"w")[:24]
-    with pytest.raises(
-        UserError, match=r"^train\.weights: cannot read .*gone \(No such file.*\); set it to an existing"
-    ):
+    with pytest.raises(UserError, match=r"^train\.weights: cannot read .*gone \(No such .*\); set it to an existing"):
         hashing.of_user_file(tmp_path / "gone", "train.weights")

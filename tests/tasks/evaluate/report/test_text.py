@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from configs.schema import ImbalanceConfig
 from tasks.evaluate.report import text
 from tasks.text import SPACE
 
