@@ -24,15 +24,15 @@ class Section(BaseModel):
 
 
 class SearchFilters(Section):
-    """What search engines are to filter by; an engine that can't is refused before anything is asked."""
+    """Filters for search engines. A value that an engine doesn't support is an error before any request."""
 
     licence: str | None = Field(
         None, description="open, commercial (use), modify (and share), or one licence: cc0, pdm, by, by-sa, by-nc ..."
     )
-    size: str | None = Field(None, description="small, medium, large, huge, or at least so many pixels: >=640x480.")
-    colour: str | None = Field(None, description="colour, grey, transparent, or a colour such as red.")
+    size: str | None = Field(None, description="small, medium, large, huge, or a minimum size in pixels: >=640x480.")
+    colour: str | None = Field(None, description="colour (any colours), grey, transparent, or a colour such as red.")
     type: str | None = Field(None, description="photo, face, clipart, drawing or animated.")
-    date: str | None = Field(None, description="day, week, month or year (the last one), or 2026-01-01..2026-06-30.")
+    date: str | None = Field(None, description="The last day, week, month or year, or a range: 2026-01-01..2026-06-30.")
 
 
 class CrawlConfig(Section):

@@ -219,16 +219,16 @@ def test_the_checked_address_is_the_one_that_is_connected_to(
     site: Any, client: Make, names: Any, monkeypatch: Any
 ) -> None:
     names["rebound.example"] = ["8.8.8.8", "127.0.0.1"]
-    asked = []
+    connected = []
 
     def connect(_: Any, address: Any) -> None:
-        asked.append(address)
+        connected.append(address)
         raise OSError("no net here")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     web = client(retries=1, robots="nowhere")
     error = failure(lambda: web.fetch_photo(f"http://rebound.example:{site.server_address[1]}/a"))
-    assert asked == [("8.8.8.8", site.server_address[1])]
+    assert connected == [("8.8.8.8", site.server_address[1])]
     assert str(error) == "private address"
     assert not site.asked
 

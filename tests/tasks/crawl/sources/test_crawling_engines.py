@@ -72,7 +72,7 @@ def test_all_photos_of_all_keywords_are_stored_with_their_origin(home: Home, nam
 
 @pytest.mark.parametrize("name", [*API, *PAGES])
 @pytest.mark.parametrize(
-    ("mode", "says"),
+    ("mode", "reason"),
     [
         ("limited", ""),
         ("failing", "HTTP 500"),
@@ -81,17 +81,17 @@ def test_all_photos_of_all_keywords_are_stored_with_their_origin(home: Home, nam
         ("garbage", "parser is broken"),
     ],
 )
-def test_bad_responses_are_reported_and_the_next_engine_is_used(home: Home, name: str, mode: str, says: str) -> None:
+def test_bad_responses_are_reported_and_the_next_engine_is_used(home: Home, name: str, mode: str, reason: str) -> None:
     home.fake_search.modes[name] = mode
     other = "commons" if name != "commons" else "openverse"
     home.crawl(name, other, per_class=5)
     assert set(home.table("photos")["engine"]) == {other}
     trouble = home.table("searches").set_index("engine")["trouble"][name]
     assert trouble.notna().all()
-    assert trouble.str.contains(says).all()
-    if says == "parser is broken":
+    assert trouble.str.contains(reason).all()
+    if reason == "parser is broken":
         assert list((home.root / "pools" / "answers").glob(f"{name}.*"))
-    with pytest.raises(UserError, match=rf"no photos found .*min_yield.*{name}: .*{says}"):
+    with pytest.raises(UserError, match=rf"no photos found .*min_yield.*{name}: .*{reason}"):
         home.crawl(name)
 
 
@@ -121,7 +121,7 @@ def test_result_pages_are_not_requested_if_robots_txt_forbids_them(home: Home, n
     home.fake_search.robots = "User-agent: *\nDisallow: /google\nDisallow: /bing\nDisallow: /baidu\n"
     with pytest.raises(UserError, match=r"robots\.txt"):
         home.crawl(name)
-    assert not [asked for asked in home.fake_search.requests if asked.engine == name]
+    assert not [request for request in home.fake_search.requests if request.engine == name]
     assert home.crawl(name, robots="photos").counts["photos"] > 7
 
 

@@ -36,11 +36,11 @@ def test_a_page_without_a_list_is_not_taken_for_no_results() -> None:
 
 
 def test_a_second_crawl_requests_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: Counter[str] = Counter()
+    requests: Counter[str] = Counter()
     answer = gallery_site.Handler.do_GET
 
     def count(handler: gallery_site.Handler) -> None:
-        asked[unquote(handler.path)] += 1
+        requests[unquote(handler.path)] += 1
         answer(handler)
 
     monkeypatch.setattr(gallery_site.Handler, "do_GET", count)
@@ -53,11 +53,11 @@ def test_a_second_crawl_requests_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
             return gallery.collect(config, ledger, context)
 
     first = crawl()
-    photos = {path: count for path, count in asked.items() if path.startswith(gallery_site.PHOTOS)}
+    photos = {path: count for path, count in requests.items() if path.startswith(gallery_site.PHOTOS)}
     assert len(photos) == first.counts["found"] == first.counts["dropped"] + first.counts["fetched"]
     assert set(photos.values()) == {1}
     assert {row.licence for row in first.rows} == {"CC BY 4.0"}
-    asked.clear()
+    requests.clear()
     second = crawl()
     assert second.rows == first.rows
-    assert not [path for path in asked if path.startswith(gallery_site.PHOTOS)]
+    assert not [path for path in requests if path.startswith(gallery_site.PHOTOS)]

@@ -18,16 +18,16 @@ HUB = [name for name in CREDENTIALS if name.startswith("NAVER_API_HUB")]
 def test_the_hub_is_preferred_and_each_request_has_its_headers(fake_search: FakeSearch) -> None:
     fake_search.photo_counts["cat"] = 150
     all_pages(fake_search.engine("naver"))
-    assert [asked.path for asked in fake_search.requests] == ["/search/v1/image"] * 2
-    assert [asked.headers["x-ncp-apigw-api-key"] for asked in fake_search.requests] == ["hub-secret"] * 2
+    assert [request.path for request in fake_search.requests] == ["/search/v1/image"] * 2
+    assert [request.headers["x-ncp-apigw-api-key"] for request in fake_search.requests] == ["hub-secret"] * 2
 
 
 def test_an_older_key_is_used_with_the_older_host(fake_search: FakeSearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(HUB[0])
     fake_search.photo_counts["cat"] = 150
     assert len(all_pages(fake_search.engine("naver")).hits) == 150
-    assert [asked.path for asked in fake_search.requests] == ["/v1/search/image"] * 2
-    assert {asked.headers["x-naver-client-id"] for asked in fake_search.requests} == {"old-id"}
+    assert [request.path for request in fake_search.requests] == ["/v1/search/image"] * 2
+    assert {request.headers["x-naver-client-id"] for request in fake_search.requests} == {"old-id"}
     fake_search.modes["naver"] = "denied"
     with pytest.raises(UserError, match="credentials in NAVER_CLIENT_ID and NAVER_CLIENT_SECRET "):
         first_page(fake_search.engine("naver"))

@@ -57,7 +57,7 @@ def test_the_fingerprint_depends_on_the_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "reason"),
     [
         (
             "http://h/1\nhttp://h/2\n",
@@ -67,6 +67,6 @@ def test_the_fingerprint_depends_on_the_list(tmp_path: Path) -> None:
         ("", r"its columns are \(none\)"),
     ],
 )
-def test_an_unusable_list_is_an_error(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_an_unusable_list_is_an_error(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
         urls.external_inputs(config(tmp_path, text))
