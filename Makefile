@@ -1,4 +1,4 @@
-# `make demo` runs the main job, `make test` the tests; each first installs what it needs into .venv.
+# `make demo` runs the pipeline, `make test` the tests; each first installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
@@ -7,10 +7,10 @@ BIN := .venv/bin
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-demo: .venv/installed  ## crawl, filter, train and evaluate the demo's photos, offline; then say where the report is
+demo: .venv/installed  ## run the pipeline on the photos of the demo, offline, and print the path of the report
 	$(BIN)/fluke run demo
 
-test: .venv/installed-dev  ## run every test
+test: .venv/installed-dev  ## run every test (up to 20 minutes on 2 cores)
 	$(BIN)/python -m pytest
 
 check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests
@@ -20,14 +20,14 @@ check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not slow"
 
-fix: .venv/installed-dev  ## format, and mend what ruff can mend
+fix: .venv/installed-dev  ## format, and repair what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: .venv/installed  ## write docs/artifacts.md from the catalog of files
 	$(BIN)/python -m tasks.tables > docs/artifacts.md
 
-lock:  ## resolve the dependencies anew (needs uv)
+lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
 		--extra build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -41,7 +41,7 @@ clean:  ## remove the virtual environment (not the data)
 		|| { echo "fluke needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv .venv
 
-# The locks name every package there is to install, so --no-deps: pip need not resolve anything, nor can it add to them.
+# The locks list every package with its hash, so pip needs no resolution: --no-deps makes sure that it adds none.
 .venv/installed: requirements.lock pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

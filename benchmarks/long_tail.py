@@ -17,27 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from configs.schema import PreprocessConfig, TrainConfig
+from configs.schema import ImbalanceConfig, PreprocessConfig, TrainConfig
 from tasks.images.photos import decode
 from tasks.images.tiles import make_tile
-from tasks.networks.classifier import pooled, subtract_log_shares, tile_classifier
-from tasks.networks.keras_io import make_reproducible, predict
+from tasks.networks.classifier import feature_extractor, subtract_from_logits, tile_classifier
+from tasks.networks.keras_io import predict, seed_everything
 from tasks.store.progress import silent
-from tasks.train.class_balance import class_weights, log_shares
-from tasks.train.fit import Labelled
-from tasks.train.schedule import Recipe
+from tasks.train.class_balance import class_weights, log_priors
+from tasks.train.fit import LabelledData
+from tasks.train.schedule import Schedule
 
 RATIO = 50
-METHODS: dict[str, dict[str, object]] = {
-    "none": {"class_weight": "none"},
-    "class_weight: balanced (the default, capped at 10)": {"class_weight": "balanced"},
-    "class_weight: balanced, not capped": {"class_weight": "balanced", "class_weight_cap": 1e6},
-    "class_weight: sqrt": {"class_weight": "sqrt"},
-    "class_weight: effective": {"class_weight": "effective"},
-    "loss: focal": {"class_weight": "none", "loss": "focal"},
-    "loss: balanced_softmax": {"class_weight": "none", "loss": "balanced_softmax"},
-    "logit_adjustment: 1": {"class_weight": "none", "logit_adjustment": 1},
-    "retrain_head: 20": {"class_weight": "none", "retrain_head": 20},
+METHODS = {
+    "none": ImbalanceConfig(method="none"),
+    "weights (the default: power 1, cap 10)": ImbalanceConfig(),
+    "weights, not capped": ImbalanceConfig(cap=1e6),
+    "weights, power 0.5": ImbalanceConfig(power=0.5),
+    "effective": ImbalanceConfig(method="effective"),
+    "focal": ImbalanceConfig(method="focal"),
+    "balanced_softmax": ImbalanceConfig(method="balanced_softmax"),
+    "logit_adjustment": ImbalanceConfig(method="logit_adjustment"),
+    "retrain_head": ImbalanceConfig(method="retrain_head"),
 }
 
 
@@ -56,14 +56,14 @@ def main() -> None:
         weights=asked.shared / "weights/efficientnet_lite0_imagenet.keras",
         head_epochs=40,
     )
-    vectors = predict(pooled(tile_classifier(tiles.shape[1:], len(names), base)), tiles)
+    vectors = predict(feature_extractor(tile_classifier(tiles.shape[1:], len(names), base)), tiles)
     scores: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for seed in range(asked.seeds):
         parts = _tail(targets, seed)
         counts = np.bincount(targets[parts["train"]])
         print(f"seed {seed}: train photos {dict(zip(names.tolist(), counts.tolist(), strict=True))}", flush=True)
-        for method, settings in METHODS.items():
-            config = base.model_copy(update={"seed": seed, **settings})
+        for method, imbalance in METHODS.items():
+            config = base.model_copy(update={"seed": seed, "imbalance": imbalance})
             answers = _answers(config, tiles, vectors, targets, parts)
             truth = targets[parts["test"]]
             scores[method].append(
@@ -104,28 +104,28 @@ def _answers(
     parts: dict[str, NDArray[np.int64]],
 ) -> NDArray[np.integer]:
     """The classes that a classifier trained in this way names for the test photos."""
-    make_reproducible(config.seed)
+    seed_everything(config.seed)
     counts = np.bincount(targets[parts["train"]])
-    weights = class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
+    weights = class_weights(counts, config.imbalance)
 
-    def labelled(part: NDArray[np.int64]) -> Labelled:
+    def labelled(part: NDArray[np.int64]) -> LabelledData:
         of_part = targets[part].astype(np.int32)
-        return Labelled(tiles[part], of_part, weights[of_part], [str(photo) for photo in part])
+        return LabelledData(tiles[part], of_part, weights[of_part], [str(photo) for photo in part])
 
     model = tile_classifier(tiles.shape[1:], len(counts), config)
     with tempfile.TemporaryDirectory() as home:
-        Recipe(
+        Schedule(
             model,
             config,
             labelled(parts["train"]),
             labelled(parts["val"]),
-            peak=config.learning_rate,
-            pooled=lambda network, photos: vectors[[int(name) for name in photos.names]],
-            home=Path(home),
+            learning_rate=config.learning_rate,
+            extract=lambda network, photos: vectors[[int(name) for name in photos.names]],
+            folder=Path(home),
             progress=silent,
         ).run()
-    if config.logit_adjustment:
-        subtract_log_shares(model, log_shares(counts), config.logit_adjustment)
+    if config.imbalance.method == "logit_adjustment":
+        subtract_from_logits(model, log_priors(counts))
     predicted: NDArray[np.int64] = predict(model, tiles[parts["test"]]).argmax(axis=1)
     return predicted
 

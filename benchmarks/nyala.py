@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from configs.schema import AugmentConfig, PreprocessConfig, TrainConfig
+from configs.schema import AugmentConfig, ImbalanceConfig, PreprocessConfig, TrainConfig
 from tasks.evaluate.metrics import score
 from tasks.images.photos import decode
 from tasks.images.tiles import make_tile
 from tasks.inference.arrays import ScoredPredictions, softmax
-from tasks.networks.classifier import pooled, tile_classifier
-from tasks.networks.keras_io import make_reproducible, predict
+from tasks.networks.classifier import feature_extractor, tile_classifier
+from tasks.networks.keras_io import predict, seed_everything
 from tasks.store.progress import silent
 from tasks.train import class_balance
-from tasks.train.fit import Labelled
-from tasks.train.schedule import Recipe
+from tasks.train.fit import LabelledData
+from tasks.train.schedule import Schedule
 
 AT_LEAST = 4
 _PHOTOS = ((3, 5), (6, 11), (12, 30))
@@ -67,11 +67,11 @@ def main() -> None:
         head_epochs=15,
         epochs=asked.epochs,
         dropout=0.2,
-        class_weight="sqrt",
+        imbalance=ImbalanceConfig(power=0.5),
         augment=AugmentConfig(flip="none", rotate_deg=10, shift=0.1, zoom=0.15, rand_augment=1),
         seed=asked.seed,
     )
-    frozen = predict(pooled(tile_classifier(tiles.shape[1:], len(names), config)), tiles)
+    frozen = predict(feature_extractor(tile_classifier(tiles.shape[1:], len(names), config)), tiles)
     unit = frozen / np.linalg.norm(frozen, axis=1, keepdims=True)
     twins = (unit[held_out] @ unit[~held_out].T).max(1) > TWINS
     print(
@@ -106,7 +106,7 @@ def main() -> None:
         model = _train(config.model_copy(update={"head": head}), tiles[learnt], targets[learnt], counts)
         seconds = time.monotonic() - began
         own = predict(model, tiles[held_out])
-        features = predict(pooled(model), tiles)
+        features = predict(feature_extractor(model), tiles)
         near = _nearest(features, targets, learnt, held_out, len(names))
         report(f"fine-tuned, {head}", own, seconds)
         report(f"fine-tuned, {head}, nearest photos", near, seconds)
@@ -143,19 +143,19 @@ def _nearest(
 def _train(
     config: TrainConfig, tiles: NDArray[np.uint8], targets: NDArray[np.integer], counts: NDArray[np.integer]
 ) -> keras.Model:
-    make_reproducible(config.seed)
-    weights = class_balance.class_weights(np.maximum(counts, 1), config.class_weight, config.class_weight_cap)
+    seed_everything(config.seed)
+    weights = class_balance.class_weights(np.maximum(counts, 1), config.imbalance)
     model = tile_classifier(tiles.shape[1:], len(counts), config)
-    labelled = Labelled(tiles, targets.astype(np.int32), weights[targets])
+    labelled = LabelledData(tiles, targets.astype(np.int32), weights[targets])
     with tempfile.TemporaryDirectory() as home:
-        Recipe(
+        Schedule(
             model,
             config,
             labelled,
             None,
-            peak=config.learning_rate,
-            pooled=lambda network, photos: predict(network, photos.rows),
-            home=Path(home),
+            learning_rate=config.learning_rate,
+            extract=lambda network, photos: predict(network, photos.rows),
+            folder=Path(home),
             progress=silent,
         ).run()
     return model

@@ -19,7 +19,7 @@ from benchmarks.measure import scratch
 from benchmarks.photo_site import CLASSES, counts, gallery
 from configs.load import load
 from configs.schema import SearchFilters
-from tasks.crawl.engines.engine import Answer, Hit, Page, Request
+from tasks.crawl.engines.engine import Hit, Page, Request, Response
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import CrawlResult
 from tasks.crawl.search import crawl
@@ -33,13 +33,13 @@ class Engine:
     site: str
     name: str = "gallery"
     canary: str = CLASSES[0]
-    official: bool = True
+    is_api: bool = True
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
         return self._page(query, 0)
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        hits = [Hit(url) for url in re.findall(r'class="photo" href="([^"]+)"', answer.body.decode())]
+    def parse(self, request: Request, response: Response) -> Page:
+        hits = [Hit(url) for url in re.findall(r'class="photo" href="([^"]+)"', response.body.decode())]
         asked = parse_qs(urlsplit(request.url).query)
         return Page(hits, [self._page(asked["q"][0], int(asked["page"][0]) + 1)] if hits else [])
 

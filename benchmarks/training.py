@@ -23,8 +23,8 @@ import numpy as np
 from configs.schema import AugmentConfig, TrainConfig
 from tasks.networks.classifier import tile_classifier
 from tasks.train.checkpoint import Checkpoint
-from tasks.train.class_balance import log_shares
-from tasks.train.fit import Labelled, Phase, fit
+from tasks.train.class_balance import log_priors
+from tasks.train.fit import LabelledData, Phase, fit
 
 STILL = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
 SIDE_PX = {"convnet": 64, "small_convnet": 150}
@@ -77,11 +77,13 @@ def bare(tiles: np.ndarray, config: TrainConfig) -> float:
 def ours(tiles: np.ndarray, config: TrainConfig) -> float:
     """Seconds for an epoch of a phase of fluke's training."""
     ends = _Ends()
-    photos = Labelled(tiles, _targets(len(tiles)), np.ones(len(tiles), np.float32))
-    phase = Phase("training", photos, None, peak=1e-3, epochs=3, log_shares=log_shares(np.ones(CLASSES, np.int64)))
+    photos = LabelledData(tiles, _targets(len(tiles)), np.ones(len(tiles), np.float32))
+    phase = Phase(
+        "training", photos, None, learning_rate=1e-3, epochs=3, log_priors=log_priors(np.ones(CLASSES, np.int64))
+    )
     with tempfile.TemporaryDirectory() as home:
-        kept = Checkpoint(Path(home) / "training.npz")
-        fit(_model(tiles, config), phase, config, kept=kept, advance=lambda count: None, watchers=[ends])
+        checkpoint = Checkpoint(Path(home) / "training.npz")
+        fit(_model(tiles, config), phase, config, checkpoint=checkpoint, advance=lambda count: None, callbacks=[ends])
     return ends.seconds
 
 

@@ -18,6 +18,13 @@ RENAMED = {
     "train.thaw_rate": "train.unfreeze_rate",
     "train.afresh_every": "train.full_retrain_every",
     "evaluate.insight": "evaluate.layer_images",
+    "train.class_weight": "train.imbalance.method",
+    "train.class_weight_cap": "train.imbalance.cap",
+    "train.effective_beta": "train.imbalance.beta",
+    "train.loss": "train.imbalance.method",
+    "train.focal_gamma": "train.imbalance.gamma",
+    "train.retrain_head": "train.imbalance.epochs",
+    "train.logit_adjustment": "train.imbalance.strength",
 }
 """Old name -> new name; an old name is refused with a message that contains the new one."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[")

@@ -24,15 +24,15 @@ class Section(BaseModel):
 
 
 class SearchFilters(Section):
-    """What search engines are to filter by; an engine that can't is refused before anything is asked."""
+    """Filters for search engines. A value that an engine doesn't support is an error before any request."""
 
     licence: str | None = Field(
         None, description="open, commercial (use), modify (and share), or one licence: cc0, pdm, by, by-sa, by-nc ..."
     )
-    size: str | None = Field(None, description="small, medium, large, huge, or at least so many pixels: >=640x480.")
-    colour: str | None = Field(None, description="colour, grey, transparent, or a colour such as red.")
+    size: str | None = Field(None, description="small, medium, large, huge, or a minimum size in pixels: >=640x480.")
+    colour: str | None = Field(None, description="colour (any colours), grey, transparent, or a colour such as red.")
     type: str | None = Field(None, description="photo, face, clipart, drawing or animated.")
-    date: str | None = Field(None, description="day, week, month or year (the last one), or 2026-01-01..2026-06-30.")
+    date: str | None = Field(None, description="The last day, week, month or year, or a range: 2026-01-01..2026-06-30.")
 
 
 class CrawlConfig(Section):
@@ -271,15 +271,15 @@ class FilterConfig(Section):
 
 
 class PreprocessConfig(Section):
-    """How a photo becomes a tile."""
+    """How photos are turned into tiles."""
 
-    side_px: int = Field(64, ge=8, le=1024, description="Side of the square tiles.")
-    colour: Literal["grey", "rgb"] = Field("rgb", description="Tiles with one channel or with three.")
+    side_px: int = Field(64, ge=8, le=1024, description="Side of the square tiles, px.")
+    colour: Literal["grey", "rgb"] = Field("rgb", description="Channels of the tiles: one (grey) or three (rgb).")
     crop: tuple[Fraction, Fraction, Fraction, Fraction] = Field(
         (0.0, 0.0, 1.0, 1.0),
-        description="Left, top, right, bottom of the part to keep, as fractions of the photo.",
+        description="Part of each photo to keep: left, top, right and bottom as fractions of its size.",
     )
-    pad_value: int = Field(0, ge=0, le=255, description="Grey level of the bars that make a photo square.")
+    pad_value: int = Field(0, ge=0, le=255, description="Grey level of the padding that makes a photo square.")
 
     @model_validator(mode="after")
     def _crop_is_a_box(self) -> "PreprocessConfig":
@@ -290,21 +290,21 @@ class PreprocessConfig(Section):
 
 
 class PretrainConfig(Section):
-    """The convolutional autoencoder whose encoder makes the features."""
+    """The convolutional autoencoder whose encoder computes the features."""
 
     filters: tuple[int, ...] = Field(
-        (32, 64, 64), min_length=1, max_length=6, description="Filters of each halving of the tile's side."
+        (32, 64, 64), min_length=1, max_length=6, description="Filters of each convolution that halves the side."
     )
     code_channels: int = Field(16, ge=1, le=512, description="Channels of the code.")
-    epochs: int = Field(15, ge=1, description="Passes over the train tiles.")
-    batch_size: int = Field(32, ge=1, description="Tiles per step.")
+    epochs: int = Field(15, ge=1, description="Epochs over the train tiles.")
+    batch_size: int = Field(32, ge=1, description="Tiles per optimizer step.")
     learning_rate: float = Field(
-        3e-3, gt=0, le=0.1, description="Peak rate of Adam, after a warm-up, before a cosine decay."
+        3e-3, gt=0, le=0.1, description="Peak learning rate of Adam, between a linear warm-up and a cosine decay."
     )
     refresh_growth: float = Field(
         0.2,
         ge=0,
-        description="The encoder is kept until the train set has changed by this share since it was trained.",
+        description="Train a new encoder when more than this share of the train photos was added or removed.",
     )
     seed: Seed = 0
 
@@ -316,22 +316,65 @@ class ExtractConfig(Section):
 
 
 class AugmentConfig(Section):
-    """How tiles are changed at random while they are trained on; features are only mixed, frozen ones not even that."""
+    """Random changes of the train tiles; features are only mixed, and features of a frozen network stay unchanged."""
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = Field("horizontal", description="Mirror half of them.")
-    rotate_deg: float = Field(10, ge=0, le=180, description="Turn by up to so many degrees either way.")
-    shift: Fraction = Field(0.1, description="Move by up to this share of the side.")
-    zoom: float = Field(0.1, ge=0, lt=1, description="Enlarge or shrink by up to this share.")
-    shear_deg: float = Field(0, ge=0, le=60, description="Shear by up to so many degrees.")
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field(
+        "horizontal", description="Mirror half of the tiles."
+    )
+    rotate_deg: float = Field(10, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
+    shift: Fraction = Field(0.1, description="Largest shift, as a share of the side.")
+    zoom: float = Field(0.1, ge=0, lt=1, description="Largest zoom in or out, as a share of the size.")
+    shear_deg: float = Field(0, ge=0, le=60, description="Largest shear, in degrees.")
     fill: Literal["nearest", "reflect", "constant"] = Field(
-        "nearest", description="What stands where nothing is left: the border's pixels, a mirror image, or black."
+        "nearest", description="How to fill pixels outside the image: nearest, reflect, or constant (black)."
     )
-    rand_augment: int = Field(0, ge=0, le=8, description="RandAugment: so many random changes of colour or shape.")
-    magnitude: Fraction = Field(0.3, description="How strong those are.")
-    mixup: float = Field(0, ge=0, le=10, description="MixUp: blend pairs by shares from Beta(mixup, mixup); 0: don't.")
+    rand_augment: int = Field(
+        0, ge=0, le=8, description="Number of RandAugment operations for each tile; 0 disables it."
+    )
+    magnitude: Fraction = Field(0.3, description="Strength of the RandAugment operations.")
+    mixup: float = Field(
+        0, ge=0, le=10, description="MixUp: blend pairs of photos by shares from Beta(mixup, mixup); 0 disables it."
+    )
     cutmix: float = Field(
-        0, ge=0, le=10, description="CutMix: paste boxes between pairs, areas from Beta(cutmix, cutmix); 0: don't."
+        0,
+        ge=0,
+        le=10,
+        description="CutMix: paste boxes between pairs of photos, areas from Beta(cutmix, cutmix); 0 disables it.",
     )
+
+
+ImbalanceMethod = Literal[
+    "none", "weights", "effective", "focal", "balanced_softmax", "logit_adjustment", "retrain_head"
+]
+
+
+class ImbalanceConfig(Section):
+    """Compensation for classes with different numbers of photos; `imbalance: focal` is short for `method: focal`."""
+
+    method: ImbalanceMethod = Field(
+        "weights",
+        description="none: all photos have the same weight. weights: a photo's weight is 1 / count^power, where count "
+        "is the number of train photos of its class. effective: the weight is 1 / effective number of photos. focal: "
+        "photos that are classified well have lower weights. balanced_softmax: the loss adds each class's log prior "
+        "to its logit. logit_adjustment: log priors are subtracted from the logits after training. retrain_head: the "
+        "head is trained again, with every class drawn equally often.",
+    )
+    power: float = Field(
+        1, ge=0, le=1, description="weights: 1 balances the classes; 0.5 is the square root; 0 is none."
+    )
+    cap: float = Field(
+        10, ge=1, description="weights and effective: the largest ratio of two photos' weights; the mean weight is 1."
+    )
+    beta: float = Field(
+        0.999, ge=0, lt=1, description="effective: 0 weighs photos equally; close to 1 is like weights with power 1."
+    )
+    gamma: float = Field(
+        2, ge=0, le=10, description="focal: exponent of (1 - probability); 0 is the plain cross entropy."
+    )
+    strength: float = Field(
+        1, ge=0, le=3, description="logit_adjustment: factor of the log priors; 1 treats all classes as equally common."
+    )
+    epochs: int = Field(20, ge=1, description="retrain_head: passes over the train photos.")
 
 
 class TrainConfig(Section):
@@ -339,87 +382,75 @@ class TrainConfig(Section):
 
     input: Literal["features", "tiles"] = Field(
         "features",
-        description="Train on the autoencoder's features, or on the tiles (skips pretrain and extract).",
+        description="features: train on the autoencoder's features. tiles: train on tiles, without pretrain and "
+        "extract.",
     )
-    network: str = Field("convnet", description="The module in tasks/networks/backbones.")
+    network: str = Field("convnet", description="Name of a backbone; docs/networks.md lists them.")
     weights: Literal["imagenet"] | Path | None = Field(
         None,
-        description="Where the network's first weights are from: imagenet (what keras.applications downloads), or a "
-        "Keras model file of the same network; null: from scratch.",
+        description="Initial weights: imagenet (downloaded by keras.applications), a Keras model file of the same "
+        "network, or null to train from scratch.",
     )
     filters: tuple[int, ...] = Field(
-        (64, 128, 128), min_length=1, max_length=8, description="convnet: filters of each block."
+        (64, 128, 128), min_length=1, max_length=8, description="convnet only: filters of each block."
     )
     head: Literal["softmax", "cosine", "arcface"] = Field(
         "softmax",
-        description="The last layer: dense; cosine: of the angle to each class's direction, for many classes with few "
-        "photos; arcface: that, with a margin in training.",
+        description="softmax: a dense layer. cosine: scaled cosines of the angles to a direction for each class, for "
+        "many classes with few photos. arcface: like cosine, with a margin in training.",
     )
-    hidden: int | None = Field(None, ge=1, description="Units of a dense layer before the last; null: there is none.")
+    hidden: int | None = Field(
+        None, ge=1, description="Units of a dense layer before the last layer; null: no such layer."
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
-    scale: float = Field(16, gt=0, description="cosine and arcface: what cosines are multiplied by.")
+    scale: float = Field(16, gt=0, description="cosine and arcface: factor of the cosines.")
     margin: float = Field(0.3, ge=0, lt=1.5, description="arcface: the margin, in radians.")
     unfreeze: tuple[str | int, ...] = Field(
         (),
-        description="With weights: what is trained after the head, step by step. A layer's name or its beginning "
-        "(block5) unfreezes the network from there to its end, a number its last so many layers, all everything; empty: "
-        "only the head is trained.",
+        description="With weights: the parts of the network to train after the head, one step each. A layer's name or "
+        "its beginning (block5) unfreezes the network from there to its end; a number unfreezes that many last "
+        "layers; all unfreezes everything. Empty: only the head is trained.",
     )
     unfreeze_rate: float = Field(
-        0.1, gt=0, le=1, description="The peak rate of each step of unfreeze, as a share of the last."
+        0.1, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
     )
     head_epochs: int = Field(
-        40, ge=0, description="With weights: passes for the head alone, on features that are computed once."
+        40, ge=0, description="With weights: epochs for the head alone, on features that are computed once."
     )
-    epochs: int = Field(40, ge=1, description="Passes over the train photos at most, in each step of unfreeze.")
-    patience: int = Field(10, ge=1, description="Stop after so many epochs without a lower validation loss.")
-    batch_size: int = Field(32, ge=1, description="Photos per step of the optimizer.")
-    optimizer: Literal["adamw", "rmsprop"] = Field("adamw", description="AdamW, or RMSprop as in the write-ups.")
+    epochs: int = Field(40, ge=1, description="Largest number of epochs, in each step of unfreeze.")
+    patience: int = Field(10, ge=1, description="Stop after this many epochs without a lower validation loss.")
+    batch_size: int = Field(32, ge=1, description="Photos per optimizer step.")
+    optimizer: Literal["adamw", "rmsprop"] = Field("adamw", description="AdamW or RMSprop.")
     learning_rate: float = Field(
-        1e-3, gt=0, le=0.1, description="The optimizer's peak rate, after a warm-up, before a cosine decay."
+        1e-3, gt=0, le=0.1, description="Peak learning rate, between a linear warm-up and a cosine decay."
     )
     weight_decay: float = Field(0.05, ge=0, le=1, description="Decoupled weight decay.")
-    label_smoothing: float = Field(0, ge=0, lt=1, description="Share of each label that is spread over all classes.")
+    label_smoothing: float = Field(
+        0, ge=0, lt=1, description="Share of each label that is distributed over all classes."
+    )
     ema: float = Field(
         0,
         ge=0,
         lt=1,
-        description="Validate and keep an average of the weights that forgets this slowly: 0.99; 0: no, as without "
-        "photos to validate on.",
+        description="Momentum of an exponential moving average of the weights, which is validated and kept, such as "
+        "0.99; 0 disables it. It needs validation photos.",
     )
-    augment: AugmentConfig = Field(AugmentConfig(), description="Random changes of the tiles that are trained on.")
-    class_weight: Literal["none", "balanced", "sqrt", "effective"] = Field(
-        "balanced",
-        description="Weight of a class's photos: equal, 1/count, 1/sqrt(count), or 1/effective number; capped, then "
-        "mean 1.",
-    )
-    class_weight_cap: float = Field(
-        10, ge=1, description="The heaviest photo's weight is at most so many times the lightest's."
-    )
-    effective_beta: float = Field(0.999, ge=0, lt=1, description="effective: how alike the photos of a class are.")
-    loss: Literal["cross_entropy", "focal", "balanced_softmax"] = Field(
-        "cross_entropy", description="focal: easy photos count less; balanced_softmax: classes' shares are added."
-    )
-    focal_gamma: float = Field(2, ge=0, le=10, description="focal: how much less.")
-    retrain_head: int = Field(
-        0, ge=0, description="Passes in which the last layer is learnt anew, from as many photos of each class."
-    )
-    logit_adjustment: float = Field(
-        0,
-        ge=0,
-        le=3,
-        description="After training, so many times the logarithm of a class's share is subtracted; 1: as if all "
-        "classes were equally common.",
+    augment: AugmentConfig = Field(AugmentConfig(), description="Random changes of the train tiles.")
+    imbalance: ImbalanceConfig = Field(
+        ImbalanceConfig(), description="Compensation for classes with different numbers of photos."
     )
     warm_start: bool = Field(
-        False, description="Begin from the last night's classifier; new classes are added, and those gone dropped."
+        False,
+        description="Start from the classifier of the last successful run; classes are added and removed as needed.",
     )
-    full_retrain_every: int = Field(7, ge=1, description="warm_start: every so many nights a training begins afresh.")
+    full_retrain_every: int = Field(
+        7, ge=1, description="warm_start: every this many trainings, one starts from scratch."
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="What networks compute in; auto: 16 bits on GPUs that are faster with it."
+        "auto", description="Precision of computation; auto: 16 bits on GPUs that are faster with it."
     )
-    xla: Literal["auto", "on", "off"] = Field("auto", description="Compile with XLA; auto: on GPUs.")
-    devices: int = Field(0, ge=0, description="GPUs to share each batch among; 0: all that there are.")
+    xla: Literal["auto", "on", "off"] = Field("auto", description="Compile with XLA; auto: on a single GPU.")
+    devices: int = Field(0, ge=0, description="Number of GPUs for data-parallel training; 0 = all.")
     seed: Seed = 0
 
     @field_validator("unfreeze", mode="before")
@@ -427,27 +458,19 @@ class TrainConfig(Section):
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | int) else value
 
+    @field_validator("imbalance", mode="before")
+    @classmethod
+    def _method_alone(cls, value: object) -> object:
+        return {"method": value} if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         if self.weights is None and self.unfreeze:
-            raise ValueError("unfreeze is about pretrained networks; set weights, or leave unfreeze empty")
+            raise ValueError("unfreeze needs a pretrained network; set weights, or leave unfreeze empty")
         if self.weights is not None and not self.unfreeze and not self.head_epochs:
             raise ValueError("head_epochs=0 and an empty unfreeze leave nothing to train")
         if self.weights is not None and self.input == "features":
-            raise ValueError("weights are of networks that look at tiles; set input=tiles")
-        if self.logit_adjustment and self.head != "softmax":
-            raise ValueError(f"logit_adjustment is added to a bias, which head={self.head} hasn't; set head=softmax")
-        if self.logit_adjustment and (
-            self.loss == "balanced_softmax" or self.class_weight != "none" or self.retrain_head
-        ):
-            raise ValueError(
-                "logit_adjustment is for a network that learnt the classes' own shares: with it, set "
-                "class_weight=none, retrain_head=0 and another loss than balanced_softmax"
-            )
-        if self.loss == "balanced_softmax" and self.class_weight != "none":
-            raise ValueError(
-                "balanced_softmax makes up for the classes' shares already; with it, set class_weight=none"
-            )
+            raise ValueError("pretrained weights need tiles as inputs; set input=tiles")
         return self
 
 
@@ -469,7 +492,7 @@ class EvaluateConfig(Section):
         "is below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="Name of the unknown class, such as new_whale.")
-    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per photo in the predictions.")
+    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per predicted photo.")
     bootstrap: int = Field(1000, ge=100, description="Number of bootstrap resamples for the 95 % intervals.")
     gallery: int = Field(
         24,

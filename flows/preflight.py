@@ -12,6 +12,7 @@ from types import FrameType
 from configs.schema import Config, StageName
 from flows.error_messages import disk_error
 from tasks.crawl import stage as crawl
+from tasks.networks import backbones
 from tasks.store import plugins
 from tasks.store.errors import UserError
 
@@ -21,7 +22,7 @@ def check_names(config: Config) -> None:
     for source in config.crawl.sources:
         plugins.check("tasks.crawl.sources", source)
     crawl.validate_config(config.crawl)
-    plugins.check("tasks.networks.backbones", config.train.network)
+    backbones.check(config.train.network)
 
 
 def check_stage(config: Config, name: StageName) -> None:

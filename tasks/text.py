@@ -1,4 +1,4 @@
-"""How messages and reports write text, shares and durations."""
+"""Format text, percentages and durations for messages and reports."""
 
 import re
 
@@ -6,13 +6,13 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 
 def markdown(text: str) -> str:
-    """Text with everything escaped that Markdown or HTML could take for its own."""
+    """Escape everything in a text that Markdown or HTML would interpret; line breaks become spaces."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return re.sub(r"([\\`*_\[\]<>#|~&$!])", r"\\\1", " ".join(plain.split()))
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.9637 -> 96.4 %, and 100.0 % only if it is all."""
+    """Format a share, 0..1, as a percentage: 0.9637 -> 96.4 %. Only a share of exactly 1 gives 100.0 %."""
     rounded = round(share * 100, digits)
     if rounded == 100 and share < 1:
         rounded -= 10**-digits
@@ -20,7 +20,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def duration(seconds: float) -> str:
-    """0.8 s, 42 s, 3 min 10 s, 2 h 5 min."""
+    """Format a duration: 0.8 s, 42 s, 3 min 10 s, 2 h 5 min."""
     if seconds < 10:
         return f"{seconds:.1f}{SPACE}s"
     minutes, rest = divmod(round(seconds), 60)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.comparisons.crawl_speed import DIRECT
 from benchmarks.comparisons.crawl_tools import Crawler, Harvest, fluke, icrawler, img2dataset, write_urls
-from benchmarks.comparisons.hostile_site import Kind, Site, kinds, serve
+from benchmarks.comparisons.hostile_links import Kind, kinds
+from benchmarks.comparisons.hostile_site import Site, serve
 from benchmarks.measure import TreeCost, run_tree, scratch
 
 _UNKNOWN = "something else"

@@ -26,12 +26,9 @@ each method.
 """
 
 import argparse
-import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,186 +36,22 @@ import cv2
 import numpy as np
 
 from benchmarks.comparisons.contact_sheets import write_pairs, write_photos
+from benchmarks.comparisons.filter_scores import COPIES, Score, Truth, variant_of
 from benchmarks.comparisons.filter_tools import (
     CORRUPT,
     OURS,
     Answers,
-    Pair,
     fluke_command,
     of_cleanvision,
     of_fluke,
     of_imagededup,
 )
-from benchmarks.comparisons.planted_flaws import Plant, prepare
-from benchmarks.comparisons.same_photo import LIKE, likeness
+from benchmarks.comparisons.planted_flaws import prepare
 from benchmarks.measure import run_tree, scratch
 
 METHODS = ("PHash", "DHash", "AHash", "WHash")
 BITS = (0, 2, 4, 6, 8, 10, 12)
 DEFAULT_BITS = 10
-JUDGED = Path(__file__).with_name("judged.csv")
-
-ALSO = {
-    CORRUPT: set(),
-    "too small": {"odd aspect", "uniform", "blurred"},
-    "odd aspect": {"too small", "uniform", "blurred", "too dark", "too light"},
-    "uniform": {"blurred", "too dark", "too light"},
-    "too dark": {"uniform", "blurred"},
-    "too light": {"uniform", "blurred"},
-    "blurred": {"uniform"},
-}
-"""Planted flaw: what else may rightly be said of such a file."""
-
-MOST_PAIRS = 2000
-"""Of a tool's pairs that nobody planted, so many are judged, drawn at random; the counts are scaled."""
-
-COPIES = ("duplicate", "near duplicate", "two classes")
-
-
-@dataclass(frozen=True)
-class Score:
-    """Of one check of a tool."""
-
-    right: int = 0
-    wrong: int = 0
-    found: dict[str, int] = field(default_factory=dict)
-    """Planted files that it found, by variant."""
-    strange: list[tuple[str, ...]] = field(default_factory=list)
-    """Untouched files that nobody has judged yet, or the pairs that are wrong."""
-    untouched: int = 0
-    """Of the right ones, those that nobody planted."""
-
-    @property
-    def precision(self) -> float:
-        return self.right / max(1, self.right + self.wrong)
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What is known of a folder."""
-
-    data_set: str
-    photos: Path
-    plants: Sequence[Plant]
-
-    def planted(self, check: str) -> list[Plant]:
-        return [plant for plant in self.plants if OURS.get(plant.kind, plant.kind) == check]
-
-    def same_photo(self, pair: Pair) -> bool:
-        return likeness(*(self.photos / file for file in pair)) >= LIKE
-
-    def right_pair(self, check: str, pair: Pair) -> bool | None:
-        """Whether a pair is what a check says; None if it counts neither way."""
-        kinds = {plant.file: plant.kind for plant in self._of(pair)}
-        one, other = (_bytes(self.photos / file) for file in pair)
-        if "uniform" in kinds.values() or (check == "near duplicate" and one == other):
-            return None
-        if check == "duplicate":
-            return one == other
-        labels = {file.partition("/")[0] for file in pair}
-        return (check != "two classes" or len(labels) == 2) and (one == other or self.same_photo(pair))
-
-    def _of(self, files: Iterable[str]) -> list[Plant]:
-        by_file = _by_file(tuple(self.plants))
-        return [by_file[file] for file in files if file in by_file]
-
-    def score_flaw(self, check: str, named: set[str]) -> Score:
-        of = _by_file(tuple(self.plants))
-        judged = _judged(self.data_set, check)
-        right, wrong, untouched, found = 0, 0, 0, defaultdict[str, int](int)
-        strange: list[tuple[str, ...]] = []
-        for file in sorted(named):
-            plant = of.get(file)
-            kind = OURS.get(plant.kind, plant.kind) if plant else ""
-            if plant and kind == check:
-                right += 1
-                found[_variant(plant)] += 1
-            elif plant and kind in ALSO:
-                wrong += check not in ALSO[kind]
-            elif plant and check == "too small":  # CleanVision's is "odd size", which shrunken and cropped copies have
-                continue
-            else:
-                original = plant.twin if plant else file
-                verdict = judged.get(original)
-                right += bool(verdict)
-                untouched += bool(verdict)
-                wrong += not verdict
-                if verdict is None:
-                    strange.append((file,))
-        return Score(right, wrong, dict(found), strange, untouched)
-
-    def score_pairs(self, check: str, answers: Answers) -> Score:
-        own = {tuple(sorted((plant.file, plant.twin))) for plant in self.plants if plant.twin}
-        pairs = sorted(answers.pairs.get(check, ()))
-        strays = [pair for pair in pairs if pair not in own]
-        drawn = strays
-        if len(strays) > MOST_PAIRS:
-            drawn = [strays[place] for place in np.random.default_rng(0).permutation(len(strays))[:MOST_PAIRS]]
-        verdicts = {pair: self.right_pair(check, pair) for pair in [*drawn, *(pair for pair in pairs if pair in own)]}
-        share = len(strays) / max(1, len(drawn))
-        wrong = sorted(pair for pair in drawn if verdicts[pair] is False)
-        untouched = round(share * sum(verdicts[pair] is True for pair in drawn))
-        right = untouched + sum(verdict is True for pair, verdict in verdicts.items() if pair in own)
-        return Score(right, round(share * len(wrong)), self._copies_found(check, answers), list(wrong), untouched)
-
-    def _copies_found(self, check: str, answers: Answers) -> dict[str, int]:
-        """By variant. Copies of a photo that is also in another class are rightly told to be that."""
-        among = ["two classes"] if check == "two classes" else [*COPIES]
-        pairs = {pair for name in among for pair in answers.pairs.get(name, ())}
-        home = _connected(pair for pair in pairs if self.known_as_same(pair, search=len(pairs) <= MOST_PAIRS))
-        found = defaultdict[str, int](int)
-        for plant in self.planted(check):
-            found[_variant(plant)] += plant.file in home and home.get(plant.file) == home.get(plant.twin)
-        return dict(found)
-
-    def known_as_same(self, pair: Pair, *, search: bool) -> bool:
-        """Whether two files show the same photo; search: whether those not planted as that are laid over each other."""
-        plants = self._of(pair)
-        return any({plant.file, plant.twin} == set(pair) for plant in plants) or (search and self.same_photo(pair))
-
-    def score(self, check: str, answers: Answers) -> Score | None:
-        """None if the tool has no such check."""
-        if check in answers.problems:
-            return self.score_flaw(check, answers.problems[check])
-        if check in answers.pairs or (check == "duplicate" and "near duplicate" in answers.pairs):
-            return self.score_pairs(check, answers)
-        return None
-
-
-@cache
-def _by_file(plants: tuple[Plant, ...]) -> dict[str, Plant]:
-    return {plant.file: plant for plant in plants}
-
-
-@cache
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-@cache
-def _judged(data_set: str, check: str) -> dict[str, bool]:
-    """Untouched photos that somebody has looked at: whether the check names them rightly."""
-    with JUDGED.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["set"], row["check"]) == (data_set, check)]
-    return {row["photo"]: row["right"] == "yes" for row in rows}
-
-
-def _connected(links: Iterable[Pair]) -> dict[str, str]:
-    """The group of each file that a link leads to, by the name of one of its files."""
-    home: dict[str, str] = {}
-
-    def top(file: str) -> str:
-        while home.setdefault(file, file) != file:
-            file = home[file]
-        return file
-
-    for one, other in links:
-        home[top(one)] = top(other)
-    return {file: top(file) for file in list(home)}
-
-
-def _variant(plant: Plant) -> str:
-    return plant.variant if plant.kind not in OURS else f"{plant.kind} {plant.variant}".strip()
 
 
 def ask(truth: Truth, home: Path, cleanvision: Path, imagededup: Path, settings: Sequence[str]) -> list[Answers]:
@@ -262,7 +95,7 @@ def tables(truth: Truth, answers: Sequence[Answers]) -> None:
     for check in checks:
         variants: dict[str, int] = defaultdict(int)
         for plant in truth.planted(check):
-            variants[_variant(plant)] += 1
+            variants[variant_of(plant)] += 1
         cells = [scores[tool.tool, check] for tool in answers]
         total = sum(variants.values())
         whole = [_cell(score, sum(score.found.values()) / total) if score else "-" for score in cells]

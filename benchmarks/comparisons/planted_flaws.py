@@ -103,8 +103,7 @@ def _dark(image: Image, rng: np.random.Generator, *, gamma: float) -> Image:
 
 def _light(image: Image, rng: np.random.Generator, *, gamma: float) -> Image:
     """With 99 of 100 pixels above a grey level of 215 to 243."""
-    inverse: Image = 255 - image
-    light: Image = 255 - _dark(inverse, rng, gamma=gamma)
+    light: Image = 255 - _dark(np.bitwise_not(image), rng, gamma=gamma)
     return light
 
 
@@ -182,9 +181,8 @@ def _jpeg(image: Image, quality: int = _FINE) -> bytes:
 
 def _on_pixels(change: Callable[[Image, np.random.Generator], Image | bytes]) -> Spoil:
     def spoil(data: bytes, rng: np.random.Generator) -> bytes:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        assert image is not None, "the clean photos can be decoded"
-        changed = change(np.asarray(image, np.uint8), rng)
+        image = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        changed = change(image, rng)
         return changed if isinstance(changed, bytes) else _jpeg(changed)
 
     return spoil

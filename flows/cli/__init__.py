@@ -37,7 +37,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        sys.exit(errors.report(error))
+        sys.exit(errors.report_error(error))
     finally:
         # After a Ctrl-C inside code that runs from source text (dataclasses do so on import), CPython ends the process
         # by that signal even if the exception was handled; running another source text resets this.

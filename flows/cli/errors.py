@@ -11,7 +11,7 @@ from flows.run_records import data_root
 from tasks.store.errors import UserError
 
 
-def report(error: Exception) -> int:
+def report_error(error: Exception) -> int:
     """Print an error in one line (one for each mistake in a config), and return the exit code.
 
     The traceback of an internal error is written to a log file that the message names.

@@ -8,6 +8,7 @@ from rich.filesize import decimal
 from flows.cli.arguments import Yes
 from flows.cli.errors import confirm
 from flows.run_records import data_root, read_records
+from tasks.tables import PHOTOS
 
 
 def prune(
@@ -37,7 +38,7 @@ def prune(
 
 
 def forget(
-    photo: Annotated[str, typer.Argument(metavar="URL|SHA256", help="As in photos.parquet.")],
+    photo: Annotated[str, typer.Argument(metavar="URL|SHA256", help=f"As in {PHOTOS.name}.")],
     purge: Annotated[
         bool, typer.Option(help="Also delete the artifacts and shards that contain it; the next run builds them again.")
     ] = False,

@@ -21,8 +21,8 @@ def review(
 ) -> None:
     """Show the photos that the filter doubts on a local page, to keep, reject or relabel them; until Ctrl-C."""
     from flows import preflight
-    from flows.review import items as sheets
-    from flows.review.contact_sheet import export as write_sheet
+    from flows.review import items
+    from flows.review.contact_sheet import export as write_contact_sheet
     from flows.review.server import serve as serve_page
     from tasks.store.store import Store
 
@@ -30,16 +30,16 @@ def review(
     preflight.check_names(loaded)
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     store = Store(root)
-    sheet = sheets.read(store.folder(sheets.artifact(store, loaded, command)), command)
+    review_list = items.read(store.folder(items.artifact(store, loaded, command)), command)
     title = Path(preset).stem
     if export:
-        print(f"contact sheet: {write_sheet(root, sheet, export.absolute(), title=title)}")
+        print(f"contact sheet: {write_contact_sheet(root, review_list, export.absolute(), title=title)}")
         return
     preflight.check_writable(root)
 
-    def announce(address: str, doubts: int) -> None:
-        print(f"{doubts:,} photos to review: {address}\nCtrl-C stops the page; your decisions are kept", flush=True)
+    def announce(address: str, count: int) -> None:
+        print(f"{count:,} photos to review: {address}\nCtrl-C stops the page; your decisions are kept", flush=True)
 
-    changed = serve_page(root, sheet, title=title, port=port, browser=browser, announce=announce)
+    changed = serve_page(root, review_list, title=title, port=port, browser=browser, announce=announce)
     photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
     print(f"\nreviewed {photos}; `fluke run {command}` applies your decisions" if changed else "\nno changes")

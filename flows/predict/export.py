@@ -1,12 +1,11 @@
 """Export a model as a folder that other programs can use without fluke."""
 
-import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from flows.predict.model import Model
-from tasks.store.atomic import atomic_folder
+from tasks.store.atomic import atomic_folder, write_json
 from tasks.store.errors import UserError
 from tasks.tables import LABELS
 
@@ -85,8 +84,8 @@ def export(model: Model, folder: Path, form: Format) -> None:
             exports.save_onnx(network, partial / ONNX)
         else:
             exports.save_tensorflow(network, model.rule.names, model.preprocess, partial)
-        _write_json(LABELS.path(partial), model.rule.names)
-        _write_json(partial / MODEL, described := _described(model, form, (None, *network.input_shape[1:])))
+        write_json(LABELS.path(partial), model.rule.names)
+        write_json(partial / MODEL, described := _described(model, form, (None, *network.input_shape[1:])))
         (partial / README).write_text(_readme(described, folder), encoding="utf-8")
 
 
@@ -113,7 +112,3 @@ def _readme(described: dict[str, Any], folder: Path) -> str:
     return f"# The model of run {described['run']}\n\n" + use.format(
         folder=folder.absolute().name, shape=shape, labels=LABELS.name
     )
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,11 +1,11 @@
 """List the photos to predict: one photo, a folder, or the files that a CSV names."""
 
-import csv
 import os
 from pathlib import Path
 
-from tasks.crawl.local_files import require_columns, utf8_name
+from tasks.crawl.local_files import utf8_name
 from tasks.crawl.sources.folder import EXTENSIONS
+from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 
 
@@ -26,19 +26,11 @@ def list_photos(source: Path) -> list[tuple[str, Path]]:
         found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
         photos = [(utf8_name(path.relative_to(source).as_posix()), path) for path in found]
     elif source.suffix.lower() == ".csv":
-        photos = [(name, source.parent / name) for name in _image_column(source)]
+        photos = [
+            (row["Image"], source.parent / row["Image"]) for row in read_csv(source, ["Image"]).rows if row["Image"]
+        ]
     else:
         photos = [(utf8_name(source.name), source)]
     if not photos:
         raise UserError(f"{source} contains no photos ({' '.join(sorted(EXTENSIONS))})")
     return photos
-
-
-def _image_column(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            require_columns(path, reader.fieldnames or (), ["Image"])
-            return [row["Image"] for row in reader if row["Image"]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: can't be read as a CSV: {error}") from error

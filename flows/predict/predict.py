@@ -201,14 +201,14 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
     """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size; return False if that is too large."""
     import cv2
 
-    from tasks.images.heatmap import lay_over
+    from tasks.images.heatmap import draw_heat_map
     from tasks.images.photos import decode
-    from tasks.images.tiles import spread
+    from tasks.images.tiles import map_to_photo
 
     pixels = decode(photo.read_bytes())
     if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
         return False
-    drawn = lay_over(pixels, spread(heat_map, pixels.shape[0], pixels.shape[1], config))
+    drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())

@@ -11,9 +11,9 @@ from typing import Any, Self
 import icrawler
 
 from configs.schema import CrawlConfig
-from tasks.crawl.engines.engine import Answer, Engine
+from tasks.crawl.engines.engine import Engine, Response
 from tasks.crawl.http.client import Client
-from tasks.crawl.http.host_queue import Lanes
+from tasks.crawl.http.host_queue import HostQueue
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.policy import DEFAULT, CrawlPolicy
 from tasks.crawl.selection import Download, Query, Quota
@@ -36,7 +36,7 @@ class Crawler(icrawler.Crawler):
         # The parent's __init__ isn't called: it sets up logging and requires a storage of numbered files.
         self.init_signal()
         self.config, self.ledger, self.context = config, ledger, context
-        self.client = Client(config, allowed=policy.unthrottled, pause_s=policy.retry_pause_s)
+        self.client = Client(config, unthrottled=policy.unthrottled, retry_pause_s=policy.retry_pause_s)
         threads = min(_MAX_PARSERS, config.threads)
         if not policy.is_site:  # all pages of an engine are on one host
             threads = min(threads, config.connections_per_host)
@@ -51,7 +51,7 @@ class Crawler(icrawler.Crawler):
         )
         self.downloader = Downloader(self.signal, self.client, config=config, ledger=ledger)
         self._feeders: list[Feeder] = []
-        self._responses: dict[str, Answer] = {}
+        self._responses: dict[str, Response] = {}
         """The last response of each engine."""
         self._lock = Lock()
 
@@ -92,7 +92,7 @@ class Crawler(icrawler.Crawler):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.client.stop()
+        self.client.cancel()
         end = time.monotonic() + _EXIT_WAIT_S
         pools: list[Any] = [self.parser, self.downloader, *self._feeders]
         for worker in (worker for pool in pools for worker in pool.workers):
@@ -100,17 +100,19 @@ class Crawler(icrawler.Crawler):
         self.client.close()
 
     def _download(self, downloads: Sequence[Download], quota: Quota, label: str) -> None:
-        lanes: Lanes[Download] = Lanes(
-            self.client.pace, connections_per_host=self.config.connections_per_host, is_free=self.client.is_free
+        queue: HostQueue[Download] = HostQueue(
+            self.client.rate_limiter,
+            connections_per_host=self.config.connections_per_host,
+            is_unthrottled=self.client.is_unthrottled,
         )
-        self.client.when_stopped(lanes.stop)
+        self.client.on_cancel(queue.cancel)
         for download in downloads:
             download.failure = None
-        self._feed(_DownloadQueue(lanes, self.downloader.out_queue), downloads, 1)
-        self.downloader.start(lanes=lanes, quota=quota)
+        self._feed(_DownloadQueue(queue, self.downloader.out_queue), downloads, 1)
+        self.downloader.start(queue=queue, quota=quota)
         self._drain(self.downloader.out_queue, len(downloads), label)
 
-    def _keep_response(self, engine: str, response: Answer) -> None:
+    def _keep_response(self, engine: str, response: Response) -> None:
         with self._lock:
             self._responses[engine] = response
 
@@ -132,12 +134,12 @@ class Crawler(icrawler.Crawler):
 class _DownloadQueue:
     """Adapter that looks like a plain queue to the feeder, where None means the end."""
 
-    def __init__(self, lanes: Lanes[Download], skipped: "Queue[Download]") -> None:
+    def __init__(self, queue: HostQueue[Download], skipped: "Queue[Download]") -> None:
         """Wrap a queue; what it doesn't accept, because the crawl has ended, goes to `skipped`."""
-        self._lanes, self._skipped = lanes, skipped
+        self._queue, self._skipped = queue, skipped
 
     def put(self, download: Download | None) -> None:
         if download is None:
-            self._lanes.close()
-        elif not self._lanes.put(download, download.url):
+            self._queue.close()
+        elif not self._queue.put(download, download.url):
             self._skipped.put(download)

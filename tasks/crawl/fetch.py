@@ -94,7 +94,7 @@ def collect_stats(
         )
         for query in queries
     ]
-    why = crawler.client.why_stopped
+    why = crawler.client.cancel_reason
     return CrawlStats(
         searches,
         {label: len(pairs) for label, pairs in selected.items()},

@@ -64,7 +64,7 @@ def validate_queries(engines: Sequence[Engine], config: CrawlConfig) -> None:
     for engine in engines:
         for queries in (*keywords.values(), *top_up_queries(keywords, config).values()):
             for query in queries:
-                engine.first(query, config.filters)
+                engine.build_request(query, config.filters)
 
 
 def read_keywords(path: Path) -> dict[str, tuple[str, ...]]:

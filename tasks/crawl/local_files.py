@@ -69,16 +69,6 @@ def require_path(path: Path | None, setting: str, example: str) -> Path:
     return found
 
 
-def require_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise UserError if a CSV file lacks any of the needed columns."""
-    missing = [column for column in needed if column not in columns]
-    if missing:
-        raise UserError(
-            f"{path} has no column {' and no column '.join(missing)}; its columns are "
-            f"{', '.join(columns) or '(none)'}; name them {','.join(needed)} and separate them by commas"
-        )
-
-
 def ingest(files: Sequence[LocalFile], ledger: Ledger, context: StageContext) -> list[StoredPhoto | None]:
     """Copy files into the store; only files that the ledger doesn't know are read.
 

@@ -7,7 +7,7 @@ from threading import Lock
 from urllib.parse import unquote
 
 from configs.schema import SearchFilters
-from tasks.crawl.http.urls import host_of, parsed
+from tasks.crawl.http.urls import host_key, normalize_url
 from tasks.crawl.ledger.ledger import StoredPhoto
 from tasks.crawl.ledger.search_results import Search, SearchResult
 from tasks.crawl.result import PhotoRow
@@ -136,11 +136,11 @@ def select_photos(
 
 def photo_row(label: str, result: SearchResult, photo: StoredPhoto) -> PhotoRow:
     """Return the row of a photo that was downloaded from a search result."""
-    url = parsed(result.url)  # not urllib's parser, which rejects some URLs that servers accept
+    url = normalize_url(result.url)  # not urllib's parser, which rejects some URLs that servers accept
     return PhotoRow.of(
         photo,
         label=label,
-        name=unquote(PurePosixPath(url.path or "").name) or host_of(url),
+        name=unquote(PurePosixPath(url.path or "").name) or host_key(url),
         url=result.url,
         page=result.page,
         engine=result.search.engine,

@@ -60,7 +60,7 @@ class CrawlSession:
             for label in labels
             for query in keywords[label]
         ]
-        if not queries or self.crawler.client.why_stopped:
+        if not queries or self.crawler.client.cancel_reason:
             return
         self.crawler.search(engine, queries, self.crawl_id)
         self._check_canary(engine, queries)

@@ -6,7 +6,7 @@ icrawler 0.6.10 provides the thread pools and their wiring. These subclasses cor
 - It guesses by time-outs whether more work will come: a downloader quits after a gap of 5 s, and each crawl ends with
   up to 7 s of waiting. Here the feeder signals the end.
 - Its queues drop a task that they have seen before, even if the first one timed out on its way into the queue. Here the
-  queues are plain ones, and `Lanes` for the downloads, so that no thread waits for one host while another is free.
+  queues are plain ones, and `HostQueue` for the downloads, so that no thread waits for one host while another is free.
 - An exception in a parser or a downloader ends the thread. Here each task comes back, whatever happened to it.
 - It retries at once, and only if the connection fails; responses such as 429 and 503 are final. See `http.client`.
 - It numbers its files, so that a second crawl collides with the first; takes a file's type from its URL; and keeps
@@ -27,10 +27,19 @@ from icrawler.utils import Signal
 
 from configs.schema import CrawlConfig
 from tasks.crawl.blocklist import BlocklistedError
-from tasks.crawl.engines.engine import Answer, ChangedError, Engine, EngineError, Hit, Page, RefusedError, Request
+from tasks.crawl.engines.engine import (
+    BlockedError,
+    Engine,
+    EngineError,
+    FormatChangedError,
+    Hit,
+    Page,
+    Request,
+    Response,
+)
 from tasks.crawl.http.client import Client
-from tasks.crawl.http.errors import FetchError, StoppedError
-from tasks.crawl.http.host_queue import Lanes, Turn
+from tasks.crawl.http.errors import FetchCancelledError, FetchError
+from tasks.crawl.http.host_queue import HostQueue, Lease
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.retry_schedule import with_limit
 from tasks.crawl.selection import Download, Query, Quota
@@ -74,7 +83,7 @@ class Parser(icrawler.Parser):
         config: CrawlConfig,
         ledger: Ledger,
         is_site: bool,
-        on_response: Callable[[str, Answer], None],
+        on_response: Callable[[str, Response], None],
     ) -> None:
         """Create the pool.
 
@@ -108,7 +117,7 @@ class Parser(icrawler.Parser):
                 refusals.clear()
             except (FetchError, EngineError) as failure:
                 query.failure = str(failure)
-                query.needs_canary = isinstance(failure, ChangedError)
+                query.needs_canary = isinstance(failure, FormatChangedError)
                 if query.urls or not _concerns_server(failure):
                     refusals.clear()
                 else:
@@ -126,7 +135,7 @@ class Parser(icrawler.Parser):
             query: receives the URLs.
             crawl_id: under which the results are recorded; None: not at all.
         """
-        request = engine.first(query.search.query, query.filters)
+        request = engine.build_request(query.search.query, query.filters)
         first, frontier, seen = request, deque([request]), {request.url}
         max_frontier, misses = _MAX_FRONTIER * self._config.max_pages, 0
         while (
@@ -134,18 +143,24 @@ class Parser(icrawler.Parser):
         ):
             request = frontier.popleft()
             try:
-                answer = self.session.page(request, official=engine.official, site=self._is_site)
+                response = self.session.fetch_page(
+                    request.url,
+                    request.headers,
+                    secret=request.secret,
+                    is_api=engine.is_api,
+                    is_site=self._is_site,
+                )
                 query.pages += 1
-                self._on_response(engine.name, answer)
-                page = _parse(engine, request, answer)
+                self._on_response(engine.name, response)
+                page = _parse(engine, request, response)
             except (FetchError, EngineError) as failure:
                 misses += _concerns_server(failure)
-                if not self._is_site or request is first or misses >= _MAX_MISSES or self.session.stopped:
+                if not self._is_site or request is first or misses >= _MAX_MISSES or self.session.is_cancelled:
                     raise
                 logger.info("%s: skipped: %s", request.url, failure)  # every site has some dead links
                 continue
             misses = 0
-            hits = _new_hits(query, page.hits, answer.url)
+            hits = _new_hits(query, page.hits, response.url)
             query.new += (
                 len(hits) if crawl_id is None else self._ledger.search_results.add(query.search, crawl_id, hits)
             )
@@ -168,40 +183,40 @@ class Downloader(icrawler.Downloader):
         """Start the threads, without the parent's numbering of files."""
         icrawler.downloader.ThreadPool.start(self, **kwargs)
 
-    def worker_exec(self, lanes: Lanes[Download], quota: Quota) -> None:
+    def worker_exec(self, queue: HostQueue[Download], quota: Quota) -> None:
         """Run a thread: fetch each download. Every download is put into `out_queue`, whatever happens to it."""
-        while (turn := lanes.get()) is not None:
-            download, alive = turn.item, True
+        while (lease := queue.get()) is not None:
+            download, responded = lease.item, True
             try:
-                self._fetch(turn, quota)
+                self._fetch(lease, quota)
             except FetchError as failure:
-                alive = not failure.silent and failure.status not in _TOO_MANY_REQUESTS
+                responded = not failure.no_response and failure.status not in _TOO_MANY_REQUESTS
                 download.failure = str(failure)
-                if not isinstance(failure, StoppedError):
+                if not isinstance(failure, FetchCancelledError):
                     self._record(download, failure)
             except BlocklistedError:
                 download.failure = BLOCKLISTED
             except Exception as error:
                 download.error = error
             finally:
-                lanes.done(turn, alive=alive)
+                queue.release(lease, responded=responded)
                 self.out_queue.put(download)
 
-    def _fetch(self, turn: Turn[Download], quota: Quota) -> None:
-        download = turn.item
+    def _fetch(self, lease: Lease[Download], quota: Quota) -> None:
+        download = lease.item
         if not quota.needs(download):
             download.failure = NOT_NEEDED
             return
-        if turn.is_down:  # the URL isn't the cause, so it isn't recorded as failed
+        if lease.is_down:  # the URL isn't the cause, so it isn't recorded as failed
             download.failure = HOST_DOWN
             return
-        answer = self.session.photo(download.url)
+        response = self.session.fetch_photo(download.url)
         try:
-            size_px = photos.check(answer.body, most_px=self._most_px)
+            size_px = photos.check(response.body, most_px=self._most_px)
         except ValueError as problem:
             raise FetchError(str(problem)) from problem
         download.photo = self.storage.put(
-            download.url, answer.body, size_px=size_px, status=answer.status, etag=answer.headers.get("etag")
+            download.url, response.body, size_px=size_px, status=response.status, etag=response.headers.get("etag")
         )
         self.storage.retry_schedule.clear(download.url)
         download.fetched = True
@@ -209,27 +224,27 @@ class Downloader(icrawler.Downloader):
 
     def _record(self, download: Download, failure: FetchError) -> None:
         """Record a failure. One without a response counts only if others responded: our own network may be down."""
-        if failure.silent and not self.session.bytes:
+        if failure.no_response and not self.session.bytes:
             return
         try:
             reason = with_limit(str(failure), self._config)
-            self.storage.retry_schedule.record(download.url, reason, transient=failure.passing)
+            self.storage.retry_schedule.record(download.url, reason, transient=failure.transient)
         except Exception as error:
             download.error = error
 
 
-def _parse(engine: Engine, request: Request, answer: Answer) -> Page:
+def _parse(engine: Engine, request: Request, response: Response) -> Page:
     try:
-        return engine.read(request, answer)
+        return engine.parse(request, response)
     except EngineError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # the engine's module expected another format
-        raise ChangedError(f"its response can't be parsed: {type(error).__name__}: {error}") from error
+        raise FormatChangedError(f"its response can't be parsed: {type(error).__name__}: {error}") from error
 
 
 def _concerns_server(failure: FetchError | EngineError) -> bool:
     """Whether a failure concerns the whole server rather than the one URL."""
-    return isinstance(failure, RefusedError) or (isinstance(failure, FetchError) and failure.passing)
+    return isinstance(failure, BlockedError) or (isinstance(failure, FetchError) and failure.transient)
 
 
 def _new_hits(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[int, Hit]]:

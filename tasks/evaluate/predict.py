@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet
 from tasks.inference import knn
-from tasks.inference.network import TrainedClassifier
 from tasks.store.progress import Progress
 from tasks.store.shards import LazyRows
 
@@ -48,6 +47,8 @@ def predict(classifier: Path, rows: LazyRows, eval_set: EvalSet, out: Path, prog
     Raises:
         UserError: The classifier returns NaN or infinity.
     """
+    from tasks.inference.network import TrainedClassifier  # imports Keras
+
     network = TrainedClassifier(tables.CLASSIFIER.path(classifier))
     logits, features, descriptors = [], [], []
     with progress("photos", total=len(rows)) as advance:

@@ -1,4 +1,4 @@
-"""Turn tiles into features: each tile's code, kept in a pool so that a photo is computed once."""
+"""Compute the features of tiles, which are their codes; a pool stores them, so that each is computed once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, context: StageContext) -> Result:
-    """Compute the features of those tiles that no shard holds yet, and write where each photo's are."""
+    """Compute the features of tiles that are not in the pool yet, and write an index of all features."""
     import pandas as pd
 
     index = INDEX.read(tiles)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.filter.image_stats import reduced
+from tasks.images.photos import shrink
 from tasks.store.errors import UserError
 
 VERSION = 1
@@ -44,9 +45,8 @@ def _by_cascade(grey: NDArray[np.uint8]) -> int:
 def _by_yunet(pixels: NDArray[np.uint8], model: Path) -> int:
     import cv2
 
-    scale = min(1.0, SIDE_PX / max(pixels.shape[:2]))
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    small = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    small = cv2.cvtColor(shrink(pixels, SIDE_PX), cv2.COLOR_RGB2BGR)
+    size = small.shape[1], small.shape[0]
     try:  # a detector works for one image size and in one thread; creating one takes microseconds
         detector = cv2.FaceDetectorYN.create(str(model), "", size, _CONFIDENCE)
         _, faces = detector.detect(small)

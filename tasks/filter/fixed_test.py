@@ -1,9 +1,9 @@
 """Read the fixed test list: a CSV of photos that are always in the test split."""
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 from tasks.tables import PHOTOS
 
@@ -23,15 +23,11 @@ def read_test_list(path: Path, table: "pd.DataFrame") -> set[str]:
     Raises:
         UserError: The file can't be read, has neither column, or lists no photo of the table.
     """
-    try:
-        with path.expanduser().open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            column = next((column for column in _COLUMNS if column in (rows.fieldnames or [])), None)
-            if column is None:
-                raise UserError(f"filter.test_list={path} has no column photo and no column name; add one of them")
-            listed = {row[column] for row in rows if row[column]}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"filter.test_list={path} can't be read as CSV ({error}); save it as CSV in UTF-8") from error
+    columns, rows = read_csv(path)
+    column = next((column for column in _COLUMNS if column in columns), None)
+    if column is None:
+        raise UserError(f"filter.test_list={path} has no column photo and no column name; add one of them")
+    listed = {row[column] for row in rows if row[column]}
     found = set(table.loc[table[column].isin(listed), "photo"])
     if not found:
         raise UserError(

@@ -64,12 +64,7 @@ def reduced(pixels: NDArray[np.uint8], side_px: int = _SIDE_PX) -> NDArray[np.ui
     """Convert RGB `(h, w, 3)` to grey `(h, w)`, uint8, and shrink it to a longer side of at most `side_px`."""
     import cv2
 
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    scale = side_px / max(grey.shape)
-    if scale < 1:
-        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(grey, np.uint8)
+    return photos.shrink(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8), side_px)
 
 
 def grey_quantiles(grey: NDArray[np.uint8], shares: tuple[float, ...]) -> list[int]:

@@ -20,7 +20,6 @@ from tasks.filter.summary import review_rows, summary
 from tasks.filter.trainable import check_trainable, reject_untrained_classes, warn_of_single_photos
 from tasks.store import hashing
 from tasks.store.context import StageContext
-from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
@@ -109,10 +108,7 @@ def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
         inputs["decisions"] = review_log.digest(root)[:24]
     for setting in ("test_list", "face_model", "embedding"):
         if path := getattr(config, setting):
-            try:
-                inputs[setting] = hashing.of_file(path.expanduser())[:24]
-            except OSError as error:
-                raise UserError(f"filter.{setting}={path}: can't be read ({error.strerror}); give a file") from error
+            inputs[setting] = hashing.of_user_file(path, f"filter.{setting}")
     return inputs
 
 

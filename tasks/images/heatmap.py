@@ -1,16 +1,21 @@
-"""A heat map laid over the picture that it is of."""
+"""Draw a heat map over an image."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 _OPACITY = 0.7
-"""Of the hottest part."""
+"""Opacity of the hottest part, 0..1."""
 
 
-def lay_over(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture `(h, w, 1 or 3)`, RGB or grey, with a map of any size over it: `(h, w, 3)`; the hottest is opaquest.
+def draw_heat_map(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Draw a heat map over an image; the hotter a part, the more opaque.
 
-    heat: 0 or more; it is stretched to the picture's size.
+    Args:
+        pixels: The image, `(h, w, 1 or 3)`, grey or RGB.
+        heat: The map, `(h', w')`, 0 or more; it is resized to the image.
+
+    Returns:
+        RGB pixels `(h, w, 3)`.
     """
     import cv2
 

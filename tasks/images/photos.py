@@ -1,4 +1,4 @@
-"""Photos on disk, stored once each under the SHA-256 of their bytes; and how they are decoded."""
+"""Store photos under the SHA-256 of their bytes, check them, and decode them."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
+
+Value = TypeVar("Value", bound=np.generic)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,20 +32,30 @@ _EXTENSIONS = {
 
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
-"""Others can do more than show pixels: Pillow runs Ghostscript on EPS."""
+"""Other formats are refused because decoding them can run programs: Pillow runs Ghostscript for EPS."""
 _DRAFT_PX = 64
-_LARGE_PX = 8e6
+LARGE_PX = 8e6
+"""A photo with more pixels is large."""
 _LARGE = Lock()
-"""Held while a large picture is decoded for a check: a WebP of 34 bytes can take 1.4 GB, and there are many threads."""
+"""Only one large photo is decoded for a check at a time: a WebP file of 34 bytes can need 1.4 GB of memory."""
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
-"""Of a JPEG: the beginning of a segment, with its kind."""
+"""The start of a segment of a JPEG, with its type."""
 _SCAN, _END = b"\xda", b"\xd9"
 _MOST_SCANS = 100
-"""A JPEG is decoded in so many passes at most. Some 10 are usual; each takes a few bytes, and goes over all pixels."""
+"""Most scans of a JPEG. About 10 are usual; a scan of a few bytes can make the decoder process all pixels again."""
 
 
 def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
-    """Store a photo's bytes, if they aren't yet; returns their SHA-256 (computed if it isn't given) and the file."""
+    """Store a photo unless it is stored already.
+
+    Args:
+        home: The folder of the photos.
+        data: The bytes of the photo.
+        sha256: Their SHA-256; None: it is computed.
+
+    Returns:
+        The SHA-256 and the path of the file.
+    """
     sha256 = sha256 or hashing.of_bytes(data)
     path = path_of(home, data, sha256)
     if not path.exists() or hashing.of_file(path) != sha256:
@@ -52,12 +64,12 @@ def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
 
 
 def path_of(home: Path, data: bytes, sha256: str) -> Path:
-    """Where a photo with these bytes is, or would be."""
+    """Return the path of a photo with these bytes, whether or not it exists."""
     return home / sha256[:2] / f"{sha256}.{extension(data)}"
 
 
 def extension(data: bytes) -> str:
-    """File name extension by content, never by the name that the net gave: `bin` if it is no known picture."""
+    """Return the file extension for a photo's content, not for its name; `bin` if the format is unknown."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
@@ -66,20 +78,33 @@ def extension(data: bytes) -> str:
 
 
 def record(path: Path) -> FileRecord:
-    """Size and SHA-256 of a stored photo, by its name and without reading it."""
+    """Return the record of a stored photo; its SHA-256 is taken from its name, without reading it."""
     return FileRecord(bytes=path.stat().st_size, sha256=path.stem)
 
 
 def size_px(data: bytes) -> tuple[int, int]:
-    """Width and height of a picture, from its header; raises ValueError("unreadable")."""
+    """Read width and height of a photo from its header.
+
+    Raises:
+        ValueError: `unreadable`.
+    """
     width, height = _open(data).size
     return width, height
 
 
 def check(data: bytes, *, most_px: float) -> tuple[int, int]:
-    """Width and height of a picture from the net, after decoding it as cheaply as shows that it is whole.
+    """Check that a downloaded photo can be decoded completely, as cheaply as possible.
 
-    Raises ValueError with the reason: `not a picture`, `truncated`, or undecoded `too many pixels`, `too many scans`.
+    Args:
+        data: The bytes of the photo.
+        most_px: The largest number of pixels to accept.
+
+    Returns:
+        Width and height.
+
+    Raises:
+        ValueError: The reason: `not a picture`, `unreadable` or `truncated`; `too many pixels` and `too many scans` are
+            found without decoding it.
     """
     from PIL.Image import DecompressionBombError
 
@@ -94,20 +119,29 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     if image.format in ("JPEG", "MPO") and next(islice(_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
     try:
-        with _LARGE if width * height > _LARGE_PX else nullcontext():
+        with _LARGE if width * height > LARGE_PX else nullcontext():
             image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))
             image.load()
     except Exception as error:
-        raise ValueError(_flaw(error)) from error
+        raise ValueError(_problem(error)) from error
     return width, height
 
 
 def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
-    """Decode a picture to RGB `(h, w, 3)`, uint8, upright as its EXIF says.
+    """Decode a photo to RGB pixels, rotated as its EXIF data says.
 
-    at_least_px: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side gets shorter than this, which
-    is several times faster. Transparent parts become white; an animation is its first frame. Raises ValueError with
-    the reason (`unreadable`, `truncated`) if the bytes are no whole picture.
+    Transparent parts become white; of an animation, the first frame is taken.
+
+    Args:
+        data: The bytes of the photo.
+        at_least_px: If given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is several times faster, as
+            long as no side becomes shorter than this.
+
+    Returns:
+        Pixels `(h, w, 3)`.
+
+    Raises:
+        ValueError: The reason: `unreadable` or `truncated`.
     """
     from PIL import Image, ImageOps
 
@@ -117,27 +151,48 @@ def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
             image.draft("RGB", (at_least_px, at_least_px))
         image.load()
         image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I"):  # 16 bits per pixel, grey
+        if image.mode.startswith("I"):  # grey with 16 bits per pixel
             image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         return np.asarray(image.convert("RGB"))
-    except Exception as error:  # Pillow's decoders raise all kinds of errors on damaged files
-        raise ValueError(_flaw(error)) from error
+    except Exception as error:  # Pillow's decoders raise errors of many types for damaged files
+        raise ValueError(_problem(error)) from error
+
+
+def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
+    """Shrink an image by area interpolation; a smaller image is returned as it is.
+
+    Args:
+        pixels: The image, `(h, w)` or `(h, w, c)`.
+        longest_px: The largest length of its longer side.
+
+    Returns:
+        The image with the same number of dimensions.
+    """
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = longest_px / max(height, width)
+    if scale >= 1:
+        return pixels
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    small = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), pixels.dtype)
+    return small.reshape(height, width, *pixels.shape[2:])
 
 
 def _scans(data: bytes) -> Iterator[int]:
-    """Where each pass of a JPEG begins."""
+    """Yield the position of each scan of a JPEG."""
     at = 0
     while (marker := _MARKER.search(data, at)) and marker[1] != _END:
         if marker[1] == _SCAN:
             yield marker.start()
         length = int.from_bytes(data[marker.end() : marker.end() + 2])
-        at = marker.end() + length  # over what is in the segment, such as a preview
+        at = marker.end() + length  # skip the content of the segment, such as a preview
 
 
-def _flaw(error: Exception) -> str:
+def _problem(error: Exception) -> str:
     return "truncated" if "truncated" in str(error) else "unreadable"
 
 
@@ -146,5 +201,5 @@ def _open(data: bytes) -> "Image":
 
     try:
         return Image.open(BytesIO(data), formats=_FORMATS)
-    except Exception as error:  # as above, and DecompressionBombError
+    except Exception as error:  # errors of many types, such as DecompressionBombError
         raise ValueError("unreadable") from error

@@ -1,4 +1,4 @@
-"""Small pictures for a page: re-encoded, so that nothing of a file but its pixels gets there."""
+"""Small images for a page; they are encoded again, so that the page gets no metadata of the files."""
 
 from base64 import b64encode
 from io import BytesIO
@@ -14,12 +14,20 @@ _LOSSLESS_PX = 48
 
 
 def png_uri(data: bytes) -> str:
-    """A PNG's bytes as a data URI."""
+    """Return the bytes of a PNG as a data URI."""
     return f"data:image/png;base64,{b64encode(data).decode()}"
 
 
 def encode(pixels: NDArray[np.uint8], side_px: int) -> tuple[str, bytes]:
-    """Media type and bytes of pixels (h, w, 1 or 3), uint8, shrunken to at most `side_px`; tiny ones lose nothing."""
+    """Encode a thumbnail: PNG up to 48 px, otherwise JPEG.
+
+    Args:
+        pixels: The image, `(h, w, 1 or 3)`.
+        side_px: Longest side of the thumbnail.
+
+    Returns:
+        Its media type and its bytes.
+    """
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     file = BytesIO()
@@ -31,13 +39,13 @@ def encode(pixels: NDArray[np.uint8], side_px: int) -> tuple[str, bytes]:
 
 
 def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
-    """Pixels (h, w, 1 or 3), uint8, as a data URI of at most `side_px`."""
+    """Return a thumbnail of pixels `(h, w, 1 or 3)` as a data URI; its longest side is at most `side_px`."""
     media_type, data = encode(pixels, side_px)
     return f"data:{media_type};base64,{b64encode(data).decode()}"
 
 
 def of_file(path: Path, side_px: int = 128) -> str | None:
-    """A photo's file as a data URI, or None if it is no longer there or can't be decoded."""
+    """Return a thumbnail of a photo as a data URI, or None if the file is missing or can't be decoded."""
     try:
         return of_pixels(photos.decode(path.read_bytes()), side_px)
     except (OSError, ValueError):

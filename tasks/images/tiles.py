@@ -1,4 +1,4 @@
-"""Turn a photo into a square tile, and lay a tile's map back over its photo."""
+"""Turn a photo into a square tile, and map values of a tile back to its photo."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,20 @@ from tasks.images import photos
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a photo's pixels are in its tile."""
+    """Where the pixels of a photo are in its tile."""
 
     rows: slice
     columns: slice
-    """The part of the photo that is kept."""
+    """The part of the photo that is not cropped away."""
     left: int
     top: int
     width: int
     height: int
-    """The part of the tile that it fills, px; the rest are bars."""
+    """The part of the tile that it fills, in pixels; the rest is padding."""
 
 
 def placement(height: int, width: int, config: PreprocessConfig) -> Placement:
-    """Where the pixels of a photo of `height` x `width` come to be; its shape is kept, nothing is stretched."""
+    """Compute where the pixels of a photo of `height` x `width` are in its tile; the aspect ratio is kept."""
     left, top, right, bottom = config.crop
     rows = slice(int(top * height), max(int(bottom * height), int(top * height) + 1))
     columns = slice(int(left * width), max(int(right * width), int(left * width) + 1))
@@ -35,10 +35,16 @@ def placement(height: int, width: int, config: PreprocessConfig) -> Placement:
 
 
 def make_tile(photo: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.uint8]:
-    """Turn a photo `(h, w, 3)`, RGB, uint8, into a tile `(side, side, 1 or 3)`, uint8.
+    """Turn a photo into a tile: crop, convert to grey if set, resize until the longer side fits, pad to a square.
 
-    It is cropped, made grey if asked, shrunk by area (enlarged by cubic interpolation) until its longer side fits, and
-    padded with bars to a square.
+    Photos are made smaller by area interpolation and larger by cubic interpolation.
+
+    Args:
+        photo: RGB pixels `(h, w, 3)`.
+        config: The section of the preprocess stage.
+
+    Returns:
+        The tile, `(side, side, 1 or 3)`.
     """
     import cv2
 
@@ -55,10 +61,17 @@ def make_tile(photo: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.
     return tile
 
 
-def spread(heat: NDArray[np.float32], height: int, width: int, config: PreprocessConfig) -> NDArray[np.float32]:
-    """A map `(h', w')` of a tile, laid over the photo that the tile is of: float32 `(height, width)`.
+def map_to_photo(heat: NDArray[np.float32], height: int, width: int, config: PreprocessConfig) -> NDArray[np.float32]:
+    """Map a heat map of a tile back to its photo.
 
-    Parts of the photo that were cropped away have 0.
+    Args:
+        heat: The heat map of the tile, `(h', w')`.
+        height: Height of the photo, px.
+        width: Width of the photo, px.
+        config: The section of the preprocess stage.
+
+    Returns:
+        The heat map of the photo, `(height, width)`; 0 where the photo was cropped away.
     """
     import cv2
 
@@ -72,10 +85,19 @@ def spread(heat: NDArray[np.float32], height: int, width: int, config: Preproces
 
 
 def tile_of(data: bytes, config: PreprocessConfig) -> NDArray[np.uint8]:
-    """The tile `(side, side, 1 or 3)`, uint8, of an encoded photo; raises ValueError with the reason if it is none.
+    """Decode a photo and turn it into a tile.
 
-    A JPEG is decoded at half of its size or less as long as a tile loses nothing by it: one of 64 px needs no more than
-    an eighth of a large photo's resolution; a crop needs more of it.
+    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that is at least twice the size of the tile, which is faster.
+
+    Args:
+        data: The bytes of the file.
+        config: The section of the preprocess stage.
+
+    Returns:
+        The tile, `(side, side, 1 or 3)`.
+
+    Raises:
+        ValueError: The photo can't be decoded; the message is the reason.
     """
     width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
     at_least_px = int(np.ceil(2 * config.side_px / min(width, height)))

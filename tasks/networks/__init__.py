@@ -1,9 +1,6 @@
-"""Keras networks: the autoencoder, classifiers made of a backbone and a head, and how they are trained."""
+"""Keras networks: backbones, heads, classifiers made of both, and what training and prediction share."""
 
 import os
 
-# Before TensorFlow is imported: it reports absent GPUs as errors, on every machine that has none.
+# set before TensorFlow is imported: it logs missing GPUs as errors on every machine without one
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-BACKBONES = "tasks.networks.backbones"
-"""The package in which `train.network` names a module."""

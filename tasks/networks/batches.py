@@ -1,4 +1,4 @@
-"""Batches of rows of a pool, as Keras (on any backend) trains on them."""
+"""Batches of stored rows, as Keras trains on them with any backend."""
 
 import math
 from typing import Any
@@ -14,10 +14,10 @@ MEMORY_BYTES = 2 << 30
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches `(rows, targets, weights)`, the rows as they are stored.
+    """Batches `(rows, targets, weights)`; rows have the dtype in which they are stored.
 
-    The order of an epoch depends on the seed and on the epoch's number only. Pass `shuffle=False` to `fit`:
-    the order is made here.
+    The order of an epoch depends only on the seed and the number of the epoch. Pass `shuffle=False` to `fit`, because
+    this class shuffles.
     """
 
     def __init__(
@@ -30,13 +30,15 @@ class Batches(keras.utils.PyDataset):
         seed: int | None = None,
         epoch: int = 0,
     ) -> None:
-        """Take n rows and, for each, a target and a weight.
+        """Combine n rows with their targets and weights.
 
-        targets: `(n, ...)`; None: the rows themselves, for an autoencoder.
-        weights: float32 `(n,)`; None: 1 each.
-        batch_size: rows per batch; the last batch has what is left.
-        seed: of the order; None: always the order of the rows.
-        epoch: the number of the first epoch, where a training goes on.
+        Args:
+            rows: `(n, ...)`.
+            targets: `(n, ...)`; None: the rows themselves, for an autoencoder.
+            weights: float32 `(n,)`; None: batches without weights.
+            batch_size: rows per batch; the last batch may be smaller.
+            seed: seed of the order; None: the order of the rows.
+            epoch: number of the first epoch, for a training that continues.
         """
         super().__init__()
         self._rows = rows
@@ -45,7 +47,7 @@ class Batches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = epoch
-        self._order = self._shuffled()
+        self._order = self._make_order()
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self._batch_size)
@@ -57,22 +59,18 @@ class Batches(keras.utils.PyDataset):
         return (rows, targets) if self._weights is None else (rows, targets, self._weights[chosen])
 
     def on_epoch_end(self) -> None:
-        """Make the next epoch's order; now, as Keras may read ahead before it says that an epoch begins."""
+        """Make the order of the next epoch now, because Keras may read batches before it announces the epoch."""
         self._epoch += 1
-        self._order = self._shuffled()
+        self._order = self._make_order()
 
-    def _shuffled(self) -> NDArray[np.int64]:
+    def _make_order(self) -> NDArray[np.int64]:
         if self._seed is None:
             return np.arange(len(self._rows))
         return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._rows))
 
 
 class LabelledBatches(Batches):
-    """Batches `({rows, targets, weights}, targets, weights)`, as `train.training_model` takes them.
-
-    With `evenly`, an epoch is a sample in which every class is as likely as any other. Of several devices, each gets as
-    many rows of a batch: the last one is filled up with the epoch's first rows, since none may be left without any.
-    """
+    """Batches `({rows, targets, weights}, targets, weights)`, the input of `TrainingModel`."""
 
     def __init__(
         self,
@@ -83,30 +81,42 @@ class LabelledBatches(Batches):
         batch_size: int,
         seed: int | None = None,
         epoch: int = 0,
-        evenly: bool = False,
+        class_balanced: bool = False,
         devices: int = 1,
     ) -> None:
-        """Take what `Batches` takes; targets are class numbers."""
-        self._evenly, self._devices = evenly, devices
-        super().__init__(rows, targets, weights, batch_size=_multiple(batch_size, devices), seed=seed, epoch=epoch)
+        """Combine n rows with their class numbers and weights; see `Batches`.
+
+        Args:
+            rows: `(n, ...)`.
+            targets: class numbers, int32 `(n,)`.
+            weights: float32 `(n,)`.
+            batch_size: rows per batch, rounded up to a multiple of `devices`.
+            seed: see `Batches`.
+            epoch: see `Batches`.
+            class_balanced: draw each epoch's rows such that every class is equally likely.
+            devices: number of devices that get equal parts of a batch. The last batch is filled up with the first rows
+                of the epoch, because every device needs at least one row.
+        """
+        self._class_balanced, self._devices = class_balanced, devices
+        super().__init__(rows, targets, weights, batch_size=_round_up(batch_size, devices), seed=seed, epoch=epoch)
 
     def __getitem__(self, batch: int) -> tuple[Any, ...]:
         rows, targets, weights = super().__getitem__(batch)
         return {"rows": rows, "targets": targets, "weights": weights}, targets, weights
 
-    def _shuffled(self) -> NDArray[np.int64]:
-        if self._evenly and self._targets is not None:
-            order = sampling.evenly(self._targets, np.random.default_rng((self._seed or 0, self._epoch)))
+    def _make_order(self) -> NDArray[np.int64]:
+        if self._class_balanced and self._targets is not None:
+            order = sampling.class_balanced(self._targets, np.random.default_rng((self._seed or 0, self._epoch)))
         else:
-            order = super()._shuffled()
-        return np.resize(order, _multiple(len(order), self._devices))
+            order = super()._make_order()
+        return np.resize(order, _round_up(len(order), self._devices))
 
 
-def _multiple(count: int, of: int) -> int:
-    return math.ceil(count / of) * of
+def _round_up(count: int, multiple: int) -> int:
+    return math.ceil(count / multiple) * multiple
 
 
 def load_if_fits(rows: LazyRows, memory_bytes: int = MEMORY_BYTES) -> LazyRows | NDArray[Any]:
-    """The rows in memory if they need no more than so many bytes, else as they are: read when asked for."""
+    """Load rows into memory if they need at most `memory_bytes`; else return them unchanged."""
     size = len(rows) * math.prod(rows.shape) * rows.dtype.itemsize
     return rows[:] if size <= memory_bytes else rows

@@ -1,4 +1,4 @@
-"""Photos embedded by a classification network from a Keras model file: what it sees just before it names a class."""
+"""Embeddings of photos: the features that a classification network in a Keras model file computes for its head."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,16 +7,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.networks.keras_io import load
+from tasks.networks.encode import to_float16
+from tasks.networks.keras_io import first_line, load
 from tasks.networks.scaling import Scale
 from tasks.store.errors import UserError
 
 VERSION = 1
-"""Raised by whoever changes what is computed."""
+"""Increase this when the computed embeddings change."""
 
 _SIDE_PX = 224
 _BATCH_PHOTOS = 32
-_WITHOUT_MEANING = (
+_PASSIVE_LAYERS = (
     "Activation",
     "Softmax",
     "ReLU",
@@ -27,41 +28,54 @@ _WITHOUT_MEANING = (
     "Squeeze",
 )
 _LARGEST_STEP = 0.05
-"""Only pixels are multiplied by so little: 1/255, 2/255 ... A network for inputs of 0..1 has larger factors."""
+"""Only pixels are multiplied by so small a factor: 1/255, 2/255 ... Inputs of 0..1 have larger factors."""
 
 
 class Embedding:
-    """The network of a model file up to its head.
+    """The network of a model file without its head.
 
-    `side_px` is the side of the squares that it looks at, `length` of the vectors that it gives.
+    `side_px` is the side of its square input; `length` is the length of an embedding.
     """
 
     def __init__(self, path: Path, scale: Scale | None = None) -> None:
-        """Read a model file.
+        """Load a model file.
 
-        scale: how pixels become its input; None: the model must do that itself, with uint8 inputs or a `Rescaling` or
-        `Normalization` layer of pixels at its start. Raises UserError if the file can't be read, the network is none
-        of RGB photos, or its scale is unknown: a wrong one gives poor embeddings without any sign of it.
+        Args:
+            path: a Keras model file.
+            scale: how pixels are scaled for the network. None: the model scales them itself; then it must take uint8
+                inputs or begin with a `Rescaling` or `Normalization` layer for pixels.
+
+        Raises:
+            UserError: the file cannot be read, the network does not take RGB photos, or its scale is unknown. A wrong
+                scale would give poor embeddings without any error.
         """
         try:
             model = load(path)
-        except Exception as error:  # Keras raises all kinds of errors
-            raise UserError(f"filter.embedding: {path} can't be read as a Keras model: {_first_line(error)}") from error
+        except Exception as error:  # Keras raises many kinds of errors
+            raise UserError(f"filter.embedding: cannot read {path} as a Keras model: {first_line(error)}") from error
         self.side_px = _side_px(model, path)
         self._scale = _checked(model, path, scale)
         try:
             self._network = keras.Model(model.inputs, _features(model))
         except ValueError as error:
-            raise UserError(f"filter.embedding: {path}: {_first_line(error)}") from error
+            raise UserError(f"filter.embedding: {path}: {first_line(error)}") from error
         self.length = int(self._network.output_shape[-1])
         self._path = path
 
     def __call__(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float16]:
-        """Embed n photos `(h, w, 3)`, RGB, uint8: `(n, length)` float16, finite.
+        """Embed photos; only one thread may do so at a time.
 
-        Each is resized to a square, which on photos of 3:4 was no worse than to crop or to pad them. Batches are always
-        full, so an embedding doesn't depend on which others are computed with it. Raises UserError where the network
-        gives something that is not a number. For one thread at a time.
+        Photos are resized to squares; with photos of 3:4, cropping or padding gave no better embeddings. Batches are
+        always full, so an embedding does not depend on the other photos.
+
+        Args:
+            photos: n photos, uint8 `(h, w, 3)`, RGB.
+
+        Returns:
+            Embeddings, float16 `(n, length)`, finite.
+
+        Raises:
+            UserError: the network returns NaN.
         """
         vectors = []
         for start in range(0, len(photos), _BATCH_PHOTOS):
@@ -73,9 +87,8 @@ class Embedding:
             return np.zeros((0, self.length), np.float16)
         embedding = np.concatenate(vectors)
         if np.isnan(embedding).any():
-            raise UserError(f"filter.embedding: {self._path} gives values that are no numbers; is it another model's?")
-        limit = np.finfo(np.float16).max
-        return np.asarray(np.clip(embedding, -limit, limit), np.float16)
+            raise UserError(f"filter.embedding: {self._path} returns NaN; check that embedding_scale is the model's")
+        return to_float16(embedding)
 
 
 def _square(photo: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
@@ -98,32 +111,32 @@ def _scaled(batch: NDArray[np.uint8], scale: Scale | None) -> NDArray[np.float32
 
 
 def _side_px(model: keras.Model, path: Path) -> int:
-    """Side of the squares that the network takes; 224 where it takes any."""
+    """Return the side of the network's square input; 224 if it takes any size."""
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape) if len(inputs) == 1 and len(model.outputs) == 1 else ()
     if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
         raise UserError(
             f"filter.embedding: {path} must take square RGB photos, (height, width, 3), and give one output; it takes "
-            + (" and ".join(str(tuple(each.shape)[1:]) for each in inputs) or "nothing that it says")
+            + (" and ".join(str(tuple(each.shape)[1:]) for each in inputs) or "inputs of unknown shape")
         )
     return int(shape[1] or _SIDE_PX)
 
 
 def _checked(model: keras.Model, path: Path, scale: Scale | None) -> Scale | None:
-    """The scale, if it and the model agree on who scales the pixels."""
-    itself = model.inputs[0].dtype == "uint8" or _takes_pixels(model)
-    if itself and scale is not None:
+    """Return the scale, if exactly one of the scale and the model scales the pixels."""
+    scales_itself = model.inputs[0].dtype == "uint8" or _takes_pixels(model)
+    if scales_itself and scale is not None:
         raise UserError(
-            f"filter.embedding_scale: {path} scales its pixels itself, so {_shown(scale)} would scale them twice; "
+            f"filter.embedding_scale: {path} scales its pixels itself, and {_shown(scale)} would scale them again; "
             "set it to null"
         )
-    if not itself and scale is None:
+    if not scales_itself and scale is None:
         raise UserError(
-            f"filter.embedding_scale: {path} doesn't say how its pixels must be scaled; say it as its makers do: tf "
-            "(-1..1), torch, caffe, or two numbers a, b for (pixel - a) / b: [127, 128], [0, 255], [0, 1] for none"
+            f"filter.embedding_scale: {path} does not contain its pixel scale; look it up where the model is from, "
+            "and set tf (-1..1), torch, caffe, or two numbers a, b for (pixel - a) / b: [127, 128], [0, 255], [0, 1]"
         )
     if isinstance(scale, tuple) and not scale[1]:
-        raise UserError(f"filter.embedding_scale: {_shown(scale)} would divide by 0; [0, 1] leaves pixels as they are")
+        raise UserError(f"filter.embedding_scale: {_shown(scale)} would divide by 0; [0, 1] leaves pixels unchanged")
     return scale
 
 
@@ -132,7 +145,7 @@ def _shown(scale: Scale) -> str:
 
 
 def _takes_pixels(model: keras.Model) -> bool:
-    """Whether the network's first layers turn 0..255 into what the others take."""
+    """Return whether the network's first layers scale pixels of 0..255 for the others."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             return _takes_pixels(layer)
@@ -146,23 +159,23 @@ def _takes_pixels(model: keras.Model) -> bool:
 
 
 def _features(model: keras.Model) -> keras.KerasTensor:
-    """What the network's last layer, which names the classes, takes; pooled to `(n, d)`.
+    """Return the input of the network's classification layer, pooled to `(n, d)`.
 
-    A network without such a layer ends with its features already.
+    The output of a network without such a layer is already its features.
     """
     output = model.outputs[0]
     tensor, layer = output, output._keras_history.operation
-    while type(layer).__name__ in _WITHOUT_MEANING and not layer.weights:
+    while type(layer).__name__ in _PASSIVE_LAYERS and not layer.weights:
         tensor = _input_of(layer)
         layer = tensor._keras_history.operation
-    names_classes = isinstance(layer, keras.layers.Dense) or (
+    is_classification = isinstance(layer, keras.layers.Dense) or (
         len(output.shape) == 2 and isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (1, 1)
     )
-    features = _input_of(layer) if names_classes else output
+    features = _input_of(layer) if is_classification else output
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D(name="embedding")(features)
     if len(features.shape) != 2 or features.shape[1] is None:
-        raise ValueError(f"no vector of features before its head, but {tuple(features.shape)[1:]}")
+        raise ValueError(f"before its head are no feature vectors, but {tuple(features.shape)[1:]}")
     return features
 
 
@@ -171,7 +184,3 @@ def _input_of(layer: keras.layers.Layer) -> keras.KerasTensor:
     if not isinstance(found, keras.KerasTensor):
         raise ValueError(f"its layer {layer.name} has several inputs")
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -12,16 +12,23 @@ if TYPE_CHECKING:
 
 
 def to_float16(values: NDArray[np.floating]) -> NDArray[np.float16]:
-    """Values as float16, of the same shape; those beyond its range (65504) become its ends."""
+    """Convert to float16; values beyond its range (65504) are clipped."""
     limit = np.finfo(np.float16).max
     return np.asarray(np.clip(values, -limit, limit), np.float16)
 
 
 def encode(encoder: "keras.Model", tiles: NDArray[np.uint8], batch_size: int) -> NDArray[np.float16]:
-    """Codes of tiles `(n, side, side, c)`: float16 `(n, h, w, code channels)`.
+    """Compute codes; a tile's code does not depend on the other tiles (see `keras_io.predict`).
 
-    A tile's code doesn't depend on which others are computed with it (see `keras_io.predict`; `batch_size` is 2 or
-    more). Other batch sizes give the same codes with TensorFlow on a CPU; elsewhere the last bits may differ.
+    With TensorFlow on a CPU, all batch sizes of 2 or more give the same codes; elsewhere the last bits may differ.
+
+    Args:
+        encoder: a model from tiles to codes.
+        tiles: `(n, side, side, c)`.
+        batch_size: tiles per batch, 2 or more.
+
+    Returns:
+        Codes, float16 `(n, h, w, code channels)`.
     """
     from tasks.networks.keras_io import predict
 
@@ -29,19 +36,20 @@ def encode(encoder: "keras.Model", tiles: NDArray[np.uint8], batch_size: int) ->
 
 
 class Encoder:
-    """An encoder's file, which is read when the first tiles come, and used by one thread at a time.
+    """An encoder's file, loaded when the first tiles are encoded; one thread at a time uses the network.
 
-    Where no tile is new, Keras isn't imported; and a network uses every core itself.
+    So Keras is not imported if there are no new tiles. One thread is enough, because a network uses every core itself.
     """
 
     def __init__(self, path: Path, batch_size: int) -> None:
+        """Configure the encoder: its .keras file, and tiles per batch."""
         self._path = path
         self._batch_size = batch_size
         self._encoder: keras.Model | None = None
         self._lock = Lock()
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Codes of tiles, see `encode`."""
+        """Compute the codes of tiles; see `encode`."""
         with self._lock:
             if self._encoder is None:
                 from tasks.networks.keras_io import load

@@ -1,4 +1,4 @@
-"""What networks are trained on: a CPU, a GPU or several; in what precision; and what becomes of too little memory."""
+"""Devices, precision and compilation: what networks are trained on, and how they compute."""
 
 import math
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ from configs.schema import TrainConfig
 
 _BFLOAT16_SINCE = (8, 0)
 _FLOAT16_SINCE = (7, 0)
-_TOO_LITTLE = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "Out of memory")
+_OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "Out of memory")
 
 
-def prepare() -> None:
-    """Have TensorFlow take a GPU's memory as it needs it, not all at once; to be called before anything else."""
+def enable_memory_growth() -> None:
+    """Let TensorFlow allocate a GPU's memory as needed, not all at once; call this before any other GPU use."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
         for gpu in tensorflow.config.list_physical_devices("GPU"):
             try:
                 tensorflow.config.experimental.set_memory_growth(gpu, True)
-            except RuntimeError:  # it is in use already
+            except RuntimeError:  # the GPU is already in use
                 break
 
 
-def gpus() -> int:
-    """How many GPUs the backend sees."""
+def gpu_count() -> int:
+    """Count the GPUs that the backend can use."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
@@ -40,19 +40,20 @@ def gpus() -> int:
     return 0
 
 
-def shared(config: TrainConfig) -> AbstractContextManager[Any]:
-    """Within it, networks are made to be trained on several devices, each batch shared among them.
+def strategy_scope(config: TrainConfig) -> AbstractContextManager[Any]:
+    """Return a context in which networks are built for data-parallel training.
 
-    That is on all GPUs, or on `config.devices` of them; without any, on as many CPUs as were configured.
+    It uses `config.devices` GPUs, or all GPUs if that is 0. Without GPUs it uses the CPU devices that TensorFlow is
+    configured for. With a single device the context does nothing.
     """
-    wanted = config.devices or gpus()
+    wanted = config.devices or gpu_count()
     if wanted < 2:
         return nullcontext()
     if keras.backend.backend() == "jax":
         return _data_parallel(wanted)
     import tensorflow
 
-    kind = "GPU" if gpus() else "CPU"
+    kind = "GPU" if gpu_count() else "CPU"
     names = tuple(device.name for device in tensorflow.config.list_logical_devices(kind)[:wanted])
     if len(names) < 2:
         return nullcontext()
@@ -60,8 +61,8 @@ def shared(config: TrainConfig) -> AbstractContextManager[Any]:
     return scope
 
 
-def sharing() -> int:
-    """Among how many devices a batch is shared here: 1 outside of `shared`."""
+def num_replicas() -> int:
+    """Count the devices that each batch is divided among here: 1 outside `strategy_scope`."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
@@ -71,39 +72,46 @@ def sharing() -> int:
 
 
 @contextmanager
-def computing_in(precision: str) -> Iterator[None]:
-    """Within it, networks are made to compute in this precision (of `TrainConfig`); weights are float32 in any."""
+def dtype_policy(precision: str) -> Iterator[None]:
+    """Enter a context in which networks compute in a precision; their weights are always float32.
+
+    Args:
+        precision: a value of `TrainConfig.precision`.
+    """
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(_policy(precision))
+    keras.config.set_dtype_policy(_policy_name(precision))
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def arithmetic(precision: str) -> list[str]:
-    """What decides the numbers on this machine: the backend, and what networks compute in."""
-    return [keras.backend.backend(), _policy(precision)]
+def compute_signature(precision: str) -> list[str]:
+    """Return what decides the numbers on this machine: the backend and the dtype policy."""
+    return [keras.backend.backend(), _policy_name(precision)]
 
 
-def compiled(config: TrainConfig) -> bool:
-    """Whether XLA compiles the training; JAX knows no other way. On CPUs it makes TensorFlow slower."""
+def uses_xla(config: TrainConfig) -> bool:
+    """Return whether XLA compiles the training.
+
+    JAX always does. With auto, TensorFlow does on a single GPU; on CPUs XLA makes it slower.
+    """
     if keras.backend.backend() == "jax":
         return True
-    return config.xla == "on" or (config.xla == "auto" and gpus() == 1)
+    return config.xla == "on" or (config.xla == "auto" and gpu_count() == 1)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, a GPU's or the machine's, was too small for a step."""
+    """Return whether an error means that a GPU or the machine ran out of memory."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, Exception) and any(word in f"{type(error).__name__}: {error}" for word in _TOO_LITTLE)
+        isinstance(error, Exception) and any(text in f"{type(error).__name__}: {error}" for text in _OUT_OF_MEMORY)
     )
 
 
-def _policy(precision: str) -> str:
+def _policy_name(precision: str) -> str:
     if precision != "auto":
         return precision if precision == "float32" else f"mixed_{precision}"
-    if not gpus():
+    if not gpu_count():
         return "float32"
     if keras.backend.backend() == "jax":
         return "mixed_bfloat16"
@@ -120,7 +128,7 @@ def _policy(precision: str) -> str:
 
 @cache
 def _mirrored(devices: tuple[str, ...]) -> Any:
-    """TensorFlow's strategy for these devices; a second one in a process would get the sums of the first in its way."""
+    """Return TensorFlow's strategy for some devices; a second one in the same process would mix up their sums."""
     import tensorflow
 
     return tensorflow.distribute.MirroredStrategy(devices)

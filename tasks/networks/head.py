@@ -1,28 +1,31 @@
-"""What comes after a network: from its features to logits, and the loss in which the heads differ.
+"""Heads of classifiers: from pooled features to logits.
 
-All layers are Keras's own, so that a saved classifier opens anywhere.
+All layers are Keras' own, so a saved classifier can be loaded without this code.
 """
 
 import math
-from typing import Any
 
 import keras
-import numpy as np
-from keras import ops
-from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 
-LAYERS = ("hidden", "cosines", "logits")
-"""The layers that have weights, as far as a head has them."""
-_ROUNDING = 1e-6
+WEIGHTED_LAYERS = ("hidden", "cosines", "logits")
+"""Names of the layers of a head that have weights; not every head has all of them."""
 
 
 def logits(pooled: keras.KerasTensor, classes: int, config: TrainConfig) -> keras.KerasTensor:
-    """Logits float32 `(n, classes)` of a network's pooled features `(n, d)`; its layers are called as in `LAYERS`.
+    """Add a head to a graph; its last layer is named `logits`.
 
-    softmax: a dense layer. cosine, arcface: `config.scale` times the cosines of the angles between the features and
-    each class's direction (Deng et al., arXiv:1801.07698).
+    softmax is a dense layer. cosine and arcface are `config.scale` times the cosine of the angle between the features
+    and a learned direction of each class (Deng et al., arXiv:1801.07698).
+
+    Args:
+        pooled: a network's pooled features, floats `(n, d)`.
+        classes: number of classes.
+        config: kind and parameters of the head.
+
+    Returns:
+        Logits, float32 `(n, classes)`.
     """
     layers, x = keras.layers, pooled
     if config.hidden:
@@ -43,56 +46,6 @@ def logits(pooled: keras.KerasTensor, classes: int, config: TrainConfig) -> kera
 
 
 def head(features: int, classes: int, config: TrainConfig) -> keras.Model:
-    """A head alone: pooled features float32 `(n, features)` to logits."""
+    """Build a head as a model of its own, from pooled features float32 `(n, features)` to logits."""
     pooled = keras.Input((features,), dtype="float32", name="pooled")
     return keras.Model(pooled, logits(pooled, classes, config), name="head")
-
-
-class TrainingLoss(keras.losses.Loss):
-    """Cross entropy of logits with soft targets, float `(n, classes)` both, and its variants.
-
-    - Label smoothing (Szegedy et al., arXiv:1512.00567, section 7).
-    - focal: each class's term times (1 - probability)^gamma (Lin et al., arXiv:1708.02002).
-    - balanced softmax: the logarithms of the classes' shares are added to the logits (Ren et al., arXiv:2007.10740).
-    - arcface: the true class's angle counts as larger by the margin (Deng et al., arXiv:1801.07698, eq. 3), on a line
-      that goes on falling beyond 180 degrees; a soft target has its share of that.
-    """
-
-    def __init__(self, config: TrainConfig, log_shares: NDArray[np.float32]) -> None:
-        """Take what `config.loss`, `config.head` and `config.label_smoothing` ask for.
-
-        log_shares: `(classes,)`, of the train photos.
-        """
-        super().__init__(name="training_loss")
-        self._config = config
-        self._log_shares = log_shares
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each photo, `(n,)`."""
-        config, scores, targets = self._config, y_pred, y_true
-        if config.head == "arcface":
-            scores = scores + targets * self._penalty(scores / config.scale)
-        scores = self.with_shares(scores)
-        if config.label_smoothing:
-            targets = (1 - config.label_smoothing) * targets + config.label_smoothing / len(self._log_shares)
-        logs = ops.log_softmax(scores, axis=-1)
-        terms = -targets * logs
-        if config.loss == "focal":
-            # from 0 up, a power below 1 is infinitely steep
-            terms = terms * ops.maximum(1 - ops.exp(logs), _ROUNDING) ** config.focal_gamma
-        return ops.sum(terms, axis=-1)
-
-    def with_shares(self, scores: Any) -> Any:
-        """Logits for photos whose classes are as common as in training, where the network learns them for even ones."""
-        if self._config.loss != "balanced_softmax":
-            return scores
-        return scores + ops.convert_to_tensor(self._log_shares)
-
-    def _penalty(self, cosines: Any) -> Any:
-        """What the margin adds to logits: 0 or less."""
-        margin = self._config.margin
-        cosines = ops.clip(cosines, -1 + _ROUNDING, 1 - _ROUNDING)
-        sines = ops.sqrt(1 - ops.square(cosines))
-        further = cosines * math.cos(margin) - sines * math.sin(margin)
-        beyond = cosines - margin * math.sin(margin)
-        return self._config.scale * (ops.where(cosines > -math.cos(margin), further, beyond) - cosines)

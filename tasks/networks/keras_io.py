@@ -1,7 +1,6 @@
-"""How networks are trained: reproducibly, with warm-up and cosine decay, stopped when they diverge."""
+"""Loading, seeding, prediction, digests and the learning rate's schedule, for all of Keras' backends."""
 
 import hashlib
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,62 +9,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.networks import hardware
-from tasks.store.errors import UserError
-from tasks.store.progress import Advance
 
 _BATCH_ROWS = 64
 _WARM_UP = 0.05
-"""Share of the steps in which the rate climbs to its peak."""
+"""Share of the steps in which the learning rate rises."""
 
 
-def make_reproducible(seed: int) -> None:
-    """Let the same inputs give the same weights: on the same CPU bit by bit, on a GPU but for the order of sums.
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and the backend, so that the same inputs give the same weights.
 
-    Seeds Python, numpy and the backend. Without a GPU, TensorFlow is told for the rest of the process to use
-    deterministic kernels only, which costs under a tenth of the time; with one, they would rule out XLA.
+    On one CPU they are identical bit by bit; on a GPU the order of sums may differ. Without a GPU, TensorFlow uses
+    deterministic kernels for the rest of the process, which takes less than a tenth more time. With a GPU it does not,
+    because XLA has none.
     """
     keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow" and not hardware.gpus():
+    if keras.backend.backend() == "tensorflow" and not hardware.gpu_count():
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
 
 
-def warm_cosine(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """A rate that climbs from peak/100 to its peak in a twentieth of the steps, then falls to 0 as a cosine.
+def warmup_cosine(learning_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Create a schedule with a linear warm-up and a cosine decay to 0.
 
-    After Loshchilov and Hutter, arXiv:1608.03983, and Goyal et al., arXiv:1706.02677.
+    The warm-up starts at a hundredth of the peak and takes a twentieth of the steps (Loshchilov and Hutter,
+    arXiv:1608.03983; Goyal et al., arXiv:1706.02677).
+
+    Args:
+        learning_rate: the peak.
+        steps: number of optimizer steps in total.
     """
     warm_up = max(1, round(_WARM_UP * steps))
     return keras.optimizers.schedules.CosineDecay(
-        peak / 100, max(1, steps - warm_up), warmup_target=peak, warmup_steps=warm_up
+        learning_rate / 100, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
     )
 
 
 def load(path: Path) -> keras.Model:
-    """A network from a .keras file, to predict with."""
+    """Load a network from a .keras file for prediction."""
     return keras.models.load_model(path, compile=False)
 
 
 def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> NDArray[np.floating[Any]]:
-    """A network's answers `(n, ...)` to rows, `(n, ...)` or read when asked for.
+    """Predict such that a result does not depend on which other rows are predicted with it.
 
-    Every batch is filled up with zeros, since the kernels that a backend chooses, and with them the last bits of an
-    answer, can depend on a batch's size: so an answer doesn't depend on which others are computed with it.
+    Every batch is filled up with zeros to the same size, because a backend chooses its kernels by the batch size, and
+    the last bits of a result can depend on the kernel.
+
+    Args:
+        network: a model with one input and one output.
+        rows: `(n, ...)`, an array or anything with slices that are arrays.
+        batch_size: rows per batch.
+
+    Returns:
+        The network's outputs, `(n, ...)`.
     """
-    answers = []
+    outputs = []
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
         batch = np.zeros((batch_size, *part.shape[1:]), part.dtype)
         batch[: len(part)] = part
-        answers.append(np.asarray(network.predict_on_batch(batch))[: len(part)])
-    return np.concatenate(answers)
+        outputs.append(np.asarray(network.predict_on_batch(batch))[: len(part)])
+    return np.concatenate(outputs)
 
 
 def weights_digest(model: keras.Model) -> str:
-    """SHA-256 (64 hex digits) of a model's weights: shapes, types and bytes, in order.
+    """Compute the SHA-256 (64 hex digits) of a model's weights: their shapes, types and bytes, in order.
 
-    A .keras file can't be compared instead: it holds the time at which it was written.
+    The .keras file itself cannot be compared, because it contains the time at which it was written.
     """
     sha = hashlib.sha256()
     for weight in model.get_weights():
@@ -74,24 +85,6 @@ def weights_digest(model: keras.Model) -> str:
     return sha.hexdigest()
 
 
-class Watch(keras.callbacks.Callback):
-    """Reports each epoch, notes its last learning rate in the history, and stops a training that diverges."""
-
-    def __init__(self, advance: Advance, stage: str, peak: float) -> None:
-        """Take whom to tell of each epoch; for the error message, the stage and its learning rate's peak."""
-        super().__init__()
-        self._advance = advance
-        self._stage = stage
-        self._peak = peak
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Raise UserError if the loss is infinite or not a number."""
-        logs = {} if logs is None else logs
-        if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"{self._stage}.learning_rate: at {self._peak:g} the loss became {logs['loss']} in epoch "
-                f"{epoch + 1}; "
-                f"try {self._peak / 10:g}"
-            )
-        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self._advance(1)
+def first_line(error: Exception) -> str:
+    """Return the first line of an error of Keras, whose messages can have many."""
+    return str(error).strip().partition("\n")[0]

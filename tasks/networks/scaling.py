@@ -1,6 +1,6 @@
-"""From tiles or codes to what a network takes: its scale and its smallest side.
+"""Preprocessing layers in front of a network: pixel scale, colour channels and smallest side.
 
-All is made of Keras' own layers and operations, so that a saved classifier needs none of this code.
+All layers and operations are Keras' own, so a saved classifier can be loaded without this code.
 """
 
 from typing import Literal
@@ -8,22 +8,27 @@ from typing import Literal
 import keras
 
 Scale = Literal["caffe", "tf", "torch"] | tuple[float, float]
-"""How RGB pixels 0..255 become a network's input: as Keras' `imagenet_utils.preprocess_input` names it (caffe: BGR less
-the mean; tf: -1..1; torch: normalised by channel), or (pixels - first) / second."""
+"""How RGB pixels 0..255 are scaled: by a mode of Keras' `imagenet_utils.preprocess_input` (caffe: BGR minus the mean;
+tf: -1..1; torch: normalised for each channel), or by two numbers, (pixel - first) / second."""
 
 _BGR_MEAN = (103.939, 116.779, 123.68)
-"""Of ImageNet's photos, 0..255, as the Caffe models of VGG and ResNet were trained."""
+"""Mean of ImageNet's photos, 0..255, as used by the Caffe models of VGG and ResNet."""
 _RGB_MEAN = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's photos, 0..1."""
 _RGB_DEVIATION = (0.229, 0.224, 0.225)
-"""Of ImageNet's photos, 0..1."""
+"""Standard deviation of ImageNet's photos, 0..1."""
 
 
-def scaled(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False) -> keras.KerasTensor:
-    """Pixels as a network's input, by a layer named `scaled`.
+def scale_pixels(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False) -> keras.KerasTensor:
+    """Add layers that scale pixels; the last one is named `scaled`.
 
-    tiles: uint8 or floats `(n, h, w, 1 or 3)`, grey or RGB, 0..255.
-    colour: make three equal channels of a grey one; caffe and torch do so anyway, as they tell the channels apart.
-    Returns float32 `(n, h, w, c)`, even under mixed precision: float16 would round what caffe subtracts.
+    Args:
+        tiles: uint8 or floats `(n, h, w, 1 or 3)`, grey or RGB, 0..255.
+        scale: the network's convention.
+        colour: repeat a grey channel three times. caffe and torch always do that, as they differ between channels.
+
+    Returns:
+        float32 `(n, h, w, c)`, also under mixed precision, because float16 would round the result of caffe.
     """
     if tiles.shape[-1] == 1 and (colour or scale in ("caffe", "torch")):
         tiles = keras.layers.Concatenate(name="rgb")([tiles] * 3)
@@ -41,11 +46,15 @@ def scaled(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False) -> k
     return keras.layers.Rescaling(factor, offset, dtype="float32", name="scaled")(tiles)
 
 
-def fitted(x: keras.KerasTensor, min_side_px: int) -> keras.KerasTensor:
-    """An input that a network can take.
+def enlarge(x: keras.KerasTensor, min_side_px: int) -> keras.KerasTensor:
+    """Add a layer named `enlarged` if an input is smaller than a network accepts.
 
-    x: floats `(n, h, w, c)`.
-    min_side_px: smaller inputs are enlarged, bilinearly, by the smallest integer factor that suffices.
+    Args:
+        x: floats `(n, h, w, c)`.
+        min_side_px: the smallest side that the network accepts.
+
+    Returns:
+        The input itself, or the input enlarged bilinearly by the smallest sufficient integer factor.
     """
     factor = -(-min_side_px // min(x.shape[1:3]))
     if factor > 1:

@@ -1,37 +1,41 @@
-"""The weights that a network starts from: those of ImageNet that Keras offers, or those of a model file."""
+"""Pretrained weights of a network: ImageNet weights from Keras, or the weights in a model file."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 import keras
 import numpy as np
 
-from tasks.networks import BACKBONES, keras_io
-from tasks.store import plugins
+from tasks.networks import backbones, keras_io
+from tasks.networks.backbones import Backbone
 from tasks.store.errors import UserError
 
 _SIDE_PX = 224
-"""Of the network whose weights are downloaded; they fit every side."""
+"""Input of the network whose weights are downloaded; they fit every side."""
 
 
 def load(
     inputs: keras.KerasTensor, outputs: keras.KerasTensor, network: str, weights: Literal["imagenet"] | Path
 ) -> None:
-    """Fill the layers between two tensors of a graph with pretrained weights.
+    """Load pretrained weights into the layers between two tensors of a graph.
 
-    network: name of the backbone that made them.
-    weights: imagenet, to download what Keras offers (once: it keeps the file), or a Keras model file of the same
-    network, whatever its head.
-    Raises UserError where they can't be had or don't fit.
+    Args:
+        inputs: the backbone's input.
+        outputs: the backbone's output.
+        network: name of the backbone.
+        weights: imagenet downloads the file that Keras offers, once, as Keras caches it. A path is a Keras model file
+            of the same network, with any head.
+
+    Raises:
+        UserError: the weights cannot be downloaded or read, or do not fit.
     """
-    module = plugins.load(BACKBONES, network)
-    source = _downloaded(network, module) if weights == "imagenet" else _read(weights)
+    backbone = backbones.load(network)
+    source = _download(network, backbone) if weights == "imagenet" else _read(weights)
     try:
-        copy(source, inputs, outputs, getattr(module, "ALIASES", {}))
+        copy(source, inputs, outputs, backbone.aliases)
     except ValueError as error:
         raise UserError(
             f"train.weights: {weights} doesn't fit train.network={network}: {error}; give a model file of the same "
@@ -47,15 +51,23 @@ def copy(
 ) -> None:
     """Copy a model's weights, by the names of its layers, into the layers between two tensors of another graph.
 
-    aliases: another name for some of those layers, where the source has none of the first. Weights that differ in
-    axes of length 1 only are reshaped. Raises ValueError, and copies nothing, if a layer is missing or differs.
+    Weights whose shapes differ only in axes of length 1 are reshaped.
+
+    Args:
+        source: the model with the weights.
+        inputs: where the other graph's layers begin.
+        outputs: where they end.
+        aliases: names in the source, by our names, for layers that the source does not have under our name.
+
+    Raises:
+        ValueError: a layer is missing or its weights have another shape; nothing has been copied then.
     """
     given = _by_name(_leaves(source))
     wanted = _by_name(_between(inputs, outputs))
     names = {name: name if name in given else (aliases or {}).get(name, name) for name in wanted}
     problems = [_problem(names[name], given.get(names[name]), layer) for name, layer in wanted.items()]
     if wanted and all(problems):
-        raise ValueError(f"it is another network's, none of its layers fits ({problems[0]})")
+        raise ValueError(f"it contains another network, as none of its layers fits ({problems[0]})")
     if found := next(filter(None, problems), None):
         raise ValueError(found)
     for name, layer in wanted.items():
@@ -65,19 +77,18 @@ def copy(
         )
 
 
-def _downloaded(network: str, module: ModuleType) -> keras.Model:
-    if not hasattr(module, "APPLICATION"):
-        every = plugins.names(BACKBONES)
-        offered = [name for name in every if hasattr(plugins.load(BACKBONES, name), "APPLICATION")]
+def _download(network: str, backbone: Backbone) -> keras.Model:
+    if backbone.application is None:
+        offered = [name for name in backbones.names() if backbones.load(name).application]
         raise UserError(
-            f"train.weights: Keras offers no weights of ImageNet for train.network={network}; give a model file, null "
+            f"train.weights: Keras offers no ImageNet weights for train.network={network}; give a model file, null "
             f"to train from scratch, or one of the networks {', '.join(offered)}"
         )
     try:
-        return module.APPLICATION(include_top=False, weights="imagenet", input_shape=(_SIDE_PX, _SIDE_PX, 3))
-    except Exception as error:  # Keras raises bare ones
+        return backbone.application(include_top=False, weights="imagenet", input_shape=(_SIDE_PX, _SIDE_PX, 3))
+    except Exception as error:  # Keras raises plain exceptions
         raise UserError(
-            f"train.weights: imagenet can't be downloaded for train.network={network}: {_first_line(error)}; try "
+            f"train.weights: cannot download imagenet for train.network={network}: {keras_io.first_line(error)}; try "
             "again, or give a Keras model file of that network"
         ) from error
 
@@ -85,10 +96,10 @@ def _downloaded(network: str, module: ModuleType) -> keras.Model:
 def _read(path: Path) -> keras.Model:
     try:
         return keras_io.load(path.expanduser())
-    except Exception as error:  # Keras raises all kinds of errors
+    except Exception as error:  # Keras raises many kinds of errors
         raise UserError(
-            f"train.weights: {path} can't be read as a Keras model: {_first_line(error)}; give a file that "
-            "`model.save` wrote"
+            f"train.weights: cannot read {path} as a Keras model: {keras_io.first_line(error)}; give a file written by "
+            "`model.save`"
         ) from error
 
 
@@ -99,7 +110,7 @@ def _between(inputs: keras.KerasTensor, outputs: keras.KerasTensor) -> list[kera
 
 
 def _leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """A model's layers, with those of nested models in their place."""
+    """Iterate over a model's layers and, in place of nested models, their layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _leaves(layer)
@@ -108,21 +119,21 @@ def _leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def _by_name(layers: Iterable[keras.layers.Layer]) -> dict[str, keras.layers.Layer]:
-    """Layers that have weights, by name.
+    """Return the layers that have weights, by name.
 
-    Keras numbers nameless layers on through a whole process (conv2d_17): they get the names that they would have
-    in a process of their own (conv2d, conv2d_1 ...).
+    Keras numbers layers without a name through the whole process (conv2d_17). They get the names that they would have
+    in a new process (conv2d, conv2d_1 ...).
     """
     named: dict[str, keras.layers.Layer] = {}
-    nameless: dict[str, dict[int, keras.layers.Layer]] = defaultdict(dict)
+    unnamed: dict[str, dict[int, keras.layers.Layer]] = defaultdict(dict)
     for layer in layers:
         if layer.weights:
             stem, number = re.fullmatch(r"(.*?)(?:_(\d+))?", layer.name).groups()  # type: ignore[union-attr]
             if stem.replace("_", "") == type(layer).__name__.lower():
-                nameless[stem][int(number or 0)] = layer
+                unnamed[stem][int(number or 0)] = layer
             else:
                 named[layer.name] = layer
-    for stem, numbered in nameless.items():
+    for stem, numbered in unnamed.items():
         for place, number in enumerate(sorted(numbered)):
             named[f"{stem}_{place}" if place else stem] = numbered[number]
     return named
@@ -143,7 +154,3 @@ def _without_ones(shape: tuple[int, ...]) -> list[int]:
 
 def _shown(shapes: list[tuple[int, ...]]) -> str:
     return " and ".join(map(str, shapes))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

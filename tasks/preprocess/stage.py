@@ -1,4 +1,4 @@
-"""The preprocess stage: every kept photo becomes a square tile."""
+"""The preprocess stage: turn each kept photo into a square tile."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,13 @@ VERSION = 1
 
 
 def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
-    """Write `index.parquet`: where each kept photo's tile is; only tiles that no shard holds are made."""
+    """Write the index of the tiles of all kept photos; only missing tiles are computed.
+
+    Args:
+        config: The section of the stage.
+        kept: The folder of the filter.
+        context: Where to write.
+    """
     table = KEPT.read(kept)
     files = dict(zip(table["photo"], table["file"], strict=True))
 

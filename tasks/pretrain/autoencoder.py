@@ -1,9 +1,9 @@
-"""A convolutional autoencoder: tiles to a small code and back, with the scaling baked in at both ends.
+"""A convolutional autoencoder from tiles to a small code and back; both ends scale pixels.
 
-Two paths share the code. A linear one (one strided convolution over overlapping patches each way) learns what
-a principal component analysis of patches would (Baldi and Hornik, Neural Networks 2, 1989) within a few
-hundred steps; a deep one of strided and transposed convolutions (Springenberg et al., arXiv:1412.6806) adds
-what is not linear. Kernels are multiples of their stride, against checkerboards (Odena et al.,
+Two paths are added up. The linear path is one strided convolution over overlapping patches in each direction; within a
+few hundred steps it learns what a principal component analysis of the patches would give (Baldi and Hornik, Neural
+Networks 2, 1989). The deep path of strided and transposed convolutions (Springenberg et al., arXiv:1412.6806) adds the
+nonlinear part. Kernel sizes are multiples of the stride, which avoids checkerboard patterns (Odena et al.,
 distill.pub/2016/deconv-checkerboard). No layer mixes the tiles of a batch.
 """
 
@@ -12,17 +12,21 @@ import keras
 from configs.schema import PretrainConfig
 
 BRIGHTEST = 255
-_ACTIVATION = "leaky_relu"  # its slope is nowhere zero: no channel can die
+_ACTIVATION = "leaky_relu"  # its slope is nowhere zero, so no channel can die
 _START = "he_normal"
 
 
 def autoencoder(shape: tuple[int, int, int], config: PretrainConfig) -> keras.Model:
-    """An untrained autoencoder.
+    """Build an untrained autoencoder.
 
-    shape: of a tile, `(h, w, c)`; any h and w.
-    Returns a model from tiles uint8 `(n, h, w, c)` to float32 of the same shape and scale, about 0..255 but
-    not clipped. Its layer `code` holds the code `(n, ceil(h / 2^k), ceil(w / 2^k), code_channels)`,
-    unbounded; k is `len(filters)`.
+    Args:
+        shape: shape of a tile, `(h, w, c)`, with any h and w.
+        config: filters and channels of the code.
+
+    Returns:
+        A model from tiles uint8 `(n, h, w, c)` to float32 of the same shape, about 0..255 but not clipped. Its layer
+        `code` gives the code, unbounded floats `(n, ceil(h / 2^k), ceil(w / 2^k), code_channels)`, where k is
+        `len(filters)`.
     """
     height, width, channels = shape
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
@@ -30,14 +34,14 @@ def autoencoder(shape: tuple[int, int, int], config: PretrainConfig) -> keras.Mo
     code = _encode(scaled, config)
     x = _decode(code, channels, config)
     extra_px = (x.shape[1] - height, x.shape[2] - width)
-    if any(extra_px):  # a side that is no multiple of 2^k
+    if any(extra_px):  # a side is not a multiple of 2^k
         x = keras.layers.Cropping2D(((0, extra_px[0]), (0, extra_px[1])), name="crop")(x)
     x = keras.layers.Rescaling(BRIGHTEST / 2, offset=BRIGHTEST / 2, dtype="float32", name="brightness")(x)
     return keras.Model(tiles, x, name="autoencoder")
 
 
 def encoder(autoencoder: keras.Model) -> keras.Model:
-    """An autoencoder's first half: tiles uint8 `(n, h, w, c)` to their code, float32 `(n, h', w', c')`."""
+    """Return an autoencoder's first half: from tiles uint8 `(n, h, w, c)` to codes float32 `(n, h', w', c')`."""
     return keras.Model(autoencoder.input, autoencoder.get_layer("code").output, name="encoder")
 
 

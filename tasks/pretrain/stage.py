@@ -1,7 +1,6 @@
-"""Train an autoencoder on the train split's tiles; its encoder makes the features of the classifier.
+"""Train an autoencoder on the train split's tiles; its encoder computes the classifier's features.
 
-A new encoder changes every feature of every photo, so an old one is kept until the train set has changed
-enough.
+A new encoder changes the features of all photos, so the old one is kept until the train set has changed enough.
 """
 
 import json
@@ -37,24 +36,35 @@ if TYPE_CHECKING:
 
 VERSION = 1
 SHOWN = 16
-"""Tiles in reconstructions.npz."""
+"""Number of tiles in reconstructions.npz."""
 BRIGHTEST = 255
-_KEPT_BACK = 0.1
-"""Share of the train tiles that are only measured on, where there are no validation tiles."""
+_MEASURED_SHARE = 0.1
+"""Share of the train tiles that is only measured on if there are no validation tiles."""
 
 
 def mean_squared_error(tiles: NDArray[np.uint8], copies: NDArray[np.floating[Any]]) -> float:
-    """Mean squared error of copies, clipped to 0..255, of tiles `(n, h, w, c)`; full brightness is 1."""
+    """Compute the mean squared error of reconstructions, in units of full brightness.
+
+    Args:
+        tiles: `(n, h, w, c)`, 0..255.
+        copies: the reconstructions, of the same shape; they are clipped to 0..255.
+
+    Returns:
+        The error, 0..1.
+    """
     difference = (np.clip(copies, 0, BRIGHTEST) - tiles) / BRIGHTEST
     return float(np.mean(np.square(difference), dtype=np.float64))
 
 
 def resized(tiles: NDArray[np.uint8], values: int) -> NDArray[np.float32]:
-    """Tiles made small and large again: what a code of so many values has to beat.
+    """Shrink tiles and enlarge them again: the baseline for a code with as many values.
 
-    tiles: `(n, side, side, c)`. values: at least so many are kept of each tile (all, if it has no more).
-    Returns float32 `(n, side, side, c)`, about 0..255: areas averaged on the way down, cubic interpolation on
-    the way up.
+    Args:
+        tiles: `(n, side, side, c)`.
+        values: the smallest number of values of a shrunk tile; tiles with fewer values are not shrunk.
+
+    Returns:
+        Copies, float32 `(n, side, side, c)`, about 0..255. Shrinking averages areas; enlarging is cubic.
     """
     import cv2
 
@@ -68,23 +78,29 @@ def resized(tiles: NDArray[np.uint8], values: int) -> NDArray[np.float32]:
 
 
 def resize_error(tiles: NDArray[np.uint8], values: int) -> float:
-    """Mean squared error, full brightness being 1, of tiles `(n, side, side, c)` that were `resized`."""
+    """Compute the mean squared error of `resized` tiles `(n, side, side, c)`, in units of full brightness."""
     return mean_squared_error(tiles, resized(tiles, values))
 
 
-def kept_back(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of so many tiles, positions to train on and (a tenth) to measure on; a single tile does both."""
+def hold_back(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide positions of tiles into 90 % to train on and 10 % to measure on; a single tile is in both."""
     order = np.random.default_rng(seed).permutation(count)
-    measured = math.ceil(_KEPT_BACK * count)
+    measured = math.ceil(_MEASURED_SHARE * count)
     return np.sort(order[measured:] if count > 1 else order), np.sort(order[:measured])
 
 
 def drift(train: Set[str], snapshot: Set[str], excluded: Set[str], growth: float) -> float | None:
-    """How far the train set is from the one that an encoder was trained on, or None if too far.
+    """Compute how much the train set differs from the one that an encoder was trained on.
 
-    train: photos of the train split now. snapshot: those that the encoder was trained on. excluded: photos
-    that must not have been trained on. growth: how many photos may have come, and how many may have gone, per
-    photo of the snapshot. Returns the larger of both shares.
+    Args:
+        train: photos of the train split.
+        snapshot: photos that the encoder was trained on.
+        excluded: photos that must not have been trained on.
+        growth: the largest accepted number of added photos, and of removed ones, as a share of the snapshot.
+
+    Returns:
+        The larger one of the shares of added and removed photos; None if it is above `growth`, or if the encoder was
+        trained on an excluded photo.
     """
     if not snapshot or snapshot & excluded:
         return None
@@ -93,9 +109,12 @@ def drift(train: Set[str], snapshot: Set[str], excluded: Set[str], growth: float
 
 
 def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Result:
-    """Train an autoencoder on the train tiles; write it, its encoder, and how well it copies others.
+    """Train an autoencoder on the train tiles; write it, its encoder and its reconstruction error.
 
-    Without validation photos a tenth of the train tiles is kept back to measure on.
+    The error is measured on validation tiles or, if there are none, on a tenth of the train tiles.
+
+    Raises:
+        UserError: there is no train photo, or the training diverged.
     """
 
     from tasks.networks.keras_io import weights_digest
@@ -105,10 +124,10 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: S
     index = INDEX.read(tiles).set_index("photo", drop=False)
     snapshot = photos.loc[photos["split"] == "train", "photo"]
     if snapshot.empty:
-        raise UserError("filter: no photo is left to train on; crawl more, or filter less")
+        raise UserError("pretrain: there is no photo to train on; crawl more photos, or relax the settings of filter")
     trained_on, measured_on = snapshot, photos.loc[photos["split"] == "val", "photo"]
     if measured_on.empty:
-        trained_on, measured_on = (snapshot.iloc[part] for part in kept_back(len(snapshot), config.seed))
+        trained_on, measured_on = (snapshot.iloc[part] for part in hold_back(len(snapshot), config.seed))
     measured = LazyRows(index.loc[measured_on], context.root)
 
     model, history = _train(config, LazyRows(index.loc[trained_on], context.root), measured, context)
@@ -128,12 +147,11 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: S
 
 
 def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
-    """Why the encoder in a folder will still do although kept photos or tiles have changed, or None."""
-
+    """Return why a stored encoder can be reused although the kept photos have changed; None if it cannot."""
     try:
         trained_on = set(SNAPSHOT.read(candidate)["photo"])
         made_from = json.loads(SNAPSHOT_TILES.path(candidate).read_bytes())
-    except (OSError, ValueError):  # it is damaged: the store will say so
+    except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     if made_from != _tile_cache_key(tiles):
         return None
@@ -154,14 +172,15 @@ def _train(
     import keras
 
     from tasks.networks.batches import Batches, load_if_fits
-    from tasks.networks.keras_io import Watch, make_reproducible, warm_cosine
+    from tasks.networks.keras_io import seed_everything, warmup_cosine
     from tasks.pretrain.autoencoder import autoencoder
+    from tasks.pretrain.callbacks import EpochCallback
 
-    make_reproducible(config.seed)
+    seed_everything(config.seed)
     height, width, channels = tiles.shape
     model = autoencoder((height, width, channels), config)
     batches = Batches(load_if_fits(tiles), batch_size=config.batch_size, seed=config.seed)
-    rate = warm_cosine(config.learning_rate, config.epochs * len(batches))
+    rate = warmup_cosine(config.learning_rate, config.epochs * len(batches))
     model.compile(keras.optimizers.Adam(rate), loss="mean_squared_error", loss_weights=1 / BRIGHTEST**2)
     with context.progress("training", total=config.epochs) as advance:
         history = model.fit(
@@ -169,14 +188,14 @@ def _train(
             validation_data=Batches(load_if_fits(measured), batch_size=config.batch_size),
             epochs=config.epochs,
             shuffle=False,
-            callbacks=[Watch(advance, "pretrain", config.learning_rate)],
+            callbacks=[EpochCallback(advance, config.learning_rate)],
             verbose=0,
         ).history
     return model, {name: [float(value) for value in values] for name, values in history.items()}
 
 
 def _errors(model: "keras.Model", tiles: LazyRows, values: int, batch_size: int) -> dict[str, float]:
-    """Mean squared errors of the autoencoder's copies of all tiles and of resized ones."""
+    """Compute the mean squared errors of the autoencoder's reconstructions and of resized tiles."""
     copied = small = 0.0
     for start in range(0, len(tiles), batch_size):
         batch: NDArray[np.uint8] = tiles[start : start + batch_size]
@@ -186,7 +205,7 @@ def _errors(model: "keras.Model", tiles: LazyRows, values: int, batch_size: int)
 
 
 def _tile_cache_key(tiles: Path) -> dict[str, Any]:
-    """What made the tiles, besides the photos."""
+    """Return what decides the tiles, besides the photos."""
     cache_key = Manifest.read(tiles).cache_key
     return {"version": cache_key.version, "config": cache_key.config}
 

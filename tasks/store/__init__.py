@@ -1,1 +1,1 @@
-"""What every stage shares: the store of artifacts on disk, shards, cache keys, and how a stage is run."""
+"""The store of artifacts on disk, with shards, cache keys and the code that runs a stage."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files and folders atomically: a reader or a crash never sees a part of one."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def sync(path: Path) -> None:
-    """Force a file's or folder's content to the disk (fsync)."""
+    """Flush the content of a file or folder to the disk (fsync)."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -21,7 +21,10 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is fsynced and takes the name, else it is removed."""
+    """Yield a temporary path in the same folder; rename it to `path` on success, delete it otherwise.
+
+    The content is flushed to the disk before the file is renamed. Missing parent folders are created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -37,16 +40,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Write a file so that a reader or a crash sees all of it or nothing."""
+    """Write a file atomically."""
     with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path`; on success its files are fsynced and it takes the name, else it is removed.
+    """Yield a temporary folder in the same folder; rename it to `path` on success, delete it otherwise.
 
-    Where `path` exists, it must be an empty folder.
+    Its files are flushed to the disk before it is renamed. If `path` exists, it must be an empty folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
@@ -62,6 +65,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:
-    """Write a value as JSON, in UTF-8 and with an indent of 1; NaN is refused."""
+    """Write a value as JSON atomically: UTF-8, an indent of 1 and a final line break.
+
+    Raises:
+        ValueError: The value contains NaN or infinity, which JSON does not have.
+    """
     text = json.dumps(value, sort_keys=sort_keys, indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(path, f"{text}\n".encode())

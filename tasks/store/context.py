@@ -1,4 +1,4 @@
-"""What a stage's folder function is given to work with, besides its config and its inputs."""
+"""The context that a stage's build function gets besides its config and the folders of its parents."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -10,34 +10,34 @@ from typing import TypeVar
 from tasks.store.progress import Progress, silent
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Output = TypeVar("Output")
 
 
 @dataclass(frozen=True)
 class StageContext:
-    """Where to write, who does the work, and whom to tell."""
+    """Folders to read and write, worker threads, and options of the run."""
 
     root: Path
-    """The data folder; indexes hold paths below it."""
+    """The data folder; paths in tables are relative to it."""
     out: Path
-    """The folder to fill; it is published when the function returns."""
+    """The folder to write the artifact to; it is published when the build function returns."""
     pools: Path
-    """The folder of this stage's pools."""
+    """The folder of this stage's pools, see `tasks.store.shards`."""
     photos: Path
-    """The folder of the photos, by content."""
+    """The folder of all photos, stored by their SHA-256."""
     source: str = ""
-    """Digest of the stage's code, noted with the rows that it puts into a pool."""
+    """Digest of the stage's code; it is stored with every shard."""
     fresh: bool = False
-    """Whether to make everything again, also what the pools hold."""
+    """Whether to compute everything again, including rows that a pool already contains."""
     verify: bool = False
-    """Whether to read what the pools hold and compare it with its SHA-256 before it is reused."""
+    """Whether to compare a shard with its SHA-256 before it is reused."""
     progress: Progress = silent
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(2))
 
-    def map(self, function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-        """Results of a function over items, in order, computed on the workers.
+    def map(self, function: Callable[[Item], Output], items: Iterable[Item]) -> Iterator[Output]:
+        """Yield the results of a function for each item, in order, computed on the worker threads.
 
-        If one fails or the user interrupts, those not yet begun are dropped.
+        If one call fails or the user interrupts, the calls that have not started yet are cancelled.
         """
         futures = [self.executor.submit(function, item) for item in items]
         try:
@@ -50,7 +50,10 @@ class StageContext:
 
 @contextmanager
 def executor(threads: int) -> Iterator[Executor]:
-    """A pool of worker threads (0: one per core); OpenCV, numpy and Keras compute outside the interpreter's lock."""
+    """Yield an executor with so many threads (0: one per core).
+
+    Threads are enough: OpenCV, numpy and Keras release the interpreter's lock while they compute.
+    """
     import os
 
     with ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix="fluke") as pool:

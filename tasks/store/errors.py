@@ -1,8 +1,8 @@
-"""Errors that are the user's to mend, told apart from those that are ours."""
+"""The error that users can fix, as opposed to internal errors."""
 
 
 class UserError(Exception):
-    """Something the user can put right: one line that names the file, the value and the remedy.
+    """A mistake that the user can fix; its message is one line with the file, the value and the remedy.
 
-    The command line prints it without a traceback and exits with 2.
+    The command line prints the message without a traceback and exits with code 2.
     """

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tasks.store.errors import UserError
+
 _CHUNK_BYTES = 1 << 20
 
 
@@ -31,6 +33,22 @@ def of_file(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             sha.update(chunk)
     return sha.hexdigest()
+
+
+def of_user_file(path: Path, setting: str) -> str:
+    """Compute the digest (24 hex digits) of a file that a setting names.
+
+    Args:
+        path: The value of the setting.
+        setting: Its name, for the message.
+
+    Raises:
+        UserError: The file can't be read.
+    """
+    try:
+        return of_file(path.expanduser())[:24]
+    except OSError as error:
+        raise UserError(f"{setting}: cannot read {path} ({error.strerror}); set it to an existing file") from error
 
 
 _NOT_COUNTED = ("tasks.store.stage", "tasks.tables")

@@ -1,4 +1,4 @@
-"""Where an artifact came from: the manifests of its parents, and of theirs."""
+"""The lineage of an artifact: the manifests of its parents and of their parents."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,17 +10,21 @@ from tasks.store.manifest import Artifact, Manifest
 
 @dataclass(frozen=True)
 class Ancestor:
-    """One artifact that a result was made from."""
+    """An artifact that a result was built from."""
 
     manifest: Manifest
     is_direct: bool
-    """Whether it was handed to the stage itself; else it is older, e.g. what an encoder was trained on."""
+    """Whether it is an input of the stage itself; otherwise one of their ancestors."""
 
 
 def trace(folders: Iterable[Path], root: Path) -> list[Ancestor]:
-    """All artifacts behind these folders' ones, in the pipeline's order; those since deleted are left out.
+    """List the artifacts in some folders and all their ancestors, in the order of the stages.
 
-    root: the data folder.
+    Ancestors that have been deleted are left out.
+
+    Args:
+        folders: Folders of artifacts.
+        root: The data folder.
     """
     direct = [Manifest.read(folder) for folder in folders]
     found = {(m.artifact.stage, m.artifact.key): Ancestor(m, is_direct=True) for m in direct}

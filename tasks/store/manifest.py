@@ -1,4 +1,4 @@
-"""The manifest of an artifact: what it was made from, what it holds, and whether that is still so."""
+"""The manifest of an artifact: its inputs, its files, and a check that the files are intact."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,28 +18,33 @@ class _Record(BaseModel):
 
 
 class Artifact(_Record):
-    """A reference to what a stage left on disk; the only thing that travels between stages."""
+    """A reference to the output of a stage; stages pass nothing else to each other."""
 
     stage: str
     key: str
-    """Name of its folder: the recipe's key, with `-2`, `-3` ... when it was made again."""
+    """Name of its folder: the digest of its cache key, with `-2`, `-3` ... if it was built again."""
     digest: str
-    """Digest of its content; what the stages below depend on."""
+    """Digest of its content; the cache keys of later stages include it."""
 
 
 class FileRecord(_Record):
-    """Size and SHA-256 of one file, as it was when the artifact was published."""
+    """Size and SHA-256 of a file at the time when the artifact was published."""
 
     bytes: int
     sha256: str
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Measure a file."""
+        """Compute the record of a file."""
         return cls(bytes=path.stat().st_size, sha256=hashing.of_file(path))
 
     def problem(self, path: Path, *, verify: bool) -> str | None:
-        """What is wrong with the file now, or None; the content is only read if `verify`."""
+        """Describe what is wrong with the file now; None if it is intact.
+
+        Args:
+            path: The file.
+            verify: Whether to read the content and compare its SHA-256; otherwise only the size is compared.
+        """
         try:
             size = path.stat().st_size
         except FileNotFoundError:
@@ -52,32 +57,35 @@ class FileRecord(_Record):
 
 
 class CacheKey(_Record):
-    """All that decides a stage's result; its digest is the artifact's key."""
+    """Everything that determines the result of a stage; its digest is the artifact's key."""
 
     stage: str
     version: int
     config: dict[str, Any]
     parents: dict[str, Artifact] = Field(default_factory=dict)
     external_inputs: dict[str, str | int] = Field(default_factory=dict, alias="observed")
-    """What the stage read outside the store, e.g. the fingerprint of a folder of photos."""
+    """What the stage reads outside the store, e.g. the fingerprint of a folder of photos."""
 
     @property
     def digest(self) -> str:
-        """24 hex digits; parents count by content, so one that was made again with the same result doesn't."""
+        """24 hex digits; a parent counts by its content, so building it again with the same result changes nothing."""
         parents = {name: parent.digest for name, parent in self.parents.items()}
         return hashing.of_value([self.stage, self.version, self.config, parents, self.external_inputs])[:24]
 
 
 class Manifest(_Record):
-    """Written last into an artifact's folder: a folder without a valid one doesn't exist."""
+    """The manifest of an artifact.
+
+    It is written last: a folder without a valid manifest counts as no artifact.
+    """
 
     artifact: Artifact
-    cache_key: CacheKey = Field(alias="recipe")  # on disk under this name, so that artifacts stay valid
+    cache_key: CacheKey = Field(alias="recipe")  # the name on disk: existing artifacts stay valid
     counts: dict[str, int | float]
     files: dict[str, FileRecord]
-    """Its own files, by path inside the folder."""
+    """Its own files, by path relative to its folder."""
     refs: dict[str, FileRecord]
-    """Files of pools that it points at, by path inside the data folder."""
+    """Files outside its folder that it needs (photos, shards), by path relative to the data folder."""
     source: str
     """Digest of the stage's code."""
     made_at: datetime
@@ -85,18 +93,29 @@ class Manifest(_Record):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read a folder's manifest; raises FileNotFoundError or ValueError."""
+        """Read the manifest in a folder.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ValueError: It is damaged.
+        """
         try:
             return cls.model_validate_json((folder / NAME).read_bytes())
         except ValidationError as error:
             raise ValueError(f"{folder / NAME} is damaged") from error
 
     def write(self, folder: Path) -> None:
-        """Write it into the folder: whole or not at all."""
+        """Write it into the folder atomically."""
         atomic_write(folder / NAME, self.model_dump_json(indent=1).encode())
 
     def problems(self, folder: Path, root: Path, *, verify: bool) -> Iterator[tuple[Path, str]]:
-        """Files that are missing or damaged, each with what is wrong; `root` is the data folder."""
+        """Yield each missing or damaged file with a description of the problem.
+
+        Args:
+            folder: The artifact's folder.
+            root: The data folder.
+            verify: Whether to compare contents, not only sizes.
+        """
         located = [(folder / name, record) for name, record in self.files.items()]
         located += [(root / name, record) for name, record in self.refs.items()]
         for path, record in located:
@@ -106,7 +125,7 @@ class Manifest(_Record):
 
 
 class Result:
-    """What a stage's folder function returns: counts for people, and what the manifest should know."""
+    """What a stage's build function returns."""
 
     def __init__(
         self,
@@ -115,11 +134,13 @@ class Result:
         digest: str | None = None,
         refs: Mapping[Path, FileRecord] | None = None,
     ) -> None:
-        """Take the outcome of a build.
+        """Describe what was built.
 
-        counts: what was made, in the order in which people should read it.
-        digest: of what the artifact means, where its bytes say more (times, places in a pool); None: of its files.
-        refs: files outside the artifact's folder that it cannot do without.
+        Args:
+            counts: Numbers for the user, in the order in which they are shown.
+            digest: Digest of the meaning of the artifact, if its bytes contain more, such as times or positions in a
+                pool; None: the digest of its files.
+            refs: Files outside the artifact's folder that it needs.
         """
         self.counts = dict(counts)
         self.digest = digest
@@ -127,15 +148,15 @@ class Result:
 
 
 def content_digest(files: Mapping[str, FileRecord]) -> str:
-    """Digest of a folder's content: names and SHA-256 of its files."""
+    """Compute the digest of a folder's content from the names and the SHA-256 of its files."""
     return hashing.of_value({name: record.sha256 for name, record in files.items()})
 
 
 def now() -> datetime:
-    """The time, in UTC, to the second."""
+    """Return the current time in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def newest(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Manifests, the newest first."""
+    """Sort manifests, the newest first."""
     return sorted(manifests, key=lambda manifest: manifest.made_at, reverse=True)

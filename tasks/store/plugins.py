@@ -1,4 +1,4 @@
-"""Modules found by name in a package: adding a source or a backbone is adding a file, with no registry to edit."""
+"""Find modules of a package by name: a new source or backbone is a new file, without a registry."""
 
 import pkgutil
 from importlib import import_module
@@ -9,13 +9,13 @@ from tasks.store.errors import UserError
 
 
 def names(package: str) -> list[str]:
-    """Names of a package's public modules, sorted; none of them is imported."""
+    """List the names of a package's public modules, sorted, without importing them."""
     found = pkgutil.iter_modules(import_module(package).__path__)
     return sorted(module.name for module in found if not module.name.startswith("_"))
 
 
 def check(package: str, name: str) -> None:
-    """Raise UserError with the nearest name and all names if a package has no such module."""
+    """Raise UserError if a package has no such module; the message has the closest name and all names."""
     known = names(package)
     if name not in known:
         hint = did_you_mean(name, known)
@@ -23,6 +23,10 @@ def check(package: str, name: str) -> None:
 
 
 def load(package: str, name: str) -> ModuleType:
-    """Import one of a package's modules; raises UserError if there is no such."""
+    """Import a module of a package.
+
+    Raises:
+        UserError: The package has no such module.
+    """
     check(package, name)
     return import_module(f"{package}.{name}")

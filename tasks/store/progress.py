@@ -1,4 +1,4 @@
-"""Progress of long work, as stages report it; whoever shows it gives a `Progress` to the job."""
+"""Progress of long work: stages report it to the `Progress` of their context, which shows it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,21 +8,21 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """`with progress("tiles", total=900) as advance: advance(30)` announces, reports and ends a piece of work."""
+    """A function that shows progress: `with progress("tiles", total=900) as advance: advance(30)`."""
 
     def __call__(self, label: str, total: int) -> AbstractContextManager[Advance]:
-        """Begin work on `total` things that are called `label`."""
+        """Start work on `total` items; `label` is their name in the plural, such as `tiles`."""
         ...
 
 
 @contextmanager
 def silent(label: str, total: int) -> Iterator[Advance]:
-    """Progress that nobody watches."""
+    """Show nothing."""
     yield lambda count: None
 
 
 def tee(first: Progress, second: Progress) -> Progress:
-    """Progress that two watch."""
+    """Report progress to two others."""
 
     @contextmanager
     def progress(label: str, total: int) -> Iterator[Advance]:

@@ -1,10 +1,10 @@
-"""Pools of immutable shards: the unit of work, of caching and of resuming.
+"""Pools of immutable shards: arrays that are computed, cached and resumed piece by piece.
 
-A pool holds one row of an array per photo, for one config and version of a stage. A run computes only the photos that
-no shard holds and adds them as new shards; a crash loses at most the shards in flight.
+A pool contains one row of an array per photo, for one config and version of a stage. A run computes only the photos
+that are in no shard and adds them as new shards; a crash loses at most the shards that are being computed.
 
     <pool>/<sha256, 24 digits>.npy    the rows, read with numpy.load(path, mmap_mode="r")
-    <pool>/<sha256, 24 digits>.json   written last: each row's photo and digest, the code's, the .npy's size
+    <pool>/<sha256, 24 digits>.json   written last: photo and digest of each row, digest of the code, size of the .npy
 """
 
 import json
@@ -31,7 +31,7 @@ logger = logging.getLogger("fluke.pool")
 
 @dataclass(frozen=True)
 class Shard:
-    """Rows of an array on disk, and the photo that each was made from."""
+    """An array on disk with one row per photo."""
 
     path: Path
     record: FileRecord
@@ -40,11 +40,18 @@ class Shard:
     """Digest of each row."""
 
     source: str
-    """Digest of the code that made it."""
+    """Digest of the code that computed it."""
 
     @classmethod
     def write(cls, pool: Path, photos: Sequence[str], array: NDArray[Any], source: str = "") -> Self:
-        """Write rows `(n, ...)` of n photos; the same rows again give the same file."""
+        """Write a shard; the same rows always give the same file.
+
+        Args:
+            pool: The folder of the pool.
+            photos: Names of the n photos.
+            array: Their rows, `(n, ...)`.
+            source: Digest of the code that computed them.
+        """
         pool.mkdir(parents=True, exist_ok=True)
         array = np.ascontiguousarray(array)
         rows = tuple(hashing.of_bytes(row.tobytes())[:24] for row in array)
@@ -58,7 +65,15 @@ class Shard:
 
     @classmethod
     def read(cls, path: Path, *, verify: bool = False) -> Self | None:
-        """The shard of a .npy, or None if it is incomplete or its size (with `verify`, its content) is wrong."""
+        """Read the description of a shard, not its rows.
+
+        Args:
+            path: The .npy file.
+            verify: Whether to compare its SHA-256, not only its size.
+
+        Returns:
+            The shard, or None if it is incomplete or damaged.
+        """
         try:
             side = json.loads(path.with_suffix(".json").read_bytes())
             record = FileRecord.model_validate(side["file"])
@@ -70,15 +85,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardPool:
-    """The shards in one folder."""
+    """The shards in a folder."""
 
     folder: Path
     shards: tuple[Shard, ...]
-    """Where two hold the same photo, the later one counts: what was made in this run, else by today's code."""
+    """If two contain the same photo, the later one counts; those that the current code computed are last."""
 
     @classmethod
     def open(cls, folder: Path, context: StageContext) -> Self:
-        """Read what is there; an absent folder is an empty pool."""
+        """Read the shards in a folder; a missing folder is an empty pool."""
         found = (Shard.read(path, verify=context.verify) for path in sorted(folder.glob("[!.]*.npy")))
         shards = [shard for shard in found if shard]
         return cls(folder, tuple(sorted(shards, key=lambda shard: shard.source == context.source)))
@@ -92,10 +107,19 @@ class ShardPool:
         label: str,
         shard_photos: int = 256,
     ) -> tuple["ShardPool", int]:
-        """Compute the rows of those photos that no shard holds; returns the fuller pool and how many those were.
+        """Compute the rows of the photos that are in no shard; with `context.fresh`, of all photos.
 
-        `compute` gets some photos and returns an array with a row for each; it is called on the job's workers. A fresh
-        job computes all of them; another one warns of rows that were made by other code than today's.
+        Logs a warning if older code computed some of the rows that are reused.
+
+        Args:
+            photos: Names of the photos that are needed.
+            compute: Takes some names and returns an array with a row for each; called on the worker threads.
+            context: The context of the stage.
+            label: What the rows are, for messages, such as `tiles`.
+            shard_photos: Photos per shard.
+
+        Returns:
+            The pool with the new shards, and the number of photos that were computed.
         """
         wanted = dict.fromkeys(photos)
         known = {} if context.fresh else {photo: shard for shard in self.shards for photo in shard.photos}
@@ -103,7 +127,10 @@ class ShardPool:
         older = sum(known[photo].source != context.source for photo in wanted if photo in known)
         if older:
             logger.warning(
-                "%d %s in %s were made by other code than today's; --fresh makes them again", older, label, self.folder
+                "%d %s in %s were computed by an earlier version of the code; --fresh computes them again",
+                older,
+                label,
+                self.folder,
             )
         chunks = [missing[start : start + shard_photos] for start in range(0, len(missing), shard_photos)]
 
@@ -118,7 +145,12 @@ class ShardPool:
         return ShardPool(self.folder, (*self.shards, *new)), len(missing)
 
     def index(self, photos: Iterable[str], root: Path) -> "pd.DataFrame":
-        """Where each photo's row is: columns photo, shard (path below `root`), row, digest; in the order asked for."""
+        """Locate the row of each photo: a frame with the columns of `tables.INDEX`, in the order of `photos`.
+
+        Args:
+            photos: Names of photos in this pool.
+            root: The data folder; the paths of shards are relative to it.
+        """
         import pandas as pd
 
         place = {
@@ -130,29 +162,30 @@ class ShardPool:
         return pd.DataFrame(rows, columns=["photo", "shard", "row", "digest"])
 
     def refs(self, index: "pd.DataFrame", root: Path) -> dict[Path, FileRecord]:
-        """Records of the shards that an index points into."""
+        """Return the records of the shards that an index refers to, by path."""
         used = set(index["shard"])
         return {s.path: s.record for s in self.shards if s.path.relative_to(root).as_posix() in used}
 
 
 def names_by_content(index: "pd.DataFrame") -> list[str]:
-    """What a pool of something computed from these rows calls them: by photo and by digest.
+    """Return a name for each row of an index, from its photo and its digest.
 
-    A photo whose tile has changed is another row: what was computed from the old tile must not stand for it.
+    Pools of values that are computed from these rows use it: if the tile of a photo changes, so does its name, and the
+    values of the old tile are not reused.
     """
     return (index["photo"] + "-" + index["digest"]).tolist()
 
 
 def index_digest(index: "pd.DataFrame") -> str:
-    """Digest of the rows that an index points at, wherever in the pool they are."""
+    """Compute the digest of the rows that an index refers to; their place in the pool doesn't count."""
     return hashing.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))
 
 
 class LazyRows:
-    """Rows of a pool in the order of an index, read when asked for: `rows[[3, 1]]` is an array `(2, ...)`."""
+    """Rows of a pool in the order of an index, read on access: `rows[[3, 1]]` is an array `(2, ...)`."""
 
     def __init__(self, index: "pd.DataFrame", root: Path) -> None:
-        """Take an index (see `ShardPool.index`) and the data folder that its paths are below."""
+        """Take an index (see `ShardPool.index`) and the data folder."""
         self._root = root
         self._names = sorted(set(index["shard"]))
         number: Mapping[str, int] = {name: i for i, name in enumerate(self._names)}
@@ -164,12 +197,12 @@ class LazyRows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one row."""
+        """The shape of one row."""
         return _load(self._root / self._names[0]).shape[1:]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
+        """The dtype of the values."""
         return _load(self._root / self._names[0]).dtype
 
     def __getitem__(self, positions: Sequence[int] | NDArray[np.integer] | slice) -> NDArray[Any]:

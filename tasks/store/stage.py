@@ -1,4 +1,4 @@
-"""A stage: its name, version and folder function; and how its artifact is had, from the store or by building it."""
+"""A stage of the pipeline, and how a run gets its artifact: from the store, or by building it."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,20 +19,20 @@ logger = logging.getLogger("fluke.stage")
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the pipeline's seven steps, as its module declares it."""
+    """One of the seven stages of the pipeline, as its module declares it."""
 
     name: StageName
     version: int
-    """Raised by whoever changes the stage's code such that old results are no longer right."""
+    """Increase it when a change of the code makes stored results wrong: they are then built again."""
     build: Callable[..., Result]
-    """The folder function: `build(config, parent folders by name ..., context=StageContext) -> Result`."""
+    """`build(config, parent folders by name ..., context=StageContext) -> Result`: writes the artifact."""
     external_inputs: Callable[[Any, Path], Mapping[str, str | int]] | None = None
-    """`external_inputs(config, data folder)`: what it reads besides its config and its parents; part of its key."""
+    """`external_inputs(config, data folder)`: what it reads besides config and parents; part of its key."""
     dynamic_modules: Callable[[Any], Sequence[str]] | None = None
-    """The modules that the stage finds by names in its config, if any; they count as part of the stage's code."""
+    """The modules that the config names, such as a backbone; they count as code of the stage."""
     accept_stale: Callable[..., str | None] | None = None
-    """`accept_stale(config, candidate folder, parent folders by name ...)`: why an older artifact of the same config
-    will do although the parents have changed, or None."""
+    """`accept_stale(config, candidate folder, parent folders by name ...)`: why an older artifact of the same
+    config can be used although the parents have changed, or None if it can't."""
 
     view: Callable[..., None] | None = None
     """`view(config, artifact folder, parent folders by name ..., context=StageContext)`: writes what people look at
@@ -42,7 +42,7 @@ class Stage:
     """Settings that only the view depends on; not part of the key."""
 
     def cache_key(self, store: Store, config: Section, parents: Mapping[str, Artifact]) -> CacheKey:
-        """All that decides the result, for this config and these parents."""
+        """Return the cache key for this config and these parents."""
         external_inputs = self.external_inputs(config, store.root) if self.external_inputs else {}
         return CacheKey(
             stage=self.name,
@@ -53,13 +53,13 @@ class Stage:
         )
 
     def source(self, config: Section) -> str:
-        """Digest of the stage's code as it is now."""
+        """Compute the digest of the stage's current code."""
         return hashing.of_source(self.build.__module__, *(self.dynamic_modules(config) if self.dynamic_modules else []))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An artifact and how it was had."""
+    """The artifact of a stage, and whether it was built or found in the store."""
 
     artifact: Artifact
     cached: bool
@@ -70,10 +70,22 @@ class Outcome:
 def find(
     store: Store, stage: Stage, cache_key: CacheKey, config: Section, *, verify: bool = False, repair: bool = False
 ) -> tuple[Artifact | None, str]:
-    """The stored artifact that serves a recipe, and why it does; None if there is none. See `Store.valid`."""
+    """Find a stored artifact for a cache key.
+
+    Args:
+        store: The store.
+        stage: The stage.
+        cache_key: Its cache key.
+        config: Its section of the config.
+        verify: See `Store.valid`.
+        repair: See `Store.valid`.
+
+    Returns:
+        The artifact and the reason why it can be used; None and an empty text if there is none.
+    """
     found = store.find(cache_key, verify=verify, repair=repair)
     if found:
-        return found, "nothing that it depends on has changed"
+        return found, "no input has changed"
     if stage.accept_stale:
         folders = {name: store.folder(parent) for name, parent in cache_key.parents.items()}
         for manifest in store.manifests(stage.name):
@@ -87,18 +99,24 @@ def find(
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of the pipeline: where it keeps things and what it was asked to do over."""
+    """One run of the pipeline: its store, its workers and its options."""
 
     store: Store
     executor: Executor
     fresh: Collection[str] = ()
-    """Stages to build even if the store has their artifact."""
+    """Stages to build even if the store has their artifacts."""
     verify: bool = False
-    """Whether to read every stored file before it is reused, not only look at its size."""
+    """Whether to compare the SHA-256 of stored files before they are reused, not only their size."""
     progress: Progress = field(default=silent)
 
     def get_or_build(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
-        """The artifact of a stage: from the store if it has a valid one, else built and published now."""
+        """Get the artifact of a stage: from the store if it has a valid one, else by building it.
+
+        Args:
+            stage: The stage.
+            config: Its section of the config.
+            parents: The artifacts that it reads, by the name of the parameter of `stage.build`.
+        """
         cache_key = stage.cache_key(self.store, config, parents)
         folders = {name: self.store.folder(parent) for name, parent in parents.items()}
         with self.store.lock(cache_key):
@@ -140,8 +158,8 @@ class Run:
         manifest = self.store.manifest(artifact)
         if manifest.source != stage.source(config):
             logger.warning(
-                "%s: its code has changed since %s was made; if the change matters, run again with --fresh %s, "
-                "or raise VERSION in %s",
+                "%s: its code has changed since %s was built; if the change affects results, run again with "
+                "--fresh %s, or increase VERSION in %s",
                 stage.name,
                 artifact.key,
                 stage.name,

@@ -1,12 +1,12 @@
-"""The store: content-addressed artifacts on disk, published whole or not at all.
+"""The store: artifacts on disk, found by cache key and published atomically.
 
     DATA/artifacts/<stage>/<key>/   an artifact: its files, and manifest.json written last
-    DATA/pools/<stage>/<key>/       shards that artifacts point into (see `pool`)
-    DATA/photos/ab/<sha256>.jpg     the photos themselves (see `photos`)
-    DATA/locks/                     one lock per key, released by the kernel if its holder dies
+    DATA/pools/<stage>/<key>/       shards that artifacts refer to (see `shards`)
+    DATA/photos/ab/<sha256>.jpg     the photos (see `tasks.images.photos`)
+    DATA/locks/                     one lock per key; the kernel releases it if its process dies
 
-An artifact is never changed once it is published. Made again (`fresh`, or because it was damaged), it gets a new
-folder, `<key>-2`, so that a run that still reads the old one is not disturbed.
+A published artifact is never changed. If it is built again, because of `--fresh` or because it is damaged, the new one
+gets another folder, `<key>-2`, so that a run can go on reading the old one.
 """
 
 import logging
@@ -28,72 +28,84 @@ logger = logging.getLogger("fluke.store")
 
 
 class Store:
-    """Finds artifacts and publishes new ones, below one data folder."""
+    """The artifacts in a data folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     def folder(self, artifact: Artifact) -> Path:
-        """Where an artifact's files are."""
+        """Return the folder of an artifact."""
         return self.root / "artifacts" / artifact.stage / artifact.key
 
     def pools(self, stage: str) -> Path:
-        """Where a stage keeps its pools."""
+        """Return the folder of a stage's pools."""
         return self.root / "pools" / stage
 
     @property
     def photos(self) -> Path:
-        """Where the photos are."""
+        """The folder of the photos."""
         return self.root / "photos"
 
     def manifest(self, artifact: Artifact) -> Manifest:
-        """An artifact's manifest."""
+        """Read the manifest of an artifact."""
         return Manifest.read(self.folder(artifact))
 
     def manifests(self, stage: str) -> list[Manifest]:
-        """Manifests of all artifacts of a stage, the newest first."""
+        """Read the manifests of all artifacts of a stage, the newest first."""
         found = []
         for folder in (self.root / "artifacts" / stage).glob("[!.]*"):
             try:
                 found.append(Manifest.read(folder))
             except (FileNotFoundError, NotADirectoryError, ValueError):
-                continue  # a folder without a valid manifest doesn't exist
+                continue  # a folder without a valid manifest counts as no artifact
         return newest(found)
 
     def find(self, cache_key: CacheKey, *, verify: bool = False, repair: bool = False) -> Artifact | None:
-        """The artifact of a recipe that was made last, if it is sound, else None: never an older night's instead."""
+        """Return the newest artifact of a cache key if it is valid, else None.
+
+        An older artifact never replaces a damaged newest one. The options are those of `valid`.
+        """
         generations = self._generations(cache_key)
         return self.valid(generations[-1], verify=verify, repair=repair) if generations else None
 
     def valid(self, folder: Path, *, verify: bool = False, repair: bool = False) -> Artifact | None:
-        """The artifact in a folder if it is complete and undamaged, else None.
+        """Return the artifact in a folder if it is complete and undamaged, else None.
 
-        Files that are missing or damaged are reported in the log. With `verify`, every file is read and compared with
-        its SHA-256, not only its size. With `repair`, damaged files in pools are put aside, to be made again.
+        Missing and damaged files are logged.
+
+        Args:
+            folder: The artifact's folder.
+            verify: Whether to compare the SHA-256 of each file, not only its size.
+            repair: Whether to rename damaged files in pools, so that they are built again.
         """
         try:
             manifest = Manifest.read(folder)
         except FileNotFoundError:
-            logger.warning("%s has no manifest: it will be made again", folder)
+            logger.warning("%s has no manifest: it will be built again", folder)
             return None
         except ValueError as error:
-            logger.warning("%s: it will be made again", error)
+            logger.warning("%s: it will be built again", error)
             return None
         problems = list(manifest.problems(folder, self.root, verify=verify))
         for path, problem in problems:
-            logger.warning("%s: it will be made again", problem)
+            logger.warning("%s: it will be built again", problem)
             if repair and path.exists() and not path.is_relative_to(folder):
                 path.replace(path.with_name(f".damaged-{path.name}"))
         return None if problems else manifest.artifact
 
     def publish(self, cache_key: CacheKey, source: str, build: Callable[[Path], Result]) -> Artifact:
-        """Build an artifact into a hidden folder, and give it its name when it is complete.
+        """Build an artifact in a hidden folder, and rename the folder when it is complete.
 
-        The caller holds the recipe's lock. If `build` raises, or the machine stops, nothing is published.
+        The caller must hold the lock of the cache key. If `build` raises, or the machine stops, nothing is published.
+
+        Args:
+            cache_key: The cache key.
+            source: Digest of the stage's code.
+            build: Writes the artifact's files to a folder.
         """
         home = self.root / "artifacts" / cache_key.stage
         home.mkdir(parents=True, exist_ok=True)
-        for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a run that was killed: we hold the lock
+        for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
             shutil.rmtree(left_over)
         partial = home / f".partial-{cache_key.digest}"
         partial.mkdir()
@@ -118,7 +130,7 @@ class Store:
                 files=records,
                 refs=refs,
                 source=source,
-                made_at=datetime.now(UTC),  # to the microsecond: it says which of two is newer
+                made_at=datetime.now(UTC),  # to the microsecond, to sort artifacts by age
                 seconds=round(seconds, 3),
             ).write(partial)
             partial.rename(home / key)
@@ -130,14 +142,14 @@ class Store:
 
     @contextmanager
     def lock(self, cache_key: CacheKey) -> Iterator[None]:
-        """Keep other runs from making the same artifact; waits for one that does."""
+        """Lock a cache key, so that only one run builds its artifact; waits while another run has the lock."""
         path = self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            logger.warning("another run is making %s %s: waiting for it", cache_key.stage, cache_key.digest)
+            logger.warning("another run is building %s %s: waiting for it", cache_key.stage, cache_key.digest)
             lock.acquire()
         try:
             yield
@@ -145,20 +157,20 @@ class Store:
             lock.release()
 
     def _generations(self, cache_key: CacheKey) -> list[Path]:
-        """Folders of a recipe's artifacts, the oldest first."""
+        """Folders of the artifacts with this cache key, the oldest first."""
         home = self.root / "artifacts" / cache_key.stage
         found = (folder for folder in home.glob(f"{cache_key.digest}*") if _generation(folder, cache_key))
         return sorted(found, key=lambda folder: _generation(folder, cache_key))
 
 
 def _generation(folder: Path, cache_key: CacheKey) -> int:
-    """1 for `<key>`, 2 for `<key>-2` and so on; 0 for any other name."""
+    """Return 1 for `<key>`, 2 for `<key>-2` and so on; 0 for any other name."""
     number = folder.name.removeprefix(cache_key.digest)
     return 1 if not number else int(number[1:]) if re.fullmatch("-[0-9]+", number) else 0
 
 
 def size_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
+    """Add up the sizes of all files in a folder and its subfolders, in bytes."""
     return sum(
         entry.stat().st_size if entry.is_file(follow_symlinks=False) else size_bytes(Path(entry.path))
         for entry in os.scandir(folder)

@@ -1,4 +1,4 @@
-"""Random changes of a batch in training, computed where the network is: on the GPU, if there is one."""
+"""Augmentation layers: random changes of a training batch, computed on the device of the network."""
 
 import math
 from typing import Any
@@ -10,45 +10,52 @@ from configs.schema import AugmentConfig
 
 BRIGHTEST = 255
 RGB_CHANNELS = 3
-"""Of the tiles that RandAugment can change."""
+"""RandAugment changes only tiles with three channels."""
 
 
 class Augment(keras.layers.Layer):
-    """Tiles uint8 `(n, h, w, c)` to changed ones of the same shape, dtype and range.
+    """Changes tiles, uint8 `(n, h, w, c)`; shape, dtype and range stay the same.
 
-    One affine map a tile (flip, turn, shift, zoom, shear), so that pixels are interpolated once; then RandAugment
-    (Cubuk et al., arXiv:1909.13719) on tiles of three channels.
+    Flip, rotation, shift, zoom and shear are one affine map for each tile, so that pixels are interpolated once.
+    RandAugment follows (Cubuk et al., arXiv:1909.13719), on tiles with three channels.
     """
 
     def __init__(self, config: AugmentConfig, seed: int) -> None:
-        """Take what to change, how much, and the seed of the layer's own random numbers."""
+        """Configure the layer.
+
+        Args:
+            config: kinds and sizes of the changes.
+            seed: seed of the layer's random numbers.
+        """
         super().__init__(name="augment", trainable=False, dtype="float32")
         self._config = config
         self._random = keras.random.SeedGenerator(seed)
-        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose XLA has no affine transform
-        self._moves = config.flip != "none" or any((config.rotate_deg, config.shift, config.zoom, config.shear_deg))
-        self._recolour = (
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # its XLA has no affine transform
+        self._transforms = config.flip != "none" or any(
+            (config.rotate_deg, config.shift, config.zoom, config.shear_deg)
+        )
+        self._rand_augment = (
             keras.layers.RandAugment((0, BRIGHTEST), config.rand_augment, config.magnitude, seed=seed)
             if config.rand_augment
             else None
         )
 
     def call(self, tiles: Any) -> Any:
-        """Change each tile on its own."""
+        """Change each tile independently."""
         x = ops.cast(tiles, "float32")
-        if self._moves:
+        if self._transforms:
             x = ops.image.affine_transform(
                 x,
-                self._maps(ops.shape(x)[0], x.shape[1], x.shape[2]),
+                self._affine_maps(ops.shape(x)[0], x.shape[1], x.shape[2]),
                 "bilinear",
                 fill_mode=self._config.fill,
             )
-        if self._recolour is not None and x.shape[-1] == RGB_CHANNELS:
-            x = self._recolour(x, training=True)
+        if self._rand_augment is not None and x.shape[-1] == RGB_CHANNELS:
+            x = self._rand_augment(x, training=True)
         return ops.cast(ops.round(ops.clip(x, 0, BRIGHTEST)), "uint8")
 
-    def _maps(self, count: Any, height: int, width: int) -> Any:
-        """Where each output pixel comes from, `(n, 8)`: x = (a0 x' + a1 y' + a2), y = (a3 x' + a4 y' + a5)."""
+    def _affine_maps(self, count: Any, height: int, width: int) -> Any:
+        """Draw maps `(n, 8)` from output to input pixels: x = a0 x' + a1 y' + a2, y = a3 x' + a4 y' + a5."""
         config = self._config
         turn = self._uniform(count, math.radians(config.rotate_deg))
         shear = ops.tan(self._uniform(count, math.radians(config.shear_deg)))
@@ -60,40 +67,51 @@ class Augment(keras.layers.Layer):
         centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
         a2 = centre_x - a0 * centre_x - a1 * centre_y + width * self._uniform(count, config.shift)
         a5 = centre_y - a3 * centre_x - a4 * centre_y + height * self._uniform(count, config.shift)
-        nothing = ops.zeros_like(a0)
-        return ops.stack([a0, a1, a2, a3, a4, a5, nothing, nothing], axis=1)
+        zeros = ops.zeros_like(a0)
+        return ops.stack([a0, a1, a2, a3, a4, a5, zeros, zeros], axis=1)
 
-    def _uniform(self, count: Any, most: float) -> Any:
-        if not most:
+    def _uniform(self, count: Any, limit: float) -> Any:
+        if not limit:
             return ops.zeros((count,))
-        return keras.random.uniform((count,), -most, most, seed=self._random)
+        return keras.random.uniform((count,), -limit, limit, seed=self._random)
 
-    def _sign(self, count: Any, either: bool) -> Any:
-        if not either:
+    def _sign(self, count: Any, random: bool) -> Any:
+        if not random:
             return ops.ones((count,))
         return ops.sign(keras.random.uniform((count,), -1, 1, seed=self._random) + 1e-9)
 
 
 class Mix(keras.layers.Layer):
-    """Pairs of a batch's rows mixed, and their labels with them; row i goes with row n - 1 - i.
+    """Mixes pairs of rows of a batch, and their labels; row i is mixed with row n - 1 - i.
 
-    MixUp blends (Zhang et al., arXiv:1710.09412), CutMix pastes a box (Yun et al., arXiv:1905.04899); with both, each
-    batch has either.
+    MixUp blends the rows (Zhang et al., arXiv:1710.09412); CutMix pastes a box of one into the other (Yun et al.,
+    arXiv:1905.04899). If both are set, one of them is chosen at random for each batch.
     """
 
     def __init__(self, mixup: float, cutmix: float, seed: int) -> None:
-        """Take the parameter of the Beta distribution of each, 0 for none, and a seed."""
+        """Configure the layer.
+
+        Args:
+            mixup: parameter of MixUp's Beta distribution; 0 disables it.
+            cutmix: parameter of CutMix's Beta distribution; 0 disables it.
+            seed: seed of the layer's random numbers.
+        """
         super().__init__(name="mix", trainable=False, dtype="float32")
-        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose XLA can't draw from Beta
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # its XLA cannot draw from a Beta distribution
         self._mixup = mixup
         self._cutmix = cutmix
         self._random = keras.random.SeedGenerator(seed)
 
     def call(self, rows: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:
-        """Mixed rows (dtype as before), targets and weights.
+        """Mix a batch.
 
-        rows: `(n, h, w, c)`, or `(n, d)` which can only be blended. targets: float `(n, classes)`, sums of 1. weights:
-        float `(n,)`: what each row's label counts, which its share of a mixture takes along.
+        Args:
+            rows: `(n, h, w, c)`; or `(n, d)`, which CutMix leaves unchanged.
+            targets: float `(n, classes)`; each row sums to 1.
+            weights: float `(n,)`, the weight of each row's label, also in a mixture.
+
+        Returns:
+            Mixed rows with the same dtype, targets and weights.
         """
         x = ops.cast(rows, "float32")
         share = self._shares(x)
@@ -107,12 +125,12 @@ class Mix(keras.layers.Layer):
         return ops.cast(x, rows.dtype), mixed / ops.maximum(total, 1e-9)[:, None], total
 
     def _shares(self, x: Any) -> Any:
-        """Each row's own share of its mixture: `(n, 1, 1, 1)` or, with boxes, `(n, h, w, 1)`."""
-        count, few = ops.shape(x)[0], len(x.shape) - 1
-        boxes = self._cutmix if few == 3 else 0.0
+        """Draw each row's share of its mixture: `(n, 1, 1, 1)` or, with boxes, `(n, h, w, 1)`."""
+        count, axes = ops.shape(x)[0], len(x.shape) - 1
+        boxes = self._cutmix if axes == 3 else 0.0
         blended = boxed = None
         if self._mixup:
-            blended = ops.reshape(self._beta(count, self._mixup), (count, *[1] * few))
+            blended = ops.reshape(self._beta(count, self._mixup), (count, *[1] * axes))
         if boxes:
             boxed = self._outside(self._beta(count, boxes), count, x.shape[1], x.shape[2])
         if blended is None or boxed is None:
@@ -121,7 +139,7 @@ class Mix(keras.layers.Layer):
         return ops.where(blend, ops.broadcast_to(blended, ops.shape(boxed)), boxed)
 
     def _outside(self, share: Any, count: Any, height: int, width: int) -> Any:
-        """1 outside of a random box of area 1 - share, 0 inside: `(n, h, w, 1)`."""
+        """Draw masks `(n, h, w, 1)`: 0 inside a random box of area 1 - share, 1 outside."""
         size = ops.sqrt(1 - share)
 
         def inside(side: int) -> Any:

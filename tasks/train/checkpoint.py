@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: so that one that was killed goes on, as if it had not been."""
+"""The state of a training on disk, so that a killed training continues as if it had not been interrupted."""
 
 import json
 import zipfile
@@ -16,79 +16,80 @@ Arrays = list[NDArray[Any]]
 
 
 @dataclass
-class Progress:
-    """How far a training has come."""
+class TrainingState:
+    """Epochs, history and best weights of a phase of a training."""
 
     epochs: int = 0
-    """Passes that are done."""
+    """Finished epochs."""
     history: dict[str, list[float]] = field(default_factory=dict)
+    """One value for each finished epoch, by metric."""
     best_loss: float = float("inf")
     best_epoch: int = 0
-    """1 is the first pass; 0: none was better than what it began with."""
+    """1 is the first epoch; 0: no epoch was better than the initial weights."""
     best: Arrays = field(default_factory=list)
-    """The classifier's weights then."""
+    """The classifier's weights after the best epoch; empty if there is none."""
     split: int = 1
-    """Into how many parts each batch is cut, for lack of memory."""
+    """Number of parts that each batch is split into, for lack of memory."""
     ended: bool = False
 
     @property
-    def waited(self) -> int:
-        """Passes since the best one."""
+    def epochs_since_best(self) -> int:
+        """Finished epochs after the best one."""
         return self.epochs - self.best_epoch
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file: a `Progress`, and the values of all variables that the next step depends on."""
+    """One file: a `TrainingState` and the values of all variables that the next step depends on."""
 
     path: Path
 
-    def write(self, progress: Progress, state: Arrays) -> None:
-        """Replace what is there, whole or not at all."""
-        told = {name: value for name, value in vars(progress).items() if name != "best"}
-        arrays = {f"state{i}": value for i, value in enumerate(state)}
-        arrays |= {f"best{i}": value for i, value in enumerate(progress.best)}
+    def write(self, state: TrainingState, variables: Arrays) -> None:
+        """Replace the file atomically."""
+        fields = {name: value for name, value in vars(state).items() if name != "best"}
+        arrays = {f"state{i}": value for i, value in enumerate(variables)}
+        arrays |= {f"best{i}": value for i, value in enumerate(state.best)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, told=np.array(json.dumps(told)), **arrays)
+            np.savez(file, allow_pickle=False, fields=np.array(json.dumps(fields)), **arrays)
 
-    def read(self) -> tuple[Progress, Arrays] | None:
-        """What was written last; None if there is nothing, or nothing that can be read."""
+    def read(self) -> tuple[TrainingState, Arrays] | None:
+        """Return the state and the variables that were written last; None if the file is missing or damaged."""
         try:
             with np.load(self.path) as stored:
-                told = json.loads(str(stored["told"]))
-                best, state = (
+                fields = json.loads(str(stored["fields"]))
+                best, variables = (
                     [stored[f"{kind}{i}"] for i in range(sum(name.startswith(kind) for name in stored.files))]
                     for kind in ("best", "state")
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
-        return Progress(**told, best=best), state
+        return TrainingState(**fields, best=best), variables
 
 
-def state(model: keras.Model) -> Arrays:
-    """Values of all variables of a compiled model: weights, random numbers' seeds, the optimizer's."""
+def read_variables(model: keras.Model) -> Arrays:
+    """Copy the values of all variables of a compiled model: weights, states of random numbers, the optimizer's."""
     return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
 
 
-def restore(model: keras.Model, state: Arrays) -> None:
-    """Give the variables of a model, built in the same way, the values that `state` returned."""
-    for variable, value in zip(_variables(model), state, strict=True):
+def restore_variables(model: keras.Model, values: Arrays) -> None:
+    """Assign values from `read_variables` to the variables of a model that was built in the same way."""
+    for variable, value in zip(_variables(model), values, strict=True):
         variable.assign(value)
 
 
-def rewind(model: keras.Model) -> None:
-    """Let a model's random numbers begin anew, so that they don't depend on what was done with it before."""
+def reset_random_numbers(model: keras.Model) -> None:
+    """Reset a model's seed generators, so that random numbers do not depend on earlier use of the model."""
     known = {id(variable) for variable in (*model.weights, *model.metrics_variables)}
     for variable in model.variables:
-        if id(variable) not in known:  # the state of a seed generator: its seed, and how often it was asked
+        if id(variable) not in known:  # the state of a seed generator: its seed, and a counter
             seed, _ = keras.ops.convert_to_numpy(variable)
             variable.assign([seed, 0])
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    measuring = {id(variable) for variable in model.metrics_variables}
-    own: list[Any] = [variable for variable in model.variables if id(variable) not in measuring]
+    of_metrics = {id(variable) for variable in model.metrics_variables}
+    own: list[Any] = [variable for variable in model.variables if id(variable) not in of_metrics]
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return own + list(model.optimizer.variables)

@@ -1,33 +1,42 @@
-"""Classes of uneven size: what each photo counts, and how common each class is."""
-
-from typing import Literal
+"""Weights and priors of classes with different numbers of photos."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["none", "balanced", "sqrt", "effective"]
+from configs.schema import ImbalanceConfig
 
 
-def class_weights(counts: NDArray[np.integer], kind: Kind, cap: float, beta: float = 0.999) -> NDArray[np.float32]:
-    """What a photo of each class counts in the loss, float32 `(classes,)`; over all photos the mean is 1.
+def class_weights(counts: NDArray[np.integer], config: ImbalanceConfig) -> NDArray[np.float32]:
+    """Compute the weight in the loss of a photo of each class; the mean over all photos is 1.
 
-    counts: train photos of each class, `(classes,)`, all at least 1.
-    kind: all alike, 1/count, 1/sqrt(count), or 1/effective number, (1 - beta) / (1 - beta^count) (Cui et al.,
-    arXiv:1901.05555, eq. 2).
-    cap: the heaviest photo counts at most so many times the lightest.
+    Args:
+        counts: number of train photos of each class, `(classes,)`, at least 1 each.
+        config: the method and its parameters. `weights` gives 1 / count^power; `effective` gives
+            (1 - beta) / (1 - beta^count) (Cui et al., arXiv:1901.05555, eq. 2). Both are limited to `cap` times the
+            smallest weight. All other methods weigh photos equally.
+
+    Returns:
+        Weights, float32 `(classes,)`.
     """
     sizes = counts.astype(np.float64)
-    weights: NDArray[np.float64]
-    if kind == "effective":
-        weights = (1 - beta) / (1 - beta**sizes)
-    else:
-        weights = sizes ** -{"none": 0.0, "balanced": 1.0, "sqrt": 0.5}[kind]
-    weights = np.minimum(weights, cap * weights.min())
+    weights: NDArray[np.float64] = np.ones_like(sizes)
+    if config.method == "weights":
+        weights = sizes**-config.power
+    elif config.method == "effective":
+        weights = (1 - config.beta) / (1 - config.beta**sizes)
+    weights = np.minimum(weights, config.cap * weights.min())
     weights *= sizes.sum() / np.dot(weights, sizes)
     return weights.astype(np.float32)
 
 
-def log_shares(counts: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Natural logarithm of each class's share of the photos, float32 `(classes,)`; counts are at least 1."""
+def log_priors(counts: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Compute the natural logarithm of each class's share of the photos.
+
+    Args:
+        counts: number of photos of each class, `(classes,)`, at least 1 each.
+
+    Returns:
+        Log priors, float32 `(classes,)`, 0 or less.
+    """
     logs: NDArray[np.float32] = np.log(counts / counts.sum()).astype(np.float32)
     return logs

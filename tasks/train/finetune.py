@@ -1,4 +1,4 @@
-"""Which part of a pretrained network is trained."""
+"""Freezing and unfreezing a pretrained network."""
 
 import re
 
@@ -9,7 +9,7 @@ from tasks.store.errors import UserError
 
 
 def freeze(classifier: keras.Model) -> None:
-    """Leave only the head of a classifier trainable: what comes after its layer `features`."""
+    """Make only the head of a classifier trainable: the layers after `features`."""
     for layer in _network(classifier):
         layer.trainable = False
 
@@ -17,9 +17,15 @@ def freeze(classifier: keras.Model) -> None:
 def unfreeze(classifier: keras.Model, start: str | int) -> None:
     """Make a network trainable from some layer to its end.
 
-    start: the beginning of a layer's name (`block5`), how many of the last layers that have weights, or `all`. Batch
-    normalisation stays as it was trained, with its own averages: those of a few small batches would undo what the
-    network has learnt (keras.io/guides/transfer_learning, "Fine-tuning"). Raises UserError if no layer is called so.
+    Batch normalisation stays frozen and keeps its averages: those of a few small batches would undo what the network
+    has learnt (keras.io/guides/transfer_learning, "Fine-tuning").
+
+    Args:
+        classifier: the model to change.
+        start: the beginning of a layer's name (`block5`), a number of last layers with weights, or `all`.
+
+    Raises:
+        UserError: the network has no such layer.
     """
     layers = _network(classifier)
     with_weights = [layer for layer in layers if layer.weights]
@@ -29,13 +35,13 @@ def unfreeze(classifier: keras.Model, start: str | int) -> None:
     elif start == "all":
         first = layers[0]
     else:
-        begins = re.compile(rf"{re.escape(start)}(?!\d)")  # block1 is not the beginning of block10
-        first = next((layer for layer in layers if begins.match(layer.name)), None)
+        prefix = re.compile(rf"{re.escape(start)}(?!\d)")  # block1 must not match block10
+        first = next((layer for layer in layers if prefix.match(layer.name)), None)
     if first is None:
         names = [layer.name for layer in with_weights]
         raise UserError(
-            f"train.unfreeze: no layer of the network begins with {start!r}{did_you_mean(str(start), names, 0.3)}; "
-            f"its {len(names)} layers with weights go from {names[0]} to {names[-1]}"
+            f"train.unfreeze: the network has no layer {start!r}{did_you_mean(str(start), names, 0.3)}; "
+            f"its {len(names)} layers with weights are {names[0]} to {names[-1]}"
         )
     for layer in layers[layers.index(first) :]:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)

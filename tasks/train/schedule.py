@@ -1,4 +1,4 @@
-"""From first weights to a trained classifier: the phases of a training, one after the other."""
+"""The phases of a training, one after the other, from initial weights to a trained classifier."""
 
 import math
 import re
@@ -11,140 +11,152 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import TrainConfig
+from configs.schema import ImbalanceConfig, TrainConfig
 from tasks.networks import classifier as classifiers
 from tasks.networks import head as heads
 from tasks.networks.keras_io import predict
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
 from tasks.store.shards import LazyRows
-from tasks.train import class_balance
-from tasks.train.callbacks import watchers
-from tasks.train.checkpoint import Checkpoint
-from tasks.train.checkpoint import Progress as Done
+from tasks.train import callbacks, class_balance
+from tasks.train.callbacks import DivergedError
+from tasks.train.checkpoint import Checkpoint, TrainingState
 from tasks.train.finetune import freeze, unfreeze
-from tasks.train.fit import DivergedError, Labelled, Phase, fit
+from tasks.train.fit import LabelledData, Phase, fit
 
-Pooled = Callable[[keras.Model, Labelled], LazyRows | NDArray[np.floating[Any]]]
-"""`pooled(network, photos)` is what a network, up to its pooled features, gives for photos: `(n, d)`."""
+Extract = Callable[[keras.Model, LabelledData], LazyRows | NDArray[np.floating[Any]]]
+"""`extract(network, photos)` computes pooled features `(n, d)` with a network that ends with them."""
+_BALANCED = ImbalanceConfig(method="weights", power=1, cap=math.inf)
 
 
-class Recipe:
+class Schedule:
     """Trains a classifier in place.
 
-    From scratch that is one phase. A pretrained network is frozen first and its head trained on features that are
-    computed once; then it is unfrozen step by step, at a lower rate each time. A step that doesn't lower the validation
-    loss is taken back.
+    From scratch there is one phase. With a pretrained network, the head is trained first, on features of the frozen
+    network that are computed once; then the network is unfrozen step by step, each step at a lower learning rate. A
+    step that does not lower the validation loss is undone.
     """
 
     def __init__(
         self,
         model: keras.Model,
         config: TrainConfig,
-        train: Labelled,
-        val: Labelled | None,
+        train: LabelledData,
+        val: LabelledData | None,
         *,
-        peak: float,
-        pooled: Pooled,
-        home: Path,
+        learning_rate: float,
+        extract: Extract,
+        folder: Path,
         progress: Progress,
     ) -> None:
-        """Take a classifier and what to train it on.
+        """Configure the training.
 
-        peak: the first learning rate's peak. pooled: see `Pooled`; used while the network has its first weights.
-        home: a folder for checkpoints and logs; a training that was killed goes on from what is there.
+        Args:
+            model: the classifier to train.
+            config: the settings.
+            train: photos to train on.
+            val: photos to validate on, if any.
+            learning_rate: peak of the first phase.
+            extract: see `Extract`; used while the network has its initial weights.
+            folder: for checkpoints and logs; a killed training continues from the files in it.
+            progress: reports the epochs of each phase.
         """
         self.history: dict[str, list[float]] = {}
+        """One value for each epoch of all phases, by metric."""
         self.best_epoch = 0
-        """The pass whose weights are kept, of all in the history; the first is 1."""
+        """The epoch whose weights are kept, counted over the whole history from 1."""
         self._model, self._config, self._train, self._val = model, config, train, val
-        self._peak, self._pooled, self._home, self._progress = peak, pooled, home, progress
+        self._learning_rate, self._extract, self._folder, self._progress = learning_rate, extract, folder, progress
         self._counts = np.bincount(train.targets, minlength=model.output_shape[-1])
         self._best_loss = math.inf
 
     def run(self) -> None:
-        """Train; afterwards the classifier has the best weights, and `history` tells of every pass."""
+        """Train; then the classifier has the best weights, and `history` is complete."""
         config = self._config
         if config.weights is None:
-            self._note(self._fit_network("training", self._peak))
+            self._record(self._fit_network("training", self._learning_rate))
         else:
             for start in config.unfreeze:
-                unfreeze(self._model, start)  # a name that isn't there is to be told of now, not hours later
+                unfreeze(self._model, start)  # reports an unknown layer now, not hours later
             freeze(self._model)
             if config.head_epochs:
-                network = classifiers.pooled(self._model)
-                self._note(self._fit_head("training the head", config.head_epochs, lambda p: self._pooled(network, p)))
+                network = classifiers.feature_extractor(self._model)
+                features = self._features(lambda photos: self._extract(network, photos), self._train, self._val)
+                self._record(self._fit_head("training the head", config.head_epochs, *features))
             for step, start in enumerate(config.unfreeze, start=1):
                 unfreeze(self._model, start)
-                peak = self._peak * config.unfreeze_rate**step
-                self._note(self._fit_network(f"training from {start}", peak))
-        if config.retrain_head:
+                rate = self._learning_rate * config.unfreeze_rate**step
+                self._record(self._fit_network(f"training from {start}", rate))
+        if config.imbalance.method == "retrain_head":
             self._retrain_head()
 
     def _retrain_head(self) -> None:
-        """Learn the head anew on what the trained network gives, from as many photos of each class."""
-        network = classifiers.pooled(self._model)
-        even = class_balance.class_weights(self._counts, "balanced", math.inf)
-        train, val = (
-            photos and Labelled(photos.rows, photos.targets, weights[photos.targets])
-            for photos, weights in ((self._train, np.ones_like(even)), (self._val, even))
-        )
-        assert train is not None
-        self._best_loss = math.inf  # of another loss
-        self._fit_head(
-            "learning the head anew", self._config.retrain_head, lambda p: predict(network, p.rows), train, val
-        )
+        """Train a new head on the trained network's features, drawing every class equally often."""
+        network = classifiers.feature_extractor(self._model)
+        balanced = class_balance.class_weights(self._counts, _BALANCED)
+        train = replace(self._train, weights=np.ones_like(balanced)[self._train.targets])
+        val = self._val and replace(self._val, weights=balanced[self._val.targets])
+        features = self._features(lambda photos: predict(network, photos.rows), train, val)
+        self._best_loss = math.inf  # losses with other weights cannot be compared
+        self._fit_head("retraining the head", self._config.imbalance.epochs, *features, retrain=True)
+
+    def _features(
+        self,
+        extract: Callable[[LabelledData], LazyRows | NDArray[np.floating[Any]]],
+        train: LabelledData,
+        val: LabelledData | None,
+    ) -> tuple[LabelledData, LabelledData | None]:
+        """Replace the rows of photos by their features."""
+        return replace(train, rows=extract(train)), val and replace(val, rows=extract(val))
 
     def _fit_head(
-        self,
-        name: str,
-        epochs: int,
-        pooled: Callable[[Labelled], LazyRows | NDArray[np.floating[Any]]],
-        train: Labelled | None = None,
-        val: Labelled | None = None,
-    ) -> Done:
-        """Train the head alone, on features that don't change; with `train` given, evenly and from new weights."""
-        parts = [train, val] if train else [self._train, self._val]
-        features = [part and Labelled(pooled(part), part.targets, part.weights) for part in parts]
-        assert features[0] is not None
-        head = heads.head(features[0].rows[:1].shape[-1], len(self._counts), self._config)
-        if train is None:
+        self, name: str, epochs: int, train: LabelledData, val: LabelledData | None, *, retrain: bool = False
+    ) -> TrainingState:
+        """Train the head alone on fixed features; with `retrain`, class-balanced and from new weights."""
+        head = heads.head(train.rows[:1].shape[-1], len(self._counts), self._config)
+        if not retrain:
             classifiers.copy_head(self._model, head)
-        phase = self._phase(name, features[0], features[1], peak=self._peak, epochs=epochs)
-        outcome = self._fit(head, replace(phase, augmented=False, evenly=train is not None))
+        phase = self._phase(name, train, val, learning_rate=self._learning_rate, epochs=epochs)
+        state = self._fit(head, replace(phase, augmented=False, class_balanced=retrain))
         classifiers.copy_head(head, self._model)
-        return outcome
+        return state
 
-    def _fit_network(self, name: str, peak: float) -> Done:
-        """Train what is trainable of the classifier."""
-        phase = self._phase(name, self._train, self._val, peak=peak, epochs=self._config.epochs)
+    def _fit_network(self, name: str, learning_rate: float) -> TrainingState:
+        """Train the trainable layers of the classifier."""
+        phase = self._phase(name, self._train, self._val, learning_rate=learning_rate, epochs=self._config.epochs)
         return self._fit(self._model, phase)
 
-    def _phase(self, name: str, train: Labelled, val: Labelled | None, *, peak: float, epochs: int) -> Phase:
-        log_shares = class_balance.log_shares(self._counts)
-        return Phase(name, train, val, peak=peak, epochs=epochs, log_shares=log_shares, to_beat=self._best_loss)
+    def _phase(
+        self, name: str, train: LabelledData, val: LabelledData | None, *, learning_rate: float, epochs: int
+    ) -> Phase:
+        log_priors = class_balance.log_priors(self._counts)
+        return Phase(name, train, val, learning_rate, epochs, log_priors, best_loss=self._best_loss)
 
-    def _fit(self, model: keras.Model, phase: Phase) -> Done:
-        folder = self._home / re.sub(r"\W+", "-", phase.name)
+    def _fit(self, model: keras.Model, phase: Phase) -> TrainingState:
+        path = self._folder / re.sub(r"\W+", "-", phase.name)
         try:
             with self._progress(phase.name, total=phase.epochs) as advance:
-                kept = Checkpoint(folder.with_suffix(".npz"))
-                looking_on = watchers(self._home / "tensorboard", folder.name)
-                config = self._config.model_copy(update={"loss": "cross_entropy"}) if phase.evenly else self._config
-                return fit(model, phase, config, kept=kept, advance=advance, watchers=looking_on)
+                return fit(
+                    model,
+                    phase,
+                    self._config,
+                    checkpoint=Checkpoint(path.with_suffix(".npz")),
+                    advance=advance,
+                    callbacks=callbacks.monitoring_callbacks(self._folder / "tensorboard", path.name),
+                )
         except DivergedError as error:
             if not (error.kept or self.best_epoch):
                 raise
             if error.kept and model is not self._model:
                 classifiers.copy_head(model, self._model)
-            best = folder.with_suffix(".keras")
+            best = path.with_suffix(".keras")
             self._model.save(best)
             raise UserError(f"{error}; the best weights before that are in {best}") from error
 
-    def _note(self, outcome: Done) -> None:
-        """Add a phase to the history."""
+    def _record(self, state: TrainingState) -> None:
+        """Append a phase to the history."""
         done = len(self.history.get("loss", []))
-        for name, values in outcome.history.items():
+        for name, values in state.history.items():
             self.history.setdefault(name, []).extend(values)
-        if outcome.best_epoch:
-            self.best_epoch, self._best_loss = done + outcome.best_epoch, outcome.best_loss
+        if state.best_epoch:
+            self.best_epoch, self._best_loss = done + state.best_epoch, state.best_loss

@@ -1,4 +1,4 @@
-"""Train the classifier on features, or on tiles, of the train split; validation decides when to stop."""
+"""Train the classifier on tiles or features of the train split; the validation loss decides when to stop."""
 
 import json
 import logging
@@ -19,6 +19,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest, Result
 from tasks.store.shards import LazyRows, ShardPool, names_by_content
 from tasks.store.stage import Stage
+from tasks.store.store import Store
 from tasks.tables import CLASSIFIER, HISTORY, INDEX, KEPT, LABELS
 from tasks.train import class_balance, warm_start
 
@@ -27,19 +28,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.networks.classifier import Moments
-    from tasks.train.fit import Labelled
-    from tasks.train.schedule import Pooled
+    from tasks.train.fit import LabelledData
+    from tasks.train.schedule import Extract
 
 VERSION = 2
 _CHUNK = 256
 _WARM_RATE = 0.3
-"""The learning rate of a training that begins from an earlier one, as a share of that of one that begins afresh."""
+"""Factor of the learning rate for a training that starts from an earlier classifier."""
 
 logger = logging.getLogger("fluke.train")
 
 
 def channel_moments(features: LazyRows | NDArray[np.floating]) -> "Moments":
-    """Mean and variance of each channel of features `(n, h, w, c)`, float32 `(c,)` both; read in pieces."""
+    """Compute the mean and variance of each channel, reading the features in chunks.
+
+    Args:
+        features: `(n, h, w, c)`.
+
+    Returns:
+        Mean and variance, both float32 `(c,)`.
+    """
     total: NDArray[np.float64] | float = 0.0
     squares: NDArray[np.float64] | float = 0.0
     values = 0
@@ -53,94 +61,121 @@ def channel_moments(features: LazyRows | NDArray[np.floating]) -> "Moments":
 
 
 def external_inputs(config: TrainConfig, root: Path) -> dict[str, str | int]:
-    """What it sees besides its config and its parents: the file of a pretrained network's weights."""
+    """Return the digest of the file of pretrained weights, if `train.weights` is a path.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     if not isinstance(config.weights, Path):
         return {}
     try:
         return {"weights": hashing.of_file(config.weights.expanduser())[:24]}
     except OSError as error:
-        raise UserError(f"train.weights={config.weights}: can't be read ({error.strerror}); give a file") from error
+        raise UserError(
+            f"train.weights: cannot read {config.weights} ({error.strerror}); give a Keras model file"
+        ) from error
 
 
 def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: StageContext) -> Result:
     """Train a classifier and write it with the names of its classes and its history.
 
-    inputs: the folder of the tiles or of the features. A training that was killed goes on from its last checkpoint.
+    A killed training continues from its last checkpoint.
+
+    Args:
+        config: the settings.
+        kept: folder of the filter's artifact.
+        inputs: folder of the tiles' or the features' artifact.
+        context: where to write, and how to report.
+
+    Raises:
+        UserError: there are train photos of fewer than two classes, the training diverged, or memory is too small.
     """
 
     from tasks.networks import hardware
-    from tasks.networks.classifier import begin_from, subtract_log_shares
-    from tasks.networks.keras_io import load, make_reproducible, predict, weights_digest
-    from tasks.train.schedule import Recipe
+    from tasks.networks.classifier import subtract_from_logits
+    from tasks.networks.keras_io import predict, seed_everything, weights_digest
+    from tasks.train.schedule import Schedule
 
     photos = KEPT.read(kept, ["photo", "label", "split"])
     train = photos[photos["split"] == "train"]
     labels = sorted(set(train["label"]))
     if len(labels) < 2:
         found = f"only {labels[0]!r} has photos" if labels else "there is no photo"
-        raise UserError(f"filter: {found} to train on; a classifier needs two classes")
+        raise UserError(f"train: {found} to train on; a classifier needs photos of two classes")
     val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
-    hardware.prepare()
-    base = _base(config, kept, labels, inputs, context)
-    home = _home(config, kept, inputs, base, context)
+    hardware.enable_memory_growth()
+    base = find_base(config, kept, labels, inputs, context)
+    under_way = _under_way(config, kept, inputs, base, context)
 
-    make_reproducible(config.seed)
+    seed_everything(config.seed)
     index = INDEX.read(inputs).set_index("photo", drop=False)
     counts = train["label"].value_counts()[labels].to_numpy()
-    weights = class_balance.class_weights(counts, config.class_weight, config.class_weight_cap, config.effective_beta)
-    learnt, validated = (
-        _labelled(part, index, labels, weights, context.root) if len(part) else None for part in (train, val)
+    weights = class_balance.class_weights(counts, config.imbalance)
+    train_data, val_data = (
+        _labelled_data(part, index, labels, weights, context.root) if len(part) else None for part in (train, val)
     )
-    assert learnt is not None
-    _warn(config, learnt, validated)
-    with hardware.computing_in(config.precision), hardware.shared(config):
-        model = _classifier(config, learnt.rows, len(labels))
+    assert train_data is not None
+    _warn_about_settings(config, train_data, val_data)
+    with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
+        model = _classifier(config, train_data.rows, len(labels))
         if base:
-            earlier = load(CLASSIFIER.path(base.folder))
-            if any(base.subtracted):  # else it would be subtracted once more every night
-                subtract_log_shares(earlier, np.array(base.subtracted, np.float32), -1)
-            new = begin_from(model, labels, earlier, base.labels)
-            logger.info("begins from %s: %d of %d classes are new", base.folder.name, new, len(labels))
-        recipe = Recipe(
+            _start_from(base, model, labels)
+        schedule = Schedule(
             model,
             config,
-            learnt,
-            validated,
-            peak=config.learning_rate * (_WARM_RATE if base else 1),
-            pooled=(lambda network, part: predict(network, part.rows))
+            train_data,
+            val_data,
+            learning_rate=config.learning_rate * (_WARM_RATE if base else 1),
+            extract=(lambda network, part: predict(network, part.rows))
             if base
-            else _remembering(config, index, context),
-            home=home,
+            else _pooled_features(config, index, context),
+            folder=under_way,
             progress=context.progress,
         )
-        recipe.run()
-    with hardware.computing_in("float32"):  # the same answers, and as fast as they can be, on any machine
-        finished = _classifier(config, learnt.rows, len(labels))
+        schedule.run()
+    with hardware.dtype_policy("float32"):  # gives the same predictions on every machine
+        finished = _classifier(config, train_data.rows, len(labels))
     finished.set_weights(model.get_weights())
-    log_shares = class_balance.log_shares(counts)
-    if config.logit_adjustment:
-        subtract_log_shares(finished, log_shares, config.logit_adjustment)
+    strength = config.imbalance.strength if config.imbalance.method == "logit_adjustment" else 0.0
+    subtracted = strength * class_balance.log_priors(counts)
+    if strength:
+        subtract_from_logits(finished, subtracted)
 
     finished.save(CLASSIFIER.path(context.out))
-    for file, value in ((LABELS, labels), (HISTORY, recipe.history)):
+    for file, value in ((LABELS, labels), (HISTORY, schedule.history)):
         file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.note(context.out, base, set(train["photo"]), (config.logit_adjustment * log_shares).tolist())
-    if (home / "tensorboard").exists():
-        shutil.copytree(home / "tensorboard", context.out / "tensorboard")
-    shutil.rmtree(home, ignore_errors=True)
-    made = {"photos": len(train), "classes": len(labels), "epochs": len(recipe.history["loss"])}
-    made |= {"best epoch": recipe.best_epoch, "parameters": finished.count_params()}
-    return Result(made, digest=hashing.of_value([labels, weights_digest(finished)]))
+    warm_start.write_lineage(context.out, base, set(train["photo"]), subtracted.tolist())
+    if (under_way / "tensorboard").exists():
+        shutil.copytree(under_way / "tensorboard", context.out / "tensorboard")
+    shutil.rmtree(under_way, ignore_errors=True)
+    made: dict[str, Any] = {"photos": len(train), "classes": len(labels), "epochs": len(schedule.history["loss"])}
+    made |= {"best epoch": schedule.best_epoch, "parameters": finished.count_params()}
+    content: list[Any] = [labels, weights_digest(finished)]
+    if strength and config.head != "softmax":  # an offset, which is not among the weights
+        content.append(subtracted.tolist())
+    return Result(made, digest=hashing.of_value(content))
 
 
-def _base(
+def _start_from(base: warm_start.Base, model: "keras.Model", labels: Sequence[str]) -> None:
+    """Initialise a model with the weights of an earlier classifier."""
+    from tasks.networks.classifier import init_from, subtract_from_logits
+    from tasks.networks.keras_io import load
+
+    earlier = load(CLASSIFIER.path(base.folder))
+    if any(base.subtracted):  # otherwise each run would subtract once more
+        subtract_from_logits(earlier, -np.array(base.subtracted, np.float32))
+    new = init_from(model, labels, earlier, base.labels)
+    logger.info("starts from %s: %d of %d classes are new", base.folder.name, new, len(labels))
+
+
+def find_base(
     config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, context: StageContext
 ) -> warm_start.Base | None:
-    """The classifier to begin from, if any."""
+    """Find the earlier classifier to start from, if `train.warm_start` is set; see `warm_start.find`."""
     if not config.warm_start:
         return None
     return warm_start.find(
-        context.root,
+        Store(context.root),
         config,
         VERSION,
         inputs=inputs,
@@ -150,49 +185,51 @@ def _base(
     )
 
 
-def _home(config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, context: StageContext) -> Path:
-    """The folder for what is under way: another one for whatever would make the training another one."""
+def _under_way(
+    config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, context: StageContext
+) -> Path:
+    """Return the folder for the unfinished training; its name is a digest of all that decides the result."""
     from tasks.networks import hardware
 
     parents = [Manifest.read(folder).artifact.digest for folder in (kept, inputs)]
-    begun = [
+    inputs_of_training = [
         VERSION,
         context.source,
         *parents,
-        hardware.arithmetic(config.precision),
+        hardware.compute_signature(config.precision),
         config.model_dump(mode="json"),
         external_inputs(config, context.root),
     ]
-    home = context.pools / "under-way" / hashing.of_value([*begun, base.digest if base else None])[:24]
+    folder = context.pools / "under-way" / hashing.of_value([*inputs_of_training, base.digest if base else None])[:24]
     if context.fresh:
-        shutil.rmtree(home, ignore_errors=True)
-    return home
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
-def _labelled(
+def _labelled_data(
     photos: "pd.DataFrame", index: "pd.DataFrame", labels: Sequence[str], weights: NDArray[np.float32], root: Path
-) -> "Labelled":
+) -> "LabelledData":
     from tasks.networks.batches import load_if_fits
-    from tasks.train.fit import Labelled
+    from tasks.train.fit import LabelledData
 
     targets = np.searchsorted(labels, photos["label"]).astype(np.int32)
     found = index.loc[photos["photo"]]
-    return Labelled(load_if_fits(LazyRows(found, root)), targets, weights[targets], names_by_content(found))
+    return LabelledData(load_if_fits(LazyRows(found, root)), targets, weights[targets], names_by_content(found))
 
 
-def _warn(config: TrainConfig, train: "Labelled", val: "Labelled | None") -> None:
-    """Say which settings do nothing with these photos."""
+def _warn_about_settings(config: TrainConfig, train: "LabelledData", val: "LabelledData | None") -> None:
+    """Log which settings have no effect with these photos."""
     from tasks.train.augment import RGB_CHANNELS
 
     if val is None:
-        averaged = ", and weights are not averaged (train.ema)" if config.ema else ""
-        logger.warning("no photo to validate on: the training loss decides when to stop%s", averaged)
+        averaged = ", and train.ema has no effect" if config.ema else ""
+        logger.warning("no validation photos: the training loss decides when to stop%s", averaged)
     if config.input == "tiles" and config.augment.rand_augment and train.rows[:1].shape[-1] != RGB_CHANNELS:
-        logger.warning("train.augment.rand_augment changes RGB tiles only: these are left without it")
+        logger.warning("train.augment.rand_augment has no effect: it needs RGB tiles, and these are grey")
 
 
 def _classifier(config: TrainConfig, rows: LazyRows | NDArray[Any], classes: int) -> "keras.Model":
-    """A classifier of rows `(n, h, w, c)`, its head untrained."""
+    """Build a classifier of rows `(n, h, w, c)` with an untrained head."""
     from tasks.networks.classifier import feature_classifier, tile_classifier
 
     height, width, channels = rows[:1].shape[1:]
@@ -202,8 +239,8 @@ def _classifier(config: TrainConfig, rows: LazyRows | NDArray[Any], classes: int
     return feature_classifier(shape, classes, config, channel_moments(rows))
 
 
-def _remembering(config: TrainConfig, index: "pd.DataFrame", context: StageContext) -> "Pooled":
-    """What a pretrained network gives for photos, from a pool: heads are trained often, and few photos are new."""
+def _pooled_features(config: TrainConfig, index: "pd.DataFrame", context: StageContext) -> "Extract":
+    """Return a function that keeps a frozen network's features in a pool, so that each photo is computed once."""
     import pandas as pd
 
     from tasks.networks import hardware
@@ -212,19 +249,25 @@ def _remembering(config: TrainConfig, index: "pd.DataFrame", context: StageConte
 
     tiles = index.set_index(pd.Index(names_by_content(index)))
     made_with = [VERSION, config.network, config.filters, str(config.weights), external_inputs(config, context.root)]
-    folder = context.pools / hashing.of_value([*made_with, hardware.arithmetic(config.precision)])[:24]
-    turn = Lock()  # the network itself uses every core
+    folder = context.pools / hashing.of_value([*made_with, hardware.compute_signature(config.precision)])[:24]
+    lock = Lock()  # one thread is enough: the network uses every core itself
 
-    def pooled(network: "keras.Model", photos: "Labelled") -> LazyRows | NDArray[Any]:
+    def extract(network: "keras.Model", photos: "LabelledData") -> LazyRows | NDArray[Any]:
         def compute(names: Sequence[str]) -> NDArray[Any]:
             rows = LazyRows(tiles.loc[list(names)], context.root)[:]
-            with turn:
+            with lock:
                 return predict(network, rows)
 
         pool, _ = ShardPool.open(folder, context).compute_missing(photos.names, compute, context, label="features")
         return load_if_fits(LazyRows(pool.index(photos.names, context.root), context.root))
 
-    return pooled
+    return extract
+
+
+def _dynamic_modules(config: TrainConfig) -> list[str]:
+    from tasks.networks import backbones
+
+    return [backbones.module_of(config.network)]
 
 
 STAGE = Stage(
@@ -232,5 +275,5 @@ STAGE = Stage(
     VERSION,
     build=build_classifier,
     external_inputs=external_inputs,
-    dynamic_modules=lambda config: [f"tasks.networks.backbones.{config.network}"],
+    dynamic_modules=_dynamic_modules,
 )

@@ -1,29 +1,29 @@
-"""A classifier in training: with augmentation before it and the training loss behind it, none of which is saved."""
+"""A classifier in training: with augmentation before it and the training loss after it. Neither is saved."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from tasks.networks.head import TrainingLoss
 from tasks.train.augment import Augment, Mix
+from tasks.train.loss import TrainingLoss
 
 Data = dict[str, Any]
-"""rows `(n, ...)`, targets int `(n,)`, weights float32 `(n,)`: what each photo's label counts."""
+"""rows `(n, ...)`, targets int `(n,)`, weights float32 `(n,)`: the weight of each photo in the loss."""
 
 
-class Trainee(keras.Model):
+class TrainingModel(keras.Model):
     """Trains a classifier on `Data`; compile it without a loss.
 
-    In training, rows are augmented and mixed, and the loss is the training loss. In validation they are left alone, and
-    the loss is the weighted cross entropy, whatever was trained with; of balanced softmax, with the classes' shares.
+    In training, rows are augmented and mixed, and the training loss is minimised. In validation, rows are unchanged,
+    and the loss is the weighted cross entropy; with balanced_softmax, log priors are added to the logits.
     """
 
     def __init__(
         self, classifier: keras.Model, loss: TrainingLoss, *, augment: Augment | None = None, mix: Mix | None = None
     ) -> None:
-        """Take the classifier to train; its weights are changed in place."""
-        super().__init__(name="trainee", dtype="float32")  # weights and targets must not be rounded to 16 bits
+        """Wrap a classifier, whose weights are changed in place."""
+        super().__init__(name="training_model", dtype="float32")  # 16 bits would round weights and targets
         self.classifier = classifier
         self.augment = augment
         self.mix = mix
@@ -31,7 +31,7 @@ class Trainee(keras.Model):
         self._validation_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def call(self, data: Data, training: bool = False) -> Any:
-        """Logits; in training, with the targets and weights that the mixed rows have."""
+        """Compute logits; in training, return them with the targets and weights of the mixed rows."""
         rows = data["rows"]
         if not training:
             return self.classifier(rows, training=False)
@@ -45,11 +45,11 @@ class Trainee(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The loss to minimise, or that of the validation."""
+        """Compute the training loss or, for plain logits, the validation loss."""
         if isinstance(y_pred, dict):
             return self._training_loss(y_pred["targets"], y_pred["logits"], sample_weight=y_pred["weights"])
-        return self._validation_loss(y, self._training_loss.with_shares(y_pred), sample_weight=sample_weight)
+        return self._validation_loss(y, self._training_loss.add_log_priors(y_pred), sample_weight=sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Metrics of the rows' own labels."""
+        """Compute the metrics for the rows' own labels, not for the mixed ones."""
         return super().compute_metrics(x, y, y_pred["logits"] if isinstance(y_pred, dict) else y_pred, sample_weight)

@@ -1,4 +1,4 @@
-"""Which earlier classifier tonight's training may begin from."""
+"""Warm start: which earlier classifier this training may start from."""
 
 import json
 from collections.abc import Mapping, Sequence, Set
@@ -11,9 +11,10 @@ from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 from tasks.tables import LABELS, LINEAGE, TRAINED_ON
 
-_SHAPING = ("input", "network", "filters", "weights", "head", "hidden", "scale")
-_COMMON = 0.5
-"""Share of the smaller one's classes that two classifiers must have in common."""
+_SAME_SETTINGS = ("input", "network", "filters", "weights", "head", "hidden", "scale")
+"""Settings of train that decide the shapes and the meaning of the weights."""
+_COMMON_CLASSES = 0.5
+"""Share of the classes, of the classifier with fewer, that both classifiers must have."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,16 @@ class Base:
     folder: Path
     digest: str
     labels: list[str]
-    nights: int
-    """Trainings since the last that began afresh, that one included."""
+    trainings: int
+    """Number of trainings since the last full one, including that one."""
     trained_on: frozenset[str]
-    """Photos that it, or one that it began from, was trained on."""
+    """Photos that it, or any classifier before it in the series, was trained on."""
     subtracted: list[float]
-    """From each class's logit, after its training: `logit_adjustment`."""
+    """What was subtracted from each class's logit after its training; see `train.imbalance`."""
 
 
 def find(
-    root: Path,
+    store: Store,
     config: TrainConfig,
     version: int,
     *,
@@ -41,62 +42,76 @@ def find(
     excluded: Set[str],
     external_inputs: Mapping[str, str | int],
 ) -> Base | None:
-    """The newest classifier of a run that ended well, if tonight's may begin from it; None: begin afresh.
+    """Find the newest suitable classifier whose run succeeded.
 
-    It must be of the same network, from the same file of weights (`external_inputs`), with the same head, on inputs that
-    mean the same, with half of the classes in common; it must not have seen a photo that is now reserved for validation or
-    test; and after `config.full_retrain_every` trainings one begins afresh.
+    It must have the same network, weights file and head, the same kind of inputs, and half of the classes. It must not
+    have been trained on a photo that is now held out.
+
+    Args:
+        store: the earlier artifacts.
+        config: the settings of this training.
+        version: the train stage's version.
+        inputs: folder of the inputs of this training.
+        labels: classes of this training.
+        excluded: photos that are held out for validation or test.
+        external_inputs: digest of the weights file, as in the cache key.
+
+    Returns:
+        The classifier; None if there is none, or if `config.full_retrain_every` requires a full training.
     """
-    store = Store(root)
-    good = {manifest.cache_key.parents["classifier"].digest for manifest in store.manifests("evaluate")}
+    evaluated = {manifest.cache_key.parents["classifier"].digest for manifest in store.manifests("evaluate")}
     for manifest in store.manifests("train"):
-        if manifest.artifact.digest not in good or manifest.cache_key.version != version:
+        if manifest.artifact.digest not in evaluated or manifest.cache_key.version != version:
             continue
-        if manifest.cache_key.external_inputs != external_inputs or not _alike(store, manifest, config, inputs):
+        if manifest.cache_key.external_inputs != external_inputs or not _is_compatible(store, manifest, config, inputs):
             continue
         base = _read(store.folder(manifest.artifact), manifest.artifact)
-        if base is None or not _related(base.labels, labels) or base.trained_on & excluded:
+        if base is None or not _share_classes(base.labels, labels) or base.trained_on & excluded:
             continue
-        return base if base.nights < config.full_retrain_every else None
+        return base if base.trainings < config.full_retrain_every else None
     return None
 
 
-def note(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float]) -> None:
-    """Write what a later training must know of this one: photos seen, and how many trainings ago one began afresh.
+def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float]) -> None:
+    """Write what later trainings need: the photos trained on, and the number of trainings since the last full one.
 
-    subtracted: see `Base`.
+    Args:
+        out: folder of the new artifact.
+        base: the classifier that the training started from, if any.
+        train: photos of the train split.
+        subtracted: see `Base`.
     """
     import pandas as pd
 
     seen = sorted(train | base.trained_on if base else train)
     TRAINED_ON.write(pd.DataFrame({"photo": seen}), out)
     lineage = {
-        "nights": base.nights + 1 if base else 1,
+        "nights": base.trainings + 1 if base else 1,
         "began_from": base.digest if base else None,
         "subtracted": list(subtracted),
     }
     LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
 
-def _alike(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
+def _is_compatible(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
     wanted = config.model_dump(mode="json")
-    if any(manifest.cache_key.config.get(setting) != wanted[setting] for setting in _SHAPING):
+    if any(manifest.cache_key.config.get(setting) != wanted[setting] for setting in _SAME_SETTINGS):
         return False
     try:
         theirs = Manifest.read(store.folder(manifest.cache_key.parents["inputs"]))
     except (OSError, ValueError):  # it has been pruned
         return False
-    return bool(_meaning(theirs) == _meaning(Manifest.read(inputs)))
+    return bool(_input_kind(theirs) == _input_kind(Manifest.read(inputs)))
 
 
-def _meaning(inputs: Manifest) -> Any:
-    """What the numbers in features or tiles mean: features that of their encoder, tiles that of their config."""
+def _input_kind(inputs: Manifest) -> Any:
+    """Return what gives the numbers their meaning: the encoder of features, or the config of tiles."""
     encoder = inputs.cache_key.parents.get("encoder")
     return inputs.artifact.stage, inputs.cache_key.version, encoder.digest if encoder else inputs.cache_key.config
 
 
-def _related(ours: Sequence[str], theirs: Sequence[str]) -> bool:
-    return bool(len(set(ours) & set(theirs)) >= _COMMON * min(len(ours), len(theirs)))
+def _share_classes(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    return bool(len(set(ours) & set(theirs)) >= _COMMON_CLASSES * min(len(ours), len(theirs)))
 
 
 def _read(folder: Path, artifact: Artifact) -> Base | None:
@@ -104,7 +119,7 @@ def _read(folder: Path, artifact: Artifact) -> Base | None:
         lineage = json.loads(LINEAGE.path(folder).read_text(encoding="utf-8"))
         labels = json.loads(LABELS.path(folder).read_text(encoding="utf-8"))
         seen = frozenset(TRAINED_ON.read(folder)["photo"])
-    except (OSError, ValueError):  # it is damaged: the store will say so
+    except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     subtracted = lineage.get("subtracted", [0.0] * len(labels))
     return Base(folder, artifact.digest, labels, lineage["nights"], seen, subtracted)

@@ -59,16 +59,12 @@ def test_invalid_overrides_are_refused(override: str, says: str) -> None:
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("overrides", "says"),
-    [
-        (["train.loss=balanced_softmax"], "balanced_softmax makes up for the classes' shares already"),
-        (["train.class_weight=none", "train.logit_adjustment=1", "train.retrain_head=5"], "retrain_head=0"),
-    ],
-)
-def test_two_ways_to_make_up_for_uneven_classes_are_refused(overrides: list[str], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        load("default", overrides)
+def test_a_method_against_imbalance_needs_no_sub_setting() -> None:
+    assert load("default", ["train.imbalance=focal"]).train.imbalance.method == "focal"
+    imbalance = load("default", ["train.imbalance.method=effective", "train.imbalance.beta=0.9"]).train.imbalance
+    assert (imbalance.method, imbalance.beta) == ("effective", 0.9)
+    with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'none', 'weights'"):
+        load("default", ["train.imbalance=balanced"])
 
 
 def test_a_single_step_of_unfreeze_needs_no_brackets() -> None:

@@ -39,10 +39,12 @@ def test_tables_of_a_run_have_the_columns_and_types_of_the_catalog(finished: Flu
 def check(table: Table, path: Path) -> None:
     schema = pq.read_schema(path)
     assert schema.names == table.names, path
+    if not pq.read_metadata(path).num_rows:
+        return  # pandas can't know the types of columns without values
     for column in table.columns:
         found = schema.field(column.name).type
-        is_empty = pa.types.is_null(found) and (column.nullable or pq.read_metadata(path).num_rows == 0)
-        assert is_empty or dtype(found) == dtype(column.arrow_type), (path, column.name, found)
+        is_all_missing = pa.types.is_null(found) and column.nullable
+        assert is_all_missing or dtype(found) == dtype(column.arrow_type), (path, column.name, found)
 
 
 def dtype(found: pa.DataType) -> str:

@@ -13,7 +13,7 @@ from configs.load import load
 from configs.schema import STAGE_NAMES, Config
 from tasks.store.errors import UserError
 from tests.helpers.pipeline import TINY, Fluke
-from tests.helpers.prefect_api import get, logs, post, wait_for
+from tests.helpers.prefect_api import ended, get, logs, post, wait_for
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -76,8 +76,8 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
 
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
-        ended = wait_for("end of the run", lambda: ended(api, run["id"]))
-        assert ended["state"]["type"] == "COMPLETED", ended["state"]
+        finished_run = wait_for("end of the run", lambda: ended(api, run["id"]))
+        assert finished_run["state"]["type"] == "COMPLETED", finished_run["state"]
         tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
         assert {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
         assert wait_for(

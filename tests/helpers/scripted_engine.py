@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from configs.schema import CrawlConfig, SearchFilters
-from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, Request, Response
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.policy import CrawlPolicy
 from tasks.crawl.result import CrawlResult
@@ -31,23 +31,23 @@ def photo(name: str) -> bytes:
 class ScriptedEngine:
     """An engine whose pages are JSON lists of URLs at `/NAME/KEYWORD/PAGE`; an empty list is the end."""
 
-    official = False
+    is_api = False
     canary = "canary"
 
     def __init__(self, site: Any, name: str = "test") -> None:
         self.site, self.name = site, name
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
         return self._page(query, 0)
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        if answer.status == 403:
-            raise RefusedError("it wants a captcha")
+    def parse(self, request: Request, response: Response) -> Page:
+        if response.status == 403:
+            raise BlockedError("it wants a captcha")
         query, number = unquote(request.headers["query"]), int(request.headers["page"])
         try:
-            urls = json.loads(answer.body)
+            urls = json.loads(response.body)
         except ValueError as error:
-            raise ChangedError("no JSON") from error
+            raise FormatChangedError("no JSON") from error
         return Page([Hit(url, "/shown", "CC0", "me") for url in urls], [self._page(query, number + 1)] if urls else [])
 
     def _page(self, query: str, number: int) -> Request:

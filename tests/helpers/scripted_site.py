@@ -1,4 +1,4 @@
-"""A site whose every answer a test decides, and which counts what it is asked."""
+"""A local site whose responses are set by the test, and which counts the requests."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def status(code: int, data: bytes = b"", **headers: str) -> Reply:
 
 
 def hang_up(handler: Handler) -> None:
-    """Promise more than is sent."""
+    """Send fewer bytes than Content-Length says."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -55,13 +55,13 @@ def hang_up(handler: Handler) -> None:
 
 
 def stall(handler: Handler) -> None:
-    """Take the question, and never answer."""
-    handler.server.parted.wait(20)
+    """Accept the request, and send no response."""
+    handler.server.released.wait(20)
     handler.close_connection = True
 
 
 def refuse(handler: Handler) -> None:
-    """Break the connection off without a word."""
+    """Close the connection without a response."""
     handler.close_connection = True
 
 
@@ -77,7 +77,7 @@ class Site(ThreadingHTTPServer):
         self.lock = Lock()
         self.asked: Counter[str] = Counter()
         self.headers: list[dict[str, str]] = []
-        self.parted = Event()
+        self.released = Event()
         self.replies: dict[str, list[Reply]] = {}
 
     @property
@@ -85,7 +85,7 @@ class Site(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def on(self, path: str, *replies: Reply | bytes) -> None:
-        """Answer a path with one reply after the other, and with the last one from then on."""
+        """Set the replies to a path: one after the other, then the last one again and again."""
         self.replies[path] = [body(reply) if isinstance(reply, bytes) else reply for reply in replies]
 
 
@@ -95,7 +95,7 @@ def site() -> Iterator[Site]:
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server
-    server.parted.set()
+    server.released.set()
     server.shutdown()
     server.server_close()
     thread.join()

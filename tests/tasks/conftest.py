@@ -1,4 +1,4 @@
-"""A store with small artifacts of the first stages in it, made without photos."""
+"""A store with small artifacts of the first stages, made without photos."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,31 +20,31 @@ from tasks.store.progress import Advance
 from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
-from tasks.tables import INDEX
+from tasks.tables import INDEX, KEPT, REJECTED
+from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site
-from tests.helpers.standin import standin
 
-__all__ = ["site", "standin"]  # fixtures
+__all__ = ["fake_search", "site"]  # fixtures
 
 SIDE_PX = 16
 
 
 @dataclass
 class Folders:
-    """Publishes kept photos and tiles that a test makes up, and obtains stages on top of them."""
+    """Publishes invented kept photos and tiles, and builds later stages from them."""
 
     store: Store
     executor: ThreadPoolExecutor
     progress: list[tuple[str, int]] = field(default_factory=list)
 
     def kept(self, labels: list[str], splits: list[str]) -> tuple[Artifact, list[str]]:
-        """Rows of kept photos; photo i is named by the digest of i and its label."""
+        """Publish rows of kept photos; the name of photo i is the digest of i and its label."""
         photos = [hashing.of_value([i, label]) for i, label in enumerate(labels)]
         table = pd.DataFrame({"photo": photos, "label": labels, "split": splits})
 
         def build(config: FilterConfig, *, context: StageContext) -> Result:
-            table.to_parquet(context.out / "kept.parquet", index=False)
-            table[:0].to_parquet(context.out / "rejected.parquet", index=False)
+            table.to_parquet(KEPT.path(context.out), index=False)
+            table[:0].to_parquet(REJECTED.path(context.out), index=False)
             return Result({"photos": len(table)}, digest=hashing.of_value(table.to_dict("list")))
 
         stage = Stage("filter", 1, build=build, external_inputs=lambda config, root: {"table": table.to_json()})
@@ -53,7 +53,7 @@ class Folders:
     def tiles(
         self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX, fresh: bool = False
     ) -> Artifact:
-        """Tiles `(side, side, c)` by photo, in pools as preprocess would leave them."""
+        """Publish tiles `(side, side, c)` by photo, in a pool as preprocess writes them."""
 
         def build(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
             pool = ShardPool.open(context.pools / "tiles", context)
@@ -68,12 +68,12 @@ class Folders:
         return self.get_or_build(stage, PreprocessConfig(side_px=side_px), fresh, kept=kept).artifact
 
     def get_or_build(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:
-        """A stage's artifact, as the pipeline would have it."""
+        """Get the artifact of a stage as the pipeline does."""
         run = replace(self.run, fresh=(stage.name,) if fresh else ())
         return run.get_or_build(stage, config, **parents)
 
     def folder(self, outcome: Outcome) -> Path:
-        """Where an outcome's files are."""
+        """Return the folder of an outcome's artifact."""
         return self.store.folder(outcome.artifact)
 
     @property
@@ -97,7 +97,7 @@ def _stripes() -> Callable[..., NDArray[np.uint8]]:
 
 
 def stripes(label: int, count: int, channels: int = 1, seed: int = 0) -> NDArray[np.uint8]:
-    """Tiles uint8 `(count, 16, 16, channels)` with stripes whose direction tells the class (0 or 1)."""
+    """Tiles uint8 `(count, 16, 16, channels)` with stripes; their direction depends on the class, 0 or 1."""
     random = np.random.default_rng((seed, label))
     wave = np.sin(np.arange(SIDE_PX)[None] * 1.2 + random.uniform(0, 6, (count, 1)))
     tiles = np.broadcast_to(wave[:, None, :, None], (count, SIDE_PX, SIDE_PX, channels))

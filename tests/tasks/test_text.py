@@ -6,7 +6,7 @@ from tasks.text import duration, percent
 @pytest.mark.parametrize(
     ("share", "expected"), [(1.0, "100.0 %"), (0.9999, "99.9 %"), (0.9637, "96.4 %"), (0.0, "0.0 %")]
 )
-def test_only_all_is_a_hundred_percent(share: float, expected: str) -> None:
+def test_only_a_share_of_one_is_a_hundred_percent(share: float, expected: str) -> None:
     assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == expected
 
 

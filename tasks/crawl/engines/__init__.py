@@ -1,1 +1,1 @@
-"""What search engines have in common: how each is asked, and how its answers are read."""
+"""Search engines without network access: how requests are built, and how responses are parsed."""

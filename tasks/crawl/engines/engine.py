@@ -1,37 +1,51 @@
-"""A search engine, as the crawl sees it: how it is asked, and how its answers are read. Neither touches the net.
+"""The interface of a search engine: how a request is built, how a response is parsed, and where its keys come from.
 
-A module of `tasks.crawl.sources` that sets `ENGINE` to one of these is a search engine; the crawl does the rest: it
-fetches, retries, follows the pages, falls back to the next engine, and says what came of it.
+A module of `tasks.crawl.sources` that sets `ENGINE` to an `Engine` is a search engine. The crawl does the rest: it
+sends the requests, retries, follows the pages, falls back to the next engine, and reports the outcome.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from configs.schema import SearchFilters
+from tasks.store.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET."""
+    """One GET request."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Never logged nor stored, so credentials may be among them."""
+    """Never logged or stored, so they may contain credentials."""
     secret: str = ""
-    """More of the query string, `api_key=...`: sent, but never logged nor stored."""
+    """More of the query string (`api_key=...`), which is sent, but never logged or stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server answered; search engines' errors come in here too."""
+class Response(Protocol):
+    """What an engine reads of a response, whatever its status; `tasks.crawl.http.client.FetchResult` is one."""
 
-    url: str
-    """Where it came from in the end, after redirects."""
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
+    @property
+    def url(self) -> str:
+        """The URL after all redirects."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, with names in lower case."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """Decompressed body."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +53,11 @@ class Hit:
     """One photo on a page of results."""
 
     url: str
-    """Of the photo at its largest, absolute or relative to the page."""
+    """URL of the photo at its largest size, absolute or relative to the page."""
     page: str | None = None
-    """The page that shows it."""
+    """URL of the page that shows the photo."""
     licence: str | None = None
-    """As short as it is unambiguous: `CC BY-SA 4.0`."""
+    """Short name of the licence, such as `CC BY-SA 4.0`."""
     author: str | None = None
 
 
@@ -52,52 +66,89 @@ class Page:
     """One page of results."""
 
     hits: Sequence[Hit]
-    """The best first."""
+    """Photos, the most relevant first."""
     next: Sequence[Request] = ()
-    """What to ask after this; most engines have one next page, or none."""
+    """Requests for the pages after this one; one or none for most engines."""
 
 
 class EngineError(Exception):
-    """An engine that gave no results; the text is the reason, in a few words."""
+    """An engine returned no results. The text is the reason, in a few words."""
 
 
-class RefusedError(EngineError):
-    """It doesn't want to, for now: too many requests, a captcha, a consent page."""
+class BlockedError(EngineError):
+    """The engine refused the request for now: too many requests, a captcha, a consent page."""
 
 
-class ChangedError(EngineError):
-    """Its answer has neither photos nor the words for "no results": its format is not what it was."""
+class FormatChangedError(EngineError):
+    """The response has neither photos nor the engine's text for "no results": its format has changed."""
 
 
 class Engine(Protocol):
-    """How one engine is asked, and how its answers are read."""
+    """A search engine."""
 
     @property
     def name(self) -> str:
-        """The source's name, for the rows."""
+        """The name of the source."""
         ...
 
     @property
     def canary(self) -> str:
-        """A query that surely has results: if even this brings none, it is the engine or our parser that is broken."""
+        """A query that always has results. If it returns none, the engine or its parser is broken. Empty: no check."""
         ...
 
     @property
-    def official(self) -> bool:
-        """Whether it is an API made for programs: robots.txt, which is about pages, doesn't apply to it."""
+    def is_api(self) -> bool:
+        """Whether it is an API for programs, to which robots.txt doesn't apply."""
         ...
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
-        """The request for the first page of results.
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
+        """Build the request for the first page of results.
 
-        Raises UserError if a filter is one that it doesn't offer (naming those that it does), or if credentials are
-        missing from the environment (naming the variables and where one gets them).
+        Raises:
+            UserError: The engine doesn't support a filter (the message lists those that it supports), or credentials
+                are missing from the environment (the message names the variables and where to get them).
         """
         ...
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        """The photos of an answer to that request, whatever its status; no hits if the engine says that there are none.
+    def parse(self, request: Request, response: Response) -> Page:
+        """Parse the response to a request of this engine, whatever its status.
 
-        Raises RefusedError or ChangedError; UserError if it says that the credentials are wrong.
+        Returns:
+            The photos of the page; none if the engine says that there are no results.
+
+        Raises:
+            BlockedError: The engine refused the request.
+            FormatChangedError: The response can't be parsed.
+            UserError: The engine rejects the credentials.
         """
         ...
+
+
+def find_credentials(variables: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the values of environment variables; None if one is missing or empty.
+
+    Credentials come from the environment only, so that no config, log or artifact contains them.
+    """
+    values = tuple(os.environ.get(variable, "").strip() for variable in variables)
+    return values if all(values) else None
+
+
+def require_credentials(engine: str, variables: Sequence[str], website: str) -> tuple[str, ...]:
+    """Return the values of environment variables; raise UserError if one is missing or empty.
+
+    Args:
+        engine: Name for the message.
+        variables: Names of the environment variables.
+        website: Where to get the credentials, for the message.
+    """
+    values = find_credentials(variables)
+    if values is None:
+        raise UserError(f"{engine} needs {' and '.join(variables)} in the environment (from {website})")
+    return values
+
+
+def rejected_credentials(engine: str, variables: Sequence[str], reason: str) -> UserError:
+    """Return the error to raise if an engine rejects the credentials."""
+    return UserError(
+        f"{engine} rejects the credentials in {' and '.join(variables)} ({reason}); correct these environment variables"
+    )

@@ -1,4 +1,4 @@
-"""Licences as short as they are unambiguous: `CC BY-SA 4.0`, `CC0 1.0`, `Public domain`."""
+"""Short names of licences: `CC BY-SA 4.0`, `CC0 1.0`, `Public domain`."""
 
 import re
 
@@ -9,10 +9,15 @@ _CC = re.compile(
 )
 _ZERO = re.compile(r"(?:cc[\s-]?0|publicdomain/zero|cc[\s-]zero)(?:[\s/-]+\d\.\d)?", re.IGNORECASE)
 _FREE = re.compile(r"pdm?(?:[\s-].*)?|public[\s-]domain.*|.*publicdomain/mark.*|no restrictions", re.IGNORECASE)
+_MAX_CHARACTERS = 80
 
 
-def short(name: str | None) -> str | None:
-    """The usual short form of a licence's name, code or Creative Commons URL; a name that is unknown stays as it is."""
+def normalize(name: str | None) -> str | None:
+    """Return the usual short name for a licence's name, code or Creative Commons URL.
+
+    Returns:
+        An unknown name as it is, up to 80 characters; None if there is no name.
+    """
     if not name or not (name := name.strip()):
         return None
     bare = re.sub(r"^https?://(?:www\.)?creativecommons\.org/", "", name, flags=re.IGNORECASE)
@@ -25,4 +30,4 @@ def short(name: str | None) -> str | None:
     if match and match[1].lower() in _CODES:
         parts = ("CC", match[1].upper(), match[2], match[3] and match[3].upper())
         return " ".join(part for part in parts if part)
-    return name[:80]
+    return name[:_MAX_CHARACTERS]

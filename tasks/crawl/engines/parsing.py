@@ -1,116 +1,168 @@
-"""What search engines' answers have in common: statuses, JSON, HTML, and values that may be anything.
+"""Build query strings, and parse engines' responses: statuses, JSON, HTML, and values of any type.
 
-Engines change without notice and send whatever they like, so nothing here trusts the shape of a value.
+Engines change their format without notice, so no function here relies on the type of a value.
 """
 
 import json
 import re
+from collections.abc import Mapping
 from html import unescape
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from tasks.crawl.engines.engine import Answer, ChangedError, RefusedError
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Response
 
-Item = dict[str, Any]
+JsonObject = dict[str, Any]
+Parameters = dict[str, str | int]
+"""Query parameters, unquoted."""
 
-_HUMANS_ONLY = re.compile(rb"captcha|unusual traffic|cf-chl|enablejs|/sorry/|are you a robot", re.IGNORECASE)
-_EDGES = "".join(map(chr, range(0x21)))
+_BLOCK_PAGE = re.compile(rb"captcha|unusual traffic|cf-chl|enablejs|/sorry/|are you a robot", re.IGNORECASE)
+_STRIPPED = "".join(map(chr, range(0x21)))
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_MAX_MESSAGE_CHARACTERS = 120
 
 
-def require_ok(answer: Answer) -> None:
-    """Raise RefusedError or ChangedError unless the status is 200."""
-    status = answer.status
-    if status in (403, 429) or status >= 500:
-        raise RefusedError(f"HTTP {status}{_after(answer)}")
-    if status in (404, 410):
-        raise ChangedError(f"HTTP {status}: its address is not what it was")
-    if status != 200:
-        raise ChangedError(f"HTTP {status}{_said(answer)}")
+def build_url(base: str, parameters: Mapping[str, str | int], *, safe: str = "") -> str:
+    """Append query parameters to a URL.
 
-
-def object_of(answer: Answer, text: str | None = None) -> Item:
-    """The answer's JSON object. text: what to read instead of the body, if that isn't plain JSON.
-
-    Raises ChangedError if it isn't one; RefusedError if it is a page for humans.
+    Args:
+        base: URL without a query.
+        parameters: Names and values; they are quoted as UTF-8, and empty values are left out.
+        safe: Characters that are not quoted.
     """
+    given = {name: value for name, value in parameters.items() if value != ""}
+    return f"{base}?{urlencode(given, safe=safe, errors='replace')}"
+
+
+def query_params(url: str) -> dict[str, str]:
+    """Return the query parameters of a URL, unquoted."""
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def with_params(url: str, changes: Mapping[str, str | int], *, safe: str = "") -> str:
+    """Return the URL with some of its query parameters changed or added; `safe` as in `build_url`."""
+    return build_url(url.partition("?")[0], {**query_params(url), **changes}, safe=safe)
+
+
+def int_param(url: str, name: str, default: int) -> int:
+    """Return a query parameter as a number of at most 9 digits; the default if it is missing or no such number."""
+    value = query_params(url).get(name, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else default
+
+
+def require_ok(response: Response) -> None:
+    """Raise BlockedError or FormatChangedError unless the status is 200."""
+    status = response.status
+    if status in (403, 429) or status >= 500:
+        raise BlockedError(f"HTTP {status}{_retry_after(response)}")
+    if status in (404, 410):
+        raise FormatChangedError(f"HTTP {status}: the engine's URL has changed")
+    if status != 200:
+        raise FormatChangedError(f"HTTP {status}{_error_message(response)}")
+
+
+def json_object(response: Response, text: str | None = None) -> JsonObject:
+    """Parse the body as a JSON object.
+
+    Args:
+        response: The response.
+        text: What to parse instead of the body, if the body is not plain JSON.
+
+    Raises:
+        BlockedError: The body is a captcha or consent page.
+        FormatChangedError: The body is not a JSON object.
+    """
+    text = response.body.decode("utf-8", "replace") if text is None else text
     try:
-        value = json.loads(answer.body.decode("utf-8", "replace") if text is None else text, strict=False)
+        value = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
-        raise unreadable(answer, "it is no JSON, or cut off") from error
+        raise no_photos_error(response, "the response is not JSON, or is truncated") from error
     if not isinstance(value, dict):
-        raise unreadable(answer, "its JSON is no object")
+        raise no_photos_error(response, "the response is not a JSON object")
     return value
 
 
-def unreadable(answer: Answer, reason: str) -> ChangedError | RefusedError:
-    """The error to raise if an answer holds no photos where they were: a captcha, or a new format."""
-    if for_humans(answer):
-        return RefusedError("it wants to see a human (captcha, consent or JavaScript)")
-    return ChangedError(reason)
+def no_photos_error(response: Response, reason: str) -> BlockedError | FormatChangedError:
+    """Return the error for a response without photos where they are expected.
+
+    Args:
+        response: The response.
+        reason: Text of the FormatChangedError, unless the response is a captcha or consent page.
+    """
+    if is_block_page(response):
+        return BlockedError("blocked: captcha, consent page or JavaScript required")
+    return FormatChangedError(reason)
 
 
-def for_humans(answer: Answer) -> bool:
-    """Whether it is a page to keep programs out. Ask only if there are no photos, which may well be of captchas."""
-    return answer.body.lstrip()[:1] == b"<" and bool(_HUMANS_ONLY.search(answer.body))
+def is_block_page(response: Response) -> bool:
+    """Return whether a response looks like a captcha or consent page.
+
+    Call it only for a response without photos: a page with photos may contain such words too.
+    """
+    return response.body.lstrip()[:1] == b"<" and bool(_BLOCK_PAGE.search(response.body))
 
 
-def soup_of(answer: Answer) -> Any:
-    """The answer's HTML as a BeautifulSoup. Raises ChangedError if it is none."""
+def parse_html(response: Response) -> Any:
+    """Return the body as a BeautifulSoup; raise FormatChangedError if it is not HTML."""
     from bs4 import BeautifulSoup
     from bs4.exceptions import ParserRejectedMarkup
 
     try:
-        return BeautifulSoup(answer.body, "lxml")
+        return BeautifulSoup(response.body, "lxml")
     except (ParserRejectedMarkup, RecursionError, LookupError) as error:
-        raise ChangedError("it is no HTML") from error
+        raise FormatChangedError("the response is not HTML") from error
 
 
-def items(value: object) -> list[Item]:
-    """The objects of a JSON array; none if it isn't one."""
+def dicts_in(value: object) -> list[JsonObject]:
+    """Return the objects of a JSON array; an empty list if it is not an array."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def item(value: object) -> Item:
-    """A JSON object; an empty one if it isn't one."""
+def as_dict(value: object) -> JsonObject:
+    """Return a JSON object; an empty one if it is not an object."""
     return value if isinstance(value, dict) else {}
 
 
-def words(value: object) -> str | None:
-    """A text without entities and needless spaces; None if it is empty or no text."""
+def clean_text(value: object) -> str | None:
+    """Return a string without HTML entities and repeated spaces; None if it is empty or not a string."""
     if not isinstance(value, str):
         return None
     text = unescape(value).encode("utf-8", "ignore").decode()
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or None
 
 
-def plain(value: object) -> str | None:
-    """The words of a piece of HTML."""
+def strip_html(value: object) -> str | None:
+    """Return the text of an HTML fragment; None if it is empty or not a string."""
     from bs4 import BeautifulSoup
 
     if not isinstance(value, str):
         return None
     if "<" not in value:
-        return words(value)
+        return clean_text(value)
     try:
-        return words(BeautifulSoup(value[:10_000], "lxml").get_text(" "))
+        return clean_text(BeautifulSoup(value[:10_000], "lxml").get_text(" "))
     except (RecursionError, ValueError, AssertionError):
         return None
 
 
-def whole(value: object) -> int | None:
-    """A number of things, of which some engines make a text."""
+def parse_count(value: object) -> int | None:
+    """Return a number from 0, given as a number or as a string of at most 9 digits; None for any other value."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def web_url(value: object, page: str = "") -> str | None:
-    """An absolute http or https URL; None if it isn't one. page: what it may be relative to."""
+def web_url(value: object, base: str = "") -> str | None:
+    """Return an absolute http or https URL; None if it is not one.
+
+    Args:
+        value: A value of any type.
+        base: URL that the value may be relative to.
+    """
     if not isinstance(value, str):
         return None
     try:
-        url = urljoin(page or "https:", value.strip(_EDGES))
+        url = urljoin(base or "https:", value.strip(_STRIPPED))
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             return None
@@ -120,16 +172,22 @@ def web_url(value: object, page: str = "") -> str | None:
     return _CONTROL.sub(lambda match: f"%{ord(match[0]):02X}", url)
 
 
-def _after(answer: Answer) -> str:
-    wait = answer.headers.get("retry-after", "")
-    return f", come back after {wait[:40]}" if wait else _said(answer)
+def error_text(value: object) -> str:
+    """Return an API's error message, up to 120 characters."""
+    return (clean_text(value) or "no reason given")[:_MAX_MESSAGE_CHARACTERS]
 
 
-def _said(answer: Answer) -> str:
-    """The reason that an API gives, if it is short words."""
+def _retry_after(response: Response) -> str:
+    wait = response.headers.get("retry-after", "")
+    return f", retry after {wait[:40]}" if wait else _error_message(response)
+
+
+def _error_message(response: Response) -> str:
+    """Return the error message in an API's JSON, if there is one."""
     try:
-        value = item(json.loads(answer.body))
+        value = as_dict(json.loads(response.body))
     except (ValueError, RecursionError):
         return ""
-    said = words(value.get("detail")) or words(value.get("errorMessage")) or words(value.get("message"))
-    return f": {said[:120]}" if said else ""
+    messages = (clean_text(value.get(name)) for name in ("detail", "errorMessage", "message"))
+    message = next((message for message in messages if message), None)
+    return f": {message[:_MAX_MESSAGE_CHARACTERS]}" if message else ""

@@ -1,10 +1,18 @@
-"""The crawl's HTTP: fast, polite and safe, on urllib3 itself (requests costs several times the CPU per photo).
+"""HTTP for the crawl: GET requests that are rate-limited per host, safe against private addresses, and cancellable.
 
-`client` fetches: with retries, redirects, limits, until `stop`; `pools` keeps its connections, `connections` opens
-them, to `addresses` that may be asked; `body` reads answers; `robots` asks the site's owner; `pace` spaces the requests
-to a host; `lanes` is the queue from which a thread gets the photo of a host that is free.
+Built on urllib3 itself, because requests needs several times the CPU time per photo. This package imports nothing else
+of the crawl.
+
+- `client`: retries, redirects, limits on size, time and bytes
+- `pools`, `connections`: connection pools, proxies, sockets with a deadline
+- `urls`: normal forms of URLs, and the check against private addresses (SSRF)
+- `body`: read a response body, and turn errors into `FetchError`
+- `robots`: robots.txt, X-Robots-Tag and our User-Agent
+- `rate_limit`: the time between requests to one host
+- `host_queue`: a queue that hands out the next item whose host may be requested now
+- `cancel`: the token that ends all requests of a crawl
 """
 
-from tasks.crawl.http.errors import FetchError, StoppedError
+from tasks.crawl.http.errors import FetchCancelledError, FetchError
 
-__all__ = ["FetchError", "StoppedError"]
+__all__ = ["FetchCancelledError", "FetchError"]

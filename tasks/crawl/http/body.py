@@ -1,4 +1,4 @@
-"""An answer's body, in a bounded size; and what went wrong, in words that can be counted."""
+"""Read response bodies up to a size limit, and turn network errors into `FetchError`."""
 
 import http.client
 import ssl
@@ -19,36 +19,45 @@ from urllib3.exceptions import (
 from tasks.crawl.http.connections import TooSlowError
 from tasks.crawl.http.errors import FetchError
 
-_PIECE_BYTES = 1 << 17  # measured: fewer calls than with smaller ones, and larger ones cost page faults
-_SMALL_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 17  # measured: smaller chunks cost more calls, larger ones cost page faults
+_DISCARD_BYTES = 1 << 16
 
-ERRORS = (HTTPError, http.client.HTTPException, OSError, ValueError)
-"""What urllib3 raises when the network or the server is at fault (ValueError: a connection closed in mid-answer)."""
+NETWORK_ERRORS = (HTTPError, http.client.HTTPException, OSError, ValueError)
+"""What urllib3 raises if the network or the server fails (ValueError: the connection closed within the response)."""
 
 
-def read(response: BaseHTTPResponse, most_bytes: int, *, cut: bool = False) -> bytes:
-    """The body, unpacked. cut: of a larger one, its beginning. Raises FetchError if it is too large, or of ERRORS."""
-    if (response.length_remaining or 0) > most_bytes and not cut:
+def read(response: BaseHTTPResponse, max_bytes: int, *, truncate: bool = False) -> bytes:
+    """Read and decompress the body.
+
+    Args:
+        response: A response whose body is not read yet.
+        max_bytes: Largest allowed size after decompression.
+        truncate: Return the first `max_bytes` of a larger body instead of raising an error.
+
+    Raises:
+        FetchError: The body is larger than `max_bytes`. One of NETWORK_ERRORS if reading fails.
+    """
+    if (response.length_remaining or 0) > max_bytes and not truncate:
         raise FetchError("too large")
-    pieces, size = [], 0
-    while piece := response.read1(_PIECE_BYTES, decode_content=True):
-        pieces.append(piece)
-        size += len(piece)
-        if size > most_bytes:
-            if cut:
+    chunks, size = [], 0
+    while chunk := response.read1(_CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            if truncate:
                 break
             raise FetchError("too large")
-    return b"".join(pieces)[:most_bytes]
+    return b"".join(chunks)[:max_bytes]
 
 
-def skip(response: BaseHTTPResponse) -> None:
-    """Read a small body that nobody needs, if it has come already, so that its connection can serve again."""
-    if response.length_remaining is not None and response.length_remaining <= _SMALL_BYTES:
-        response.read1(_SMALL_BYTES, decode_content=False)
+def discard(response: BaseHTTPResponse) -> None:
+    """Read a small body without using it, so that its connection can be reused."""
+    if response.length_remaining is not None and response.length_remaining <= _DISCARD_BYTES:
+        response.read1(_DISCARD_BYTES, decode_content=False)
 
 
-def failure_of(error: Exception) -> FetchError:
-    """One of ERRORS in words."""
+def to_fetch_error(error: Exception) -> FetchError:
+    """Convert one of NETWORK_ERRORS to a FetchError with a short reason."""
     if isinstance(error, ProxyError):
         error = error.original_error
     cause = error.args[-1] if error.args else None
@@ -56,7 +65,7 @@ def failure_of(error: Exception) -> FetchError:
         return FetchError("bad encoding")
     if isinstance(error.__cause__, TooSlowError):
         reason = "too slow"
-    elif isinstance(error, NewConnectionError):  # the name isn't known, or nobody listens
+    elif isinstance(error, NewConnectionError):  # unknown host name, or connection refused
         reason = "no connection"
     elif isinstance(error, ReadTimeoutError | ConnectTimeoutError):
         reason = "no answer in time"
@@ -66,4 +75,4 @@ def failure_of(error: Exception) -> FetchError:
         reason = "bad certificate"
     else:
         reason = "broken off"
-    return FetchError(reason, passing=True)
+    return FetchError(reason, transient=True)

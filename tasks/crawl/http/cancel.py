@@ -1,57 +1,57 @@
-"""The end of a crawl, whoever brings it about: an interrupt, the deadline, or the byte limit."""
+"""Cancellation of a crawl: by the user, at its deadline, or at its byte limit."""
 
 from collections.abc import Callable
 from threading import Event, Lock, Timer
 
-from tasks.crawl.http.errors import StoppedError
+from tasks.crawl.http.errors import FetchCancelledError
 
-_NEVER_S = 1e6
+_MAX_TIMER_S = 1e6  # threading.Timer overflows with much larger values
 
 
-class Stop:
-    """Set once, for good; wakes everybody who waits."""
+class CancelToken:
+    """A flag that is set once and never cleared; setting it wakes all waiting threads."""
 
     def __init__(self, deadline_s: float) -> None:
-        """Be set after so many seconds at the latest."""
-        self.why: str | None = None
+        """Start the deadline: after `deadline_s` seconds, the token cancels itself."""
+        self.reason: str | None = None
         self._event = Event()
         self._lock = Lock()
-        self._calls: list[Callable[[], None]] = []
-        self._timer = Timer(min(deadline_s, _NEVER_S), self.set, ["out of time"])
+        self._callbacks: list[Callable[[], None]] = []
+        self._timer = Timer(min(deadline_s, _MAX_TIMER_S), self.cancel, ["out of time"])
         self._timer.daemon = True
         self._timer.start()
 
     @property
-    def is_set(self) -> bool:
-        """Whether it is over."""
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
         return self._event.is_set()
 
-    def set(self, why: str) -> None:
-        """End it; only the first reason counts."""
+    def cancel(self, reason: str) -> None:
+        """Set the flag and run the callbacks; only the first call, and its reason, has an effect."""
         with self._lock:
-            if self.why is not None:
+            if self.reason is not None:
                 return
-            self.why = why
+            self.reason = reason
             self._event.set()
         self._timer.cancel()
-        for call in self._calls:
-            call()
+        for callback in self._callbacks:
+            callback()
 
-    def then(self, call: Callable[[], None]) -> None:
-        """Call this when it is set, in the thread that sets it; at once if it is."""
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Register a callback for `cancel`, run in the thread that cancels; run it now if already cancelled."""
         with self._lock:
-            if self.why is None:
-                self._calls.append(call)
+            if self.reason is None:
+                self._callbacks.append(callback)
                 return
-        call()
+        callback()
 
     def check(self) -> None:
-        """Raise StoppedError if it is set."""
+        """Raise FetchCancelledError if cancelled."""
         if self._event.is_set():
-            raise StoppedError(f"{self.why}")
+            raise FetchCancelledError(f"{self.reason}")
 
     def wait(self, seconds: float) -> None:
-        """Wait; raise StoppedError as soon as it is set."""
+        """Sleep for `seconds`; raise FetchCancelledError as soon as the token is cancelled."""
         if seconds > 0:
             self._event.wait(seconds)
         self.check()

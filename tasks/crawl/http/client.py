@@ -1,4 +1,4 @@
-"""GET over HTTP: patient with servers that stumble, firm with those that never end, and stopped at once."""
+"""HTTP GET with retries, redirects, limits on size, time and bytes, and cancellation."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -9,69 +9,82 @@ from typing import Any, Self
 from urllib3.util import Retry, Url
 
 from configs.schema import CrawlConfig
-from tasks.crawl.engines.engine import Answer, Request
 from tasks.crawl.http import body
-from tasks.crawl.http.cancel import Stop
+from tasks.crawl.http.cancel import CancelToken
 from tasks.crawl.http.connections import Connections
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.pools import Pools
-from tasks.crawl.http.rate_limit import Pace, asked_pause_s
+from tasks.crawl.http.rate_limit import RateLimiter, parse_retry_after
 from tasks.crawl.http.robots import MAX_BYTES as MAX_ROBOTS_BYTES
-from tasks.crawl.http.robots import Robots, forbids_ai, user_agent
-from tasks.crawl.http.urls import host_of, is_among, parsed, port_of, target_of, without
+from tasks.crawl.http.robots import RobotsTxt, forbids_ai, user_agent
+from tasks.crawl.http.urls import host_key, is_listed, normalize_url, port_of, redirect_target, without_secret
 
 _MAX_PAGE_BYTES = 10_000_000
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_NOT_NOW = {408, 425, 429}
+_TRANSIENT = {408, 425, 429}
 _NO_RETRIES = Retry(False, redirect=False)
-_BARE: Any = {"redirect": False, "assert_same_host": False, "preload_content": False}
-_WORTH_ANOTHER_TRY = {"no answer in time", "no connection", "broken off", "wrong length"}
+_URLOPEN_OPTIONS: Any = {"redirect": False, "assert_same_host": False, "preload_content": False}
+_RETRIED_REASONS = {"no answer in time", "no connection", "broken off", "wrong length"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
-    """What is asked for, and on which terms."""
+class FetchResult:
+    """A response, whatever its status."""
+
+    url: str
+    """The URL after all redirects."""
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _FetchSpec:
+    """What to fetch, and under which conditions."""
 
     url: str
     headers: Mapping[str, str]
-    """Our name is not among them."""
-    most_bytes: int
-    cut: bool = False
-    """Of a body that is too large, its beginning will do."""
-    robots: bool = False
-    """Whether robots.txt and noai count."""
+    """Without User-Agent, which the client adds."""
+    max_bytes: int
+    truncate: bool = False
+    """Whether the beginning of a body that is too large is enough."""
+    respects_robots: bool = False
+    """Whether robots.txt and noai apply."""
     only_ok: bool = False
-    """Whether nothing but status 200 will do."""
+    """Whether any status but 200 is an error."""
     secret: str = ""
 
 
 class Client:
-    """Fetches for all threads, until it is stopped, out of time, or out of bytes."""
+    """Fetches URLs for all threads, until it is cancelled, out of time, or out of bytes."""
 
-    def __init__(self, config: CrawlConfig, *, allowed: Collection[str] = (), pause_s: float = 0.5) -> None:
-        """The crawl's time starts now.
+    def __init__(self, config: CrawlConfig, *, unthrottled: Collection[str] = (), retry_pause_s: float = 0.5) -> None:
+        """Create a client; the deadline `crawl.deadline_s` starts now.
 
-        allowed: `host` or `host:port` that may be private and is asked without pauses and without its robots.txt.
-        pause_s: before the first retry; doubled for each further one.
+        Args:
+            config: Limits of the crawl.
+            unthrottled: `host` or `host:port` that may be private and is requested without rate limit and robots.txt.
+            retry_pause_s: Seconds before the first retry; doubled for each further one.
         """
         self.requests = 0
         self.bytes = 0
-        self.pace = Pace(config.requests_per_s)
-        self._config, self._pause_s = config, pause_s
-        self._allowed = frozenset(host.lower() for host in allowed)
-        self._private = self._allowed.union(host.lower() for host in config.private_hosts)
-        self._name = {"User-Agent": user_agent(config.contact)}
+        self.rate_limiter = RateLimiter(config.requests_per_s)
+        self._config, self._retry_pause_s = config, retry_pause_s
+        self._unthrottled = frozenset(host.lower() for host in unthrottled)
+        self._private = self._unthrottled.union(host.lower() for host in config.private_hosts)
+        self._user_agent = {"User-Agent": user_agent(config.contact)}
         self._lock = Lock()
-        self._robots = Robots(self._robots_txt, self.pace)
+        self._robots = RobotsTxt(self._fetch_robots_txt, self.rate_limiter)
         connections = Connections(
             timeout_s=config.timeout_s,
-            may_be_private=lambda host, port: is_among(self._private, host, port),
+            may_be_private=lambda host, port: is_listed(self._private, host, port),
         )
         keep = max(config.threads, config.connections_per_host)
         self._pools = Pools(connections, timeout_s=config.timeout_s, keep=keep)
-        self._stop = Stop(config.deadline_s)
-        self._stop.then(connections.shut)
+        self._cancel_token = CancelToken(config.deadline_s)
+        self._cancel_token.on_cancel(connections.shut_down)
 
     def __enter__(self) -> Self:
         return self
@@ -80,141 +93,158 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close all connections; nothing is fetched afterwards."""
-        self.stop()
+        """Cancel all requests and close all connections; nothing can be fetched afterwards."""
+        self.cancel()
         self._pools.close()
 
-    def photo(self, url: str) -> Answer:
-        """A photo, whatever it may be in truth. Raises FetchError, also if the status isn't 200."""
-        headers = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
-        most_bytes = int(self._config.max_photo_mb * 1e6)
-        return self._run(
-            _Errand(url, headers, most_bytes, robots=self._config.robots != "nowhere", only_ok=True),
-        )
+    def fetch_photo(self, url: str) -> FetchResult:
+        """Fetch a photo, without checking that it is one.
 
-    def page(self, request: Request, *, official: bool, site: bool = False) -> Answer:
-        """A page of results, or of a site: whatever the server answers in the end, errors included.
-
-        official: of an API made for programs, whose robots.txt isn't asked.
-        site: of a site that is crawled, not of a search engine. Raises FetchError if there is no answer.
+        Raises:
+            FetchError: There is no response, its status is not 200, it is too large, or robots.txt or noai forbids it.
         """
-        headers = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", **request.headers}
-        robots = not official and (self._config.robots == "everywhere" or (site and self._config.robots == "photos"))
-        return self._run(_Errand(request.url, headers, _MAX_PAGE_BYTES, robots=robots, secret=request.secret))
+        headers = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
+        max_bytes = int(self._config.max_photo_mb * 1e6)
+        respects_robots = self._config.robots != "nowhere"
+        return self._fetch(_FetchSpec(url, headers, max_bytes, respects_robots=respects_robots, only_ok=True))
 
-    def is_free(self, url: Url) -> bool:
-        """Whether a URL is one of those that may be asked at any time: of the hosts `allowed`."""
-        return is_among(self._allowed, f"{url.host}", port_of(url))
+    def fetch_page(
+        self, url: str, headers: Mapping[str, str], *, secret: str = "", is_api: bool, is_site: bool = False
+    ) -> FetchResult:
+        """Fetch a page of search results or of a site, whatever its status.
+
+        Args:
+            url: Absolute URL.
+            headers: Headers in addition to our own.
+            secret: More of the query string (`api_key=...`), which is sent, but is not in the result's URL.
+            is_api: Whether the URL belongs to an API for programs, to which robots.txt doesn't apply.
+            is_site: Whether it is a page of a site that is crawled, not of a search engine.
+
+        Raises:
+            FetchError: There is no response, or robots.txt or noai forbids it.
+        """
+        mode = self._config.robots
+        respects_robots = not is_api and (mode == "everywhere" or (is_site and mode == "photos"))
+        headers = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", **headers}
+        return self._fetch(_FetchSpec(url, headers, _MAX_PAGE_BYTES, respects_robots=respects_robots, secret=secret))
+
+    def is_unthrottled(self, url: Url) -> bool:
+        """Return whether a URL is on one of the unthrottled hosts, which have no rate limit."""
+        return is_listed(self._unthrottled, f"{url.host}", port_of(url))
 
     @property
-    def stopped(self) -> bool:
+    def is_cancelled(self) -> bool:
         """Whether nothing is fetched any more."""
-        return self._stop.is_set
+        return self._cancel_token.is_cancelled
 
     @property
-    def why_stopped(self) -> str | None:
+    def cancel_reason(self) -> str | None:
         """`interrupted`, `out of time`, `out of bytes`, or None."""
-        return self._stop.why
+        return self._cancel_token.reason
 
-    def stop(self) -> None:
-        """Let what is under way end at once, one way or the other, and refuse everything else."""
-        self._stop.set("interrupted")
+    def cancel(self) -> None:
+        """End all running requests at once, and refuse new ones."""
+        self._cancel_token.cancel("interrupted")
 
-    def when_stopped(self, call: Callable[[], None]) -> None:
-        """Call this once the client is stopped, for whatever reason (`Lanes.stop`, so that no thread waits there)."""
-        self._stop.then(call)
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Run the callback when the client is cancelled for any reason; now, if it is already.
 
-    def _robots_txt(self, url: str) -> tuple[int, bytes]:
+        `HostQueue.cancel` is such a callback, so that no thread waits in the queue.
+        """
+        self._cancel_token.on_cancel(callback)
+
+    def _fetch_robots_txt(self, url: str) -> tuple[int, bytes]:
         headers = {"Accept": "text/plain,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
-        answer = self._run(_Errand(url, headers, MAX_ROBOTS_BYTES, cut=True))
-        return answer.status, answer.body
+        result = self._fetch(_FetchSpec(url, headers, MAX_ROBOTS_BYTES, truncate=True))
+        return result.status, result.body
 
-    def _run(self, errand: _Errand) -> Answer:
-        """Try until there is an answer that no further try would mend, or no further try is left."""
+    def _fetch(self, spec: _FetchSpec) -> FetchResult:
+        """Try until there is a result that a further attempt would not change, or no attempt is left."""
         for attempt in range(self._config.retries + 1):
             is_last = attempt == self._config.retries
-            pause_s = self._pause_s * 2**attempt
+            pause_s = self._retry_pause_s * 2**attempt
             try:
-                answer = self._try(errand)
+                result = self._attempt(spec)
             except FetchError as failure:
-                if is_last or str(failure) not in _WORTH_ANOTHER_TRY:
+                if is_last or str(failure) not in _RETRIED_REASONS:
                     raise
             else:
-                status = answer.status
-                if _is_passing(status):
-                    asked_s = asked_pause_s(answer.headers.get("retry-after", ""))
-                    pause_s = max(pause_s, asked_s)
-                    if asked_s or status == 429:
-                        self.pace.hold(host_of(parsed(answer.url)), pause_s)
-                if not _is_passing(status) or is_last:
-                    if errand.only_ok and status != 200:
-                        raise FetchError(f"HTTP {status}", status=status, passing=_is_passing(status))
-                    return answer
-            self._stop.wait(pause_s)
+                status = result.status
+                if _is_transient(status):
+                    requested_s = parse_retry_after(result.headers.get("retry-after", ""))
+                    pause_s = max(pause_s, requested_s)
+                    if requested_s or status == 429:
+                        self.rate_limiter.pause(host_key(normalize_url(result.url)), pause_s)
+                if not _is_transient(status) or is_last:
+                    if spec.only_ok and status != 200:
+                        raise FetchError(f"HTTP {status}", status=status, transient=_is_transient(status))
+                    return result
+            self._cancel_token.wait(pause_s)
         raise AssertionError("unreachable")
 
-    def _try(self, errand: _Errand) -> Answer:
-        """Go from redirect to redirect, each checked like the first URL."""
-        with_secret = f"{errand.url}{'&' if '?' in errand.url else '?'}{errand.secret}"
-        url = first = parsed(with_secret if errand.secret else errand.url)
-        headers = {**errand.headers, **self._name}
-        for _ in range(_MOST_REDIRECTS + 1):
-            self._stop.check()
-            if (url.scheme, url.netloc) != (first.scheme, first.netloc):  # credentials are for whom they are meant
+    def _attempt(self, spec: _FetchSpec) -> FetchResult:
+        """Send the request and follow its redirects; each URL is checked like the first one."""
+        with_secret = f"{spec.url}{'&' if '?' in spec.url else '?'}{spec.secret}"
+        url = first = normalize_url(with_secret if spec.secret else spec.url)
+        headers = {**spec.headers, **self._user_agent}
+        for _ in range(_MAX_REDIRECTS + 1):
+            self._cancel_token.check()
+            if (url.scheme, url.netloc) != (first.scheme, first.netloc):  # don't send credentials to another host
                 headers = {key: value for key, value in headers.items() if key.startswith(("Accept", "User-Agent"))}
-            self._wait_for_turn(url, robots=errand.robots)
-            found = self._ask(url, headers, errand)
-            if isinstance(found, Answer):
+            self._wait_for_slot(url, respects_robots=spec.respects_robots)
+            found = self._request(url, headers, spec)
+            if isinstance(found, FetchResult):
                 return found
             url = found
         raise FetchError("too many redirects")
 
-    def _wait_for_turn(self, url: Url, *, robots: bool) -> None:
-        if self.is_free(url):
+    def _wait_for_slot(self, url: Url, *, respects_robots: bool) -> None:
+        if self.is_unthrottled(url):
             return
-        if robots:
+        if respects_robots:
             self._robots.check(url)
-        while wait_s := self.pace.take_lent(host_of(url)):
-            self._stop.wait(wait_s)
+        while wait_s := self.rate_limiter.use_reserved(host_key(url)):
+            self._cancel_token.wait(wait_s)
 
-    def _ask(self, url: Url, headers: Mapping[str, str], errand: _Errand) -> Answer | Url:
-        """One request: its answer, or where that leads."""
-        pool, target = self._pools.find(url)
+    def _request(self, url: Url, headers: Mapping[str, str], spec: _FetchSpec) -> FetchResult | Url:
+        """Send one request; returns its result, or the URL that it redirects to."""
+        pool, target = self._pools.pool_for(url)
         with self._lock:
             self.requests += 1
         response = None
         try:
-            response = pool.urlopen("GET", target, headers=headers, retries=_NO_RETRIES, **_BARE)
+            response = pool.urlopen("GET", target, headers=headers, retries=_NO_RETRIES, **_URLOPEN_OPTIONS)
             status = response.status
             if location := response.headers.get("location") if status in _REDIRECTS else None:
-                body.skip(response)
-                return target_of(url, location)
-            if errand.robots and status == 200 and forbids_ai(response.headers.getlist("x-robots-tag")):
+                body.discard(response)
+                return redirect_target(url, location)
+            if spec.respects_robots and status == 200 and forbids_ai(response.headers.getlist("x-robots-tag")):
                 raise FetchError("noai", status=status)
             content = b""
-            if errand.only_ok and status != 200:
-                body.skip(response)
+            if spec.only_ok and status != 200:
+                body.discard(response)
             else:
-                content = body.read(response, errand.most_bytes, cut=errand.cut)
-            self._stop.check()  # a connection that was shut may look like the body's end
-        except body.ERRORS as error:
-            self._stop.check()
-            raise body.failure_of(error) from error
+                content = body.read(response, spec.max_bytes, truncate=spec.truncate)
+            self._cancel_token.check()  # a connection that was shut down may look like the end of the body
+        except body.NETWORK_ERRORS as error:
+            self._cancel_token.check()
+            raise body.to_fetch_error(error) from error
         finally:
             if response is not None:
-                self._count(response.tell())
-                if response.connection is not None:  # not read to its end, so it can't serve again
+                self._count_bytes(response.tell())
+                if response.connection is not None:  # not read to its end, so it can't be reused
                     response.close()
-        seen = without(url, errand.secret) if errand.secret else url.url
-        return Answer(seen, status, {name.lower(): value for name, value in response.headers.items()}, content)
+        public_url = without_secret(url, spec.secret) if spec.secret else url.url
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return FetchResult(public_url, status, names, content)
 
-    def _count(self, size: int) -> None:
+    def _count_bytes(self, size: int) -> None:
         with self._lock:
             self.bytes += size
             is_over = self.bytes >= self._config.max_gb * 1e9
         if is_over:
-            self._stop.set("out of bytes")
+            self._cancel_token.cancel("out of bytes")
 
 
-def _is_passing(status: int) -> bool:
-    return status >= 500 or status in _NOT_NOW
+def _is_transient(status: int) -> bool:
+    return status >= 500 or status in _TRANSIENT

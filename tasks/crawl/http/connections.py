@@ -1,4 +1,4 @@
-"""Connections: to addresses that were checked, of bounded patience, and broken off all at once when need be."""
+"""Connections to checked addresses, with a deadline for each response; all of them can be shut down at once."""
 
 import math
 import socket
@@ -14,115 +14,125 @@ from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from tasks.crawl.http.urls import resolved
+from tasks.crawl.http.urls import resolve
 
-_MOST_ADDRESSES = 4
-_FIRST, _LONGEST = 3, 20
-"""Time-outs that one answer may take altogether: however little comes, and however steadily it comes."""
-_LEAST_BYTES_PER_S = 1000
+FIRST_TIMEOUTS, MAX_TIMEOUTS = 3, 20
+"""Deadline of a response, in units of `timeout_s`: at its start, and at most, however much data arrives."""
+_MAX_ADDRESSES = 4
+_MIN_BYTES_PER_S = 1000
 
 
 class TooSlowError(TimeoutError):
-    """An answer that goes on coming, but has taken too long altogether."""
+    """A response kept arriving, but did not end before its deadline."""
 
 
-class _Patience:
-    """A socket that takes nothing in after its end, which what comes in puts off."""
+class _Deadline:
+    """Mixin for sockets: refuse to read after a deadline, which received bytes extend."""
 
     end = latest_end = math.inf
 
-    def begin(self, first_s: float, longest_s: float) -> None:
-        """Wait for a new answer: so long, a second more for each kilobyte, but never longer than the longest."""
+    def start(self, first_s: float, max_s: float) -> None:
+        """Start a new response: `first_s` seconds, and one more for each kilobyte, up to `max_s` seconds."""
         now = time.monotonic()
-        self.end, self.latest_end = now + first_s, now + longest_s
+        self.end, self.latest_end = now + first_s, now + max_s
 
     def check(self) -> None:
-        """Raise TooSlowError if it is too late."""
+        """Raise TooSlowError if the deadline has passed."""
         if time.monotonic() > self.end:
             raise TooSlowError
 
-    def earn(self, size: int) -> int:
-        """Put the end off for bytes that came in."""
-        self.end = min(self.latest_end, self.end + size / _LEAST_BYTES_PER_S)
+    def extend(self, size: int) -> int:
+        """Extend the deadline for `size` received bytes; returns `size`."""
+        self.end = min(self.latest_end, self.end + size / _MIN_BYTES_PER_S)
         return size
 
 
-class _Socket(_Patience, socket.socket):
+class _Socket(_Deadline, socket.socket):
     def recv_into(self, *args: Any) -> int:
         self.check()
-        return self.earn(super().recv_into(*args))
+        return self.extend(super().recv_into(*args))
 
 
-class TlsSocket(_Patience, ssl.SSLSocket):
-    """The same for TLS."""
+class TlsSocket(_Deadline, ssl.SSLSocket):
+    """A TLS socket with a deadline for each response."""
 
     def recv_into(self, *args: Any) -> int:
-        """As the plain socket, unless it is too late."""
+        """Read as SSLSocket does; raises TooSlowError after the deadline."""
         self.check()
-        return self.earn(super().recv_into(*args))
+        return self.extend(super().recv_into(*args))
 
 
 class Connections:
-    """Opens them, and shuts them whatever their threads wait for."""
+    """Opens connections, and can shut all of them down while their threads wait for data."""
 
     def __init__(self, *, timeout_s: float, may_be_private: Callable[[str, int], bool]) -> None:
-        """timeout_s: of each wait, of which an answer may take several. may_be_private: of a host and a port."""
+        """Create an empty registry.
+
+        Args:
+            timeout_s: Seconds for each single wait; a response may need several.
+            may_be_private: Whether a host and port may have a private address.
+        """
         self._timeout_s, self.may_be_private = timeout_s, may_be_private
         self._lock = Lock()
         self._sockets: WeakKeyDictionary[HTTPConnection, socket.socket] = WeakKeyDictionary()
-        """Our own list: a connection forgets its socket while an answer without a length is still being read."""
-        self._is_shut = False
+        """Our own registry: urllib3 drops its reference to the socket while a body without a length is being read."""
+        self._is_shut_down = False
 
-    def shut(self) -> None:
-        """Break off all connections, and open no others."""
+    def shut_down(self) -> None:
+        """Shut all connections down, and refuse to open new ones."""
         with self._lock:
-            self._is_shut = True
+            self._is_shut_down = True
             for sock in self._sockets.values():
                 with suppress(OSError):
-                    # Not the TLS socket's own method, which would leave its reader with the encrypted bytes.
+                    # Not SSLSocket.shutdown, which would hand the encrypted bytes to the thread that reads.
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def classes(self, *, to_proxy: bool) -> dict[str, type[HTTPConnection]]:
-        """Classes for urllib3's pools, per scheme. to_proxy: whose addresses aren't ours to check."""
-        ours = self
+        """Return the connection class for urllib3's pools, per scheme.
+
+        Args:
+            to_proxy: Whether they connect to a proxy, whose own address may be private.
+        """
+        registry = self
 
         class Http(HTTPConnection):
             def _new_conn(self) -> socket.socket:
-                return ours._open(self, to_proxy=to_proxy)
+                return registry._open(self, to_proxy=to_proxy)
 
             def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
-                ours._bound(self)
+                registry._start_deadline(self)
                 return super().getresponse()
 
         class Https(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
-                sock = ours._open(self, to_proxy=to_proxy)
-                ours._note(self, sock.dup())  # TLS takes this one over; meanwhile it can be shut by the other
+                sock = registry._open(self, to_proxy=to_proxy)
+                registry._add(self, sock.dup())  # TLS takes over `sock`; the duplicate can shut it down meanwhile
                 return sock
 
             def connect(self) -> None:
                 try:
                     super().connect()
                 finally:
-                    ours._forget(self)
+                    registry._remove(self)
                 if isinstance(self.sock, socket.socket):
-                    ours._note(self, self.sock)
+                    registry._add(self, self.sock)
 
             def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
-                ours._bound(self)
+                registry._start_deadline(self)
                 return super().getresponse()
 
         return {"http": Http, "https": Https}
 
-    def _bound(self, connection: HTTPConnection) -> None:
+    def _start_deadline(self, connection: HTTPConnection) -> None:
         if isinstance(connection.sock, _Socket | TlsSocket):
-            connection.sock.begin(_FIRST * self._timeout_s, _LONGEST * self._timeout_s)
+            connection.sock.start(FIRST_TIMEOUTS * self._timeout_s, MAX_TIMEOUTS * self._timeout_s)
 
     def _open(self, connection: HTTPConnection, *, to_proxy: bool) -> socket.socket:
-        """Look the name up once, and connect to one of just those addresses that passed."""
+        """Resolve the name once, and connect to one of the addresses that were checked."""
         host, port = connection._dns_host, connection.port
+        allow_private = to_proxy or self.may_be_private(host, port)
         try:
-            addresses = resolved(host, port, private=to_proxy or self.may_be_private(host, port))[:_MOST_ADDRESSES]
+            addresses = resolve(host, port, allow_private=allow_private)[:_MAX_ADDRESSES]
         except socket.gaierror as error:
             raise NameResolutionError(host, connection, error) from error
         problem: OSError | None = None
@@ -131,7 +141,7 @@ class Connections:
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.settimeout(connection.timeout and connection.timeout / len(addresses))
-                self._note(connection, sock)
+                self._add(connection, sock)
                 sock.connect(address)
             except OSError as error:
                 sock.close()
@@ -143,16 +153,16 @@ class Connections:
             raise ConnectTimeoutError(connection, "timed out") from problem
         raise NewConnectionError(connection, f"{problem}") from problem
 
-    def _note(self, connection: HTTPConnection, sock: socket.socket) -> None:
-        """Remember the socket for `shut`."""
+    def _add(self, connection: HTTPConnection, sock: socket.socket) -> None:
+        """Register a connection's socket for `shut_down`."""
         with self._lock:
-            if self._is_shut:
+            if self._is_shut_down:
                 sock.close()
-                raise ConnectionAbortedError("shut")
+                raise ConnectionAbortedError("shut down")
             self._sockets[connection] = sock
 
-    def _forget(self, connection: HTTPConnection) -> None:
-        """Close the socket that was noted, which isn't the connection's own."""
+    def _remove(self, connection: HTTPConnection) -> None:
+        """Close the registered socket, which is the duplicate."""
         with self._lock:
             if sock := self._sockets.pop(connection, None):
                 sock.close()

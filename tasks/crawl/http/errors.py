@@ -1,31 +1,34 @@
-"""Why a URL wasn't fetched."""
+"""Errors of a fetch."""
 
 
 class FetchError(Exception):
-    """A URL that couldn't be fetched; the text is the reason, in a few words that can be counted.
+    """A URL could not be fetched. The text is the reason, in a few fixed words, so that reasons can be counted."""
 
-    status: what the server answered, if it did.
-    passing: whether another night may bring it.
-    """
+    def __init__(self, reason: str, *, status: int | None = None, transient: bool = False) -> None:
+        """Create the error.
 
-    def __init__(self, reason: str, *, status: int | None = None, passing: bool = False) -> None:
+        Args:
+            reason: Stored in the crawl's database and tables; the same words for the same cause.
+            status: HTTP status of the response, if there was one.
+            transient: Whether a later crawl may succeed.
+        """
         super().__init__(reason)
         self.status = status
-        self.passing = passing
+        self.transient = transient
 
     @property
-    def silent(self) -> bool:
-        """Whether the host failed to answer, which says more about it than about the URL."""
-        return self.passing and self.status is None
+    def no_response(self) -> bool:
+        """Whether the host sent no response, so that the host is at fault, not the URL."""
+        return self.transient and self.status is None
 
 
-class StoppedError(FetchError):
-    """Nothing is wrong with the URL: the crawl was stopped."""
+class FetchCancelledError(FetchError):
+    """The crawl was cancelled before the URL was fetched. The URL itself is not at fault."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, passing=True)
+        super().__init__(reason, transient=True)
 
     @property
-    def silent(self) -> bool:
-        """Never: nobody was asked."""
+    def no_response(self) -> bool:
+        """Always False: no host failed to respond."""
         return False

@@ -1,12 +1,11 @@
-"""The queue between those who find photos and those who fetch them: a lane for each host.
+"""A bounded queue of downloads that hands out the oldest item whose host may be requested now.
 
-With one queue for all, threads wait at a host that is slow, or has had its requests for this second, while photos of
-other hosts lie behind. Here a thread gets the oldest photo of a host that is free.
+With one plain queue, all threads would wait for a host that is slow, or has used up its requests for this second, while
+items of other hosts are behind it.
 """
 
 import heapq
 import math
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,169 +16,190 @@ from typing import Generic, TypeVar
 from urllib3.util import Url
 
 from tasks.crawl.http.errors import FetchError
-from tasks.crawl.http.rate_limit import Pace
-from tasks.crawl.http.urls import host_of, parsed
+from tasks.crawl.http.rate_limit import RateLimiter
+from tasks.crawl.http.urls import host_key, normalize_url
 
 T = TypeVar("T")
 
-_MOST_MISSES = 8
-"""A host that gave no answer for so many URLs in a row, or refused them, is down."""
+_MAX_MISSES = 8
+"""A host that sent no response, or refused, for this many URLs in a row is down."""
 
 
 @dataclass(slots=True)
-class _Lane(Generic[T]):
+class _HostState(Generic[T]):
     host: str
-    is_free: bool
+    is_unthrottled: bool
     items: deque[tuple[int, T]] = field(default_factory=deque)
-    busy: int = 0
+    """Waiting items with their sequence numbers, the oldest first."""
+    leased: int = 0
     misses: int = 0
     is_known: bool = False
-    """Whether one of its URLs has come back; until then it goes alone, and learns what robots.txt says."""
+    """Whether an item of this host was released. Before that, one item at a time: the first one fetches robots.txt."""
     is_down: bool = False
     is_queued: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turn(Generic[T]):
-    """An item, and the connection to its host that it may use; to be given back by `done`."""
+class Lease(Generic[T]):
+    """An item and the right to one connection to its host; to be returned with `HostQueue.release`."""
 
     item: T
     host: str
     is_down: bool
-    """Whether the host has stopped answering, so that it isn't worth asking."""
+    """Whether the host no longer responds, so that a request would be in vain."""
 
 
-class Lanes(Generic[T]):
-    """For one or more threads that put and any number that get; bounded."""
+class HostQueue(Generic[T]):
+    """A queue with a connection limit and a rate limit per host, for any number of threads."""
 
     def __init__(
         self,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         *,
         connections_per_host: int,
-        is_free: Callable[[Url], bool] = lambda url: False,
-        most: int = 4096,
+        is_unthrottled: Callable[[Url], bool] = lambda url: False,
+        capacity: int = 4096,
     ) -> None:
-        """is_free: whether a URL's host has neither pace nor limit. most: items that wait at once."""
-        self._pace, self._connections, self._is_free, self._most = pace, connections_per_host, is_free, most
+        """Create an empty queue.
+
+        Args:
+            rate_limiter: Decides when each host may be requested; its clock is used here too.
+            connections_per_host: Leases of one host at the same time.
+            is_unthrottled: Whether a URL's host has neither rate limit nor connection limit.
+            capacity: Waiting items; `put` blocks beyond that.
+        """
+        self._rate_limiter, self._connections = rate_limiter, connections_per_host
+        self._is_unthrottled, self._capacity = is_unthrottled, capacity
         lock = Lock()
-        self._turns, self._room = Condition(lock), Condition(lock)
-        self._lanes: dict[str, _Lane[T]] = {}
-        self._ready: list[tuple[int, _Lane[T]]] = []
-        """Lanes with a free connection, by the number of their oldest item."""
-        self._paced: list[tuple[float, int, _Lane[T]]] = []
-        """Those whose host's turn comes at a time."""
-        self._look = math.inf
-        """When the thread that watches the time will look at them: the others sleep until they are needed."""
+        self._available, self._room = Condition(lock), Condition(lock)
+        self._hosts: dict[str, _HostState[T]] = {}
+        self._ready: list[tuple[int, _HostState[T]]] = []
+        """Heap of hosts with a free connection, by the sequence number of their oldest item."""
+        self._waiting: list[tuple[float, int, _HostState[T]]] = []
+        """Heap of hosts that must wait for their next time slot, by its time."""
+        self._wake_time = math.inf
+        """When the one thread that waits for the next time slot wakes up; the others wait for a notification."""
         self._numbers = count()
         self._size = 0
         self._is_closed = False
-        self._is_stopped = False
+        self._is_cancelled = False
 
     def put(self, item: T, url: str) -> bool:
-        """Queue an item for the host of its URL, as soon as there is room; False if it was closed instead."""
+        """Add an item for the host of its URL; block while the queue is full.
+
+        Returns:
+            False if the queue was closed instead.
+        """
         try:
-            parts = parsed(url)
-            host, is_free = host_of(parts), self._is_free(parts)
-        except FetchError:  # whoever gets it will see
-            host, is_free = "", True
-        with self._turns:
-            while self._size >= self._most and not self._is_closed:
+            parts = normalize_url(url)
+            host, is_unthrottled = host_key(parts), self._is_unthrottled(parts)
+        except FetchError:  # the fetch will report it
+            host, is_unthrottled = "", True
+        with self._available:
+            while self._size >= self._capacity and not self._is_closed:
                 self._room.wait()
             if self._is_closed:
                 return False
-            lane = self._lanes.get(host)
-            if lane is None:
-                lane = self._lanes[host] = _Lane(host, is_free)
-            lane.items.append((next(self._numbers), item))
+            state = self._hosts.get(host)
+            if state is None:
+                state = self._hosts[host] = _HostState(host, is_unthrottled)
+            state.items.append((next(self._numbers), item))
             self._size += 1
-            self._enqueue(lane)
+            self._enqueue(state)
         return True
 
-    def get(self) -> Turn[T] | None:
-        """The oldest item of the hosts that may be asked now, as soon as there is one; None when nothing is left."""
-        with self._turns:
-            while (lane := self._next()) is None:
-                if self._is_closed and not self._size:
-                    self._turns.notify_all()
-                    return None
-                due = self._paced[0][0] if self._paced else math.inf
-                if due < self._look:
-                    self._look = due
-                    self._turns.wait(due - time.monotonic())
-                    self._look = math.inf
-                else:
-                    self._turns.wait()
-            _, item = lane.items.popleft()
-            lane.busy += 1
-            self._size -= 1
-            self._enqueue(lane)
-            if self._ready or self._paced or (self._is_closed and not self._size):
-                self._turns.notify()
-            self._room.notify()
-            if not (lane.is_free or lane.is_down or self._is_stopped):
-                self._pace.lend(lane.host)
-            return Turn(item, lane.host, lane.is_down)
+    def get(self) -> Lease[T] | None:
+        """Return the oldest item whose host may be requested now; block until there is one.
 
-    def done(self, turn: Turn[T], *, alive: bool) -> None:
-        """Give the connection back; in the thread that got it.
-
-        alive: False if the host was asked and failed to answer (`FetchError.silent`), or said that it has had enough.
+        Returns:
+            None if the queue is closed and empty.
         """
-        self._pace.give_back(turn.host)
-        with self._turns:
-            lane = self._lanes[turn.host]
-            lane.busy -= 1
-            lane.is_known = True
-            lane.misses = 0 if alive else lane.misses + 1
-            if lane.misses >= _MOST_MISSES and not (lane.is_down or lane.is_free):
-                lane.is_down = True
-                self._paced = [entry for entry in self._paced if entry[2] is not lane]
-                heapq.heapify(self._paced)
-                lane.is_queued = any(other is lane for _, other in self._ready)
-            self._enqueue(lane)
+        with self._available:
+            while (state := self._next_host()) is None:
+                if self._is_closed and not self._size:
+                    self._available.notify_all()
+                    return None
+                due = self._waiting[0][0] if self._waiting else math.inf
+                if due < self._wake_time:
+                    self._wake_time = due
+                    self._available.wait(due - self._rate_limiter.clock())
+                    self._wake_time = math.inf
+                else:
+                    self._available.wait()
+            _, item = state.items.popleft()
+            state.leased += 1
+            self._size -= 1
+            self._enqueue(state)
+            if self._ready or self._waiting or (self._is_closed and not self._size):
+                self._available.notify()
+            self._room.notify()
+            if not (state.is_unthrottled or state.is_down or self._is_cancelled):
+                self._rate_limiter.reserve(state.host)
+            return Lease(item, state.host, state.is_down)
+
+    def release(self, lease: Lease[T], *, responded: bool) -> None:
+        """Return a lease; to be called by the thread that got it.
+
+        Args:
+            lease: The lease from `get`.
+            responded: False if the host was requested and sent no response (`FetchError.no_response`), or refused
+                further requests.
+        """
+        self._rate_limiter.release(lease.host)
+        with self._available:
+            state = self._hosts[lease.host]
+            state.leased -= 1
+            state.is_known = True
+            state.misses = 0 if responded else state.misses + 1
+            if state.misses >= _MAX_MISSES and not (state.is_down or state.is_unthrottled):
+                state.is_down = True
+                self._waiting = [entry for entry in self._waiting if entry[2] is not state]
+                heapq.heapify(self._waiting)
+                state.is_queued = any(other is state for _, other in self._ready)
+            self._enqueue(state)
 
     def close(self) -> None:
-        """Nothing more will be put."""
-        with self._turns:
+        """Accept no more items."""
+        with self._available:
             self._is_closed = True
-            self._turns.notify_all()
+            self._available.notify_all()
             self._room.notify_all()
 
-    def stop(self) -> None:
-        """Close, and let everything left be got without waiting."""
-        with self._turns:
-            self._is_closed = self._is_stopped = True
-            self._ready = [(lane.items[0][0], lane) for lane in self._lanes.values() if lane.items]
+    def cancel(self) -> None:
+        """Close the queue, and hand out all remaining items without waiting."""
+        with self._available:
+            self._is_closed = self._is_cancelled = True
+            self._ready = [(state.items[0][0], state) for state in self._hosts.values() if state.items]
             heapq.heapify(self._ready)
-            self._paced = []
-            for _, lane in self._ready:
-                lane.is_queued = True
-            self._turns.notify_all()
+            self._waiting = []
+            for _, state in self._ready:
+                state.is_queued = True
+            self._available.notify_all()
             self._room.notify_all()
 
-    def _enqueue(self, lane: _Lane[T]) -> None:
-        """Let a lane be found, if it has an item and a free connection."""
-        if lane.items and not lane.is_queued and lane.busy < self._limit(lane):
-            lane.is_queued = True
-            heapq.heappush(self._ready, (lane.items[0][0], lane))
-            self._turns.notify()
+    def _enqueue(self, state: _HostState[T]) -> None:
+        """Add a host to the ready heap if it has an item and a free connection."""
+        if state.items and not state.is_queued and state.leased < self._max_leases(state):
+            state.is_queued = True
+            heapq.heappush(self._ready, (state.items[0][0], state))
+            self._available.notify()
 
-    def _limit(self, lane: _Lane[T]) -> float:
-        if lane.is_free or lane.is_down or self._is_stopped:
+    def _max_leases(self, state: _HostState[T]) -> float:
+        if state.is_unthrottled or state.is_down or self._is_cancelled:
             return math.inf
-        return self._connections if lane.is_known else 1
+        return self._connections if state.is_known else 1
 
-    def _next(self) -> _Lane[T] | None:
-        """Take the turn of the first lane whose host may be asked now."""
-        now = time.monotonic()
-        while self._paced and self._paced[0][0] <= now:
-            _, number, lane = heapq.heappop(self._paced)
-            heapq.heappush(self._ready, (number, lane))
+    def _next_host(self) -> _HostState[T] | None:
+        """Acquire the time slot of the first host that may be requested now."""
+        now = self._rate_limiter.clock()
+        while self._waiting and self._waiting[0][0] <= now:
+            _, number, state = heapq.heappop(self._waiting)
+            heapq.heappush(self._ready, (number, state))
         while self._ready:
-            number, lane = heapq.heappop(self._ready)
-            if lane.is_free or lane.is_down or self._is_stopped or not (wait_s := self._pace.take(lane.host)):
-                lane.is_queued = False
-                return lane
-            heapq.heappush(self._paced, (now + wait_s, number, lane))
+            number, state = heapq.heappop(self._ready)
+            is_unlimited = state.is_unthrottled or state.is_down or self._is_cancelled
+            if is_unlimited or not (wait_s := self._rate_limiter.acquire(state.host)):
+                state.is_queued = False
+                return state
+            heapq.heappush(self._waiting, (now + wait_s, number, state))
         return None

@@ -1,4 +1,4 @@
-"""Where connections are kept for further requests: directly, or through the environment's proxies."""
+"""Connection pools: direct ones, and those of the proxies that the environment names."""
 
 import logging
 import os
@@ -15,49 +15,56 @@ from urllib3.exceptions import ProxySchemeUnknown
 from urllib3.util import Url, create_urllib3_context, make_headers, parse_url
 
 from tasks.crawl.http.connections import Connections, TlsSocket
-from tasks.crawl.http.urls import check_for_proxy, port_of
+from tasks.crawl.http.urls import check_proxy_target, port_of
 from tasks.store.errors import UserError
 
-_MOST_HOSTS = 256
-"""Connections to more hosts than that aren't kept."""
+_MAX_HOSTS = 256
+"""Hosts whose connections are kept open; the least recently used are closed."""
 
 
 class Pools:
-    """Finds the pool for a URL."""
+    """The connection pool of each host."""
 
     def __init__(self, connections: Connections, *, timeout_s: float, keep: int) -> None:
-        """keep: connections to one host that stay open.
+        """Create the pools.
 
-        Raises UserError if the environment names a proxy of a kind that we don't speak.
+        Args:
+            connections: Provides the connection classes.
+            timeout_s: Seconds to wait for a connection, and for each read.
+            keep: Connections per host that stay open.
+
+        Raises:
+            UserError: The environment names a proxy that is neither http nor https.
         """
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # its lines have whole URLs, credentials included
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # its log lines contain whole URLs with credentials
         self._connections = connections
         self._options: dict[str, Any] = {
-            "num_pools": _MOST_HOSTS,
+            "num_pools": _MAX_HOSTS,
             "maxsize": keep,
             "timeout": Timeout(connect=timeout_s, read=timeout_s),
-            "ssl_context": _tls_context(),  # made once: it reads hundreds of certificates
+            "ssl_context": _tls_context(),  # created once: it loads hundreds of certificates
         }
-        self._direct: PoolManager = _Direct(connections.classes(to_proxy=False), **self._options)
+        self._direct: PoolManager = _DirectPools(connections.classes(to_proxy=False), **self._options)
         proxies = getproxies()
         self._proxies = {scheme: self._proxy(proxies[scheme]) for scheme in ("http", "https") if proxies.get(scheme)}
 
-    def find(self, url: Url) -> tuple[HTTPConnectionPool, str]:
-        """Where to ask for a URL, and what to write into the request's first line.
+    def pool_for(self, url: Url) -> tuple[HTTPConnectionPool, str]:
+        """Return the pool for a URL, and the target for the request's first line.
 
-        Raises FetchError if a proxy would have to be asked for a private address.
+        Raises:
+            FetchError: The URL would go through a proxy, and its address is private.
         """
         host, port = f"{url.host}", port_of(url)
         proxy = self._proxies.get(f"{url.scheme}")
-        if proxy is None or _goes_by(host):
+        if proxy is None or _bypasses_proxy(host):
             return self._direct.connection_from_host(host, port, url.scheme), url.request_uri
         if not self._connections.may_be_private(host, port):
-            check_for_proxy(host, port)
+            check_proxy_target(host, port)
         target = url.url if url.scheme == "http" else url.request_uri
         return proxy.connection_from_host(host, port, url.scheme), target
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close all idle connections."""
         for manager in (self._direct, *self._proxies.values()):
             manager.clear()
 
@@ -66,13 +73,16 @@ class Pools:
         login = make_headers(proxy_basic_auth=parts.auth) if parts.auth else None
         address = parts._replace(auth=None, path=None).url
         try:
-            return _Proxied(self._connections.classes(to_proxy=True), address, proxy_headers=login, **self._options)
+            return _ProxyPools(self._connections.classes(to_proxy=True), address, proxy_headers=login, **self._options)
         except ProxySchemeUnknown:
-            raise UserError(f"proxy {address}: only http and https proxies are supported") from None
+            raise UserError(
+                f"proxy {address}: only http and https proxies are supported; correct http_proxy or https_proxy in "
+                "the environment"
+            ) from None
 
 
-class _Direct(PoolManager):
-    """Pools of connections of our own classes."""
+class _DirectPools(PoolManager):
+    """Pools whose connections are of our own classes."""
 
     def __init__(self, classes: Mapping[str, type[HTTPConnection]], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -84,17 +94,17 @@ class _Direct(PoolManager):
         return pool
 
 
-class _Proxied(_Direct, ProxyManager):
-    """The same through a proxy, which is on the private network more often than not."""
+class _ProxyPools(_DirectPools, ProxyManager):
+    """The same through a proxy."""
 
 
-def _goes_by(host: str) -> bool:
-    """Whether a host is asked without the proxy; none can reach this machine's own loopback."""
+def _bypasses_proxy(host: str) -> bool:
+    """Return whether a host is requested directly; a proxy could not reach this machine's loopback address."""
     return host in ("127.0.0.1", "localhost", "[::1]") or bool(proxy_bypass(host))
 
 
 def _tls_context() -> ssl.SSLContext:
-    """Trust the system's authorities (or those of SSL_CERT_FILE), and those of certifi: bare containers have none."""
+    """Trust the system's certificate authorities (or SSL_CERT_FILE) and certifi's, since bare containers have none."""
     context = create_urllib3_context()
     context.sslsocket_class = TlsSocket
     context.load_default_certs()

@@ -1,83 +1,91 @@
-"""How fast a host is asked: one request after the other, spaced, and held back when it says so."""
+"""Limit the request rate per host: one request at a time slot, with longer delays where a host requests them."""
 
 import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock, local
 
 LONGEST_PAUSE_S = 30.0
-"""No host holds us back for longer at once, whatever it asks for."""
+"""Upper limit for Crawl-delay and Retry-After, whatever the host requests."""
 
 
-class Pace:
-    """When each host may be asked next; for all threads.
+class RateLimiter:
+    """Time slots for requests, per host; thread-safe.
 
-    Whoever wants to ask takes a turn, and comes back after the seconds that it is told if it got none.
+    A caller that gets no slot sleeps for the returned number of seconds and tries again.
     """
 
-    def __init__(self, requests_per_s: float) -> None:
-        self._usual_s = 1 / requests_per_s
+    def __init__(self, requests_per_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Create a limiter for all hosts.
+
+        Args:
+            requests_per_s: Requests per second to one host.
+            clock: Returns the time in seconds; tests pass their own.
+        """
+        self.clock = clock
+        self._default_delay_s = 1 / requests_per_s
         self._lock = Lock()
         self._next: dict[str, float] = {}
         self._last: dict[str, float] = {}
-        self._spacing_s: dict[str, float] = {}
-        self._lent = local()
+        self._delay_s: dict[str, float] = {}
+        self._reserved = local()
 
-    def take(self, host: str) -> float:
-        """Take the host's turn and return 0, or return the seconds after which to try again."""
+    def acquire(self, host: str) -> float:
+        """Take the host's current slot and return 0; if it is not free yet, return the seconds until it is."""
         with self._lock:
-            now = time.monotonic()
+            now = self.clock()
             wait_s = self._next.get(host, 0) - now
             if wait_s > 0:
                 return wait_s
             self._last[host] = now
-            self._next[host] = now + self._spacing_s.get(host, self._usual_s)
+            self._next[host] = now + self._delay_s.get(host, self._default_delay_s)
         return 0
 
-    def lend(self, host: str) -> None:
-        """Let this thread's next `take_lent` of the host have the turn that was just taken."""
+    def reserve(self, host: str) -> None:
+        """Keep the slot that was just acquired for this thread's next `use_reserved` of the host."""
         with self._lock:
-            self._lent.turn = (host, self._next[host])
+            self._reserved.slot = (host, self._next[host])
 
-    def take_lent(self, host: str) -> float:
-        """As `take`, unless this thread has been lent a turn of that host, which is then used up."""
-        turn = getattr(self._lent, "turn", None)
-        if turn is None or turn[0] != host:
-            return self.take(host)
-        self._lent.turn = None
+    def use_reserved(self, host: str) -> float:
+        """Use up this thread's reserved slot of the host and return 0; without one, do as `acquire` does."""
+        slot = getattr(self._reserved, "slot", None)
+        if slot is None or slot[0] != host:
+            return self.acquire(host)
+        self._reserved.slot = None
         return 0
 
-    def give_back(self, host: str) -> None:
-        """Let somebody else have the turn that this thread was lent, if it wasn't used: nothing was asked."""
-        turn = getattr(self._lent, "turn", None)
-        if turn is None or turn[0] != host:
+    def release(self, host: str) -> None:
+        """Free this thread's reserved slot if it was not used, because no request was sent."""
+        slot = getattr(self._reserved, "slot", None)
+        if slot is None or slot[0] != host:
             return
-        self._lent.turn = None
+        self._reserved.slot = None
         with self._lock:
-            if self._next[host] == turn[1]:
-                self._next[host] = time.monotonic()
+            if self._next[host] == slot[1]:
+                self._next[host] = self.clock()
 
-    def space(self, host: str, spacing_s: float) -> None:
-        """Keep the host's requests so far apart, if that is more than usual (Crawl-delay)."""
+    def set_delay(self, host: str, delay_s: float) -> None:
+        """Set the seconds between requests to the host (Crawl-delay), if that is more than the default."""
         with self._lock:
-            self._spacing_s[host] = max(min(spacing_s, LONGEST_PAUSE_S), self._usual_s)
+            self._delay_s[host] = max(min(delay_s, LONGEST_PAUSE_S), self._default_delay_s)
             if host in self._last:
-                self._next[host] = max(self._next[host], self._last[host] + self._spacing_s[host])
+                self._next[host] = max(self._next[host], self._last[host] + self._delay_s[host])
 
-    def hold(self, host: str, pause_s: float) -> None:
-        """Ask the host nothing for so long (Retry-After)."""
+    def pause(self, host: str, pause_s: float) -> None:
+        """Send no request to the host for `pause_s` seconds (Retry-After)."""
         with self._lock:
-            self._next[host] = max(self._next.get(host, 0), time.monotonic() + min(pause_s, LONGEST_PAUSE_S))
+            self._next[host] = max(self._next.get(host, 0), self.clock() + min(pause_s, LONGEST_PAUSE_S))
 
 
-def asked_pause_s(retry_after: str) -> float:
-    """Seconds that a Retry-After header asks for, as a number or a date (RFC 9110 10.2.3), 30 at most; else 0."""
+def parse_retry_after(header: str) -> float:
+    """Return the seconds of a Retry-After header (a number or a date, RFC 9110 10.2.3): 0 to 30; 0 if malformed."""
     try:
-        asked_s = float(retry_after)
+        pause_s = float(header)
     except ValueError:
         try:
-            asked_s = (parsedate_to_datetime(retry_after).astimezone(UTC) - datetime.now(UTC)).total_seconds()
+            pause_s = (parsedate_to_datetime(header).astimezone(UTC) - datetime.now(UTC)).total_seconds()
         except (TypeError, ValueError, OverflowError):
             return 0
-    return min(max(asked_s, 0), LONGEST_PAUSE_S) if math.isfinite(asked_s) else 0
+    return min(max(pause_s, 0), LONGEST_PAUSE_S) if math.isfinite(pause_s) else 0

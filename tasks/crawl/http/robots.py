@@ -1,4 +1,4 @@
-"""What a site's owner allows: robots.txt (RFC 9309) and the header X-Robots-Tag; and by what name we ask."""
+"""The rules of a site's owner: robots.txt (RFC 9309) and the header X-Robots-Tag; and our own User-Agent."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -8,82 +8,90 @@ from threading import Lock
 from protego import Protego
 from urllib3.util import Url
 
-from tasks.crawl.http.errors import FetchError, StoppedError
-from tasks.crawl.http.rate_limit import Pace
-from tasks.crawl.http.urls import host_of
+from tasks.crawl.http.errors import FetchCancelledError, FetchError
+from tasks.crawl.http.rate_limit import RateLimiter
+from tasks.crawl.http.urls import host_key
 
 PRODUCT = "fluke"
-"""What robots.txt calls us."""
+"""Our name in robots.txt and in the User-Agent header."""
 MAX_BYTES = 500_000
+"""Size up to which a robots.txt is read."""
 _NO_AI = {"noai", "noimageai"}
-_WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
+_DIRECTIVES_WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 
 
-class Robots:
-    """The rules of each scheme, host and port, asked for once."""
+class RobotsTxt:
+    """robots.txt of each scheme, host and port; each file is fetched once. Thread-safe."""
 
-    def __init__(self, fetch: Callable[[str], tuple[int, bytes]], pace: Pace) -> None:
-        """fetch: status and body of a URL; raises FetchError. A Crawl-delay goes to the pace."""
-        self._fetch, self._pace = fetch, pace
+    def __init__(self, fetch: Callable[[str], tuple[int, bytes]], rate_limiter: RateLimiter) -> None:
+        """Create an empty cache.
+
+        Args:
+            fetch: Returns status and body of a URL, or raises FetchError.
+            rate_limiter: Receives the Crawl-delay of each host.
+        """
+        self._fetch, self._rate_limiter = fetch, rate_limiter
         self._lock = Lock()
         self._rules: dict[str, Future[Protego | FetchError]] = {}
 
     def check(self, url: Url) -> None:
-        """Raise FetchError if the URL may not be asked; whoever comes while the rules are on their way waits."""
+        """Raise FetchError if robots.txt forbids the URL; wait if another thread is fetching the file."""
         origin = f"{url.scheme}://{url.netloc}"
         with self._lock:
-            rules = self._rules.get(origin)
-            first = rules is None
-            if rules is None:
-                rules = self._rules[origin] = Future()
-        if first:
+            future = self._rules.get(origin)
+            is_first = future is None
+            if future is None:
+                future = self._rules[origin] = Future()
+        if is_first:
             try:
-                rules.set_result(self._read(origin, url))
+                future.set_result(self._load(origin, url))
             except BaseException as error:
-                rules.set_exception(error)
+                future.set_exception(error)
                 raise
-        found = rules.result()
-        if isinstance(found, FetchError):
-            raise FetchError(str(found), status=found.status, passing=True)
-        if not found.can_fetch(url.url, PRODUCT):
+        rules = future.result()
+        if isinstance(rules, FetchError):
+            raise FetchError(str(rules), status=rules.status, transient=True)
+        if not rules.can_fetch(url.url, PRODUCT):
             raise FetchError("robots.txt")
 
-    def _read(self, origin: str, url: Url) -> Protego | FetchError:
+    def _load(self, origin: str, url: Url) -> Protego | FetchError:
         try:
             status, body = self._fetch(f"{origin}/robots.txt")
-        except StoppedError:
+        except FetchCancelledError:
             raise
         except FetchError as failure:
-            if failure.passing:
+            if failure.transient:
                 return FetchError(f"robots.txt: {failure}", status=failure.status)
-            return Protego.parse("")  # no file to be had, such as redirects without end: RFC 9309 2.3.1.3
+            return Protego.parse("")  # unavailable, e.g. a redirect loop: everything is allowed (RFC 9309 2.3.1.3)
         if status == 429 or status >= 500:
             return FetchError(f"robots.txt: HTTP {status}", status=status)
         rules = Protego.parse(body.decode("utf-8-sig", "replace") if status == 200 else "")
         if delay_s := rules.crawl_delay(PRODUCT):
-            self._pace.space(host_of(url), delay_s)
+            self._rate_limiter.set_delay(host_key(url), delay_s)
         return rules
 
 
 def forbids_ai(headers: Iterable[str]) -> bool:
-    """Whether values of X-Robots-Tag keep us, or everybody, from using the answer for machine learning.
+    """Return whether X-Robots-Tag forbids us, or everybody, to use the response for machine learning.
 
-    A value is a list of rules, some behind the name of the robot for which they and those after them are meant.
+    Args:
+        headers: Values of the header. Each is a list of directives; a robot's name before a directive limits it, and
+            those after it, to that robot.
     """
     for header in headers:
-        ours = True
+        is_for_us = True
         for part in header.lower().split(","):
             name, colon, rest = (piece.strip() for piece in part.partition(":"))
-            if colon and name not in _WITH_VALUE:
-                ours = name in (PRODUCT, "*")
+            if colon and name not in _DIRECTIVES_WITH_VALUE:
+                is_for_us = name in (PRODUCT, "*")
                 name = rest
-            if ours and name in _NO_AI:
+            if is_for_us and name in _NO_AI:
                 return True
     return False
 
 
 def user_agent(contact: str | None = None) -> str:
-    """How fluke introduces itself."""
+    """Return our User-Agent header, with the contact URL or e-mail address if there is one."""
     try:
         name = f"{PRODUCT}/{version('fluke')}"
     except PackageNotFoundError:  # run from a checkout that isn't installed

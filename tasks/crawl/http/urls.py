@@ -1,7 +1,7 @@
-"""URLs and the addresses behind them: which of them may be asked at all.
+"""Normal forms of URLs, and the check that they don't lead to private addresses (SSRF).
 
-A crawler follows links that strangers wrote, so none may lead to this machine or its network: not by name, not by
-redirect, not by an address in disguise, and not by a name that resolves to another address when it is looked up again.
+A crawler follows links that strangers wrote. None of them may reach this machine or its network: not by name, by
+redirect, by an address in another notation, or by a name that resolves to another address the second time.
 """
 
 import re
@@ -24,10 +24,11 @@ _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
-def parsed(url: str) -> Url:
-    """An absolute URL in its normal form: encoded, lower-case host, neither fragment nor user.
+def normalize_url(url: str) -> Url:
+    """Parse an absolute URL to its normal form: percent-encoded, host in lower case, no fragment, no user name.
 
-    Raises FetchError if it is malformed, or neither http nor https.
+    Raises:
+        FetchError: The URL is malformed, or its scheme is neither http nor https.
     """
     try:
         parts = parse_url(_STRAY_PERCENT.sub("%25", url.strip()))
@@ -42,50 +43,52 @@ def parsed(url: str) -> Url:
 
 
 def port_of(url: Url) -> int:
-    """The port that is asked."""
+    """Return the port of a URL, which is the scheme's default if none is given."""
     return url.port or DEFAULT_PORTS[url.scheme or "http"]
 
 
-def host_of(url: Url) -> str:
-    """Whom politeness is owed to: the host, with its port if that isn't the usual one."""
-    usual = url.port in (None, DEFAULT_PORTS[url.scheme or "http"])
-    return f"{url.host}" if usual else f"{url.host}:{url.port}"
+def host_key(url: Url) -> str:
+    """Return the key for per-host rate limiting: the host, with its port unless that is the scheme's default."""
+    is_default = url.port in (None, DEFAULT_PORTS[url.scheme or "http"])
+    return f"{url.host}" if is_default else f"{url.host}:{url.port}"
 
 
-def is_among(hosts: Collection[str], host: str, port: int) -> bool:
-    """Whether hosts has the host, or the host with just this port."""
+def is_listed(hosts: Collection[str], host: str, port: int) -> bool:
+    """Return whether `hosts` contains the host (any port) or `host:port`."""
     return host in hosts or f"{host}:{port}" in hosts
 
 
-def target_of(url: Url, location: str) -> Url:
-    """Where a Location header leads; raises FetchError as `parsed` does."""
+def redirect_target(url: Url, location: str) -> Url:
+    """Return the normal form of the URL in a Location header; raises FetchError as `normalize_url` does."""
     with suppress(UnicodeError):
-        location = location.encode("latin-1").decode()  # http.client takes headers for Latin-1
+        location = location.encode("latin-1").decode()  # http.client decodes headers as Latin-1
     try:
-        return parsed(urljoin(url.url, location))
+        return normalize_url(urljoin(url.url, location))
     except ValueError as error:
         raise FetchError("malformed URL") from error
 
 
-def without(url: Url, secret: str) -> str:
-    """The URL less the secret's parameters, which a redirect may have carried on."""
+def without_secret(url: Url, secret: str) -> str:
+    """Remove the secret's parameters from a URL; a redirect may have copied them to its target."""
     names = {pair.partition("=")[0] for pair in secret.split("&")}
     kept = [pair for pair in (url.query or "").split("&") if pair.partition("=")[0] not in names]
     return url._replace(query="&".join(kept) or None).url
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, and not a private one in another notation.
+    """Return whether an IP address belongs to the public internet.
 
-    Those are IPv4-mapped addresses (RFC 4291), 6to4 (RFC 3056) and NAT64 (RFC 6052); Teredo isn't public anyway.
+    Private addresses within IPv6 are found too: IPv4-mapped (RFC 4291), 6to4 (RFC 3056) and NAT64 (RFC 6052). Teredo
+    addresses are never public.
     """
-    ip = _unwrapped(ip_address(address.partition("%")[0]))
+    ip = _unwrap(ip_address(address.partition("%")[0]))
     if isinstance(ip, IPv6Address) and ip.is_site_local:
         return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
-def _unwrapped(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _unwrap(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 address contains, or the address itself."""
     if isinstance(ip, IPv4Address):
         return ip
     if ip in _NAT64:
@@ -93,28 +96,31 @@ def _unwrapped(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return ip.ipv4_mapped or ip.sixtofour or ip
 
 
-def resolved(host: str, port: int, *, private: bool) -> list[tuple[Any, ...]]:
-    """What `socket.getaddrinfo` finds, less what isn't public unless `private`.
+def resolve(host: str, port: int, *, allow_private: bool) -> list[tuple[Any, ...]]:
+    """Resolve a host with `socket.getaddrinfo`, without private addresses unless `allow_private`.
 
-    Raises FetchError if nothing is left, OSError if the name is unknown.
+    Raises:
+        FetchError: The host has private addresses only.
+        OSError: The host name is unknown.
     """
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
     except UnicodeError as error:
         raise FetchError("malformed URL") from error
-    usable = [entry for entry in found if private or is_public(str(entry[4][0]))]
+    usable = [entry for entry in found if allow_private or is_public(str(entry[4][0]))]
     if not usable:
         raise FetchError("private address")
     return usable
 
 
-def check_for_proxy(host: str, port: int) -> None:
-    """Raise FetchError if a proxy must not be asked for this host; names that only the proxy can resolve are its own.
+def check_proxy_target(host: str, port: int) -> None:
+    """Raise FetchError if a proxy must not be used for this host, because its address is private.
 
-    A number that we can't resolve is no name, but might be an address to the proxy.
+    A name that we can't resolve is left to the proxy. A number that we can't resolve is refused: it is not a name, and
+    the proxy might read it as an address.
     """
     try:
-        resolved(host, port, private=False)
+        resolve(host, port, allow_private=False)
     except OSError as error:
         if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
             raise FetchError("private address") from error

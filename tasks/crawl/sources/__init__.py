@@ -1,7 +1,7 @@
-"""One source of photos a file, found by its name: `crawl.sources: folder` is `folder.py`.
+"""Sources of photos, one module each, found by name: `crawl.sources=folder` is `folder.py`.
 
-A module here defines the two functions of `Source`. If it is a search engine, it needs only set `ENGINE` to an `Engine`
-(see `tasks.crawl.engines.engine`): the crawl does the rest.
+A module defines the two functions of `Source`. A search engine only sets `ENGINE` to an `Engine` (see
+`tasks.crawl.engines.engine`); the crawl does the rest.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,25 @@ from tasks.store.context import StageContext
 
 
 class Source(Protocol):
-    """What a module in this package defines unless it only sets `ENGINE`."""
+    """The functions of a module in this package, unless it only sets `ENGINE`."""
 
     def external_inputs(self, config: CrawlConfig) -> Mapping[str, str | int]:
-        """What the source holds now, as far as a quick look tells (a listing's fingerprint, not the photos).
+        """Return a fingerprint of the source's current content, from a listing, without reading photos.
 
-        Part of the crawl's key, so that a changed folder is noticed. Raises UserError if there is nothing to crawl.
+        It is part of the crawl's cache key, so that the crawl runs again after the folder has changed.
+
+        Raises:
+            UserError: There is nothing to crawl.
         """
         ...
 
     def collect(self, config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
-        """Bring in the photos that the ledger doesn't know; returns the rows of all, of two classes at least."""
+        """Store the photos that the ledger doesn't contain yet.
+
+        Returns:
+            The rows of all photos of the source, of at least two classes.
+
+        Raises:
+            UserError: There are photos of fewer than two classes, or a file can't be read.
+        """
         ...

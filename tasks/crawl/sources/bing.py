@@ -1,25 +1,26 @@
-"""Bing's image results. Its search API was shut down in August 2025.
+"""Bing's result pages. Its search API was shut down in August 2025.
 
-Where the format was learnt (November 2026): searxng's bing_images engine and icrawler's parser. The page's list is made
-of links `a.iusc` whose attribute `m` is JSON: `murl` is the photo, `purl` the page that shows it, `turl` Bing's own
-thumbnail. The filters (`qft`) are those of its own search page. Past some 1,000 photos it repeats itself.
+Sources for the format (November 2026): searxng's bing_images engine and icrawler's parser. The page lists links
+`a.iusc` whose attribute `m` is JSON: `murl` is the photo, `purl` the page that shows it, `turl` Bing's thumbnail. The
+filter values (`qft`) are those of Bing's own search page. After about 1,000 photos, the results repeat.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import parsing
-from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
-from tasks.crawl.engines.filters import Offer
-from tasks.crawl.engines.queries import Parameters, moved, number, url_of
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, Request, Response
+from tasks.crawl.engines.filters import SupportedFilters
+from tasks.crawl.engines.parsing import Parameters
 
-_AT_ONCE = 35
-_MOST = 1000
-_NONE = (b"There are no results for", b"No results found for", b'id="no_results"', b'class="no_results"')
+_PAGE_SIZE = 35
+_MAX_RESULTS = 1000
+_NO_RESULTS = (b"There are no results for", b"No results found for", b'id="no_results"', b'class="no_results"')
 _COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "white", "black", "brown")
 
-_OFFER = Offer(
+_SUPPORTED = SupportedFilters(
     "bing",
     licence={
         "open": "licenseType-Any",
@@ -47,65 +48,67 @@ _OFFER = Offer(
         "animated": "photo-animatedgif",
     },
     date={"day": "age-lt1440", "week": "age-lt10080", "month": "age-lt43200", "year": "age-lt525600"},
-    least=lambda width, height: f"imagesize-custom_{width}_{height}",
+    min_size=lambda width, height: f"imagesize-custom_{width}_{height}",
 )
 
 
 @dataclass(frozen=True)
 class Bing:
-    """The engine; the host is a field so that tests can stand in for it."""
+    """The engine; `host` is a field, so that tests can point it to a local server."""
 
     host: str = "https://www.bing.com"
     name: str = "bing"
     canary: str = "cat"
-    official: bool = False
-    offer: Offer = _OFFER
+    is_api: bool = False
+    supported_filters: SupportedFilters = _SUPPORTED
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
-        """The first page, with words in English so that we know them."""
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
+        """Request the first page, in English, so that the text for "no results" is known."""
+        values = self.supported_filters.translate(filters).values()
         parameters: Parameters = {
             "q": query,
             "async": 1,
             "first": 1,
-            "count": _AT_ONCE,
+            "count": _PAGE_SIZE,
             "setlang": "en",
-            "qft": "".join(f"+filterui:{word}" for word in self.offer.words(filters).values()),
+            "qft": "".join(f"+filterui:{value}" for value in values),
         }
-        return Request(url_of(f"{self.host}/images/async", parameters))
+        return Request(parsing.build_url(f"{self.host}/images/async", parameters))
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        """The photos of the page's list."""
-        if "/turing/" in answer.url:
-            raise RefusedError("it wants to see a human (captcha)")
-        parsing.require_ok(answer)
-        first = number(request.url, "first", 1)
-        soup = parsing.soup_of(answer)
+    def parse(self, request: Request, response: Response) -> Page:
+        """Return the photos of the page's links."""
+        if "/turing/" in response.url:
+            raise BlockedError("blocked: captcha required")
+        parsing.require_ok(response)
+        first = parsing.int_param(request.url, "first", 1)
+        soup = parsing.parse_html(response)
         links = soup.select("a.iusc")
         hits = [hit for link in links if (hit := _hit(link))]
         if not hits:
             if links:
-                raise ChangedError("its links to photos can't be read")
-            if any(words in answer.body for words in _NONE) or (first > 1 and _is_end(answer, soup)):
+                raise FormatChangedError("the photo links can't be parsed")
+            if any(text in response.body for text in _NO_RESULTS) or (first > 1 and _is_end(response, soup)):
                 return Page(())
-            raise parsing.unreadable(answer, "it has neither photos nor its words for no results")
-        following = first + len(links)
-        if following > _MOST:
+            raise parsing.no_photos_error(response, 'the page has neither photos nor the text for "no results"')
+        next_start = first + len(links)
+        if next_start > _MAX_RESULTS:
             return Page(hits)
-        return Page(hits, [Request(moved(request.url, {"first": following}), request.headers)])
+        return Page(hits, [Request(parsing.with_params(request.url, {"first": next_start}), request.headers)])
 
 
 def _hit(link: Any) -> Hit | None:
+    text = str(link.get("m")).encode("utf-8", "replace").decode()  # without half surrogate pairs
     try:
-        about = parsing.object_of(Answer("", 200, {}, str(link.get("m")).encode("utf-8", "replace")))
-    except (ChangedError, RefusedError):
+        about = parsing.as_dict(json.loads(text, strict=False))
+    except (ValueError, RecursionError):
         return None
     url = parsing.web_url(about.get("murl"))
     return None if url is None else Hit(url, parsing.web_url(about.get("purl")))
 
 
-def _is_end(answer: Answer, soup: Any) -> bool:
-    """Whether it is what follows the last page: nothing, or the empty frame of a list."""
-    return not answer.body.strip() or soup.select_one(".dgControl") is not None
+def _is_end(response: Response, soup: Any) -> bool:
+    """Return whether it is the response after the last page: an empty body, or an empty list."""
+    return not response.body.strip() or soup.select_one(".dgControl") is not None
 
 
 ENGINE = Bing()

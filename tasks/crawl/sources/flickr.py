@@ -1,10 +1,9 @@
 """Flickr's official API. Needs FLICKR_API_KEY, from flickr.com/services/apps/create.
 
-Where the format is documented (looked up in November 2026): flickr.com/services/api/flickr.photos.search.html, which
-says that it never gives more than the first 4,000 photos of a query, and flickr.photos.licenses.getInfo for the
-numbers of the licences; 11 to 16 are the 4.0 ones of June 2025, in the order in which Flickr-Foundation/flickr-
-photos-api has them (their numbers we saw in no document). The limit of 3,600 requests an hour is from its guide for
-developers.
+Documentation of the format (read in November 2026): flickr.com/services/api/flickr.photos.search.html, with the limit
+of 4,000 photos per query, and flickr.photos.licenses.getInfo for the licence numbers. Numbers 11 to 16 are the 4.0
+licences of June 2025; no official document lists them, so they are in the order of Flickr-Foundation/flickr-photos-api.
+The limit of 3,600 requests per hour is from Flickr's guide for developers.
 """
 
 from dataclasses import dataclass
@@ -12,20 +11,29 @@ from datetime import date
 from urllib.parse import urlencode
 
 from configs.schema import SearchFilters
-from tasks.crawl.engines import credentials, parsing
-from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
-from tasks.crawl.engines.filters import DAYS, Offer, since
+from tasks.crawl.engines import parsing
+from tasks.crawl.engines.engine import (
+    BlockedError,
+    FormatChangedError,
+    Hit,
+    Page,
+    Request,
+    Response,
+    rejected_credentials,
+    require_credentials,
+)
+from tasks.crawl.engines.filters import DAYS, SupportedFilters, start_date
 from tasks.crawl.engines.licences import PUBLIC_DOMAIN
-from tasks.crawl.engines.queries import Parameters, moved, number, url_of
+from tasks.crawl.engines.parsing import JsonObject, Parameters
 
 _VARIABLES = ("FLICKR_API_KEY",)
-_WHERE = "flickr.com/services/apps/create"
-_AT_ONCE = 500
-_MOST = 4000
+_WEBSITE = "flickr.com/services/apps/create"
+_PAGE_SIZE = 500
+_MAX_RESULTS = 4000
 _SIZES = ("o", "6k", "5k", "4k", "3k", "k", "h", "l", "c", "z", "m")
-"""Of its `url_` extras, from the original down; some of them an owner may keep back."""
-_BAD_KEY = (95, 96, 97, 98, 99, 100)
-_BUSY = (10, 105, 106, 201)
+"""Suffixes of the `url_` extras, from the original down; an owner may withhold some sizes."""
+_BAD_KEY_CODES = (95, 96, 97, 98, 99, 100)
+_BUSY_CODES = (10, 105, 106, 201)
 
 LICENCES = {
     0: "All rights reserved",
@@ -48,111 +56,120 @@ LICENCES = {
 }
 
 
-def _numbers(*, without: tuple[str, ...] = (), named: str = "") -> str:
-    """Numbers of the licences, but for all rights reserved; those of one code if `named`."""
+def _licence_numbers(*, without: tuple[str, ...] = (), code: str = "") -> str:
+    """Return licence numbers, separated by commas; never "all rights reserved".
+
+    Args:
+        without: Leave out licences whose name contains one of these.
+        code: Only licences with this Creative Commons code, such as `BY-SA`; all if empty.
+    """
     return ",".join(
         str(number)
         for number, name in LICENCES.items()
-        if number and not any(part in name for part in without) and (not named or name.startswith(f"CC {named} "))
+        if number and not any(part in name for part in without) and (not code or name.startswith(f"CC {code} "))
     )
 
 
-def _between(first: date, last: date) -> str:
+def _date_range(first: date, last: date) -> str:
     return f"{first} 00:00:00..{last} 23:59:59"
 
 
 _CODES = ("BY", "BY-SA", "BY-NC", "BY-ND", "BY-NC-SA", "BY-NC-ND")
-_OFFER = Offer(
+_SUPPORTED = SupportedFilters(
     "flickr",
     licence={
-        "open": _numbers(),
-        "commercial": _numbers(without=("NC", "No known")),
-        "modify": _numbers(without=("ND", "No known")),
+        "open": _licence_numbers(),
+        "commercial": _licence_numbers(without=("NC", "No known")),
+        "modify": _licence_numbers(without=("ND", "No known")),
         "cc0": "9",
         "pdm": "10",
-        **{code.lower(): _numbers(named=code) for code in _CODES},
+        **{code.lower(): _licence_numbers(code=code) for code in _CODES},
     },
     type={"photo": "1", "drawing": "3"},
-    date={word: word for word in DAYS},
-    between=_between,
+    date={period: period for period in DAYS},
+    date_range=_date_range,
 )
 
 
 @dataclass(frozen=True)
 class Flickr:
-    """The engine; the host is a field so that tests can stand in for it."""
+    """The engine; `host` is a field, so that tests can point it to a local server."""
 
     host: str = "https://api.flickr.com"
     name: str = "flickr"
     canary: str = "cat"
-    official: bool = True
-    offer: Offer = _OFFER
+    is_api: bool = True
+    supported_filters: SupportedFilters = _SUPPORTED
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
-        """The first five hundred photos, the most fitting first."""
-        words = self.offer.words(filters)
-        (key,) = credentials.required(self.name, _VARIABLES, _WHERE)
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
+        """Request the first 500 photos, by relevance."""
+        values = self.supported_filters.translate(filters)
+        (key,) = require_credentials(self.name, _VARIABLES, _WEBSITE)
         parameters: Parameters = {
             "method": "flickr.photos.search",
             "text": query,
             "media": "photos",
             "sort": "relevance",
             "extras": ",".join(("license", "owner_name", *(f"url_{size}" for size in _SIZES))),
-            "per_page": _AT_ONCE,
+            "per_page": _PAGE_SIZE,
             "page": 1,
             "format": "json",
             "nojsoncallback": 1,
-            "license": words.get("licence", ""),
-            "content_type": words.get("type", ""),
+            "license": values.get("licence", ""),
+            "content_type": values.get("type", ""),
         }
-        if word := words.get("date"):
-            first, _, last = (str(since(word)) if word in DAYS else word).partition("..")
+        if dates := values.get("date"):
+            first, _, last = (str(start_date(dates)) if dates in DAYS else dates).partition("..")
             parameters |= {"min_upload_date": first, "max_upload_date": last}
-        return Request(url_of(f"{self.host}/services/rest/", parameters), secret=urlencode({"api_key": key}))
+        return Request(parsing.build_url(f"{self.host}/services/rest/", parameters), secret=urlencode({"api_key": key}))
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        """The photos at the largest size that their owners give out."""
-        parsing.require_ok(answer)
-        found = parsing.object_of(answer)
+    def parse(self, request: Request, response: Response) -> Page:
+        """Return the photos at the largest size that their owners allow."""
+        parsing.require_ok(response)
+        found = parsing.json_object(response)
         if found.get("stat") == "fail":
             raise self._failure(found)
-        photos = parsing.item(found.get("photos"))
-        total, pages = parsing.whole(photos.get("total")), parsing.whole(photos.get("pages"))
+        photos = parsing.as_dict(found.get("photos"))
+        total, pages = parsing.parse_count(photos.get("total")), parsing.parse_count(photos.get("pages"))
         if found.get("stat") != "ok" or not isinstance(photos.get("photo"), list) or total is None or pages is None:
-            raise parsing.unreadable(answer, "its JSON has no list of photos or no total")
-        hits = [hit for photo in parsing.items(photos["photo"]) if (hit := _hit(photo))]
-        page = number(request.url, "page", 1)
+            raise parsing.no_photos_error(response, "the JSON has no list `photo`, no `total` or no `pages`")
+        hits = [hit for photo in parsing.dicts_in(photos["photo"]) if (hit := _hit(photo))]
+        page = parsing.int_param(request.url, "page", 1)
         if not hits and (photos["photo"] or (total and page == 1)):
-            raise ChangedError("its photos have no URLs")
-        if not hits or page >= min(pages, _MOST // _AT_ONCE):
+            raise FormatChangedError("the photos have no URLs")
+        if not hits or page >= min(pages, _MAX_RESULTS // _PAGE_SIZE):
             return Page(hits)
-        return Page(hits, [Request(moved(request.url, {"page": page + 1}), request.headers, request.secret)])
+        return Page(
+            hits, [Request(parsing.with_params(request.url, {"page": page + 1}), request.headers, request.secret)]
+        )
 
-    def _failure(self, found: parsing.Item) -> Exception:
-        code = parsing.whole(found.get("code"))
-        said = f"{code}: {(parsing.words(found.get('message')) or 'no reason given')[:120]}"
-        if code in _BAD_KEY:
-            return credentials.rejected(self.name, _VARIABLES, f"{said}; see {_WHERE}")
-        return RefusedError(said) if code in _BUSY else ChangedError(said)
+    def _failure(self, found: JsonObject) -> Exception:
+        code = parsing.parse_count(found.get("code"))
+        message = f"{code}: {parsing.error_text(found.get('message'))}"
+        if code in _BAD_KEY_CODES:
+            return rejected_credentials(self.name, _VARIABLES, f"{message}; see {_WEBSITE}")
+        return BlockedError(message) if code in _BUSY_CODES else FormatChangedError(message)
 
 
-def _hit(photo: parsing.Item) -> Hit | None:
-    found = [
+def _hit(photo: JsonObject) -> Hit | None:
+    sizes = [
         (_area(photo, size), url) for size in _SIZES if (url := parsing.web_url(photo.get(f"url_{size}"))) is not None
     ]
-    if not found:
+    if not sizes:
         return None
-    owner, identity = parsing.words(photo.get("owner")), parsing.words(photo.get("id"))
+    owner, identity = parsing.clean_text(photo.get("owner")), parsing.clean_text(photo.get("id"))
     page = parsing.web_url(f"https://www.flickr.com/photos/{owner}/{identity}") if owner and identity else None
-    licence_number = parsing.whole(photo.get("license"))
+    licence_number = parsing.parse_count(photo.get("license"))
     licence = None if licence_number is None else LICENCES.get(licence_number)
-    # Of equals the first is the original; max takes it.
-    return Hit(max(found, key=lambda pair: pair[0])[1], page, licence, parsing.words(photo.get("ownername")))
+    # Of equal areas, max returns the first, which is the original.
+    return Hit(max(sizes, key=lambda pair: pair[0])[1], page, licence, parsing.clean_text(photo.get("ownername")))
 
 
-def _area(photo: parsing.Item, size: str) -> int:
-    """Square pixels of a photo at one of its sizes; 0 if it doesn't say."""
-    return (parsing.whole(photo.get(f"width_{size}")) or 0) * (parsing.whole(photo.get(f"height_{size}")) or 0)
+def _area(photo: JsonObject, size: str) -> int:
+    """Return the pixels of a photo at one of its sizes; 0 if unknown."""
+    return (parsing.parse_count(photo.get(f"width_{size}")) or 0) * (
+        parsing.parse_count(photo.get(f"height_{size}")) or 0
+    )
 
 
 ENGINE = Flickr()

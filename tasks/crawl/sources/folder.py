@@ -20,24 +20,25 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif"
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in the folder: per class, the photos' names (paths below the folder, sorted) with their files."""
+    """The content of a folder."""
 
     classes: dict[str, list[tuple[str, LocalFile]]]
+    """Per class: the photos' names (paths below the folder, sorted) and files."""
     others: int
-    """Files that are no photos of a class, hidden ones aside."""
+    """Number of files that are not photos of a class; hidden files don't count."""
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
-    """Fingerprint of the listing: names, sizes and times of change of all photos."""
-    listing = _look(require_path(config.path, "crawl.path", "photos"))
+    """Return a fingerprint of the listing: names, sizes and modification times of all photos."""
+    listing = _list_folder(require_path(config.path, "crawl.path", "photos"))
     photos = [(name, file.mtime_key) for found in listing.classes.values() for name, file in found]
     return {"photos": len(photos), "listing": fingerprint(photos)}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
-    """Bring in the folder's photos; of each class the first `per_class` in the order of their names."""
+    """Store the folder's photos; of each class the first `per_class` in the order of their names."""
     root = require_path(config.path, "crawl.path", "photos")
-    listing = _look(root)
+    listing = _list_folder(root)
     chosen = [
         (label, rank, name, file)
         for label, found in listing.classes.items()
@@ -50,15 +51,15 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         if photo
     ]
     if listing.others:
-        logger.info("%s: %d files are no photos of a class and are left out", root, listing.others)
+        logger.info("%s: %d files are not photos of a class and are left out", root, listing.others)
     return CrawlResult(rows, {"other files": listing.others})
 
 
-def _look(root: Path) -> Listing:
-    """List the folder; raises UserError if it has no two classes with photos."""
+def _list_folder(root: Path) -> Listing:
+    """List the folder; raise UserError unless it has at least two classes with photos."""
     if not root.is_dir():
         raise UserError(
-            f"{root} is a file; crawl.path must be a folder with one sub-folder per class (or set crawl.sources=csv)"
+            f"{root} is a file; set crawl.path to a folder with one sub-folder per class, or set crawl.sources=csv"
         )
     classes: dict[str, list[tuple[str, LocalFile]]] = {}
     others = stray = 0
@@ -78,49 +79,52 @@ def _look(root: Path) -> Listing:
         if photos:
             classes[entry.name] = sorted(photos, key=lambda photo: photo[0])
         else:
-            logger.warning("%s holds no photos: the class is left out", entry.path)
+            logger.warning("%s contains no photos: the class is left out", entry.path)
     if stray and not classes:
         raise UserError(
-            f"{root} holds {stray:,} photos but no sub-folders with photos; sort them into one sub-folder per class, "
-            "named after the class, or list them in a CSV with crawl.sources=csv"
+            f"{root} contains {stray:,} photos, but no sub-folders with photos; move them to one sub-folder per class, "
+            "named after the class, or list them in a CSV and set crawl.sources=csv"
         )
     if stray:
-        logger.warning("%s: %d photos are in no class's sub-folder and are left out", root, stray)
-    remedy = f"make one sub-folder per class, with photos ({' '.join(sorted(EXTENSIONS))}) in each"
+        logger.warning("%s: %d photos are not in the sub-folder of a class and are left out", root, stray)
+    remedy = f"create one sub-folder per class, with photos ({' '.join(sorted(EXTENSIONS))}) in each"
     require_two_classes(classes, str(root), remedy)
     return Listing(classes, others)
 
 
 def _files(folder: os.DirEntry[str], name: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """All that isn't a folder, at any depth, with its path below the top.
+    """Yield all files below a folder, at any depth, with their paths from the top folder.
 
-    Each real folder is entered once (`seen` by device and inode), so links that go round come to an end.
+    Args:
+        folder: The folder to list.
+        name: Its path from the top folder.
+        seen: Device and inode of each folder already listed. Each is listed once, so that cyclic links end.
     """
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
     for entry in _entries(folder.path):
-        below = f"{name}/{entry.name}"
+        path = f"{name}/{entry.name}"
         if _is_folder(entry):
-            yield from _files(entry, below, seen)
+            yield from _files(entry, path, seen)
         else:
-            yield below, entry
+            yield path, entry
 
 
 def _entries(path: str) -> list[os.DirEntry[str]]:
-    """A folder's entries by name, without hidden ones."""
+    """Return the entries of a folder in the order of their names, without hidden ones."""
     try:
         with os.scandir(path) as entries:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except PermissionError as error:
-        raise UserError(f"{path}: can't be read (permission denied); make it readable or take it away") from error
+        raise UserError(f"{path}: can't be read (permission denied); make it readable or remove it") from error
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError:  # a link that points to itself
         return False
 
 
@@ -129,7 +133,7 @@ def _photo(entry: os.DirEntry[str]) -> LocalFile | None:
         return None
     try:
         status = entry.stat()
-    except OSError:  # a link to nowhere
+    except OSError:  # a link whose target doesn't exist
         return None
     return LocalFile.of(entry.path, status) if is_file(status) else None
 

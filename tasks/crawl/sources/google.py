@@ -1,12 +1,13 @@
-"""Google's image results. No official API for this exists: its robots.txt forbids /search, and so do its terms.
+"""Google's result pages. There is no official API for them; its robots.txt and its terms forbid /search to programs.
 
-Where the format was learnt (November 2026): searxng's google_images engine and others that do the same ask with
-`asearch=isch&async=_fmt:json,p:1,ijn:PAGE`, unquoted (quoted it is a 403), and get JSON after four characters against
-hijacking: `ischj.metadata[]` with `original_image.url`, `result.referrer_url` and `result.iptc.creator`. Without that
-parameter, or if Google ignores it, the same data is in scripts of an HTML page, as `["URL",HEIGHT,WIDTH]`.
+Sources for the format (November 2026): searxng's google_images engine and similar clients. They send
+`asearch=isch&async=_fmt:json,p:1,ijn:PAGE`, unquoted (quoted, the response is a 403), and receive JSON after a prefix
+of four characters (against JSON hijacking): `ischj.metadata[]` with `original_image.url`, `result.referrer_url` and
+`result.iptc.creator`. Without that parameter, or if Google ignores it, the same data is in the scripts of an HTML page,
+as `["URL",HEIGHT,WIDTH]`.
 
-Both are read. Those others pretend to be Google's own app; we don't, so Google may well answer with a page that needs
-JavaScript, which counts as a refusal here. The filters (`tbs`) are those of its own search page.
+Both formats are parsed. The other clients pretend to be Google's own app; fluke doesn't, so Google may respond with a
+page that requires JavaScript, which counts as blocked. The filter values (`tbs`) are those of Google's own search page.
 """
 
 import re
@@ -15,17 +16,17 @@ from datetime import date
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import parsing
-from tasks.crawl.engines.engine import Answer, Hit, Page, RefusedError, Request
-from tasks.crawl.engines.filters import Offer
-from tasks.crawl.engines.queries import Parameters, moved, parameters_of, url_of
+from tasks.crawl.engines.engine import BlockedError, Hit, Page, Request, Response
+from tasks.crawl.engines.filters import SupportedFilters
+from tasks.crawl.engines.parsing import Parameters
 
-_PAGES = 10
-_START = '{"ischj":'
-_NUMBER = re.compile(r"ijn:(\d{1,3})")
-_NONE = ("did not match any image results", "did not match any documents", "No results found for")
+_MAX_PAGES = 10
+_JSON_START = '{"ischj":'
+_PAGE_NUMBER = re.compile(r"ijn:(\d{1,3})")
+_NO_RESULTS = ("did not match any image results", "did not match any documents", "No results found for")
 _IN_SCRIPT = re.compile(r'\["(https?:(?:[^"\\]|\\.){4,2000})",\s*(\d{1,5}),\s*(\d{1,5})\]')
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
-_STEPS = (
+_SIZE_STEPS = (
     (400, 300, "qsvga"),
     (640, 480, "vga"),
     (800, 600, "svga"),
@@ -44,17 +45,17 @@ _STEPS = (
 _COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "white", "black", "brown")
 
 
-def _least(width: int, height: int) -> str | None:
-    """Its smallest step that is as large: what it brings is then as large as was asked, if not all that is."""
-    step = next((name for across, down, name in _STEPS if across >= width and down >= height), None)
+def _min_size(width: int, height: int) -> str | None:
+    """Return the smallest of Google's steps that is at least this large: no found photo is smaller, some are missed."""
+    step = next((name for across, down, name in _SIZE_STEPS if across >= width and down >= height), None)
     return None if step is None else f"isz:lt,islt:{step}"
 
 
-def _between(first: date, last: date) -> str:
+def _date_range(first: date, last: date) -> str:
     return f"cdr:1,cd_min:{first:%m/%d/%Y},cd_max:{last:%m/%d/%Y}"
 
 
-_OFFER = Offer(
+_SUPPORTED = SupportedFilters(
     "google",
     licence={"open": "il:cl"},
     size={"small": "isz:i", "medium": "isz:m", "large": "isz:l"},
@@ -72,23 +73,23 @@ _OFFER = Offer(
         "animated": "itp:animated",
     },
     date={"day": "qdr:d", "week": "qdr:w", "month": "qdr:m", "year": "qdr:y"},
-    least=_least,
-    between=_between,
+    min_size=_min_size,
+    date_range=_date_range,
 )
 
 
 @dataclass(frozen=True)
 class Google:
-    """The engine; the host is a field so that tests can stand in for it."""
+    """The engine; `host` is a field, so that tests can point it to a local server."""
 
     host: str = "https://www.google.com"
     name: str = "google"
     canary: str = "cat"
-    official: bool = False
-    offer: Offer = _OFFER
+    is_api: bool = False
+    supported_filters: SupportedFilters = _SUPPORTED
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
-        """The first page of about a hundred photos, with words in English so that we know them."""
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
+        """Request the first page of about 100 photos, in English, so that the text for "no results" is known."""
         parameters: Parameters = {
             "q": query,
             "tbm": "isch",
@@ -96,57 +97,59 @@ class Google:
             "hl": "en",
             "ie": "utf8",
             "oe": "utf8",
-            "tbs": ",".join(self.offer.words(filters).values()),
-            "async": _page(0),
+            "tbs": ",".join(self.supported_filters.translate(filters).values()),
+            "async": _async_value(0),
         }
-        return Request(url_of(f"{self.host}/search", parameters, safe=":,"))
+        return Request(parsing.build_url(f"{self.host}/search", parameters, safe=":,"))
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        """The photos of the JSON, or of the HTML's scripts."""
-        if "/sorry/" in answer.url or "//consent." in answer.url:
-            raise RefusedError("it wants to see a human (captcha or consent)")
-        parsing.require_ok(answer)
-        text = answer.body.decode("utf-8", "replace")
-        at = text.find(_START)
-        hits = _of_json(answer, text[at:]) if at >= 0 else _of_scripts(text)
+    def parse(self, request: Request, response: Response) -> Page:
+        """Return the photos in the JSON, or in the scripts of the HTML."""
+        if "/sorry/" in response.url or "//consent." in response.url:
+            raise BlockedError("blocked: captcha or consent page")
+        parsing.require_ok(response)
+        text = response.body.decode("utf-8", "replace")
+        at = text.find(_JSON_START)
+        hits = _parse_json(response, text[at:]) if at >= 0 else _parse_scripts(text)
         if not hits:
-            if at < 0 and not any(words in text for words in _NONE):
-                raise parsing.unreadable(answer, "it has neither photos nor its words for no results")
+            if at < 0 and not any(phrase in text for phrase in _NO_RESULTS):
+                raise parsing.no_photos_error(response, 'the page has neither photos nor the text for "no results"')
             return Page(())
-        asked = _NUMBER.search(parameters_of(request.url).get("async", ""))
-        page = int(asked[1]) + 1 if asked else 1
-        if page >= _PAGES:
+        match = _PAGE_NUMBER.search(parsing.query_params(request.url).get("async", ""))
+        page = int(match[1]) + 1 if match else 1
+        if page >= _MAX_PAGES:
             return Page(hits)
-        return Page(hits, [Request(moved(request.url, {"async": _page(page)}, safe=":,"), request.headers)])
+        return Page(
+            hits, [Request(parsing.with_params(request.url, {"async": _async_value(page)}, safe=":,"), request.headers)]
+        )
 
 
-def _page(number: int) -> str:
+def _async_value(number: int) -> str:
     return f"_fmt:json,p:1,ijn:{number}"
 
 
-def _of_json(answer: Answer, text: str) -> list[Hit]:
-    found = parsing.object_of(answer, text).get("ischj")
+def _parse_json(response: Response, text: str) -> list[Hit]:
+    found = parsing.json_object(response, text).get("ischj")
     listed = found.get("metadata", []) if isinstance(found, dict) else None
     hits = []
-    for entry in parsing.items(listed):
-        result = parsing.item(entry.get("result"))
-        if url := parsing.web_url(parsing.item(entry.get("original_image")).get("url")):
-            creators = parsing.item(result.get("iptc")).get("creator")
-            names = [name for name in map(parsing.words, creators if isinstance(creators, list) else []) if name]
+    for entry in parsing.dicts_in(listed):
+        result = parsing.as_dict(entry.get("result"))
+        if url := parsing.web_url(parsing.as_dict(entry.get("original_image")).get("url")):
+            creators = parsing.as_dict(result.get("iptc")).get("creator")
+            names = [name for name in map(parsing.clean_text, creators if isinstance(creators, list) else []) if name]
             hits.append(Hit(url, parsing.web_url(result.get("referrer_url")), None, ", ".join(names) or None))
     if (listed or not isinstance(listed, list)) and not hits:
-        raise parsing.unreadable(answer, "its results have no original photos")
+        raise parsing.no_photos_error(response, "the results have no `original_image`")
     return hits
 
 
-def _of_scripts(text: str) -> list[Hit]:
-    """Each photo's array, once; the arrays of thumbnails are on Google's own hosts."""
-    urls = (parsing.web_url(_unescaped(match[1])) for match in _IN_SCRIPT.finditer(text))
+def _parse_scripts(text: str) -> list[Hit]:
+    """Return the photo of each array, once; thumbnails are on Google's own hosts and left out."""
+    urls = (parsing.web_url(_unescape(match[1])) for match in _IN_SCRIPT.finditer(text))
     return [Hit(url) for url in dict.fromkeys(urls) if url and ".gstatic.com/" not in url]
 
 
-def _unescaped(text: str) -> str:
-    """A JavaScript string without its escapes; what is beyond 16 bits is two of them."""
+def _unescape(text: str) -> str:
+    """Decode the escapes of a JavaScript string; a character beyond 16 bits is two escapes."""
     found = _ESCAPE.sub(lambda match: match[3] or chr(int(match[1] or match[2], 16)), text)
     return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -1,23 +1,23 @@
-"""Openverse: some 800 million openly licensed pictures of Flickr, museums and many others. No key.
+"""Openverse: about 800 million openly licensed images from Flickr, museums and other collections. No key needed.
 
-Where the format is documented (looked up in November 2026): api.openverse.org/v1/ (image_search), and the serializers
-and settings of github.com/WordPress/openverse, from which the limits of anonymous requests are: 20 photos a page, no
-more than 240 photos of a query (its issue 4474), and by default 5 requests an hour and 100 a day.
+Documentation of the format (read in November 2026): api.openverse.org/v1/ (image_search), and the serializers and
+settings in github.com/WordPress/openverse. Limits of anonymous requests, from the same code: 20 photos per page, 240
+photos per query (its issue 4474), and by default 5 requests per hour and 100 per day.
 """
 
 from dataclasses import dataclass
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import licences, parsing
-from tasks.crawl.engines.engine import Answer, ChangedError, Hit, Page, RefusedError, Request
-from tasks.crawl.engines.filters import Offer
-from tasks.crawl.engines.queries import Parameters, moved, number, url_of
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, Request, Response
+from tasks.crawl.engines.filters import SupportedFilters
+from tasks.crawl.engines.parsing import JsonObject, Parameters
 
-_AT_ONCE = 20
-_MOST = 240
+_PAGE_SIZE = 20
+_MAX_RESULTS = 240
 _LICENCES = ("cc0", "pdm", "by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd")
 
-_OFFER = Offer(
+_SUPPORTED = SupportedFilters(
     "openverse",
     licence={
         "open": "license_type=all",
@@ -32,60 +32,60 @@ _OFFER = Offer(
 
 @dataclass(frozen=True)
 class Openverse:
-    """The engine; the host is a field so that tests can stand in for it."""
+    """The engine; `host` is a field, so that tests can point it to a local server."""
 
     host: str = "https://api.openverse.org"
     name: str = "openverse"
     canary: str = "cat"
-    official: bool = True
-    offer: Offer = _OFFER
+    is_api: bool = True
+    supported_filters: SupportedFilters = _SUPPORTED
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
-        """The first twenty photos."""
-        words = self.offer.words(filters)
-        parameters: Parameters = {"q": query, "page": 1, "page_size": _AT_ONCE}
-        parameters |= {"size": words.get("size", ""), "category": words.get("type", "")}
-        if "licence" in words:
-            name, _, value = words["licence"].partition("=")
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
+        """Request the first 20 photos."""
+        values = self.supported_filters.translate(filters)
+        parameters: Parameters = {"q": query, "page": 1, "page_size": _PAGE_SIZE}
+        parameters |= {"size": values.get("size", ""), "category": values.get("type", "")}
+        if "licence" in values:
+            name, _, value = values["licence"].partition("=")
             parameters[name] = value
-        return Request(url_of(f"{self.host}/v1/images/", parameters))
+        return Request(parsing.build_url(f"{self.host}/v1/images/", parameters))
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        """The results, with licence and author."""
-        if answer.status == 401:
-            raise RefusedError(f"HTTP 401: it allows anonymous requests less than it did ({_detail(answer)})")
-        parsing.require_ok(answer)
-        found = parsing.object_of(answer)
-        total = parsing.whole(found.get("result_count"))
+    def parse(self, request: Request, response: Response) -> Page:
+        """Return the results, with licence and author."""
+        if response.status == 401:
+            raise BlockedError(f"HTTP 401: the limits of anonymous requests have changed ({_detail(response)})")
+        parsing.require_ok(response)
+        found = parsing.json_object(response)
+        total = parsing.parse_count(found.get("result_count"))
         if not isinstance(found.get("results"), list) or total is None:
-            raise parsing.unreadable(answer, "its JSON has no list of results or no count")
-        hits = [hit for result in parsing.items(found["results"]) if (hit := _hit(result))]
-        page = number(request.url, "page", 1)
-        # A later page may well be empty: dead links are taken out.
+            raise parsing.no_photos_error(response, "the JSON has no list `results` or no `result_count`")
+        hits = [hit for result in parsing.dicts_in(found["results"]) if (hit := _hit(result))]
+        page = parsing.int_param(request.url, "page", 1)
+        # A later page may be empty, because Openverse removes dead links.
         if not hits and (found["results"] or (total and page == 1)):
-            raise ChangedError("its results have no URLs")
-        pages = parsing.whole(found.get("page_count")) or 0
-        if not hits or page >= min(pages, _MOST // _AT_ONCE):
+            raise FormatChangedError("the results have no URLs")
+        pages = parsing.parse_count(found.get("page_count")) or 0
+        if not hits or page >= min(pages, _MAX_RESULTS // _PAGE_SIZE):
             return Page(hits)
-        return Page(hits, [Request(moved(request.url, {"page": page + 1}))])
+        return Page(hits, [Request(parsing.with_params(request.url, {"page": page + 1}))])
 
 
-def _hit(result: parsing.Item) -> Hit | None:
+def _hit(result: JsonObject) -> Hit | None:
     url = parsing.web_url(result.get("url"))
     if url is None:
         return None
-    code = parsing.words(result.get("license"))
-    version = parsing.words(result.get("license_version"))
-    licence = licences.short(f"CC {code} {version}" if code and version and code.startswith("by") else code)
+    code = parsing.clean_text(result.get("license"))
+    version = parsing.clean_text(result.get("license_version"))
+    licence = licences.normalize(f"CC {code} {version}" if code and version and code.startswith("by") else code)
     page = parsing.web_url(result.get("foreign_landing_url"))
-    return Hit(url, page, licence, parsing.words(result.get("creator")))
+    return Hit(url, page, licence, parsing.clean_text(result.get("creator")))
 
 
-def _detail(answer: Answer) -> str:
+def _detail(response: Response) -> str:
     try:
-        return (parsing.words(parsing.object_of(answer).get("detail")) or "no reason given")[:120]
-    except (ChangedError, RefusedError):
-        return "no reason given"
+        return parsing.error_text(parsing.json_object(response).get("detail"))
+    except (FormatChangedError, BlockedError):
+        return parsing.error_text(None)
 
 
 ENGINE = Openverse()

@@ -1,8 +1,8 @@
-"""One site, crawled greedily: the keyword is the page to begin at, and all pages of its host are followed from there.
+"""A website: the keyword is the start URL, and all pages of the same host are followed from there.
 
-HTML as it is (html.spec.whatwg.org: img, srcset, picture, base, meta, rel), the attributes that scripts for lazy
-loading have in common, Open Graph's og:image (ogp.me), and the meta tags `noai` and `noimageai`.
-The crawl keeps the set of pages that it has seen; nothing is kept here.
+It reads HTML (html.spec.whatwg.org: img, srcset, picture, base, meta, rel), the usual attributes of scripts for lazy
+loading, Open Graph's og:image (ogp.me), and the meta tags `noai` and `noimageai`. The crawl remembers the pages that it
+has visited; this module has no state.
 """
 
 from dataclasses import dataclass
@@ -11,58 +11,58 @@ from urllib.parse import urldefrag, urlsplit
 from configs.schema import CrawlConfig, SearchFilters
 from tasks.crawl import keywords
 from tasks.crawl.engines import html, parsing
-from tasks.crawl.engines.engine import Answer, Hit, Page, Request
-from tasks.crawl.engines.filters import Offer
+from tasks.crawl.engines.engine import Hit, Page, Request, Response
+from tasks.crawl.engines.filters import SupportedFilters
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
-_OFFER = Offer("site")
-_GONE = (400, 401, 403, 404, 405, 406, 410, 451)
+_SUPPORTED = SupportedFilters("site")
+_SKIPPED_STATUSES = (400, 401, 403, 404, 405, 406, 410, 451)
 _HTML = ("text/html", "application/xhtml+xml")
 
 
 @dataclass(frozen=True)
 class Site:
-    """The engine."""
+    """The engine for all sites."""
 
     name: str = "site"
     canary: str = ""
-    """None: each site is another."""
-    official: bool = False
-    offer: Offer = _OFFER
+    """Empty: no query has results on every site."""
+    is_api: bool = False
+    supported_filters: SupportedFilters = _SUPPORTED
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
-        """The page to begin at. Raises UserError if the keyword is no address, or if there is any filter."""
-        self.offer.words(filters)
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
+        """Request the start URL; raise UserError if the keyword is not a URL, or if there are filters."""
+        self.supported_filters.translate(filters)
         url = parsing.web_url(query.strip())
         if url is None or not query.strip().lower().startswith(("http://", "https://")):
-            raise UserError(f"crawl.keywords: {query!r} is no address of a page to begin at; write https://host/page")
-        return Request(html.quoted(urldefrag(url).url))
+            raise UserError(f"crawl.keywords: {query!r} is not a start URL; write https://host/page")
+        return Request(html.quote_url(urldefrag(url).url))
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        """The pictures of a page and the pages that it links to; nothing if it isn't HTML.
+    def parse(self, request: Request, response: Response) -> Page:
+        """Return the images of a page, and requests for the pages that it links to; nothing if it isn't HTML.
 
-        Only the page to begin at can fail for good: on a site there is always a dead link.
+        A page that is gone is an error only at the start URL, because every site has dead links.
         """
-        is_first = "Referer" not in request.headers
-        if not is_first and answer.status in _GONE:
+        is_start = "Referer" not in request.headers
+        if not is_start and response.status in _SKIPPED_STATUSES:
             return Page(())
-        parsing.require_ok(answer)
-        if not is_first and urlsplit(answer.url).netloc.lower() != urlsplit(request.url).netloc.lower():
-            return Page(())  # it leads to another site
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in _HTML and not (not kind and answer.body.lstrip()[:1] == b"<"):
+        parsing.require_ok(response)
+        if not is_start and urlsplit(response.url).netloc.lower() != urlsplit(request.url).netloc.lower():
+            return Page(())  # redirected to another site
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type not in _HTML and not (not content_type and response.body.lstrip()[:1] == b"<"):
             return Page(())
-        soup = parsing.soup_of(answer)
-        base = html.base_of(soup, answer.url)
-        forbidden = html.robots(soup) | html.directives(answer.headers.get("x-robots-tag", ""))
+        soup = parsing.parse_html(response)
+        base = html.base_url(soup, response.url)
+        forbidden = html.robots_directives(soup) | html.split_directives(response.headers.get("x-robots-tag", ""))
         hits, links = [], []
         if not forbidden & {"noai", "noimageai", "noimageindex", "none"}:
-            hits = [Hit(url, answer.url) for url in html.pictures(soup, base)]
+            hits = [Hit(url, response.url) for url in html.image_urls(soup, base)]
         if not forbidden & {"nofollow", "none"}:
-            links = [Request(url, {"Referer": answer.url}) for url in html.links(soup, base, answer.url)]
+            links = [Request(url, {"Referer": response.url}) for url in html.page_links(soup, base, response.url)]
         return Page(hits, links)
 
 
@@ -70,12 +70,12 @@ ENGINE = Site()
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
-    """The keywords, if they are in a file; what a site holds isn't known before it is crawled."""
+    """Return the keywords if they are in a file; the content of a site is not known before the crawl."""
     return keywords.external_inputs(config)
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
-    """Crawl the sites of all classes."""
+    """Crawl the start URLs of all classes."""
     from tasks.crawl.policy import CrawlPolicy
     from tasks.crawl.search import crawl
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tasks.evaluate.report.style import INK, MUTED, WIDTH_IN, short_name, styled
+from tasks.images.photos import shrink
 from tasks.networks.explain.result import Insight, Layer
 
 _MOST_PX = 64
@@ -86,7 +87,7 @@ def _grid(heading: str, rows: Sequence[_Row]) -> Figure:
         for axes in cells:
             axes.set_axis_off()
         for axes, picture in zip(cells, row.pictures, strict=False):
-            small = _shrunk(picture)
+            small = shrink(picture, _MOST_PX)
             if small.ndim == 3:
                 small = np.broadcast_to(small, (*small.shape[:2], 3))
             axes.imshow(small, interpolation="none", cmap="viridis")
@@ -95,16 +96,3 @@ def _grid(heading: str, rows: Sequence[_Row]) -> Figure:
                 0.5, -0.04, f"{channel}", transform=axes.transAxes, ha="center", va="top", fontsize=6.5, color=MUTED
             )
     return figure
-
-
-def _shrunk(picture: NDArray[Any]) -> NDArray[Any]:
-    """Shrink an image (h, w) or (h, w, c) to at most `_MOST_PX`."""
-    import cv2
-
-    height, width = picture.shape[:2]
-    factor = _MOST_PX / max(height, width)
-    if factor >= 1:
-        return picture
-    size = round(width * factor), round(height * factor)
-    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    return small.reshape(size[1], size[0], *picture.shape[2:])

@@ -30,7 +30,7 @@ from tasks.evaluate.report.text import (
     worst_classes,
 )
 from tasks.images import thumbnails
-from tasks.images.heatmap import lay_over
+from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
 from tasks.text import SPACE, duration, markdown, percent
 
@@ -148,7 +148,7 @@ def _gallery(files: EvaluationFiles, shown: pd.DataFrame) -> list[dict[str, Any]
         tile, heat = files.tile(photo), files.explanations.heat_maps.get(photo)
         pictures = [thumbnails.of_pixels(tile)]
         if heat is not None and heat.any():
-            pictures.append(thumbnails.of_pixels(lay_over(tile, heat)))
+            pictures.append(thumbnails.of_pixels(draw_heat_map(tile, heat)))
         neighbours = [
             {"picture": thumbnails.of_pixels(files.tile(other), _NEAR_PX), "label": label, "cosine": cosine}
             for other, label, cosine in files.explanations.neighbours.get(photo, ())

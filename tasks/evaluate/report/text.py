@@ -115,17 +115,23 @@ def _difference(against: Mapping[str, Any]) -> str:
 
 
 def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """How common the classes were taken to be: by the training, and by the numbers."""
-    even = settings.get("logit_adjustment", 0) > 0 or settings.get("loss") == "balanced_softmax"
-    kind = settings.get("class_weight", "none")
-    if even or kind == "balanced" or settings.get("retrain_head"):
-        learnt = "as if all classes were about equally common"
-    elif kind == "none":
-        learnt = "with the classes as common as they are among its photos"
+    """Describe which class frequencies the training and the scores assume.
+
+    Args:
+        settings: The section of the train stage.
+        metrics: The content of metrics.json.
+    """
+    imbalance = settings.get("imbalance", {})
+    method = imbalance.get("method", "none")
+    strength = {"none": 0, "focal": 0, "weights": imbalance.get("power"), "logit_adjustment": imbalance.get("strength")}
+    if strength.get(method) == 0:
+        assumed = "with the class frequencies of the train photos"
+    elif method != "effective" and (method != "weights" or imbalance["power"] == 1):
+        assumed = "as if all classes were about equally frequent"
     else:
-        learnt = "with rare classes counting for more than their share"
+        assumed = "with a higher weight for rare classes"
     return (
-        f"The classifier was trained {learnt}. Accuracy, top-k accuracy, mAP@5 and log loss depend on the class "
+        f"The classifier was trained {assumed}. Accuracy, top-k accuracy, mAP@5 and log loss depend on the class "
         f"frequencies of the {metrics['photos']['test']:,} test photos; balanced accuracy and macro F1 give every "
         "class the same weight."
     )

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.images.photos import shrink
+
 VERSION = 1
 """Increase it when the computed values change: cached values are then computed again."""
 
@@ -49,7 +51,7 @@ def describe(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     import cv2
 
-    photo = _shrunk(photo, AT_LEAST_PX)
+    photo = shrink(photo, AT_LEAST_PX)
     grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8)
     parts = (_edges(grey), np.sqrt(_patterns(grey)), np.sqrt(_colours(photo)))
     return np.concatenate([part / max(float(np.linalg.norm(part)), 1e-6) for part in parts]).astype(np.float32)
@@ -60,22 +62,11 @@ def describe_all(photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     return np.array([describe(photo) for photo in photos], np.float32).reshape(-1, LENGTH)
 
 
-def _shrunk(photo: NDArray[np.uint8], longer_px: int) -> NDArray[np.uint8]:
-    """Shrink a photo `(h, w)` or `(h, w, 3)` to a longer side of at most `longer_px` pixels."""
-    import cv2
-
-    scale = longer_px / max(photo.shape[:2])
-    if scale >= 1:
-        return photo
-    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def _edges(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Compute the histograms of gradients of a grey photo `(h, w)`: `(144,)`."""
     import cv2
 
-    grey = _shrunk(grey, _SHAPE_PX)
+    grey = shrink(grey, _SHAPE_PX)
     height, width = grey.shape
     top, left = (_SHAPE_PX - height) // 2, (_SHAPE_PX - width) // 2
     # Padding with one colour would add edges, which would be the same for all photos of this shape.

@@ -1,7 +1,7 @@
 """Residual networks of basic blocks: the small ones of He et al., arXiv:1512.03385, table 1.
 
-Strides, padding and normalisation are those of torchvision's `resnet18` and `resnet34`, whose weights are the usual
-ones; layers are named as in Keras' ResNet50: `conv1` and four stages, `conv2` to `conv5`.
+Strides, padding and normalisation are as in torchvision's `resnet18` and `resnet34`, because most published weights are
+for these. Layers are named as in Keras' ResNet50: `conv1` and four stages, `conv2` to `conv5`.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,18 @@ from collections.abc import Sequence
 import keras
 
 _FILTERS = 64
-"""Of the first stage; they double in each further one, while the side is halved."""
+"""Filters of the first stage; each further stage has twice as many and half the side."""
 
 
 def basic_resnet(inputs: keras.KerasTensor, blocks: Sequence[int]) -> keras.KerasTensor:
-    """A residual network of two 3 x 3 convolutions a block.
+    """Add a residual network with two 3 x 3 convolutions in each block.
 
-    inputs: floats `(n, h, w, c)`.
-    blocks: blocks of each stage.
-    Returns floats `(n, ceil(h/32), ceil(w/32), 64 * 2^(stages - 1))`.
+    Args:
+        inputs: floats `(n, h, w, c)`.
+        blocks: number of blocks in each stage.
+
+    Returns:
+        Floats `(n, ceil(h/32), ceil(w/32), 64 * 2^(stages - 1))`.
     """
     x = _conv(inputs, _FILTERS, 7, 2, "conv1")
     x = keras.layers.ReLU(name="conv1_relu")(x)
@@ -42,7 +45,7 @@ def _block(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.
 
 
 def _conv(x: keras.KerasTensor, filters: int, side: int, stride: int, name: str) -> keras.KerasTensor:
-    if side > 1:  # explicit, since Keras' "same" pads strided ones on one side only
+    if side > 1:  # explicit, because "same" in Keras pads strided convolutions on one side only
         x = keras.layers.ZeroPadding2D(side // 2, name=f"{name}_pad")(x)
     x = keras.layers.Conv2D(
         filters,

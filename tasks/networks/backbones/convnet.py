@@ -8,14 +8,18 @@ from tasks.networks.scaling import Scale
 SCALE: Scale = "tf"
 MIN_SIDE_PX = 1
 SMALLEST_MAP = 4
-"""Side below which a feature map isn't halved: what a class-activation map can still show."""
+"""A feature map is not halved below this side, so that class-activation maps stay readable."""
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
-    """Blocks of convolution, batch normalisation and ReLU, with large maps halved between them.
+    """Add blocks of convolution, batch normalisation and ReLU, with max pooling between them while maps are large.
 
-    inputs: float32 `(n, h, w, c)`.
-    Returns a feature map, float32 `(n, h', w', config.filters[-1])`.
+    Args:
+        inputs: floats `(n, h, w, c)`.
+        config: `filters` is used.
+
+    Returns:
+        A feature map, floats `(n, h', w', config.filters[-1])`.
     """
     x = inputs
     for block, filters in enumerate(config.filters, start=1):
@@ -24,7 +28,7 @@ def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTenso
         x = keras.layers.Conv2D(
             filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{block}"
         )(x)
-        # a short run has few steps to average over: forget the first ones sooner than Keras would
+        # a short training has few steps: a lower momentum than Keras' forgets the first ones sooner
         x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{block}")(x)
         x = keras.layers.ReLU(name=f"relu{block}")(x)
     return x

@@ -1,7 +1,8 @@
 """ConvNeXt-Tiny: large depthwise kernels in four stages. Liu et al., arXiv:2201.03545.
 
-The same network as Keras', with its names of layers and its weights, but flat: there, the layers between stages are
-nested models. And with depthwise convolutions in place of grouped ones, which are eight times slower on a CPU.
+The network, its names of layers and its weights are Keras', with two differences. The graph is flat, whereas Keras puts
+the layers between stages into nested models. Depthwise convolutions replace grouped ones, which are eight times slower
+on a CPU.
 """
 
 import keras
@@ -12,19 +13,23 @@ from tasks.networks.scaling import Scale
 SCALE: Scale = "torch"
 MIN_SIDE_PX = 32
 APPLICATION = keras.applications.ConvNeXtTiny
-ALIASES = {"convnext_tiny_head_layernorm": "layer_normalization"}  # as Keras' network without a head has it
+ALIASES = {"convnext_tiny_head_layernorm": "layer_normalization"}  # the name in Keras' network without a head
 
 _STAGES = ((3, 96), (3, 192), (9, 384), (3, 768))
-"""Blocks and channels of each."""
+"""Blocks and channels of each stage."""
 _NAME = "convnext_tiny"
 _EPSILON = 1e-6
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
-    """The network up to its last feature map, normalised.
+    """Add the network, up to the normalisation of its last feature map.
 
-    inputs: floats `(n, h, w, c)`.
-    Returns floats `(n, h // 32, w // 32, 768)`.
+    Args:
+        inputs: floats `(n, h, w, c)`.
+        config: not used.
+
+    Returns:
+        A feature map, floats `(n, h // 32, w // 32, 768)`.
     """
     x = keras.layers.Conv2D(_STAGES[0][1], 4, 4, name=f"{_NAME}_stem_conv")(inputs)
     x = _norm(x, f"{_NAME}_stem_layernorm")
@@ -47,6 +52,6 @@ def _block(inputs: keras.KerasTensor, channels: int, name: str) -> keras.KerasTe
     x = _norm(x, f"{name}_layernorm")
     x = layers.Dense(4 * channels, activation="gelu", name=f"{name}_pointwise_conv_1")(x)
     x = layers.Dense(channels, name=f"{name}_pointwise_conv_2")(x)
-    start = keras.initializers.Constant(1e-6)  # a block begins as next to nothing
+    start = keras.initializers.Constant(1e-6)  # an untrained block changes its input very little
     x = layers.EinsumDense("nhwc,c->nhwc", x.shape[1:], kernel_initializer=start, name=f"{name}_layer_scale")(x)
     return layers.Add(name=f"{name}_add")([inputs, x])

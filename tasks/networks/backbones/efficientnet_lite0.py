@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: EfficientNet-B0 (Tan and Le, arXiv:1905.11946) for phones: no squeeze and excitation, ReLU6.
 
-As published in github.com/tensorflow/tpu, models/official/efficientnet/lite: its stem and head are those of B0.
-Blocks are named `b0` to `b15`, the features are `head_act`.
+As published in github.com/tensorflow/tpu, models/official/efficientnet/lite, with the stem and head of B0. Blocks are
+named `b0` to `b15`; the layer of the features is `head_act`.
 """
 
 import keras
@@ -21,16 +21,20 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""Blocks, side of the kernel, stride of the first block, expansion, channels."""
+"""For each stage: blocks, side of the kernel, stride of the first block, expansion, channels."""
 _STEM, _HEAD = 32, 1280
 _START = keras.initializers.VarianceScaling(2, "fan_out", "truncated_normal")
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
-    """The network up to its last feature map.
+    """Add the network.
 
-    inputs: floats `(n, h, w, c)`.
-    Returns floats 0..6 `(n, ceil(h/32), ceil(w/32), 1280)`.
+    Args:
+        inputs: floats `(n, h, w, c)`.
+        config: not used.
+
+    Returns:
+        A feature map, floats 0..6 `(n, ceil(h/32), ceil(w/32), 1280)`.
     """
     x = _relu6(_norm(_conv(inputs, _STEM, 3, 2, "stem_conv"), "stem_bn"), "stem_act")
     number = 0
@@ -44,7 +48,7 @@ def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTenso
 def _block(
     inputs: keras.KerasTensor, side: int, stride: int, expansion: int, channels: int, *, name: str
 ) -> keras.KerasTensor:
-    """An inverted residual: expand the channels, convolve each, project them."""
+    """Add an inverted residual block: expand the channels, convolve each channel, project them."""
     x = inputs
     if expansion > 1:
         x = _conv(x, x.shape[-1] * expansion, 1, 1, f"{name}_expand")

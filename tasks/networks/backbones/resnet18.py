@@ -11,5 +11,5 @@ MIN_SIDE_PX = 32
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
-    """The network up to its last feature map: floats `(n, h, w, c)` to floats `(n, ceil(h/32), ceil(w/32), 512)`."""
+    """Add the network: floats `(n, h, w, c)` to a feature map, floats `(n, ceil(h/32), ceil(w/32), 512)`."""
     return basic_resnet(inputs, (2, 2, 2, 2))

@@ -1,6 +1,6 @@
 """The small network of cats and dogs: F. Chollet, "Deep Learning with Python", 2017, section 5.2.
 
-On 150 x 150 RGB with one logit it has 3,453,121 parameters, nearly all between the last map and the dense layer.
+With 150 x 150 RGB pixels and one logit it has 3,453,121 parameters, nearly all of them in the dense layer.
 """
 
 import keras
@@ -9,19 +9,23 @@ from configs.schema import TrainConfig
 from tasks.networks.scaling import Scale
 
 SCALE: Scale = "tf"
-"""The book has pixels of 0..1; centred ones are learnt from faster, by the same network."""
+"""The book scales pixels to 0..1; the same network trains faster on -1..1."""
 MIN_SIDE_PX = 46
-"""Four unpadded convolutions with a halving after each leave one pixel of it."""
+"""Four convolutions without padding, each followed by a halving, reduce 46 pixels to one."""
 
 _FILTERS = (32, 64, 128, 128)
 _UNITS = 512
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
-    """Convolutions and max pooling, then a dense layer; `config.dropout` is between them.
+    """Add convolutions with max pooling, dropout and a dense layer.
 
-    inputs: floats `(n, h, w, c)`.
-    Returns vectors, floats `(n, 512)`.
+    Args:
+        inputs: floats `(n, h, w, c)`.
+        config: `dropout` and `seed` are used.
+
+    Returns:
+        Vectors, floats `(n, 512)`.
     """
     layers, x = keras.layers, inputs
     for block, filters in enumerate(_FILTERS, start=1):

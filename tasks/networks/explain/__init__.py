@@ -1,1 +1,1 @@
-"""What a network looks at: class activation maps, feature maps, and what activates its channels."""
+"""Explanations of a classifier: class activation maps, feature maps, and images that activate channels."""

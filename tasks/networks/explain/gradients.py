@@ -1,4 +1,4 @@
-"""Gradients of what a network answers by what it is given, for the backends TensorFlow and JAX."""
+"""Gradients of a network's outputs with respect to its inputs, for the backends TensorFlow and JAX."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,20 +9,24 @@ from numpy.typing import NDArray
 
 
 class Gradient:
-    """The gradient of a weighted sum of a network's outputs by the values of its inputs.
+    """The gradient of a weighted sum of a network's outputs with respect to its inputs.
 
-    It is compiled when it is first asked for, and again for another number of rows.
+    It is compiled on its first use, and again for another number of rows.
     """
 
     def __init__(self, network: keras.Model) -> None:
-        """Take a network of one input, floats `(n, ...)`, and one output; it answers as when it predicts."""
+        """Prepare a network with one input, floats `(n, ...)`, and one output; it runs in inference mode."""
         self._of_sum = _jax(network) if keras.backend.backend() == "jax" else _tensorflow(network)
 
     def __call__(self, values: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float32]:
-        """The gradient, float32 of the shape of `values`.
+        """Compute the gradient.
 
-        values: the network's input, `(n, ...)`.
-        weights: what each output counts in the sum, of a shape that broadcasts to the outputs'.
+        Args:
+            values: the network's input, `(n, ...)`.
+            weights: the weight of each output in the sum; its shape must broadcast to that of the outputs.
+
+        Returns:
+            The gradient, float32, with the shape of `values`.
         """
         floats = (np.asarray(each, np.float32) for each in (values, weights))
         return np.asarray(self._of_sum(*floats), np.float32)

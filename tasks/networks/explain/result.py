@@ -1,4 +1,4 @@
-"""What is shown of the inside of a trained classifier, as plain arrays."""
+"""The result of the inspection of a classifier's layers, as plain arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that gives feature maps `(h, w, c)`, and k of its channels in two ways."""
+    """A layer with feature maps `(h, w, c)`: maps of some channels, and images that activate some channels."""
 
     name: str
     shape: tuple[int, int, int]
     """(h, w, c)."""
     channels: NDArray[np.int64]
-    """(k,): those that vary most in one tile, the most first."""
+    """(k,): channels in descending order of their variance over one tile."""
     maps: NDArray[np.float32]
-    """(k, h, w): what they answer to it."""
+    """(k, h, w): the maps of these channels for that tile."""
     responsive: NDArray[np.int64]
-    """(k,): those that vary most in many tiles, the most first."""
+    """(k,): channels in descending order of their variance over several tiles."""
     pictures: NDArray[np.uint8]
-    """(k, side, side, 1 or 3): what they respond to, in pixels."""
+    """(k, side, side, 1 or 3): images that activate these channels."""
 
 
 @dataclass(frozen=True)
 class Insight:
-    """A tile, and what the layers of a classifier make of it and of any picture."""
+    """A tile, and the inspected layers of a classifier."""
 
     tile: NDArray[np.uint8]
     """(side, side, 1 or 3)."""

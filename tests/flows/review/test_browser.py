@@ -213,7 +213,7 @@ def test_photos_are_reviewed_by_keyboard(
 
     served.send_signal(signal.SIGINT)
     out, err = served.communicate(timeout=WAIT_S)
-    assert "decided about 2 photos; `fluke run default crawl.path=" in out
+    assert "reviewed 2 photos; `fluke run default crawl.path=" in out
     assert (served.returncode, err) == (0, "")
     browser.press("y")  # the server has stopped
     browser.wait("document.getElementById('said').textContent.includes(\"has stopped\")")

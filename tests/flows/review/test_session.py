@@ -8,6 +8,7 @@ import pytest
 
 from flows.review import items, session
 from tasks.filter import review_log
+from tasks.tables import REVIEW
 from tests.helpers.review import ReviewFolder
 
 
@@ -121,10 +122,10 @@ def test_only_the_rows_of_one_response_are_formatted(
     review_folder: ReviewFolder, open_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = review_folder.publish([{"photo": 0}])
-    one = pd.read_parquet(folder / items.TABLE)
+    one = pd.read_parquet(REVIEW.path(folder))
     table = pd.concat([one] * 5000, ignore_index=True)
     table["label"] = [f"class {i}" for i in range(5000)]
-    table.to_parquet(folder / items.TABLE)
+    table.to_parquet(REVIEW.path(folder))
     page = open_page(review_folder.data, items.read(folder, "demo"))
     formatted: list[items.ReviewItem] = []
     monkeypatch.setattr(session, "score_text", lambda item: formatted.append(item) or "")

@@ -21,7 +21,7 @@ from icrawler.feeder import SimpleSEFeeder
 from PIL import Image
 
 from configs.schema import CrawlConfig, SearchFilters
-from tasks.crawl.engines.engine import Answer, Hit, Page, Request
+from tasks.crawl.engines.engine import Hit, Page, Request, Response
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.policy import CrawlPolicy
 from tasks.crawl.search import crawl
@@ -87,23 +87,23 @@ class Engine:
 
     name = "test"
     canary = "cat"
-    official = False
+    is_api = False
 
     def __init__(self, site: Any) -> None:
         self.site = site
 
-    def first(self, query: str, filters: SearchFilters) -> Request:
+    def build_request(self, query: str, filters: SearchFilters) -> Request:
         return Request(self.page_url(query, 0))
 
-    def read(self, request: Request, answer: Answer) -> Page:
-        hits = self.parse(answer.body)
+    def parse(self, request: Request, response: Response) -> Page:
+        hits = self.hits_in(response.body)
         before, number = request.url.rsplit("/", 1)
         return Page(hits, [Request(f"{before}/{int(number) + 1}")] if hits else [])
 
     def page_url(self, keyword: str, page: int) -> str:
         return f"{self.site.url}/{quote(keyword, safe='')}/{page}"
 
-    def parse(self, body: bytes) -> list[Hit]:
+    def hits_in(self, body: bytes) -> list[Hit]:
         return [Hit(url) for url in re.findall(r'"(http[^"]+)"', body.decode())]
 
 

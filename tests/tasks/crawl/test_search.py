@@ -1,6 +1,5 @@
 """The crawl through search engines: what is searched for, downloaded and kept."""
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -154,47 +153,6 @@ def test_underfilled_classes_are_reported_and_topped_up(
     assert "/test/cat photo/0" not in engine.site.asked
 
 
-def test_the_blocklist_excludes_photos_by_url_and_by_content(engine: ScriptedEngine, tmp_path: Path) -> None:
-    engine.show("cat", ["/cat0.jpg", "/cat1.jpg", "/cat2.jpg"])
-    engine.show("dog", ["/dog.jpg"])
-    content = hashlib.sha256(photo("/cat1.jpg")).hexdigest()
-    result = run_crawl(engine, tmp_path, blocklist={content, f"{engine.site.url}/cat0.jpg"})
-    assert names(result, "cat") == ["cat2.jpg"]
-    assert result.counts["dropped (forgotten)"] == 2
-    assert "/cat0.jpg" not in engine.site.asked
-    assert not [path for path in tmp_path.rglob("*") if content in path.name]
-
-
-def test_a_blocklisted_photo_is_not_downloaded_twice(engine: ScriptedEngine, tmp_path: Path) -> None:
-    engine.show("cat", ["/cat0.jpg", "/cat1.jpg"])
-    engine.show("dog", ["/dog.jpg"])
-    blocklist = {hashlib.sha256(photo("/cat1.jpg")).hexdigest()}
-    for _ in range(2):
-        assert run_crawl(engine, tmp_path, blocklist=blocklist).counts["dropped (forgotten)"] == 1
-    assert engine.site.asked["/cat1.jpg"] == 1
-    assert names(run_crawl(engine, tmp_path), "cat") == ["cat0.jpg", "cat1.jpg"]  # removed from the blocklist
-
-
-def test_a_replay_sends_no_request(engine: ScriptedEngine, tmp_path: Path) -> None:
-    engine.show("cat", ["/cat0.jpg", "/cat1.jpg"])
-    engine.show("dog", ["/dog.jpg"])
-    first = run_crawl(engine, tmp_path)
-    engine.site.asked.clear()
-    assert run_crawl(engine, tmp_path, replay=True).rows == first.rows
-    assert len(run_crawl(engine, tmp_path, replay=True, per_class=1).rows) == 2
-    assert not engine.site.asked
-    with pytest.raises(UserError, match="run a crawl without it first"):
-        run_crawl(engine, tmp_path, {"cat": ["cat"], "bird": ["bird"]}, replay=True)
-
-
-def test_a_replay_excludes_photos_blocklisted_by_url(engine: ScriptedEngine, tmp_path: Path) -> None:
-    engine.show("cat", ["/cat0.jpg", "/cat1.jpg"])
-    engine.show("dog", ["/dog.jpg"])
-    run_crawl(engine, tmp_path)
-    result = run_crawl(engine, tmp_path, replay=True, blocklist={f"{engine.site.url}/cat0.jpg"})
-    assert names(result, "cat") == ["cat1.jpg"]
-
-
 def test_a_killed_crawl_continues_without_missing_or_duplicate_rows(engine: ScriptedEngine, tmp_path: Path) -> None:
     engine.show("cat", [f"/cat{n}.jpg" for n in range(40)], [f"/cat{n}.jpg" for n in range(40, 60)])
     engine.show("dog", [f"/dog{n}.jpg" for n in range(30)])
@@ -253,14 +211,14 @@ def test_a_class_without_queries_is_rejected(engine: ScriptedEngine, tmp_path: P
 
 
 def test_every_query_is_validated_before_any_request(engine: ScriptedEngine, tmp_path: Path) -> None:
-    first = engine.first
+    first = engine.build_request
 
     def reject_odd(query: str, filters: SearchFilters) -> Request:
         if query == "odd":
             raise UserError("'odd' is no query")
         return first(query, filters)
 
-    engine.first = reject_odd  # type: ignore[method-assign]
+    engine.build_request = reject_odd  # type: ignore[method-assign]
     with pytest.raises(UserError, match="'odd' is no query"):
         run_crawl(engine, tmp_path, {"cat": ["cat"], "dog": ["dog", "odd"]})
     assert not engine.site.asked

@@ -70,13 +70,13 @@ def test_the_canary_requests_one_page_without_filters(engine: ScriptedEngine, tm
     engine.show("unheard of")
     engine.show("canary", ["/c0.jpg"], ["/c1.jpg"], ["/c2.jpg"])
     seen = []
-    first = engine.first
+    first = engine.build_request
 
     def record(query: str, filters: SearchFilters) -> Request:
         seen.append((query, filters))
         return first(query, filters)
 
-    engine.first = record  # type: ignore[method-assign]
+    engine.build_request = record  # type: ignore[method-assign]
     run_crawl(engine, tmp_path, {"cat": ["cat", "unheard of"], "dog": ["dog"]}, filters=SearchFilters(size="large"))
     assert [engine.site.asked[f"/test/canary/{n}"] for n in range(4)] == [1, 0, 0, 0]
     assert dict(seen)["canary"] == SearchFilters()

@@ -1,4 +1,4 @@
-"""Photos: stored once by content, and decoded right or refused with a reason."""
+"""Photos: stored once under their SHA-256, decoded correctly, or refused with a reason."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -44,20 +44,20 @@ def test_a_shortened_stored_photo_is_written_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])
-def test_extension_is_told_by_content(kind: str, name: str) -> None:
+def test_the_extension_follows_from_the_content(kind: str, name: str) -> None:
     assert photos.extension(encoded(noise(), kind)) == name
     assert photos.extension(b"<html>") == "bin"
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "1"])
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_any_mode_becomes_rgb(mode: str, kind: str) -> None:
+def test_every_mode_is_decoded_to_rgb(mode: str, kind: str) -> None:
     pixels = photos.decode(encoded(noise("L").convert(mode), kind))
     assert pixels.shape == (40, 60, 3)
     assert pixels.dtype == np.uint8
 
 
-def test_sixteen_bits_keep_their_brightness() -> None:
+def test_sixteen_bits_per_pixel_keep_their_brightness() -> None:
     deep = Image.fromarray(np.full((8, 8), 32896, np.uint16))
     assert photos.decode(encoded(deep, "PNG"))[0, 0].tolist() == [128, 128, 128]
 
@@ -69,7 +69,7 @@ def test_transparent_parts_become_white(mode: str) -> None:
     assert photos.decode(encoded(clear, "PNG", **options))[0, 0].tolist() == [255, 255, 255]
 
 
-def test_exif_turns_a_photo_upright() -> None:
+def test_a_photo_is_rotated_as_its_exif_data_says() -> None:
     image = Image.new("RGB", (60, 40), "black")
     image.paste("white", (0, 0, 30, 40))
     exif = Image.Exif()
@@ -120,29 +120,29 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         (encoded(Image.new("1", (20000, 20000)), "PNG"), "too many pixels"),
     ],
 )
-def test_what_the_net_gave_instead_of_a_whole_photo_is_told(data: bytes, problem: str) -> None:
+def test_a_download_that_is_no_complete_photo_is_refused_with_the_reason(data: bytes, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{problem}$"):
         photos.check(data, most_px=5e6)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_a_whole_photo_of_any_kind_passes_with_its_size(kind: str) -> None:
+def test_a_complete_photo_of_every_format_passes_with_its_size(kind: str) -> None:
     assert photos.check(encoded(noise(), kind), most_px=5e6) == (60, 40)
 
 
-def test_a_jpeg_that_asks_for_passes_without_end_is_refused_undecoded() -> None:
-    """Each of them takes a few bytes and goes over all pixels, so that a file of 1 MB can hold a thread for minutes."""
+def test_a_jpeg_with_too_many_scans_is_refused_without_decoding_it() -> None:
+    """A scan takes a few bytes, and the decoder processes all pixels for it: a file of 1 MB can take minutes."""
     data = encoded(Image.new("L", (600, 400), 128), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     assert photos.check(data[:-2] + 50 * scan + data[-2:], most_px=5e6) == (600, 400)
     with pytest.raises(ValueError, match=r"^too many scans$"):
         photos.check(data[:-2] + 200 * scan + data[-2:], most_px=5e6)
-    film = 200 * b"\xff\xda" + b"of a telephone that appends some"
-    assert photos.check(data + film, most_px=5e6) == (600, 400)
+    appended = 200 * b"\xff\xda" + b"appended by some phones"
+    assert photos.check(data + appended, most_px=5e6) == (600, 400)
 
 
 def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixteen threads would need 16 times the memory, which a file of a few bytes can ask for."""
+    """A file of a few bytes can need much memory, and 16 threads would need 16 times as much."""
     at_once: list[int] = []
     most, load = 0, ImageFile.load
 
@@ -155,8 +155,20 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
         return load(image)
 
     monkeypatch.setattr(ImageFile, "load", slow)
-    monkeypatch.setattr(photos, "_LARGE_PX", 100)
+    monkeypatch.setattr(photos, "LARGE_PX", 100)
     data = encoded(noise(), "PNG")
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(8))) == {(60, 40)}
     assert most == 1
+
+
+@pytest.mark.parametrize("shape", [(90, 60), (90, 60, 1), (90, 60, 3)])
+def test_shrink_limits_the_longer_side_and_keeps_the_dimensions(shape: tuple[int, ...]) -> None:
+    image = np.full(shape, 7, np.uint8)
+    assert photos.shrink(image, 30).shape == (30, 20, *shape[2:])
+    assert photos.shrink(image, 30).dtype == np.uint8
+    assert photos.shrink(image, 90) is image
+
+
+def test_shrink_leaves_at_least_one_pixel() -> None:
+    assert photos.shrink(np.zeros((1, 5000), np.float32), 100).shape == (1, 100)

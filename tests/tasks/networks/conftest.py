@@ -6,8 +6,7 @@ from functools import cache
 import keras
 import pytest
 
-from tasks.networks import BACKBONES
-from tasks.store import plugins
+from tasks.networks import backbones
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +15,9 @@ def untrained() -> Callable[[str], keras.Model]:
 
     @cache
     def network(name: str) -> keras.Model:
-        module = plugins.load(BACKBONES, name)
-        side = max(64, module.MIN_SIDE_PX)
-        return module.APPLICATION(include_top=False, weights=None, input_shape=(side, side, 3))
+        backbone = backbones.load(name)
+        side = max(64, backbone.min_side_px)
+        assert backbone.application is not None
+        return backbone.application(include_top=False, weights=None, input_shape=(side, side, 3))
 
     return network

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import NamedTuple
 
 import keras
@@ -5,9 +7,9 @@ import numpy as np
 import pytest
 
 from configs.schema import TrainConfig
-from tasks.networks import BACKBONES
-from tasks.networks.features import features
-from tasks.store import plugins
+from tasks.networks import backbones
+from tasks.networks.classifier import add_backbone
+from tasks.store.errors import UserError
 
 
 class Published(NamedTuple):
@@ -41,11 +43,28 @@ DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0"]
 
 def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropout: float = 0.5) -> keras.Model:
     inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
-    return keras.Model(inputs, features(inputs, TrainConfig(network=name, dropout=dropout), pixels=pixels))
+    return keras.Model(inputs, add_backbone(inputs, TrainConfig(network=name, dropout=dropout), pixels=pixels))
 
 
 def test_every_backbone_is_tried_here() -> None:
-    assert set(plugins.names(BACKBONES)) == {*PUBLISHED, *OURS}
+    assert set(backbones.names()) == {*PUBLISHED, "convnet", "small_convnet"}
+
+
+def test_the_module_of_a_backbone_is_its_own_or_the_table_of_applications() -> None:
+    assert backbones.module_of("resnet18") == "tasks.networks.backbones.resnet18"
+    assert backbones.module_of("vgg16") == "tasks.networks.backbones._applications"
+
+
+def test_an_unknown_backbone_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UserError, match=r"no network 'vgg61'; did you mean vgg19\?; there are convnet, .*, xception$"):
+        backbones.check("vgg61")
+
+
+def test_backbones_are_listed_without_keras() -> None:
+    code = (
+        "import sys; from tasks.networks import backbones; backbones.check('vgg16'); assert 'keras' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def labelled(classes: int, **settings) -> keras.Model:
 def test_a_classifier_begins_from_an_earlier_one_with_other_classes(kind, last) -> None:
     base, model = labelled(3, head=kind), labelled(4, head=kind)
     untrained = model.get_layer(last).get_weights()[0].copy()
-    new = classifier.begin_from(model, ["ape", "bear", "cat", "dog"], base, ["bear", "dog", "eel"])
+    new = classifier.init_from(model, ["ape", "bear", "cat", "dog"], base, ["bear", "dog", "eel"])
     assert new == 2
     for layer in model.layers:
         if layer.weights and layer.name != last:
@@ -68,7 +68,7 @@ def test_a_classifier_of_features_that_began_from_another_is_saved_as_it_was_tra
         feature_classifier((4, 4, 2), 2, CONFIG, (np.full(2, mean, np.float32), np.ones(2, np.float32)))
         for mean in (0, 5)
     )
-    classifier.begin_from(model, ["a", "b"], base, ["a", "b"])
+    classifier.init_from(model, ["a", "b"], base, ["a", "b"])
     features = np.random.default_rng(0).normal(5, 1, (3, 4, 4, 2)).astype(np.float32)
     model.save(tmp_path / "model.keras")
     saved = keras.models.load_model(tmp_path / "model.keras")
@@ -82,9 +82,11 @@ def test_a_head_moves_to_another_model() -> None:
     np.testing.assert_array_equal(target.get_layer("hidden").get_weights()[1], [1, 2, 3, 4, 5])
 
 
-def test_log_shares_are_subtracted_from_the_logits() -> None:
-    model, tiles = labelled(2), np.zeros((1, 8, 8, 1), np.uint8)
+@pytest.mark.parametrize("kind", ["softmax", "arcface"])
+def test_amounts_are_subtracted_from_the_logits_also_after_saving(kind, tmp_path) -> None:
+    model, tiles = labelled(2, head=kind), np.full((1, 8, 8, 1), 99, np.uint8)
     before = model.predict_on_batch(tiles)
-    classifier.subtract_log_shares(model, np.log(np.array([0.8, 0.2], np.float32)), 1)
-    after = model.predict_on_batch(tiles)
-    np.testing.assert_allclose(after - before, [[-np.log(0.8), -np.log(0.2)]], rtol=1e-5)
+    classifier.subtract_from_logits(model, np.log(np.array([0.8, 0.2], np.float32)))
+    model.save(tmp_path / "model.keras")
+    after = keras.models.load_model(tmp_path / "model.keras").predict_on_batch(tiles)
+    np.testing.assert_allclose(after - before, [[-np.log(0.8), -np.log(0.2)]], rtol=1e-4)

@@ -20,34 +20,34 @@ import keras
 from configs.schema import AugmentConfig, TrainConfig
 from tasks.networks import hardware
 from tasks.train.checkpoint import Checkpoint
-from tasks.train.fit import Labelled, Phase, fit
+from tasks.train.fit import LabelledData, Phase, fit
 random = np.random.default_rng(0)
 targets = (np.arange(48) % 3).astype(np.int32)
 rows = (targets[:, None] + random.normal(0, 1, (48, 12))).astype(np.float32)
-photos = Labelled(rows, targets, random.uniform(0.5, 1.5, 48).astype(np.float32))
-shares = np.log(np.full(3, 1 / 3, np.float32))
+photos = LabelledData(rows, targets, random.uniform(0.5, 1.5, 48).astype(np.float32))
+priors = np.log(np.full(3, 1 / 3, np.float32))
 found = {}
 for devices in (1, 2):
     config = TrainConfig(devices=devices, epochs=3, batch_size=16, learning_rate=0.01, dropout=0)
     keras.utils.set_random_seed(0)
-    with hardware.shared(config):
+    with hardware.strategy_scope(config):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         inputs = keras.Input((12,))
         hidden = keras.layers.Dense(8, activation="relu")(inputs)
         model = keras.Model(inputs, keras.layers.Dense(3, name="logits")(hidden))
-        phase = Phase("training", photos, photos, peak=0.01, epochs=3, log_shares=shares)
-        kept = Checkpoint(Path(tempfile.mkdtemp()) / "training.npz")
-        progress = fit(model, phase, config, kept=kept, advance=lambda n: None)
+        phase = Phase("training", photos, photos, learning_rate=0.01, epochs=3, log_priors=priors)
+        checkpoint = Checkpoint(Path(tempfile.mkdtemp()) / "training.npz")
+        state = fit(model, phase, config, checkpoint=checkpoint, advance=lambda n: None)
     weights = np.concatenate([w.ravel() for w in model.get_weights()]).tolist()
-    found[devices] = [replicas, progress.history["loss"], progress.history["val_loss"], weights]
-with hardware.shared(TrainConfig(devices=2)):
+    found[devices] = [replicas, state.history["loss"], state.history["val_loss"], weights]
+with hardware.strategy_scope(TrainConfig(devices=2)):
     inputs = keras.Input((12,))
     normed = keras.layers.BatchNormalization()(keras.layers.Dropout(0.1)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(3)(normed))
-    few = Labelled(rows[:17], targets[:17], photos.weights[:17])
+    few = LabelledData(rows[:17], targets[:17], photos.weights[:17])
     config = TrainConfig(devices=2, epochs=1, batch_size=16, ema=0.9)
-    phase = Phase("training", few, few, peak=0.01, epochs=1, log_shares=shares)
-    fit(model, phase, config, kept=Checkpoint(Path(tempfile.mkdtemp()) / "training.npz"), advance=lambda n: None)
+    phase = Phase("training", few, few, learning_rate=0.01, epochs=1, log_priors=priors)
+    fit(model, phase, config, checkpoint=Checkpoint(Path(tempfile.mkdtemp()) / "training.npz"), advance=lambda n: None)
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 print("FOUND", json.dumps(found))
 """
@@ -65,13 +65,13 @@ def test_two_devices_give_the_losses_of_one() -> None:
 
 
 def test_without_gpus_networks_compute_in_32_bits_and_without_xla() -> None:
-    if hardware.gpus():
+    if hardware.gpu_count():
         pytest.skip("there is a GPU")
-    with hardware.computing_in("auto"):
+    with hardware.dtype_policy("auto"):
         assert keras.config.dtype_policy().name == "float32"
     if keras.backend.backend() == "tensorflow":
-        assert not hardware.compiled(TrainConfig())
-        assert hardware.compiled(TrainConfig(xla="on"))
+        assert not hardware.uses_xla(TrainConfig())
+        assert hardware.uses_xla(TrainConfig(xla="on"))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_gpus_compute_in_what_they_are_fast_in(monkeypatch, compute_capability, 
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     monkeypatch.setattr(tensorflow.config, "list_physical_devices", lambda kind: ["gpu"])
     monkeypatch.setattr(tensorflow.config.experimental, "get_device_details", lambda gpu: details)
-    with hardware.computing_in("auto"):
+    with hardware.dtype_policy("auto"):
         assert keras.config.dtype_policy().name == policy
     assert keras.config.dtype_policy().name == "float32"

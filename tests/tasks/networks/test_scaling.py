@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.networks import BACKBONES
-from tasks.networks.scaling import Scale, fitted, scaled
-from tasks.store import plugins
+from tasks.networks import backbones
+from tasks.networks.scaling import Scale, enlarge, scale_pixels
 
 applications = keras.applications
 FAMILIES = {
@@ -34,7 +33,7 @@ def tiles(channels: int) -> NDArray[np.uint8]:
 def of_graph(scale: Scale, channels: int, folder: Path, dtype: str = "uint8") -> NDArray[np.float32]:
     """What the graph makes of the tiles after it was saved and loaded."""
     inputs = keras.Input((SIDE, SIDE, channels), dtype=dtype)
-    model = keras.Model(inputs, scaled(inputs, scale, colour=True))
+    model = keras.Model(inputs, scale_pixels(inputs, scale, colour=True))
     model.save(folder / "scaled.keras")
     loaded = keras.models.load_model(folder / "scaled.keras")
     values = loaded.predict_on_batch(tiles(channels))
@@ -50,7 +49,7 @@ def rgb(channels: int) -> NDArray[np.float32]:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_pixels_are_scaled_as_the_family_does(name: str, channels: int, tmp_path: Path) -> None:
-    scale = plugins.load(BACKBONES, name).SCALE
+    scale = backbones.load(name).scale
     expected = FAMILIES[name].preprocess_input(rgb(channels))
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
 
@@ -66,7 +65,7 @@ def test_pixels_are_scaled_as_the_network_does_itself(
     """These families' functions return the pixels as they are; their networks begin with layers that scale them."""
     whole = untrained(name)
     itself = keras.Model(whole.input, whole.get_layer(first).input)
-    scale = plugins.load(BACKBONES, name).SCALE
+    scale = backbones.load(name).scale
     expected = itself.predict_on_batch(rgb(channels))
     assert expected.min() < -1 + 1e-3
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
@@ -83,14 +82,14 @@ def test_pixels_are_scaled_as_the_network_does_itself(
     ],
 )
 def test_pixels_are_scaled_as_published(name: str, expected: Callable[[Any], Any], tmp_path: Path) -> None:
-    scale = plugins.load(BACKBONES, name).SCALE
+    scale = backbones.load(name).scale
     for dtype in ("uint8", "float32"):
         np.testing.assert_allclose(of_graph(scale, 3, tmp_path, dtype), expected(rgb(3)), rtol=1e-5, atol=1e-5)
 
 
 def test_grey_stays_one_channel_where_a_network_learns_from_scratch_and_its_scale_allows() -> None:
     grey = keras.Input((8, 8, 1), dtype="uint8")
-    lengths = {scale: scaled(grey, scale).shape[-1] for scale in ("tf", "torch", "caffe", (127, 128))}
+    lengths = {scale: scale_pixels(grey, scale).shape[-1] for scale in ("tf", "torch", "caffe", (127, 128))}
     assert lengths == {"tf": 1, "torch": 3, "caffe": 3, (127, 128): 1}
 
 
@@ -108,7 +107,7 @@ def test_mixed_precision_does_not_round_pixels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("shape", "side"), [((8, 8, 3), 32), ((10, 40, 3), 40), ((32, 32, 3), 32), ((33, 33, 3), 33)])
 def test_small_inputs_are_enlarged_by_an_integer(shape: tuple[int, int, int], side: int) -> None:
     inputs = keras.Input(shape)
-    enlarged = fitted(inputs, 32)
+    enlarged = enlarge(inputs, 32)
     factor = side // shape[0]
     assert enlarged.shape[1:3] == (shape[0] * factor, shape[1] * factor)
     assert min(enlarged.shape[1:3]) >= 32

@@ -8,9 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.networks import BACKBONES, weights
-from tasks.networks.features import features
-from tasks.store import plugins
+from tasks.networks import backbones, weights
+from tasks.networks.classifier import add_backbone
 from tasks.store.errors import UserError
 
 LITE0 = Path(__file__).parents[3] / "../shared/weights/efficientnet_lite0_imagenet.keras"
@@ -25,7 +24,7 @@ Untrained = Callable[[str], keras.Model]
 def built(name: str, start: Path | str | None, shape: tuple[int, int, int], *, pixels: bool = True) -> keras.Model:
     inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
     config = TrainConfig.model_validate({"input": "tiles", "network": name, "weights": start})
-    return keras.Model(inputs, features(inputs, config, pixels=pixels))
+    return keras.Model(inputs, add_backbone(inputs, config, pixels=pixels))
 
 
 def with_head(model: keras.Model, path: Path) -> Path:
@@ -108,15 +107,15 @@ def test_a_file_that_doesnt_fit_is_refused_and_nothing_copied(tmp_path: Path) ->
     outputs = layers.Conv2D(4, 3, name="block1_conv1")(inputs)
     keras.Model(inputs, outputs).save(vgg)
     with pytest.raises(
-        UserError, match=r"vgg\.keras doesn't fit train\.network=convnet: it is another network's, none"
+        UserError, match=r"vgg\.keras doesn't fit train\.network=convnet: it contains another network, as none"
     ):
         built("convnet", vgg, (16, 16, 3))
 
     def fit(file: TrainConfig, wanted: TrainConfig) -> keras.Model:
         tensor = keras.Input((16, 16, 3), dtype="uint8")
-        keras.Model(tensor, features(tensor, file, pixels=True)).save(tmp_path / "own.keras")
+        keras.Model(tensor, add_backbone(tensor, file, pixels=True)).save(tmp_path / "own.keras")
         config = wanted.model_copy(update={"weights": tmp_path / "own.keras"})
-        return features(tensor, config, pixels=True)
+        return add_backbone(tensor, config, pixels=True)
 
     short, long, wide = (TrainConfig(filters=filters) for filters in [(4, 6), (4, 6, 8), (4, 7)])
     with pytest.raises(UserError, match=r"train\.weights: .*own\.keras doesn't fit .*: it has no layer conv3; give a"):
@@ -138,7 +137,7 @@ def test_a_file_that_doesnt_fit_is_refused_and_nothing_copied(tmp_path: Path) ->
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.keras", Path(__file__)):
-        with pytest.raises(UserError, match=rf"train\.weights: {path} can't be read as a Keras model: .*`model\.save`"):
+        with pytest.raises(UserError, match=rf"train\.weights: cannot read {path} as a Keras model: .*`model\.save`"):
             built("convnet", path, (16, 16, 3))
 
 
@@ -196,5 +195,5 @@ def test_convnext_is_read_from_a_file_with_keras_own_head(tmp_path: Path) -> Non
 
 
 def test_every_network_that_keras_has_weights_of_names_its_function() -> None:
-    named = {name for name in plugins.names(BACKBONES) if hasattr(plugins.load(BACKBONES, name), "APPLICATION")}
+    named = {name for name in backbones.names() if backbones.load(name).application}
     assert named == {*FAMILY, "vgg19", "resnet101", "resnet152"}

@@ -8,7 +8,7 @@ import pytest
 
 from configs.schema import PretrainConfig
 from tasks.pretrain import stage as pretrain
-from tasks.pretrain.stage import drift, kept_back, mean_squared_error, resize_error, resized
+from tasks.pretrain.stage import drift, hold_back, mean_squared_error, resize_error, resized
 from tasks.store.errors import UserError
 
 CONFIG = PretrainConfig(filters=(4, 8), code_channels=4, epochs=2, batch_size=8, learning_rate=3e-3)
@@ -33,8 +33,8 @@ def test_a_resize_to_all_values_or_more_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, (1, 1)), (2, (1, 1)), (100, (90, 10))])
-def test_tiles_kept_back(count: int, sizes: tuple[int, int]) -> None:
-    train, measured = kept_back(count, seed=0)
+def test_tiles_held_back(count: int, sizes: tuple[int, int]) -> None:
+    train, measured = hold_back(count, seed=0)
     assert (len(train), len(measured)) == sizes
     assert count == 1 or not set(train) & set(measured)
 
@@ -56,7 +56,7 @@ def test_drift(train: str, reserved: str, expected: float | None) -> None:
     assert drift(set(train), set("abcdefghij"), set(reserved), 0.2) == expected
 
 
-def test_nothing_can_drift_from_an_empty_snapshot() -> None:
+def test_an_empty_snapshot_is_never_reused() -> None:
     assert drift({"a"}, set(), set(), 0.2) is None
 
 
@@ -66,7 +66,7 @@ def make(folders, tiles, splits: list[str], side_px: int = 16):
 
 
 @pytest.mark.slow
-def test_artifact_holds_all_and_a_second_training_is_identical(folders, stripes) -> None:
+def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, stripes) -> None:
     kept, tiles = make(folders, stripes(0, 24), ["train"] * 18 + ["val"] * 4 + ["test"] * 2)
     first = folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
     folder = folders.folder(first)
@@ -107,7 +107,7 @@ def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tile
 
 
 @pytest.mark.slow
-def test_whether_an_encoder_stands_in_is_found_without_keras(folders, stripes, monkeypatch) -> None:
+def test_reuse_of_an_encoder_is_decided_without_keras(folders, stripes, monkeypatch) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     made = parents(folders, stripes(0, 10))
     first = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
@@ -124,7 +124,7 @@ def test_stages_are_imported_without_what_is_heavy() -> None:
 
 
 @pytest.mark.slow
-def test_a_damaged_snapshot_stands_in_for_nothing(folders, stripes) -> None:
+def test_an_encoder_with_a_damaged_snapshot_is_not_reused(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
     (folders.folder(first) / "snapshot.parquet").write_bytes(b"PAR1")
@@ -132,9 +132,9 @@ def test_a_damaged_snapshot_stands_in_for_nothing(folders, stripes) -> None:
     assert not again.cached
 
 
-def test_no_train_photo_is_the_users_to_mend(folders, stripes) -> None:
+def test_without_train_photos_the_user_gets_an_error(folders, stripes) -> None:
     kept, tiles = make(folders, stripes(0, 2), ["val", "test"])
-    with pytest.raises(UserError, match="no photo is left to train on"):
+    with pytest.raises(UserError, match="there is no photo to train on"):
         folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
 
 
@@ -144,7 +144,7 @@ def parents(folders, tiles, side_px: int = 16):
 
 
 @pytest.mark.slow
-def test_an_encoder_that_saw_a_rejected_twin_of_a_tested_photo_does_not_stand_in(folders, stripes) -> None:
+def test_an_encoder_trained_on_a_rejected_duplicate_of_a_test_photo_is_not_reused(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     made = parents(folders, stripes(0, 10))
     encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))

@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all."""
+"""Folders and files that are written completely or not at all."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path, there: bool) -> No
     assert list(home.parent.iterdir()) == [home]
 
 
-def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
     def half(home: Path) -> None:
         with atomic_folder(home) as partial:
             (partial / "file").write_text("half")

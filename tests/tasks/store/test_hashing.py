@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.store import hashing
+from tasks.store.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
 STAGES = {
@@ -59,7 +60,7 @@ def test_a_stage_counts_with_all_that_it_imports() -> None:
         ("tasks/evaluate/report/page.py", "report", "page", set()),
         ("tasks/filter/splits.py", "_MIN_GROUPS_FOR_ALL = 5", "_MIN_GROUPS_FOR_ALL = 6", {"filter"}),
         ("tasks/tables.py", "SHA-256 of the photo's bytes", "The SHA-256 of the bytes", set()),
-        ("tasks/store/store.py", "it will be made again", "it is built again", set()),
+        ("tasks/store/store.py", "it will be built again", "it is built once more", set()),
         ("tasks/held_out.py", '"val"', '"validation"', {"pretrain", "train"}),
         ("tasks/images/tiles.py", "INTER_AREA", "INTER_LINEAR", {"preprocess"}),
         ("tasks/text.py", "rounded", "near", {"crawl", "filter"}),
@@ -74,3 +75,10 @@ def test_an_edit_changes_the_digests_of_those_stages_only_that_use_it(
     (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
     digests = {name: hashing.of_source(module, root=tmp_path) for name, module in STAGES.items()}
     assert {name for name, module in STAGES.items() if digests[name] != hashing.of_source(module)} == changed
+
+
+def test_a_missing_file_of_a_setting_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"w")
+    assert hashing.of_user_file(tmp_path / "weights", "train.weights") == hashing.of_bytes(b"w")[:24]
+    with pytest.raises(UserError, match=r"^train\.weights: cannot read .*gone \(No such .*\); set it to an existing"):
+        hashing.of_user_file(tmp_path / "gone", "train.weights")

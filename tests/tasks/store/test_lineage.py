@@ -11,7 +11,7 @@ def publish(store: Store, stage: str, setting: int = 0, **parents: Artifact) -> 
     return store.publish(cache_key, "source", lambda out: Result({"things": setting}, digest=f"{stage}{setting}"))
 
 
-def test_parents_are_followed_in_the_pipelines_order_and_older_ones_are_told_apart(tmp_path: Path) -> None:
+def test_ancestors_are_in_the_order_of_the_stages_and_direct_ones_are_marked(tmp_path: Path) -> None:
     store = Store(tmp_path)
     old_photos = publish(store, "crawl", 1)
     photos = publish(store, "crawl", 2)

@@ -1,4 +1,4 @@
-"""Modules found by name."""
+"""Modules of a package, found by their names."""
 
 import sys
 

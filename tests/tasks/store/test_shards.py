@@ -1,4 +1,4 @@
-"""Pools: only new photos are computed, shards are whole, rows come back in the order asked for."""
+"""Pools: only new photos are computed, shards are complete, and rows are read in the requested order."""
 
 import logging
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ def names(*numbers: int) -> list[str]:
 
 
 def test_only_new_photos_are_computed(context: StageContext) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     def spy(chunk: Sequence[str]) -> np.ndarray:
-        asked.extend(chunk)
+        requested.extend(chunk)
         return compute(chunk)
 
     _, new = ShardPool.open(context.pools, context).compute_missing(
         names(*range(100)), spy, context, label="x", shard_photos=32
     )
     assert new == 100
-    asked.clear()
+    requested.clear()
     pool, new = ShardPool.open(context.pools, context).compute_missing(names(*range(5, 110)), spy, context, label="x")
-    assert (new, asked) == (10, names(*range(100, 110)))
+    assert (new, requested) == (10, names(*range(100, 110)))
     index = pool.index(names(3, 107, 3), context.root)
     assert LazyRows(index, context.root)[:].tolist() == [[3, -3], [107, -107], [3, -3]]
 
@@ -54,7 +54,7 @@ def test_rows_are_read_in_any_order(context: StageContext) -> None:
     assert (len(rows), rows.shape, rows.dtype) == (50, (2,), np.int32)
 
 
-def test_a_crash_loses_only_the_shards_in_flight(context: StageContext) -> None:
+def test_a_crash_loses_only_the_shards_that_are_being_computed(context: StageContext) -> None:
     def crash(chunk: Sequence[str]) -> np.ndarray:
         if "40" in chunk:
             raise KeyboardInterrupt
@@ -91,7 +91,7 @@ def test_an_incomplete_shard_is_computed_again(context: StageContext, damage: st
     assert LazyRows(pool.index(names(*range(10)), context.root), context.root)[:][:, 0].tolist() == list(range(10))
 
 
-def test_digest_does_not_depend_on_how_rows_are_sharded(context: StageContext, tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_the_division_into_shards(context: StageContext, tmp_path: Path) -> None:
     digests = []
     for shard_photos in (3, 100):
         pool, _ = ShardPool.open(tmp_path / f"pool{shard_photos}", context).compute_missing(
@@ -125,7 +125,7 @@ def test_progress_is_reported_in_photos(context: StageContext) -> None:
     assert seen == [("tiles", 25), 10, 10, 5]
 
 
-def test_a_fresh_job_computes_all_again_and_its_rows_count(context: StageContext) -> None:
+def test_fresh_computes_all_rows_again_and_the_new_rows_are_used(context: StageContext) -> None:
     ShardPool.open(context.pools, context).compute_missing(
         names(*range(20)), compute, context, label="x", shard_photos=8
     )
@@ -139,7 +139,7 @@ def test_a_fresh_job_computes_all_again_and_its_rows_count(context: StageContext
         assert LazyRows(seen.index(names(4, 9), context.root), context.root)[:][:, 0].tolist() == [5, 10]
 
 
-def test_rows_made_by_other_code_are_reused_with_a_warning(
+def test_rows_computed_by_other_code_are_reused_with_a_warning(
     context: StageContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     ShardPool.open(context.pools, context).compute_missing(names(1, 2), compute, context, label="tiles")
@@ -151,7 +151,7 @@ def test_rows_made_by_other_code_are_reused_with_a_warning(
     assert "--fresh" in caplog.text
 
 
-def test_a_flipped_byte_is_computed_again_when_verifying(context: StageContext) -> None:
+def test_a_changed_byte_is_found_with_verify_and_computed_again(context: StageContext) -> None:
     pool, _ = ShardPool.open(context.pools, context).compute_missing(names(1, 2), compute, context, label="x")
     array = np.load(pool.shards[0].path, mmap_mode="r+")
     array[0, 0] = 99

@@ -1,4 +1,4 @@
-"""Obtaining an artifact: from the store, by building it, or from an older one that stands in."""
+"""Getting the artifact of a stage: from the store, by building it, or an older one that is accepted."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ def parent(run: Run, text: str) -> Artifact:
     ).artifact
 
 
-def test_built_once_then_cached(run: Run) -> None:
+def test_a_stage_is_built_once_and_then_cached(run: Run) -> None:
     first = run.get_or_build(STAGE, TrainConfig(epochs=3))
     second = run.get_or_build(STAGE, TrainConfig(epochs=3))
     assert (first.cached, second.cached) == (False, True)
@@ -52,7 +52,7 @@ def test_built_once_then_cached(run: Run) -> None:
     assert built == ["epochs 3"]
 
 
-def test_fresh_builds_beside_the_old_one_which_stays(run: Run) -> None:
+def test_fresh_builds_another_artifact_and_keeps_the_old_one(run: Run) -> None:
     first = run.get_or_build(STAGE, TrainConfig(epochs=3)).artifact
     again = replace(run, fresh={"train"}).get_or_build(STAGE, TrainConfig(epochs=3)).artifact
     assert again.key == f"{first.key}-2"
@@ -68,7 +68,7 @@ def test_another_parent_is_another_artifact(run: Run) -> None:
     assert (run.store.folder(two.artifact) / "model.txt").read_text().endswith("two")
 
 
-def test_what_the_stage_observes_is_part_of_its_key(run: Run) -> None:
+def test_external_inputs_are_part_of_the_key(run: Run) -> None:
     seen = {"photos": 3}
     stage = Stage("crawl", 1, build=build, external_inputs=lambda config, root: seen)
     run.get_or_build(stage, TrainConfig())
@@ -77,7 +77,7 @@ def test_what_the_stage_observes_is_part_of_its_key(run: Run) -> None:
     assert not run.get_or_build(stage, TrainConfig()).cached
 
 
-def test_an_older_artifact_of_the_same_config_may_stand_in(run: Run) -> None:
+def test_an_older_artifact_of_the_same_config_can_be_accepted(run: Run) -> None:
     def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path) -> str | None:
         return "near enough" if (kept / "x").read_text() == "tonight" else None
 
@@ -92,7 +92,7 @@ def test_an_older_artifact_of_the_same_config_may_stand_in(run: Run) -> None:
     assert not run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "tonight")).cached
 
 
-def test_reuse_with_changed_code_warns_and_names_the_remedy(
+def test_reuse_after_a_change_of_the_code_warns_and_names_the_remedy(
     run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run.get_or_build(STAGE, TrainConfig())
@@ -105,7 +105,7 @@ def test_reuse_with_changed_code_warns_and_names_the_remedy(
     assert "VERSION" in caplog.text
 
 
-def test_a_module_found_by_name_is_part_of_the_code() -> None:
+def test_a_module_that_the_config_names_is_part_of_the_code() -> None:
     stage = Stage(
         "crawl",
         1,
@@ -115,7 +115,7 @@ def test_a_module_found_by_name_is_part_of_the_code() -> None:
     assert stage.source(CrawlConfig(sources="folder")) != stage.source(CrawlConfig(sources="csv"))
 
 
-def test_a_failed_build_leaves_nothing_and_the_next_one_works(run: Run) -> None:
+def test_a_failed_build_publishes_nothing_and_the_next_one_works(run: Run) -> None:
     def fail(config: TrainConfig, *, context: StageContext) -> Result:
         (context.out / "half").write_text("half")
         raise RuntimeError("boom")

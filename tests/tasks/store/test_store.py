@@ -1,4 +1,4 @@
-"""The store: what is published is whole, what is damaged is not reused, what is unchanged is."""
+"""The store: artifacts are published completely, reused if they are unchanged, and not reused if they are damaged."""
 
 import json
 import logging
@@ -42,7 +42,7 @@ def test_published_artifact_is_found_with_its_manifest(store: Store) -> None:
     assert store.find(cache_key(a=2)) is None
 
 
-def test_key_depends_on_everything_that_decides_the_result() -> None:
+def test_the_key_depends_on_everything_that_determines_the_result() -> None:
     parent = Artifact(stage="filter", key="k", digest="d")
     base = CacheKey(stage="train", version=1, config={"a": 1}, parents={"kept": parent}, external_inputs={"photos": 3})
     changes = [
@@ -57,14 +57,14 @@ def test_key_depends_on_everything_that_decides_the_result() -> None:
     assert base.digest not in keys
 
 
-def test_a_parent_made_again_with_the_same_content_keeps_the_key() -> None:
+def test_a_parent_that_is_built_again_with_the_same_content_keeps_the_key() -> None:
     parent = Artifact(stage="filter", key="k", digest="d")
     again = Artifact(stage="filter", key="k-2", digest="d")
     one, two = (CacheKey(stage="train", version=1, config={}, parents={"kept": p}) for p in (parent, again))
     assert one.digest == two.digest
 
 
-def test_digest_tells_content_not_place_or_time(store: Store, tmp_path: Path) -> None:
+def test_the_digest_depends_on_the_content_not_on_place_or_time(store: Store, tmp_path: Path) -> None:
     one = store.publish(cache_key(), "", write("same"))
     two = Store(tmp_path / "elsewhere").publish(cache_key(other=1), "", write("same"))
     three = store.publish(cache_key(third=1), "", write("different"))
@@ -72,7 +72,7 @@ def test_digest_tells_content_not_place_or_time(store: Store, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_a_missing_or_shortened_file_is_made_again(
+def test_a_missing_or_truncated_file_is_built_again(
     store: Store, verify: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     for damage in ("missing", "shortened"):
@@ -101,7 +101,7 @@ def test_a_damaged_newest_artifact_is_not_replaced_by_an_older_one(store: Store)
     assert store.find(cache_key())
 
 
-def test_one_flipped_byte_is_found_by_verify(store: Store) -> None:
+def test_one_changed_byte_is_found_by_verify(store: Store) -> None:
     made = store.publish(cache_key(), "", write("text"))
     (store.folder(made) / "sub" / "a.txt").write_text("teXt")
     assert store.find(cache_key()) == made
@@ -109,7 +109,7 @@ def test_one_flipped_byte_is_found_by_verify(store: Store) -> None:
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "{}", '{"artifact": 3}'])
-def test_a_folder_without_a_valid_manifest_does_not_exist(store: Store, manifest: str) -> None:
+def test_a_folder_without_a_valid_manifest_counts_as_no_artifact(store: Store, manifest: str) -> None:
     made = store.publish(cache_key(), "", write("text"))
     (store.folder(made) / "manifest.json").write_text(manifest)
     assert store.find(cache_key()) is None
@@ -117,7 +117,7 @@ def test_a_folder_without_a_valid_manifest_does_not_exist(store: Store, manifest
     assert store.publish(cache_key(), "", write("text")).key.endswith("-2")
 
 
-def test_a_damaged_file_of_a_pool_is_put_aside(store: Store) -> None:
+def test_a_damaged_file_in_a_pool_is_renamed(store: Store) -> None:
     shard = store.pools("extract") / "s.npy"
     shard.parent.mkdir(parents=True)
     shard.write_bytes(b"12345")
@@ -155,7 +155,7 @@ def _hold(root: Path, started: Path) -> None:
         store.publish(cache_key(), "", build)
 
 
-def test_kill_9_leaves_nothing_that_counts_and_no_lock(store: Store, tmp_path: Path) -> None:
+def test_kill_9_leaves_no_artifact_and_no_lock(store: Store, tmp_path: Path) -> None:
     started = tmp_path / "started"
     process = multiprocessing.get_context("spawn").Process(target=_hold, args=(store.root, started))
     process.start()
@@ -186,7 +186,7 @@ def _get_or_build(root: Path, built: Path) -> None:
             store.publish(cache_key(), "", build)
 
 
-def test_two_runs_at_once_build_once(store: Store, tmp_path: Path) -> None:
+def test_two_runs_at_the_same_time_build_once(store: Store, tmp_path: Path) -> None:
     built = tmp_path / "built.log"
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_get_or_build, args=(store.root, built)) for _ in range(2)]
@@ -199,7 +199,7 @@ def test_two_runs_at_once_build_once(store: Store, tmp_path: Path) -> None:
     assert store.find(cache_key(), verify=True)
 
 
-def test_manifest_is_readable_json_for_people(store: Store) -> None:
+def test_the_manifest_is_json_that_people_can_read(store: Store) -> None:
     made = store.publish(cache_key(epochs=3), "", write("x"))
     text = json.loads((store.folder(made) / "manifest.json").read_text())
     assert text["recipe"]["config"] == {"epochs": 3}

@@ -1,4 +1,4 @@
-"""A training small enough for tests: stripes that lie or stand, and a convnet."""
+"""A training that is small enough for tests: horizontal and vertical stripes, and a convnet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,41 +10,46 @@ import pytest
 
 from configs.schema import TrainConfig
 from tasks.networks.classifier import tile_classifier
-from tasks.networks.keras_io import make_reproducible, weights_digest
-from tasks.train.checkpoint import Checkpoint, Progress
-from tasks.train.fit import Labelled, Phase, fit
+from tasks.networks.keras_io import seed_everything, weights_digest
+from tasks.train.checkpoint import Checkpoint, TrainingState
+from tasks.train.fit import LabelledData, Phase, fit
 
 SMALL = TrainConfig(input="tiles", filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
 
 
 @dataclass
 class Small:
-    """Photos to train on and to validate on, and a folder for checkpoints."""
+    """Train and validation photos, and a folder for checkpoints."""
 
-    train: Labelled
-    val: Labelled
-    home: Path
+    train: LabelledData
+    val: LabelledData
+    folder: Path
 
     def classifier(self, config: TrainConfig = SMALL) -> keras.Model:
-        make_reproducible(config.seed)
+        seed_everything(config.seed)
         return tile_classifier(self.train.rows.shape[1:], 2, config)
 
     def fit(
         self,
         model: keras.Model,
         config: TrainConfig = SMALL,
-        watchers: tuple[keras.callbacks.Callback, ...] = (),
+        callbacks: tuple[keras.callbacks.Callback, ...] = (),
         **settings,
-    ) -> Progress:
-        shares = np.log(np.array([0.5, 0.5], np.float32))
-        settings = {"peak": config.learning_rate, "epochs": config.epochs, "log_shares": shares} | settings
+    ) -> TrainingState:
+        priors = np.log(np.array([0.5, 0.5], np.float32))
+        settings = {"learning_rate": config.learning_rate, "epochs": config.epochs, "log_priors": priors} | settings
         phase = Phase("training", self.train, settings.pop("val", self.val), **settings)
         return fit(
-            model, phase, config, kept=Checkpoint(self.home / "training.npz"), advance=lambda n: None, watchers=watchers
+            model,
+            phase,
+            config,
+            checkpoint=Checkpoint(self.folder / "training.npz"),
+            advance=lambda n: None,
+            callbacks=callbacks,
         )
 
     def trained(self, config: TrainConfig = SMALL, **settings) -> str:
-        """Digest of the weights of a training."""
+        """Train, and return the digest of the weights."""
         model = self.classifier(config)
         self.fit(model, config, **settings)
         return weights_digest(model)
@@ -52,31 +57,31 @@ class Small:
 
 @pytest.fixture
 def small(tmp_path: Path, stripes: Callable[..., np.ndarray]) -> Small:
-    def photos(seed: int, count: int) -> Labelled:
+    def photos(seed: int, count: int) -> LabelledData:
         rows = np.concatenate([stripes(0, count, seed=seed), stripes(1, count, seed=seed)])
         targets = np.repeat(np.array([0, 1], np.int32), count)
-        return Labelled(rows, targets, np.ones(2 * count, np.float32))
+        return LabelledData(rows, targets, np.ones(2 * count, np.float32))
 
     return Small(photos(0, 16), photos(1, 6), tmp_path)
 
 
 class Kill(keras.callbacks.Callback):
-    """Ends a training in the middle of an epoch, as kill -9 would: nothing is cleaned up or written any more."""
+    """Ends a training in the middle of an epoch, like kill -9: nothing is cleaned up or written afterwards."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__()
-        self._epoch, self._now = epoch, 0
+        self._epoch, self._current = epoch, 0
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-        self._now = epoch + 1
+        self._current = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        if (self._now, batch) == (self._epoch, 1):
+        if (self._current, batch) == (self._epoch, 1):
             raise KilledError
 
 
 class KilledError(BaseException):
-    """Not caught by anything."""
+    """Not caught by any code."""
 
 
 @pytest.fixture
@@ -87,3 +92,12 @@ def kill() -> Callable[[int], Kill]:
 @pytest.fixture
 def killed() -> type[BaseException]:
     return KilledError
+
+
+@pytest.fixture
+def two_classes(folders, stripes):
+    """Kept photos of two classes and their tiles: 40 to train on, 10 to validate on, 10 to test on."""
+    pictures = np.concatenate([stripes(0, 30), stripes(1, 30)])
+    splits = (["train"] * 20 + ["val"] * 5 + ["test"] * 5) * 2
+    kept, photos = folders.kept(["lying"] * 30 + ["upright"] * 30, splits)
+    return kept, folders.tiles(kept, dict(zip(photos, pictures, strict=True)))

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -8,7 +9,7 @@ STILL = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
 TILES = np.random.default_rng(0).integers(0, 256, (64, 12, 16, 3)).astype(np.uint8)
 
 
-def test_nothing_asked_for_is_nothing_changed() -> None:
+def test_without_any_setting_tiles_are_unchanged() -> None:
     np.testing.assert_array_equal(np.asarray(Augment(STILL, 0)(TILES)), TILES)
 
 
@@ -21,17 +22,22 @@ def test_about_half_of_the_tiles_are_mirrored_and_the_others_are_left(flip, axis
     assert 16 < mirrored.sum() < 48
 
 
-def test_a_quarter_turn_turns() -> None:
+def draw_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every random number the largest possible one."""
+    monkeypatch.setattr(keras.random, "uniform", lambda shape, low, high, seed: np.full(shape, high, np.float32))
+
+
+def test_a_quarter_turn_turns(monkeypatch) -> None:
     square = TILES[:, :12, :12]
     layer = Augment(STILL.model_copy(update={"rotate_deg": 90}), 0)
-    layer._uniform = lambda count, most: np.full(count, most, np.float32)  # always to the end
+    draw_the_largest(monkeypatch)
     turned = np.asarray(layer(square))
     np.testing.assert_array_equal(turned, np.rot90(square, axes=(1, 2)))
 
 
-def test_a_shift_moves_and_fills_with_the_border() -> None:
+def test_a_shift_moves_and_fills_with_the_border(monkeypatch) -> None:
     layer = Augment(STILL.model_copy(update={"shift": 0.25}), 0)
-    layer._uniform = lambda count, most: np.full(count, most, np.float32)
+    draw_the_largest(monkeypatch)
     moved = np.asarray(layer(TILES))
     np.testing.assert_array_equal(moved[:, :-3, :-4], TILES[:, 3:, 4:])
     np.testing.assert_array_equal(moved[:, -3:], np.broadcast_to(moved[:, -4:-3], moved[:, -3:].shape))

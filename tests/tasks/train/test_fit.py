@@ -5,13 +5,13 @@ import keras
 import numpy as np
 import pytest
 
-from configs.schema import AugmentConfig, TrainConfig
+from configs.schema import AugmentConfig, ImbalanceConfig, TrainConfig
 from tasks.networks import hardware
 from tasks.networks.keras_io import weights_digest
 from tasks.store.errors import UserError
-from tasks.train import fit
+from tasks.train import callbacks, fit
+from tasks.train.callbacks import DivergedError
 from tasks.train.checkpoint import Checkpoint
-from tasks.train.fit import DivergedError
 
 PLAIN = TrainConfig(input="tiles", filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
 RICH = PLAIN.model_copy(
@@ -23,23 +23,23 @@ RICH = PLAIN.model_copy(
 @pytest.mark.parametrize("config", [PLAIN, RICH])
 def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(small, kill, killed, config) -> None:
     undisturbed = small.trained(config)
-    (small.home / "training.npz").unlink()
+    (small.folder / "training.npz").unlink()
     with pytest.raises(killed):
-        small.fit(small.classifier(config), config, watchers=(kill(3),))
-    stored = Checkpoint(small.home / "training.npz").read()
+        small.fit(small.classifier(config), config, callbacks=(kill(3),))
+    stored = Checkpoint(small.folder / "training.npz").read()
     assert stored is not None
     assert stored[0].epochs in (1, 2)  # writing may take a hundredth of the time, so it may have left one out
     model = small.classifier(config)
-    progress = small.fit(model, config)
+    state = small.fit(model, config)
     assert weights_digest(model) == undisturbed
-    assert len(progress.history["loss"]) == 4
+    assert len(state.history["loss"]) == 4
 
 
 @pytest.mark.slow
 def test_a_training_that_ended_is_not_repeated(small) -> None:
     once = small.trained()
     again = small.classifier()
-    assert small.fit(again, watchers=(_Never(),)).ended
+    assert small.fit(again, callbacks=(_Never(),)).ended
     assert weights_digest(again) == once
 
 
@@ -51,7 +51,7 @@ class _Never(keras.callbacks.Callback):
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_begun_over(small) -> None:
     once = small.trained()
-    path = small.home / "training.npz"
+    path = small.folder / "training.npz"
     path.write_bytes(path.read_bytes()[:-100])
     assert small.trained() == once
 
@@ -60,8 +60,8 @@ def test_a_damaged_checkpoint_is_begun_over(small) -> None:
 def test_the_best_weights_are_kept_and_a_phase_that_does_not_beat_the_last_is_taken_back(small) -> None:
     model = small.classifier()
     before = weights_digest(model)
-    progress = small.fit(model, to_beat=0.0)
-    assert progress.best_epoch == 0
+    state = small.fit(model, best_loss=0.0)
+    assert state.best_epoch == 0
     assert weights_digest(model) == before
 
 
@@ -69,24 +69,24 @@ def test_the_best_weights_are_kept_and_a_phase_that_does_not_beat_the_last_is_ta
 def test_averaged_weights_are_validated_and_kept(small) -> None:
     config = PLAIN.model_copy(update={"ema": 0.5})
     model = small.classifier(config)
-    progress = small.fit(model, config)
+    state = small.fit(model, config)
     logits = model.predict(small.val.rows, verbose=0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(small.val.targets, logits)
-    assert float(loss) == pytest.approx(min(progress.history["val_loss"]), rel=1e-3)
+    assert float(loss) == pytest.approx(min(state.history["val_loss"]), rel=1e-3)
 
 
 @pytest.mark.slow
 def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(small, killed, monkeypatch) -> None:
     config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
-    monkeypatch.setattr(fit, "_WRITING_SHARE", math.inf)  # every pass is written
+    monkeypatch.setattr(callbacks, "WRITING_SHARE", math.inf)  # write after every epoch
     ended = small.fit(small.classifier(config), config).epochs
-    (small.home / "training.npz").unlink()
+    (small.folder / "training.npz").unlink()
     write = Checkpoint.write
 
-    def killed_at_the_end(self, progress, state) -> None:
-        if not state:
+    def killed_at_the_end(self, state, variables) -> None:
+        if not variables:
             raise killed
-        write(self, progress, state)
+        write(self, state, variables)
 
     model = small.classifier(config)
     monkeypatch.setattr(Checkpoint, "write", killed_at_the_end)
@@ -98,12 +98,12 @@ def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(sma
 
 @pytest.mark.slow
 def test_balanced_softmax_is_validated_with_the_shares_of_the_classes(small) -> None:
-    config = PLAIN.model_copy(update={"loss": "balanced_softmax", "class_weight": "none", "epochs": 1})
-    model, shares = small.classifier(config), np.log(np.array([0.9, 0.1], np.float32))
-    progress = small.fit(model, config, log_shares=shares)
-    logits = model.predict(small.val.rows, verbose=0) + shares
+    config = PLAIN.model_copy(update={"imbalance": ImbalanceConfig(method="balanced_softmax"), "epochs": 1})
+    model, priors = small.classifier(config), np.log(np.array([0.9, 0.1], np.float32))
+    state = small.fit(model, config, log_priors=priors)
+    logits = model.predict(small.val.rows, verbose=0) + priors
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(small.val.targets, logits)
-    assert float(loss) == pytest.approx(progress.history["val_loss"][0], rel=1e-3)
+    assert float(loss) == pytest.approx(state.history["val_loss"][0], rel=1e-3)
 
 
 @pytest.mark.parametrize(("batch_size", "tried"), [(1, [1]), (6, [1, 2, 4, 8])])
@@ -111,10 +111,10 @@ def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_
     seen: list[int] = []
 
     def run(self, *_) -> None:
-        seen.append(self._split)
+        seen.append(self.split)
         raise MemoryError
 
-    monkeypatch.setattr(fit._Fit, "run", run)
+    monkeypatch.setattr(fit.Attempt, "run", run)
     with pytest.raises(UserError, match="single photo"):
         small.fit(small.classifier(), PLAIN.model_copy(update={"batch_size": batch_size}))
     assert seen == tried
@@ -124,7 +124,7 @@ def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_
 def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(small, caplog, monkeypatch) -> None:
     seen: list[int] = []
 
-    class Greedy(fit.Trainee):
+    class Greedy(fit.TrainingModel):
         def call(self, data, training=False):
             count = data["rows"].shape[0]
             if training and count is not None:
@@ -135,26 +135,26 @@ def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(s
 
     monkeypatch.setattr(fit, "Trainee", Greedy)
     monkeypatch.setattr(fit.keras.config, "is_traceback_filtering_enabled", lambda: False, raising=False)
-    original = fit.Trainee.compile
+    original = fit.TrainingModel.compile
     monkeypatch.setattr(Greedy, "compile", lambda self, *a, **k: original(self, *a, **(k | {"run_eagerly": True})))
     model = small.classifier()
     with caplog.at_level(logging.WARNING, "fluke.train"):
-        progress = small.fit(model, PLAIN.model_copy(update={"epochs": 1}))
-    assert progress.split == 4
+        state = small.fit(model, PLAIN.model_copy(update={"epochs": 1}))
+    assert state.split == 4
     assert list(dict.fromkeys(seen)) == [8, 4, 2]
-    assert "batches of 8: they are cut into 4" in caplog.text
+    assert "batches of 8: each batch is split into 4" in caplog.text
 
 
 @pytest.mark.slow
 def test_gradients_added_up_are_those_of_the_whole_batch(small, monkeypatch) -> None:
-    monkeypatch.setattr(fit, "warm_cosine", lambda peak, steps: peak)
+    monkeypatch.setattr(fit, "warm_cosine", lambda learning_rate, steps: learning_rate)
     config = PLAIN.model_copy(
         update={"epochs": 1, "augment": AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0), "dropout": 0}
     )
     digests = []
     for split in (1, 4):
         model = _without_batch_norm(small)
-        attempt = fit._Fit(model, _phase(small), config, Checkpoint(small.home / f"{split}.npz"), split)
+        attempt = fit.Attempt(model, _phase(small), config, Checkpoint(small.folder / f"{split}.npz"), split)
         attempt.run(None, lambda n: None, ())
         digests.append(np.concatenate([w.ravel() for w in model.get_weights()]))
     np.testing.assert_allclose(digests[0], digests[1], atol=1e-6)
@@ -168,15 +168,15 @@ def _without_batch_norm(small) -> keras.Model:
 
 
 def _phase(small) -> fit.Phase:
-    shares = np.log(np.array([0.5, 0.5], np.float32))
-    return fit.Phase("training", small.train, None, peak=0.01, epochs=1, log_shares=shares)
+    priors = np.log(np.array([0.5, 0.5], np.float32))
+    return fit.Phase("training", small.train, None, learning_rate=0.01, epochs=1, log_priors=priors)
 
 
-def test_a_photo_that_does_not_fit_is_the_users_to_mend(small, monkeypatch) -> None:
+def test_out_of_memory_for_a_single_photo_is_a_user_error(small, monkeypatch) -> None:
     def run(self, *_) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(fit._Fit, "run", run)
+    monkeypatch.setattr(fit.Attempt, "run", run)
     with pytest.raises(UserError, match=r"single photo of \(16, 16, 1\).*preprocess\.side_px"):
         small.fit(small.classifier())
 
@@ -196,7 +196,7 @@ def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> N
 
     model = small.classifier()
     with pytest.raises(DivergedError, match=r"at 0\.02 the loss became nan in step 1 of epoch 3; try 0\.002") as caught:
-        small.fit(model, watchers=(Spoil(),))
+        small.fit(model, callbacks=(Spoil(),))
     assert caught.value.kept
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
@@ -210,7 +210,7 @@ def test_a_training_that_diverges_at_once_leaves_the_weights_that_it_came_with(s
     model = small.classifier()
     before = weights_digest(model)
     with pytest.raises(DivergedError) as caught:
-        small.fit(model, watchers=(Spoil(),))
+        small.fit(model, callbacks=(Spoil(),))
     assert not caught.value.kept
     assert weights_digest(model) == before
 
@@ -224,9 +224,9 @@ def test_what_xla_can_not_compile_is_trained_without_it(small, recwarn) -> None:
 
 @pytest.mark.slow
 def test_sixteen_bits_train_and_weights_stay_at_thirty_two(small) -> None:
-    with hardware.computing_in("bfloat16"):
+    with hardware.dtype_policy("bfloat16"):
         model = small.classifier()
-        progress = small.fit(model)
-    assert progress.history["val_accuracy"][-1] >= 0.9
+        state = small.fit(model)
+    assert state.history["val_accuracy"][-1] >= 0.9
     assert {str(weights.dtype) for weights in model.get_weights()} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"

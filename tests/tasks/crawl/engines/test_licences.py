@@ -1,8 +1,8 @@
-"""Licences in their short form."""
+"""Short names of licences."""
 
 import pytest
 
-from tasks.crawl.engines.licences import short
+from tasks.crawl.engines.licences import normalize
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ from tasks.crawl.engines.licences import short
         (None, None),
     ],
 )
-def test_names_codes_and_addresses_come_down_to_one_form(name: str | None, form: str | None) -> None:
-    assert short(name) == form
+def test_names_codes_and_urls_have_one_short_name(name: str | None, form: str | None) -> None:
+    assert normalize(name) == form

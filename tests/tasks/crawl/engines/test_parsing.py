@@ -1,13 +1,23 @@
-"""Values of engines' answers, which may be anything."""
+"""Values in engines' responses, which may have any type."""
 
 import pytest
 
-from tasks.crawl.engines.engine import Answer, ChangedError, RefusedError
-from tasks.crawl.engines.parsing import for_humans, items, object_of, plain, require_ok, web_url, whole, words
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError
+from tasks.crawl.engines.parsing import (
+    clean_text,
+    dicts_in,
+    is_block_page,
+    json_object,
+    parse_count,
+    require_ok,
+    strip_html,
+    web_url,
+)
+from tasks.crawl.http.client import FetchResult
 
 
-def _answer(body: bytes = b"", status: int = 200, **headers: str) -> Answer:
-    return Answer("https://a.example/", status, headers, body)
+def _response(body: bytes = b"", status: int = 200, **headers: str) -> FetchResult:
+    return FetchResult("https://a.example/", status, headers, body)
 
 
 @pytest.mark.parametrize(
@@ -28,55 +38,55 @@ def _answer(body: bytes = b"", status: int = 200, **headers: str) -> Answer:
         ),
     ],
 )
-def test_only_whole_web_addresses_count(value: object, url: str | None) -> None:
+def test_only_absolute_web_urls_are_accepted(value: object, url: str | None) -> None:
     assert web_url(value) == url
 
 
-def test_texts_lose_entities_spaces_and_what_cannot_be_stored() -> None:
-    assert words(" a &amp; b\n\0 c\ud800 ") == "a & b c"
-    assert words("&nbsp; ") is None
-    assert words(7) is None
-    assert plain('<a href="x">A&amp;B</a><script>x</script>') is not None
-    assert plain("<b>Zoë</b>  <i>Bo</i>") == "Zoë Bo"
-    assert plain("<") == "<"
-    assert plain(None) is None
+def test_texts_are_cleaned_of_entities_spaces_and_surrogates() -> None:
+    assert clean_text(" a &amp; b\n\0 c\ud800 ") == "a & b c"
+    assert clean_text("&nbsp; ") is None
+    assert clean_text(7) is None
+    assert strip_html('<a href="x">A&amp;B</a><script>x</script>') is not None
+    assert strip_html("<b>Zoë</b>  <i>Bo</i>") == "Zoë Bo"
+    assert strip_html("<") == "<"
+    assert strip_html(None) is None
 
 
-def test_numbers_may_be_texts_but_nothing_else() -> None:
-    assert [whole(value) for value in (7, "7", 0)] == [7, 7, 0]
-    assert [whole(value) for value in (-1, "-1", True, 1.5, None, "٣", "9" * 5000, [])] == [None] * 8
+def test_counts_are_numbers_or_strings_of_digits() -> None:
+    assert [parse_count(value) for value in (7, "7", 0)] == [7, 7, 0]
+    assert [parse_count(value) for value in (-1, "-1", True, 1.5, None, "٣", "9" * 5000, [])] == [None] * 8
 
 
-def test_lists_lose_what_is_no_object() -> None:
-    assert items([{"a": 1}, None, 7, []]) == [{"a": 1}]
-    assert items({"a": 1}) == []
+def test_lists_keep_only_objects() -> None:
+    assert dicts_in([{"a": 1}, None, 7, []]) == [{"a": 1}]
+    assert dicts_in({"a": 1}) == []
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[1]", b"null", b'"x"', b"\xff\xfe\x00", b"[" * 200_000, b'{"a":' * 200_000]
 )
-def test_what_is_no_json_object_is_a_change(body: bytes) -> None:
-    with pytest.raises(ChangedError):
-        object_of(_answer(body))
+def test_anything_but_a_json_object_is_a_changed_format(body: bytes) -> None:
+    with pytest.raises(FormatChangedError):
+        json_object(_response(body))
 
 
-def test_one_bad_byte_does_not_cost_a_page() -> None:
-    assert object_of(_answer(b'{"a": "\xff", "b": 1}'))["b"] == 1
+def test_one_invalid_byte_does_not_lose_a_page() -> None:
+    assert json_object(_response(b'{"a": "\xff", "b": 1}'))["b"] == 1
 
 
-def test_a_captcha_is_no_change() -> None:
-    page = _answer(b"<html><div class='g-recaptcha'></div>")
-    assert for_humans(page)
-    with pytest.raises(RefusedError):
-        object_of(page)
-    assert not for_humans(_answer(b'{"title": "captcha"}'))
+def test_a_captcha_is_not_a_changed_format() -> None:
+    page = _response(b"<html><div class='g-recaptcha'></div>")
+    assert is_block_page(page)
+    with pytest.raises(BlockedError):
+        json_object(page)
+    assert not is_block_page(_response(b'{"title": "captcha"}'))
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(status, RefusedError) for status in (403, 429, 500, 503)]
-    + [(status, ChangedError) for status in (204, 302, 400, 404, 410)],
+    [(status, BlockedError) for status in (403, 429, 500, 503)]
+    + [(status, FormatChangedError) for status in (204, 302, 400, 404, 410)],
 )
-def test_statuses_are_refusals_or_changes(status: int, kind: type[Exception]) -> None:
+def test_a_status_means_blocked_or_changed(status: int, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=f"HTTP {status}"):
-        require_ok(_answer(b'{"detail": "no"}', status))
+        require_ok(_response(b'{"detail": "no"}', status))

@@ -1,4 +1,4 @@
-"""Names that lead to the site, and clients for it."""
+"""Host names of the site, and clients for it."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tasks.crawl.http.client import Client
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """The addresses that a name has: one answer after the other, and the last one from then on."""
+    """Addresses per host name: each lookup returns the next one, and the last one is repeated."""
     known: dict[str, list[str]] = {}
     real = socket.getaddrinfo
 
@@ -37,13 +37,13 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client(site: Any) -> Iterator[Callable[..., Client]]:
-    """Makes clients that may ask the site freely, unless `allowed` says otherwise."""
+    """Makes clients to which the site is unthrottled, unless `unthrottled` says otherwise."""
     made = []
-    site.handle_error = lambda *_: None  # clients that hang up are what these tests are about
+    site.handle_error = lambda *_: None  # these tests close connections on purpose
 
-    def make(*, allowed: tuple[str, ...] = (urlsplit(site.url).netloc,), **settings: Any) -> Client:
+    def make(*, unthrottled: tuple[str, ...] = (urlsplit(site.url).netloc,), **settings: Any) -> Client:
         settings = {"timeout_s": 5, "requests_per_s": 1000, **settings}
-        made.append(Client(CrawlConfig(**settings), allowed=allowed, pause_s=0.001))
+        made.append(Client(CrawlConfig(**settings), unthrottled=unthrottled, retry_pause_s=0.001))
         return made[-1]
 
     yield make
@@ -53,16 +53,16 @@ def client(site: Any) -> Iterator[Callable[..., Client]]:
 
 @pytest.fixture
 def limited(site: Any, names: dict[str, list[str]], client: Callable[..., Client]) -> Callable[..., Client]:
-    """Makes clients to whom the site is `photos.example`, with all of its limits."""
+    """Makes clients to which the site is `photos.example`, with all limits."""
     names["photos.example"] = ["127.0.0.1"]
 
     def make(**settings: Any) -> Client:
-        return client(allowed=(), private_hosts=("photos.example",), **settings)
+        return client(unthrottled=(), private_hosts=("photos.example",), **settings)
 
     return make
 
 
 @pytest.fixture
 def example(site: Any) -> str:
-    """The site's URL under that name."""
+    """The site's URL under the name photos.example."""
     return f"http://photos.example:{site.server_address[1]}"

@@ -1,4 +1,4 @@
-"""The queue of photos, in lanes by host."""
+"""The queue of downloads, with limits per host."""
 
 import time
 from collections import Counter
@@ -8,35 +8,45 @@ from typing import Any
 
 import pytest
 
-from tasks.crawl.http.host_queue import Lanes, Turn
-from tasks.crawl.http.rate_limit import Pace
+from tasks.crawl.http.host_queue import HostQueue, Lease
+from tasks.crawl.http.rate_limit import RateLimiter
+from tests.helpers.clock import FakeClock
 
-SOON_S = 0.15
+WAIT_S = 0.15
+"""How long a thread is watched that must stay blocked."""
+JOIN_S = 30
+"""Upper limit for a thread that must end."""
 
 
-def lanes(*, requests_per_s: float = 1e6, connections: int = 4, most: int = 4096, free: str = "") -> Lanes[Any]:
-    return Lanes(
-        Pace(requests_per_s), connections_per_host=connections, is_free=lambda url: url.host == free, most=most
+def host_queue(
+    rate_limiter: RateLimiter | None = None, *, connections: int = 4, capacity: int = 4096, unthrottled: str = ""
+) -> HostQueue[Any]:
+    """A queue without a noticeable rate limit, unless one is given."""
+    return HostQueue(
+        rate_limiter or RateLimiter(1e6),
+        connections_per_host=connections,
+        is_unthrottled=lambda url: url.host == unthrottled,
+        capacity=capacity,
     )
 
 
-def fill(queue: Lanes[Any], *names: str) -> None:
-    """Items such as `a1`, of the host a.example."""
+def fill(queue: HostQueue[Any], *names: str) -> None:
+    """Put items such as `a1`, of the host a.example."""
     for name in names:
         assert queue.put(name, f"http://{name[0]}.example/{name}")
 
 
-def got(queue: Lanes[Any]) -> Turn[Any]:
-    turn = queue.get()
-    assert turn is not None
-    return turn
+def lease_from(queue: HostQueue[Any]) -> Lease[Any]:
+    lease = queue.get()
+    assert lease is not None
+    return lease
 
 
-def known(queue: Lanes[Any], *hosts: str) -> None:
-    """Let the hosts have shown that they answer."""
+def make_known(queue: HostQueue[Any], *hosts: str) -> None:
+    """Release one item of each host, after which its connection limit applies."""
     for host in hosts:
         fill(queue, host)
-        queue.done(got(queue), alive=True)
+        queue.release(lease_from(queue), responded=True)
 
 
 def in_thread(call: Callable[[], Any]) -> tuple[Thread, list[Any]]:
@@ -46,179 +56,187 @@ def in_thread(call: Callable[[], Any]) -> tuple[Thread, list[Any]]:
     return thread, results
 
 
-def test_items_come_in_order_and_then_nothing_more() -> None:
-    queue = lanes()
-    known(queue, "a", "b")
+def test_items_are_handed_out_in_order_until_the_queue_is_closed_and_empty() -> None:
+    queue = host_queue()
+    make_known(queue, "a", "b")
     fill(queue, "a1", "b1", "a2")
     queue.close()
-    assert [got(queue).item for _ in range(3)] == ["a1", "b1", "a2"]
+    assert [lease_from(queue).item for _ in range(3)] == ["a1", "b1", "a2"]
     assert queue.get() is None
     assert not queue.put("late", "http://a.example/")
 
 
-def test_a_host_without_a_free_connection_lets_others_by() -> None:
-    queue = lanes(connections=2)
-    known(queue, "a", "b")
+def test_a_host_without_a_free_connection_is_skipped() -> None:
+    queue = host_queue(connections=2)
+    make_known(queue, "a", "b")
     fill(queue, "a1", "a2", "a3", "a4", "b1")
-    turns = [got(queue) for _ in range(3)]
-    assert [turn.item for turn in turns] == ["a1", "a2", "b1"]
-    queue.done(turns[1], alive=True)
-    assert got(queue).item == "a3"
+    leases = [lease_from(queue) for _ in range(3)]
+    assert [lease.item for lease in leases] == ["a1", "a2", "b1"]
+    queue.release(leases[1], responded=True)
+    assert lease_from(queue).item == "a3"
 
 
-def test_the_first_item_of_a_host_goes_alone() -> None:
-    queue = lanes()
+def test_the_first_item_of_a_host_is_leased_alone() -> None:
+    queue = host_queue()
     fill(queue, "a1", "a2", "b1")
-    first = got(queue)
-    assert got(queue).item == "b1"
-    queue.done(first, alive=True)
-    assert got(queue).item == "a2"
+    first = lease_from(queue)
+    assert lease_from(queue).item == "b1"
+    queue.release(first, responded=True)
+    assert lease_from(queue).item == "a2"
 
 
-def test_a_host_whose_turn_has_not_come_lets_others_by() -> None:
-    queue = lanes(requests_per_s=1 / SOON_S)
-    known(queue, "a")
-    time.sleep(SOON_S)
+def test_a_host_without_a_time_slot_is_skipped_until_its_next_slot() -> None:
+    clock = FakeClock()
+    queue = host_queue(RateLimiter(1 / WAIT_S, clock=clock))
+    make_known(queue, "a")
+    clock.now += WAIT_S
     fill(queue, "a1", "a2", "b1")
-    begin = time.monotonic()
-    first, second = got(queue), got(queue)
-    assert (first.item, second.item) == ("a1", "b1")
-    assert time.monotonic() - begin < SOON_S
-    assert got(queue).item == "a2"
-    assert time.monotonic() - begin >= SOON_S * 0.9
+    assert [lease_from(queue).item for _ in range(2)] == ["a1", "b1"]
+    thread, results = in_thread(lambda: lease_from(queue).item)
+    thread.join(WAIT_S)
+    assert not results
+    clock.now += WAIT_S
+    thread.join(JOIN_S)
+    assert results == ["a2"]
 
 
-def test_the_turn_is_the_fetching_threads_own() -> None:
-    pace = Pace(requests_per_s=0.1)
-    queue = Lanes[str](pace, connections_per_host=4)
-    queue.put("a1", "http://a.example/1")
-    queue.get()
-    assert pace.take_lent("a.example") == 0
-    assert pace.take_lent("a.example") > 9
+def test_the_slot_is_reserved_for_the_thread_that_has_the_lease() -> None:
+    rate_limiter = RateLimiter(0.1, clock=FakeClock())
+    queue = host_queue(rate_limiter)
+    fill(queue, "a1")
+    lease_from(queue)
+    assert rate_limiter.use_reserved("a.example") == 0
+    assert rate_limiter.use_reserved("a.example") == 10
 
 
-def test_an_item_that_was_not_asked_for_costs_its_host_no_time() -> None:
-    queue = lanes(requests_per_s=0.1)
-    fill(queue, *(f"a{number}" for number in range(20)))
-    begin = time.monotonic()
-    for _ in range(20):
-        queue.done(got(queue), alive=True)
-    assert time.monotonic() - begin < 5
-
-
-def test_a_pause_that_comes_later_holds_waiting_items_back() -> None:
-    pace = Pace(requests_per_s=1e6)
-    queue = Lanes[str](pace, connections_per_host=4)
-    queue.put("a1", "http://a.example/1")
-    pace.hold("a.example", SOON_S)
-    begin = time.monotonic()
-    queue.get()
-    assert time.monotonic() - begin >= SOON_S * 0.9
-
-
-def test_free_hosts_have_neither_pace_nor_limit() -> None:
-    queue = lanes(requests_per_s=0.001, connections=1, free="a.example")
-    fill(queue, *(f"a{number}" for number in range(9)))
-    assert [got(queue).item for _ in range(9)] == [f"a{number}" for number in range(9)]
-
-
-def test_a_silent_host_is_down_after_eight_and_its_items_come_out_at_once_and_marked() -> None:
-    queue = lanes(connections=1, requests_per_s=1000)
-    fill(queue, *(f"a{number}" for number in range(12)))
-    for _ in range(8):
-        turn = got(queue)
-        assert not turn.is_down
-        queue.done(turn, alive=False)
-    rest = [got(queue) for _ in range(4)]
-    assert all(turn.is_down for turn in rest)
-    for turn in rest:
-        queue.done(turn, alive=False)
-    fill(queue, "a99", "b1")
-    assert got(queue).is_down
-    assert not got(queue).is_down
-
-
-def test_a_host_that_answers_now_and_then_is_not_down() -> None:
-    queue = lanes(connections=1)
+def test_an_item_that_was_not_requested_gives_its_slot_back() -> None:
+    clock = FakeClock()
+    queue = host_queue(RateLimiter(0.1, clock=clock))  # no second slot, since the clock stands still
     fill(queue, *(f"a{number}" for number in range(20)))
     for number in range(20):
-        turn = got(queue)
-        assert not turn.is_down
-        queue.done(turn, alive=number % 8 == 7)
+        lease = lease_from(queue)
+        assert lease.item == f"a{number}"
+        queue.release(lease, responded=True)
 
 
-def test_what_waits_for_its_turn_comes_out_when_its_host_goes_down() -> None:
-    queue = lanes(connections=2, requests_per_s=1e6)
-    known(queue, "a")
+def test_a_pause_that_starts_later_delays_waiting_items() -> None:
+    clock = FakeClock()
+    rate_limiter = RateLimiter(1e6, clock=clock)
+    queue = host_queue(rate_limiter)
+    fill(queue, "a1")
+    rate_limiter.pause("a.example", WAIT_S)
+    thread, results = in_thread(lambda: lease_from(queue).item)
+    thread.join(WAIT_S)
+    assert not results
+    clock.now += WAIT_S
+    thread.join(JOIN_S)
+    assert results == ["a1"]
+
+
+def test_unthrottled_hosts_have_neither_rate_limit_nor_connection_limit() -> None:
+    queue = host_queue(RateLimiter(0.001, clock=FakeClock()), connections=1, unthrottled="a.example")
+    fill(queue, *(f"a{number}" for number in range(9)))
+    assert [lease_from(queue).item for _ in range(9)] == [f"a{number}" for number in range(9)]
+
+
+def test_a_host_is_down_after_eight_misses_in_a_row_and_its_items_are_handed_out_at_once() -> None:
+    queue = host_queue(connections=1)
+    fill(queue, *(f"a{number}" for number in range(12)))
+    for _ in range(8):
+        lease = lease_from(queue)
+        assert not lease.is_down
+        queue.release(lease, responded=False)
+    rest = [lease_from(queue) for _ in range(4)]
+    assert all(lease.is_down for lease in rest)
+    for lease in rest:
+        queue.release(lease, responded=False)
+    fill(queue, "a99", "b1")
+    assert lease_from(queue).is_down
+    assert not lease_from(queue).is_down
+
+
+def test_a_host_that_responds_now_and_then_is_not_down() -> None:
+    queue = host_queue(connections=1)
+    fill(queue, *(f"a{number}" for number in range(20)))
+    for number in range(20):
+        lease = lease_from(queue)
+        assert not lease.is_down
+        queue.release(lease, responded=number % 8 == 7)
+
+
+def test_items_that_wait_for_a_time_slot_are_handed_out_when_their_host_is_down() -> None:
+    rate_limiter = RateLimiter(1e6)
+    queue = host_queue(rate_limiter, connections=2)
+    make_known(queue, "a")
     fill(queue, *(f"a{number}" for number in range(12)))
     for _ in range(7):
-        queue.done(got(queue), alive=False)
-    last = got(queue)
-    queue._pace.hold("a.example", 20)
+        queue.release(lease_from(queue), responded=False)
+    last = lease_from(queue)
+    rate_limiter.pause("a.example", 20)
     thread, results = in_thread(queue.get)
-    thread.join(SOON_S)
+    thread.join(WAIT_S)
     assert not results
-    queue.done(last, alive=False)
-    thread.join(1)
+    queue.release(last, responded=False)
+    thread.join(JOIN_S)
     assert results[0].is_down
 
 
 def test_a_full_queue_blocks_until_there_is_room_or_it_is_closed() -> None:
-    queue = lanes(most=2)
+    queue = host_queue(capacity=2)
     fill(queue, "a1", "b1")
     thread, results = in_thread(lambda: queue.put("c1", "http://c.example/"))
-    thread.join(SOON_S)
+    thread.join(WAIT_S)
     assert not results
-    got(queue)
-    thread.join(1)
+    lease_from(queue)
+    thread.join(JOIN_S)
     assert results == [True]
     thread, results = in_thread(lambda: queue.put("d1", "http://d.example/"))
-    thread.join(SOON_S)
+    thread.join(WAIT_S)
     assert not results
     queue.close()
-    thread.join(1)
+    thread.join(JOIN_S)
     assert results == [False]
 
 
-def test_a_stop_releases_everybody_and_hands_out_what_is_left() -> None:
-    queue = lanes(connections=1, requests_per_s=0.001)
+def test_cancelling_wakes_all_threads_and_hands_out_the_remaining_items() -> None:
+    queue = host_queue(RateLimiter(0.001, clock=FakeClock()), connections=1)
     fill(queue, "a1", "a2", "a3", "b1", "b2")
-    first = {got(queue).item for _ in range(2)}
+    first = {lease_from(queue).item for _ in range(2)}
     waiting = [in_thread(queue.get) for _ in range(4)]
-    time.sleep(SOON_S)
-    queue.stop()
+    time.sleep(WAIT_S)
+    queue.cancel()
     for thread, _ in waiting:
-        thread.join(1)
+        thread.join(JOIN_S)
     rest = [results[0] for _, results in waiting]
     assert first == {"a1", "b1"}
-    assert Counter(turn.item for turn in rest if turn) == Counter(["a2", "a3", "b2"])
+    assert Counter(lease.item for lease in rest if lease) == Counter(["a2", "a3", "b2"])
     assert rest.count(None) == 1
     assert queue.get() is None
 
 
-def test_malformed_urls_come_out_like_others() -> None:
-    queue = lanes()
+def test_malformed_urls_are_handed_out_like_others() -> None:
+    queue = host_queue()
     assert queue.put("x", "http://[::1")
-    turn = got(queue)
-    assert (turn.item, turn.is_down) == ("x", False)
-    queue.done(turn, alive=False)
+    lease = lease_from(queue)
+    assert (lease.item, lease.is_down) == ("x", False)
+    queue.release(lease, responded=False)
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-def test_many_threads_get_everything_once_and_never_too_many_of_a_host(connections: int) -> None:
-    queue = lanes(connections=connections, requests_per_s=2000)
+def test_many_threads_get_each_item_once_and_keep_the_connection_limit(connections: int) -> None:
+    queue = host_queue(RateLimiter(2000), connections=connections)
     busy: Counter[str] = Counter()
-    most: Counter[str] = Counter()
+    busiest: Counter[str] = Counter()
     seen: list[str] = []
 
     def work() -> None:
-        while turn := queue.get():
-            busy[turn.host] += 1
-            most[turn.host] = max(most[turn.host], busy[turn.host])
-            seen.append(turn.item)
+        while lease := queue.get():
+            busy[lease.host] += 1
+            busiest[lease.host] = max(busiest[lease.host], busy[lease.host])
+            seen.append(lease.item)
             time.sleep(0.0005)
-            busy[turn.host] -= 1
-            queue.done(turn, alive=True)
+            busy[lease.host] -= 1
+            queue.release(lease, responded=True)
 
     threads = [Thread(target=work) for _ in range(16)]
     for thread in threads:
@@ -227,35 +245,35 @@ def test_many_threads_get_everything_once_and_never_too_many_of_a_host(connectio
     fill(queue, *names)
     queue.close()
     for thread in threads:
-        thread.join(5)
+        thread.join(JOIN_S)
         assert not thread.is_alive()
     assert Counter(seen) == Counter(names)
-    assert max(most.values()) <= connections
+    assert max(busiest.values()) <= connections
 
 
-def test_a_stalled_host_holds_up_nobody_else() -> None:
-    queue = lanes(connections=2)
-    known(queue, "s")
+def test_a_host_that_stalls_does_not_delay_other_hosts() -> None:
+    queue = host_queue(connections=2)
+    make_known(queue, "s")
     fill(queue, *(f"s{number}" for number in range(50)), *(f"g{number}" for number in range(50)))
     queue.close()
     good: list[str] = []
     released, all_good = Event(), Event()
 
     def work() -> None:
-        while turn := queue.get():
-            if turn.item.startswith("s"):
-                released.wait(5)
+        while lease := queue.get():
+            if lease.item.startswith("s"):
+                released.wait(JOIN_S)
             else:
-                good.append(turn.item)
+                good.append(lease.item)
                 if len(good) == 50:
                     all_good.set()
-            queue.done(turn, alive=True)
+            queue.release(lease, responded=True)
 
     threads = [Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert all_good.wait(2)
+    assert all_good.wait(JOIN_S / 2)  # while the stalled items are still waiting
     released.set()
     for thread in threads:
-        thread.join(2)
+        thread.join(JOIN_S)
         assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""Which URLs and addresses may be asked at all."""
+"""Normal forms of URLs, and the check against private addresses."""
 
 import socket
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.crawl.http import FetchError
-from tasks.crawl.http.urls import check_for_proxy, host_of, is_public, parsed, resolved
+from tasks.crawl.http.urls import check_proxy_target, host_key, is_public, normalize_url, resolve
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from tasks.crawl.http.urls import check_for_proxy, host_of, is_public, parsed, r
         "2001::1",
     ],
 )
-def test_private_addresses_are_known_in_all_their_notations(address: str) -> None:
+def test_private_addresses_are_found_in_all_notations(address: str) -> None:
     assert not is_public(address)
 
 
@@ -53,17 +53,17 @@ def test_public_addresses_are_public(address: str) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.1", "0", "[::1]", "[::ffff:7f00:1]"]
 )
-def test_loopback_is_refused_however_it_is_written(host: str) -> None:
-    assert parsed(f"http://{host}/").host == host
+def test_loopback_is_refused_in_all_notations(host: str) -> None:
+    assert normalize_url(f"http://{host}/").host == host
     with pytest.raises(FetchError, match="private address"):
-        resolved(host, 80, private=False)
+        resolve(host, 80, allow_private=False)
 
 
-def test_of_a_name_with_public_and_private_addresses_only_the_public_are_used(monkeypatch: Any) -> None:
+def test_only_the_public_addresses_of_a_name_are_used(monkeypatch: Any) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("10.0.0.1", "8.8.8.8")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
-    assert [entry[4][0] for entry in resolved("x.example", 80, private=False)] == ["8.8.8.8"]
-    assert len(resolved("x.example", 80, private=True)) == 2
+    assert [entry[4][0] for entry in resolve("x.example", 80, allow_private=False)] == ["8.8.8.8"]
+    assert len(resolve("x.example", 80, allow_private=True)) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_of_a_name_with_public_and_private_addresses_only_the_public_are_used(mo
         ("http://a.com./x", "http://a.com./x"),
     ],
 )
-def test_urls_get_a_normal_form(url: str, normal: str) -> None:
-    assert parsed(url).url == normal
+def test_urls_are_normalized(url: str, normal: str) -> None:
+    assert normalize_url(url).url == normal
 
 
 @pytest.mark.parametrize(
@@ -100,26 +100,26 @@ def test_urls_get_a_normal_form(url: str, normal: str) -> None:
         "http://１２７.0.0.1/",
     ],
 )
-def test_malformed_urls_are_failures(url: str) -> None:
+def test_malformed_urls_are_errors(url: str) -> None:
     with pytest.raises(FetchError, match="malformed URL"):
-        parsed(url)
+        normalize_url(url)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.com/x", "data:image/png;base64,AA==", "gopher://a/"])
 def test_other_schemes_are_refused(url: str) -> None:
     with pytest.raises(FetchError, match="not http"):
-        parsed(url)
+        normalize_url(url)
 
 
-def test_both_schemes_of_a_host_count_as_one_and_other_ports_apart() -> None:
-    assert host_of(parsed("http://A.com/x")) == host_of(parsed("https://a.com:443/y")) == "a.com"
-    assert host_of(parsed("http://a.com:8080/x")) == "a.com:8080"
+def test_the_host_key_ignores_the_scheme_but_not_other_ports() -> None:
+    assert host_key(normalize_url("http://A.com/x")) == host_key(normalize_url("https://a.com:443/y")) == "a.com"
+    assert host_key(normalize_url("http://a.com:8080/x")) == "a.com:8080"
 
 
-def test_a_proxy_is_asked_for_unknown_names_but_never_for_what_may_be_an_address(names: dict[str, list[str]]) -> None:
+def test_a_proxy_is_used_for_unknown_names_but_not_for_private_addresses(names: dict[str, list[str]]) -> None:
     names["inside.example"] = ["10.0.0.1"]
-    check_for_proxy("unknown.example", 80)
-    check_for_proxy("8.8.8.8", 80)
+    check_proxy_target("unknown.example", 80)
+    check_proxy_target("8.8.8.8", 80)
     for host in ("inside.example", "127.0.0.1", "127.0.0.1.", "0x7f.1", "2130706433"):
         with pytest.raises(FetchError, match="private address"):
-            check_for_proxy(host, 80)
+            check_proxy_target(host, 80)

@@ -1,23 +1,24 @@
-"""Baidu: its cipher, its broken JSON, and its two formats."""
+"""Baidu: its cipher, its invalid JSON, and its two formats."""
 
 import json
 
 import pytest
 
 from configs.schema import SearchFilters
-from tasks.crawl.engines.engine import Answer, ChangedError, Page, RefusedError
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Page
+from tasks.crawl.http.client import FetchResult
 from tasks.crawl.sources.baidu import ENGINE
-from tests.helpers.asking import get, once
-from tests.helpers.standin import StandIn
+from tests.helpers.engine_client import first_page, get
+from tests.helpers.fake_search import FakeSearch
 
-REQUEST = ENGINE.first("cat", SearchFilters())
+REQUEST = ENGINE.build_request("cat", SearchFilters())
 
 
 def _read(value: object) -> Page:
-    return ENGINE.read(REQUEST, Answer(REQUEST.url, 200, {}, json.dumps(value).encode()))
+    return ENGINE.parse(REQUEST, FetchResult(REQUEST.url, 200, {}, json.dumps(value).encode()))
 
 
-def test_addresses_come_out_of_their_cipher() -> None:
+def test_urls_are_deciphered() -> None:
     entry = {
         "objURL": "ippr_z2C$qAzdH3FAzdH3Fooo_z&e3Bg1_z&e3BvgAzdH3FvwpAzdH3F8d_z&e3B3r2",
         "hoverURL": "http://baidu/1",
@@ -25,46 +26,46 @@ def test_addresses_come_out_of_their_cipher() -> None:
     assert [hit.url for hit in _read({"data": [entry, {}]}).hits] == ["http://www.nd.cn/cat/12.jpg"]
 
 
-def test_the_clear_address_is_preferred_and_brings_its_page(standin: StandIn) -> None:
-    hits = once(standin.engine("baidu")).hits
-    assert [hit.page for hit in hits[:2]] == [None, f"{standin.url}/pages/baidu/1"]
+def test_the_plain_url_is_preferred_and_has_its_page(fake_search: FakeSearch) -> None:
+    hits = first_page(fake_search.engine("baidu")).hits
+    assert [hit.page for hit in hits[:2]] == [None, f"{fake_search.url}/pages/baidu/1"]
 
 
-def test_a_quote_escaped_as_json_does_not_allow_is_read(standin: StandIn) -> None:
-    answer = get(standin.engine("baidu").first("cat", SearchFilters()))
-    assert rb"it\'s" in answer.body
+def test_an_invalid_escape_of_a_quote_is_accepted(fake_search: FakeSearch) -> None:
+    response = get(fake_search.engine("baidu").build_request("cat", SearchFilters()))
+    assert rb"it\'s" in response.body
     with pytest.raises(json.JSONDecodeError):
-        json.loads(answer.body)
-    assert len(ENGINE.read(REQUEST, answer).hits) == 5
+        json.loads(response.body)
+    assert len(ENGINE.parse(REQUEST, response).hits) == 5
 
 
-def test_its_newer_format_is_read_too(standin: StandIn) -> None:
-    standin.moods["baidu"] = "new"
-    assert [hit.url for hit in once(standin.engine("baidu")).hits] == standin.photos("cat", "baidu")
+def test_the_newer_format_is_parsed_too(fake_search: FakeSearch) -> None:
+    fake_search.modes["baidu"] = "new"
+    assert [hit.url for hit in first_page(fake_search.engine("baidu")).hits] == fake_search.photos("cat", "baidu")
 
 
 @pytest.mark.parametrize("data", [[], [{}]])
-def test_an_empty_list_is_no_results(data: object) -> None:
+def test_an_empty_list_means_no_results(data: object) -> None:
     assert not _read({"listNum": 0, "data": data}).hits
 
 
 @pytest.mark.parametrize(
     "value", [{}, {"data": None}, {"data": {}}, {"data": [{"x": 1}]}, {"data": [1]}, {"data": "x"}]
 )
-def test_no_list_of_addresses_is_a_change(value: object) -> None:
-    with pytest.raises(ChangedError):
+def test_no_list_of_urls_is_a_changed_format(value: object) -> None:
+    with pytest.raises(FormatChangedError):
         _read(value)
 
 
-def test_a_redirect_to_its_captcha_is_a_refusal_followed_or_not() -> None:
+def test_a_redirect_to_the_captcha_means_blocked() -> None:
     place = "https://wappass.baidu.com/static/captcha/tuxing.html"
-    with pytest.raises(RefusedError, match="captcha"):
-        ENGINE.read(REQUEST, Answer(place, 200, {}, b"<html>"))
-    with pytest.raises(RefusedError, match="captcha"):
-        ENGINE.read(REQUEST, Answer(REQUEST.url, 302, {"location": place}, b""))
+    with pytest.raises(BlockedError, match="captcha"):
+        ENGINE.parse(REQUEST, FetchResult(place, 200, {}, b"<html>"))
+    with pytest.raises(BlockedError, match="captcha"):
+        ENGINE.parse(REQUEST, FetchResult(REQUEST.url, 302, {"location": place}, b""))
 
 
-def test_filters_are_numbers(standin: StandIn) -> None:
-    get(standin.engine("baidu").first("cat", SearchFilters(size="huge", colour="orange", type="face")))
-    asked = standin.asked[-1].parameters
-    assert (asked["z"], asked["ic"], asked["face"]) == ("9", "256", "1")
+def test_filters_are_numeric_parameters(fake_search: FakeSearch) -> None:
+    get(fake_search.engine("baidu").build_request("cat", SearchFilters(size="huge", colour="orange", type="face")))
+    sent = fake_search.requests[-1].parameters
+    assert (sent["z"], sent["ic"], sent["face"]) == ("9", "256", "1")

@@ -1,4 +1,4 @@
-"""A CSV of Image,Id."""
+"""A CSV file with the columns Image and Id."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ def pairs(result: CrawlResult) -> list[tuple[str, str]]:
     return [(row.name, row.label) for row in result.rows]
 
 
-def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: Path) -> None:
+def test_rows_are_in_file_order_and_other_columns_are_ignored(home: Path) -> None:
     given = config(home, "\ufeffId,Image,Where\nw_1,2.jpg,sea\nw_2,1.jpg,\nw_1,3.jpg,coast\n")
     result = collect(home, given)
     assert [(row.name, row.label, row.rank) for row in result.rows] == [
@@ -48,23 +48,23 @@ def test_rows_come_in_the_files_order_whatever_columns_there_are_besides(home: P
     assert (home / "photos" / result.rows[0].file).read_bytes() == b"2.jpg"
 
 
-def test_a_column_group_names_what_belongs_together(home: Path) -> None:
+def test_the_column_group_is_read(home: Path) -> None:
     rows = collect(home, config(home, "Image,Group,Id\n1.jpg,g,a\n2.jpg,,b\n3.jpg,g,a\n")).rows
     assert [row.group for row in rows] == ["g", None, "g"]
 
 
-def test_ids_stay_text(home: Path) -> None:
+def test_ids_remain_strings(home: Path) -> None:
     assert pairs(collect(home, config(home, "Image,Id\n1.jpg,007\n2.jpg,NA\n"))) == [("1.jpg", "007"), ("2.jpg", "NA")]
 
 
-def test_one_image_under_two_ids_is_two_rows_and_a_repeated_row_one(home: Path) -> None:
+def test_an_image_with_two_ids_has_two_rows_and_repeated_rows_are_left_out(home: Path) -> None:
     text = "Image,Id\n1.jpg,a\n1.jpg,b\n1.jpg, a \n2.jpg,\n,b\n3.jpg\n"
     result = collect(home, config(home, text))
     assert pairs(result) == [("1.jpg", "a"), ("1.jpg", "b")]
     assert result.counts == {"rows without an image or id": 3, "repeated rows": 1}
 
 
-def test_images_are_looked_for_beside_the_csv_unless_a_folder_is_given(home: Path) -> None:
+def test_images_are_relative_to_the_csv_by_default(home: Path) -> None:
     text = "Image,Id\nimages/1.jpg,a\nimages/2.jpg,b\n"
     assert len(collect(home, config(home, text, images=None)).rows) == 2
 
@@ -74,7 +74,7 @@ def test_per_class_keeps_the_first_of_each(home: Path) -> None:
     assert pairs(collect(home, given)) == [("3.jpg", "a"), ("2.jpg", "b")]
 
 
-def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns(home: Path) -> None:
+def test_the_fingerprint_depends_on_rows_and_images_only(home: Path) -> None:
     first = csv.external_inputs(config(home, "Image,Id\n1.jpg,a\n2.jpg,b\n"))
     assert csv.external_inputs(config(home, "Image,Id,Note\n1.jpg,a,x\n2.jpg,b,y\n")) == first
     assert csv.external_inputs(config(home, "Image,Id\n1.jpg,b\n2.jpg,a\n")) != first
@@ -90,7 +90,7 @@ def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns
         ("", r"its columns are \(none\)"),
         ("Image,Id\n", "contains no photos"),
         ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),
-        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV in UTF-8"),
+        (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
         (
             "Image,Id\n1.jpg,a\n4.jpg,b\n5.jpg,b\n6.jpg,b\n7.jpg,b\n",
             r"4 of 5 images are not in .*/images: 4\.jpg, 5\.jpg, 6\.jpg \.\.\.; put them there, set crawl\.images",
@@ -98,18 +98,18 @@ def test_the_fingerprint_changes_with_rows_and_images_but_not_with_other_columns
         ("Image,Id\n.,a\n2.jpg,b\n", r"1 of 2 images are not in"),
     ],
 )
-def test_what_cannot_be_used_is_said_with_the_remedy(home: Path, text: str | bytes, message: str) -> None:
+def test_an_unusable_csv_is_an_error_with_a_remedy(home: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(UserError, match=rf"labels\.csv.*{message}"):
         csv.external_inputs(config(home, text))
 
 
-def test_paths_that_are_not_what_they_should_be_are_refused(home: Path) -> None:
+def test_wrong_paths_are_errors(home: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
         csv.external_inputs(CrawlConfig(sources="csv"))
-    with pytest.raises(UserError, match=r"is a folder; crawl\.path must be the CSV file itself"):
+    with pytest.raises(UserError, match=r"is a folder; set crawl\.path to the CSV file itself"):
         csv.external_inputs(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
     with pytest.raises(UserError, match=r"set crawl\.images"):
         csv.external_inputs(config(home, text, images=home / "nowhere"))
-    with pytest.raises(UserError, match=r"crawl\.images must be the folder"):
+    with pytest.raises(UserError, match=r"set crawl\.images to the folder"):
         csv.external_inputs(config(home, text, images=home / "labels.csv"))

@@ -1,4 +1,4 @@
-"""Flickr: sizes, licences by number, dates, and a key that is nowhere to be seen."""
+"""Flickr: sizes, licence numbers, dates, and the secret key."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,30 +6,35 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from configs.schema import SearchFilters
-from tasks.crawl.engines.engine import Answer, ChangedError, RefusedError
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError
+from tasks.crawl.http.client import FetchResult
 from tasks.crawl.sources.flickr import ENGINE, LICENCES
-from tests.helpers.asking import all_pages, get, once
-from tests.helpers.standin import CREDENTIALS, StandIn
+from tests.helpers.engine_client import all_pages, first_page, get
+from tests.helpers.fake_search import CREDENTIALS, FakeSearch
 
 
-def test_the_key_is_on_every_page_s_request_but_only_as_a_secret(standin: StandIn) -> None:
-    standin.totals["cat"] = 700
-    asked = all_pages(standin.engine("flickr"))
+def test_each_request_has_the_key_as_a_secret_only(fake_search: FakeSearch) -> None:
+    fake_search.photo_counts["cat"] = 700
+    result = all_pages(fake_search.engine("flickr"))
     key = CREDENTIALS["FLICKR_API_KEY"]
-    assert [request.secret for request, _ in asked.answers] == [f"api_key={key}"] * 2
-    assert not any(key in request.url for request, _ in asked.answers)
+    assert [request.secret for request, _ in result.exchanges] == [f"api_key={key}"] * 2
+    assert not any(key in request.url for request, _ in result.exchanges)
 
 
-def test_the_original_is_taken_and_the_next_largest_where_the_owner_keeps_it_back(standin: StandIn) -> None:
-    standin.totals["kept back"] = 2
-    assert [hit.url for hit in once(standin.engine("flickr")).hits] == standin.photos("cat", "flickr")
-    kept_back = once(standin.engine("flickr"), "kept back").hits
-    assert [hit.url for hit in kept_back] == [standin.thumbnail(url) for url in standin.photos("kept back", "flickr")]
+def test_the_original_is_preferred_or_else_the_largest_size(
+    fake_search: FakeSearch,
+) -> None:
+    fake_search.photo_counts["withheld"] = 2
+    assert [hit.url for hit in first_page(fake_search.engine("flickr")).hits] == fake_search.photos("cat", "flickr")
+    withheld = first_page(fake_search.engine("flickr"), "withheld").hits
+    assert [hit.url for hit in withheld] == [
+        fake_search.thumbnail(url) for url in fake_search.photos("withheld", "flickr")
+    ]
 
 
-def test_a_hit_has_its_page_licence_and_author(standin: StandIn) -> None:
-    standin.totals["cat"] = 18
-    hits = once(standin.engine("flickr")).hits
+def test_a_hit_has_page_licence_and_author(fake_search: FakeSearch) -> None:
+    fake_search.photo_counts["cat"] = 18
+    hits = first_page(fake_search.engine("flickr")).hits
     assert [hit.licence for hit in hits[:17]] == list(LICENCES.values())
     assert (hits[0].page, hits[0].author) == ("https://www.flickr.com/photos/12@N00/100", "Zoë & Co")
 
@@ -45,19 +50,19 @@ def test_a_hit_has_its_page_licence_and_author(standin: StandIn) -> None:
         ("cc0", "9"),
     ],
 )
-def test_licences_are_numbers_of_all_versions(standin: StandIn, licence: str, numbers: str) -> None:
-    get(standin.engine("flickr").first("cat", SearchFilters(licence=licence)))
-    assert standin.asked[-1].parameters["license"] == numbers
+def test_licences_are_numbers_of_all_versions(fake_search: FakeSearch, licence: str, numbers: str) -> None:
+    get(fake_search.engine("flickr").build_request("cat", SearchFilters(licence=licence)))
+    assert fake_search.requests[-1].parameters["license"] == numbers
 
 
-def test_dates_are_of_upload(standin: StandIn) -> None:
-    get(standin.engine("flickr").first("cat", SearchFilters(date="2026-01-01..2026-06-30")))
-    asked = standin.asked[-1].parameters
-    assert (asked["min_upload_date"], asked["max_upload_date"]) == ("2026-01-01 00:00:00", "2026-06-30 23:59:59")
-    get(standin.engine("flickr").first("cat", SearchFilters(date="week")))
-    asked = standin.asked[-1].parameters
-    assert asked["min_upload_date"] == str(datetime.now(UTC).date() - timedelta(days=7))
-    assert "max_upload_date" not in asked
+def test_dates_are_upload_dates(fake_search: FakeSearch) -> None:
+    get(fake_search.engine("flickr").build_request("cat", SearchFilters(date="2026-01-01..2026-06-30")))
+    sent = fake_search.requests[-1].parameters
+    assert (sent["min_upload_date"], sent["max_upload_date"]) == ("2026-01-01 00:00:00", "2026-06-30 23:59:59")
+    get(fake_search.engine("flickr").build_request("cat", SearchFilters(date="week")))
+    sent = fake_search.requests[-1].parameters
+    assert sent["min_upload_date"] == str(datetime.now(UTC).date() - timedelta(days=7))
+    assert "max_upload_date" not in sent
 
 
 @pytest.mark.parametrize(
@@ -65,16 +70,16 @@ def test_dates_are_of_upload(standin: StandIn) -> None:
     [
         (
             {"stat": "fail", "code": 10, "message": "Sorry, the Flickr search API is not currently available."},
-            RefusedError,
+            BlockedError,
         ),
-        ({"stat": "fail", "code": 112, "message": "Method not found"}, ChangedError),
-        ({"stat": "fail"}, ChangedError),
-        ({"stat": "ok"}, ChangedError),
-        ({"stat": "ok", "photos": {"total": 3, "pages": 1, "photo": []}}, ChangedError),
-        ({"stat": "ok", "photos": {"total": 1, "pages": 1, "photo": [{"id": 1}]}}, ChangedError),
+        ({"stat": "fail", "code": 112, "message": "Method not found"}, FormatChangedError),
+        ({"stat": "fail"}, FormatChangedError),
+        ({"stat": "ok"}, FormatChangedError),
+        ({"stat": "ok", "photos": {"total": 3, "pages": 1, "photo": []}}, FormatChangedError),
+        ({"stat": "ok", "photos": {"total": 1, "pages": 1, "photo": [{"id": 1}]}}, FormatChangedError),
     ],
 )
-def test_errors_come_with_status_200(standin: StandIn, value: object, kind: type[Exception]) -> None:
-    request = ENGINE.first("cat", SearchFilters())
+def test_errors_have_status_200(fake_search: FakeSearch, value: object, kind: type[Exception]) -> None:
+    request = ENGINE.build_request("cat", SearchFilters())
     with pytest.raises(kind):
-        ENGINE.read(request, Answer(request.url, 200, {}, json.dumps(value).encode()))
+        ENGINE.parse(request, FetchResult(request.url, 200, {}, json.dumps(value).encode()))

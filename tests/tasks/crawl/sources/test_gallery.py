@@ -8,38 +8,39 @@ import pytest
 
 from configs.schema import CrawlConfig, SearchFilters
 from tasks.crawl.demo import server as gallery_site
-from tasks.crawl.engines.engine import Answer, ChangedError, Page, RefusedError
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Page
+from tasks.crawl.http.client import FetchResult
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import gallery
 from tasks.store.context import StageContext
 
 
-def test_the_engine_quotes_keywords_and_reads_links() -> None:
+def test_the_engine_quotes_keywords_and_parses_links() -> None:
     engine = gallery.Gallery("http://host")
-    request = engine.first("a & b/ü", SearchFilters())
+    request = engine.build_request("a & b/ü", SearchFilters())
     assert request.url == "http://host/search?q=a+%26+b%2F%C3%BC&page=0"
     body = b'<ul><a class="photo" href="/p/1.jpg" data-licence="CC0">1</a><a class="photo">2</a><a href="/x">3</a></ul>'
-    page = engine.read(request, Answer(request.url, 200, {}, body))
+    page = engine.parse(request, FetchResult(request.url, 200, {}, body))
     assert [(hit.url, hit.licence) for hit in page.hits] == [("/p/1.jpg", "CC0")]
     assert [more.url for more in page.next] == ["http://host/search?q=a+%26+b%2F%C3%BC&page=1"]
-    assert engine.read(request, Answer(request.url, 200, {}, b"<ul></ul>")) == Page([], [])
+    assert engine.parse(request, FetchResult(request.url, 200, {}, b"<ul></ul>")) == Page([], [])
 
 
-def test_what_is_no_list_of_photos_is_not_taken_for_an_empty_one() -> None:
-    request = gallery.Gallery("http://host").first("cat", SearchFilters())
-    with pytest.raises(ChangedError):
-        gallery.Gallery("http://host").read(request, Answer(request.url, 200, {}, b"<html>nothing found"))
-    with pytest.raises(RefusedError, match="HTTP 503"):
-        gallery.Gallery("http://host").read(request, Answer(request.url, 503, {}, b""))
+def test_a_page_without_a_list_is_not_taken_for_no_results() -> None:
+    request = gallery.Gallery("http://host").build_request("cat", SearchFilters())
+    with pytest.raises(FormatChangedError):
+        gallery.Gallery("http://host").parse(request, FetchResult(request.url, 200, {}, b"<html>nothing found"))
+    with pytest.raises(BlockedError, match="HTTP 503"):
+        gallery.Gallery("http://host").parse(request, FetchResult(request.url, 503, {}, b""))
 
 
-def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: Counter[str] = Counter()
+def test_a_second_crawl_requests_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: Counter[str] = Counter()
     answer = gallery_site.Handler.do_GET
 
     def count(handler: gallery_site.Handler) -> None:
-        asked[unquote(handler.path)] += 1
+        requests[unquote(handler.path)] += 1
         answer(handler)
 
     monkeypatch.setattr(gallery_site.Handler, "do_GET", count)
@@ -52,11 +53,11 @@ def test_a_second_crawl_asks_for_no_photo(tmp_path: Path, monkeypatch: pytest.Mo
             return gallery.collect(config, ledger, context)
 
     first = crawl()
-    photos = {path: count for path, count in asked.items() if path.startswith(gallery_site.PHOTOS)}
+    photos = {path: count for path, count in requests.items() if path.startswith(gallery_site.PHOTOS)}
     assert len(photos) == first.counts["found"] == first.counts["dropped"] + first.counts["fetched"]
     assert set(photos.values()) == {1}
     assert {row.licence for row in first.rows} == {"CC BY 4.0"}
-    asked.clear()
+    requests.clear()
     second = crawl()
     assert second.rows == first.rows
-    assert not [path for path in asked if path.startswith(gallery_site.PHOTOS)]
+    assert not [path for path in requests if path.startswith(gallery_site.PHOTOS)]

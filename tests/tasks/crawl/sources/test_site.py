@@ -1,15 +1,16 @@
-"""One site crawled greedily."""
+"""A website, crawled from a start URL."""
 
 from dataclasses import replace
 
 import pytest
 
 from configs.schema import SearchFilters
-from tasks.crawl.engines.engine import Answer, ChangedError, Page, RefusedError, Request
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Page, Request
+from tasks.crawl.http.client import FetchResult
 from tasks.crawl.sources.site import ENGINE
 from tasks.store.errors import UserError
-from tests.helpers.asking import all_pages, get
-from tests.helpers.standin import StandIn
+from tests.helpers.engine_client import all_pages, get
+from tests.helpers.fake_search import FakeSearch
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 FIRST = Request("https://a.example/x/")
@@ -17,14 +18,16 @@ LATER = Request("https://a.example/x/", {"Referer": "https://a.example/"})
 
 
 def _read(body: str, request: Request = FIRST, headers: dict[str, str] = HTML) -> Page:
-    return ENGINE.read(request, Answer(request.url, 200, headers, body.encode()))
+    return ENGINE.parse(request, FetchResult(request.url, 200, headers, body.encode()))
 
 
-def test_all_pages_of_the_host_are_visited_and_their_pictures_found_at_their_largest(standin: StandIn) -> None:
-    asked = all_pages(ENGINE, f"{standin.url}/site/")
-    names = [hit.url.removeprefix(f"{standin.url}/photos/site/") for hit in asked.hits]
+def test_all_pages_of_the_host_are_visited_and_their_images_found(
+    fake_search: FakeSearch,
+) -> None:
+    result = all_pages(ENGINE, f"{fake_search.url}/site/")
+    names = [hit.url.removeprefix(f"{fake_search.url}/photos/site/") for hit in result.hits]
     assert names == ["plain.png", "lazy.webp", "l.jpg", "og.jpg", "full.jpg", "p2.webp", "kept.jpg"]
-    visited = [one.path for one in standin.asked if one.engine == "site"]
+    visited = [one.path for one in fake_search.requests if one.engine == "site"]
     assert visited == [
         "/",
         "/two",
@@ -33,34 +36,36 @@ def test_all_pages_of_the_host_are_visited_and_their_pictures_found_at_their_lar
         "/away",
         "/two",
         "/three/",
-    ]  # the second /two is away
-    assert {hit.page for hit in asked.hits} == {f"{standin.url}/site{path}" for path in ("/", "/two?page=2", "/secret")}
+    ]  # the second /two is the target of /away
+    assert {hit.page for hit in result.hits} == {
+        f"{fake_search.url}/site{path}" for path in ("/", "/two?page=2", "/secret")
+    }
 
 
-def test_only_the_page_to_begin_at_fails_for_being_gone() -> None:
-    with pytest.raises(ChangedError, match="HTTP 404"):
-        ENGINE.read(FIRST, Answer(FIRST.url, 404, HTML, b""))
+def test_a_missing_page_is_an_error_only_at_the_start_url() -> None:
+    with pytest.raises(FormatChangedError, match="HTTP 404"):
+        ENGINE.parse(FIRST, FetchResult(FIRST.url, 404, HTML, b""))
     for status in (401, 403, 404, 410):
-        assert ENGINE.read(LATER, Answer(LATER.url, status, HTML, b"")) == Page(())
+        assert ENGINE.parse(LATER, FetchResult(LATER.url, status, HTML, b"")) == Page(())
     for request in (FIRST, LATER):
-        with pytest.raises(RefusedError):
-            ENGINE.read(request, Answer(request.url, 429, HTML, b""))
+        with pytest.raises(BlockedError):
+            ENGINE.parse(request, FetchResult(request.url, 429, HTML, b""))
 
 
-def test_a_link_that_leads_to_another_host_brings_nothing_but_the_beginning_may_move() -> None:
-    answer = Answer("https://www.a.example/", 200, HTML, b'<img src="1.jpg"><a href="2">2</a>')
-    assert ENGINE.read(LATER, answer) == Page(())
-    page = ENGINE.read(FIRST, answer)
+def test_a_redirect_to_another_host_is_followed_only_at_the_start_url() -> None:
+    response = FetchResult("https://www.a.example/", 200, HTML, b'<img src="1.jpg"><a href="2">2</a>')
+    assert ENGINE.parse(LATER, response) == Page(())
+    page = ENGINE.parse(FIRST, response)
     assert [hit.url for hit in page.hits] == ["https://www.a.example/1.jpg"]
-    assert [(link.url, link.headers["Referer"]) for link in page.next] == [("https://www.a.example/2", answer.url)]
+    assert [(link.url, link.headers["Referer"]) for link in page.next] == [("https://www.a.example/2", response.url)]
 
 
 @pytest.mark.parametrize("kind", ["application/pdf", "image/jpeg", "application/json", ""])
-def test_what_is_no_html_brings_nothing(kind: str) -> None:
+def test_other_content_types_have_no_hits(kind: str) -> None:
     assert _read("%PDF <img src=1.jpg>", headers={"content-type": kind}) == Page(())
 
 
-def test_html_without_a_type_is_read() -> None:
+def test_html_without_a_content_type_is_parsed() -> None:
     assert _read("\n <img src=1.jpg>", headers={}).hits
 
 
@@ -81,15 +86,18 @@ def test_robots_tags_are_respected(tag: str, hits: int, links: int) -> None:
     assert (len(header.hits), len(header.next)) == (0, 0)
 
 
-def test_a_keyword_that_is_no_address_and_any_filter_is_refused() -> None:
+def test_other_keywords_than_urls_and_all_filters_are_errors() -> None:
     for keyword in ("cat", "//host/x", "ftp://host/", "file:///etc/passwd", "http://", "http://[::1", ""):
-        with pytest.raises(UserError, match="is no address of a page to begin at"):
-            ENGINE.first(keyword, SearchFilters())
-    with pytest.raises(UserError, match="site doesn't offer that; it offers no filter at all"):
-        ENGINE.first("https://a.example", SearchFilters(size="large"))
-    assert ENGINE.first(" https://a.example/ü?x=ü#top ", SearchFilters()).url == "https://a.example/%C3%BC?x=%C3%BC"
+        with pytest.raises(UserError, match="is not a start URL"):
+            ENGINE.build_request(keyword, SearchFilters())
+    with pytest.raises(UserError, match="site doesn't support it; it supports no filters"):
+        ENGINE.build_request("https://a.example", SearchFilters(size="large"))
+    assert (
+        ENGINE.build_request(" https://a.example/ü?x=ü#top ", SearchFilters()).url
+        == "https://a.example/%C3%BC?x=%C3%BC"
+    )
 
 
-def test_a_page_of_nothing_is_no_error(standin: StandIn) -> None:
-    answer = replace(get(Request(f"{standin.url}/site/")), body=b"")
-    assert ENGINE.read(FIRST, answer) == Page([], [])
+def test_an_empty_page_is_not_an_error(fake_search: FakeSearch) -> None:
+    response = replace(get(Request(f"{fake_search.url}/site/")), body=b"")
+    assert ENGINE.parse(FIRST, response) == Page([], [])

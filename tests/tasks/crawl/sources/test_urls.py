@@ -1,4 +1,4 @@
-"""A list of URLs: fetched in its order, or refused with the remedy."""
+"""A list of URLs: downloaded in its order, or an error with a remedy."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def collect(home: Path, text: str, site: Any, **settings: Any) -> CrawlResult:
         return urls.collect(config(home, text, private_hosts=(urlsplit(site.url).netloc,), **settings), ledger, context)
 
 
-def test_photos_come_in_the_files_order_with_what_it_says_of_them(site: Any, tmp_path: Path) -> None:
+def test_photos_are_in_file_order_with_licence_and_author(site: Any, tmp_path: Path) -> None:
     for number, photo in enumerate(PHOTOS):
         site.on(f"/{number}", photo)
     text = "Label, url ,licence,author\n" + "".join(
@@ -50,14 +50,14 @@ def test_photos_come_in_the_files_order_with_what_it_says_of_them(site: Any, tmp
     assert collect(tmp_path, text, site, replay=True).rows
 
 
-def test_the_fingerprint_changes_with_the_list(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_list(tmp_path: Path) -> None:
     before = urls.external_inputs(config(tmp_path, "url,label\nhttp://h/1,a\nhttp://h/2,b\n"))
     assert urls.external_inputs(config(tmp_path, "label,url\na,http://h/1\nb,http://h/2\n")) == before
     assert urls.external_inputs(config(tmp_path, "url,label\nhttp://h/2,a\nhttp://h/1,b\n")) != before
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "reason"),
     [
         (
             "http://h/1\nhttp://h/2\n",
@@ -67,6 +67,6 @@ def test_the_fingerprint_changes_with_the_list(tmp_path: Path) -> None:
         ("", r"its columns are \(none\)"),
     ],
 )
-def test_what_is_no_such_list_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_an_unusable_list_is_an_error(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
         urls.external_inputs(config(tmp_path, text))

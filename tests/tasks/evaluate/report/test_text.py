@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from configs.schema import ImbalanceConfig
 from tasks.evaluate.report import text
 from tasks.text import SPACE
 
@@ -124,14 +125,14 @@ def test_ranges_of_train_photos_are_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"class_weight": "none"}, "with the classes as common as they are among its photos"),
-        ({"class_weight": "balanced"}, "as if all classes were about equally common"),
-        ({"class_weight": "none", "logit_adjustment": 1}, "as if all classes were about equally common"),
-        ({"class_weight": "sqrt"}, "with rare classes counting for more than their share"),
+        ({"method": "none"}, "with the class frequencies of the train photos"),
+        ({}, "as if all classes were about equally frequent"),
+        ({"method": "logit_adjustment"}, "as if all classes were about equally frequent"),
+        ({"power": 0.5}, "with a higher weight for rare classes"),
     ],
 )
 def test_the_class_frequencies_of_training_and_scores_are_named(settings: dict[str, Any], expected: str) -> None:
-    found = text.priors(settings, {"photos": {"test": 1200}})
+    found = text.priors({"imbalance": ImbalanceConfig(**settings).model_dump()}, {"photos": {"test": 1200}})
     assert expected in found
     assert "depend on the class frequencies of the 1,200 test photos" in found
     assert "balanced accuracy and macro F1 give every class the same weight" in found

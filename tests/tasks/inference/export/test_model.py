@@ -19,7 +19,7 @@ from tasks.inference.export import model as export
 from tasks.inference.knn import References
 from tasks.networks.classifier import feature_classifier, tile_classifier, with_features
 from tasks.networks.encode import encode
-from tasks.networks.hardware import computing_in
+from tasks.networks.hardware import dtype_policy
 from tasks.pretrain import autoencoder
 from tasks.store.errors import UserError
 
@@ -145,7 +145,7 @@ def test_a_saved_model_needs_only_tensorflow(tmp_path: Path, classifier: keras.M
 def test_an_onnx_model_agrees_with_keras(tmp_path: Path, tiles: np.ndarray, name: str, precision: str) -> None:
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    with computing_in(precision):
+    with dtype_policy(precision):
         classifier = tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
     known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
     rule, known = RULES[name], known if RULES[name].nearest else None

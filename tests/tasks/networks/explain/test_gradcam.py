@@ -3,11 +3,10 @@ import numpy as np
 import pytest
 
 from configs.schema import TrainConfig
-from tasks.networks import BACKBONES
+from tasks.networks import backbones
 from tasks.networks.classifier import feature_classifier, tile_classifier
 from tasks.networks.explain.gradcam import Explainer
-from tasks.networks.explain.layers import side, telling
-from tasks.store import plugins
+from tasks.networks.explain.layers import representative_layers, side
 
 TILES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3)).astype(np.uint8)
 CLASSES = np.array([0, 2, 1])
@@ -67,7 +66,7 @@ def check(model: keras.Model, rows: np.ndarray) -> None:
     assert maps.min() >= 0
     assert np.isfinite(maps).all()
     assert maps.max() > 0
-    shown = telling(model)
+    shown = representative_layers(model)
     assert maps.shape[1:] == tuple(shown[-1].output.shape[1:3])
     sides = [side(layer) for layer in shown]
     assert sides == sorted(set(sides), reverse=True)
@@ -78,7 +77,7 @@ DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted({*plugins.names(BACKBONES)} - DEEPER))
+@pytest.mark.parametrize("network", sorted({*backbones.names()} - DEEPER))
 def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
     keras.utils.set_random_seed(0)
     settings = TrainConfig(input="tiles", network=network)

@@ -7,7 +7,7 @@ import pytest
 from configs.schema import PretrainConfig, TrainConfig
 from tasks.networks.classifier import feature_classifier, tile_classifier
 from tasks.networks.explain import activation_max, inspect
-from tasks.networks.explain.layers import telling
+from tasks.networks.explain.layers import representative_layers
 from tasks.pretrain import autoencoder
 
 SIDE_PX = 32
@@ -41,7 +41,7 @@ def raised(network: keras.Model, channels: np.ndarray) -> np.ndarray:
 
     In standard deviations of what those excite.
     """
-    pictures = activation_max.ascend(network, channels)
+    pictures = activation_max.maximise(network, channels)
     random = np.random.default_rng(1)
     strong = random.normal(128, 50, (50, *pictures.shape[1:])).clip(0, 255)  # of a photo's contrast
     faint = random.normal(128, 8, strong.shape)
@@ -103,27 +103,28 @@ def test_a_channel_that_is_silent_at_first_is_woken_by_chance() -> None:
     layer.set_weights([np.ones((1, 1, 1, 1), np.float32), np.array([-175], np.float32)])  # over all faint noise
     faint = np.random.default_rng(0).normal(128, 8, (1, SIDE_PX, SIDE_PX, 1))
     assert answers(network, faint).max() == 0
-    assert answers(network, activation_max.ascend(network, np.array([0]))).max() > 10
+    assert answers(network, activation_max.maximise(network, np.array([0]))).max() > 10
 
 
 def test_a_seed_decides_on_the_pictures() -> None:
     model = classifier()
     network = activation_max.from_pixels(model, model.get_layer("relu2"))
-    first, again, other = (activation_max.ascend(network, np.array([0, 2]), steps=3, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (activation_max.maximise(network, np.array([0, 2]), steps=3, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_the_last_layer_before_each_halving_is_shown() -> None:
-    assert [layer.name for layer in telling(classifier())] == ["relu1", "relu2", "relu3"]
+    assert [layer.name for layer in representative_layers(classifier())] == ["relu1", "relu2", "relu3"]
     book = tile_classifier((150, 150, 1), 2, TrainConfig(input="tiles", network="small_convnet"))
-    assert [layer.name for layer in telling(book)] == ["conv1", "conv2", "conv4", "pool4"]  # no padding, and poolings
+    # its convolutions are not padded, and its pooling layers are maps of their own
+    assert [layer.name for layer in representative_layers(book)] == ["conv1", "conv2", "conv4", "pool4"]
 
 
 def test_at_most_four_layers_are_shown_from_the_first_to_the_last() -> None:
     keras.utils.set_random_seed(0)
     model = tile_classifier((64, 64, 3), 2, TrainConfig(input="tiles", filters=(2,) * 5))
-    assert [layer.name for layer in telling(model)] == ["relu1", "relu2", "relu4", "relu5"]
+    assert [layer.name for layer in representative_layers(model)] == ["relu1", "relu2", "relu4", "relu5"]
 
 
 @pytest.mark.parametrize("depth", [1, 3])

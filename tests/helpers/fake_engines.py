@@ -1,13 +1,13 @@
-"""What each engine answers, in its published format as of November 2026: one function per engine.
+"""The responses of each engine, in its published format as of November 2026: one function per engine.
 
-Where each format is from, the engine's own module in `tasks/crawl/sources` says.
+The sources of each format are in the engine's own module in `tasks/crawl/sources`.
 """
 
 import json
 from html import escape
 from typing import Any
 
-from tests.helpers.standin import CREDENTIALS, Asked, Reply, StandIn
+from tests.helpers.fake_search import CREDENTIALS, FakeSearch, RecordedRequest, Reply
 
 HTML = "text/html; charset=utf-8"
 
@@ -20,23 +20,23 @@ def _page(photos: list[str], start: int, count: int) -> list[tuple[int, str]]:
     return list(enumerate(photos))[start : start + count]
 
 
-def naver(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
-    hub = asked.path == "/search/v1/image"
-    assert hub or asked.path == "/v1/search/image"
+def naver(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # noqa: PLR0911
+    hub = request.path == "/search/v1/image"
+    assert hub or request.path == "/v1/search/image"
     if hub:
         names, prefix = ("x-ncp-apigw-api-key-id", "x-ncp-apigw-api-key"), "NAVER_API_HUB_CLIENT_"
     else:
         names, prefix = ("x-naver-client-id", "x-naver-client-secret"), "NAVER_CLIENT_"
-    given = [asked.headers.get(name) for name in names]
-    if mood == "denied" or given != [CREDENTIALS[f"{prefix}ID"], CREDENTIALS[f"{prefix}SECRET"]]:
+    given = [request.headers.get(name) for name in names]
+    if mode == "denied" or given != [CREDENTIALS[f"{prefix}ID"], CREDENTIALS[f"{prefix}SECRET"]]:
         if hub:
             return _json({"error": {"errorCode": "200", "message": "Authentication Failed"}}, 401)
         return _json(
             {"errorMessage": "NID AUTH Result Invalid (1000) : Authentication failed.", "errorCode": "024"}, 401
         )
-    if mood == "limited":
+    if mode == "limited":
         return _json({"errorMessage": "API 호출 한도를 초과했습니다.", "errorCode": "010"}, 429)
-    p = asked.parameters
+    p = request.parameters
     display, start = int(p.get("display", 10)), int(p.get("start", 1))
     if not p.get("query"):
         return _json({"errorMessage": "Incorrect query request", "errorCode": "SE01"}, 400)
@@ -55,18 +55,18 @@ def naver(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
         }
         for i, photo in _page(photos, start - 1, display)
     ]
-    if mood == "changed":
+    if mode == "changed":
         return _json({"result": {"pictures": items}})
     head = {"lastBuildDate": "Mon, 23 Nov 2026 12:00:00 +0900", "total": len(photos), "start": start}
     return _json({**head, "display": len(items), "items": items})
 
 
-def openverse(server: StandIn, asked: Asked, mood: str) -> Reply:
-    assert asked.path == "/v1/images/"
-    if mood == "limited":
+def openverse(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
+    assert request.path == "/v1/images/"
+    if mode == "limited":
         detail = "Request was throttled. Expected available in 3559 seconds."
         return _json({"detail": detail}, 429, **{"Retry-After": "3559"})
-    p = asked.parameters
+    p = request.parameters
     page, size = int(p.get("page", 1)), int(p.get("page_size", 20))
     if size > 20:
         return _json({"detail": "Ensure this value is less than or equal to 20."}, 401)
@@ -88,18 +88,18 @@ def openverse(server: StandIn, asked: Asked, mood: str) -> Reply:
         }
         for i, photo in _page(photos, (page - 1) * size, size)
     ]
-    if mood == "changed":
+    if mode == "changed":
         return _json({"count": len(photos), "media": results})
     head = {"result_count": len(photos), "page_count": -(-len(photos) // size), "page_size": size, "page": page}
     return _json({**head, "results": results})
 
 
-def commons(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
-    assert asked.path == "/w/api.php"
-    if mood == "limited":
+def commons(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # noqa: PLR0911
+    assert request.path == "/w/api.php"
+    if mode == "limited":
         said = "You've exceeded your rate limit. Please wait some time and try again."
         return _json({"error": {"code": "ratelimited", "info": said}})
-    p = asked.parameters
+    p = request.parameters
     if p.get("format") != "json":
         return Reply(b"<html><title>MediaWiki API result</title></html>", kind=HTML)
     if (p.get("action"), p.get("generator"), p.get("gsrnamespace"), p.get("prop")) != (
@@ -138,7 +138,7 @@ def commons(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
                 }
             ]
         pages.append(page)
-    if mood == "changed":
+    if mode == "changed":
         return _json({"query": {"files": pages}})
     if half:
         more = {"iicontinue": "File|25", "continue": "gsroffset||", **({"gsroffset": offset} if offset else {})}
@@ -149,12 +149,12 @@ def commons(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
     return _json(value)
 
 
-def flickr(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
-    assert asked.path == "/services/rest/"
-    p = asked.parameters
-    if mood == "denied" or p.get("api_key") != CREDENTIALS["FLICKR_API_KEY"]:
+def flickr(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # noqa: PLR0911
+    assert request.path == "/services/rest/"
+    p = request.parameters
+    if mode == "denied" or p.get("api_key") != CREDENTIALS["FLICKR_API_KEY"]:
         return _json({"stat": "fail", "code": 100, "message": "Invalid API Key (Key has invalid format)"})
-    if mood == "limited":
+    if mode == "limited":
         return _json({"stat": "fail", "code": 105, "message": "Service currently unavailable"})
     if p.get("method") != "flickr.photos.search":
         return _json({"stat": "fail", "code": 112, "message": f'Method "{p.get("method")}" not found'})
@@ -174,31 +174,31 @@ def flickr(server: StandIn, asked: Asked, mood: str) -> Reply:  # noqa: PLR0911
             ("url_z", server.thumbnail(photo), 640, "480"),
             ("url_o", photo, 6400, "4800"),
         ):
-            if name in p["extras"] and not (name == "url_o" and p["text"] == "kept back"):
+            if name in p["extras"] and not (name == "url_o" and p["text"] == "withheld"):
                 entry |= {name: url, name.replace("url", "width"): width, name.replace("url", "height"): height}
         listed.append(entry)
-    if mood == "changed":
+    if mode == "changed":
         return _json({"stat": "ok", "results": listed})
     photos_ = {"page": page, "pages": pages, "perpage": size, "total": str(len(photos)), "photo": listed}
     return _json({"photos": photos_, "stat": "ok"})
 
 
-def google(server: StandIn, asked: Asked, mood: str) -> Reply:
-    assert asked.path in ("/search", "/sorry/index")
-    if asked.path == "/sorry/index":
+def google(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
+    assert request.path in ("/search", "/sorry/index")
+    if request.path == "/sorry/index":
         return Reply(b"<html>Our systems have detected unusual traffic from your computer network.", 429, HTML)
-    if mood == "limited":
+    if mode == "limited":
         return Reply(b"", 302, HTML, (("Location", f"{server.url}/google/sorry/index?continue=x"),))
-    if mood == "script":
+    if mode == "script":
         return Reply(
             b"<noscript>enable JavaScript: <a href=/httpservice/retry/enablejs?sei=1>here</a></noscript>", 200, HTML
         )
-    p = asked.parameters
+    p = request.parameters
     photos = server.photos(p["q"], "google")
-    if mood == "html":
+    if mode == "html":
         return _google_html(server, photos)
     fields = p.get("async", "").split(",")
-    if p.get("tbm") != "isch" or p.get("asearch") != "isch" or f"async={p.get('async')}" not in asked.query:
+    if p.get("tbm") != "isch" or p.get("asearch") != "isch" or f"async={p.get('async')}" not in request.query:
         return Reply(b"<html><title>Error 403 (Forbidden)</title>", 403, HTML)
     assert fields[:2] == ["_fmt:json", "p:1"]
     shown = _page(photos, 20 * int(fields[2].removeprefix("ijn:")), 20)
@@ -216,13 +216,13 @@ def google(server: StandIn, asked: Asked, mood: str) -> Reply:
         for i, photo in shown
     ]
     value: dict[str, Any] = {"ischj": {"metadata": metadata}}
-    if mood == "changed":
+    if mode == "changed":
         value = {"ischk": {"pictures": metadata}}
     text = json.dumps(value, separators=(",", ":")).replace("&", "\\u0026").replace("=", "\\u003d")
     return Reply(b")]}'\n" + text.encode(), kind="application/json; charset=utf-8")
 
 
-def _google_html(server: StandIn, photos: list[str]) -> Reply:
+def _google_html(server: FakeSearch, photos: list[str]) -> Reply:
     if not photos:
         return Reply(b"<html><p>Your search - <b>x</b> - did not match any image results.</p>", kind=HTML)
     rows = [
@@ -238,12 +238,12 @@ def _escaped(url: str) -> str:
     return url.replace("&", "\\u0026").replace("=", "\\u003d").replace("/", "\\/")
 
 
-def bing(server: StandIn, asked: Asked, mood: str) -> Reply:
-    if mood == "limited":
+def bing(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
+    if mode == "limited":
         return Reply(b"<title>One last step</title><div class='captcha'>Please solve the challenge</div>", kind=HTML)
-    p = asked.parameters
+    p = request.parameters
     first, count = int(p["first"]), int(p["count"])
-    assert asked.path == "/images/async"
+    assert request.path == "/images/async"
     assert first >= 1
     assert count <= 35
     photos = server.photos(p["q"], "bing")
@@ -257,7 +257,7 @@ def bing(server: StandIn, asked: Asked, mood: str) -> Reply:
             "turl": server.thumbnail(photo),
             "t": 'a "captcha"',
         }
-        if mood == "changed":
+        if mode == "changed":
             about = {"media": photo}
         link = (
             f'<a class="iusc" m="{escape(json.dumps(about))}" href="/images/search?view=detailV2"><img src="/th"></a>'
@@ -274,16 +274,16 @@ def _enciphered(url: str) -> str:
     return "".join(signs.get(letter) or _CIPHER.get(letter, letter) for letter in url)
 
 
-def baidu(server: StandIn, asked: Asked, mood: str) -> Reply:
-    if mood == "limited":
+def baidu(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
+    if mode == "limited":
         return _json({"antiFlag": 1, "message": "Forbid spider access", "bfe_log_id": "1"})
-    p = asked.parameters
-    assert asked.path == "/search/acjson"
+    p = request.parameters
+    assert request.path == "/search/acjson"
     assert p["tn"] == "resultjson_com"
     start, count = int(p["pn"]), int(p["rn"])
     photos = server.photos(p["word"], "baidu")
     shown = _page(photos, start, count)
-    if mood == "new":
+    if mode == "new":
         images = [
             {"objurl": photo, "thumburl": server.thumbnail(photo), "fromurl": "http://a.cn/1"} for _, photo in shown
         ]
@@ -296,7 +296,7 @@ def baidu(server: StandIn, asked: Asked, mood: str) -> Reply:
             "type": "jpg",
         }
         entry |= {"fromPageTitle": "it's a <strong>cat</strong>", "hoverURL": server.thumbnail(photo)}
-        if mood == "changed":
+        if mode == "changed":
             entry["source"] = photo
         else:
             entry["objURL"] = _enciphered(photo)
@@ -325,11 +325,11 @@ SITE = {
 }
 
 
-def site(server: StandIn, asked: Asked, mood: str) -> Reply:
-    if mood == "limited":
+def site(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
+    if mode == "limited":
         return Reply(b"slow down", 429, "text/plain")
-    if asked.path == "/away":
+    if request.path == "/away":
         return Reply(b"", 302, HTML, (("Location", f"{server.url.replace('127.0.0.1', 'localhost')}/site/two"),))
-    if asked.path not in SITE:
+    if request.path not in SITE:
         return Reply(b"<html>not here", 404, HTML)
-    return Reply(SITE[asked.path].encode(), kind=HTML)
+    return Reply(SITE[request.path].encode(), kind=HTML)

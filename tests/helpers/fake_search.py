@@ -1,18 +1,18 @@
-"""A server that stands in for all search engines at once, and for the sites that their photos are on.
+"""A local server that imitates all search engines, and the sites that their photos are on.
 
-`standin.engine("naver")` is the real engine, pointed at this server; `standin.install(monkeypatch, "naver")` puts it
-where a crawl finds it (which then needs `crawl.private_hosts` for this server, and `crawl.robots=photos` for result
-pages if `robots` forbids them). What each engine answers is in `standin_engines`; a test chooses between its answers
-with `standin.moods["naver"] = "limited"`:
+`fake_search.engine("naver")` is the real engine with this server as its host. `fake_search.install(monkeypatch,
+"naver")` replaces the engine for a whole crawl, which then needs `crawl.private_hosts` for this server, and
+`crawl.robots=photos` for result pages if `robots` forbids them. The responses of each engine are in `fake_engines`; a
+test selects one with `fake_search.modes["naver"] = "limited"`:
 
-    usual      results for each keyword of `totals`, none for any other; an error if the request is not as documented
+    usual      results for each keyword in `photo_counts`, none for others; an error if the request isn't as documented
     limited    too many requests, or a captcha
-    denied     wrong credentials
-    changed    another layout
+    denied     credentials rejected
+    changed    another format
     failing    HTTP 500
     gone       HTTP 404
     garbage    random bytes
-    truncated  the first two thirds of the usual answer
+    truncated  the first two thirds of the usual response
 """
 
 import random
@@ -31,7 +31,7 @@ import pytest
 from PIL import Image
 
 KEYWORDS = ("cat", "고양이", "cat & dog", "C#/C++ 100%", "a+b=c?", "flying 🐳 whale", "Straße “x”")
-"""Keywords that have photos, most of them hard to quote."""
+"""Keywords with photos; most of them need percent-encoding."""
 CREDENTIALS = {
     "NAVER_API_HUB_CLIENT_ID": "hub-id",
     "NAVER_API_HUB_CLIENT_SECRET": "hub-secret",
@@ -43,14 +43,14 @@ FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "JPEG": "JPEG", "gif": "
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that came in."""
+class RecordedRequest:
+    """A request that the server received."""
 
     engine: str
     path: str
-    """Below the engine's own address."""
+    """Path below the engine's own URL."""
     query: str
-    """As it was sent."""
+    """Query string, not decoded."""
     headers: dict[str, str] = field(hash=False)
 
     @property
@@ -60,7 +60,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered."""
+    """A response of the server."""
 
     body: bytes
     status: int = 200
@@ -72,17 +72,19 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    server: "StandIn"
+    server: "FakeSearch"
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         engine, _, path = parts.path.lstrip("/").partition("/")
-        asked = Asked(engine, f"/{path}", parts.query, {name.lower(): value for name, value in self.headers.items()})
+        request = RecordedRequest(
+            engine, f"/{path}", parts.query, {name.lower(): value for name, value in self.headers.items()}
+        )
         with self.server.lock:
-            self.server.asked.append(asked)
+            self.server.requests.append(request)
         try:
-            reply = self.server.answer(asked)
-        except Exception as error:  # seen by the test as a 599, not as a hang-up
+            reply = self.server.respond(request)
+        except Exception as error:  # the test sees status 599, not a closed connection
             reply = Reply(repr(error).encode(), 599)
         self.send_response(reply.status)
         for name, value in (("Content-Type", reply.kind), ("Content-Length", str(len(reply.body))), *reply.headers):
@@ -94,73 +96,75 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class StandIn(ThreadingHTTPServer):
-    """The server; `asked` is what it was asked, in order."""
+class FakeSearch(ThreadingHTTPServer):
+    """The server; `requests` records what it received, in order."""
 
     request_queue_size = 64
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = Lock()
-        self.asked: list[Asked] = []
-        self.moods: dict[str, str] = {}
-        self.totals: dict[str, int] = dict.fromkeys(KEYWORDS, 5)
-        """How many photos there are for a keyword."""
+        self.requests: list[RecordedRequest] = []
+        self.modes: dict[str, str] = {}
+        self.photo_counts: dict[str, int] = dict.fromkeys(KEYWORDS, 5)
+        """Number of photos per keyword."""
         self.robots = ""
-        """The robots.txt of all of it; none if empty."""
+        """Content of /robots.txt; no such file if empty."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def engine(self, name: str) -> Any:
-        """The engine of that name, pointed here; its environment variables are those of `CREDENTIALS`."""
+        """Return the engine of that name with this server as its host; its credentials are `CREDENTIALS`."""
         engine = import_module(f"tasks.crawl.sources.{name}").ENGINE
         if name == "naver":
             return replace(engine, hub=f"{self.url}/naver", old=f"{self.url}/naver")
         return engine if name == "site" else replace(engine, host=f"{self.url}/{name}")
 
     def install(self, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-        """Put the engines of these names in the places of the real ones, for a whole crawl."""
+        """Replace the real engines of these names, for a whole crawl."""
         for name in names:
             monkeypatch.setattr(f"tasks.crawl.sources.{name}.ENGINE", self.engine(name))
 
     def photos(self, keyword: str, engine: str) -> list[str]:
-        """The addresses of a keyword's photos, the best first; each is another photo."""
+        """Return the URLs of a keyword's photos, the most relevant first; each is a different photo."""
         number = KEYWORDS.index(keyword) if keyword in KEYWORDS else sum(keyword.encode())
         formats = list(FORMATS)
         return [
             f"{self.url}/photos/{engine}/{number}-{i}.{formats[i % len(formats)]}?size=full&v=1"
-            for i in range(self.totals.get(keyword, 0))
+            for i in range(self.photo_counts.get(keyword, 0))
         ]
 
     def thumbnail(self, photo: str) -> str:
         return photo.replace("/photos/", "/thumbnails/").partition("?")[0]
 
-    def answer(self, asked: Asked) -> Reply:
-        if asked.engine == "photos":
-            return _photo(asked.path)
-        if asked.engine == "robots.txt" and self.robots:
+    def respond(self, request: RecordedRequest) -> Reply:
+        if request.engine == "photos":
+            return _photo(request.path)
+        if request.engine == "robots.txt" and self.robots:
             return Reply(self.robots.encode(), kind="text/plain")
-        return self._engine_s(asked, self.moods.get(asked.engine, "usual"))
+        return self._engine_response(request, self.modes.get(request.engine, "usual"))
 
-    def _engine_s(self, asked: Asked, mood: str) -> Reply:
-        from tests.helpers import standin_engines
+    def _engine_response(self, request: RecordedRequest, mode: str) -> Reply:
+        from tests.helpers import fake_engines
 
-        answers: Callable[[StandIn, Asked, str], Reply] | None = getattr(standin_engines, asked.engine, None)
-        if mood == "gone" or answers is None:
+        respond: Callable[[FakeSearch, RecordedRequest, str], Reply] | None = getattr(
+            fake_engines, request.engine, None
+        )
+        if mode == "gone" or respond is None:
             return Reply(b"<html><title>404 Not Found</title></html>", 404, "text/html")
-        if mood == "failing":
+        if mode == "failing":
             return Reply(b"", 500)
-        if mood == "garbage":
+        if mode == "garbage":
             return Reply(random.Random(1).randbytes(3000), kind="application/octet-stream")
-        reply = answers(self, asked, mood)
-        return replace(reply, body=reply.body[: len(reply.body) * 2 // 3]) if mood == "truncated" else reply
+        reply = respond(self, request, mode)
+        return replace(reply, body=reply.body[: len(reply.body) * 2 // 3]) if mode == "truncated" else reply
 
 
 @lru_cache(maxsize=512)
 def _photo(path: str) -> Reply:
-    """A small real photo in the format of its ending, another one for each path."""
+    """Return a small photo in the format of the path's extension; a different one for each path."""
     name = FORMATS[path.rpartition(".")[2]]
     pixels = np.random.default_rng(list(unquote(path).encode())).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     file = BytesIO()
@@ -169,11 +173,11 @@ def _photo(path: str) -> Reply:
 
 
 @pytest.fixture
-def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """The server, with the credentials that its engines want in the environment."""
+def fake_search(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSearch]:
+    """Run the server, with the engines' credentials in the environment."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    server = StandIn()
+    server = FakeSearch()
     thread = Thread(target=server.serve_forever, args=(0.002,), daemon=True)
     thread.start()
     yield server

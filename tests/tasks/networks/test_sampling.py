@@ -1,0 +1,10 @@
+import numpy as np
+
+from tasks.networks.sampling import class_balanced
+
+
+def test_classes_are_drawn_as_often_as_each_other() -> None:
+    targets = np.array([0] * 990 + [1] * 10)
+    drawn = targets[class_balanced(targets, np.random.default_rng(0))]
+    assert len(drawn) == 1000
+    assert 0.45 < drawn.mean() < 0.55

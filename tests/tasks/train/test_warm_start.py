@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import EvaluateConfig, ImbalanceConfig, TrainConfig
+from tasks.store.context import StageContext
+from tasks.store.manifest import Artifact, Result
+from tasks.store.stage import Outcome, Stage
+from tasks.tables import TRAINED_ON
+from tasks.train import stage as train
+from tasks.train import warm_start
+from tests.helpers.training import CONFIG
+
+
+@pytest.mark.slow
+def test_logit_adjustment_raises_the_logit_of_a_rare_class(folders, stripes) -> None:
+    pictures = np.concatenate([stripes(0, 60), stripes(1, 12)])
+    kept, photos = folders.kept(["lying"] * 60 + ["upright"] * 12, (["train"] * 5 + ["val"]) * 12)
+    tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
+    biases = []
+    for strength in (0.0, 1.0):
+        config = CONFIG.model_copy(
+            update={"imbalance": ImbalanceConfig(method="logit_adjustment", strength=strength), "epochs": 2}
+        )
+        outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
+        model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+        biases.append(model.get_layer("logits").get_weights()[1])
+    np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
+
+    finished(folders, outcome)
+    next_night = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
+    outcome = folders.get_or_build(train.STAGE, next_night, kept=kept, inputs=tiles)
+    model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+    np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
+
+
+def finished(folders, classifier) -> None:
+    """Note that a run that gave this classifier ended well: there is an evaluation of it."""
+
+    def build(config: EvaluateConfig, *, classifier: Path, context: StageContext) -> Result:
+        return Result({}, digest="good")
+
+    folders.get_or_build(Stage("evaluate", 1, build=build), EvaluateConfig(), classifier=classifier.artifact)
+
+
+@pytest.mark.slow
+def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scratch(folders, stripes) -> None:
+    warm = CONFIG.model_copy(update={"warm_start": True, "full_retrain_every": 2, "epochs": 6})
+
+    def run(labels: list[str], count: int) -> tuple[Outcome, Artifact, Artifact]:
+        pictures = np.concatenate([stripes(i % 2, count, seed=i) for i in range(len(labels))])
+        kept, photos = folders.kept(
+            [label for label in labels for _ in range(count)],
+            (["train"] * 4 + ["val", "test"]) * (count // 6) * len(labels),
+        )
+        tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
+        outcome = folders.get_or_build(train.STAGE, warm, kept=kept, inputs=tiles)
+        return outcome, kept, tiles
+
+    def lineage(outcome: Outcome) -> dict[str, object]:
+        text = json.loads((folders.folder(outcome) / "lineage.json").read_text())
+        return {name: text[name] for name in ("nights", "began_from")}
+
+    first, kept, tiles = run(["lying", "upright"], 30)
+    assert lineage(first) == {"nights": 1, "began_from": None}
+    failed, *_ = run(["lying", "upright"], 36)
+    assert lineage(failed)["began_from"] is None  # the first was not evaluated: its run failed
+    finished(folders, first)
+    second, *_ = run(["lying", "upright", "new"], 30)
+    assert lineage(second) == {"nights": 2, "began_from": first.artifact.digest}
+    assert second.manifest.counts["classes"] == 3
+    finished(folders, second)
+    third, *_ = run(["lying", "upright"], 42)
+    assert lineage(third)["nights"] == 1  # the third training begins afresh
+    again = folders.get_or_build(train.STAGE, warm, kept=kept, inputs=tiles)
+    assert again.cached
+
+
+@pytest.mark.slow
+def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders, two_classes) -> None:
+    kept, tiles = two_classes
+    outcome = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+    finished(folders, outcome)
+    inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
+    seen = TRAINED_ON.read(folders.folder(outcome))["photo"]
+    assert len(seen) == 40
+
+    def find(
+        config: TrainConfig = CONFIG,
+        labels: list[str] = labels,
+        excluded: frozenset[str] = frozenset(),
+        **external_inputs,
+    ):
+        return warm_start.find(
+            folders.store,
+            config,
+            train.VERSION,
+            inputs=inputs,
+            labels=labels,
+            excluded=excluded,
+            external_inputs=external_inputs,
+        )
+
+    assert find() is not None
+    assert find(CONFIG.model_copy(update={"learning_rate": 0.1})) is not None
+    assert find(excluded=frozenset({seen[0]})) is None
+    assert find(CONFIG.model_copy(update={"filters": (8, 8)})) is None
+    assert find(labels=["cat", "dog"]) is None
+    assert find(weights="those of another file") is None
+
+
+@pytest.mark.slow
+def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folders, two_classes, tmp_path) -> None:
+    kept, tiles = two_classes
+    finished(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
+    photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
+    duplicate, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
+    others.to_parquet(tmp_path / "kept.parquet")
+    inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
+    context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
+    for rejected, suits in ((duplicate[:0], True), (duplicate, False)):
+        rejected.to_parquet(tmp_path / "rejected.parquet")
+        base = train.find_base(warm, tmp_path, ["lying", "upright"], inputs, context)
+        assert (base is not None) == suits
