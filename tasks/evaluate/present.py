@@ -64,11 +64,14 @@ def present(
 
 
 def write_again(evaluation: Path, root: Path) -> Path:
-    """Write the report of an evaluation from its files, in seconds and without the network; returns its path.
+    """Write the report of an evaluation from its files, without the network.
 
     Args:
         evaluation: The folder of the evaluation, with its explanations.
         root: The data folder.
+
+    Returns:
+        The path of report.html.
 
     Raises:
         UserError: The evaluation has no explanations.
@@ -82,7 +85,7 @@ def write_again(evaluation: Path, root: Path) -> Path:
 
 
 def _source() -> str:
-    """Digest of the code that writes reports."""
+    """Compute the digest of the code that writes reports."""
     return hashing.of_source("tasks.evaluate.report.write")
 
 
@@ -90,6 +93,6 @@ def _report_source(evaluation: Path) -> str | None:
     """Read the digest of the code that wrote the report; None if the report is missing or incomplete."""
     try:
         found: str = json.loads(tables.REPORTED.path(evaluation).read_bytes())["source"]
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # write the report again if the file is damaged
         return None
     return found

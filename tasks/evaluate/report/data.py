@@ -89,10 +89,14 @@ class EvaluationFiles:
 
     @cached_property
     def view(self) -> ViewSettings:
-        """The settings of the explanations."""
+        """The settings of the explanations.
+
+        Raises:
+            UserError: The evaluation has no explanations.
+        """
         found = ViewSettings.read(self.folder)
         if found is None:
-            raise UserError(f"{self.folder} contains no explanations; run its preset again to make them")
+            raise UserError(f"{self.folder} has no explanations for the report; run its preset again to make them")
         return found
 
     def require_explanations(self) -> None:

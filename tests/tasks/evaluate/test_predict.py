@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pandas as pd
 import pytest
 
 from tasks import tables
@@ -36,7 +35,7 @@ def test_a_classifier_that_returns_nan_is_refused(pets: EvaluationWorld) -> None
 @pytest.mark.slow
 def test_rows_are_found_by_the_index_not_by_their_order_in_the_shards(pets: EvaluationWorld) -> None:
     pets.finish()
-    index = pd.read_parquet(pets.store.folder(pets.parents["inputs"]) / tables.INDEX.file)
+    index = tables.INDEX.read(pets.store.folder(pets.parents["inputs"]))
     assert index["shard"].nunique() == 2
     assert index["shard"].iloc[0] != index["shard"].iloc[-1]
     _, folder = pets.evaluate()

@@ -53,5 +53,5 @@ def test_uncalibrated_probabilities_are_those_of_test_photos(tmp_path: Path) -> 
 def test_an_evaluation_without_explanations_is_refused(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     tables.EXPLAINED.path(files.folder).write_text(json.dumps({"version": 0}))
-    with pytest.raises(UserError, match="contains no explanations; run its preset again to make them"):
+    with pytest.raises(UserError, match="has no explanations for the report; run its preset again"):
         _ = files.view
