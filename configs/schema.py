@@ -492,7 +492,7 @@ class EvaluateConfig(Section):
         "is below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="Name of the unknown class, such as new_whale.")
-    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per predicted photo.")
+    top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per photo in the predictions.")
     bootstrap: int = Field(1000, ge=100, description="Number of bootstrap resamples for the 95 % intervals.")
     gallery: int = Field(
         24,
