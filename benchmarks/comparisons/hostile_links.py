@@ -12,13 +12,10 @@ from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
-
-if TYPE_CHECKING:
-    from benchmarks.comparisons.hostile_site import Site
 
 Behaviour = Callable[["Exchange"], Awaitable[None]]
 
@@ -44,11 +41,22 @@ class Kind:
     """Whether all links lead to one photo."""
 
 
+class Site(Protocol):
+    """What an answer needs to know of the site; `hostile_site.Site` is one."""
+
+    trap_port: int
+    contents: dict[str, str]
+    """SHA-256 of what was served, with the name of its kind."""
+
+    def served(self, kind: Kind, body: bytes) -> None:
+        """Note a good photo that was served."""
+
+
 @dataclass
 class Exchange:
     """One request, and how it is answered."""
 
-    site: "Site"
+    site: Site
     kind: Kind
     number: int
     """Of the link among its kind's."""
