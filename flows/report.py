@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flows import preflight
 from flows.run_records import find_run
-from tasks.evaluate.present import write_again
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
@@ -20,13 +19,15 @@ def write(root: Path, name: str | None = None) -> Path:
     Raises:
         UserError: There is no such run, or files of its evaluation are missing.
     """
+    from tasks.evaluate.report.write import write_report  # imports matplotlib
+
     run = find_run(root, name)
     store = Store(root)
     evaluation = store.folder(run.stages[-1].artifact)
     with preflight.in_use(root):
         try:
             with store.lock(Manifest.read(evaluation).cache_key):
-                return write_again(evaluation, root)
+                return write_report(evaluation, root)
         except (FileNotFoundError, ValueError) as error:
             raise UserError(
                 f"the report of run {run.id} can't be written: {error}; run {run.preset} again, which makes the file"

@@ -49,7 +49,7 @@ class Site(Protocol):
     """SHA-256 of what was served, with the name of its kind."""
 
     def served(self, kind: Kind, body: bytes) -> None:
-        """Note a good photo that was served."""
+        """Note the body of a photo that a crawler is not to keep."""
 
 
 @dataclass

@@ -7,9 +7,9 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.explanations import ViewSettings
 from tasks.store import hashing
-from tasks.store.atomic import write_json
 from tasks.store.context import StageContext
 
+REPORT_MODULE = "tasks.evaluate.report.write"
 VIEW_SETTINGS = frozenset({"gallery", "layer_images"})
 """Settings that only change the view. A new value of one of them doesn't evaluate again."""
 
@@ -59,34 +59,10 @@ def present(
         )
         wanted.write(evaluation)
         tables.REPORTED.path(evaluation).unlink(missing_ok=True)
-    if _report_source(evaluation) != _source():
-        write_again(evaluation, context.root)
+    if _report_source(evaluation) != hashing.of_source(REPORT_MODULE):
+        from tasks.evaluate.report.write import write_report
 
-
-def write_again(evaluation: Path, root: Path) -> Path:
-    """Write the report of an evaluation from its files, without the network.
-
-    Args:
-        evaluation: The folder of the evaluation, with its explanations.
-        root: The data folder.
-
-    Returns:
-        The path of report.html.
-
-    Raises:
-        UserError: The evaluation has no explanations.
-    """
-    from tasks.evaluate.report.write import write_report
-
-    tables.REPORTED.path(evaluation).unlink(missing_ok=True)
-    report = write_report(evaluation, root)
-    write_json(tables.REPORTED.path(evaluation), {"source": _source()})
-    return report
-
-
-def _source() -> str:
-    """Compute the digest of the code that writes reports."""
-    return hashing.of_source("tasks.evaluate.report.write")
+        write_report(evaluation, context.root)
 
 
 def _report_source(evaluation: Path) -> str | None:
