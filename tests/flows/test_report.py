@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.run_records import read_records
+from flows.run_records import find_run
 from tasks import tables
 from tests.helpers.pipeline import Fluke
 
@@ -17,7 +17,7 @@ def test_the_report_of_the_last_run_is_written_again(copy: Fluke) -> None:
     assert str(report) in copy("report")
     assert report.read_bytes() == page
     report.unlink()
-    copy("report", read_records(copy.data)[0].id)
+    copy("report", find_run(copy.data).id)
     assert report.read_bytes() == page
 
 

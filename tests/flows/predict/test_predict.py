@@ -159,7 +159,7 @@ def test_without_a_successful_run_there_is_no_model(tmp_path: Path) -> None:
 
 def test_an_evaluation_by_an_earlier_version_is_refused(copy: Fluke) -> None:
     (stages(copy)["evaluate"] / "inference.json").unlink()
-    with pytest.raises(UserError, match="evaluation of an earlier version of fluke; run its preset again"):
+    with pytest.raises(UserError, match="made by an earlier version of fluke; run its preset again"):
         model.find(Store(copy.data))
 
 
