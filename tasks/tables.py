@@ -184,7 +184,9 @@ PREDICTIONS = Table(
 )
 SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
 METRICS = File("metrics.json", ("evaluate",), "All metrics with their intervals and baselines.")
-EXPLAINED = File("explained.json", ("evaluate",), "The settings that the explanations were made with.")
+EXPLAINED = File(
+    "explained.json", ("evaluate",), "Settings and code behind the explanations, and their files."
+)
 HEAT_MAPS = File("heat_maps.npz", ("evaluate",), "Class activation maps of the photos in the galleries, by photo.")
 NEIGHBOURS = Table(
     "neighbours.parquet",
@@ -200,7 +202,7 @@ NEIGHBOURS = Table(
 LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
 FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
 REPORT = File("report.html", ("evaluate",), "The report.")
-REPORTED = File("reported.json", ("evaluate",), "Digest of the code that wrote the report.")
+REPORTED = File("reported.json", ("evaluate",), "Code and explanations that the report was made with, and its files.")
 SUMMARY = File("summary.md", ("crawl", "filter", "evaluate"), "What the dashboard shows of the stage, in Markdown.")
 
 

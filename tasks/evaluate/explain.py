@@ -35,7 +35,7 @@ def explain(
     classifier: Path,
     encoder: Path | None,
     root: Path,
-) -> None:
+) -> list[Path]:
     """Write the explanations of the photos in the report's galleries.
 
     Args:
@@ -48,6 +48,9 @@ def explain(
         classifier: The folder of the train stage.
         encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
         root: The data folder.
+
+    Returns:
+        The files of the explanations.
     """
     eval_set = EvalSet.read(config, kept, classifier)
     predictions = tables.PREDICTIONS.read(evaluation)
@@ -60,7 +63,7 @@ def explain(
         photos = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
         layer_tiles = rows_of(tiles, photos["photo"].iloc[:_LAYER_PHOTOS], root)[:]
         layers = _layer_images(config, network, encoder, layer_tiles)
-    Explanations(
+    return Explanations(
         heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
         neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),
         layers=layers,

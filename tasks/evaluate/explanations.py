@@ -1,49 +1,16 @@
 """Files of an evaluation that explain the network: heat maps, similar train photos and images of layers."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.networks.explain.result import Insight, Layer
-from tasks.store.atomic import atomic_path, write_json
-
-VERSION = 1
-"""Version of the explanations. Raise it when the report needs other ones; old ones are then made again."""
-
-
-@dataclass(frozen=True)
-class ViewSettings:
-    """The settings of the evaluate section that decide what is explained and shown."""
-
-    gallery: int
-    layer_images: int
-    seed: int
-    version: int = VERSION
-
-    @classmethod
-    def of(cls, config: EvaluateConfig) -> Self:
-        """Take the settings from the section."""
-        return cls(config.gallery, config.layer_images, config.seed)
-
-    @classmethod
-    def read(cls, folder: Path) -> Self | None:
-        """Read the settings of the explanations in a folder; None without complete explanations of this version."""
-        try:
-            found = json.loads(tables.EXPLAINED.path(folder).read_bytes())
-            return cls(**found) if found["version"] == VERSION else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):  # explain again if the file is damaged
-            return None
-
-    def write(self, folder: Path) -> None:
-        """Write the settings after all other files, since explanations without this file are incomplete."""
-        write_json(tables.EXPLAINED.path(folder), asdict(self))
+from tasks.store.atomic import atomic_path
 
 
 class Neighbour(NamedTuple):
@@ -79,19 +46,20 @@ class Explanations:
             neighbours.setdefault(row.photo, []).append(Neighbour(row.neighbour, row.label, row.cosine))
         return cls(heat_maps, neighbours, _read_layers(tables.LAYERS.path(folder)))
 
-    def write(self, folder: Path) -> None:
-        """Write the explanations into the folder of an evaluation."""
+    def write(self, folder: Path) -> list[Path]:
+        """Write the explanations into the folder of an evaluation; returns their files."""
         import pandas as pd
 
         _save(tables.HEAT_MAPS.path(folder), self.heat_maps)
         rows = [(photo, *neighbour) for photo, neighbours in self.neighbours.items() for neighbour in neighbours]
-        frame = pd.DataFrame(rows, columns=["photo", "neighbour", "label", "cosine"])
+        frame = pd.DataFrame(rows, columns=tables.NEIGHBOURS.names)
         tables.NEIGHBOURS.write(frame.astype({"cosine": np.float64}), folder)
         path = tables.LAYERS.path(folder)
         if self.layers is None:
             path.unlink(missing_ok=True)
-        else:
-            _save(path, _layer_arrays(self.layers))
+            return [tables.HEAT_MAPS.path(folder), tables.NEIGHBOURS.path(folder)]
+        _save(path, _layer_arrays(self.layers))
+        return [tables.HEAT_MAPS.path(folder), tables.NEIGHBOURS.path(folder), path]
 
 
 def _layer_arrays(found: Insight) -> dict[str, NDArray[Any]]:

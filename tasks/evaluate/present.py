@@ -1,15 +1,13 @@
 """The view of an evaluation: make the explanations and the report, each only if it is missing or outdated."""
 
-import json
 from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate.explanations import ViewSettings
+from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
 from tasks.store.context import StageContext
 
-REPORT_MODULE = "tasks.evaluate.report.write"
 VIEW_SETTINGS = frozenset({"gallery", "layer_images"})
 """Settings that only change the view. A new value of one of them doesn't evaluate again."""
 
@@ -26,10 +24,10 @@ def present(
     context: StageContext,
     encoder: Path | None = None,
 ) -> None:
-    """Write the explanations and the report of an evaluation, if they are missing or outdated.
+    """Write the explanations and the report of an evaluation, if they are missing, damaged or outdated.
 
-    Explanations need the network, so they are made again only if the settings have changed. The report needs only
-    files. It is written again after new explanations, and if its own code or text has changed.
+    Explanations need the network: they are made again for other settings, and after a change of their code. The report
+    needs only files: it is written again after new explanations, and after a change of its code or text.
 
     Args:
         config: The section of the evaluate stage.
@@ -39,15 +37,17 @@ def present(
         tiles: The folder of the preprocess stage.
         inputs: The folder with the classifier's input.
         classifier: The folder of the train stage.
-        context: Contains the data folder.
+        context: Contains the data folder, and whether to verify files.
         encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
     """
-    wanted = ViewSettings.of(config)
-    if ViewSettings.read(evaluation) != wanted:
+    settings = config.model_dump(include={*VIEW_SETTINGS, "seed"})
+    made_from = settings | {"source": hashing.of_source("tasks.evaluate.explain")}
+    record = ViewRecord.read(tables.EXPLAINED.path(evaluation))
+    if record is None or not record.is_valid(evaluation, made_from, verify=context.verify):
         from tasks.evaluate.explain import explain
 
         tables.EXPLAINED.path(evaluation).unlink(missing_ok=True)
-        explain(
+        files = explain(
             config,
             evaluation,
             kept=kept,
@@ -57,18 +57,9 @@ def present(
             encoder=encoder,
             root=context.root,
         )
-        wanted.write(evaluation)
-        tables.REPORTED.path(evaluation).unlink(missing_ok=True)
-    if _report_source(evaluation) != hashing.of_source(REPORT_MODULE):
+        ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
+    report = ViewRecord.read(tables.REPORTED.path(evaluation))
+    if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
 
         write_report(evaluation, context.root)
-
-
-def _report_source(evaluation: Path) -> str | None:
-    """Read the digest of the code that wrote the report; None if the report is missing or incomplete."""
-    try:
-        found: str = json.loads(tables.REPORTED.path(evaluation).read_bytes())["source"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # write the report again if the file is damaged
-        return None
-    return found

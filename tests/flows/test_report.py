@@ -4,6 +4,7 @@ import pytest
 
 from flows.run_records import find_run
 from tasks import tables
+from tasks.evaluate.view_record import ViewRecord
 from tests.helpers.pipeline import Fluke
 
 pytestmark = pytest.mark.slow
@@ -27,6 +28,6 @@ def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
     tables.EXPLAINED.path(folder).unlink()
     assert "no explanations for the report; run its preset again" in copy("report", code=2)
     tables.PHOTOS.path(next((copy.data / "artifacts" / "crawl").iterdir())).unlink()
-    tables.EXPLAINED.path(folder).write_text('{"gallery": 1, "layer_images": 0, "seed": 0, "version": 1}')
+    ViewRecord.of(folder, [], {"gallery": 1, "layer_images": 0}).write(tables.EXPLAINED.path(folder))
     assert "photos.parquet" in (said := copy("report", code=2))
     assert "run default again" in said

@@ -11,9 +11,10 @@ from PIL import Image
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate.explanations import Explanations, Neighbour, ViewSettings
+from tasks.evaluate.explanations import Explanations, Neighbour
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.summary import summarize
+from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import table
 from tasks.store.atomic import write_json
@@ -112,5 +113,5 @@ def report_files(root: Path, names: list[str] = NAMES, wrong: int = 2, channels:
         neighbours={photo: [Neighbour(kept["photo"].iloc[-1], names[-1], 0.87)] for photo in kept["photo"][:wrong]},
         layers=None,
     ).write(folder)
-    ViewSettings(gallery=5, layer_images=0, seed=0).write(folder)
+    ViewRecord.of(folder, [], {"gallery": 5, "layer_images": 0, "seed": 0}).write(tables.EXPLAINED.path(folder))
     return EvaluationFiles(folder, root)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tasks import tables
 from tasks.evaluate import metrics
-from tasks.evaluate.explanations import Explanations, ViewSettings
+from tasks.evaluate.explanations import Explanations
+from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
 from tasks.store.errors import UserError
@@ -88,20 +89,16 @@ class EvaluationFiles:
             return np.asarray(found["uncalibrated"][is_test], np.float64)
 
     @cached_property
-    def view(self) -> ViewSettings:
-        """The settings of the explanations.
+    def view_settings(self) -> dict[str, int]:
+        """The settings of the evaluate section that the explanations were made with: gallery and layer_images.
 
         Raises:
             UserError: The evaluation has no explanations.
         """
-        found = ViewSettings.read(self.folder)
-        if found is None:
+        record = ViewRecord.read(tables.EXPLAINED.path(self.folder))
+        if record is None:
             raise UserError(f"{self.folder} has no explanations for the report; run its preset again to make them")
-        return found
-
-    def require_explanations(self) -> None:
-        """Raise UserError if the evaluation has no explanations."""
-        _ = self.view
+        return {name: record.made_from[name] for name in ("gallery", "layer_images")}
 
     @cached_property
     def explanations(self) -> Explanations:
@@ -164,8 +161,7 @@ class EvaluationFiles:
     def settings(self) -> dict[str, Mapping[str, Any]]:
         """The sections of the config that determine the result, in the order of the stages."""
         sections = {a.manifest.cache_key.stage: a.manifest.cache_key.config for a in self.lineage if a.is_direct}
-        shown = {name: value for name, value in asdict(self.view).items() if name in ("gallery", "layer_images")}
-        return {**sections, "evaluate": self.manifest.cache_key.config | shown}
+        return {**sections, "evaluate": self.manifest.cache_key.config | self.view_settings}
 
 
 def _read_json(path: Path) -> Any:

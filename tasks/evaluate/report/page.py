@@ -59,7 +59,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
     )
     environment.filters |= {"percent": percent, "decimals": decimals, "duration": duration, "ordinal": ordinal}
     test, previous_model = files.test, files.metrics.get("champion")
-    gallery = files.view.gallery
+    gallery = files.view_settings["gallery"]
     return environment.get_template("page.html.jinja").render(
         metrics=files.metrics,
         subject=subject(files.settings, files.metrics),

@@ -6,8 +6,8 @@ from tasks import tables
 from tasks.evaluate.report import page, style
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.figures import figures
-from tasks.store import hashing
-from tasks.store.atomic import atomic_write, write_json
+from tasks.evaluate.view_record import ViewRecord, report_inputs
+from tasks.store.atomic import atomic_write
 
 
 def write_report(evaluation: Path, root: Path) -> Path:
@@ -24,9 +24,7 @@ def write_report(evaluation: Path, root: Path) -> Path:
         UserError: The evaluation has no explanations.
     """
     files = EvaluationFiles(evaluation, root)
-    files.require_explanations()
-    written_by = tables.REPORTED.path(evaluation)
-    written_by.unlink(missing_ok=True)
+    tables.REPORTED.path(evaluation).unlink(missing_ok=True)
     drawn = figures(files)
     home = tables.FIGURES.path(evaluation)
     home.mkdir(exist_ok=True)
@@ -38,5 +36,6 @@ def write_report(evaluation: Path, root: Path) -> Path:
     report = tables.REPORT.path(evaluation)
     atomic_write(report, page.html(files, drawn).encode("utf-8", "replace"))
     atomic_write(tables.SUMMARY.path(evaluation), page.dashboard_summary(files, drawn).encode("utf-8", "replace"))
-    write_json(written_by, {"source": hashing.of_source(__name__)})  # last: without it, the report is incomplete
+    written = [report, tables.SUMMARY.path(evaluation), *home.iterdir()]
+    ViewRecord.of(evaluation, written, report_inputs(evaluation)).write(tables.REPORTED.path(evaluation))
     return report

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate.explanations import Explanations, Neighbour, ViewSettings
+from tasks.evaluate.explanations import Explanations, Neighbour
 from tasks.networks.explain.result import Insight, Layer
 
 RANDOM = np.random.default_rng(0)
@@ -55,27 +53,3 @@ def test_explanations_without_photos_and_layers_replace_others(tmp_path: Path) -
     Explanations({}, {}, None).write(tmp_path)
     assert Explanations.read(tmp_path) == Explanations({}, {}, None)
     assert not tables.LAYERS.path(tmp_path).exists()
-
-
-def test_view_settings_can_be_written_and_read(tmp_path: Path) -> None:
-    settings = ViewSettings.of(EvaluateConfig(gallery=7, layer_images=2, seed=5))
-    assert ViewSettings.read(tmp_path) is None
-    settings.write(tmp_path)
-    assert ViewSettings.read(tmp_path) == settings == ViewSettings(gallery=7, layer_images=2, seed=5)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "{}",
-        '{"version": 1}',
-        '{"gallery": 1, "layer_images": 0, "seed": 0, "version": 0}',
-    ],
-)
-def test_damaged_and_outdated_view_settings_are_ignored(tmp_path: Path, content: str) -> None:
-    tables.EXPLAINED.path(tmp_path).write_text(content)
-    assert ViewSettings.read(tmp_path) is None

@@ -1,6 +1,5 @@
 """The report is written again without evaluating again."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,9 @@ import pytest
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate import explain
+from tasks.evaluate.report import page
+from tasks.evaluate.view_record import ViewRecord, report_inputs
+from tasks.store import hashing
 from tests.helpers.evaluation import CONFIG, EvaluationWorld, read_metrics, world
 
 
@@ -62,24 +64,60 @@ def test_another_number_of_resamples_evaluates_again(pets: EvaluationWorld) -> N
 def test_a_cached_report_is_not_written_again(pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     _, folder = pets.finish().evaluate()
     forbid_the_network(monkeypatch)
-    tables.REPORT.path(folder).write_text("unchanged")
+    written_at = tables.REPORT.path(folder).stat().st_mtime_ns
     again, _ = pets.evaluate()
     assert again.cached
-    assert tables.REPORT.path(folder).read_text() == "unchanged"
+    assert tables.REPORT.path(folder).stat().st_mtime_ns == written_at
 
 
-def test_new_code_of_the_report_writes_it_again_without_the_network(
-    pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("changed", ["source", "template", "explanations"])
+def test_new_code_text_or_explanations_write_the_report_again_without_the_network(
+    pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: str
 ) -> None:
     _, folder = pets.finish().evaluate()
-    page = tables.REPORT.path(folder).read_bytes()
+    report = tables.REPORT.path(folder)
+    content, written_at = report.read_bytes(), report.stat().st_mtime_ns
     forbid_the_network(monkeypatch)
-    tables.REPORTED.path(folder).write_text(json.dumps({"source": "an earlier version"}))
-    tables.REPORT.path(folder).write_text("an earlier version")
+    record = ViewRecord.read(tables.REPORTED.path(folder))
+    assert record is not None
+    old = record.model_copy(update={"made_from": record.made_from | {changed: "an earlier version"}})
+    old.write(tables.REPORTED.path(folder))
     again, _ = pets.evaluate()
     assert again.cached
-    assert tables.REPORT.path(folder).read_bytes() == page
+    assert report.read_bytes() == content
+    assert report.stat().st_mtime_ns > written_at
     assert "its code has changed" not in caplog.text
+
+
+def test_the_template_of_the_report_is_one_of_its_inputs(tmp_path: Path) -> None:
+    tables.EXPLAINED.path(tmp_path).write_text("{}")
+    template = Path(page.__file__).with_name("page.html.jinja")
+    assert report_inputs(tmp_path)["template"] == hashing.of_file(template)
+
+
+@pytest.mark.parametrize(
+    "damaged", [tables.HEAT_MAPS, tables.NEIGHBOURS, tables.REPORT, tables.SUMMARY], ids=lambda file: file.name
+)
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_missing_or_damaged_file_of_the_view_is_made_again(
+    pets: EvaluationWorld, damaged: tables.File, is_gone: bool
+) -> None:
+    _, folder = pets.finish().evaluate()
+    path = damaged.path(folder)
+    content = path.read_bytes()
+    path.unlink() if is_gone else path.write_bytes(content[:10])
+    again, _ = pets.evaluate()
+    assert again.cached
+    assert path.read_bytes() == content
+
+
+def test_verify_compares_the_content_of_the_view(pets: EvaluationWorld) -> None:
+    _, folder = pets.finish().evaluate()
+    path = tables.REPORT.path(folder)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"?")
+    pets.evaluate(verify=True)
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("missing", [tables.EXPLAINED, tables.REPORTED])

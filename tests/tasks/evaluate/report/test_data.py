@@ -1,6 +1,5 @@
 """The files that the report reads."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +51,6 @@ def test_uncalibrated_probabilities_are_those_of_test_photos(tmp_path: Path) -> 
 
 def test_an_evaluation_without_explanations_is_refused(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    tables.EXPLAINED.path(files.folder).write_text(json.dumps({"version": 0}))
+    tables.EXPLAINED.path(files.folder).write_text("{}")
     with pytest.raises(UserError, match="has no explanations for the report; run its preset again"):
-        _ = files.view
+        _ = files.view_settings
