@@ -184,9 +184,7 @@ PREDICTIONS = Table(
 )
 SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
 METRICS = File("metrics.json", ("evaluate",), "All metrics with their intervals and baselines.")
-EXPLAINED = File(
-    "explained.json", ("evaluate",), "Settings and code behind the explanations, and their files."
-)
+EXPLAINED = File("explained.json", ("evaluate",), "Settings and code behind the explanations, and their files.")
 HEAT_MAPS = File("heat_maps.npz", ("evaluate",), "Class activation maps of the photos in the galleries, by photo.")
 NEIGHBOURS = Table(
     "neighbours.parquet",

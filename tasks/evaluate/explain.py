@@ -13,6 +13,7 @@ from tasks.evaluate.decide import references_of
 from tasks.evaluate.eval_set import EvalSet, rows_of
 from tasks.evaluate.explanations import Explanations, Neighbour
 from tasks.evaluate.predict import BATCH_PHOTOS, NetworkOutput
+from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.network import TrainedClassifier
 from tasks.networks.explain.inspect import look_inside
 from tasks.networks.explain.result import Insight
@@ -81,9 +82,10 @@ def _heat_maps(
     positions = eval_set.positions(shown["photo"])
     classes = np.array([known.get(name, -1) for name in shown["predicted"]], np.int64)
     maps: dict[str, NDArray[np.float32]] = {}
+    heat_maps = HeatMaps(network)
     for start in range(0, len(positions), BATCH_PHOTOS):
         part = slice(start, start + BATCH_PHOTOS)
-        found = network.heat_maps(rows[positions[part]], classes[part])
+        found = heat_maps(rows[positions[part]], classes[part])
         maps |= dict(zip(shown["photo"].iloc[part], found, strict=True))
     return maps
 

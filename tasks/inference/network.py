@@ -1,4 +1,4 @@
-"""A trained classifier, loaded from its file: logits, features and heat maps of photos."""
+"""A trained classifier, loaded from its file: logits and features of photos."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.networks.classifier import with_features
-from tasks.networks.explain.gradcam import Explainer
 from tasks.networks.keras_io import load
 from tasks.store.errors import UserError
 
@@ -24,7 +23,6 @@ class TrainedClassifier:
         self._path = path
         self._classifier = load(path)
         self._with_features = with_features(self._classifier)
-        self._explainer: Explainer | None = None
 
     @property
     def classifier(self) -> keras.Model:
@@ -43,7 +41,7 @@ class TrainedClassifier:
         Raises:
             UserError: A logit is NaN or infinite.
         """
-        outputs = [self._with_features.predict_on_batch(part) for part in _batches(self._cast(rows))]
+        outputs = [self._with_features.predict_on_batch(part) for part in batches(self.to_inputs(rows))]
         logits, features = (np.concatenate(each).astype(np.float32, copy=False) for each in zip(*outputs, strict=True))
         if not np.isfinite(logits).all():
             raise UserError(
@@ -52,27 +50,11 @@ class TrainedClassifier:
             )
         return logits, features
 
-    def heat_maps(self, rows: NDArray[Any], classes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Compute the class activation maps of photos.
-
-        Args:
-            rows: (n, h, w, c).
-            classes: (n,) the class to explain for each photo; -1 for the one with the highest logit.
-
-        Returns:
-            (n, h', w'), 0 or more.
-        """
-        if self._explainer is None:
-            self._explainer = Explainer(self._classifier)
-        rows = self._cast(rows)
-        if (classes < 0).any():
-            classes = np.where(classes < 0, self(rows)[0].argmax(axis=1), classes)
-        batches = zip(_batches(rows), _batches(classes), strict=True)
-        return np.concatenate([self._explainer(*batch) for batch in batches])
-
-    def _cast(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def to_inputs(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Cast rows to the dtype of the classifier's input."""
         return rows.astype(self._classifier.inputs[0].dtype, copy=False)
 
 
-def _batches(rows: NDArray[Any]) -> list[NDArray[Any]]:
+def batches(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    """Split rows into batches of the size that the network runs on."""
     return [rows[start : start + _BATCH_ROWS] for start in range(0, len(rows), _BATCH_ROWS)]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.inference.decision import DecisionRule
+from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.knn import References
 from tasks.inference.network import TrainedClassifier
 from tasks.networks.encode import encode
@@ -32,6 +33,7 @@ class Predictor:
         self._classifier = TrainedClassifier(classifier)
         self._references = References.read(references) if references else None
         self._rule = rule
+        self._heat_maps: HeatMaps | None = None
 
     def inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
         """Return the classifier's inputs `(n, ...)` for tiles `(n, side, side, c)`: the tiles or their features."""
@@ -54,4 +56,6 @@ class Predictor:
             inputs: As returned by `inputs`.
             probabilities: As returned by `probabilities`; the unknown class has no map, so it is ignored.
         """
-        return self._classifier.heat_maps(inputs, probabilities[:, : len(self._rule.labels)].argmax(axis=1))
+        if self._heat_maps is None:
+            self._heat_maps = HeatMaps(self._classifier)
+        return self._heat_maps(inputs, probabilities[:, : len(self._rule.labels)].argmax(axis=1))
