@@ -32,12 +32,12 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import run, scratch
 from configs.schema import Config, EvaluateConfig, StageName
+from tasks import tables
 from tasks.filter.splits import assign
 from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.store import Store
-from tasks.tables import INDEX
 
 if TYPE_CHECKING:
     import keras
@@ -87,12 +87,12 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     def crawl(out: Path) -> Result:
         crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
         about: dict[str, Any] = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
-        crawled.assign(**about).to_parquet(out / "photos.parquet")
+        crawled.assign(**about).to_parquet(tables.PHOTOS.path(out))
         return Result({"photos": len(crawled), "classes": classes})
 
     def sort_out(out: Path) -> Result:
-        kept.to_parquet(out / "kept.parquet")
-        _rejected(kept, root).to_parquet(out / "rejected.parquet")
+        tables.KEPT.write(kept, out)
+        _rejected(kept, root).to_parquet(tables.REJECTED.path(out))
         return Result({"kept": photos, "rejected": _REJECTED})
 
     def preprocess(out: Path) -> Result:
@@ -102,14 +102,14 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
             places = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
             shards.append(Shard.write(home, shas[part], _tiles(places, random)))
         index = ShardPool(home, tuple(shards)).index(shas, root)
-        index.to_parquet(INDEX.path(out))
+        index.to_parquet(tables.INDEX.path(out))
         return Result({"tiles": photos}, digest=index_digest(index))
 
     def train(out: Path) -> Result:
-        _classifier(centres).save(out / "classifier.keras")
-        (out / "labels.json").write_text(json.dumps(names.tolist()))
+        _classifier(centres).save(tables.CLASSIFIER.path(out))
+        tables.LABELS.path(out).write_text(json.dumps(names.tolist()))
         lines = {name: np.linspace(3, 1, 50).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
-        (out / "history.json").write_text(json.dumps(lines))
+        tables.HISTORY.path(out).write_text(json.dumps(lines))
         return Result({"classes": classes})
 
     publish("photos", "crawl", crawl)

@@ -65,12 +65,12 @@ def fluke(threads: int, settings: Sequence[str] = ()) -> Crawler:
         return [sys.executable, __file__, "fluke", str(urls), str(out), *polite, *settings]
 
     def harvest(out: Path, log: Path) -> Harvest:
-        import pyarrow.parquet as pq
+        from tasks import tables
 
         digests, dropped = set[str](), Counter[str]()
         for artifact in out.glob("artifacts/crawl/*"):
-            digests.update(pq.read_table(artifact / "photos.parquet")["photo"].to_pylist())
-            dropped.update(pq.read_table(artifact / "dropped.parquet")["reason"].to_pylist())
+            digests.update(tables.PHOTOS.read(artifact, ["photo"])["photo"])
+            dropped.update(tables.DROPPED.read(artifact, ["reason"])["reason"])
         return Harvest(sorted(digests), dropped)
 
     return Crawler(f"fluke, {threads} threads", command, harvest)

@@ -116,9 +116,11 @@ def _rejected(folder: Path) -> dict[str, list[list[str]]]:
     """Flaws as (reason, file), pairs as (reason, file, another file with its twin's bytes)."""
     import pyarrow.parquet as pq
 
-    rejected = pq.read_table(folder / "rejected.parquet").to_pylist()
+    from tasks import tables
+
+    rejected = pq.read_table(tables.REJECTED.path(folder)).to_pylist()
     files: dict[str, list[str]] = {}
-    for row in [*pq.read_table(folder / "kept.parquet").to_pylist(), *rejected]:
+    for row in [*pq.read_table(tables.KEPT.path(folder)).to_pylist(), *rejected]:
         files.setdefault(row["photo"], []).append(row["name"])
     problems, pairs = [], []
     for row in rejected:
