@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _photos(cats_dogs: Path, home: Path) -> tuple[Path, Path]:
-    """A folder a class of links to all photos, and the list of the test photos."""
+    """Link all photos into one folder per class; returns that folder and the list of the test photos."""
     names = ["name"]
     for photo in sorted(cats_dogs.glob("*/*/*")):
         split, label = photo.parts[-3:-1]

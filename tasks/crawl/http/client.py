@@ -11,9 +11,9 @@ from urllib3.util import Retry, Url
 from configs.schema import CrawlConfig
 from tasks.crawl.http import body
 from tasks.crawl.http.cancel import CancelToken
+from tasks.crawl.http.connection_pools import ConnectionPools
 from tasks.crawl.http.connections import Connections
 from tasks.crawl.http.errors import FetchError
-from tasks.crawl.http.connection_pools import ConnectionPools
 from tasks.crawl.http.rate_limit import RateLimiter, parse_retry_after
 from tasks.crawl.http.robots import MAX_BYTES as MAX_ROBOTS_BYTES
 from tasks.crawl.http.robots import RobotsTxt, forbids_ai, user_agent
