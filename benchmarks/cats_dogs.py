@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import measure
+from tasks import tables
 
 RUNS = {
     "plain": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=30", "train.dropout=0",
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _photos(cats_dogs: Path, home: Path) -> tuple[Path, Path]:
-    """A folder a class of links to all photos, and the list of the test photos."""
+    """Link all photos into one folder per class; returns that folder and the list of the test photos."""
     names = ["name"]
     for photo in sorted(cats_dogs.glob("*/*/*")):
         split, label = photo.parts[-3:-1]
@@ -62,7 +63,7 @@ def _photos(cats_dogs: Path, home: Path) -> tuple[Path, Path]:
 def _row(data: Path) -> str:
     newest = {stage: max((data / "artifacts" / stage).iterdir(), key=lambda f: f.stat().st_mtime) for stage in STAGES}
     manifest = json.loads((newest["train"] / "manifest.json").read_text())
-    metrics = json.loads((newest["evaluate"] / "metrics.json").read_text())
+    metrics = json.loads(tables.METRICS.path(newest["evaluate"]).read_text())
     counts, accuracy = manifest["counts"], metrics["test"]["scores"]["accuracy"]
     return (
         f"{counts['epochs']}, {counts['best epoch']} | {manifest['seconds']:.0f} | {metrics['val']['accuracy']:.3f} | "

@@ -32,12 +32,12 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import run, scratch
 from configs.schema import Config, EvaluateConfig, StageName
+from tasks import tables
 from tasks.filter.splits import assign
 from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.store import Store
-from tasks.tables import INDEX
 
 if TYPE_CHECKING:
     import keras
@@ -46,14 +46,14 @@ _SIDE_PX, _BLOCK_PX = 64, 8
 _DIMENSIONS = (_SIDE_PX // _BLOCK_PX) ** 2 * 3
 _FAMILY = 5
 _SPREAD = 4.0
-"""Standard deviation of a class's photos in each dimension; its own place differs by 0.5 from its family's."""
+"""Standard deviation of a class's photos in each dimension; its centre differs by 0.5 from that of its family."""
 _GREY, _STEP = 128, 12
 _SHARD_PHOTOS = 256
 _REJECTED = 400
 
 
 def class_sizes(classes: int, photos: int) -> NDArray[np.int64]:
-    """Photos of each class, the commonest first: by Zipf's law, at least one each, `photos` in all."""
+    """Return the number of photos of each class by Zipf's law, the largest first; each class has at least one."""
     shares = np.cumsum(np.arange(1, classes + 1) ** -0.8)
     others = np.rint(shares / shares[-1] * (photos - classes))
     sizes: NDArray[np.int64] = 1 + np.diff(others, prepend=0).astype(np.int64)
@@ -61,7 +61,7 @@ def class_sizes(classes: int, photos: int) -> NDArray[np.int64]:
 
 
 def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
-    """Publish the artifacts that the stage takes below a data folder; returns them by the stage's names for them."""
+    """Publish the artifacts that the stage reads in a data folder; returns them by the names of its parameters."""
     random, store = np.random.default_rng(0), Store(root)
     names = np.array([f"whale {number:04d}" for number in range(classes)])
     truth = np.repeat(np.arange(classes), class_sizes(classes, photos))
@@ -87,29 +87,29 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     def crawl(out: Path) -> Result:
         crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
         about: dict[str, Any] = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
-        crawled.assign(**about).to_parquet(out / "photos.parquet")
+        crawled.assign(**about).to_parquet(tables.PHOTOS.path(out))
         return Result({"photos": len(crawled), "classes": classes})
 
     def sort_out(out: Path) -> Result:
-        kept.to_parquet(out / "kept.parquet")
-        _rejected(kept, root).to_parquet(out / "rejected.parquet")
+        tables.KEPT.write(kept, out)
+        _rejected(kept, root).to_parquet(tables.REJECTED.path(out))
         return Result({"kept": photos, "rejected": _REJECTED})
 
     def preprocess(out: Path) -> Result:
         home, shards = store.pools("preprocess") / "pool", []
         for start in range(0, photos, _SHARD_PHOTOS):
             part = slice(start, start + _SHARD_PHOTOS)
-            places = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
-            shards.append(Shard.write(home, shas[part], _tiles(places, random)))
+            positions = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
+            shards.append(Shard.write(home, shas[part], _tiles(positions, random)))
         index = ShardPool(home, tuple(shards)).index(shas, root)
-        index.to_parquet(INDEX.path(out))
+        index.to_parquet(tables.INDEX.path(out))
         return Result({"tiles": photos}, digest=index_digest(index))
 
     def train(out: Path) -> Result:
-        _classifier(centres).save(out / "classifier.keras")
-        (out / "labels.json").write_text(json.dumps(names.tolist()))
+        _classifier(centres).save(tables.CLASSIFIER.path(out))
+        tables.LABELS.path(out).write_text(json.dumps(names.tolist()))
         lines = {name: np.linspace(3, 1, 50).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
-        (out / "history.json").write_text(json.dumps(lines))
+        tables.HISTORY.path(out).write_text(json.dumps(lines))
         return Result({"classes": classes})
 
     publish("photos", "crawl", crawl)
@@ -120,15 +120,15 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     return parents
 
 
-def _tiles(places: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Tiles `(n, side, side, 3)` whose blocks have places `(n, dimensions)` as colours, with some noise."""
-    blocks = (places * _STEP + _GREY).reshape(len(places), _SIDE_PX // _BLOCK_PX, -1, 3)
+def _tiles(positions: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Make tiles `(n, side, side, 3)` whose blocks encode positions `(n, dimensions)` as colours, with some noise."""
+    blocks = (positions * _STEP + _GREY).reshape(len(positions), _SIDE_PX // _BLOCK_PX, -1, 3)
     grown = blocks.repeat(_BLOCK_PX, axis=1).repeat(_BLOCK_PX, axis=2)
     return np.clip(grown + random.normal(0, 8, grown.shape), 0, 255).astype(np.uint8)
 
 
 def _classifier(centres: NDArray[np.float64]) -> "keras.Model":
-    """A network that answers the class whose centre is nearest, twice as surely as it may."""
+    """Make a network that predicts the class with the nearest centre, with logits twice as large as calibrated ones."""
     import keras
 
     layers = keras.layers
@@ -138,13 +138,13 @@ def _classifier(centres: NDArray[np.float64]) -> "keras.Model":
     x = layers.Flatten(name="pooled")(x)
     dense = layers.Dense(len(centres), name="logits")
     model = keras.Model(tile, dense(x), name="classifier")
-    sureness = 2 / _SPREAD**2
-    dense.set_weights([sureness * centres.T, -sureness * (centres**2).sum(axis=1) / 2])
+    scale = 2 / _SPREAD**2
+    dense.set_weights([scale * centres.T, -scale * (centres**2).sum(axis=1) / 2])
     return model
 
 
 def _rejected(kept: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Rejected photos, with files of 640 px for them and for those that they are too similar to."""
+    """Make rejected photos, and write image files of 640 px for them and for the photos that they duplicate."""
     reasons = ("near duplicate", "too small", "blurred", "unreadable")
     rows = kept.iloc[:: max(1, len(kept) // _REJECTED)].head(_REJECTED).reset_index(drop=True)
     shas = [hashing.of_bytes(f"rejected {number}".encode()) for number in rows.index]
@@ -163,15 +163,15 @@ def _rejected(kept: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 @dataclass
 class Watch:
-    """Looks again and again where the main thread is and how much memory the process has."""
+    """A sampling profiler: records at intervals which functions the main thread is in, and the memory in use."""
 
     every_s: float = 0.02
     seconds: dict[str, float] = field(default_factory=dict)
-    """Spent in each function of fluke and in what it calls."""
+    """Time in each function of fluke, including the functions that it calls."""
     peak_mb: dict[str, float] = field(default_factory=dict)
 
     def over(self, work: Callable[[], object]) -> None:
-        """Do some work in this thread, watched."""
+        """Run a function in this thread while another thread takes the samples."""
         done, frames = Event(), sys._current_frames
         worker = next(iter(frames()))  # the only thread so far
 
@@ -204,7 +204,7 @@ def _resident_mb() -> float:
 
 
 def evaluate(root: Path) -> None:
-    """Run the stage on what `lay_out` left, and write what it cost beside it."""
+    """Run the stage on the artifacts of `lay_out`, and write the profile to costs.json."""
     from tasks.evaluate.stage import STAGE
     from tasks.store.stage import Run
 

@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/long_tail.py ../shared [--seeds 3]
 
-The head of a frozen EfficientNet-Lite0 is trained. The train photos are cut to the tail: the largest class gets as
-many photos as the smallest class of the data set has, the rarest a fiftieth of that, the others a number between;
-each seed draws a new order of the classes. The validation photos are cut likewise. The test split, a stratified fifth
+The head of a frozen EfficientNet-Lite0 is trained. The train photos are cut to the tail: the largest class gets as many
+photos as the smallest class of the data set has, the smallest a fiftieth of that, the others a number between; each
+seed draws a new order of the classes. The validation photos are cut in the same way. The test split, a stratified fifth
 of all photos, is not cut.
 """
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def _tail(targets: NDArray[np.integer], seed: int) -> dict[str, NDArray[np.int64]]:
-    """Positions of the photos in each split."""
+    """Return the positions of the photos in each split."""
     random = np.random.default_rng(seed)
     classes = len(np.unique(targets))
     place = random.permutation(classes)
@@ -103,7 +103,7 @@ def _answers(
     targets: NDArray[np.integer],
     parts: dict[str, NDArray[np.int64]],
 ) -> NDArray[np.integer]:
-    """The classes that a classifier trained in this way names for the test photos."""
+    """Train a classifier with this config; returns its classes for the test photos."""
     seed_everything(config.seed)
     counts = np.bincount(targets[parts["train"]])
     weights = class_weights(counts, config.imbalance)

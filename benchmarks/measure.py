@@ -16,13 +16,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-_LOOK_EVERY_S = 0.1
+_SAMPLE_EVERY_S = 0.1
 FLUKE = str(Path(sys.executable).with_name("fluke"))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one process, with the children that it waited for."""
+    """Time and memory of one process and of the children that it waited for."""
 
     seconds: float
     peak_mb: float
@@ -45,22 +45,26 @@ def run(command: Sequence[str], data: Path, **environment: str) -> Cost:
 
 @dataclass(frozen=True)
 class TreeCost:
-    """Of a process and all processes below it."""
+    """Time and memory of a process and all its descendants."""
 
     seconds: float
     cpu_s: float
     peak_mb: float
-    """The largest sum of their resident sets that was seen; what they share counts once for each."""
+    """The largest sum of their resident sets in the samples; shared memory counts once per process."""
     status: int | None
-    """Of the process's exit; None if it was stopped because its time was up."""
+    """Exit status of the process; None if it was stopped at the time limit."""
 
 
 def run_tree(
     command: Sequence[str], log: Path, limit_s: float = float("inf"), environment: Mapping[str, str] | None = None
 ) -> TreeCost:
-    """Run a command and all that it starts in a session of their own, killed together when `limit_s` is up.
+    """Run a command in a session of its own; at the time limit, all processes of the session are killed.
 
-    log: the file that its output goes to.
+    Args:
+        command: The program and its arguments.
+        log: The file for its output.
+        limit_s: The time limit, seconds.
+        environment: Further environment variables.
     """
     began = time.monotonic()
     peak_bytes, status, before = 0, None, _children_cpu_s()
@@ -77,7 +81,7 @@ def run_tree(
             while status is None and time.monotonic() - began < limit_s:
                 peak_bytes = max(peak_bytes, _resident_bytes(process.pid))
                 with suppress(subprocess.TimeoutExpired):
-                    status = process.wait(_LOOK_EVERY_S)
+                    status = process.wait(_SAMPLE_EVERY_S)
         finally:
             with suppress(ProcessLookupError):  # all of them have ended
                 os.killpg(process.pid, signal.SIGKILL)
@@ -86,13 +90,13 @@ def run_tree(
 
 
 def _children_cpu_s() -> float:
-    """Of all processes that have ended below this one."""
+    """Return the CPU time of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def _resident_bytes(session: int) -> int:
-    """Sum of the resident sets of a session's processes."""
+    """Return the sum of the resident sets of a session's processes."""
     total = 0
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
@@ -104,7 +108,7 @@ def _resident_bytes(session: int) -> int:
 
 @contextmanager
 def server(data: Path) -> Iterator[None]:
-    """A Prefect server for the runs below a data folder, started before anything is timed."""
+    """Run a Prefect server for a data folder, started before anything is timed."""
     run([FLUKE, "up"], data)
     try:
         yield
@@ -114,7 +118,7 @@ def server(data: Path) -> Iterator[None]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A data folder that is deleted at the end."""
+    """Make a data folder, and delete it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="fluke-benchmark-"))
     try:
         yield folder

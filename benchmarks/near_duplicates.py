@@ -31,16 +31,16 @@ LIMIT_S = 1200
 
 
 def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Hashes `(n, 32)` and the planted pairs `(m, 2)` of rows."""
+    """Return hashes `(n, 32)` and the planted pairs `(m, 2)` of rows."""
     rng = np.random.default_rng(seed)
     hashes = rng.integers(0, 256, (count, _BYTES), np.uint8)
     if kind == "skewed":
-        grounds = rng.integers(0, 256, (20, _BYTES), np.uint8)
+        backgrounds = rng.integers(0, 256, (20, _BYTES), np.uint8)
         masks = rng.random((20, _BYTES)) < 0.5
         rows = rng.permutation(count)[: count * 3 // 10]
-        ground = np.minimum(rng.geometric(0.2, len(rows)), 20) - 1
+        chosen = np.minimum(rng.geometric(0.2, len(rows)), 20) - 1
         noise = np.packbits(rng.random((len(rows), 8 * _BYTES)) < 0.02, axis=1)
-        hashes[rows] = np.where(masks[ground], grounds[ground] ^ noise, hashes[rows])
+        hashes[rows] = np.where(masks[chosen], backgrounds[chosen] ^ noise, hashes[rows])
     order = rng.permutation(count)
     copies, originals = order[: count // 20], order[count // 20 : 2 * (count // 20)]
     flips = np.zeros((len(copies), 8 * _BYTES), bool)
@@ -53,7 +53,7 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
 
 
 def measure(count: int, kind: str) -> None:
-    """Print the seconds of CPU, peak megabytes without and with the search, pairs, planted ones found and all."""
+    """Print CPU seconds, peak MB before and after the search, pairs found, planted pairs found, planted pairs."""
     from configs.schema import FilterConfig
     from tasks.filter.image_stats import STATS_DTYPE
     from tasks.filter.near_duplicates import NearDuplicates
@@ -76,7 +76,7 @@ def measure(count: int, kind: str) -> None:
 
 
 def _peak_mb(*, anew: bool = False) -> float:
-    """Peak memory of this process so far; anew: it is forgotten first, so that making the hashes doesn't count."""
+    """Return the peak memory of this process; anew: reset it first, so that making the hashes doesn't count."""
     if anew:
         Path("/proc/self/clear_refs").write_text("5")
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/nyala.py ../shared [--epochs 25] [--seed 0]
 
-Compared are: always predicting the individuals with most photos; a frozen EfficientNet-Lite0 with logistic
+The methods are: always predict the individuals with most photos; a frozen EfficientNet-Lite0 with logistic
 regression; the same network fine-tuned with a softmax head and with an ArcFace head, each with its own predictions,
 with its nearest train photos, and with both. A held-out photo with a near duplicate among the train photos is left
-out of the test. Nothing is chosen on the held-out photos.
+out of the test. No setting is chosen on the held-out photos.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from tasks.train.schedule import Schedule
 
 AT_LEAST = 4
 _PHOTOS = ((3, 5), (6, 11), (12, 30))
-"""Train photos of a held-out photo's individual."""
+"""Groups of the table: from and to how many train photos the individual has."""
 TWINS = 0.985
 """Cosine of pooled features above which two photos count as the same shot."""
 
@@ -79,9 +79,9 @@ def main() -> None:
         f"{twins.sum()} of them left out as twins of train photos"
     )
     held_out[np.flatnonzero(held_out)[twins]] = False
-    learnt = ~held_out
-    learnt[np.flatnonzero(_held_out(targets, asked.seed))[twins]] = False
-    counts = np.bincount(targets[learnt], minlength=len(names))
+    is_train = ~held_out
+    is_train[np.flatnonzero(_held_out(targets, asked.seed))[twins]] = False
+    counts = np.bincount(targets[is_train], minlength=len(names))
 
     def report(name: str, scores: NDArray[np.floating], seconds: float) -> None:
         answers = ScoredPredictions.of(targets[held_out], softmax(scores))
@@ -93,28 +93,28 @@ def main() -> None:
 
     parts = " | ".join(f"{low}-{high} train photos" for low, high in _PHOTOS)
     print(f"| method | mAP@5 | {parts} | accuracy | s |\n|---|---|---|---|---|---|---|")
-    report("commonest individuals", np.broadcast_to(np.log(counts + 1), (held_out.sum(), len(names))), 0)
+    report("individuals with most photos", np.broadcast_to(np.log(counts + 1), (held_out.sum(), len(names))), 0)
     began = time.monotonic()
-    scaler = StandardScaler().fit(frozen[learnt])
-    regression = LogisticRegression(C=0.1, max_iter=500).fit(scaler.transform(frozen[learnt]), targets[learnt])
+    scaler = StandardScaler().fit(frozen[is_train])
+    regression = LogisticRegression(C=0.1, max_iter=500).fit(scaler.transform(frozen[is_train]), targets[is_train])
     answers = np.full((held_out.sum(), len(names)), -1e9)
     answers[:, regression.classes_] = regression.decision_function(scaler.transform(frozen[held_out]))
     report("frozen, logistic regression", answers, time.monotonic() - began)
-    report("frozen, nearest photos", _nearest(frozen, targets, learnt, held_out, len(names)), 0)
+    report("frozen, nearest photos", _nearest(frozen, targets, is_train, held_out, len(names)), 0)
     for head in asked.heads:
         began = time.monotonic()
-        model = _train(config.model_copy(update={"head": head}), tiles[learnt], targets[learnt], counts)
+        model = _train(config.model_copy(update={"head": head}), tiles[is_train], targets[is_train], counts)
         seconds = time.monotonic() - began
         own = predict(model, tiles[held_out])
         features = predict(feature_extractor(model), tiles)
-        near = _nearest(features, targets, learnt, held_out, len(names))
+        near = _nearest(features, targets, is_train, held_out, len(names))
         report(f"fine-tuned, {head}", own, seconds)
         report(f"fine-tuned, {head}, nearest photos", near, seconds)
         report(f"fine-tuned, {head}, both", np.log(softmax(own) + softmax(20 * near)), seconds)
 
 
 def _held_out(targets: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
-    """One photo of each individual that has enough."""
+    """Choose one photo of each individual that has enough."""
     random = np.random.default_rng(seed)
     held_out = np.zeros(len(targets), bool)
     for individual in np.unique(targets):
@@ -127,15 +127,15 @@ def _held_out(targets: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
 def _nearest(
     features: NDArray[np.floating],
     targets: NDArray[np.integer],
-    learnt: NDArray[np.bool_],
-    asked: NDArray[np.bool_],
+    is_train: NDArray[np.bool_],
+    held_out: NDArray[np.bool_],
     n: int,
 ) -> NDArray[np.floating]:
-    """Cosine of each asked photo with the nearest learnt one of each individual, `(photos, n)`."""
+    """Return the cosine of each held-out photo with the nearest train photo of each individual, `(photos, n)`."""
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
-    cosines = unit[asked] @ unit[learnt].T
+    cosines = unit[held_out] @ unit[is_train].T
     best = np.full((len(cosines), n), -1.0)
-    for column, individual in enumerate(targets[learnt]):
+    for column, individual in enumerate(targets[is_train]):
         best[:, individual] = np.maximum(best[:, individual], cosines[:, column])
     return best
 

@@ -23,7 +23,7 @@ from tasks.store.stage import Stage
 
 
 def plain(root: Path) -> None:
-    """The demo without orchestration."""
+    """Run the demo without orchestration."""
     with executor(0) as pool:
 
         def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
@@ -36,7 +36,7 @@ def plain(root: Path) -> None:
             cache_key = CacheKey(
                 stage=stage.name, version=stage.version, config=section.model_dump(mode="json"), parents=parents
             )
-            Manifest(  # which the stages below, and the report, read
+            Manifest(  # later stages and the report read it
                 artifact=artifact,
                 cache_key=cache_key,
                 counts=result.counts,

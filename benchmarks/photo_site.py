@@ -1,4 +1,4 @@
-"""Serve a photo site on a loopback port, fast enough that no crawler ever waits for it.
+"""Serve a photo site on a loopback port, which is faster than any crawler.
 
     .venv/bin/python benchmarks/photo_site.py --latency-ms 100
 
@@ -38,13 +38,13 @@ _CONTROL = ("/counts", "/add-results")
 
 
 def photo_urls(site: str, count: int) -> list[str]:
-    """URLs of the first `count` photos."""
+    """Return the URLs of the first `count` photos."""
     return [f"{site}/photos/{number}.jpg" for number in range(count)]
 
 
 @cache
 def photo_digests(count: int) -> set[str]:
-    """SHA-256 of each of the first `count` photos."""
+    """Return the SHA-256 of each of the first `count` photos."""
     photos = Photos()
     return {sha256(photos[number]).hexdigest() for number in range(count)}
 
@@ -65,7 +65,7 @@ class Photos:
 
 
 def _picture(rng: np.random.Generator, grain: NDArray[np.float32], target_bytes: float) -> bytes:
-    """A JPEG of some 0.5 to 1.2 megapixels whose quality is searched for, so that it has about that size."""
+    """Make a JPEG of 0.5 to 1.2 megapixels, with the quality that gives about the target size."""
     height, width, top, left = (int(px) for px in rng.integers((700, 700, 0, 0), (1100, 1100, 900, 900)))
     slope = np.linspace(0, 120, width)[None, :, None] + np.linspace(0, 60, height)[:, None, None]
     piece = grain[top : top + height, left : left + width]
@@ -82,7 +82,7 @@ def _picture(rng: np.random.Generator, grain: NDArray[np.float32], target_bytes:
 
 
 class Site:
-    """What is answered, and the counts."""
+    """The responses of the site, and its counts."""
 
     def __init__(self, results: int) -> None:
         self.photos = Photos()
@@ -93,7 +93,7 @@ class Site:
         self.ended = 0.0
 
     def answer(self, path: str) -> bytes:
-        """The whole answer to a GET."""
+        """Return the whole response to a GET request."""
         url = urlsplit(path)
         if url.path.startswith("/photos/"):
             kind, body = "image/jpeg", self.photos[int(url.path[8:-4])]
@@ -137,7 +137,7 @@ class Site:
 
 
 class Connection(asyncio.Protocol):
-    """One client: requests one after the other, each answered after the latency."""
+    """One client: its requests are answered one after the other, each after the latency."""
 
     transport: asyncio.Transport
 
@@ -177,13 +177,13 @@ async def _serve(site: Site, latency_s: float, port: int) -> None:
 
 @contextmanager
 def gallery(latency_s: float = 0.0, results: int = 1000) -> Iterator[str]:
-    """The site in a process of its own; yields its URL."""
+    """Run the site in its own process; yields its URL."""
     command = [sys.executable, __file__, "--latency-ms", str(1000 * latency_s), "--results", str(results)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
             site = process.stdout.readline().strip()
-            urlopen(f"{site}/photos/0.jpg").read()  # has it make the pictures
+            urlopen(f"{site}/photos/0.jpg").read()  # the first request makes the pictures
             counts(site)
             yield site
         finally:
@@ -191,7 +191,7 @@ def gallery(latency_s: float = 0.0, results: int = 1000) -> Iterator[str]:
 
 
 def counts(site: str) -> dict[str, float]:
-    """`requests`, `bytes` and `seconds` (from the first answer to the last) since the last call."""
+    """Return `requests`, `bytes` and `seconds` (from the first response to the last) since the last call."""
     with urlopen(f"{site}/counts") as answer:
         return dict(json.load(answer))
 

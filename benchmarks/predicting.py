@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _alone(model: models.Model, tiles: np.ndarray) -> float:
-    """Photos per second of the network, without its start."""
+    """Measure the photos per second of the network, without its start-up."""
     network = Predictor(model.classifier, model.encoder, model.references, model.rule)
     batches = [tiles[start : start + 256] for start in range(0, len(tiles), 256)]
     network.probabilities(network.inputs(batches[0]))

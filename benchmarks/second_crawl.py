@@ -28,7 +28,7 @@ from tasks.store.context import StageContext
 
 @dataclass(frozen=True)
 class Engine:
-    """The search of the site at a URL."""
+    """The search of the site."""
 
     site: str
     name: str = "gallery"
@@ -48,7 +48,7 @@ class Engine:
 
 
 def crawl_site(site: str, home: Path, settings: list[str]) -> CrawlResult:
-    """One crawl; what earlier ones brought is below `home`."""
+    """Crawl the site once; `home` contains the results of earlier crawls."""
     host = urlsplit(site).netloc
     polite = ["crawl.requests_per_s=10000", "crawl.connections_per_host=16", f"crawl.private_hosts=[{host}]"]
     keywords = ", ".join(f"{label}: [{label}]" for label in CLASSES)

@@ -1,4 +1,4 @@
-"""Measure training photos per second: fluke's train stage, the bare network fed from memory, and the write-up's way.
+"""Measure training photos per second: fluke's train stage, the network alone, and the generator of the write-up.
 
     .venv/bin/python benchmarks/training.py [--networks convnet small_convnet ...] [--photos 512] [--repeats 3]
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--networks", nargs="+", default=["convnet", "small_convnet", "mobilenet_v3", "resnet18"])
     parser.add_argument("--photos", type=int, default=512)
-    parser.add_argument("--side-px", type=int, default=128, help="of the networks that have no side of their own")
+    parser.add_argument("--side-px", type=int, default=128, help="tile size of the networks without a fixed one")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     print("| network | side, px | bare | fluke | ratio | augmented | ImageDataGenerator |")
@@ -50,7 +50,7 @@ def main() -> None:
         if network == "small_convnet":
             ways["write-up"] = partial(write_up, tiles, config)
         found: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(asked.repeats):  # by turns, so that what else the machine does meets all of them
+        for _ in range(asked.repeats):  # alternately, so that other load on the machine affects all of them
             for way, measure in ways.items():
                 found[way].append(len(tiles) / measure())
         rate = {way: median(values) for way, values in found.items()}
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def bare(tiles: np.ndarray, config: TrainConfig) -> float:
-    """Seconds for an epoch of `train_on_batch` on one batch that stays in memory."""
+    """Measure the seconds of an epoch of `train_on_batch` on one batch that stays in memory."""
     model = _model(tiles, config)
     model.compile(
         keras.optimizers.AdamW(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
@@ -75,23 +75,23 @@ def bare(tiles: np.ndarray, config: TrainConfig) -> float:
 
 
 def ours(tiles: np.ndarray, config: TrainConfig) -> float:
-    """Seconds for an epoch of a phase of fluke's training."""
-    ends = _Ends()
+    """Measure the seconds of an epoch of a phase of fluke's training."""
+    times = _EpochTimes()
     photos = LabelledData(tiles, _targets(len(tiles)), np.ones(len(tiles), np.float32))
     phase = Phase(
         "training", photos, None, learning_rate=1e-3, epochs=3, log_priors=log_priors(np.ones(CLASSES, np.int64))
     )
     with tempfile.TemporaryDirectory() as home:
         checkpoint = Checkpoint(Path(home) / "training.npz")
-        fit(_model(tiles, config), phase, config, checkpoint=checkpoint, advance=lambda count: None, callbacks=[ends])
-    return ends.seconds
+        fit(_model(tiles, config), phase, config, checkpoint=checkpoint, advance=lambda count: None, callbacks=[times])
+    return times.seconds
 
 
 def write_up(tiles: np.ndarray, config: TrainConfig) -> float:
-    """Seconds for an epoch as in Chollet's book, section 5.2.5."""
+    """Measure the seconds of an epoch as in Chollet's book, section 5.2.5."""
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    ends, model = _Ends(), _model(tiles, config)
+    times, model = _EpochTimes(), _model(tiles, config)
     model.compile(keras.optimizers.RMSprop(1e-4), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     generator = ImageDataGenerator(
         rotation_range=40,
@@ -101,8 +101,8 @@ def write_up(tiles: np.ndarray, config: TrainConfig) -> float:
         zoom_range=0.2,
         horizontal_flip=True,
     )
-    model.fit(generator.flow(tiles, _targets(len(tiles)), batch_size=32), epochs=3, verbose=0, callbacks=[ends])
-    return ends.seconds
+    model.fit(generator.flow(tiles, _targets(len(tiles)), batch_size=32), epochs=3, verbose=0, callbacks=[times])
+    return times.seconds
 
 
 def _model(tiles: np.ndarray, config: TrainConfig) -> keras.Model:
@@ -114,8 +114,8 @@ def _targets(count: int) -> np.ndarray:
     return (np.arange(count) % CLASSES).astype(np.int32)
 
 
-class _Ends(keras.callbacks.Callback):
-    """The shorter of the second and the third epoch, from end to end: what is between epochs counts, too."""
+class _EpochTimes(keras.callbacks.Callback):
+    """Measures the shorter of the second and third epochs, including the time between epochs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def embed(files: list[Path], model: Path) -> Photos:
-    """Embed files in both ways, and say what that cost; a photo's class is its folder."""
+    """Compute both embeddings of the files, and print the times; a photo's class is its folder."""
     network = Embedding(model, (127, 128))
     network([np.zeros((8, 8, 3), np.uint8)])  # Keras builds its graph
     seconds = {"decode": 0.0, "built-in": 0.0, model.stem: 0.0}

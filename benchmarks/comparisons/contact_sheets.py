@@ -1,4 +1,4 @@
-"""Write contact sheets of photos and of pairs, to look at what a tool named."""
+"""Write contact sheets of photos and of pairs, to check what a tool reports."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ _ROWS = 8
 
 
 def write_photos(files: Sequence[str], photos: Path, out: Path) -> None:
-    """Sheets `out 1.jpg`, `out 2.jpg` ... of 80 photos each, with their names."""
+    """Write sheets `out 1.jpg`, `out 2.jpg` ... of 80 photos each, with their names."""
     for start in range(0, len(files), _COLUMNS * _ROWS):
         cells = [_cell(photos, file) for file in files[start : start + _COLUMNS * _ROWS]]
         _write(cells, _COLUMNS, out.with_name(f"{out.name} {start // (_COLUMNS * _ROWS) + 1}.jpg"))
 
 
 def write_pairs(pairs: Sequence[Sequence[str]], photos: Path, out: Path) -> None:
-    """One sheet with each pair's photos beside each other."""
+    """Write one sheet with the photos of each pair side by side."""
     _write([_cell(photos, file) for pair in pairs for file in pair], _COLUMNS, out)
 
 

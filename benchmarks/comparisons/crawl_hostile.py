@@ -1,10 +1,10 @@
-"""Compare crawlers on a hostile site: what survives, and what each keeps (fluke, plain icrawler, img2dataset).
+"""Compare crawlers on a hostile site: which ones survive, and what they keep (fluke, plain icrawler, img2dataset).
 
     .venv/bin/python benchmarks/comparisons/crawl_hostile.py [--img2dataset VENV] [--limit-s 600]
         [--settings crawl.timeout_s=5 ...]
 
-`hostile_site.py` says what is on the site. Each crawler gets the same links in the same order. A crawler that has not
-ended by itself at the time limit is stopped, and what it has by then counts. Photos are identified by their SHA-256.
+`hostile_links.py` lists the links of the site. Each crawler gets the same links in the same order. A crawler that is
+still running at the time limit is stopped; the photos that it has by then count. Photos are identified by SHA-256.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparisons.crawl_speed import DIRECT
-from benchmarks.comparisons.crawl_tools import Crawler, Harvest, fluke, icrawler, img2dataset, write_urls
+from benchmarks.comparisons.crawl_tools import Collected, Crawler, fluke, icrawler, img2dataset, write_urls
 from benchmarks.comparisons.hostile_links import Kind, kinds
 from benchmarks.comparisons.hostile_site import Site, serve
 from benchmarks.measure import TreeCost, run_tree, scratch
@@ -23,38 +23,38 @@ _UNKNOWN = "something else"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one crawler."""
+    """What one crawler cost and kept, and what it asked the site for."""
 
     cost: TreeCost
-    harvest: Harvest
+    collected: Collected
     site: Site
 
     @property
     def kept(self) -> Counter[str]:
-        """How many different contents of each kind it kept."""
+        """Number of different files that it kept, by kind of link."""
         known = self.site.contents | self.site.good
-        return Counter(known.get(digest, _UNKNOWN) for digest in set(self.harvest.digests))
+        return Counter(known.get(digest, _UNKNOWN) for digest in set(self.collected.digests))
 
     @property
     def attempted(self) -> int:
-        """Links that were asked for."""
+        """Number of links that it requested."""
         return len({url.partition(f":{self.site.port}")[2] for url in self.site.urls} & set(self.site.asked))
 
 
 def crawl(crawler: Crawler, limit_s: float) -> Outcome:
-    """One crawl of a site of its own."""
+    """Crawl a newly started site."""
     with scratch() as home, serve(kinds()) as site:
         urls, out, log = home / "urls.csv", home / "out", home / "log"
         write_urls(urls, site.urls)
         cost = run_tree(crawler.command(urls, out), log, limit_s, DIRECT)
-        harvest = crawler.harvest(out, log) if out.exists() else Harvest([])
+        collected = crawler.collect(out, log) if out.exists() else Collected([])
         if cost.status:
             print(f"{crawler.name} ended with status {cost.status}:\n{log.read_text(errors='replace')[-2000:]}\n")
-        return Outcome(cost, harvest, site)
+        return Outcome(cost, collected, site)
 
 
 def summary(name: str, outcome: Outcome, limit_s: float) -> str:
-    """A line of the first table."""
+    """Return a row of the first table."""
     status, kept, good = outcome.cost.status, outcome.kept, Counter(outcome.site.good.values())
     kept_good = sum(kept[kind] for kind in good)
     cells = [
@@ -67,13 +67,13 @@ def summary(name: str, outcome: Outcome, limit_s: float) -> str:
         f"{outcome.site.trapped}",
         f"{kept_good} of {good.total()}",
         f"{kept.total() - kept_good}",
-        ", ".join(f"{count} x {reason}" for reason, count in outcome.harvest.dropped.most_common()) or "nothing",
+        ", ".join(f"{count} x {reason}" for reason, count in outcome.collected.dropped.most_common()) or "nothing",
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def by_kind(kind: Kind, outcomes: list[Outcome]) -> str:
-    """A line of the second table."""
+    """Return a row of the second table."""
     of = f" of {1 if kind.same else kind.links}" if kind.good else ""
     kept = " | ".join(f"{outcome.kept[kind.name]}{of}" for outcome in outcomes)
     return f"| {kind.name} | {kind.links} | {'all' if kind.good else 'none'} | {kept} |"
@@ -98,12 +98,12 @@ def main() -> None:
     outcomes = []
     print(
         "| crawler | attempted | survived | s | peak memory, MB | requests | on the other port | good photos kept "
-        "| bad kept | dropped, in its own words |\n|---|---|---|---|---|---|---|---|---|---|"
+        "| bad kept | dropped, as it reports |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for crawler in crawlers:
         outcomes.append(crawl(crawler, options.limit_s))
         print(summary(crawler.name, outcomes[-1], options.limit_s), flush=True)
-    print("\nDifferent photos, or whatever came in their place, that each has kept:\n")
+    print("\nDifferent files that each crawler kept, by kind of link:\n")
     print(f"| links | count | to keep | {' | '.join(crawler.name for crawler in crawlers)} |")
     print("|---|---|---|" + "---|" * len(crawlers))
     for kind in [*kinds(), Kind(_UNKNOWN, False, 0, kinds()[0].behave)]:

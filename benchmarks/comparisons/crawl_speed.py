@@ -31,13 +31,13 @@ _TRIED = ((1, 16), (1, 64), (2, 16), (2, 64), (2, 128), (4, 64))
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one crawl."""
+    """The measurements of one crawl."""
 
     cost: TreeCost
     fetching_s: float
     requests: int
     kept: int
-    """Photos whose bytes are those of the site."""
+    """Number of photos with the same bytes as on the site."""
 
     @property
     def photos_per_s(self) -> float:
@@ -45,7 +45,7 @@ class Figures:
 
 
 def crawl(crawler: Crawler, photos: int, latency_s: float) -> Figures:
-    """One crawl, into an empty folder, from a site that has just been started."""
+    """Crawl a newly started site into an empty folder."""
     with scratch() as home, gallery(latency_s) as site:
         urls, out, log = home / "urls.csv", home / "out", home / "log"
         write_urls(urls, photo_urls(site, photos))
@@ -53,12 +53,12 @@ def crawl(crawler: Crawler, photos: int, latency_s: float) -> Figures:
         if cost.status:
             raise SystemExit(f"{crawler.name} ended with status {cost.status}:\n{log.read_text()[-2000:]}")
         served = counts(site)
-        kept = photo_digests(photos).intersection(crawler.harvest(out, log).digests)
+        kept = photo_digests(photos).intersection(crawler.collect(out, log).digests)
         return Figures(cost, served["seconds"], int(served["requests"]), len(kept))
 
 
 def fastest(venv: Path, photos: int, latency_s: float, *, decoded: bool) -> tuple[int, int]:
-    """The numbers of processes and threads with which img2dataset takes the least time."""
+    """Find the numbers of processes and threads with which img2dataset takes the least time."""
     seconds = {
         tried: crawl(img2dataset(venv, *tried, photos, decoded=decoded), photos, latency_s).cost.seconds
         for tried in _TRIED
@@ -70,7 +70,7 @@ def fastest(venv: Path, photos: int, latency_s: float, *, decoded: bool) -> tupl
 
 
 def site_alone(latency_s: float, connections: int, seconds: float = 2.0) -> float:
-    """Photos per second that the site sends to clients which do nothing with them."""
+    """Measure the photos per second that the site sends to clients that discard them."""
     with gallery(latency_s) as site:
         address = urlsplit(site)
         clients = [socket.create_connection((address.hostname, address.port)) for _ in range(connections)]
@@ -92,7 +92,7 @@ def site_alone(latency_s: float, connections: int, seconds: float = 2.0) -> floa
 
 
 def row(crawler: Crawler, photos: int, latency_s: float, runs: Sequence[Figures]) -> str:
-    """A line of the table: medians, and the range of the speed."""
+    """Return a row of the table: medians, and the range of the speed."""
 
     def middle(value: Callable[[Figures], float]) -> float:
         return statistics.median(map(value, runs))
@@ -113,7 +113,7 @@ def row(crawler: Crawler, photos: int, latency_s: float, runs: Sequence[Figures]
 
 
 def compared(options: argparse.Namespace, latency_s: float) -> Iterator[Callable[[int], Crawler]]:
-    """Yield what makes each crawler for a number of photos; img2dataset with its fastest settings at this latency."""
+    """Yield a factory of each crawler, by the number of photos; img2dataset gets its fastest settings."""
     if "fluke" not in options.without:
         yield from (always(fluke(threads, options.settings)) for threads in options.fluke_threads)
     if "icrawler" not in options.without:
@@ -137,7 +137,9 @@ def main() -> None:
     parser.add_argument("--fluke-threads", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--settings", nargs="*", default=[], help="settings of fluke, such as crawl.robots=nowhere")
     parser.add_argument("--img2dataset", type=Path, metavar="VENV", help="without it, img2dataset is left out")
-    parser.add_argument("--tried-photos", type=int, default=2000, help="when its best number of threads is looked for")
+    parser.add_argument(
+        "--tried-photos", type=int, default=2000, help="photos of the crawls that search for its best number of threads"
+    )
     parser.add_argument("--without", nargs="*", default=[], choices=["fluke", "icrawler"])
     options = parser.parse_args()
 

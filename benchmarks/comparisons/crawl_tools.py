@@ -1,4 +1,4 @@
-"""Start each compared crawler with a list of URLs, and read what it has on disk afterwards.
+"""Start each compared crawler with a list of URLs, and read the photos that it wrote.
 
     .venv/bin/python benchmarks/comparisons/crawl_tools.py fluke    URLS.csv FOLDER [SETTING=VALUE ...]
     .venv/bin/python benchmarks/comparisons/crawl_tools.py icrawler URLS.csv FOLDER [THREADS]
@@ -23,28 +23,28 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Harvest:
-    """What a crawler has in its folder when it ends, or is ended."""
+class Collected:
+    """What a crawler has in its folder when it ends or is stopped."""
 
     digests: list[str]
-    """SHA-256 of each photo that it kept, as it came over the net."""
+    """SHA-256 of each photo that it kept, as downloaded."""
     dropped: Counter[str] = field(default_factory=Counter)
-    """How many URLs it dropped for which reason, as far as it says."""
+    """Number of dropped URLs by reason, as far as the crawler reports it."""
 
 
 @dataclass(frozen=True)
 class Crawler:
-    """One of them, with its settings."""
+    """A crawler with its settings."""
 
     name: str
     command: Callable[[Path, Path], Sequence[str]]
-    """From a CSV of url,label and a folder, which isn't there yet."""
-    harvest: Callable[[Path, Path], Harvest]
-    """From that folder and the file with the command's output."""
+    """Returns the command for a CSV of url,label and a folder that doesn't exist yet."""
+    collect: Callable[[Path, Path], Collected]
+    """Reads that folder, and the file with the command's output."""
 
 
 def write_urls(path: Path, urls: Sequence[str]) -> None:
-    """A CSV of url,label, with two classes."""
+    """Write a CSV of url,label with two classes."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["url", "label"])
@@ -52,37 +52,37 @@ def write_urls(path: Path, urls: Sequence[str]) -> None:
 
 
 def read_urls(path: Path) -> list[str]:
-    """The URLs of such a CSV."""
+    """Read the URLs of such a CSV."""
     with path.open(newline="") as file:
         return [row["url"] for row in csv.DictReader(file)]
 
 
 def fluke(threads: int, settings: Sequence[str] = ()) -> Crawler:
-    """Our crawl stage: the folder function and the store, without Prefect."""
+    """Describe fluke: its crawl stage and the store, without Prefect."""
 
     def command(urls: Path, out: Path) -> list[str]:
         polite = [f"crawl.threads={threads}", f"crawl.connections_per_host={threads}", "crawl.requests_per_s=10000"]
         return [sys.executable, __file__, "fluke", str(urls), str(out), *polite, *settings]
 
-    def harvest(out: Path, log: Path) -> Harvest:
-        import pyarrow.parquet as pq
+    def collect(out: Path, log: Path) -> Collected:
+        from tasks import tables
 
         digests, dropped = set[str](), Counter[str]()
         for artifact in out.glob("artifacts/crawl/*"):
-            digests.update(pq.read_table(artifact / "photos.parquet")["photo"].to_pylist())
-            dropped.update(pq.read_table(artifact / "dropped.parquet")["reason"].to_pylist())
-        return Harvest(sorted(digests), dropped)
+            digests.update(tables.PHOTOS.read(artifact, ["photo"])["photo"])
+            dropped.update(tables.DROPPED.read(artifact, ["reason"])["reason"])
+        return Collected(sorted(digests), dropped)
 
-    return Crawler(f"fluke, {threads} threads", command, harvest)
+    return Crawler(f"fluke, {threads} threads", command, collect)
 
 
 def icrawler(threads: int = 16) -> Crawler:
-    """Plain icrawler: UrlListCrawler with its own feeder, parser and ImageDownloader."""
+    """Describe plain icrawler: UrlListCrawler with its own feeder, parser and ImageDownloader."""
 
     def command(urls: Path, out: Path) -> list[str]:
         return [sys.executable, __file__, "icrawler", str(urls), str(out), str(threads)]
 
-    def harvest(out: Path, log: Path) -> Harvest:
+    def collect(out: Path, log: Path) -> Collected:
         dropped: Counter[str] = Counter()
         for line in log.read_text(errors="replace").splitlines():
             if " - Response status code " in line:
@@ -91,16 +91,21 @@ def icrawler(threads: int = 16) -> Crawler:
                 dropped["connection"] += 1
             elif line.startswith("Exception in thread"):
                 dropped["thread died"] += 1
-        return Harvest([_digest(path) for path in out.rglob("*") if path.is_file()], dropped)
+        return Collected([_digest(path) for path in out.rglob("*") if path.is_file()], dropped)
 
-    return Crawler(f"icrawler, {threads} threads", command, harvest)
+    return Crawler(f"icrawler, {threads} threads", command, collect)
 
 
 def img2dataset(venv: Path, processes: int, threads: int, photos: int, *, decoded: bool) -> Crawler:
-    """img2dataset, writing files and never resizing.
+    """Describe img2dataset, which writes files and resizes nothing.
 
-    decoded: whether it is to decode each photo and drop what can't be (it then encodes anew what isn't JPEG), or to
-    write what came, whatever it is, which is the fastest that it can.
+    Args:
+        venv: Its virtual environment.
+        processes: The number of processes.
+        threads: The number of threads.
+        photos: The number of URLs.
+        decoded: Whether it decodes each photo and drops those that fail (it then encodes photos that aren't JPEG
+            again). Otherwise it writes every response unchanged, which is its fastest mode.
     """
     checks = {"resize_mode": "no", "skip_reencode": True} if decoded else {"disable_all_reencoding": True}
     options = checks | {
@@ -116,27 +121,27 @@ def img2dataset(venv: Path, processes: int, threads: int, photos: int, *, decode
         flags = [f"--{name}={value}" for name, value in options.items()]
         return [str(venv / "bin" / "img2dataset"), f"--url_list={urls}", f"--output_folder={out}", *flags]
 
-    def harvest(out: Path, log: Path) -> Harvest:
+    def collect(out: Path, log: Path) -> Collected:
         import pyarrow.parquet as pq
 
         digests, dropped = [], Counter[str]()
         for table in out.glob("*.parquet"):
             try:
                 rows = pq.read_table(table, columns=["status", "error_message", "sha256"]).to_pylist()
-            except (OSError, ValueError):  # stopped before it was whole: what it says is lost, the files are there
+            except (OSError, ValueError):  # stopped while it was written; the photos' own files are complete
                 home = out / table.stem
                 digests += [json.loads(path.read_text())["sha256"] for path in home.glob("*.json")]
                 continue
             digests += [row["sha256"] for row in rows if row["status"] == "success"]
             dropped.update(_reason(row["error_message"]) for row in rows if row["status"] != "success")
-        return Harvest(digests, dropped)
+        return Collected(digests, dropped)
 
     kind = "decoded" if decoded else "undecoded"
-    return Crawler(f"img2dataset, {kind}, {processes} x {threads} threads", command, harvest)
+    return Crawler(f"img2dataset, {kind}, {processes} x {threads} threads", command, collect)
 
 
 def _reason(message: str) -> str:
-    """An error's first line, without the numbers that make each unique."""
+    """Return the first line of an error, without the numbers that differ each time."""
     return re.sub(r"\d{4,}", "N", message.partition("\n")[0])
 
 
@@ -145,7 +150,7 @@ def _digest(path: Path) -> str:
 
 
 def _run_fluke(urls: Path, out: Path, settings: Sequence[str]) -> None:
-    """The crawl stage as the pipeline has it; its counts go to stdout."""
+    """Run the crawl stage as the pipeline does; prints its counts."""
     sys.path.insert(0, str(ROOT))
     from configs.load import load
     from tasks.crawl import stage as crawl

@@ -55,7 +55,7 @@ DEFAULT_BITS = 10
 
 
 def ask(truth: Truth, home: Path, cleanvision: Path, imagededup: Path, settings: Sequence[str]) -> list[Answers]:
-    """All tools' answers: fluke's, CleanVision's, and imagededup's for each method and number of bits."""
+    """Run all tools; imagededup with each method and number of bits."""
     peers = str(Path(__file__).with_name("peers.py"))
     broken = {plant.file for plant in truth.planted(CORRUPT)}
     whole = sorted({path.relative_to(truth.photos).as_posix() for path in truth.photos.glob("*/*")} - broken)
@@ -86,7 +86,7 @@ def f1(truth: Truth, answers: Answers) -> float:
 
 
 def tables(truth: Truth, answers: Sequence[Answers]) -> None:
-    """Print what is planted and found, and what is named that nobody planted."""
+    """Print the planted files and those found, then the named files that are not planted."""
     checks = list(dict.fromkeys(OURS.get(plant.kind, plant.kind) for plant in truth.plants))
     scores = {(tool.tool, check): truth.score(check, tool) for tool in answers for check in checks}
     print(f"\n### {truth.data_set}: precision / recall\n")
@@ -122,7 +122,7 @@ def _stray(score: Score, check: str) -> str:
 
 
 def look(truth: Truth, answers: Sequence[Answers], folder: Path) -> None:
-    """Write contact sheets of what nobody has judged, and of at most 60 wrong pairs of each tool."""
+    """Write contact sheets of files that are not judged yet, and of at most 60 wrong pairs of each tool."""
     unseen: dict[str, set[str]] = defaultdict(set)
     for tool in answers:
         for check in [*tool.problems, *tool.pairs]:

@@ -1,4 +1,4 @@
-"""Score what a tool names against what is planted; filter_quality.py says how."""
+"""Score the files that a tool names against the planted ones; see filter_quality.py."""
 
 import csv
 from collections import defaultdict
@@ -29,26 +29,26 @@ ALSO = {
     "too light": {"uniform", "blurred"},
     "blurred": {"uniform"},
 }
-"""Planted flaw: what else may rightly be said of such a file."""
+"""For each planted flaw: the flaws that follow from it, which are not counted as wrong."""
 
 MOST_PAIRS = 2000
-"""Of a tool's pairs that nobody planted, so many are judged, drawn at random; the counts are scaled."""
+"""Maximum number of pairs per tool, drawn from those not planted, that are judged; the counts are scaled."""
 
 COPIES = ("duplicate", "near duplicate", "two classes")
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of one check of a tool."""
+    """The score of one check of a tool."""
 
     right: int = 0
     wrong: int = 0
     found: dict[str, int] = field(default_factory=dict)
-    """Planted files that it found, by variant."""
+    """Number of planted files that it found, by variant."""
     strange: list[tuple[str, ...]] = field(default_factory=list)
-    """Untouched files that nobody has judged yet, or the pairs that are wrong."""
+    """Named files that are not planted and not judged yet, or the wrong pairs."""
     untouched: int = 0
-    """Of the right ones, those that nobody planted."""
+    """Number of right ones that are not planted."""
 
     @property
     def precision(self) -> float:
@@ -57,7 +57,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a folder."""
+    """What is known about a folder."""
 
     data_set: str
     photos: Path
@@ -70,7 +70,7 @@ class Truth:
         return likeness(*(self.photos / file for file in pair)) >= LIKE
 
     def right_pair(self, check: str, pair: Pair) -> bool | None:
-        """Whether a pair is what a check says; None if it counts neither way."""
+        """Return whether a check is right about a pair; None: not counted."""
         kinds = {plant.file: plant.kind for plant in self._of(pair)}
         one, other = (_bytes(self.photos / file) for file in pair)
         if "uniform" in kinds.values() or (check == "near duplicate" and one == other):
@@ -97,8 +97,8 @@ class Truth:
                 found[variant_of(plant)] += 1
             elif plant and kind in ALSO:
                 wrong += check not in ALSO[kind]
-            elif plant and check == "too small":  # CleanVision's is "odd size", which shrunken and cropped copies have
-                continue
+            elif plant and check == "too small":
+                continue  # CleanVision's check is "odd size", and copies may be shrunken or cropped
             else:
                 original = plant.twin if plant else file
                 verdict = judged.get(original)
@@ -124,7 +124,10 @@ class Truth:
         return Score(right, round(share * len(wrong)), self._copies_found(check, answers), list(wrong), untouched)
 
     def _copies_found(self, check: str, answers: Answers) -> dict[str, int]:
-        """By variant. Copies of a photo that is also in another class are rightly told to be that."""
+        """Count the planted copies that were found, by variant.
+
+        A copy of a photo that is also in another class may be reported as "two classes".
+        """
         among = ["two classes"] if check == "two classes" else [*COPIES]
         pairs = {pair for name in among for pair in answers.pairs.get(name, ())}
         home = _connected(pair for pair in pairs if self.known_as_same(pair, search=len(pairs) <= MOST_PAIRS))
@@ -134,12 +137,12 @@ class Truth:
         return dict(found)
 
     def known_as_same(self, pair: Pair, *, search: bool) -> bool:
-        """Whether two files show the same photo; search: whether those not planted as that are laid over each other."""
+        """Return whether two files show the same photo; search: also align pairs that are not planted."""
         plants = self._of(pair)
         return any({plant.file, plant.twin} == set(pair) for plant in plants) or (search and self.same_photo(pair))
 
     def score(self, check: str, answers: Answers) -> Score | None:
-        """None if the tool has no such check."""
+        """Score a check; None if the tool doesn't have it."""
         if check in answers.problems:
             return self.score_flaw(check, answers.problems[check])
         if check in answers.pairs or (check == "duplicate" and "near duplicate" in answers.pairs):
@@ -159,14 +162,14 @@ def _bytes(path: Path) -> bytes:
 
 @cache
 def _judged(data_set: str, check: str) -> dict[str, bool]:
-    """Untouched photos that somebody has looked at: whether the check names them rightly."""
+    """Read which photos, not planted, a person has judged, and whether the check is right about each."""
     with JUDGED.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["set"], row["check"]) == (data_set, check)]
     return {row["photo"]: row["right"] == "yes" for row in rows}
 
 
 def _connected(links: Iterable[Pair]) -> dict[str, str]:
-    """The group of each file that a link leads to, by the name of one of its files."""
+    """Return the group of each linked file, named by one of its files."""
     home: dict[str, str] = {}
 
     def top(file: str) -> str:

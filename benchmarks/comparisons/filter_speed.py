@@ -30,14 +30,14 @@ _JOBS = (1, 2, 4)
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run of a tool."""
+    """The measurements of one run of a tool."""
 
     cost: TreeCost
     work_s: float
 
 
 def lay_out(data_set: str, out: Path, *, photos: int | None, long_side_px: int) -> int:
-    """Copy photos, evenly from all classes, into a folder for each class; returns how many."""
+    """Copy photos, evenly from all classes, into a folder for each class; returns their number."""
     clean = sorted(clean_photos(data_set).items())
     chosen = clean[:: max(1, len(clean) // photos)][:photos] if photos else clean
     for file, path in chosen:
@@ -55,7 +55,7 @@ def lay_out(data_set: str, out: Path, *, photos: int | None, long_side_px: int) 
 
 
 def fluke(photos: Path, home: Path, settings: Sequence[str]) -> Figures:
-    """The filter stage into an empty store that holds the crawl alone."""
+    """Run the filter stage with a store that contains only the crawl."""
     store = home / "store"
     _finished(fluke_command("crawl", photos, store), home)
     cost = _finished(fluke_command("filter", photos, store, str(home / "answers.json"), *settings), home)
@@ -64,7 +64,7 @@ def fluke(photos: Path, home: Path, settings: Sequence[str]) -> Figures:
 
 
 def cleanvision(venv: Path, photos: Path, home: Path, jobs: int) -> Figures:
-    """All of its default checks."""
+    """Run all default checks of CleanVision."""
     peers = str(Path(__file__).with_name("peers.py"))
     command = [str(venv / "bin" / "python"), peers, "cleanvision", str(photos), str(home / "answers.json"), str(jobs)]
     cost = _finished(command, home)

@@ -25,11 +25,11 @@ SETTINGS = {
     "too light": "light_level",
     "blurred": "min_sharpness",
 }
-"""Our reasons that a setting of the filter switches on; the others are always on."""
+"""Reasons of fluke that a setting of the filter enables; the others are always enabled."""
 
 CORRUPT = "unreadable or truncated"
 OURS = {"unreadable": CORRUPT, "truncated": CORRUPT}
-"""Reasons that are one check; all others are their own."""
+"""Reasons that count as the same check; each other reason is a check of its own."""
 
 CLEANVISION = {
     "odd_size": "too small",
@@ -41,18 +41,18 @@ CLEANVISION = {
     "exact_duplicates": "duplicate",
     "near_duplicates": "near duplicate",
 }
-"""Its issue types in our words; `grayscale` is no flaw of ours. It looks at no classes."""
+"""CleanVision's issue types as reasons of fluke, which has no `grayscale`. CleanVision ignores classes."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a tool said of a folder."""
+    """What a tool reports about a folder."""
 
     tool: str
     problems: dict[str, set[str]] = field(default_factory=dict)
-    """Check: the files that it names. A check that isn't a key here or in `pairs` isn't one of the tool's."""
+    """The files that each check names. The tool has no check that is neither a key here nor in `pairs`."""
     pairs: dict[str, set[Pair]] = field(default_factory=dict)
-    """Check: the pairs of files that it says are alike, each in order."""
+    """The pairs of similar files that each check reports; each pair is sorted."""
 
 
 def fluke_command(stage: str, photos: Path, store: Path, *rest: str) -> list[str]:
@@ -76,18 +76,21 @@ def of_cleanvision(answers: dict[str, Any]) -> Answers:
 
 
 def of_imagededup(answers: dict[str, Any], method: str, bits: int) -> Answers:
-    """It tells no exact from near duplicates; that it warns of a file and leaves it out is taken for a check."""
+    """Translate imagededup's results.
+
+    It does not distinguish exact and near duplicates. It skips corrupt files with a warning, which counts as a check.
+    """
     pairs = {"near duplicate": _pairs(answers["pairs"][method][str(bits)])}
     return Answers(f"imagededup {method}, {bits} bits", {CORRUPT: set(answers["skipped"])}, pairs)
 
 
 def _pairs(sets: Iterable[Sequence[str]]) -> set[Pair]:
-    """All pairs within each set."""
+    """Return all pairs within each set."""
     return {(one, other) for members in sets for one in members for other in members if one < other}
 
 
 def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, settings: Sequence[str]) -> None:
-    """Our stages as the pipeline has them; the crawl is a hit if it has been run before."""
+    """Run fluke's stages as the pipeline does; the crawl is cached if it has been run before."""
     sys.path.insert(0, str(ROOT))
     from configs.load import load
     from tasks.crawl import stage as crawl
@@ -113,12 +116,14 @@ def _crawl_and_filter(stage: str, photos: Path, home: Path, out: Path | None, se
 
 
 def _rejected(folder: Path) -> dict[str, list[list[str]]]:
-    """Flaws as (reason, file), pairs as (reason, file, another file with its twin's bytes)."""
+    """Return flaws as (reason, file), and pairs as (reason, file, file of the photo that it duplicates)."""
     import pyarrow.parquet as pq
 
-    rejected = pq.read_table(folder / "rejected.parquet").to_pylist()
+    from tasks import tables
+
+    rejected = pq.read_table(tables.REJECTED.path(folder)).to_pylist()
     files: dict[str, list[str]] = {}
-    for row in [*pq.read_table(folder / "kept.parquet").to_pylist(), *rejected]:
+    for row in [*pq.read_table(tables.KEPT.path(folder)).to_pylist(), *rejected]:
         files.setdefault(row["photo"], []).append(row["name"])
     problems, pairs = [], []
     for row in rejected:

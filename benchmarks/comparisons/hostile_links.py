@@ -28,11 +28,11 @@ _BOMB_SIDE_PX = 30_000
 
 @dataclass(frozen=True)
 class Kind:
-    """Links that behave alike."""
+    """A kind of link; all links of a kind behave in the same way."""
 
     name: str
     good: bool
-    """Whether a crawler is to keep the photo."""
+    """Whether a crawler should keep the photo."""
     links: int
     behave: Behaviour
     format: str = "JPEG"
@@ -42,29 +42,29 @@ class Kind:
 
 
 class Site(Protocol):
-    """What an answer needs to know of the site; `hostile_site.Site` is one."""
+    """What a response needs of the site; `hostile_site.Site` implements it."""
 
     trap_port: int
     contents: dict[str, str]
     """SHA-256 of what was served, with the name of its kind."""
 
     def served(self, kind: Kind, body: bytes) -> None:
-        """Note the body of a photo that a crawler is not to keep."""
+        """Record the body of a photo that a crawler should not keep."""
 
 
 @dataclass
 class Exchange:
-    """One request, and how it is answered."""
+    """One request and its response."""
 
     site: Site
     kind: Kind
     number: int
-    """Of the link among its kind's."""
+    """Number of the link among the links of its kind."""
     time: int
-    """How often this link was asked for, from 1."""
+    """Which request for this link it is, from 1."""
     writer: asyncio.StreamWriter
     close: bool = False
-    """Whether the connection ends after it."""
+    """Whether the connection is closed after the response."""
 
     @property
     def photo(self) -> bytes:
@@ -82,7 +82,7 @@ class Exchange:
         self.writer.write("\r\n".join([*lines, "", ""]).encode())
 
     async def send(self, body: bytes, status: int = 200, **headers: str) -> None:
-        """Answer; what a 200 brings is noted as good or bad."""
+        """Send a response; the body of a 200 is recorded."""
         if status == 200:
             self.site.served(self.kind, body)
         self.head(status, len(body), **({"Content_Type": "image/jpeg"} | headers))
@@ -95,7 +95,7 @@ async def fine(exchange: Exchange) -> None:
 
 
 def gap(seconds: float) -> Behaviour:
-    """A pause in the middle of the body."""
+    """Send a photo with a pause in the middle of the body."""
 
     async def behave(exchange: Exchange) -> None:
         body = exchange.photo
@@ -110,11 +110,11 @@ def gap(seconds: float) -> Behaviour:
     return behave
 
 
-def once(trouble: Behaviour) -> Behaviour:
-    """Trouble at the first time, then fine."""
+def once(failure: Behaviour) -> Behaviour:
+    """Fail at the first request, then send the photo."""
 
     async def behave(exchange: Exchange) -> None:
-        await (trouble if exchange.time == 1 else fine)(exchange)
+        await (failure if exchange.time == 1 else fine)(exchange)
 
     return behave
 
@@ -127,7 +127,7 @@ def status(code: int, **headers: str) -> Behaviour:
 
 
 def content(data: Callable[[Exchange], bytes], kind: str = "image/jpeg") -> Behaviour:
-    """A body of the stated length which is no photo to keep."""
+    """Send a body, with its true length, that a crawler should not keep."""
 
     async def behave(exchange: Exchange) -> None:
         await exchange.send(data(exchange), Content_Type=kind)
@@ -171,7 +171,7 @@ async def drip(exchange: Exchange) -> None:
 
 
 async def too_long(exchange: Exchange) -> None:
-    """Promise more than is sent."""
+    """Send a Content-Length that is longer than the body."""
     body = _cut(exchange)
     exchange.site.served(exchange.kind, body)
     exchange.head(200, len(exchange.photo), Content_Type="image/jpeg")
@@ -180,7 +180,7 @@ async def too_long(exchange: Exchange) -> None:
 
 
 async def too_short(exchange: Exchange) -> None:
-    """Send more than was promised."""
+    """Send a Content-Length that is shorter than the body."""
     exchange.site.served(exchange.kind, _cut(exchange))
     exchange.head(200, len(_cut(exchange)), Content_Type="image/jpeg")
     exchange.writer.write(exchange.photo)
@@ -192,8 +192,8 @@ def _cut(exchange: Exchange) -> bytes:
 
 
 async def send_gzip_bomb(exchange: Exchange) -> None:
-    sent, unfolded = gzip_bomb()
-    exchange.site.contents[unfolded] = exchange.kind.name
+    sent, decompressed = gzip_bomb()
+    exchange.site.contents[decompressed] = exchange.kind.name
     await exchange.send(sent, Content_Encoding="gzip")
 
 
@@ -213,7 +213,7 @@ def _garbage(exchange: Exchange) -> bytes:
 
 @cache
 def png_bomb() -> bytes:
-    """A whole PNG of 900 megapixels in a few hundred kilobytes."""
+    """Make a complete PNG of 900 megapixels with a few hundred kilobytes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -225,14 +225,14 @@ def png_bomb() -> bytes:
 
 @cache
 def gzip_bomb() -> tuple[bytes, str]:
-    """As it is sent, and the SHA-256 of what it unfolds to."""
-    unfolded = photo("gzip bomb", 0).ljust(_GZIP_BOMB_BYTES, b"\0")
-    return gzip.compress(unfolded, 6), sha256(unfolded).hexdigest()
+    """Return a gzip bomb, and the SHA-256 of its decompressed content."""
+    decompressed = photo("gzip bomb", 0).ljust(_GZIP_BOMB_BYTES, b"\0")
+    return gzip.compress(decompressed, 6), sha256(decompressed).hexdigest()
 
 
 @cache
 def photo(name: str, number: int, format: str = "JPEG") -> bytes:
-    """A photo of its own for each name and number, some 10 to 40 KB."""
+    """Make a different photo of 10 to 40 KB for each name and number."""
     rng = np.random.default_rng(zlib.crc32(f"{name} {number}".encode()))
     height, width = (int(side) for side in rng.integers(96, 160, 2))
     file = BytesIO()
@@ -241,8 +241,8 @@ def photo(name: str, number: int, format: str = "JPEG") -> bytes:
 
 
 def kinds(gap_s: float = 5.0) -> list[Kind]:
-    """All that the site has; `gap_s` is the pause in the middle of a good photo."""
-    # Port 9, so that no crawler that follows this ever reads a real machine's metadata.
+    """Return all kinds of links; `gap_s` is the pause in the middle of a good photo."""
+    # Port 9, so that a crawler that follows the redirect can't read real metadata of a cloud machine.
     link_local = redirect(lambda exchange: "http://169.254.169.254:9/latest/meta-data/photo.jpg")
     trap = redirect(lambda exchange: f"http://localhost:{exchange.site.trap_port}/{exchange.number}.jpg")
     loop = redirect(lambda exchange: f"/{slug(exchange.kind)}/{exchange.number}.jpg?{exchange.time}")
@@ -285,5 +285,5 @@ def kinds(gap_s: float = 5.0) -> list[Kind]:
 
 
 def slug(kind: Kind) -> str:
-    """The kind in a path; a hash, so that the path does not reveal the kind."""
+    """Return the path segment of a kind: a hash, so that the path does not reveal the kind."""
     return f"{zlib.crc32(kind.name.encode()):08x}"

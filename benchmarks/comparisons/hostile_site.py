@@ -14,23 +14,23 @@ from benchmarks.comparisons.hostile_links import Exchange, Kind, fine, gzip_bomb
 
 @dataclass
 class Site:
-    """The links in a fixed random order; and what was asked and served, for whoever serves it."""
+    """The links in a fixed random order, and a record of requests and responses."""
 
     kinds: Sequence[Kind]
     seed: int = 0
     port: int = 0
     trap_port: int = 0
-    """Where nothing may be asked: it serves photos, too."""
+    """A port that no crawler may request; it serves photos as well."""
     trapped: int = 0
-    """Requests there."""
+    """Number of requests to the trap port."""
     asked: Counter[str] = field(default_factory=Counter)
-    """Requests by path."""
+    """Number of requests by path."""
     contents: dict[str, str] = field(default_factory=dict)
     """SHA-256 of what was served, with the name of its kind."""
 
     @property
     def urls(self) -> list[str]:
-        """Of all links."""
+        """The URLs of all links."""
         links = [f"/{slug(kind)}/{number}{kind.suffix}" for kind in self.kinds for number in range(kind.links)]
         random.Random(self.seed).shuffle(links)
         return [f"http://127.0.0.1:{self.port}{link}" for link in links]
@@ -46,12 +46,12 @@ class Site:
         }
 
     def served(self, kind: Kind, body: bytes) -> None:
-        """Note what a body is."""
+        """Record the body of a bad link."""
         if not kind.good:
             self.contents[sha256(body).hexdigest()] = kind.name
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer a connection's requests."""
+        """Answer the requests of a connection."""
         by_slug = {slug(kind): kind for kind in self.kinds}
         # Cancelled only when the site is closed; streams would print that.
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -82,7 +82,7 @@ class Site:
 def serve(kinds: Sequence[Kind], seed: int = 0) -> Iterator[Site]:
     """Run a site in a thread of this process."""
     site, loop, ready = Site(kinds, seed), asyncio.new_event_loop(), threading.Event()
-    # Made now, since what keeps the loop busy would look like a server that stalls.
+    # Made before the site starts: work in the event loop would look like a server that stalls.
     png_bomb()
     gzip_bomb()
     for kind in kinds:

@@ -22,7 +22,7 @@ from typing import Any
 
 
 def cleanvision(photos: Path, jobs: int | None = None, files: Path | None = None) -> dict[str, Any]:
-    """All default checks; files: a text file with those to look at, a line for each, by default all of the folder."""
+    """Run all default checks; files: a text file with one file name per line, by default all files of the folder."""
     from cleanvision import Imagelab
 
     began = time.monotonic()
@@ -49,7 +49,7 @@ def cleanvision(photos: Path, jobs: int | None = None, files: Path | None = None
 
 
 def imagededup(photos: Path, bits: list[int]) -> dict[str, Any]:
-    """Each method's hashes of 64 bits, and the pairs that differ in at most so many bits."""
+    """Compute the 64-bit hashes of each method, and the pairs that differ in at most this number of bits."""
     for module, name in (("imagededup.methods.cnn", "CNN"), ("imagededup.utils.models", "CustomModel")):
         sys.modules[module] = ModuleType(module)
         setattr(sys.modules[module], name, type(name, (), {}))

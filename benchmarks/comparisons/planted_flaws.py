@@ -1,4 +1,4 @@
-"""Plant flaws among real photos at known rates, to count what a tool finds.
+"""Plant flaws among real photos at known rates, to count how many a tool finds.
 
     .venv/bin/python benchmarks/comparisons/planted_flaws.py trashnet FOLDER [--photos 1000] [--rate 0.01] [--seed 0]
 
@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 _FINE = 95
-"""JPEG quality of what isn't meant to show compression."""
+"""JPEG quality of images without visible compression."""
 
 Image = NDArray[np.uint8]
-Spoil = Callable[[bytes, np.random.Generator], bytes]
+Change = Callable[[bytes, np.random.Generator], bytes]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Plant:
     kind: str
     variant: str
     file: str
-    """Below the folder of photos: class/name."""
+    """Path in the folder of photos: class/name."""
     twin: str = ""
-    """The untouched photo that it was made from and that is still there."""
+    """For a copy: the original photo, which is kept."""
 
 
 def _truncated(data: bytes, rng: np.random.Generator) -> bytes:
@@ -60,31 +60,31 @@ def _empty(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _small(image: Image, rng: np.random.Generator) -> Image:
-    """With a shorter side of 8 to 28 px."""
+    """Shrink to a shorter side of 8 to 28 px."""
     factor = rng.integers(8, 29) / min(image.shape[:2])
     return _resized(image, factor)
 
 
 def _strip(image: Image, rng: np.random.Generator) -> Image:
-    """A strip 3.2 to 5 times as long as wide, at any place, lying or standing."""
+    """Cut a horizontal or vertical strip, 3.2 to 5 times as long as wide, at a random position."""
     if rng.random() < 0.5:
-        return np.ascontiguousarray(_strip_lying(image.transpose(1, 0, 2), rng).transpose(1, 0, 2))
-    return _strip_lying(image, rng)
+        return np.ascontiguousarray(_horizontal_strip(image.transpose(1, 0, 2), rng).transpose(1, 0, 2))
+    return _horizontal_strip(image, rng)
 
 
-def _strip_lying(image: Image, rng: np.random.Generator) -> Image:
+def _horizontal_strip(image: Image, rng: np.random.Generator) -> Image:
     height = int(image.shape[1] / rng.uniform(3.2, 5))
     top = rng.integers(0, max(1, image.shape[0] - height))
     return image[top : top + height]
 
 
 def _flat(image: Image, rng: np.random.Generator) -> Image:
-    """One colour with a noise of at most 2 grey levels."""
+    """Make an image of one colour with noise of up to 2 grey levels (standard deviation)."""
     return _noisy(np.full(image.shape, rng.uniform(60, 200, 3)), rng)
 
 
 def _gradient(image: Image, rng: np.random.Generator) -> Image:
-    """From one colour to another at most 15 grey levels away, in any direction, with noise."""
+    """Make a gradient of at most 15 grey levels to each side, in a random direction, with noise."""
     angle = rng.uniform(0, 2 * np.pi)
     down, right = np.meshgrid(np.linspace(-1, 1, image.shape[0]), np.linspace(-1, 1, image.shape[1]), indexing="ij")
     ramp = (down * np.sin(angle) + right * np.cos(angle)) / 2.8
@@ -96,25 +96,25 @@ def _noisy(image: NDArray[np.float64], rng: np.random.Generator) -> Image:
 
 
 def _dark(image: Image, rng: np.random.Generator, *, gamma: float) -> Image:
-    """With 99 of 100 pixels below a grey level of 12 to 40."""
+    """Darken until the 99th percentile is a grey level of 12 to 40."""
     curved = 255 * (image / 255.0) ** gamma
     return _bytes(curved * (rng.uniform(12, 40) / max(1.0, float(np.percentile(curved, 99)))))
 
 
 def _light(image: Image, rng: np.random.Generator, *, gamma: float) -> Image:
-    """With 99 of 100 pixels above a grey level of 215 to 243."""
+    """Lighten until the 1st percentile is a grey level of 215 to 243."""
     light: Image = 255 - _dark(np.bitwise_not(image), rng, gamma=gamma)
     return light
 
 
 def _gaussian(image: Image, rng: np.random.Generator) -> Image:
-    """Out of focus by a standard deviation of 2 to 4 % of the longer side."""
+    """Blur with a Gaussian whose standard deviation is 2 to 4 % of the longer side."""
     blurred: Image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.02, 0.04) * max(image.shape))
     return blurred
 
 
 def _motion(image: Image, rng: np.random.Generator) -> Image:
-    """Moved by 8 to 15 % of the longer side, in any direction."""
+    """Add motion blur over 8 to 15 % of the longer side, in a random direction."""
     length = rng.uniform(0.08, 0.15) * max(image.shape)
     angle = rng.uniform(0, np.pi)
     half = int(length / 2) + 1
@@ -127,7 +127,7 @@ def _motion(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _cropped(image: Image, rng: np.random.Generator) -> Image:
-    """Without 2 to 5 % of its width and height."""
+    """Crop 2 to 5 % of the width and of the height."""
     height, width = image.shape[:2]
     keep_h, keep_w = (round(side * (1 - rng.uniform(0.02, 0.05))) for side in (height, width))
     top, left = rng.integers(0, height - keep_h + 1), rng.integers(0, width - keep_w + 1)
@@ -143,7 +143,7 @@ def _flipped(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _brightened(image: Image, rng: np.random.Generator) -> Image:
-    """Lighter or darker by 5 to 12 %."""
+    """Make an image lighter or darker by 5 to 12 %."""
     return _bytes(image * (1 + rng.choice([-1, 1]) * rng.uniform(0.05, 0.12)))
 
 
@@ -151,18 +151,18 @@ def _untouched(image: Image, rng: np.random.Generator) -> Image:
     return image
 
 
-def _coarse(image: Image, rng: np.random.Generator) -> bytes:
-    """As a JPEG of quality 60 to 85."""
+def _recompressed(image: Image, rng: np.random.Generator) -> bytes:
+    """Encode as a JPEG of quality 60 to 85."""
     return _jpeg(image, int(rng.integers(60, 86)))
 
 
 def _several(image: Image, rng: np.random.Generator, *, first: Iterable[Callable[..., Image]] = ()) -> bytes:
-    """Some of cropped, shrunken and brightened (two or three of them), then coarse."""
+    """Apply two or three of cropping, shrinking and brightening, then recompress."""
     others = [_cropped, _shrunken, _brightened]
     chosen = sorted(rng.choice(3, rng.integers(2, 4), replace=False))
     for change in (*first, *(others[number] for number in chosen)):
         image = change(image, rng)
-    return _coarse(image, rng)
+    return _recompressed(image, rng)
 
 
 def _resized(image: Image, factor: float) -> Image:
@@ -179,20 +179,20 @@ def _jpeg(image: Image, quality: int = _FINE) -> bytes:
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
 
 
-def _on_pixels(change: Callable[[Image, np.random.Generator], Image | bytes]) -> Spoil:
-    def spoil(data: bytes, rng: np.random.Generator) -> bytes:
+def _on_pixels(change: Callable[[Image, np.random.Generator], Image | bytes]) -> Change:
+    def change_file(data: bytes, rng: np.random.Generator) -> bytes:
         image = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
         changed = change(image, rng)
         return changed if isinstance(changed, bytes) else _jpeg(changed)
 
-    return spoil
+    return change_file
 
 
 def _same(data: bytes, rng: np.random.Generator) -> bytes:
     return data
 
 
-FLAWS: dict[tuple[str, str], Spoil] = {
+FLAWS: dict[tuple[str, str], Change] = {
     ("truncated", ""): _truncated,
     ("unreadable", "HTML"): _html,
     ("unreadable", "garbage"): _garbage,
@@ -208,22 +208,22 @@ FLAWS: dict[tuple[str, str], Spoil] = {
     ("blurred", "out of focus"): _on_pixels(_gaussian),
     ("blurred", "moved"): _on_pixels(_motion),
 }
-COPIES: dict[tuple[str, str], Spoil] = {
+COPIES: dict[tuple[str, str], Change] = {
     ("duplicate", ""): _same,
     ("near duplicate", "crop"): _on_pixels(_cropped),
-    ("near duplicate", "recompression"): _on_pixels(_coarse),
+    ("near duplicate", "recompression"): _on_pixels(_recompressed),
     ("near duplicate", "resizing"): _on_pixels(_shrunken),
     ("near duplicate", "brightness"): _on_pixels(_brightened),
     ("near duplicate", "combined"): _on_pixels(_several),
     ("near duplicate", "flip"): _on_pixels(_flipped),
     ("near duplicate", "flip, combined"): _on_pixels(partial(_several, first=[_flipped])),
     ("two classes", "same bytes"): _same,
-    ("two classes", "recompression"): _on_pixels(_coarse),
+    ("two classes", "recompression"): _on_pixels(_recompressed),
 }
 
 
 def clean_photos(data_set: str) -> dict[str, Path]:
-    """Where each photo of a data set is, by class/name; of byte-identical ones the first alone."""
+    """Return the path of each photo of a data set by class/name; of identical files, only the first."""
     found: dict[str, Path] = {}
     seen: set[str] = set()
     for path in sorted((DATA / data_set).rglob("*.jpg")):
@@ -236,7 +236,14 @@ def clean_photos(data_set: str) -> dict[str, Path]:
 
 
 def plant(photos: dict[str, Path], out: Path, *, rate: float, seed: int) -> list[Plant]:
-    """Copy photos (class/name: where it is) into `out`, with dirt among them; each variant in `rate` of them."""
+    """Copy photos into `out` and plant flaws; each variant is planted in this share of the photos.
+
+    Args:
+        photos: The path of each photo by class/name.
+        out: A folder that doesn't exist yet.
+        rate: Share of photos for each variant.
+        seed: Seed of all random choices.
+    """
     rng = np.random.default_rng(seed)
     labels = sorted({file.partition("/")[0] for file in photos})
     for label in labels:
@@ -244,7 +251,7 @@ def plant(photos: dict[str, Path], out: Path, *, rate: float, seed: int) -> list
     count = max(1, round(rate * len(photos)))
     chosen = iter(rng.permutation(sorted(photos))[: count * (len(FLAWS) + len(COPIES))].tolist())
     plants: list[Plant] = []
-    spoilt: set[str] = set()
+    replaced: set[str] = set()
     for (kind, variant), change in (FLAWS | COPIES).items():
         for number in range(count):
             file = next(chosen, None)
@@ -257,16 +264,16 @@ def plant(photos: dict[str, Path], out: Path, *, rate: float, seed: int) -> list
                 # Copies sort before their originals as often as after.
                 target, twin = f"{home}/{'az'[number % 2]}-{kind}-{variant}-{name}".replace(" ", "_"), file
             else:
-                spoilt.add(file)
+                replaced.add(file)
             (out / target).write_bytes(change(photos[file].read_bytes(), rng))
             plants.append(Plant(kind, variant, target, twin))
-    for file in photos.keys() - spoilt:
+    for file in photos.keys() - replaced:
         shutil.copyfile(photos[file], out / file)
     return plants
 
 
 def write(plants: Sequence[Plant], path: Path) -> None:
-    """The table of all that is planted."""
+    """Write the table of all planted files."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Plant)])
@@ -274,7 +281,7 @@ def write(plants: Sequence[Plant], path: Path) -> None:
 
 
 def prepare(data_set: str, home: Path, *, photos: int | None, rate: float, seed: int) -> list[Plant]:
-    """Write home/photos and home/planted.csv; photos: how many are drawn from the data set, by default all."""
+    """Write home/photos and home/planted.csv; photos: number drawn from the data set, by default all."""
     clean = clean_photos(data_set)
     if photos and photos < len(clean):
         drawn = np.random.default_rng(seed).permutation(sorted(clean))[:photos]

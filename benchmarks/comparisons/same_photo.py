@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIKE = 0.9
-"""Correlation of the details from which on two photos are one.
+"""Correlation of the details from which two files count as the same photo.
 
-Planted pairs have 0.97 and more, 3,000 pairs at random 0.65 and less."""
+Planted pairs have at least 0.97, and 3,000 random pairs at most 0.65."""
 
 _SIDE_PX = 128
 _COARSE_PX = 16
@@ -25,12 +25,12 @@ _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
 
 @cache
 def likeness(one: Path, other: Path) -> float:
-    """Correlation, at most 1, of two photos' details after the best shift, turn, stretch and mirroring; 0 at least.
+    """Return the correlation (0 to 1) of the details of two photos after the best affine alignment and mirroring.
 
     The photos are aligned by enhanced correlation (G. Evangelidis and E. Psarakis, "Parametric Image Alignment Using
-    Enhanced Correlation Coefficient Maximization", PAMI 2008, as in OpenCV). Details are what is left of the grey
-    levels, 128 px square, without their blur by 6 px: grounds and shadows don't count. Pairs that at 16 px correlate
-    by less than 0.5 are 0 at once.
+    Enhanced Correlation Coefficient Maximization", PAMI 2008, as in OpenCV). Details are the
+    grey levels, resized to 128 x 128 px, minus a Gaussian blur of 6 px, so that backgrounds and shadows don't count.
+    Pairs whose correlation at 16 px is below 0.5 get 0 without alignment.
     """
     fixed, moving = _details(one), _details(other)
     if fixed is None or moving is None:
@@ -44,7 +44,7 @@ def likeness(one: Path, other: Path) -> float:
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Of two pictures; 0 if one is all of one grey."""
+    """Return the correlation of two pictures; 0 if one of them is uniform."""
     if min(one.std(), other.std()) < 1e-6:
         return 0.0
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
@@ -54,13 +54,13 @@ def _aligned(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> float:
     try:
         start = np.eye(2, 3, dtype=np.float32)
         return float(cv2.findTransformECC(fixed, moving, start, cv2.MOTION_AFFINE, _STEPS, None, 5)[0])
-    except cv2.error:  # it found no way to lay one over the other
+    except cv2.error:  # the alignment did not converge
         return 0.0
 
 
 @cache
 def _details(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """A coarse copy and the details of a photo; None if it can't be decoded."""
+    """Return a coarse copy and the details of a photo; None if it can't be decoded."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
     grey = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if len(data) else None
     if grey is None:

@@ -6,7 +6,8 @@
     DATA/locks/                     one lock per key; the kernel releases it if its process dies
 
 A published artifact is never changed. If it is built again, because of `--fresh` or because it is damaged, the new one
-gets another folder, `<key>-2`, so that a run can go on reading the old one.
+gets another folder, `<key>-2`, so that a run can go on reading the old one. Only the view of an evaluation (heat maps,
+figures, report) may be written again: it is in the artifact's folder, but not in the manifest, so no check covers it.
 """
 
 import logging

@@ -12,7 +12,7 @@ from tests.helpers.pipeline import Fluke
 
 pytestmark = pytest.mark.slow
 
-OUTSIDE = {"manifest.json", "figures", "tensorboard"}
+OUTSIDE = {"manifest.json", tables.FIGURES.name, "tensorboard"}
 
 
 def test_a_run_writes_the_files_of_the_catalog(finished: Fluke) -> None:
@@ -21,8 +21,8 @@ def test_a_run_writes_the_files_of_the_catalog(finished: Fluke) -> None:
         (path.parts[-3], path.name) for path in finished.data.glob("artifacts/*/*/*") if path.name not in OUTSIDE
     }
     assert written <= known
-    needs_another_source = {("crawl", name) for name in ("searches.parquet", "dropped.parquet", "summary.md")}
-    needs_other_settings = {("evaluate", name) for name in ("references.npz", "layers.npz", "figures")}
+    needs_another_source = {("crawl", file.name) for file in (tables.SEARCHES, tables.DROPPED, tables.SUMMARY)}
+    needs_other_settings = {("evaluate", file.name) for file in (tables.REFERENCES, tables.LAYERS, tables.FIGURES)}
     assert known - written == needs_another_source | needs_other_settings
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import dashboard
+from tasks import tables
 from tasks.store.manifest import Artifact, CacheKey, Manifest
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
@@ -60,8 +61,8 @@ def outcome(root: Path) -> Outcome:
     )
     folder = Store(root).folder(artifact)
     folder.mkdir(parents=True)
-    (folder / "summary.md").write_text("**9 of 10 right**")
-    (folder / "report.html").write_text("<html>")
+    tables.SUMMARY.path(folder).write_text("**9 of 10 right**")
+    tables.REPORT.path(folder).write_text("<html>")
     return Outcome(artifact, cached=False, why="built", manifest=manifest)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from configs.schema import STAGE_NAMES
 from flows.run_records import read_records
+from tasks import tables
 from tasks.store.store import Store
 from tests.helpers.pipeline import TINY, Fluke, built, digests, write_photos
 
@@ -46,7 +47,7 @@ def test_a_changed_setting_rebuilds_its_stage_and_its_dependents(copy: Fluke, se
 
 def test_the_config_in_the_report_reproduces_the_run(copy: Fluke, tmp_path: Path) -> None:
     evaluation = read_records(copy.data)[-1].stages[-1].artifact
-    page = (Store(copy.data).folder(evaluation) / "report.html").read_text(encoding="utf-8")
+    page = tables.REPORT.path(Store(copy.data).folder(evaluation)).read_text(encoding="utf-8")
     config = tmp_path / "again.yaml"
     config.write_text(html.unescape(page.partition("<pre>")[2].partition("</pre>")[0]), encoding="utf-8")
     copy("run", str(config))

@@ -29,5 +29,5 @@ def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
     assert "no explanations for the report; run its preset again" in copy("report", code=2)
     tables.PHOTOS.path(next((copy.data / "artifacts" / "crawl").iterdir())).unlink()
     ViewRecord.of(folder, [], {"gallery": 1, "layer_images": 0}).write(tables.EXPLAINED.path(folder))
-    assert "photos.parquet" in (said := copy("report", code=2))
+    assert tables.PHOTOS.name in (said := copy("report", code=2))
     assert "run default again" in said

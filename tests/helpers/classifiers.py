@@ -17,5 +17,5 @@ def saved(folder: Path, **how: float) -> tuple[Path, keras.Model]:
     if "bias" in how:
         kernel, bias = model.get_layer("logits").get_weights()
         model.get_layer("logits").set_weights([kernel, bias + how["bias"]])
-    model.save(folder / "classifier.keras")
-    return folder / "classifier.keras", model
+    model.save(folder / "network.keras")
+    return folder / "network.keras", model

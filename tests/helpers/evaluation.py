@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from configs.schema import EvaluateConfig
+from tasks import tables
 from tasks.evaluate.stage import STAGE
 from tasks.images import photos
 from tasks.store.manifest import Artifact, CacheKey, Result
@@ -82,13 +83,13 @@ class EvaluationWorld:
             table = kept.drop(columns=["group", "split"]).assign(
                 url="", engine="folder", keyword="", rank=0, licence="", bytes=1
             )
-            table.to_parquet(out / "photos.parquet")
+            table.to_parquet(tables.PHOTOS.path(out))
             return Result({"photos": len(table)})
 
         def kept_folder(out: Path) -> Result:
-            kept.to_parquet(out / "kept.parquet")
+            kept.to_parquet(tables.KEPT.path(out))
             columns = ["photo", "file", "label", "name", "reason", "score", "twin"]
-            pd.DataFrame(rejected or [], columns=columns).to_parquet(out / "rejected.parquet")
+            pd.DataFrame(rejected or [], columns=columns).to_parquet(tables.REJECTED.path(out))
             return Result({"kept": len(kept)})
 
         def rows_folder(stage: str, array: np.ndarray) -> Callable[[Path], Result]:
@@ -100,7 +101,7 @@ class EvaluationWorld:
                     for part in (slice(middle, None), slice(0, middle))
                 ]
                 index = ShardPool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
-                index.to_parquet(out / "index.parquet")
+                index.to_parquet(tables.INDEX.path(out))
                 return Result({"tiles": len(index)}, digest=index_digest(index))
 
             return build
@@ -122,10 +123,10 @@ class EvaluationWorld:
     def encoder_folder(self, out: Path) -> Result:
         """Write the files of the pretrain stage."""
         pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
-        np.savez(out / "reconstructions.npz", originals=pairs, reconstructions=pairs)
-        (out / "history.json").write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
-        (out / "error.json").write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034}))
-        pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}).to_parquet(out / "snapshot.parquet")
+        np.savez(tables.RECONSTRUCTIONS.path(out), originals=pairs, reconstructions=pairs)
+        tables.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
+        tables.ERROR.path(out).write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034}))
+        pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}).to_parquet(tables.SNAPSHOT.path(out))
         return Result({"photos": 5})
 
     def classifier_folder(self, out: Path) -> Result:
@@ -144,11 +145,11 @@ class EvaluationWorld:
         model = keras.Model(tile, dense(mean) - 100 * keras.ops.sum(mean**2, axis=1, keepdims=True))
         bias = -100 * (colours**2).sum(axis=1)
         dense.set_weights([200 * colours.T, bias * np.nan if self.is_broken else bias])
-        model.save(out / "classifier.keras")
-        (out / "labels.json").write_text(json.dumps(labels))
+        model.save(tables.CLASSIFIER.path(out))
+        tables.LABELS.path(out).write_text(json.dumps(labels))
         history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
         history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
-        (out / "history.json").write_text(json.dumps(history))
+        tables.HISTORY.path(out).write_text(json.dumps(history))
         return Result({"classes": len(labels)})
 
     def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
@@ -165,7 +166,7 @@ def world(tmp_path: Path, names: list[str], trained: list[str] | None = None) ->
 
 def read_metrics(folder: Path) -> Any:
     """Read metrics.json."""
-    return json.loads((folder / "metrics.json").read_text())
+    return json.loads(tables.METRICS.path(folder).read_text())
 
 
 def unseen(tmp_path: Path) -> EvaluationWorld:

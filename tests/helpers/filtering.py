@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from configs.schema import FilterConfig
+from tasks import tables
 from tasks.filter import image_stats, review_log
 from tasks.filter.stage import build_kept
 from tasks.images import photos
@@ -72,10 +73,10 @@ class CrawledPhotos:
         crawl, out = self.root / f"crawl{number}", self.root / f"out{number}"
         crawl.mkdir()
         out.mkdir()
-        pd.DataFrame(self.rows).to_parquet(crawl / "photos.parquet")
+        pd.DataFrame(self.rows).to_parquet(tables.PHOTOS.path(crawl))
         context = StageContext(self.root, out, self.root / "pools" / "filter", self.root / "photos")
         result = build_kept(config or FilterConfig(), photos=crawl, context=context)
-        return pd.read_parquet(out / "kept.parquet"), pd.read_parquet(out / "rejected.parquet"), result.counts
+        return tables.KEPT.read(out), tables.REJECTED.read(out), result.counts
 
     def decide(self, photo: str, label: str, action: review_log.Action, to: str = "") -> None:
         """Log a person's decision."""

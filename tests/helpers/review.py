@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from configs.schema import Config, CrawlConfig, FilterConfig
+from tasks import tables
 from tasks.crawl import stage as crawl
 from tasks.filter import stage as filter
 from tasks.store import hashing
@@ -52,7 +53,7 @@ class ReviewFolder:
         """Run the crawl; returns the columns photo, file, label and name."""
         with ThreadPoolExecutor(2) as executor:
             made = Run(self.store, executor).get_or_build(crawl.STAGE, self.config.crawl).artifact
-        return pd.read_parquet(self.store.folder(made) / "photos.parquet")[COLUMNS]
+        return tables.PHOTOS.read(self.store.folder(made))[COLUMNS]
 
     def filter(self) -> Path:
         """Run the filter, unless its result is cached; returns the folder of the artifact."""
@@ -72,12 +73,12 @@ class ReviewFolder:
         config = self.config.filter
 
         def build(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
-            crawled.assign(group="", split="train").to_parquet(context.out / "kept.parquet", index=False)
+            crawled.assign(group="", split="train").to_parquet(tables.KEPT.path(context.out), index=False)
             nothing = crawled[:0].assign(reason="", score=0.0, twin="")
-            nothing.to_parquet(context.out / "rejected.parquet", index=False)
+            nothing.to_parquet(tables.REJECTED.path(context.out), index=False)
             if review is not None:
                 table = pd.DataFrame([self._row(crawled, row) for row in review])
-                table.to_parquet(context.out / "review.parquet", index=False)
+                table.to_parquet(tables.REVIEW.path(context.out), index=False)
             return Result({"kept": len(crawled)}, digest=hashing.of_value(len(crawled)))
 
         stage = Stage("filter", filter.VERSION, build=build, external_inputs=filter.external_inputs)

@@ -4,7 +4,7 @@ Built on urllib3 itself, because requests needs several times the CPU time per p
 of the crawl.
 
 - `client`: retries, redirects, limits on size, time and bytes
-- `pools`, `connections`: connection pools, proxies, sockets with a deadline
+- `connection_pools`, `connections`: connection pools, proxies, sockets with a deadline
 - `urls`: normal forms of URLs, and the check against private addresses (SSRF)
 - `body`: read a response body, and turn errors into `FetchError`
 - `robots`: robots.txt, X-Robots-Tag and our User-Agent

@@ -11,9 +11,9 @@ from urllib3.util import Retry, Url
 from configs.schema import CrawlConfig
 from tasks.crawl.http import body
 from tasks.crawl.http.cancel import CancelToken
+from tasks.crawl.http.connection_pools import ConnectionPools
 from tasks.crawl.http.connections import Connections
 from tasks.crawl.http.errors import FetchError
-from tasks.crawl.http.pools import Pools
 from tasks.crawl.http.rate_limit import RateLimiter, parse_retry_after
 from tasks.crawl.http.robots import MAX_BYTES as MAX_ROBOTS_BYTES
 from tasks.crawl.http.robots import RobotsTxt, forbids_ai, user_agent
@@ -82,7 +82,7 @@ class Client:
             may_be_private=lambda host, port: is_listed(self._private, host, port),
         )
         keep = max(config.threads, config.connections_per_host)
-        self._pools = Pools(connections, timeout_s=config.timeout_s, keep=keep)
+        self._pools = ConnectionPools(connections, timeout_s=config.timeout_s, keep=keep)
         self._cancel_token = CancelToken(config.deadline_s)
         self._cancel_token.on_cancel(connections.shut_down)
 

@@ -19,9 +19,13 @@ _COLUMNS = (*_REQUIRED, "page", "licence", "author")
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the list."""
-    orders = _read(config)
-    lines = ((label, find.url, find.page or "", find.licence or "", find.author or "") for label, find in _flat(orders))
-    return {"urls": sum(map(len, orders.values())), "listing": fingerprint(lines)}
+    candidates = _read(config)
+    lines = (
+        (label, result.url, result.page or "", result.licence or "", result.author or "")
+        for label, results in candidates.items()
+        for result in results
+    )
+    return {"urls": sum(map(len, candidates.values())), "listing": fingerprint(lines)}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
@@ -29,10 +33,6 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
     from tasks.crawl.search import download_urls
 
     return download_urls(_read(config), config, ledger, context)
-
-
-def _flat(orders: dict[str, list[SearchResult]]) -> list[tuple[str, SearchResult]]:
-    return [(label, find) for label, finds in orders.items() for find in finds]
 
 
 def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
@@ -53,4 +53,4 @@ def _read(config: CrawlConfig) -> dict[str, list[SearchResult]]:
     if incomplete:
         logger.warning("%s: %d rows without a url or a label are left out", path, incomplete)
     require_two_classes(found, str(path), "list URLs with at least two different labels")
-    return {label: list(finds.values()) for label, finds in found.items()}
+    return {label: list(results.values()) for label, results in found.items()}

@@ -11,6 +11,7 @@ from configs.schema import Config, CrawlConfig, FilterConfig, PreprocessConfig
 from flows import preflight
 from flows.maintenance.forget import find_traces, forget
 from flows.pipeline import stages
+from tasks import tables
 from tasks.crawl import blocklist
 from tasks.crawl.stage import LEDGER
 from tasks.store.errors import UserError
@@ -18,7 +19,6 @@ from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard
 from tasks.store.stage import Run
 from tasks.store.store import Store
-from tasks.tables import TRAINED_ON
 from tests.helpers.pipeline import write_photos
 
 
@@ -89,7 +89,7 @@ def test_purge_deletes_features_and_warm_started_classifiers_too(home: Home) -> 
     under_way.mkdir(parents=True)
 
     def build(out: Path) -> Result:
-        pd.DataFrame({"photo": [photo]}).to_parquet(TRAINED_ON.path(out))
+        pd.DataFrame({"photo": [photo]}).to_parquet(tables.TRAINED_ON.path(out))
         return Result({})
 
     later = home.store.publish(CacheKey(stage="train", version=1, config={}), "", build)
@@ -136,13 +136,13 @@ def test_a_copy_set_aside_as_damaged_is_deleted_too(home: Home) -> None:
 def test_a_damaged_artifact_counts_as_containing_the_photo(home: Home) -> None:
     made = home.run()
     photo = home.table(made["filter"], "kept").iloc[0]["photo"]
-    (home.store.folder(made["filter"]) / "kept.parquet").write_bytes(b"")
+    tables.KEPT.path(home.store.folder(made["filter"])).write_bytes(b"")
     assert {made.artifact for made in find_traces(home.store, photo).artifacts} == set(made.values())
 
 
 def test_a_url_is_found_although_the_ledger_was_deleted(home: Home) -> None:
     made = home.run()
-    table = home.store.folder(made["crawl"]) / "photos.parquet"
+    table = tables.PHOTOS.path(home.store.folder(made["crawl"]))
     rows = pd.read_parquet(table)
     rows["url"] = [f"https://example.org/{number}.jpg" for number in range(len(rows))]
     rows.to_parquet(table)

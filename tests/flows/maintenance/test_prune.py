@@ -9,6 +9,7 @@ from configs.schema import Config
 from flows import preflight
 from flows.maintenance.prune import by_reason, delete, find_unneeded
 from flows.run_records import RunRecord, read_records
+from tasks import tables
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
@@ -34,7 +35,7 @@ class Runs:
         index = pool.index([photo], context.root)
 
         def build(out: Path) -> Result:
-            index.to_parquet(out / "index.parquet")
+            index.to_parquet(tables.INDEX.path(out))
             return Result({"tiles": 1}, refs=pool.refs(index, context.root))
 
         above = CacheKey(stage="preprocess", version=1, config={"run": self.count})

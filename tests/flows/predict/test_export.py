@@ -10,6 +10,7 @@ import pytest
 
 from flows.predict import export
 from flows.predict import model as models
+from tasks import tables
 from tasks.store.errors import UserError
 from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
@@ -20,7 +21,7 @@ from tests.helpers.pipeline import Fluke
 def test_a_saved_model_predicts_like_fluke_predict(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     fluke: Fluke = request.getfixturevalue(which)
-    folder, out = tmp_path / "exports" / "1", tmp_path / "predictions.parquet"
+    folder, out = tmp_path / "exports" / "1", tmp_path / "found.parquet"
     assert str(folder) in fluke("export", str(folder))
     fluke("predict", str(fluke.photos), "--out", str(out), "--top-k", "1")
     predicted = pd.read_parquet(out)
@@ -29,7 +30,7 @@ def test_a_saved_model_predicts_like_fluke_predict(request: pytest.FixtureReques
     found = answer(photos=tensorflow.constant(photos))
     np.testing.assert_allclose(found["probability"].numpy(), predicted["probability_1"], atol=2e-3)
     assert [name.decode() for name in found["label"].numpy()] == predicted["class_1"].tolist()
-    labels = json.loads((folder / "labels.json").read_text())
+    labels = json.loads(tables.LABELS.path(folder).read_text())
     assert labels == ["black", "grey", "white"]
     assert [labels[i] for i in found["probabilities"].numpy().argmax(axis=1)] == predicted["class_1"].tolist()
     described = json.loads((folder / "model.json").read_text())

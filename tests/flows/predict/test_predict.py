@@ -13,11 +13,11 @@ import pytest
 
 from flows.predict import model
 from flows.run_records import read_records
+from tasks import tables
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
 from tasks.store.shards import LazyRows
 from tasks.store.store import Store
-from tasks.tables import INDEX
 from tests.helpers.pipeline import Fluke
 from tests.helpers.prefect_api import post
 
@@ -33,11 +33,11 @@ def stages(fluke: Fluke) -> dict[str, Path]:
 
 
 def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, tmp_path: Path) -> None:
-    out = tmp_path / "predictions.parquet"
+    out = tmp_path / "found.parquet"
     finished("predict", str(finished.photos), "--out", str(out))
     predictions = pd.read_parquet(out).set_index("image")
     assert len(predictions) == 60
-    evaluated = pd.read_parquet(stages(finished)["evaluate"] / "predictions.parquet").set_index("name")
+    evaluated = tables.PREDICTIONS.read(stages(finished)["evaluate"]).set_index("name")
     ours = predictions.loc[evaluated.index]
     assert (ours["class_1"] == evaluated["predicted"]).all()
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-5)
@@ -48,8 +48,8 @@ def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, 
 
 def test_tiles_equal_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
-    index = INDEX.read(folder)
-    kept = pd.read_parquet(stages(finished)["filter"] / "kept.parquet").set_index("photo")
+    index = tables.INDEX.read(folder)
+    kept = tables.KEPT.read(stages(finished)["filter"]).set_index("photo")
     trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
     made = [tile_of((finished.photos / kept.loc[photo, "name"]).read_bytes(), config) for photo in index["photo"]]
@@ -158,7 +158,7 @@ def test_without_a_successful_run_there_is_no_model(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_by_an_earlier_version_is_refused(copy: Fluke) -> None:
-    (stages(copy)["evaluate"] / "inference.json").unlink()
+    tables.DECISION_RULE.path(stages(copy)["evaluate"]).unlink()
     with pytest.raises(UserError, match="made by an earlier version of fluke; run its preset again"):
         model.find(Store(copy.data))
 
@@ -171,7 +171,7 @@ def test_a_submission_names_five_classes_or_all_if_fewer(copy: Fluke, tmp_path: 
         for photo in sorted((copy.photos / label).iterdir())[:2]:
             (photos / label).mkdir(parents=True, exist_ok=True)
             (photos / label / photo.name).write_bytes(photo.read_bytes())
-    sent, out = tmp_path / "submission.csv", tmp_path / "found.csv"
+    sent, out = tmp_path / "kaggle.csv", tmp_path / "found.csv"
     copy("predict", str(photos), "--submission", str(sent), "--out", str(out), "--top-k", "1")
     table = pd.read_csv(sent)
     assert list(table.columns) == ["Image", "Id"]
@@ -187,7 +187,7 @@ def test_blended_predictions_equal_those_of_the_evaluation(blended: Fluke, tmp_p
     out = tmp_path / "found.parquet"
     blended("predict", str(blended.photos), "--out", str(out))
     evaluation = Store(blended.data).folder(read_records(blended.data)[0].stages[-1].artifact)
-    evaluated = pd.read_parquet(evaluation / "predictions.parquet").set_index("name")
+    evaluated = tables.PREDICTIONS.read(evaluation).set_index("name")
     ours = pd.read_parquet(out).set_index("image").loc[evaluated.index]
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-3)  # float16
     assert (ours["class_1"] == evaluated["predicted"]).all()

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
-import pandas as pd
 import pytest
 
+from tasks import tables
 from tasks.filter import review_log
 from tests.helpers.pipeline import write_photos
 from tests.helpers.review import ReviewFolder, write_classes
@@ -227,7 +227,7 @@ def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_
     cv2.imwrite(str(dark), cv2.imread(str(dark.with_name("1.png")))[::-1] // 8)
     review_folder = ReviewFolder(tmp_path / "data", tmp_path / "photos")
     first = review_folder.filter()
-    assert pd.read_parquet(first / "rejected.parquet")["name"].tolist() == ["grey/dark.png"]
+    assert tables.REJECTED.read(first)["name"].tolist() == ["grey/dark.png"]
     with serving(review_folder) as process:
         browser.driver.get(address(process))
         browser.wait_for_reviewed(0, 1)
@@ -235,7 +235,7 @@ def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_
         browser.wait_for_reviewed(1, 1)
         second = review_folder.filter()
         assert second != first
-        assert "grey/dark.png" in pd.read_parquet(second / "kept.parquet")["name"].tolist()
+        assert "grey/dark.png" in tables.KEPT.read(second)["name"].tolist()
         assert review_folder.filter() == second
         browser.press("u")
         browser.wait_for_reviewed(0, 1)

@@ -10,6 +10,7 @@ import pytest
 
 from configs.load import load
 from configs.schema import CrawlConfig
+from tasks import tables
 from tasks.crawl import stage as crawl
 from tasks.crawl.demo.photos import planted_defects
 from tasks.crawl.ledger.ledger import StoredPhoto
@@ -18,7 +19,6 @@ from tasks.filter import stage as filter
 from tasks.store.errors import UserError
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
-from tasks.tables import PHOTOS
 
 COLUMNS = "photo file label group name url page engine keyword rank licence author width_px height_px bytes fetched_at"
 
@@ -55,7 +55,7 @@ def test_neither_the_order_nor_the_time_of_downloads_changes_the_table_or_its_di
 
 
 def test_the_table_has_a_type_for_each_column_even_if_all_values_are_missing() -> None:
-    frame = PHOTOS.to_arrow(crawl.table_rows([row()], "photos")).to_pandas()
+    frame = tables.PHOTOS.to_arrow(crawl.table_rows([row()], "photos")).to_pandas()
     assert frame.loc[0, "file"] == "photos/00/a.jpg"
     assert frame["rank"].dtype == "int64"
     assert frame["fetched_at"].dt.tz is not None
@@ -65,7 +65,7 @@ def test_the_table_has_a_type_for_each_column_even_if_all_values_are_missing() -
 def test_the_table_refers_to_stored_photos(home: Path) -> None:
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     store = Store(home / "data")
-    frame = pd.read_parquet(store.folder(made.artifact) / "photos.parquet")
+    frame = tables.PHOTOS.read(store.folder(made.artifact))
     assert list(frame.columns) == [*COLUMNS.split(), "status", "etag"]
     assert [(store.root / file).read_bytes().decode() for file in frame["file"]] == [
         f"{label} {number}" for label in ("cat", "dog") for number in range(3)
@@ -111,8 +111,8 @@ def test_crawl_and_filter_find_every_planted_defect_of_the_demo_and_nothing_else
         run = Run(store, executor)
         photos = run.get_or_build(crawl.STAGE, config.crawl)
         kept = run.get_or_build(filter.STAGE, config.filter, photos=photos.artifact)
-    rejected = pd.read_parquet(store.folder(kept.artifact) / "rejected.parquet")
-    dropped = pd.read_parquet(store.folder(photos.artifact) / "dropped.parquet")
+    rejected = tables.REJECTED.read(store.folder(kept.artifact))
+    dropped = tables.DROPPED.read(store.folder(photos.artifact))
     dropped["name"] = dropped["url"].str.rpartition("/")[2]
     unwanted = pd.concat([dropped.replace(AT_THE_CRAWL), rejected])
     for defect in planted_defects():

@@ -3,13 +3,14 @@
 import pytest
 
 from configs.schema import EvaluateConfig
+from tasks import tables
 from tasks.evaluate.explanations import Explanations
 from tests.helpers.evaluation import EvaluationWorld
 
 
 def test_mistakes_are_shown_with_heat_maps_and_similar_train_photos(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
-    page = (folder / "report.html").read_text()
+    page = tables.REPORT.path(folder).read_text()
     mistakes = page[page.index('id="mistakes"') : page.index("Correct predictions")]
     assert mistakes.count("<img") == 2 + 1 + 2 * 3  # one heat map is empty
     assert mistakes.count("1.00") == 2 * 3  # since their colours are the same
@@ -19,7 +20,7 @@ def test_mistakes_are_shown_with_heat_maps_and_similar_train_photos(pets: Evalua
 @pytest.mark.slow
 def test_layers_are_shown_without_a_gallery(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=0, layer_images=1))
-    page = (folder / "report.html").read_text()
+    page = tables.REPORT.path(folder).read_text()
     assert "Layers of the network" in page
     assert "evaluate.gallery is 0" in page
     assert (folder / "figures" / "responses.png").exists()

@@ -164,19 +164,19 @@ def test_the_report_of_300_classes_is_small(tmp_path: Path) -> None:
         if i % 3:
             sea.photo(label, "test", answer=names[(i * 7) % 300] if i % 5 == 0 else None)
     _, folder = sea.finish().evaluate()
-    page = (folder / "report.html").read_text()
+    page = tables.REPORT.path(folder).read_text()
     assert "All 300 classes" in page
     assert len(page) < 1_500_000
-    summary = (folder / "summary.md").read_text()
+    summary = tables.SUMMARY.path(folder).read_text()
     assert len(summary) < 80_000
-    assert len(pd.read_csv(folder / "submission.csv")["Id"].iloc[0].split()) == 5
+    assert len(pd.read_csv(tables.SUBMISSION.path(folder))["Id"].iloc[0].split()) == 5
 
 
 @pytest.mark.slow
 def test_the_report_of_a_classifier_of_codes_shows_the_autoencoder(pets: EvaluationWorld) -> None:
     _, folder = pets.finish(encoder=True).evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
-    page = (folder / "report.html").read_text()
+    page = tables.REPORT.path(folder).read_text()
     assert "Autoencoder</h2>" in page
     assert "0.012" in page
     assert (folder / "figures" / "reconstructions.png").exists()

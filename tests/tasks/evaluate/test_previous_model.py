@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from configs.schema import EvaluateConfig
+from tasks import tables
 from tasks.evaluate import previous_model
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.store import Store
@@ -28,7 +29,7 @@ def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: i
     cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
 
     def build(out: Path) -> Result:
-        predictions.drop(columns="group").to_parquet(out / "predictions.parquet")
+        predictions.drop(columns="group").to_parquet(tables.PREDICTIONS.path(out))
         return Result({"photos": len(predictions)})
 
     return store.folder(store.publish(cache_key, "source", build))
@@ -52,7 +53,7 @@ def test_a_damaged_evaluation_is_skipped(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
     valid = evaluated(tmp_path, "valid", test)
     for damaged in ("cut", "gone"):
-        path = evaluated(tmp_path, damaged, test) / "predictions.parquet"
+        path = tables.PREDICTIONS.path(evaluated(tmp_path, damaged, test))
         path.write_bytes(path.read_bytes()[:100]) if damaged == "cut" else path.unlink()
     found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None

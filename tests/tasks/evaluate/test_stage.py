@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks import tables
 from tasks.store.store import Store
 from tests.helpers.evaluation import EvaluationWorld, read_metrics, world
 
@@ -68,7 +69,7 @@ def test_two_classes_without_mistakes(tmp_path: Path) -> None:
             both.photo(label, split)
     _, folder = both.finish().evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 1
-    page = (folder / "report.html").read_text()
+    page = tables.REPORT.path(folder).read_text()
     assert "100.0" in page
     assert "Top-5" not in page  # it would always be 1
     assert "All test photos are classified correctly" in page

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 from configs.schema import ExtractConfig, PretrainConfig
+from tasks import tables
 from tasks.extract import stage as extract
 from tasks.networks.encode import encode, to_float16
 from tasks.pretrain import stage as pretrain
 from tasks.pretrain.autoencoder import autoencoder, encoder
 from tasks.store.shards import LazyRows
-from tasks.tables import INDEX
 
 PRETRAIN = PretrainConfig(filters=(4, 8), code_channels=4, epochs=1, batch_size=8)
 CONFIG = ExtractConfig(batch_size=8)
@@ -53,12 +53,12 @@ def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
     assert first.manifest.counts == {"photos": 12, "new": 12}
     more = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
     assert more.manifest.counts == {"photos": 22, "new": 10}
-    index = INDEX.read(folders.folder(more))
+    index = tables.INDEX.read(folders.folder(more))
     features = LazyRows(index, folders.store.root)[:]
     assert features.shape == (22, 4, 4, 4)
     assert features.dtype == np.float16
-    model = keras.models.load_model(folders.store.folder(trained) / "encoder.keras")
-    pictures = LazyRows(INDEX.read(folders.store.folder(tiles(22))), folders.store.root)[:]
+    model = keras.models.load_model(tables.ENCODER.path(folders.store.folder(trained)))
+    pictures = LazyRows(tables.INDEX.read(folders.store.folder(tiles(22))), folders.store.root)[:]
     np.testing.assert_array_equal(features, encode(model, pictures, 8))
 
 

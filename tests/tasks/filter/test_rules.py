@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from configs.schema import FilterConfig
+from tasks import tables
 from tasks.filter import image_stats, review_log
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.rules import apply_rules
@@ -84,7 +85,7 @@ def test_decisions_of_a_person_override_the_checks(crawled: CrawledPhotos) -> No
     assert (labels[dark], labels[wrong]) == ("a", "b")
     assert rejected.set_index("photo")["reason"].to_dict() == {good: "by hand", broken: "unreadable"}
     assert counts["reviewed"] == 4
-    review = pd.read_parquet(crawled.root / "out0" / "review.parquet").set_index("photo")
+    review = tables.REVIEW.read(crawled.root / "out0").set_index("photo")
     assert review["decision"].to_dict() == {dark: "keep", broken: "keep", good: "reject", wrong: "move"}
     assert review.loc[dark, "reason"] == "too dark"
     assert review["kept"].to_dict() == {dark: True, broken: False, good: False, wrong: True}

@@ -1,5 +1,6 @@
 """The summary for the dashboard."""
 
+from tasks import tables
 from tests.helpers.filtering import FAILING, CrawledPhotos
 
 
@@ -7,7 +8,7 @@ def test_the_summary_counts_by_class_and_reason_and_shows_the_worst(crawled: Cra
     crawled.add("a|b", FAILING["too dark"][0], "<img src=x>")
     crawled.add("b", b"nothing")
     crawled.filter()
-    summary = (crawled.root / "out0" / "summary.md").read_text()
+    summary = tables.SUMMARY.path(crawled.root / "out0").read_text()
     assert summary.startswith("**20 photos kept, 2 rejected (9.1%)**")
     assert "| class | kept | too dark | unreadable |" in summary
     assert "| a\\|b | 0 | 1 | 0 |" in summary

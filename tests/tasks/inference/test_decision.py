@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks import tables
 from tasks.inference.arrays import softmax
 from tasks.inference.calibration import Calibration
 from tasks.inference.decision import DecisionRule
@@ -26,7 +27,7 @@ def test_the_network_alone_needs_no_references(tmp_path: Path) -> None:
     probabilities = rule.probabilities(GOOD, None)
     np.testing.assert_allclose(probabilities, softmax(GOOD / rule.network.temperature))
     rule.write(tmp_path, References.of(np.eye(3), np.arange(3), np.array(list("xyz"))))
-    assert [path.name for path in tmp_path.iterdir()] == ["inference.json"]
+    assert [path.name for path in tmp_path.iterdir()] == [tables.DECISION_RULE.name]
     assert DecisionRule.read(tmp_path) == rule
 
 
@@ -58,7 +59,7 @@ def test_unknown_photos_add_an_answer(tmp_path: Path, infer_from: str) -> None:
     assert (probabilities.argmax(axis=1) == truth).mean() > 0.9
     rule.write(tmp_path, References.of(np.eye(3), np.arange(3), np.array(list("xyz"))))
     assert DecisionRule.read(tmp_path) == rule
-    assert (tmp_path / "references.npz").exists() == (infer_from != "network")
+    assert tables.REFERENCES.path(tmp_path).exists() == (infer_from != "network")
 
 
 def test_without_validation_photos_the_calibration_is_neutral() -> None:

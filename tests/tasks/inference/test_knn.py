@@ -44,8 +44,8 @@ def test_nearest_returns_positions_and_cosines() -> None:
 
 def test_references_can_be_written_and_read(tmp_path: Path) -> None:
     known, _, _ = references()
-    known.write(tmp_path / "references.npz")
-    again = References.read(tmp_path / "references.npz")
+    known.write(tmp_path / "known.npz")
+    again = References.read(tmp_path / "known.npz")
     np.testing.assert_allclose(again.features, known.features, atol=1e-3)
     assert again.classes.tolist() == known.classes.tolist()
     assert again.photos.tolist() == known.photos.tolist()

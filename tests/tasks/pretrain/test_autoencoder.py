@@ -35,6 +35,6 @@ def test_scaling_is_baked_in_and_no_channel_is_dead_after_training() -> None:
 def test_the_encoder_shares_the_autoencoders_weights_and_survives_saving(tmp_path) -> None:
     tiles = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)
     half = encoder(autoencoder((16, 16, 1), CONFIG))
-    half.save(tmp_path / "encoder.keras")
-    loaded = keras.models.load_model(tmp_path / "encoder.keras")
+    half.save(tmp_path / "half.keras")
+    loaded = keras.models.load_model(tmp_path / "half.keras")
     np.testing.assert_array_equal(loaded.predict_on_batch(tiles), half.predict_on_batch(tiles))

@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from configs.schema import PretrainConfig
+from tasks import tables
 from tasks.pretrain import stage as pretrain
 from tasks.pretrain.stage import drift, hold_back, mean_squared_error, resize_error, resized
 from tasks.store.errors import UserError
@@ -70,18 +70,16 @@ def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, st
     kept, tiles = make(folders, stripes(0, 24), ["train"] * 18 + ["val"] * 4 + ["test"] * 2)
     first = folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
     folder = folders.folder(first)
-    assert {path.name for path in folder.iterdir()} == {
-        "encoder.keras", "autoencoder.keras", "history.json", "reconstructions.npz", "snapshot.parquet",
-        "snapshot.json", "error.json", "manifest.json",
-    }  # fmt: skip
-    history = json.loads((folder / "history.json").read_text())
+    written = {file.name for file in tables.files() if "pretrain" in file.stages}
+    assert {path.name for path in folder.iterdir()} == written | {"manifest.json"}
+    history = json.loads(tables.HISTORY.path(folder).read_text())
     assert set(history) == {"loss", "val_loss", "learning_rate"}
     assert len(history["loss"]) == CONFIG.epochs
-    assert set(json.loads((folder / "error.json").read_text())) == {"autoencoder", "resize"}
-    shown = np.load(folder / "reconstructions.npz")
+    assert set(json.loads(tables.ERROR.path(folder).read_text())) == {"autoencoder", "resize"}
+    shown = np.load(tables.RECONSTRUCTIONS.path(folder))
     assert shown["originals"].shape == shown["reconstructions"].shape == (4, 16, 16, 1)
     assert shown["reconstructions"].dtype == np.uint8
-    assert len(pd.read_parquet(folder / "snapshot.parquet")) == 18
+    assert len(tables.SNAPSHOT.read(folder)) == 18
     assert folders.progress.count(("training", 1)) == CONFIG.epochs
 
     again = folders.get_or_build(pretrain.STAGE, CONFIG, fresh=True, kept=kept, tiles=tiles)
@@ -127,7 +125,7 @@ def test_stages_are_imported_without_what_is_heavy() -> None:
 def test_an_encoder_with_a_damaged_snapshot_is_not_reused(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
-    (folders.folder(first) / "snapshot.parquet").write_bytes(b"PAR1")
+    tables.SNAPSHOT.path(folders.folder(first)).write_bytes(b"PAR1")
     again = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 11)))
     assert not again.cached
 
@@ -149,9 +147,9 @@ def test_an_encoder_trained_on_a_rejected_duplicate_of_a_test_photo_is_not_reuse
     made = parents(folders, stripes(0, 10))
     encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    kept = pd.read_parquet(where["kept"] / "kept.parquet")
+    kept = tables.KEPT.read(where["kept"])
     seen = kept[kept["split"] == "train"]
-    kept[kept["photo"] != seen["photo"].iloc[0]].to_parquet(where["kept"] / "kept.parquet")
+    kept[kept["photo"] != seen["photo"].iloc[0]].to_parquet(tables.KEPT.path(where["kept"]))
     assert pretrain.accept_stale(config, encoder, **where)
-    seen.iloc[:1].assign(split="test").to_parquet(where["kept"] / "rejected.parquet")
+    seen.iloc[:1].assign(split="test").to_parquet(tables.REJECTED.path(where["kept"]))
     assert pretrain.accept_stale(config, encoder, **where) is None

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from configs.schema import ImbalanceConfig
+from tasks import tables
 from tasks.networks.classifier import tile_classifier
 from tasks.store.errors import UserError
 from tasks.train import stage as train
@@ -36,7 +37,9 @@ def test_a_pretrained_network_is_frozen_then_unfrozen(folders, two_classes, weig
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"weights": weights, "head_epochs": 30, "batch_size": 8, **settings})
     outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
-    model, before = (keras.models.load_model(path) for path in (folders.folder(outcome) / "classifier.keras", weights))
+    model, before = (
+        keras.models.load_model(path) for path in (tables.CLASSIFIER.path(folders.folder(outcome)), weights)
+    )
     changed = {
         layer.name
         for layer in before.layers
@@ -59,7 +62,7 @@ def test_retraining_the_head_leaves_the_network_unchanged(folders, two_classes) 
         )
         for method in ("none", "retrain_head")
     )
-    before, after = (keras.models.load_model(folders.folder(each) / "classifier.keras") for each in (once, anew))
+    before, after = (keras.models.load_model(tables.CLASSIFIER.path(folders.folder(each))) for each in (once, anew))
     for layer in before.layers:
         same = all(map(np.array_equal, layer.get_weights(), after.get_layer(layer.name).get_weights()))
         assert same == (layer.name != "cosines")

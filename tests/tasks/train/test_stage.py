@@ -6,15 +6,14 @@ import time
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 from configs.schema import AugmentConfig, ExtractConfig, PretrainConfig
+from tasks import tables
 from tasks.extract import stage as extract
 from tasks.pretrain import stage as pretrain
 from tasks.store.errors import UserError
 from tasks.store.shards import LazyRows
-from tasks.tables import INDEX
 from tasks.train import stage as train
 from tasks.train.stage import channel_moments
 from tests.helpers.training import CONFIG, accuracy
@@ -34,7 +33,7 @@ def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes
     kept, tiles = two_classes
     first = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     assert accuracy(folders, first, kept, tiles) == 1
-    history = json.loads((folders.folder(first) / "history.json").read_text())
+    history = json.loads(tables.HISTORY.path(folders.folder(first)).read_text())
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
     assert {len(values) for values in history.values()} == {first.manifest.counts["epochs"]}
     again = folders.get_or_build(train.STAGE, CONFIG, fresh=True, kept=kept, inputs=tiles)
@@ -61,13 +60,13 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
     assert epochs == best + 2 < 60
     assert folders.progress.count(("training", 1)) == epochs
 
-    model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
-    photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet").query("split == 'val'")
-    index = INDEX.read(folders.store.folder(tiles)).set_index("photo", drop=False)
+    model = keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
+    photos = tables.KEPT.read(folders.store.folder(kept)).query("split == 'val'")
+    index = tables.INDEX.read(folders.store.folder(tiles)).set_index("photo", drop=False)
     logits = model.predict(LazyRows(index.loc[photos["photo"]], folders.store.root)[:], verbose=0)
     target = (photos["label"] == "upright").to_numpy().astype(int)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, logits)
-    history = json.loads((folders.folder(outcome) / "history.json").read_text())
+    history = json.loads(tables.HISTORY.path(folders.folder(outcome)).read_text())
     assert float(loss) == pytest.approx(min(history["val_loss"]), rel=1e-3)
 
 
@@ -82,7 +81,7 @@ def test_without_validation_the_training_loss_decides_and_the_log_says_so(folder
     assert "no validation photos" in caplog.text
     assert "train.ema has no effect" in caplog.text
     assert "rand_augment has no effect" in caplog.text
-    history = json.loads((folders.folder(outcome) / "history.json").read_text())
+    history = json.loads(tables.HISTORY.path(folders.folder(outcome)).read_text())
     assert set(history) == {"loss", "accuracy", "learning_rate"}
 
 
@@ -95,7 +94,7 @@ def test_five_hundred_classes_of_one_photo_and_a_validation_photo_of_another_cla
     config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 100})
     outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
     assert outcome.manifest.counts["classes"] == 500
-    assert json.loads((folders.folder(outcome) / "labels.json").read_text()) == labels
+    assert json.loads(tables.LABELS.path(folders.folder(outcome)).read_text()) == labels
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 from configs.schema import EvaluateConfig, ImbalanceConfig, TrainConfig
+from tasks import tables
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Outcome, Stage
-from tasks.tables import TRAINED_ON
 from tasks.train import stage as train
 from tasks.train import warm_start
 from tests.helpers.training import CONFIG
@@ -27,14 +26,14 @@ def test_logit_adjustment_raises_the_logit_of_a_rare_class(folders, stripes) -> 
             update={"imbalance": ImbalanceConfig(method="logit_adjustment", strength=strength), "epochs": 2}
         )
         outcome = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
-        model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+        model = keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
         biases.append(model.get_layer("logits").get_weights()[1])
     np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
 
     finished(folders, outcome)
     next_night = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
     outcome = folders.get_or_build(train.STAGE, next_night, kept=kept, inputs=tiles)
-    model = keras.models.load_model(folders.folder(outcome) / "classifier.keras", compile=False)
+    model = keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
     np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
 
 
@@ -62,7 +61,7 @@ def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scrat
         return outcome, kept, tiles
 
     def lineage(outcome: Outcome) -> dict[str, object]:
-        text = json.loads((folders.folder(outcome) / "lineage.json").read_text())
+        text = json.loads(tables.LINEAGE.path(folders.folder(outcome)).read_text())
         return {name: text[name] for name in ("nights", "began_from")}
 
     first, kept, tiles = run(["lying", "upright"], 30)
@@ -86,7 +85,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
     outcome = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     finished(folders, outcome)
     inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
-    seen = TRAINED_ON.read(folders.folder(outcome))["photo"]
+    seen = tables.TRAINED_ON.read(folders.folder(outcome))["photo"]
     assert len(seen) == 40
 
     def find(
@@ -117,12 +116,12 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
 def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
     finished(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
-    photos = pd.read_parquet(folders.store.folder(kept) / "kept.parquet")
+    photos = tables.KEPT.read(folders.store.folder(kept))
     duplicate, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
-    others.to_parquet(tmp_path / "kept.parquet")
+    others.to_parquet(tables.KEPT.path(tmp_path))
     inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
     context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
     for rejected, suits in ((duplicate[:0], True), (duplicate, False)):
-        rejected.to_parquet(tmp_path / "rejected.parquet")
+        rejected.to_parquet(tables.REJECTED.path(tmp_path))
         base = train.find_base(warm, tmp_path, ["lying", "upright"], inputs, context)
         assert (base is not None) == suits

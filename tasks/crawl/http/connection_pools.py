@@ -22,7 +22,7 @@ _MAX_HOSTS = 256
 """Hosts whose connections are kept open; the least recently used are closed."""
 
 
-class Pools:
+class ConnectionPools:
     """The connection pool of each host."""
 
     def __init__(self, connections: Connections, *, timeout_s: float, keep: int) -> None:
