@@ -133,9 +133,9 @@ def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(s
                     raise MemoryError
             return super().call(data, training=training)
 
-    monkeypatch.setattr(fit, "Trainee", Greedy)
+    monkeypatch.setattr(fit, "TrainingModel", Greedy)
     monkeypatch.setattr(fit.keras.config, "is_traceback_filtering_enabled", lambda: False, raising=False)
-    original = fit.TrainingModel.compile
+    original = Greedy.compile
     monkeypatch.setattr(Greedy, "compile", lambda self, *a, **k: original(self, *a, **(k | {"run_eagerly": True})))
     model = small.classifier()
     with caplog.at_level(logging.WARNING, "fluke.train"):
@@ -147,7 +147,7 @@ def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(s
 
 @pytest.mark.slow
 def test_gradients_added_up_are_those_of_the_whole_batch(small, monkeypatch) -> None:
-    monkeypatch.setattr(fit, "warm_cosine", lambda learning_rate, steps: learning_rate)
+    monkeypatch.setattr(fit, "warmup_cosine", lambda learning_rate, steps: learning_rate)
     config = PLAIN.model_copy(
         update={"epochs": 1, "augment": AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0), "dropout": 0}
     )
