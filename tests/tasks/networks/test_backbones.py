@@ -50,9 +50,9 @@ def test_every_backbone_is_tried_here() -> None:
     assert set(backbones.names()) == {*PUBLISHED, "convnet", "small_convnet"}
 
 
-def test_the_module_of_a_backbone_is_its_own_or_the_table_of_applications() -> None:
+def test_a_backbone_has_its_own_module_or_shares_the_table_of_applications() -> None:
     assert backbones.module_of("resnet18") == "tasks.networks.backbones.resnet18"
-    assert backbones.module_of("vgg16") == "tasks.networks.backbones._applications"
+    assert backbones.module_of("vgg16") == backbones.module_of("xception")
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest_name() -> None:

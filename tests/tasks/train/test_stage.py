@@ -162,7 +162,7 @@ def test_a_training_killed_with_sigkill_continues_and_ends_like_an_undisturbed_o
 
 def test_a_missing_file_of_weights_is_a_user_error(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
-    with pytest.raises(UserError, match=r"train\.weights: cannot read .*nowhere\.keras"):
+    with pytest.raises(UserError, match=r"train\.weights: cannot read .*nowhere\.keras .*; set it to an existing file"):
         folders.get_or_build(
             train.STAGE, CONFIG.model_copy(update={"weights": tmp_path / "nowhere.keras"}), kept=kept, inputs=tiles
         )
