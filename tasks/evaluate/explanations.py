@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.networks.explain.result import Insight, Layer
+from tasks.networks.explain.result import LayerImages, LayerInspection
 from tasks.store.atomic import atomic_path, write_json
 
 VERSION = 1
@@ -65,7 +65,7 @@ class Explanations:
     """By photo: the class activation map of the predicted class, (h', w'), 0 or more."""
     neighbours: Mapping[str, Sequence[Neighbour]]
     """By misclassified photo: the most similar train photos, the most similar first."""
-    layers: Insight | None
+    layers: LayerInspection | None
     """None if evaluate.layer_images is 0."""
 
     @classmethod
@@ -94,7 +94,7 @@ class Explanations:
             _save(path, _layer_arrays(self.layers))
 
 
-def _layer_arrays(found: Insight) -> dict[str, NDArray[Any]]:
+def _layer_arrays(found: LayerInspection) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {"tile": found.tile, "names": np.array([layer.name for layer in found.layers])}
     for i, layer in enumerate(found.layers):
         for name in ("shape", "channels", "maps", "responsive", "pictures"):
@@ -102,7 +102,7 @@ def _layer_arrays(found: Insight) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _read_layers(path: Path) -> Insight | None:
+def _read_layers(path: Path) -> LayerInspection | None:
     if not path.exists():
         return None
     with np.load(path) as found:
@@ -110,8 +110,8 @@ def _read_layers(path: Path) -> Insight | None:
         for i, name in enumerate(found["names"]):
             height, width, channels = (int(size) for size in found[f"{i}_shape"])
             arrays = [found[f"{i}_{key}"] for key in ("channels", "maps", "responsive", "pictures")]
-            layers.append(Layer(str(name), (height, width, channels), *arrays))
-        return Insight(found["tile"], layers)
+            layers.append(LayerImages(str(name), (height, width, channels), *arrays))
+        return LayerInspection(found["tile"], layers)
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

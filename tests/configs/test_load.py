@@ -59,7 +59,7 @@ def test_invalid_overrides_are_refused(override: str, says: str) -> None:
     assert says in str(error.value)
 
 
-def test_a_method_against_imbalance_needs_no_sub_setting() -> None:
+def test_a_method_against_imbalance_has_a_short_form() -> None:
     assert load("default", ["train.imbalance=focal"]).train.imbalance.method == "focal"
     imbalance = load("default", ["train.imbalance.method=effective", "train.imbalance.beta=0.9"]).train.imbalance
     assert (imbalance.method, imbalance.beta) == ("effective", 0.9)

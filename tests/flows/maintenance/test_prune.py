@@ -109,7 +109,7 @@ def test_nothing_is_deleted_during_a_run(runs: Runs) -> None:
     assert all(runs.store.folder(artifact).exists() for artifact in made)
 
 
-def test_what_a_run_reused_meanwhile_is_kept(runs: Runs) -> None:
+def test_artifacts_that_a_run_reused_meanwhile_are_kept(runs: Runs) -> None:
     made = runs.run()
     runs.run()
     agreed = find_unneeded(runs.store, 1)
