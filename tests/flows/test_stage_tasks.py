@@ -162,7 +162,7 @@ def test_logs_of_a_worker_reach_the_dashboard(finished: Fluke, tmp_path: Path) -
 
 
 def worker(fluke: Fluke, home: Path) -> "subprocess.Popen[bytes]":
-    """Deploy prefect.yaml, as its comment says, and start a worker that knows nothing of fluke's command line."""
+    """Deploy prefect.yaml, as its comment says, and start a worker without fluke's command line."""
     environment = os.environ | {
         "PREFECT_API_URL": fluke.api_url,
         "FLUKE_DATA": str(fluke.data),

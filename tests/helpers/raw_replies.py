@@ -20,7 +20,7 @@ def failure(call: Callable[[], Any]) -> FetchError:
 
 
 def raw(head: bytes, *pieces: bytes, pause_s: float = 0, until: Event | None = None) -> Callable[[Any], None]:
-    """A reply that writes the pieces as they are; repeated until the event `until` is set, if there is one."""
+    """A reply that writes the pieces unchanged, and repeats them until the event `until`, if given, is set."""
 
     def reply(handler: Any) -> None:
         handler.close_connection = True

@@ -18,7 +18,7 @@ from tasks.store.store import Store
 
 
 class Runs:
-    """Runs of two stages, the second below the first, each with a shard of its own."""
+    """Runs of two stages, the second below the first, each with its own shard."""
 
     def __init__(self, root: Path) -> None:
         self.store = Store(root)

@@ -13,7 +13,7 @@ from tests.helpers.training import CONFIG, accuracy
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A model file of the tests' convnet, as somebody else may have trained it."""
+    """A model file of the tests' convnet, with other classes, as from another project."""
     keras.utils.set_random_seed(5)
     path = tmp_path_factory.mktemp("weights") / "convnet.keras"
     tile_classifier((16, 16, 3), 7, CONFIG).save(path)

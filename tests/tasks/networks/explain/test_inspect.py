@@ -119,7 +119,7 @@ def test_the_same_seed_gives_the_same_images() -> None:
 def test_the_last_layer_before_each_halving_is_chosen() -> None:
     assert [layer.name for layer in representative_layers(classifier())] == ["relu1", "relu2", "relu3"]
     book = tile_classifier((150, 150, 1), 2, TrainConfig(input="tiles", network="small_convnet"))
-    # its convolutions are not padded, and its pooling layers are maps of their own
+    # its convolutions are not padded, and its pooling layers have maps of other sizes
     assert [layer.name for layer in representative_layers(book)] == ["conv1", "conv2", "conv4", "pool4"]
 
 
