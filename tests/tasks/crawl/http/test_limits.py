@@ -1,8 +1,10 @@
 """Limits of time and size, and compressed bodies."""
 
 import gzip
+import itertools
 from collections.abc import Callable
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +43,9 @@ def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_received_bytes_extend_the_deadline(
     site: Any, client: Make, short_deadline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each read takes 0.05 s by a clock of the test."""
+    reads = itertools.count()
+    monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: 0.05 * next(reads)))
     monkeypatch.setattr(connections, "MAX_TIMEOUTS", 20)
     site.on("/a", raw(b"Content-Length: 4500\r\n", *[b"x" * 300] * 15, pause_s=0.02))
     assert len(client(timeout_s=5, retries=0).fetch_photo(f"{site.url}/a").body) == 4500
