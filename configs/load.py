@@ -27,6 +27,8 @@ RENAMED = {
     "train.logit_adjustment": "train.imbalance.strength",
 }
 """Old name -> new name; an old name is refused with a message that contains the new one."""
+_SHORT_FORMS = {"train.imbalance": "method"}
+"""A section that may be given as one value -> the setting of that value: `imbalance: focal` sets `imbalance.method`."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
@@ -125,8 +127,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
             raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
         value = text  # such as >=640x480 or {} photo, which YAML requires to be quoted
     inner = values
-    for section in sections:
+    for depth, section in enumerate(sections, 1):
         below = inner.get(section) or {}
+        if isinstance(below, str) and (main := _SHORT_FORMS.get(".".join(sections[:depth]))):
+            below = {main: below}
         if not isinstance(below, Mapping):
             raise ConfigError(f"{override!r}: {section} is a setting, not a section")
         inner[section] = inner = dict(below)

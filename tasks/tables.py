@@ -2,7 +2,7 @@
 
 `python -m tasks.tables` prints it as Markdown; `make docs` writes that to docs/artifacts.md.
 
-The source digest of a stage doesn't cover this module, so that a new description invalidates no cache. Whoever changes
+The source digest of a stage doesn't cover this module, so that a new description invalidates no cache. A change of
 a column must therefore raise VERSION of the stages that write or read it.
 """
 

@@ -32,7 +32,7 @@ def read(root: Path) -> frozenset[str]:
 
 
 def add(root: Path, entries: Iterable[str]) -> None:
-    """Add URLs and SHA-256 to the blocklist of a data folder; existing rows stay as they are."""
+    """Add URLs and SHA-256 to the blocklist of a data folder; existing rows stay unchanged."""
     path = root / NAME
     with FileLock(path.with_name(f".{NAME}.lock")):
         rows = _rows(path)
@@ -45,7 +45,7 @@ def add(root: Path, entries: Iterable[str]) -> None:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """Return the rows without the header, which a list written by hand may lack."""
+    """Return the rows without the header, which a user's own list may lack."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row and row[0].strip()]

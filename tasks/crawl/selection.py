@@ -1,4 +1,4 @@
-"""Which of the found URLs are downloaded, and which photos are kept; needs no network and no threads of its own."""
+"""Which of the found URLs are downloaded, and which photos are kept; needs neither network nor threads."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -88,7 +88,7 @@ def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:
 
 
 def validate_config(config: CrawlConfig) -> None:
-    """Raise UserError for every error that can be found before a crawl begins."""
+    """Raise UserError for every error that can be found before a crawl starts."""
     source = _source(config)
     if isinstance(source, _SearchEngines) and not config.replay:
         validate_queries(source.engines, config)
@@ -101,7 +101,7 @@ def _write_stats(stats: CrawlStats, out: Path) -> None:
 
 
 def _source(config: CrawlConfig) -> Source:
-    """Return the source: all search engines together as one, or a single module with a `collect` of its own."""
+    """Return the source: all search engines together as one, or a single module with its own `collect`."""
     modules = {name: load("tasks.crawl.sources", name) for name in config.sources}
     engines = {name: module.ENGINE for name, module in modules.items() if not hasattr(module, "collect")}
     if len(engines) == len(modules):

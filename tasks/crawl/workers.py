@@ -7,7 +7,7 @@ icrawler 0.6.10 provides the thread pools and their wiring. These subclasses cor
   up to 7 s of waiting. Here the feeder signals the end.
 - Its queues drop a task that they have seen before, even if the first one timed out on its way into the queue. Here the
   queues are plain ones, and `HostQueue` for the downloads, so that no thread waits for one host while another is free.
-- An exception in a parser or a downloader ends the thread. Here each task comes back, whatever happened to it.
+- An exception in a parser or a downloader ends the thread. Here each task is returned, even after an error.
 - It retries at once, and only if the connection fails; responses such as 429 and 503 are final. See `http.client`.
 - It numbers its files, so that a second crawl collides with the first; takes a file's type from its URL; and keeps
   truncated photos and files that aren't photos. Here every photo is decoded, then stored under its SHA-256.
@@ -104,7 +104,7 @@ class Parser(icrawler.Parser):
         self.out_queue: Queue[Query] = Queue()
 
     def worker_exec(self, engine: Engine, crawl_id: int | None) -> None:
-        """Run a thread: search for each query. Every query is put into `out_queue`, whatever happens to it."""
+        """Run a thread: search for each query. Every query is put into `out_queue`, even after an error."""
         while (query := self.in_queue.get()) is not None:
             refusals = self._refusals.setdefault(engine.name, [])
             if len(refusals) >= _MAX_REFUSALS and not self._is_site:
@@ -184,7 +184,7 @@ class Downloader(icrawler.Downloader):
         icrawler.downloader.ThreadPool.start(self, **kwargs)
 
     def worker_exec(self, queue: HostQueue[Download], quota: Quota) -> None:
-        """Run a thread: fetch each download. Every download is put into `out_queue`, whatever happens to it."""
+        """Run a thread: fetch each download. Every download is put into `out_queue`, even after an error."""
         while (lease := queue.get()) is not None:
             download, responded = lease.item, True
             try:
@@ -260,7 +260,7 @@ def _new_hits(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[in
 
 
 def _absolute(page_url: str, url: str) -> str:
-    """Return a hit's absolute URL; a malformed one is returned as it is, and counts as a failed download later."""
+    """Return a hit's absolute URL; a malformed one is returned unchanged, and counts as a failed download later."""
     try:
         return urljoin(page_url, url)
     except ValueError:

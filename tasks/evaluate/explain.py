@@ -15,8 +15,8 @@ from tasks.evaluate.explanations import Explanations, Neighbour
 from tasks.evaluate.predict import BATCH_PHOTOS, NetworkOutput
 from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.network import TrainedClassifier
-from tasks.networks.explain.inspect import look_inside
-from tasks.networks.explain.result import Insight
+from tasks.networks.explain.inspect import inspect_layers
+from tasks.networks.explain.result import LayerInspection
 from tasks.networks.keras_io import load
 from tasks.store.shards import LazyRows
 
@@ -63,7 +63,7 @@ def explain(
     if config.layer_images:  # correct predictions first
         photos = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
         layer_tiles = rows_of(tiles, photos["photo"].iloc[:_LAYER_PHOTOS], root)[:]
-        layers = _layer_images(config, network, encoder, layer_tiles)
+        layers = _inspect_layers(config, network, encoder, layer_tiles)
     return Explanations(
         heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
         neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),
@@ -103,9 +103,9 @@ def _neighbours(eval_set: EvalSet, features: NDArray[np.float32], shown: pd.Data
     }
 
 
-def _layer_images(
+def _inspect_layers(
     config: EvaluateConfig, network: TrainedClassifier, encoder: Path | None, tiles: NDArray[np.uint8]
-) -> Insight:
+) -> LayerInspection:
     """Make feature maps of the first tile, and images that maximise the activation of channels."""
     model = load(tables.ENCODER.path(encoder)) if encoder else None
-    return look_inside(network.classifier, tiles, model, most=config.layer_images, seed=config.seed)
+    return inspect_layers(network.classifier, tiles, model, most=config.layer_images, seed=config.seed)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import tables
-from tasks.networks.explain.result import Insight, Layer
+from tasks.networks.explain.result import LayerImages, LayerInspection
 from tasks.store.atomic import atomic_path
 
 
@@ -32,7 +32,7 @@ class Explanations:
     """By photo: the class activation map of the predicted class, (h', w'), 0 or more."""
     neighbours: Mapping[str, Sequence[Neighbour]]
     """By misclassified photo: the most similar train photos, the most similar first."""
-    layers: Insight | None
+    layers: LayerInspection | None
     """None if evaluate.layer_images is 0."""
 
     @classmethod
@@ -62,7 +62,7 @@ class Explanations:
         return [tables.HEAT_MAPS.path(folder), tables.NEIGHBOURS.path(folder), path]
 
 
-def _layer_arrays(found: Insight) -> dict[str, NDArray[Any]]:
+def _layer_arrays(found: LayerInspection) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {"tile": found.tile, "names": np.array([layer.name for layer in found.layers])}
     for i, layer in enumerate(found.layers):
         for name in ("shape", "channels", "maps", "responsive", "pictures"):
@@ -70,7 +70,7 @@ def _layer_arrays(found: Insight) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _read_layers(path: Path) -> Insight | None:
+def _read_layers(path: Path) -> LayerInspection | None:
     if not path.exists():
         return None
     with np.load(path) as found:
@@ -78,8 +78,8 @@ def _read_layers(path: Path) -> Insight | None:
         for i, name in enumerate(found["names"]):
             height, width, channels = (int(size) for size in found[f"{i}_shape"])
             arrays = [found[f"{i}_{key}"] for key in ("channels", "maps", "responsive", "pictures")]
-            layers.append(Layer(str(name), (height, width, channels), *arrays))
-        return Insight(found["tile"], layers)
+            layers.append(LayerImages(str(name), (height, width, channels), *arrays))
+        return LayerInspection(found["tile"], layers)
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

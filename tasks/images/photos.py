@@ -162,7 +162,7 @@ def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
 
 
 def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
-    """Shrink an image by area interpolation; a smaller image is returned as it is.
+    """Shrink an image by area interpolation; a smaller image is returned unchanged.
 
     Args:
         pixels: The image, `(h, w)` or `(h, w, c)`.

@@ -46,6 +46,6 @@ def logits(pooled: keras.KerasTensor, classes: int, config: TrainConfig) -> kera
 
 
 def head(features: int, classes: int, config: TrainConfig) -> keras.Model:
-    """Build a head as a model of its own, from pooled features float32 `(n, features)` to logits."""
+    """Build a head as a separate model, from pooled features float32 `(n, features)` to logits."""
     pooled = keras.Input((features,), dtype="float32", name="pooled")
     return keras.Model(pooled, logits(pooled, classes, config), name="head")

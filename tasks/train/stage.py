@@ -68,12 +68,7 @@ def external_inputs(config: TrainConfig, root: Path) -> dict[str, str | int]:
     """
     if not isinstance(config.weights, Path):
         return {}
-    try:
-        return {"weights": hashing.of_file(config.weights.expanduser())[:24]}
-    except OSError as error:
-        raise UserError(
-            f"train.weights: cannot read {config.weights} ({error.strerror}); give a Keras model file"
-        ) from error
+    return {"weights": hashing.of_user_file(config.weights, "train.weights")}
 
 
 def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: StageContext) -> Result:

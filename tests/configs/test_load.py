@@ -59,12 +59,24 @@ def test_invalid_overrides_are_refused(override: str, says: str) -> None:
     assert says in str(error.value)
 
 
-def test_a_method_against_imbalance_needs_no_sub_setting() -> None:
+def test_a_method_against_imbalance_has_a_short_form() -> None:
     assert load("default", ["train.imbalance=focal"]).train.imbalance.method == "focal"
     imbalance = load("default", ["train.imbalance.method=effective", "train.imbalance.beta=0.9"]).train.imbalance
     assert (imbalance.method, imbalance.beta) == ("effective", 0.9)
     with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'none', 'weights'"):
         load("default", ["train.imbalance=balanced"])
+
+
+def test_a_parameter_can_be_added_to_the_short_form_of_a_method(tmp_path: Path) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("train:\n  imbalance: focal\n", encoding="utf-8")
+    imbalance = load(str(preset), ["train.imbalance.gamma=3"]).train.imbalance
+    assert (imbalance.method, imbalance.gamma) == ("focal", 3)
+    imbalance = load("default", ["train.imbalance=focal", "train.imbalance.gamma=3"]).train.imbalance
+    assert (imbalance.method, imbalance.gamma) == ("focal", 3)
+    assert load(str(preset), ["train.imbalance.method=effective"]).train.imbalance.method == "effective"
+    with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'none', 'weights'"):
+        load("default", ["train.imbalance=balanced", "train.imbalance.gamma=3"])
 
 
 def test_a_single_step_of_unfreeze_needs_no_brackets() -> None:

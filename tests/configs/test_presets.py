@@ -1,4 +1,4 @@
-"""Presets: the commands in their comments are taken, and what they name is there."""
+"""Presets: each write-up has one, and the commands in their comments are valid."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ def test_each_write_up_is_a_preset() -> None:
 
 @pytest.mark.parametrize("preset", presets())
 def test_the_commands_of_a_preset_pass_the_checks_before_a_run(preset: str, tmp_path: Path) -> None:
-    text = re.sub(r"\\\n# +", "", (PRESETS / f"{preset}.yaml").read_text(encoding="utf-8"))  # lines that go on
+    text = re.sub(r"\\\n# +", "", (PRESETS / f"{preset}.yaml").read_text(encoding="utf-8"))  # continued lines
     commands = re.findall(rf"^#   fluke run {preset}\b(.*)$", text, re.MULTILINE)
     assert commands
     listed = tmp_path / "classes.txt"

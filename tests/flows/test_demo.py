@@ -46,7 +46,7 @@ def test_the_evaluation_contains_the_files_that_the_readme_lists(demo: Fluke) ->
         assert outside not in page
 
 
-def test_a_fresh_crawl_of_the_same_site_leaves_all_else_cached(demo: Fluke) -> None:
+def test_after_a_fresh_crawl_of_the_same_site_all_other_stages_are_cached(demo: Fluke) -> None:
     before = read_records(demo.data)[0]
     demo("run", "demo", "crawl.port=18765", "--fresh", "crawl")
     after = read_records(demo.data)[0]

@@ -210,7 +210,7 @@ def test_a_data_folder_that_is_a_file_is_refused(finished: Fluke, tmp_path: Path
     assert "FLUKE_DATA" in printed
 
 
-def test_help_is_quick_to_import() -> None:
+def test_the_command_line_imports_no_heavy_library() -> None:
     code = "import sys, flows.cli; print(sorted({'prefect', 'pandas', 'numpy', 'tensorflow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"

@@ -69,7 +69,7 @@ def test_only_trainings_use_the_gpu_and_only_the_crawl_is_retried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("connected")
-def test_a_crawl_that_fails_twice_with_a_transient_error_is_tried_again() -> None:
+def test_a_crawl_that_fails_twice_with_a_transient_error_is_retried() -> None:
     state, calls = attempts(ConnectionError("the network is down"), failures=2)
     assert (state.type.value, calls) == ("COMPLETED", 3)
 
@@ -77,7 +77,7 @@ def test_a_crawl_that_fails_twice_with_a_transient_error_is_tried_again() -> Non
 @pytest.mark.slow
 @pytest.mark.usefixtures("connected")
 @pytest.mark.parametrize("error", [UserError("crawl.path is not set"), TimeoutError("8 h"), PermissionError(13, "no")])
-def test_an_error_that_will_not_pass_is_not_retried(error: Exception) -> None:
+def test_a_permanent_error_is_not_retried(error: Exception) -> None:
     state, calls = attempts(error, failures=1)
     assert (state.type.value, calls) == ("FAILED", 1)
 
@@ -162,7 +162,7 @@ def test_logs_of_a_worker_reach_the_dashboard(finished: Fluke, tmp_path: Path) -
 
 
 def worker(fluke: Fluke, home: Path) -> "subprocess.Popen[bytes]":
-    """Deploy prefect.yaml, as its comment says, and start a worker that knows nothing of fluke's command line."""
+    """Deploy prefect.yaml, as its comment says, and start a worker without fluke's command line."""
     environment = os.environ | {
         "PREFECT_API_URL": fluke.api_url,
         "FLUKE_DATA": str(fluke.data),

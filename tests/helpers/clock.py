@@ -1,8 +1,8 @@
-"""A clock that tests advance by hand."""
+"""A clock that shows the time that a test sets."""
 
 
 class FakeClock:
-    """Returns `now`, in seconds; it stands still until a test changes `now`."""
+    """Returns `now`, in seconds, which only the test changes."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now

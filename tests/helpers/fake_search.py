@@ -16,7 +16,7 @@ test selects one with `fake_search.modes["naver"] = "limited"`:
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -149,9 +149,7 @@ class FakeSearch(ThreadingHTTPServer):
     def _engine_response(self, request: RecordedRequest, mode: str) -> Reply:
         from tests.helpers import fake_engines
 
-        respond: Callable[[FakeSearch, RecordedRequest, str], Reply] | None = getattr(
-            fake_engines, request.engine, None
-        )
+        respond = fake_engines.RESPONSES.get(request.engine)
         if mode == "gone" or respond is None:
             return Reply(b"<html><title>404 Not Found</title></html>", 404, "text/html")
         if mode == "failing":

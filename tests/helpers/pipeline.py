@@ -1,4 +1,4 @@
-"""A pipeline small enough for tests: photos, settings, and the command line with a data folder of its own."""
+"""A pipeline small enough for tests: photos, settings, and the command line with its own data folder."""
 
 import os
 import subprocess

@@ -80,7 +80,7 @@ def page_links(soup: Any, base: str, page: str) -> list[str]:
 
 
 def quote_url(url: str) -> str:
-    """Percent-encode the non-ASCII characters of a URL; what is encoded already stays as it is."""
+    """Percent-encode the non-ASCII characters of a URL; encoded characters stay unchanged."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=quote(parts.path or "/", safe=_SAFE), query=quote(parts.query, safe=_SAFE)))
 

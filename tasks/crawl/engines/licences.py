@@ -16,7 +16,7 @@ def normalize(name: str | None) -> str | None:
     """Return the usual short name for a licence's name, code or Creative Commons URL.
 
     Returns:
-        An unknown name as it is, up to 80 characters; None if there is no name.
+        An unknown name unchanged, up to 80 characters; None if there is no name.
     """
     if not name or not (name := name.strip()):
         return None

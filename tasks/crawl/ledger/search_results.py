@@ -62,7 +62,7 @@ class SearchResults:
         self._database = database
 
     def begin_crawl(self) -> int:
-        """Return the ID of the crawl that begins now. A crawl that was killed continues under its old ID."""
+        """Return the ID of the crawl that starts now. A crawl that was killed continues under its old ID."""
         self._database.execute(
             "INSERT INTO nights (ended) SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM nights WHERE ended = 0)"
         )

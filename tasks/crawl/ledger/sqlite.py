@@ -16,7 +16,7 @@ logger = logging.getLogger("fluke.crawl")
 
 
 class Database:
-    """A connection to an SQLite file; each statement is a transaction of its own."""
+    """A connection to an SQLite file; each statement is its own transaction."""
 
     def __init__(self, path: Path, tables: Sequence[str]) -> None:
         """Open the file, or create it.

@@ -106,7 +106,7 @@ def _first_url(values: list[object]) -> str | None:
 
 
 def decipher(url: object) -> object:
-    """Decode a URL in Baidu's substitution cipher; return any other value, such as a plain URL, as it is."""
+    """Decode a URL in Baidu's substitution cipher; return any other value, such as a plain URL, unchanged."""
     if not isinstance(url, str) or ":" in url:  # a URL in the cipher has no colon
         return url
     for cipher, sign in _CIPHER_SIGNS.items():

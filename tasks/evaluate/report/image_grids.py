@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.evaluate.report.style import INK, MUTED, WIDTH_IN, short_name, styled
 from tasks.images.photos import shrink
-from tasks.networks.explain.result import Insight, Layer
+from tasks.networks.explain.result import LayerImages, LayerInspection
 
 _MOST_PX = 64
 """Larger images are shrunk, to keep pages small."""
@@ -37,19 +37,19 @@ def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) ->
 
 
 @styled
-def activations(insight: Insight) -> Figure:
+def activations(inspection: LayerInspection) -> Figure:
     """Draw a tile, and below it its feature maps, from the lowest (dark) to the highest activation (bright)."""
-    rows = [_Row(_name(layer), layer.maps, layer.channels) for layer in insight.layers]
+    rows = [_Row(_name(layer), layer.maps, layer.channels) for layer in inspection.layers]
     return _grid(
         "Feature maps of one photo",
-        [_Row("the photo; below: feature maps, bright where the activation is high", insight.tile[None]), *rows],
+        [_Row("the photo; below: feature maps, bright where the activation is high", inspection.tile[None]), *rows],
     )
 
 
 @styled
-def responses(insight: Insight) -> Figure:
+def responses(inspection: LayerInspection) -> Figure:
     """Draw images that maximise the activation of channels; of fine layers, the centre of each image."""
-    return _grid("Images that maximise the activation of a channel", [_responses(layer) for layer in insight.layers])
+    return _grid("Images that maximise the activation of a channel", [_responses(layer) for layer in inspection.layers])
 
 
 class _Row(NamedTuple):
@@ -60,7 +60,7 @@ class _Row(NamedTuple):
     """(k,) channel numbers."""
 
 
-def _responses(layer: Layer) -> _Row:
+def _responses(layer: LayerImages) -> _Row:
     height, width = layer.pictures.shape[1:3]
     share = min(1, _CELLS / min(layer.shape[:2]))
     top, left = (round(side * (1 - share) / 2) for side in (height, width))
@@ -69,7 +69,7 @@ def _responses(layer: Layer) -> _Row:
     return _Row(name, centre, layer.responsive)
 
 
-def _name(layer: Layer) -> str:
+def _name(layer: LayerImages) -> str:
     height, width, channels = layer.shape
     return f"{short_name(layer.name, 40)}: {height} × {width}, {channels:,} channels"
 

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from tasks.networks.explain import activation_max
 from tasks.networks.explain.layers import representative_layers
-from tasks.networks.explain.result import Insight, Layer
+from tasks.networks.explain.result import LayerImages, LayerInspection
 from tasks.networks.keras_io import predict
 
 
-def look_inside(
+def inspect_layers(
     classifier: keras.Model,
     tiles: NDArray[np.uint8],
     encoder: keras.Model | None = None,
     *,
     most: int = 6,
     seed: int = 0,
-) -> Insight:
+) -> LayerInspection:
     """Inspect up to four layers: feature maps of the first tile, and images that activate channels most.
 
     Args:
@@ -41,8 +41,8 @@ def look_inside(
         channels, responsive = most_varied(output[:1], most), most_varied(output, most)
         images = activation_max.maximise(activation_max.from_pixels(classifier, layer, encoder), responsive, seed=seed)
         shown = np.moveaxis(output[0][..., channels], -1, 0)
-        found.append(Layer(layer.name, output.shape[1:], channels, shown, responsive, images))
-    return Insight(tiles[0], found)
+        found.append(LayerImages(layer.name, output.shape[1:], channels, shown, responsive, images))
+    return LayerInspection(tiles[0], found)
 
 
 def activations(

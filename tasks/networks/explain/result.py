@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerImages:
     """A layer with feature maps `(h, w, c)`: maps of some channels, and images that activate some channels."""
 
     name: str
@@ -25,10 +25,10 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Insight:
+class LayerInspection:
     """A tile, and the inspected layers of a classifier."""
 
     tile: NDArray[np.uint8]
     """(side, side, 1 or 3)."""
-    layers: Sequence[Layer]
+    layers: Sequence[LayerImages]
     """From the finest map to the coarsest."""

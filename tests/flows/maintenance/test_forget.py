@@ -70,7 +70,7 @@ def test_a_forgotten_photo_is_missing_from_everything_built_afterwards(home: Hom
     assert victim["photo"] in blocklist.read(home.store.root)
 
 
-def test_purge_deletes_what_was_made_from_it(home: Home) -> None:
+def test_purge_deletes_everything_made_from_the_photo(home: Home) -> None:
     made = home.run()
     photo = home.table(made["filter"], "kept").iloc[0]["photo"]
     traces = find_traces(home.store, photo.upper())
@@ -116,7 +116,7 @@ def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, ur
         find_traces(home.store, "me")
 
 
-def test_it_is_refused_during_a_run(home: Home) -> None:
+def test_forget_is_refused_during_a_run(home: Home) -> None:
     traces = find_traces(home.store, "https://example.org/me.jpg")
     with preflight.in_use(home.store.root), pytest.raises(UserError, match="a run is using this data folder"):
         forget(home.store, traces)

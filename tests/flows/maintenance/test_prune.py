@@ -19,7 +19,7 @@ from tasks.store.store import Store
 
 
 class Runs:
-    """Runs of two stages, the second below the first, each with a shard of its own."""
+    """Runs of two stages, the second below the first, each with its own shard."""
 
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
@@ -110,7 +110,7 @@ def test_nothing_is_deleted_during_a_run(runs: Runs) -> None:
     assert all(runs.store.folder(artifact).exists() for artifact in made)
 
 
-def test_what_a_run_reused_meanwhile_is_kept(runs: Runs) -> None:
+def test_artifacts_that_a_run_reused_meanwhile_are_kept(runs: Runs) -> None:
     made = runs.run()
     runs.run()
     agreed = find_unneeded(runs.store, 1)

@@ -133,21 +133,21 @@ def served(hostile: ReviewFolder) -> Iterator["subprocess.Popen[str]"]:
         yield process
 
 
-def address(process: "subprocess.Popen[str]") -> str:
+def printed_url(process: "subprocess.Popen[str]") -> str:
     assert process.stdout
     found = re.search(r"http://\S+", process.stdout.readline())
     assert found
     return found[0]
 
 
-def standing(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:
+def valid_decisions(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:
     return [(key.label, decision.action, decision.to) for key, decision in review_log.read(review_folder.data).items()]
 
 
 def test_photos_are_reviewed_by_keyboard(
     hostile: ReviewFolder, served: "subprocess.Popen[str]", browser: Browser
 ) -> None:
-    url = address(served)
+    url = printed_url(served)
     browser.driver.get(url)
     browser.wait_for_reviewed(0)
     browser.wait("document.querySelectorAll('.card').length === 12")
@@ -176,7 +176,7 @@ def test_photos_are_reviewed_by_keyboard(
     browser.wait("document.getElementById('move').open")
     browser.press("onerr", "\ue007")
     browser.wait_for_reviewed(4)
-    assert standing(hostile) == [
+    assert valid_decisions(hostile) == [
         ("cat", "keep", ""),
         ("cat", "reject", ""),
         ("cat", "move", "dog"),
@@ -193,7 +193,7 @@ def test_photos_are_reviewed_by_keyboard(
 
     browser.press("u", "u", "u")
     browser.wait_for_reviewed(1)
-    assert standing(hostile) == [("cat", "keep", "")]
+    assert valid_decisions(hostile) == [("cat", "keep", "")]
     assert browser.text("[aria-current] .mark") == "rejected by the filter"
     browser.driver.refresh()
     browser.wait_for_reviewed(1)
@@ -217,8 +217,8 @@ def test_photos_are_reviewed_by_keyboard(
     assert (served.returncode, err) == (0, "")
     browser.press("y")  # the server has stopped
     browser.wait("document.getElementById('said').textContent.includes(\"has stopped\")")
-    assert standing(hostile)[0] == ("cat", "keep", "")
-    assert len(standing(hostile)) == 2
+    assert valid_decisions(hostile)[0] == ("cat", "keep", "")
+    assert len(valid_decisions(hostile)) == 2
 
 
 def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_
     first = review_folder.filter()
     assert tables.REJECTED.read(first)["name"].tolist() == ["grey/dark.png"]
     with serving(review_folder) as process:
-        browser.driver.get(address(process))
+        browser.driver.get(printed_url(process))
         browser.wait_for_reviewed(0, 1)
         browser.press("y")
         browser.wait_for_reviewed(1, 1)

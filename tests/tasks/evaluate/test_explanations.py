@@ -6,14 +6,14 @@ import numpy as np
 
 from tasks import tables
 from tasks.evaluate.explanations import Explanations, Neighbour
-from tasks.networks.explain.result import Insight, Layer
+from tasks.networks.explain.result import LayerImages, LayerInspection
 
 RANDOM = np.random.default_rng(0)
 
 
-def layer(name: str, side: int) -> Layer:
+def layer(name: str, side: int) -> LayerImages:
     """A layer with two of five channels."""
-    return Layer(
+    return LayerImages(
         name,
         (side, side, 5),
         np.array([3, 1]),
@@ -30,7 +30,7 @@ def test_explanations_can_be_written_and_read(tmp_path: Path) -> None:
             "b": [Neighbour("x", "cat", 0.9), Neighbour("y", "강아지", -0.5)],
             "a": [Neighbour("x", "cat", 1.0)],
         },
-        layers=Insight(np.zeros((8, 8, 3), np.uint8), [layer("first", 4), layer("/second.npy", 2)]),
+        layers=LayerInspection(np.zeros((8, 8, 3), np.uint8), [layer("first", 4), layer("/second.npy", 2)]),
     )
     written.write(tmp_path)
     read = Explanations.read(tmp_path)
@@ -49,7 +49,7 @@ def test_explanations_can_be_written_and_read(tmp_path: Path) -> None:
 
 def test_explanations_without_photos_and_layers_replace_others(tmp_path: Path) -> None:
     tile = np.zeros((8, 8, 1), np.uint8)
-    Explanations({"a": np.eye(2, dtype=np.float32)}, {}, Insight(tile, [layer("first", 4)])).write(tmp_path)
+    Explanations({"a": np.eye(2, dtype=np.float32)}, {}, LayerInspection(tile, [layer("first", 4)])).write(tmp_path)
     Explanations({}, {}, None).write(tmp_path)
     assert Explanations.read(tmp_path) == Explanations({}, {}, None)
     assert not tables.LAYERS.path(tmp_path).exists()

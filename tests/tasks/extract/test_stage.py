@@ -21,7 +21,7 @@ def test_codes_beyond_float16_are_clipped() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_code_depends_on_its_tile_alone(channels: int) -> None:
+def test_a_code_depends_only_on_its_tile(channels: int) -> None:
     keras.utils.set_random_seed(0)
     tiles = np.random.default_rng(0).integers(0, 256, (37, 16, 16, channels)).astype(np.uint8)
     model = encoder(autoencoder((16, 16, channels), PRETRAIN))
@@ -35,8 +35,8 @@ def test_a_code_depends_on_its_tile_alone(channels: int) -> None:
 
 
 @pytest.fixture
-def made(folders, stripes):
-    """Twelve tiles and an encoder; and a function that makes tiles of the first n."""
+def tiles_and_encoder(folders, stripes):
+    """A function that returns the artifact of the first n of 22 tiles, and an encoder."""
     pictures = stripes(0, 22)
     kept, photos = folders.kept(["a"] * 22, ["train"] * 22)
 
@@ -47,8 +47,8 @@ def made(folders, stripes):
     return tiles, trained.artifact
 
 
-def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
-    tiles, trained = made
+def test_only_new_photos_are_computed(folders, tiles_and_encoder) -> None:
+    tiles, trained = tiles_and_encoder
     first = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(12), encoder=trained)
     assert first.manifest.counts == {"photos": 12, "new": 12}
     more = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
@@ -63,8 +63,8 @@ def test_new_photos_are_the_only_ones_computed(folders, made) -> None:
 
 
 @pytest.mark.slow
-def test_a_result_is_the_same_whatever_was_computed_before_and_in_whatever_batches(folders, made) -> None:
-    tiles, trained = made
+def test_the_result_does_not_depend_on_earlier_results_or_on_the_batch_size(folders, tiles_and_encoder) -> None:
+    tiles, trained = tiles_and_encoder
     grown = [folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(n), encoder=trained) for n in (5, 22)]
     pools = folders.store.pools("extract")
     pools.rename(pools.with_name("put-aside"))
@@ -75,8 +75,8 @@ def test_a_result_is_the_same_whatever_was_computed_before_and_in_whatever_batch
 
 
 @pytest.mark.slow
-def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
-    tiles, trained = made
+def test_fewer_photos_need_no_network(folders, tiles_and_encoder, monkeypatch) -> None:
+    tiles, trained = tiles_and_encoder
     folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
     monkeypatch.setattr("tasks.networks.keras_io.load", None)
     fewer = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(9), encoder=trained)
@@ -84,8 +84,8 @@ def test_a_smaller_set_needs_no_network(folders, made, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_photo_whose_tile_has_changed_gets_features_of_the_new_tile(folders, made, stripes) -> None:
-    tiles, trained = made
+def test_a_changed_tile_gets_new_features(folders, tiles_and_encoder, stripes) -> None:
+    tiles, trained = tiles_and_encoder
     old = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)
     kept, photos = folders.kept(["a"] * 3, ["train"] * 3)
     changed = folders.tiles(kept, dict(zip(photos, stripes(100, 3), strict=True)), fresh=True)

@@ -22,7 +22,7 @@ def test_logits_and_features_equal_those_of_the_keras_model(tmp_path: Path) -> N
 
 def test_logits_that_are_nan_are_refused(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, bias=np.nan)
-    with pytest.raises(UserError, match=r"classifier\.keras: the classifier returns NaN or infinity: its training"):
+    with pytest.raises(UserError, match=r"network\.keras: the classifier returns NaN or infinity: its training"):
         TrainedClassifier(path)(TILES)
 
 

@@ -9,7 +9,7 @@ from tasks.store.shards import LazyRows, ShardPool
 
 
 def epoch(batches: Batches) -> list[int]:
-    """The rows of one epoch, as Keras takes them."""
+    """Read the rows of one epoch as Keras does."""
     seen = [int(row) for i in range(len(batches)) for row in batches[i][0]]
     batches.on_epoch_end()
     return seen
@@ -25,7 +25,7 @@ def test_rows_targets_and_weights_stay_together() -> None:
         np.testing.assert_array_equal(weight, x * 0.5)
 
 
-def test_every_epoch_has_all_rows_in_an_order_of_its_own_that_the_seed_repeats() -> None:
+def test_every_epoch_has_all_rows_in_a_new_order_that_the_seed_determines() -> None:
     rows = np.arange(50)
     first, again = (Batches(rows, batch_size=8, seed=3) for _ in range(2))
     orders = [epoch(first) for _ in range(3)]
@@ -35,7 +35,7 @@ def test_every_epoch_has_all_rows_in_an_order_of_its_own_that_the_seed_repeats()
     assert epoch(Batches(rows, batch_size=8, seed=4)) != orders[0]
 
 
-def test_without_a_seed_the_order_is_that_of_the_rows() -> None:
+def test_without_a_seed_rows_keep_their_order() -> None:
     batches = Batches(np.arange(5), batch_size=2)
     assert epoch(batches) == epoch(batches) == [0, 1, 2, 3, 4]
 
@@ -46,7 +46,7 @@ def test_without_targets_a_batch_is_its_own_target() -> None:
 
 
 @pytest.mark.parametrize("memory_bytes", [0, 1 << 20])
-def test_rows_of_a_pool_read_the_same_from_memory_and_from_disk(tmp_path: Path, memory_bytes: int) -> None:
+def test_rows_in_memory_equal_rows_on_disk(tmp_path: Path, memory_bytes: int) -> None:
     photos = [f"{i:02}" for i in range(10)]
     context = StageContext(root=tmp_path, out=tmp_path, pools=tmp_path / "pools", photos=tmp_path)
     pool, _ = ShardPool.open(context.pools, context).compute_missing(
@@ -59,7 +59,7 @@ def test_rows_of_a_pool_read_the_same_from_memory_and_from_disk(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("count", "batch_size", "sizes"), [(7, 3, [4, 4]), (8, 4, [4, 4]), (1, 1, [2])])
-def test_of_two_devices_none_is_left_without_rows(count: int, batch_size: int, sizes: list[int]) -> None:
+def test_each_of_two_devices_gets_rows(count: int, batch_size: int, sizes: list[int]) -> None:
     targets, weights = np.zeros(count, np.int32), np.ones(count, np.float32)
     batches = LabelledBatches(np.arange(count), targets, weights, batch_size=batch_size, devices=2, seed=0)
     rows = [batches[i][0]["rows"] for i in range(len(batches))]

@@ -27,7 +27,7 @@ def test_tiles_are_scaled_to_minus_one_and_one() -> None:
     np.testing.assert_allclose(scaled.predict_on_batch(ends).ravel(), [-1, 1, -1, 1], atol=1e-6)
 
 
-def test_features_are_normalised_by_the_moments_and_a_constant_channel_stays_harmless(tmp_path) -> None:
+def test_features_are_normalised_by_the_moments_and_a_constant_channel_becomes_zero(tmp_path) -> None:
     moments = (np.array([10, 3], np.float32), np.array([4, 0], np.float32))
     model = feature_classifier((4, 4, 2), 2, CONFIG, moments)
     model.save(tmp_path / "model.keras")
@@ -49,7 +49,7 @@ def labelled(classes: int, **settings) -> keras.Model:
 
 
 @pytest.mark.parametrize(("kind", "last"), [("softmax", "logits"), ("arcface", "cosines")])
-def test_a_classifier_begins_from_an_earlier_one_with_other_classes(kind, last) -> None:
+def test_a_classifier_is_initialised_from_one_with_other_classes(kind, last) -> None:
     base, model = labelled(3, head=kind), labelled(4, head=kind)
     untrained = model.get_layer(last).get_weights()[0].copy()
     new = classifier.init_from(model, ["ape", "bear", "cat", "dog"], base, ["bear", "dog", "eel"])
@@ -63,7 +63,7 @@ def test_a_classifier_begins_from_an_earlier_one_with_other_classes(kind, last) 
     np.testing.assert_array_equal(ours[:, [0, 2]], untrained[:, [0, 2]])
 
 
-def test_a_classifier_of_features_that_began_from_another_is_saved_as_it_was_trained(tmp_path) -> None:
+def test_a_classifier_initialised_from_another_can_be_saved(tmp_path) -> None:
     base, model = (
         feature_classifier((4, 4, 2), 2, CONFIG, (np.full(2, mean, np.float32), np.ones(2, np.float32)))
         for mean in (0, 5)
@@ -75,7 +75,7 @@ def test_a_classifier_of_features_that_began_from_another_is_saved_as_it_was_tra
     np.testing.assert_allclose(saved.predict_on_batch(features), model.predict_on_batch(features), atol=1e-6)
 
 
-def test_a_head_moves_to_another_model() -> None:
+def test_a_head_is_copied_to_another_model() -> None:
     source, target = labelled(3, hidden=5), labelled(3, hidden=5)
     source.get_layer("hidden").bias.assign([1, 2, 3, 4, 5])
     classifier.copy_head(source, target)
@@ -83,7 +83,7 @@ def test_a_head_moves_to_another_model() -> None:
 
 
 @pytest.mark.parametrize("kind", ["softmax", "arcface"])
-def test_amounts_are_subtracted_from_the_logits_also_after_saving(kind, tmp_path) -> None:
+def test_log_priors_are_subtracted_from_the_logits_also_after_saving(kind, tmp_path) -> None:
     model, tiles = labelled(2, head=kind), np.full((1, 8, 8, 1), 99, np.uint8)
     before = model.predict_on_batch(tiles)
     classifier.subtract_from_logits(model, np.log(np.array([0.8, 0.2], np.float32)))

@@ -30,7 +30,7 @@ def means(photo: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(photo.mean(axis=(0, 1)))
 
 
-def test_a_network_is_cut_before_its_head_and_its_features_are_pooled(tmp_path: Path) -> None:
+def test_features_before_the_head_are_pooled(tmp_path: Path) -> None:
     path = saved(tmp_path, layers.Conv2D(7, 3), *head())
     embedding = Embedding(path, (127, 128))
     vectors = embedding(photos(3))
@@ -55,7 +55,7 @@ def test_a_network_is_cut_before_its_head_and_its_features_are_pooled(tmp_path: 
     ],
     ids=["no head", "pooled", "dense", "softmax", "convolution"],
 )
-def test_heads_of_all_kinds_are_left_away(tmp_path: Path, end: list[keras.layers.Layer]) -> None:
+def test_heads_of_all_kinds_are_removed(tmp_path: Path, end: list[keras.layers.Layer]) -> None:
     path = saved(tmp_path, layers.Conv2D(7, 3), *end)
     assert Embedding(path, "tf")(photos(2)).shape == (2, 7)
 
@@ -70,14 +70,14 @@ def test_heads_of_all_kinds_are_left_away(tmp_path: Path, end: list[keras.layers
         ((0, 1), lambda rgb: rgb),
     ],
 )
-def test_pixels_are_scaled_as_the_config_says(tmp_path: Path, scale: Scale, expected: object) -> None:
+def test_pixels_are_scaled_as_configured(tmp_path: Path, scale: Scale, expected: object) -> None:
     path = saved(tmp_path, layers.GlobalAveragePooling2D())
     (photo,) = photos(1, (8, 8))
     assert callable(expected)
     np.testing.assert_allclose(Embedding(path, scale)([photo])[0], expected(means(photo)), rtol=2e-3, atol=2e-3)
 
 
-def test_a_network_that_scales_its_pixels_itself_needs_no_scale_and_takes_none(tmp_path: Path) -> None:
+def test_a_scale_is_refused_if_the_network_scales_its_pixels_itself(tmp_path: Path) -> None:
     normalised = layers.Normalization(mean=[120, 110, 100], variance=[3000, 3000, 3000])
     for first in (layers.Rescaling(1 / 255), layers.Rescaling(2 / 255, offset=-1), normalised):
         path = saved(tmp_path, first, layers.GlobalAveragePooling2D())
@@ -94,7 +94,7 @@ def test_a_network_that_scales_its_pixels_itself_needs_no_scale_and_takes_none(t
     "first",
     [layers.Conv2D(4, 3), layers.Rescaling(2, offset=-1), layers.Normalization(mean=[0.5] * 3, variance=[0.1] * 3)],
 )
-def test_a_scale_that_cant_be_known_is_asked_for(tmp_path: Path, first: keras.layers.Layer) -> None:
+def test_an_unknown_scale_must_be_configured(tmp_path: Path, first: keras.layers.Layer) -> None:
     path = saved(tmp_path, first, *head())
     with pytest.raises(
         UserError, match=r"filter\.embedding_scale: .*model\.keras does not contain its pixel scale.* \[127, 128\]"
@@ -102,12 +102,12 @@ def test_a_scale_that_cant_be_known_is_asked_for(tmp_path: Path, first: keras.la
         Embedding(path)
 
 
-def test_a_scale_that_divides_by_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_scale_that_divides_by_zero_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"\[1, 0\] would divide by 0"):
         Embedding(saved(tmp_path, *head()), (1, 0))
 
 
-def test_what_is_no_network_of_rgb_photos_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_networks_of_rgb_photos_are_refused(tmp_path: Path) -> None:
     for shape in [(8, 8, 1), (8, 6, 3), (3, 8, 8)]:
         with pytest.raises(UserError, match=r"must take square RGB photos.*it takes \(\d, \d, \d\)"):
             Embedding(saved(tmp_path, *head(), shape=shape), "tf")
@@ -119,20 +119,20 @@ def test_what_is_no_network_of_rgb_photos_is_refused(tmp_path: Path) -> None:
             Embedding(path, "tf")
 
 
-def test_a_network_of_any_size_looks_at_224_px(tmp_path: Path) -> None:
+def test_a_network_of_any_input_size_gets_224_px(tmp_path: Path) -> None:
     embedding = Embedding(saved(tmp_path, *head(), shape=(None, None, 3)), "tf")
     assert embedding.side_px == 224
     assert embedding(photos(1)).shape == (1, 3)
 
 
-def test_an_embedding_doesnt_depend_on_which_others_are_computed_with_it(tmp_path: Path) -> None:
+def test_an_embedding_does_not_depend_on_the_rest_of_its_batch(tmp_path: Path) -> None:
     embedding = Embedding(saved(tmp_path, layers.Conv2D(7, 3), *head()), "tf")
     many = embedding(photos(40))
     np.testing.assert_array_equal(embedding(photos(40)[37:]), many[37:])
     assert embedding([]).shape == (0, 7)
 
 
-def test_values_that_are_no_numbers_are_refused_and_large_ones_cut(tmp_path: Path) -> None:
+def test_nan_is_refused_and_large_values_are_clipped(tmp_path: Path) -> None:
     flat = layers.GlobalAveragePooling2D
     with pytest.raises(UserError, match=r"model\.keras returns NaN"):
         Embedding(saved(tmp_path, layers.Rescaling(float("nan")), flat()), "tf")(photos(1))

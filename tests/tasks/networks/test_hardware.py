@@ -55,7 +55,7 @@ print("FOUND", json.dumps(found))
 
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
-def test_two_devices_give_the_losses_of_one() -> None:
+def test_two_devices_give_the_same_losses_as_one() -> None:
     done = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.partition("FOUND ")[2])
@@ -77,7 +77,7 @@ def test_without_gpus_networks_compute_in_32_bits_and_without_xla() -> None:
 @pytest.mark.parametrize(
     ("compute_capability", "policy"), [((9, 0), "mixed_bfloat16"), ((7, 5), "mixed_float16"), ((6, 1), "float32")]
 )
-def test_gpus_compute_in_what_they_are_fast_in(monkeypatch, compute_capability, policy) -> None:
+def test_gpus_use_their_fastest_precision(monkeypatch, compute_capability, policy) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     details = {"compute_capability": compute_capability}
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")

@@ -9,7 +9,7 @@ RANDOM = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize(("kind", "names"), [("softmax", {"hidden", "logits"}), ("arcface", {"hidden", "cosines"})])
-def test_heads_open_anywhere_and_their_layers_are_found(tmp_path, kind, names) -> None:
+def test_saved_heads_can_be_loaded_and_have_named_layers(tmp_path, kind, names) -> None:
     model = head(5, 3, TrainConfig(head=kind, hidden=8))
     assert {layer.name for layer in model.layers if layer.weights} == names
     model.save(tmp_path / "head.keras")

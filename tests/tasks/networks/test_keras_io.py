@@ -11,23 +11,23 @@ def dense(start: float = 1.0) -> keras.Model:
     return keras.Model(inputs, layer(inputs))
 
 
-def test_the_rate_climbs_to_its_peak_and_falls_to_nothing() -> None:
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
     rate = warmup_cosine(0.1, steps=100)
     values = [float(rate(step)) for step in (0, 5, 50, 100)]
     assert values == pytest.approx([0.001, 0.1, 0.0541, 0], abs=1e-3)
 
 
-def test_one_step_is_enough_for_a_rate() -> None:
+def test_a_schedule_of_one_step_is_finite() -> None:
     assert np.isfinite(float(warmup_cosine(0.1, steps=1)(0)))
 
 
-def test_the_digest_tells_weights_apart_and_nothing_else() -> None:
+def test_the_digest_depends_only_on_the_weights() -> None:
     assert weights_digest(dense(1)) == weights_digest(dense(1)) != weights_digest(dense(2))
 
 
-def test_a_seed_fixes_the_first_weights() -> None:
-    def first(seed: int) -> str:
+def test_a_seed_determines_the_initial_weights() -> None:
+    def initial_weights(seed: int) -> str:
         seed_everything(seed)
         return weights_digest(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
 
-    assert first(1) == first(1) != first(2)
+    assert initial_weights(1) == initial_weights(1) != initial_weights(2)

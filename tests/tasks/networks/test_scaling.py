@@ -20,7 +20,7 @@ FAMILIES = {
     "xception": applications.xception,
     "inception_v3": applications.inception_v3,
 }
-"""Networks whose family says with a function of its own how pixels are scaled."""
+"""Networks for which keras.applications has a function that scales pixels."""
 
 
 SIDE = 64
@@ -31,7 +31,7 @@ def tiles(channels: int) -> NDArray[np.uint8]:
 
 
 def of_graph(scale: Scale, channels: int, folder: Path, dtype: str = "uint8") -> NDArray[np.float32]:
-    """What the graph makes of the tiles after it was saved and loaded."""
+    """Scale the tiles with a graph that was saved and loaded."""
     inputs = keras.Input((SIDE, SIDE, channels), dtype=dtype)
     model = keras.Model(inputs, scale_pixels(inputs, scale, colour=True))
     model.save(folder / "scaled.keras")
@@ -48,7 +48,7 @@ def rgb(channels: int) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", FAMILIES)
-def test_pixels_are_scaled_as_the_family_does(name: str, channels: int, tmp_path: Path) -> None:
+def test_pixels_are_scaled_as_in_keras_applications(name: str, channels: int, tmp_path: Path) -> None:
     scale = backbones.load(name).scale
     expected = FAMILIES[name].preprocess_input(rgb(channels))
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
@@ -59,14 +59,14 @@ def test_pixels_are_scaled_as_the_family_does(name: str, channels: int, tmp_path
     ("name", "first"),
     [("mobilenet_v3", "conv"), ("efficientnet_v2", "stem_conv"), ("convnext_tiny", "convnext_tiny_stem")],
 )
-def test_pixels_are_scaled_as_the_network_does_itself(
+def test_pixels_are_scaled_as_in_the_first_layers_of_the_network(
     name: str, first: str, channels: int, tmp_path: Path, untrained: Callable[[str], keras.Model]
 ) -> None:
-    """These families' functions return the pixels as they are; their networks begin with layers that scale them."""
+    """The functions of these families return pixels unchanged; the first layers of their networks scale them."""
     whole = untrained(name)
-    itself = keras.Model(whole.input, whole.get_layer(first).input)
+    scaling_layers = keras.Model(whole.input, whole.get_layer(first).input)
     scale = backbones.load(name).scale
-    expected = itself.predict_on_batch(rgb(channels))
+    expected = scaling_layers.predict_on_batch(rgb(channels))
     assert expected.min() < -1 + 1e-3
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
 
@@ -87,7 +87,7 @@ def test_pixels_are_scaled_as_published(name: str, expected: Callable[[Any], Any
         np.testing.assert_allclose(of_graph(scale, 3, tmp_path, dtype), expected(rgb(3)), rtol=1e-5, atol=1e-5)
 
 
-def test_grey_stays_one_channel_where_a_network_learns_from_scratch_and_its_scale_allows() -> None:
+def test_grey_stays_one_channel_if_the_scale_is_the_same_for_all_channels() -> None:
     grey = keras.Input((8, 8, 1), dtype="uint8")
     lengths = {scale: scale_pixels(grey, scale).shape[-1] for scale in ("tf", "torch", "caffe", (127, 128))}
     assert lengths == {"tf": 1, "torch": 3, "caffe": 3, (127, 128): 1}

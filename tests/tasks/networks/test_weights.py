@@ -38,12 +38,12 @@ def tiles(side: int, channels: int = 3) -> NDArray[np.uint8]:
 
 
 def randomise(model: keras.Model) -> None:
-    """Give every weight another value, those that all networks start from alike included."""
+    """Change every weight, including those that start with the same value in every network."""
     random = np.random.default_rng(1)
     model.set_weights([value + 0.05 * random.random(value.shape, np.float32) for value in model.get_weights()])
 
 
-def test_imagenet_is_not_taken_for_a_path() -> None:
+def test_imagenet_is_a_keyword_and_not_a_path() -> None:
     assert TrainConfig(input="tiles", weights="imagenet").weights == "imagenet"
     for start in ("nets/imagenet.keras", "imagenet.keras"):
         config = TrainConfig.model_validate({"input": "tiles", "weights": start})
@@ -57,7 +57,7 @@ def test_imagenet_is_not_taken_for_a_path() -> None:
 @pytest.mark.parametrize(
     "name", ["convnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_lite0", "resnet18"))]
 )
-def test_a_files_weights_give_its_features_whatever_its_head(name: str, tmp_path: Path) -> None:
+def test_a_model_file_gives_its_features_with_any_head(name: str, tmp_path: Path) -> None:
     original = built(name, None, (32, 32, 3))
     randomise(original)
     path = with_head(original, tmp_path / "model.keras")
@@ -87,21 +87,21 @@ def test_pretrained_networks_take_grey_tiles(tmp_path: Path) -> None:
     np.testing.assert_allclose(grey.predict_on_batch(tiles(16, 1)), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_weights_are_found_in_nested_models_and_under_numbers_that_go_on(tmp_path: Path) -> None:
-    def nameless(inputs: keras.KerasTensor) -> keras.KerasTensor:
+def test_weights_are_found_in_nested_models_and_under_other_layer_numbers(tmp_path: Path) -> None:
+    def unnamed_layers(inputs: keras.KerasTensor) -> keras.KerasTensor:
         return layers.Conv2D(3, 1)(layers.Conv2D(3, 1)(layers.BatchNormalization()(inputs)))
 
     inputs = keras.Input((4, 4, 3))
-    source = keras.Model(inputs, nameless(inputs))
+    source = keras.Model(inputs, unnamed_layers(inputs))
     randomise(source)
     nested = keras.Sequential([keras.Input((4, 4, 3)), source, layers.Flatten(), layers.Dense(2)])
-    outputs = nameless(inputs)
+    outputs = unnamed_layers(inputs)
     weights.copy(nested, inputs, outputs)
     for found, expected in zip(keras.Model(inputs, outputs).get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_file_that_doesnt_fit_is_refused_and_nothing_copied(tmp_path: Path) -> None:
+def test_a_file_of_another_network_is_refused_and_nothing_is_copied(tmp_path: Path) -> None:
     vgg = tmp_path / "vgg.keras"
     inputs = keras.Input((8, 8, 3))
     outputs = layers.Conv2D(4, 3, name="block1_conv1")(inputs)
@@ -135,19 +135,19 @@ def test_a_file_that_doesnt_fit_is_refused_and_nothing_copied(tmp_path: Path) ->
         np.testing.assert_array_equal(old, new)
 
 
-def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.keras", Path(__file__)):
         with pytest.raises(UserError, match=rf"train\.weights: cannot read {path} as a Keras model: .*`model\.save`"):
             built("convnet", path, (16, 16, 3))
 
 
 @pytest.mark.parametrize("name", ["convnet", "small_convnet", "resnet18", "resnet34", "efficientnet_lite0"])
-def test_networks_without_imagenet_say_what_can_be_used(name: str) -> None:
+def test_imagenet_for_other_networks_is_refused_with_the_alternatives(name: str) -> None:
     with pytest.raises(UserError, match=rf"network={name}; give a model file, null .* convnext_tiny, .*, xception$"):
         built(name, "imagenet", (64, 64, 3))
 
 
-def test_a_failed_download_names_its_address_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_names_the_url_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str, origin: str, **rest: object) -> str:
         raise Exception(f"URL fetch failure on {origin}: None -- [Errno -2] Name or service not known")
 
@@ -160,7 +160,7 @@ def test_a_failed_download_names_its_address_and_the_remedy(monkeypatch: pytest.
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenet_v3", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
-def test_downloaded_weights_give_what_kerass_own_network_gives(
+def test_downloaded_weights_give_the_same_features_as_keras(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Untrained
 ) -> None:
     original = untrained(name)
@@ -184,7 +184,7 @@ def test_downloaded_weights_give_what_kerass_own_network_gives(
 
 
 @pytest.mark.slow
-def test_convnext_is_read_from_a_file_with_keras_own_head(tmp_path: Path) -> None:
+def test_convnext_is_read_from_a_file_with_the_head_of_keras(tmp_path: Path) -> None:
     whole = keras.applications.ConvNeXtTiny(weights=None)
     randomise(whole)
     whole.save(tmp_path / "whole.keras")
@@ -194,6 +194,6 @@ def test_convnext_is_read_from_a_file_with_keras_own_head(tmp_path: Path) -> Non
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
 
 
-def test_every_network_that_keras_has_weights_of_names_its_function() -> None:
+def test_every_network_with_imagenet_weights_names_its_function_of_keras() -> None:
     named = {name for name in backbones.names() if backbones.load(name).application}
     assert named == {*FAMILY, "vgg19", "resnet101", "resnet152"}

@@ -9,7 +9,7 @@ CONFIG = PretrainConfig(filters=(4, 4), code_channels=3)
 
 
 @pytest.mark.parametrize(("side", "code_side"), [(16, 4), (17, 5), (9, 3)])
-def test_any_side_comes_back_and_has_a_code_of_its_ceiling(side: int, code_side: int) -> None:
+def test_reconstructions_have_the_side_of_the_tiles_and_codes_a_quarter_rounded_up(side: int, code_side: int) -> None:
     tiles = np.zeros((2, side, side, 3), np.uint8)
     model = autoencoder((side, side, 3), CONFIG)
     assert model.predict_on_batch(tiles).shape == tiles.shape
@@ -19,7 +19,7 @@ def test_any_side_comes_back_and_has_a_code_of_its_ceiling(side: int, code_side:
 
 
 @pytest.mark.slow
-def test_scaling_is_baked_in_and_no_channel_is_dead_after_training() -> None:
+def test_training_on_unscaled_tiles_works_and_leaves_no_dead_channel() -> None:
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     plain = random.integers(0, 256, (64, 1, 1, 1)) + random.integers(-9, 10, (64, 16, 16, 1))
@@ -32,9 +32,9 @@ def test_scaling_is_baked_in_and_no_channel_is_dead_after_training() -> None:
     assert encoder(model).predict(tiles, verbose=0).std(axis=(0, 1, 2)).min() > 0.01
 
 
-def test_the_encoder_shares_the_autoencoders_weights_and_survives_saving(tmp_path) -> None:
+def test_a_saved_encoder_gives_the_same_codes(tmp_path) -> None:
     tiles = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)
-    half = encoder(autoencoder((16, 16, 1), CONFIG))
-    half.save(tmp_path / "half.keras")
-    loaded = keras.models.load_model(tmp_path / "half.keras")
-    np.testing.assert_array_equal(loaded.predict_on_batch(tiles), half.predict_on_batch(tiles))
+    saved = encoder(autoencoder((16, 16, 1), CONFIG))
+    saved.save(tmp_path / "saved.keras")
+    loaded = keras.models.load_model(tmp_path / "saved.keras")
+    np.testing.assert_array_equal(loaded.predict_on_batch(tiles), saved.predict_on_batch(tiles))

@@ -16,13 +16,13 @@ SMOOTH = np.broadcast_to(np.linspace(0, 255, 16)[:, None, None], (2, 16, 16, 1))
 NOISE = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
 
 
-def test_error_counts_full_brightness_as_one_and_clips_copies() -> None:
+def test_the_error_is_relative_to_full_brightness_and_reconstructions_are_clipped() -> None:
     black = np.zeros((1, 2, 2, 1), np.uint8)
     assert mean_squared_error(black, np.full(black.shape, 255.0)) == 1
     assert mean_squared_error(black, np.full(black.shape, -9.0)) == 0
 
 
-def test_a_resize_keeps_what_is_smooth_and_loses_noise() -> None:
+def test_a_resize_keeps_smooth_tiles_and_loses_noise() -> None:
     assert resize_error(SMOOTH, 64) < 1e-3
     assert resize_error(NOISE, 64) > 0.05
 
@@ -33,14 +33,14 @@ def test_a_resize_to_all_values_or_more_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, (1, 1)), (2, (1, 1)), (100, (90, 10))])
-def test_tiles_held_back(count: int, sizes: tuple[int, int]) -> None:
+def test_tiles_that_measure_the_error_are_not_trained_on(count: int, sizes: tuple[int, int]) -> None:
     train, measured = hold_back(count, seed=0)
     assert (len(train), len(measured)) == sizes
     assert count == 1 or not set(train) & set(measured)
 
 
 @pytest.mark.parametrize(
-    ("train", "reserved", "expected"),
+    ("train", "held_out", "expected"),
     [
         ("abcdefghij", "xy", 0),
         ("abcdefghijk", "", 0.1),
@@ -48,12 +48,12 @@ def test_tiles_held_back(count: int, sizes: tuple[int, int]) -> None:
         ("abcdefghijklm", "", None),  # grown by 30 %
         ("abcdefgh", "", 0.2),
         ("abcdefg", "", None),  # shrunk by 30 %
-        ("abcdefghkl", "", 0.2),  # as many as before, but others
-        ("abcdefghij", "xa", None),  # one that was trained on is tested on now
+        ("abcdefghkl", "", 0.2),  # same number, but two other photos
+        ("abcdefghij", "xa", None),  # a photo of the training is in the test split now
     ],
 )
-def test_drift(train: str, reserved: str, expected: float | None) -> None:
-    assert drift(set(train), set("abcdefghij"), set(reserved), 0.2) == expected
+def test_drift(train: str, held_out: str, expected: float | None) -> None:
+    assert drift(set(train), set("abcdefghij"), set(held_out), 0.2) == expected
 
 
 def test_an_empty_snapshot_is_never_reused() -> None:
@@ -114,10 +114,10 @@ def test_reuse_of_an_encoder_is_decided_without_keras(folders, stripes, monkeypa
     assert pretrain.accept_stale(config, first, **where)
 
 
-def test_stages_are_imported_without_what_is_heavy() -> None:
-    heavy = "{'keras', 'tensorflow', 'pandas', 'cv2'}"
+def test_stages_are_imported_without_heavy_libraries() -> None:
+    heavy_libraries = "{'keras', 'tensorflow', 'pandas', 'cv2'}"
     stages = ", ".join(f"tasks.{stage}.stage" for stage in ("pretrain", "extract", "train"))
-    code = f"import sys, {stages}; assert not {heavy} & set(sys.modules)"
+    code = f"import sys, {stages}; assert not {heavy_libraries} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -130,7 +130,7 @@ def test_an_encoder_with_a_damaged_snapshot_is_not_reused(folders, stripes) -> N
     assert not again.cached
 
 
-def test_without_train_photos_the_user_gets_an_error(folders, stripes) -> None:
+def test_no_train_photos_are_a_user_error(folders, stripes) -> None:
     kept, tiles = make(folders, stripes(0, 2), ["val", "test"])
     with pytest.raises(UserError, match="there is no photo to train on"):
         folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)

@@ -47,7 +47,7 @@ def test_computing_a_source_digest_imports_no_module() -> None:
     assert not {"keras", "tensorflow", "tasks.networks"} & set(done.stdout.split())
 
 
-def test_a_stage_counts_with_all_that_it_imports() -> None:
+def test_the_digest_of_a_stage_includes_all_modules_that_it_imports() -> None:
     counted = hashing.source_modules("tasks.filter.stage")
     assert {"tasks.filter.stage", "tasks.filter.hamming", "tasks.images.photos", "tasks.store.shards"} <= set(counted)
     assert not any(name.startswith(("flows", "configs")) for name in counted)
@@ -66,7 +66,7 @@ def test_a_stage_counts_with_all_that_it_imports() -> None:
         ("tasks/text.py", "rounded", "near", {"crawl", "filter"}),
     ],
 )
-def test_an_edit_changes_the_digests_of_those_stages_only_that_use_it(
+def test_an_edit_changes_only_the_digests_of_stages_that_use_it(
     tmp_path: Path, file: str, old: str, new: str, changed: set[str]
 ) -> None:
     shutil.copytree(REPOSITORY / "tasks", tmp_path / "tasks", ignore=shutil.ignore_patterns("__pycache__"))

@@ -97,7 +97,7 @@ def test_the_digest_does_not_depend_on_the_division_into_shards(context: StageCo
         pool, _ = ShardPool.open(tmp_path / f"pool{shard_photos}", context).compute_missing(
             names(*range(20)), compute, context, label="x", shard_photos=shard_photos
         )
-        # fill writes into the pool's own folder
+        # compute_missing writes into the pool's own folder
         digests.append(index_digest(pool.index(names(*range(20)), tmp_path)))
     assert digests[0] == digests[1]
     other = [Shard.write(tmp_path / "other", names(*range(20)), compute(names(*range(20))) + 1)]

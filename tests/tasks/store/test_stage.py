@@ -79,17 +79,17 @@ def test_external_inputs_are_part_of_the_key(run: Run) -> None:
 
 def test_an_older_artifact_of_the_same_config_can_be_accepted(run: Run) -> None:
     def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path) -> str | None:
-        return "near enough" if (kept / "x").read_text() == "tonight" else None
+        return "near enough" if (kept / "x").read_text() == "new" else None
 
     stage = replace(STAGE, accept_stale=accept_stale)
-    old = run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "yesterday")).artifact
-    tonight = run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "tonight"))
-    assert (tonight.artifact, tonight.cached, tonight.why) == (old, True, "near enough")
-    assert not run.get_or_build(stage, TrainConfig(epochs=4), kept=parent(run, "tonight")).cached
+    old = run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "old")).artifact
+    new = run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "new"))
+    assert (new.artifact, new.cached, new.why) == (old, True, "near enough")
+    assert not run.get_or_build(stage, TrainConfig(epochs=4), kept=parent(run, "new")).cached
     assert not run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "another")).cached
     for manifest in run.store.manifests("train"):
-        (run.store.folder(manifest.artifact) / "model.txt").unlink()  # a damaged one can't stand in
-    assert not run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "tonight")).cached
+        (run.store.folder(manifest.artifact) / "model.txt").unlink()  # a damaged one isn't accepted
+    assert not run.get_or_build(stage, TrainConfig(epochs=3), kept=parent(run, "new")).cached
 
 
 def test_reuse_after_a_change_of_the_code_warns_and_names_the_remedy(

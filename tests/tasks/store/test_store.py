@@ -92,12 +92,12 @@ def test_a_missing_or_truncated_file_is_built_again(
 
 
 def test_a_damaged_newest_artifact_is_not_replaced_by_an_older_one(store: Store) -> None:
-    store.publish(cache_key(), "", write("yesterday"))
-    newest = store.publish(cache_key(), "", write("tonight"))
+    store.publish(cache_key(), "", write("old"))
+    newest = store.publish(cache_key(), "", write("new"))
     (store.folder(newest) / "sub" / "a.txt").unlink()
     assert store.find(cache_key()) is None
-    assert store.publish(cache_key(), "", write("tonight")).key.endswith("-3")
-    (store.folder(newest).parent / f"{cache_key().digest}-old").mkdir()  # somebody's own copy
+    assert store.publish(cache_key(), "", write("new")).key.endswith("-3")
+    (store.folder(newest).parent / f"{cache_key().digest}-old").mkdir()  # a user's copy
     assert store.find(cache_key())
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_file_in_a_pool_is_renamed(store: Store) -> None:
     assert store.find(cache_key())
     shard.write_bytes(b"1234")
     assert store.find(cache_key()) is None
-    assert shard.exists()  # looking changes nothing
+    assert shard.exists()  # only `repair` changes it
     assert store.find(cache_key(), repair=True) is None
     assert not shard.exists()  # so that the pool makes it again
     assert (shard.parent / ".damaged-s.npy").read_bytes() == b"1234"
@@ -142,14 +142,14 @@ def test_a_build_that_fails_publishes_nothing(store: Store) -> None:
     assert list((store.root / "artifacts" / "train").iterdir()) == []
 
 
-def _hold(root: Path, started: Path) -> None:
+def _build_until_killed(root: Path, started: Path) -> None:
     store = Store(root)
 
     def build(out: Path) -> Result:
         (out / "half.txt").write_text("half")
         started.touch()
         time.sleep(60)
-        raise AssertionError("was to be killed")
+        raise AssertionError("should have been killed")
 
     with store.lock(cache_key()):
         store.publish(cache_key(), "", build)
@@ -157,7 +157,7 @@ def _hold(root: Path, started: Path) -> None:
 
 def test_kill_9_leaves_no_artifact_and_no_lock(store: Store, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    process = multiprocessing.get_context("spawn").Process(target=_hold, args=(store.root, started))
+    process = multiprocessing.get_context("spawn").Process(target=_build_until_killed, args=(store.root, started))
     process.start()
     while not started.exists():
         assert process.is_alive()

@@ -5,17 +5,17 @@ import pytest
 from configs.schema import AugmentConfig
 from tasks.train.augment import Augment, Mix
 
-STILL = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
+NO_CHANGES = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
 TILES = np.random.default_rng(0).integers(0, 256, (64, 12, 16, 3)).astype(np.uint8)
 
 
 def test_without_any_setting_tiles_are_unchanged() -> None:
-    np.testing.assert_array_equal(np.asarray(Augment(STILL, 0)(TILES)), TILES)
+    np.testing.assert_array_equal(np.asarray(Augment(NO_CHANGES, 0)(TILES)), TILES)
 
 
 @pytest.mark.parametrize(("flip", "axis"), [("horizontal", 2), ("vertical", 1)])
-def test_about_half_of_the_tiles_are_mirrored_and_the_others_are_left(flip, axis) -> None:
-    changed = np.asarray(Augment(STILL.model_copy(update={"flip": flip}), 0)(TILES))
+def test_about_half_of_the_tiles_are_mirrored_and_the_others_unchanged(flip, axis) -> None:
+    changed = np.asarray(Augment(NO_CHANGES.model_copy(update={"flip": flip}), 0)(TILES))
     mirrored = (changed == np.flip(TILES, axis)).all((1, 2, 3))
     left = (changed == TILES).all((1, 2, 3))
     assert (mirrored ^ left).all()
@@ -27,38 +27,38 @@ def draw_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.random, "uniform", lambda shape, low, high, seed: np.full(shape, high, np.float32))
 
 
-def test_a_quarter_turn_turns(monkeypatch) -> None:
+def test_a_rotation_by_90_degrees(monkeypatch) -> None:
     square = TILES[:, :12, :12]
-    layer = Augment(STILL.model_copy(update={"rotate_deg": 90}), 0)
+    layer = Augment(NO_CHANGES.model_copy(update={"rotate_deg": 90}), 0)
     draw_the_largest(monkeypatch)
     turned = np.asarray(layer(square))
     np.testing.assert_array_equal(turned, np.rot90(square, axes=(1, 2)))
 
 
-def test_a_shift_moves_and_fills_with_the_border(monkeypatch) -> None:
-    layer = Augment(STILL.model_copy(update={"shift": 0.25}), 0)
+def test_a_shift_fills_with_the_border(monkeypatch) -> None:
+    layer = Augment(NO_CHANGES.model_copy(update={"shift": 0.25}), 0)
     draw_the_largest(monkeypatch)
     moved = np.asarray(layer(TILES))
     np.testing.assert_array_equal(moved[:, :-3, :-4], TILES[:, 3:, 4:])
     np.testing.assert_array_equal(moved[:, -3:], np.broadcast_to(moved[:, -4:-3], moved[:, -3:].shape))
 
 
-def test_zoom_and_turn_keep_the_centre() -> None:
+def test_zoom_rotation_and_shear_keep_the_centre() -> None:
     tile = np.zeros((8, 15, 15, 1), np.uint8)
     tile[:, 7, 7] = 255
-    config = STILL.model_copy(update={"rotate_deg": 40, "zoom": 0.2, "shear_deg": 20})
+    config = NO_CHANGES.model_copy(update={"rotate_deg": 40, "zoom": 0.2, "shear_deg": 20})
     changed = np.asarray(Augment(config, 0)(tile))
     assert (changed[:, 7, 7] > 250).all()
 
 
 def test_rand_augment_stays_in_range_and_changes_colours() -> None:
-    changed = np.asarray(Augment(STILL.model_copy(update={"rand_augment": 2, "magnitude": 0.5}), 0)(TILES))
+    changed = np.asarray(Augment(NO_CHANGES.model_copy(update={"rand_augment": 2, "magnitude": 0.5}), 0)(TILES))
     assert changed.dtype == np.uint8
     assert changed.shape == TILES.shape
     assert (changed != TILES).any()
 
 
-def test_two_batches_differ_and_the_same_seed_gives_the_same() -> None:
+def test_batches_differ_and_the_seed_determines_them() -> None:
     layer, again = (Augment(AugmentConfig(), 3) for _ in range(2))
     first, second = np.asarray(layer(TILES)), np.asarray(layer(TILES))
     assert (first != second).any()
@@ -68,22 +68,16 @@ def test_two_batches_differ_and_the_same_seed_gives_the_same() -> None:
 TARGETS = np.eye(4, dtype=np.float32)[np.arange(64) % 4]
 
 
-def test_mixup_blends_each_row_with_its_partner_and_their_labels_alike() -> None:
+def test_mixup_blends_rows_and_labels_in_the_same_proportion() -> None:
     rows = np.where(np.arange(64) < 32, 0.0, 1.0).astype(np.float32).reshape(64, 1, 1, 1) * np.ones((1, 2, 2, 1), "f4")
     targets = np.eye(2, dtype=np.float32)[(np.arange(64) >= 32).astype(int)]
     mixed, labels, weights = map(np.asarray, Mix(0.4, 0, 0)(rows, targets, np.ones(64, np.float32)))
-    np.testing.assert_allclose(mixed[:, 0, 0, 0], labels[:, 1], atol=1e-5)  # a row's share of ones is its label's
+    np.testing.assert_allclose(mixed[:, 0, 0, 0], labels[:, 1], atol=1e-5)  # share of ones = share of the label
     np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-5)
     np.testing.assert_allclose(weights, 1, rtol=1e-5)
 
 
-def halves(dark: int, light: int) -> np.ndarray:
-    """Tiles of which the first half is dark and the other, their partners, light."""
-    level = np.where(np.arange(64) < 32, dark, light).astype(np.uint8)
-    return np.broadcast_to(level[:, None, None, None], (64, 12, 16, 3)).copy()
-
-
-def test_cutmix_pastes_a_box_and_its_area_is_the_labels_share() -> None:
+def test_cutmix_weighs_the_labels_by_the_area_of_the_box() -> None:
     rows = np.where(np.arange(64) < 32, 0, 255).astype(np.uint8).reshape(64, 1, 1, 1) * np.ones(
         (1, 12, 16, 3), np.uint8
     )
@@ -94,17 +88,17 @@ def test_cutmix_pastes_a_box_and_its_area_is_the_labels_share() -> None:
     np.testing.assert_allclose((mixed == 255).mean((1, 2, 3)), labels[:, 1], atol=1e-5)
 
 
-def test_a_heavy_label_keeps_its_weight_in_a_mixture() -> None:
+def test_a_mixture_keeps_the_weights_of_its_labels() -> None:
     weights = np.where(np.arange(64) < 32, 4, 1).astype(np.float32)
     targets = np.eye(2, dtype=np.float32)[(np.arange(64) >= 32).astype(int)]
     rows = targets.argmax(1).astype(np.float32).reshape(64, 1)
     mixed, labels, total = map(np.asarray, Mix(1, 0, 0)(rows, targets, weights))
-    share = 1 - mixed[:, 0]  # of the heavy label
+    share = 1 - mixed[:, 0]  # of the label with weight 4
     np.testing.assert_allclose(labels[:, 0] * total, 4 * share, atol=1e-4)
     np.testing.assert_allclose(labels[:, 1] * total, 1 - share, atol=1e-4)
 
 
-def test_with_both_some_batches_are_blended_and_others_pasted() -> None:
+def test_with_mixup_and_cutmix_each_batch_uses_one_of_them() -> None:
     rows = np.where(np.arange(64) < 32, 0, 200).astype(np.uint8).reshape(64, 1, 1, 1) * np.ones(
         (1, 12, 16, 3), np.uint8
     )

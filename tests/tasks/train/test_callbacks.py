@@ -17,11 +17,11 @@ from tests.helpers.training import CONFIG
 def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkeypatch) -> None:
     kept, tiles = two_classes
 
-    class Spoil(keras.callbacks.Callback):
+    class SetNan(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: object = None) -> None:
             self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
 
-    monkeypatch.setattr(callbacks, "monitoring_callbacks", lambda logs, phase: [Spoil()])
+    monkeypatch.setattr(callbacks, "monitoring_callbacks", lambda logs, phase: [SetNan()])
     with pytest.raises(UserError, match=r"try 0\.002; the best weights before that are in (.*\.keras)") as caught:
         folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
@@ -47,19 +47,19 @@ def test_curves_are_written_for_tensorboard(folders, two_classes) -> None:
 
 @pytest.mark.slow
 def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes, monkeypatch, caplog) -> None:
-    said: list[tuple[str, object]] = []
+    logged: list[tuple[str, object]] = []
     fake = types.SimpleNamespace(
-        start_run=lambda run_name: said.append(("start", run_name)),
-        log_param=lambda name, value: said.append((name, value)),
-        log_metrics=lambda values, step: said.append((f"epoch {step}", sorted(values))),
-        end_run=lambda: said.append(("end", None)),
+        start_run=lambda run_name: logged.append(("start", run_name)),
+        log_param=lambda name, value: logged.append((name, value)),
+        log_metrics=lambda values, step: logged.append((f"epoch {step}", sorted(values))),
+        end_run=lambda: logged.append(("end", None)),
     )
     monkeypatch.setitem(sys.modules, "mlflow", fake)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
     kept, tiles = two_classes
     folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
-    assert [name for name, _ in said] == ["end", "start", "parameters", "epoch 1", "end"]
-    assert "val_loss" in said[3][1]
+    assert [name for name, _ in logged] == ["end", "start", "parameters", "epoch 1", "end"]
+    assert "val_loss" in logged[3][1]
 
     def refuse(run_name: str) -> None:
         raise ConnectionError("refused")
@@ -67,7 +67,7 @@ def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes
     fake.start_run = refuse
     folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
     assert "is disabled for this run: refused" in caplog.text
-    assert len(said) == 6
+    assert len(logged) == 6
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
         folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)

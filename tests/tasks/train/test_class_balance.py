@@ -24,21 +24,21 @@ def test_balanced_classes_have_equal_total_weights_and_the_mean_is_one() -> None
 
 
 def test_the_square_root_is_between_equal_and_balanced() -> None:
-    heavy, light = class_weights(np.array([1, 16]), SQRT)
-    assert heavy / light == pytest.approx(4)
+    rare, frequent = class_weights(np.array([1, 16]), SQRT)
+    assert rare / frequent == pytest.approx(4)
 
 
 @pytest.mark.parametrize("config", [BALANCED, SQRT, EFFECTIVE])
 def test_a_class_of_one_photo_among_thousands_is_capped(config) -> None:
     counts = np.array([1, 810])
-    heavy, light = weights = class_weights(counts, config)
-    assert heavy / light == pytest.approx(10)
+    rare, frequent = weights = class_weights(counts, config)
+    assert rare / frequent == pytest.approx(10)
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
 
 
 def test_the_effective_number_is_that_of_the_paper() -> None:
-    heavy, light = class_weights(np.array([1, 100]), EFFECTIVE.model_copy(update={"cap": 1e6, "beta": 0.99}))
-    assert heavy / light == pytest.approx((1 - 0.99**100) / (1 - 0.99))  # arXiv:1901.05555, eq. 2
+    rare, frequent = class_weights(np.array([1, 100]), EFFECTIVE.model_copy(update={"cap": 1e6, "beta": 0.99}))
+    assert rare / frequent == pytest.approx((1 - 0.99**100) / (1 - 0.99))  # arXiv:1901.05555, eq. 2
 
 
 @pytest.mark.parametrize("method", ["none", "focal", "balanced_softmax", "logit_adjustment", "retrain_head"])
@@ -58,5 +58,5 @@ def test_thousands_of_classes_with_one_photo_do_not_get_extreme_weights(config) 
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1, rel=1e-5)
 
 
-def test_log_shares_are_those_of_the_counts() -> None:
+def test_log_priors_are_those_of_the_counts() -> None:
     np.testing.assert_allclose(np.exp(log_priors(np.array([1, 3]))), [0.25, 0.75], rtol=1e-6)

@@ -20,7 +20,7 @@ def trainable(model: keras.Model) -> set[str]:
     return {layer.name for layer in model.layers if layer.trainable_weights}
 
 
-def test_frozen_only_the_head_is_left(model) -> None:
+def test_freezing_leaves_only_the_head_trainable(model) -> None:
     freeze(model)
     assert trainable(model) == {"logits"}
 
@@ -34,13 +34,13 @@ def test_frozen_only_the_head_is_left(model) -> None:
         (6, {"block1_conv", "block22_conv", "block2_conv"}),
     ],
 )
-def test_from_a_block_or_of_the_last_layers_all_but_batch_normalisation_is_trained(model, start, names) -> None:
+def test_unfreezing_from_a_layer_trains_all_but_batch_normalisation(model, start, names) -> None:
     freeze(model)
     unfreeze(model, start)
     assert trainable(model) == {"logits"} | names
 
 
 @pytest.mark.parametrize("start", ["blok2", 9, 0])
-def test_a_layer_that_there_is_not_is_refused_with_what_there_is(model, start) -> None:
+def test_an_unknown_layer_is_refused_with_the_known_ones(model, start) -> None:
     with pytest.raises(UserError, match=r"train\.unfreeze.*block1_conv to block2_norm"):
         unfreeze(model, start)

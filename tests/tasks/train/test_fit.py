@@ -21,22 +21,22 @@ RICH = PLAIN.model_copy(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [PLAIN, RICH])
-def test_a_killed_training_goes_on_and_ends_bit_by_bit_like_an_undisturbed_one(small, kill, killed, config) -> None:
-    undisturbed = small.trained(config)
+def test_a_resumed_training_ends_with_the_same_weights(small, kill, killed, config) -> None:
+    uninterrupted = small.trained(config)
     (small.folder / "training.npz").unlink()
     with pytest.raises(killed):
         small.fit(small.classifier(config), config, callbacks=(kill(3),))
     stored = Checkpoint(small.folder / "training.npz").read()
     assert stored is not None
-    assert stored[0].epochs in (1, 2)  # writing may take a hundredth of the time, so it may have left one out
+    assert stored[0].epochs in (1, 2)  # writing may take 1 % of the time, so a checkpoint may have been skipped
     model = small.classifier(config)
     state = small.fit(model, config)
-    assert weights_digest(model) == undisturbed
+    assert weights_digest(model) == uninterrupted
     assert len(state.history["loss"]) == 4
 
 
 @pytest.mark.slow
-def test_a_training_that_ended_is_not_repeated(small) -> None:
+def test_a_finished_training_is_not_repeated(small) -> None:
     once = small.trained()
     again = small.classifier()
     assert small.fit(again, callbacks=(_Never(),)).ended
@@ -49,7 +49,7 @@ class _Never(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_begun_over(small) -> None:
+def test_a_damaged_checkpoint_is_ignored(small) -> None:
     once = small.trained()
     path = small.folder / "training.npz"
     path.write_bytes(path.read_bytes()[:-100])
@@ -57,7 +57,7 @@ def test_a_damaged_checkpoint_is_begun_over(small) -> None:
 
 
 @pytest.mark.slow
-def test_the_best_weights_are_kept_and_a_phase_that_does_not_beat_the_last_is_taken_back(small) -> None:
+def test_a_phase_that_does_not_lower_the_loss_is_undone(small) -> None:
     model = small.classifier()
     before = weights_digest(model)
     state = small.fit(model, best_loss=0.0)
@@ -76,20 +76,20 @@ def test_averaged_weights_are_validated_and_kept(small) -> None:
 
 
 @pytest.mark.slow
-def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(small, killed, monkeypatch) -> None:
+def test_a_training_killed_after_its_last_epoch_is_not_continued(small, killed, monkeypatch) -> None:
     config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
     monkeypatch.setattr(callbacks, "WRITING_SHARE", math.inf)  # write after every epoch
     ended = small.fit(small.classifier(config), config).epochs
     (small.folder / "training.npz").unlink()
     write = Checkpoint.write
 
-    def killed_at_the_end(self, state, variables) -> None:
+    def kill_at_the_end(self, state, variables) -> None:
         if not variables:
             raise killed
         write(self, state, variables)
 
     model = small.classifier(config)
-    monkeypatch.setattr(Checkpoint, "write", killed_at_the_end)
+    monkeypatch.setattr(Checkpoint, "write", kill_at_the_end)
     with pytest.raises(killed):
         small.fit(model, config)
     monkeypatch.setattr(Checkpoint, "write", write)
@@ -97,7 +97,7 @@ def test_a_training_killed_when_its_patience_was_over_is_not_trained_further(sma
 
 
 @pytest.mark.slow
-def test_balanced_softmax_is_validated_with_the_shares_of_the_classes(small) -> None:
+def test_balanced_softmax_is_validated_with_the_log_priors(small) -> None:
     config = PLAIN.model_copy(update={"imbalance": ImbalanceConfig(method="balanced_softmax"), "epochs": 1})
     model, priors = small.classifier(config), np.log(np.array([0.9, 0.1], np.float32))
     state = small.fit(model, config, log_priors=priors)
@@ -107,7 +107,7 @@ def test_balanced_softmax_is_validated_with_the_shares_of_the_classes(small) -> 
 
 
 @pytest.mark.parametrize(("batch_size", "tried"), [(1, [1]), (6, [1, 2, 4, 8])])
-def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_size, tried) -> None:
+def test_batches_are_split_down_to_single_photos(small, monkeypatch, batch_size, tried) -> None:
     seen: list[int] = []
 
     def run(self, *_) -> None:
@@ -121,10 +121,10 @@ def test_batches_are_cut_until_they_are_single_photos(small, monkeypatch, batch_
 
 
 @pytest.mark.slow
-def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(small, caplog, monkeypatch) -> None:
+def test_after_running_out_of_memory_batches_are_split(small, caplog, monkeypatch) -> None:
     seen: list[int] = []
 
-    class Greedy(fit.TrainingModel):
+    class LargeModel(fit.TrainingModel):
         def call(self, data, training=False):
             count = data["rows"].shape[0]
             if training and count is not None:
@@ -133,10 +133,10 @@ def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(s
                     raise MemoryError
             return super().call(data, training=training)
 
-    monkeypatch.setattr(fit, "Trainee", Greedy)
+    monkeypatch.setattr(fit, "TrainingModel", LargeModel)
     monkeypatch.setattr(fit.keras.config, "is_traceback_filtering_enabled", lambda: False, raising=False)
-    original = fit.TrainingModel.compile
-    monkeypatch.setattr(Greedy, "compile", lambda self, *a, **k: original(self, *a, **(k | {"run_eagerly": True})))
+    original = LargeModel.compile
+    monkeypatch.setattr(LargeModel, "compile", lambda self, *a, **k: original(self, *a, **(k | {"run_eagerly": True})))
     model = small.classifier()
     with caplog.at_level(logging.WARNING, "fluke.train"):
         state = small.fit(model, PLAIN.model_copy(update={"epochs": 1}))
@@ -146,8 +146,8 @@ def test_too_little_memory_is_answered_with_smaller_batches_and_as_large_steps(s
 
 
 @pytest.mark.slow
-def test_gradients_added_up_are_those_of_the_whole_batch(small, monkeypatch) -> None:
-    monkeypatch.setattr(fit, "warm_cosine", lambda learning_rate, steps: learning_rate)
+def test_accumulated_gradients_equal_those_of_the_whole_batch(small, monkeypatch) -> None:
+    monkeypatch.setattr(fit, "warmup_cosine", lambda learning_rate, steps: learning_rate)
     config = PLAIN.model_copy(
         update={"epochs": 1, "augment": AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0), "dropout": 0}
     )
@@ -181,49 +181,49 @@ def test_out_of_memory_for_a_single_photo_is_a_user_error(small, monkeypatch) ->
         small.fit(small.classifier())
 
 
-def test_other_errors_are_not_taken_for_too_little_memory() -> None:
+def test_out_of_memory_is_distinguished_from_other_errors() -> None:
     assert hardware.is_out_of_memory(MemoryError())
     assert hardware.is_out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"))
     assert not hardware.is_out_of_memory(ValueError("shape mismatch"))
 
 
 @pytest.mark.slow
-def test_a_diverged_training_names_the_rate_and_has_the_best_weights(small) -> None:
-    class Spoil(keras.callbacks.Callback):
+def test_a_diverged_training_names_the_learning_rate_and_keeps_the_best_weights(small) -> None:
+    class SetNan(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
             if epoch == 2:
                 self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
 
     model = small.classifier()
     with pytest.raises(DivergedError, match=r"at 0\.02 the loss became nan in step 1 of epoch 3; try 0\.002") as caught:
-        small.fit(model, callbacks=(Spoil(),))
+        small.fit(model, callbacks=(SetNan(),))
     assert caught.value.kept
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 @pytest.mark.slow
-def test_a_training_that_diverges_at_once_leaves_the_weights_that_it_came_with(small) -> None:
-    class Spoil(keras.callbacks.Callback):
+def test_a_training_that_diverges_at_once_keeps_the_initial_weights(small) -> None:
+    class SetNan(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
             self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
 
     model = small.classifier()
     before = weights_digest(model)
     with pytest.raises(DivergedError) as caught:
-        small.fit(model, callbacks=(Spoil(),))
+        small.fit(model, callbacks=(SetNan(),))
     assert not caught.value.kept
     assert weights_digest(model) == before
 
 
 @pytest.mark.slow
-def test_what_xla_can_not_compile_is_trained_without_it(small, recwarn) -> None:
+def test_operations_that_xla_cannot_compile_run_without_it(small, recwarn) -> None:
     config = RICH.model_copy(update={"epochs": 1, "xla": "on"})
     assert np.isfinite(small.fit(small.classifier(config), config).history["val_loss"]).all()
     assert not [warning for warning in recwarn if "jit_compile" in str(warning.message)]
 
 
 @pytest.mark.slow
-def test_sixteen_bits_train_and_weights_stay_at_thirty_two(small) -> None:
+def test_training_in_16_bits_keeps_weights_of_32_bits(small) -> None:
     with hardware.dtype_policy("bfloat16"):
         model = small.classifier()
         state = small.fit(model)

@@ -35,7 +35,7 @@ def test_focal_weighs_easy_photos_less() -> None:
     )
 
 
-def test_focal_has_gradients_where_a_photo_is_certain() -> None:
+def test_focal_has_finite_gradients_for_a_certain_photo() -> None:
     tensorflow = pytest.importorskip("tensorflow")
     certain = tensorflow.Variable([[40.0, 0, 0, 0]])
     loss = TrainingLoss(TrainConfig.model_validate({"imbalance": {"method": "focal", "gamma": 0.5}}), LOG_PRIORS)
@@ -58,7 +58,7 @@ def test_arcface_enlarges_the_angle_of_the_true_class_only() -> None:
     np.testing.assert_allclose(np.asarray(loss.call(TARGETS, scaled)), expected, rtol=1e-3)
 
 
-def test_arcface_has_gradients_at_both_ends() -> None:
+def test_arcface_is_finite_at_both_ends() -> None:
     loss = TrainingLoss(TrainConfig(head="arcface"), LOG_PRIORS)
     ends = np.array([[16, -16, 0, 0], [-16, 16, 0, 0]], np.float32)
     values = np.asarray(loss.call(np.eye(4, dtype=np.float32)[[0, 0]], ends))

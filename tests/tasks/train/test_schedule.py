@@ -14,7 +14,7 @@ from tests.helpers.training import CONFIG, accuracy
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A model file of the tests' convnet, as somebody else may have trained it."""
+    """A model file of the tests' convnet, with other classes, as from another project."""
     keras.utils.set_random_seed(5)
     path = tmp_path_factory.mktemp("weights") / "convnet.keras"
     tile_classifier((16, 16, 3), 7, CONFIG).save(path)
@@ -53,7 +53,7 @@ def test_a_pretrained_network_is_frozen_then_unfrozen(folders, two_classes, weig
 @pytest.mark.slow
 def test_retraining_the_head_leaves_the_network_unchanged(folders, two_classes) -> None:
     kept, tiles = two_classes
-    once, anew = (
+    once, retrained = (
         folders.get_or_build(
             train.STAGE,
             CONFIG.model_copy(update={"head": "arcface", "imbalance": ImbalanceConfig(method=method)}),
@@ -62,11 +62,13 @@ def test_retraining_the_head_leaves_the_network_unchanged(folders, two_classes) 
         )
         for method in ("none", "retrain_head")
     )
-    before, after = (keras.models.load_model(tables.CLASSIFIER.path(folders.folder(each))) for each in (once, anew))
+    before, after = (
+        keras.models.load_model(tables.CLASSIFIER.path(folders.folder(each))) for each in (once, retrained)
+    )
     for layer in before.layers:
         same = all(map(np.array_equal, layer.get_weights(), after.get_layer(layer.name).get_weights()))
         assert same == (layer.name != "cosines")
-    assert accuracy(folders, anew, kept, tiles) >= 0.9
+    assert accuracy(folders, retrained, kept, tiles) >= 0.9
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def test_moments_are_those_of_all_rows() -> None:
 
 
 @pytest.mark.slow
-def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes) -> None:
+def test_training_on_tiles_works_and_is_repeatable(folders, two_classes) -> None:
     kept, tiles = two_classes
     first = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
     assert accuracy(folders, first, kept, tiles) == 1
@@ -41,7 +41,7 @@ def test_a_classifier_of_tiles_learns_and_is_the_same_twice(folders, two_classes
 
 
 @pytest.mark.slow
-def test_a_classifier_of_features_learns(folders, two_classes) -> None:
+def test_training_on_features_works(folders, two_classes) -> None:
     kept, tiles = two_classes
     codes = PretrainConfig(filters=(4, 8), code_channels=4, epochs=5, batch_size=4, learning_rate=3e-3)
     trained = folders.get_or_build(pretrain.STAGE, codes, kept=kept, tiles=tiles).artifact
@@ -71,7 +71,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_clas
 
 
 @pytest.mark.slow
-def test_without_validation_the_training_loss_decides_and_the_log_says_so(folders, stripes, caplog) -> None:
+def test_without_validation_photos_the_training_loss_decides_with_a_warning(folders, stripes, caplog) -> None:
     kept, photos = folders.kept(["a"] * 8 + ["b"] * 8, ["train"] * 16)
     pictures = np.concatenate([stripes(0, 8), stripes(1, 8)])
     tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
@@ -137,11 +137,11 @@ with ThreadPoolExecutor(2) as executor:
 
 
 @pytest.mark.slow
-def test_a_training_killed_with_sigkill_continues_and_ends_like_an_undisturbed_one(folders, two_classes) -> None:
+def test_a_training_killed_with_sigkill_resumes_and_gives_the_same_result(folders, two_classes) -> None:
     kept, tiles = two_classes
     config = CONFIG.model_copy(update={"epochs": 60, "patience": 60})
-    asked = [str(folders.store.root), *(each.model_dump_json() for each in (config, kept, tiles))]
-    process = subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, *asked], stderr=subprocess.PIPE, text=True)
+    arguments = [str(folders.store.root), *(each.model_dump_json() for each in (config, kept, tiles))]
+    process = subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, *arguments], stderr=subprocess.PIPE, text=True)
     under_way = folders.store.pools("train") / "under-way"
     while not list(under_way.glob("*/*.npz")):
         assert process.poll() is None, process.communicate()
@@ -152,7 +152,7 @@ def test_a_training_killed_with_sigkill_continues_and_ends_like_an_undisturbed_o
 
     folders.progress.clear()
     resumed = folders.get_or_build(train.STAGE, config, kept=kept, inputs=tiles)
-    assert 1 <= folders.progress[0][1] < 60  # what was done before counts as done
+    assert 1 <= folders.progress[0][1] < 60  # epochs before the kill count as done
     assert not list(under_way.iterdir())
     fresh = folders.get_or_build(train.STAGE, config, fresh=True, kept=kept, inputs=tiles)
     assert resumed.artifact.digest == fresh.artifact.digest
@@ -161,7 +161,7 @@ def test_a_training_killed_with_sigkill_continues_and_ends_like_an_undisturbed_o
 
 def test_a_missing_file_of_weights_is_a_user_error(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
-    with pytest.raises(UserError, match=r"train\.weights: cannot read .*nowhere\.keras"):
+    with pytest.raises(UserError, match=r"train\.weights: cannot read .*nowhere\.keras .*; set it to an existing file"):
         folders.get_or_build(
             train.STAGE, CONFIG.model_copy(update={"weights": tmp_path / "nowhere.keras"}), kept=kept, inputs=tiles
         )

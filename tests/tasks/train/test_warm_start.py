@@ -30,15 +30,15 @@ def test_logit_adjustment_raises_the_logit_of_a_rare_class(folders, stripes) -> 
         biases.append(model.get_layer("logits").get_weights()[1])
     np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
 
-    finished(folders, outcome)
-    next_night = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
-    outcome = folders.get_or_build(train.STAGE, next_night, kept=kept, inputs=tiles)
+    publish_evaluation(folders, outcome)
+    next_run = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
+    outcome = folders.get_or_build(train.STAGE, next_run, kept=kept, inputs=tiles)
     model = keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
     np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
 
 
-def finished(folders, classifier) -> None:
-    """Note that a run that gave this classifier ended well: there is an evaluation of it."""
+def publish_evaluation(folders, classifier) -> None:
+    """Publish an evaluation of a classifier, which makes its run a successful one."""
 
     def build(config: EvaluateConfig, *, classifier: Path, context: StageContext) -> Result:
         return Result({}, digest="good")
@@ -68,13 +68,13 @@ def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scrat
     assert lineage(first) == {"nights": 1, "began_from": None}
     failed, *_ = run(["lying", "upright"], 36)
     assert lineage(failed)["began_from"] is None  # the first was not evaluated: its run failed
-    finished(folders, first)
+    publish_evaluation(folders, first)
     second, *_ = run(["lying", "upright", "new"], 30)
     assert lineage(second) == {"nights": 2, "began_from": first.artifact.digest}
     assert second.manifest.counts["classes"] == 3
-    finished(folders, second)
+    publish_evaluation(folders, second)
     third, *_ = run(["lying", "upright"], 42)
-    assert lineage(third)["nights"] == 1  # the third training begins afresh
+    assert lineage(third)["nights"] == 1  # the third training starts from scratch
     again = folders.get_or_build(train.STAGE, warm, kept=kept, inputs=tiles)
     assert again.cached
 
@@ -83,7 +83,7 @@ def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scrat
 def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders, two_classes) -> None:
     kept, tiles = two_classes
     outcome = folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
-    finished(folders, outcome)
+    publish_evaluation(folders, outcome)
     inputs, labels = folders.store.folder(tiles), ["lying", "upright"]
     seen = tables.TRAINED_ON.read(folders.folder(outcome))["photo"]
     assert len(seen) == 40
@@ -115,7 +115,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
 @pytest.mark.slow
 def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folders, two_classes, tmp_path) -> None:
     kept, tiles = two_classes
-    finished(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
+    publish_evaluation(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
     photos = tables.KEPT.read(folders.store.folder(kept))
     duplicate, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
     others.to_parquet(tables.KEPT.path(tmp_path))

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,3 +67,11 @@ def limited(site: Any, names: dict[str, list[str]], client: Callable[..., Client
 def example(site: Any) -> str:
     """The site's URL under the name photos.example."""
     return f"http://photos.example:{site.server_address[1]}"
+
+
+@pytest.fixture
+def released() -> Iterator[Event]:
+    """An event that is set after the test, for replies that wait for it."""
+    event = Event()
+    yield event
+    event.set()

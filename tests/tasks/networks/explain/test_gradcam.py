@@ -17,20 +17,20 @@ def classifier(**settings) -> keras.Model:
     return tile_classifier((48, 48, 3), 3, TrainConfig(input="tiles", filters=(4, 6), **settings))
 
 
-def test_behind_average_pooling_and_a_dense_layer_it_is_cam_and_sums_to_the_logit() -> None:
+def test_with_average_pooling_and_a_dense_head_the_map_equals_cam() -> None:
     model = classifier()
     trunk = keras.Model(model.input, [model.get_layer("features").output, model.output])
     feature_map, logits = trunk.predict_on_batch(TILES)
     kernel, bias = model.get_layer("logits").get_weights()
     terms = np.einsum("nhwd,dn->nhw", feature_map, kernel[:, CLASSES]) / np.prod(feature_map.shape[1:3])
-    owed = logits[np.arange(3), CLASSES] - bias[CLASSES]
-    np.testing.assert_allclose(terms.sum((1, 2)), owed, rtol=1e-4, atol=1e-5)  # CAM's terms are the logit's
+    without_bias = logits[np.arange(3), CLASSES] - bias[CLASSES]
+    np.testing.assert_allclose(terms.sum((1, 2)), without_bias, rtol=1e-4, atol=1e-5)  # CAM sums to the logit
     maps = Explainer(model)(TILES, CLASSES)
     np.testing.assert_allclose(maps, np.maximum(terms, 0), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("settings", [{"hidden": 5}, {"head": "arcface"}, {"network": "small_convnet"}])
-def test_other_heads_and_networks_without_pooling_have_maps_too(settings) -> None:
+def test_other_heads_and_networks_without_pooling_have_maps(settings) -> None:
     maps = Explainer(classifier(**settings))(TILES, CLASSES)
     assert maps.shape[0] == 3
     assert maps.min() >= 0
@@ -38,10 +38,10 @@ def test_other_heads_and_networks_without_pooling_have_maps_too(settings) -> Non
     assert maps.max() > 0
 
 
-def test_the_map_is_bright_where_what_speaks_for_the_class_is() -> None:
+def test_the_map_is_bright_at_the_evidence_for_the_class() -> None:
     model = classifier()
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):  # every channel sees brightness
+        if isinstance(layer, keras.layers.Conv2D):  # every channel is the brightness
             layer.set_weights([np.full(layer.kernel.shape, 0.1, np.float32)])
     model.get_layer("logits").set_weights([np.array([[1, -1, 0]] * 6, np.float32), np.zeros(3, np.float32)])
     tile = np.zeros((1, 48, 48, 3), np.uint8)
@@ -49,10 +49,10 @@ def test_the_map_is_bright_where_what_speaks_for_the_class_is() -> None:
     bright = Explainer(model)(tile, np.array([0]))[0]
     half = bright.shape[0] // 2
     assert bright[half:, :half].sum() > 0.8 * bright.sum()
-    assert Explainer(model)(tile, np.array([1])).max() < bright.max()  # nothing there speaks for the other
+    assert Explainer(model)(tile, np.array([1])).max() < bright.max()  # no evidence for the other class
 
 
-def test_classifiers_of_codes_have_maps_of_the_codes_size() -> None:
+def test_maps_of_a_code_classifier_have_the_size_of_the_codes() -> None:
     moments = (np.zeros(2, np.float32), np.ones(2, np.float32))
     model = feature_classifier((6, 6, 2), 3, TrainConfig(filters=(4,)), moments)
     codes = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype(np.float32)
@@ -60,7 +60,7 @@ def test_classifiers_of_codes_have_maps_of_the_codes_size() -> None:
 
 
 def check(model: keras.Model, rows: np.ndarray) -> None:
-    """Each class has a finite map that isn't empty, or speaks of another one that it has not."""
+    """Check that the maps of all classes are finite and not all empty."""
     explain = Explainer(model)
     maps = np.concatenate([explain(rows, np.full(len(rows), chosen)) for chosen in range(3)])
     assert maps.min() >= 0
@@ -73,7 +73,7 @@ def check(model: keras.Model, rows: np.ndarray) -> None:
 
 
 DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
-"""Of a family whose shallower ones are tested."""
+"""Networks of a family whose smaller networks are tested."""
 
 
 @pytest.mark.slow

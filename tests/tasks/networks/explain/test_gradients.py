@@ -14,7 +14,7 @@ def dense(dtype: str = "float32", activation: str | None = None) -> keras.Model:
     return model
 
 
-def test_of_a_linear_network_it_is_the_weighted_sum_of_its_kernels_columns() -> None:
+def test_the_gradient_of_a_linear_network_is_the_weighted_sum_of_the_kernels_columns() -> None:
     values = np.ones((2, 3), np.float32)
     weights = np.array([[1, 0], [10, 1]], np.float32)
     found = Gradient(dense())(values, weights)
@@ -22,14 +22,14 @@ def test_of_a_linear_network_it_is_the_weighted_sum_of_its_kernels_columns() -> 
     assert found.dtype == np.float32
 
 
-def test_it_is_taken_where_the_values_are_and_for_any_number_of_rows() -> None:
+def test_the_gradient_is_computed_at_the_values_for_any_number_of_rows() -> None:
     gradient = Gradient(dense(activation="relu"))
     weights = np.ones(2, np.float32)
     np.testing.assert_array_equal(gradient(np.array([[-1, -1, 2], [-9, 0, 1]]), weights), [[3, 7, 11], [0, 0, 0]])
     np.testing.assert_array_equal(gradient(np.array([[1, 0, 0]] * 5), weights), [[3, 7, 11]] * 5)
 
 
-def test_weights_changed_later_count() -> None:
+def test_later_changes_of_the_weights_have_an_effect() -> None:
     model = dense()
     gradient = Gradient(model)
     gradient(np.ones((1, 3)), np.ones(2))
@@ -37,12 +37,12 @@ def test_weights_changed_later_count() -> None:
     np.testing.assert_array_equal(gradient(np.ones((1, 3)), np.ones(2)), [[6, 14, 22]])
 
 
-def test_layers_that_compute_in_16_bits_have_one_too() -> None:
+def test_layers_that_compute_in_16_bits_have_gradients() -> None:
     found = Gradient(dense("mixed_bfloat16"))(np.ones((1, 3)), np.ones(2))
     np.testing.assert_array_equal(found, [[3, 7, 11]])
 
 
-def test_dropout_and_batch_statistics_are_those_of_prediction() -> None:
+def test_dropout_and_batch_normalisation_are_in_prediction_mode() -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dropout(0.9)(keras.layers.BatchNormalization(epsilon=0)(inputs)))
     np.testing.assert_allclose(Gradient(model)(np.ones((2, 3)), np.ones(3)), 1)
