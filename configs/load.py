@@ -18,17 +18,25 @@ RENAMED = {
     "train.thaw_rate": "train.unfreeze_rate",
     "train.afresh_every": "train.full_retrain_every",
     "evaluate.insight": "evaluate.layer_images",
-    "train.class_weight": "train.imbalance.method",
-    "train.class_weight_cap": "train.imbalance.cap",
-    "train.effective_beta": "train.imbalance.beta",
-    "train.loss": "train.imbalance.method",
-    "train.focal_gamma": "train.imbalance.gamma",
-    "train.retrain_head": "train.imbalance.epochs",
-    "train.logit_adjustment": "train.imbalance.strength",
 }
 """Old name -> new name; an old name is refused with a message that contains the new one."""
 _SHORT_FORMS = {"train.imbalance": "method"}
 """A section that may be given as one value -> the setting of that value: `imbalance: focal` sets `imbalance.method`."""
+REPLACED = {
+    "train.class_weight": "instead of balanced, set train.imbalance.method=weights; instead of sqrt, set "
+    "train.imbalance.method=weights and train.imbalance.power=0.5; instead of effective, set "
+    "train.imbalance.method=effective; instead of none, set train.imbalance.method=none, or the method that is used",
+    "train.class_weight_cap": "set train.imbalance.method=weights or effective, and train.imbalance.cap=...",
+    "train.effective_beta": "set train.imbalance.method=effective and train.imbalance.beta=...",
+    "train.loss": "instead of focal, set train.imbalance.method=focal; instead of balanced_softmax, set "
+    "train.imbalance.method=balanced_softmax; instead of cross_entropy, nothing needs to be set",
+    "train.focal_gamma": "set train.imbalance.method=focal and train.imbalance.gamma=...",
+    "train.retrain_head": "set train.imbalance.method=retrain_head and train.imbalance.epochs=...; "
+    "instead of 0, nothing needs to be set",
+    "train.logit_adjustment": "set train.imbalance.method=logit_adjustment and train.imbalance.strength=...; "
+    "instead of 0, nothing needs to be set",
+}
+"""Old name -> what to set in `train.imbalance`, which replaces several settings by one method."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
@@ -143,6 +151,8 @@ def _message(mistake: Any) -> str:
     if mistake["type"] == "extra_forbidden":
         if name in RENAMED:
             return f"{name}: this setting is now called {RENAMED[name]}"
+        if name in REPLACED:
+            return f"{name}: this setting is now train.imbalance; {REPLACED[name]}"
         known = [setting for setting, _ in settings()] + list(Config.model_fields)
         return f"{name}: unknown setting{did_you_mean(name, known)}"
     if mistake["type"] in ("model_type", "model_attributes_type"):

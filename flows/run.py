@@ -57,10 +57,10 @@ def pipeline(
         preflight.in_use(root),
         record.lock(root),
         preflight.ctrl_c() as interrupted,
-        executor(config.workers.threads) as pool,
+        executor(config.workers.threads) as workers,
     ):
         progress = tee(dashboard.progress, extra_progress.get())
-        run = Run(Store(root), pool, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
+        run = Run(Store(root), workers, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
         record.save(root)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
@@ -97,7 +97,7 @@ class _GetOrBuild:
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
         # linked to the task, so that the dashboard draws the arrows between the stages.
         state: State[Artifact] = task(partial(self._build, stage), section, **parents, return_state=True)
-        if state.name == "TimedOut":
+        if stage_tasks.exceeded_time_limit(state):
             raise UserError(
                 f"{stage.name} exceeded its time limit of {timeout_h:g} h; run the same command again to continue, "
                 f"or raise workers.timeout_h.{stage.name} (0: no limit)"

@@ -11,13 +11,17 @@ process workers run flows there) a signal raises it, which also interrupts waiti
 is raised only when the current blocking call has returned.
 """
 
+import errno
 import logging
+import socket
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.task_engine import TaskRunTimeoutError
 
 from configs.schema import (
     CrawlConfig,
@@ -32,6 +36,7 @@ from configs.schema import (
 )
 from flows import error_messages
 from flows.run_records import data_root
+from tasks.store.errors import TransientError
 from tasks.store.manifest import Artifact
 
 Build = Callable[..., State[Artifact]]
@@ -41,20 +46,34 @@ GPU = "gpu"
 """The tag of tasks that use the GPU."""
 _HOUR_S = 3600
 _DEFAULT_H = WorkersConfig().timeout_h
+_NETWORK_DOWN = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 
 logger = logging.getLogger("fluke.run")
 
 
 def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Tell Prefect whether to retry a failed task: not if the user must act first, and not after a timeout."""
+    """Tell Prefect whether to retry a failed task: only if the network, a server or a locked database is the reason."""
     error = state.data
-    if not isinstance(error, Exception) or isinstance(error, TimeoutError):
+    if not isinstance(error, Exception) or not _may_pass(error):
         return False
-    message, code = error_messages.explain(error, data_root())
-    if code == error_messages.USER_ERROR:
-        return False
+    message, _ = error_messages.explain(error, data_root())
     logger.warning("%s failed and will be tried again: %s", task.name, message)
     return True
+
+
+def exceeded_time_limit(state: State[Any]) -> bool:
+    """Whether Prefect ended a task at its time limit; any other TimeoutError also ends in a state named TimedOut."""
+    return isinstance(state.data, TaskRunTimeoutError)
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, TaskRunTimeoutError):
+        return False
+    if isinstance(error, sqlite3.OperationalError):
+        return "locked" in str(error)
+    if isinstance(error, TransientError | ConnectionError | TimeoutError | socket.gaierror):
+        return True
+    return isinstance(error, OSError) and error.errno in _NETWORK_DOWN
 
 
 @task(

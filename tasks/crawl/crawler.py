@@ -107,7 +107,7 @@ class Crawler(icrawler.Crawler):
         )
         self.client.on_cancel(queue.cancel)
         for download in downloads:
-            download.failure = None
+            download.failure, download.transient = None, False
         self._feed(_DownloadQueue(queue, self.downloader.out_queue), downloads, 1)
         self.downloader.start(queue=queue, quota=quota)
         self._drain(self.downloader.out_queue, len(downloads), label)

@@ -28,7 +28,8 @@ def fetch(crawler: Crawler, candidates: Candidates, done: Mapping[str, Download]
         url = download.url
         earlier = done.get(url)
         if earlier and earlier.failure != NOT_NEEDED:
-            download.photo, download.failure, download.fetched = earlier.photo, earlier.failure, earlier.fetched
+            download.photo, download.fetched = earlier.photo, earlier.fetched
+            download.failure, download.transient = earlier.failure, earlier.transient
         elif ledger.is_blocklisted(url):
             download.failure = BLOCKLISTED
         elif photo := ledger.lookup(url):
@@ -90,6 +91,7 @@ def collect_stats(
             new=query.new,
             outcomes={url: outcome(query.label, url) for url in query.urls},
             error=query.failure,
+            transient=query.transient,
             photos={url: photos[url].sha256 for url in query.urls if url in photos},
         )
         for query in queries
@@ -100,6 +102,7 @@ def collect_stats(
         {label: len(pairs) for label, pairs in selected.items()},
         in_two_classes=sum(map(len, sha256s.values())) - len(set().union(*sha256s.values())),
         fetched=sum(download.fetched for download in downloads.values()),
+        unreachable=sum(download.transient for download in downloads.values()),
         requests=crawler.client.requests,
         bytes=crawler.client.bytes,
         notes=[*notes, *([f"the crawl ended early: {why}; continue it with --fresh crawl"] if why else [])],

@@ -18,7 +18,7 @@ from tasks.crawl.stats import CrawlStats
 from tasks.crawl.summary import headline, summary, warnings
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
-from tasks.store.errors import UserError
+from tasks.store.errors import TransientError, UserError
 from tasks.tables import SUMMARY
 from tasks.text import percent
 
@@ -45,7 +45,8 @@ def crawl(
         policy: how servers are treated.
 
     Raises:
-        UserError: fewer photos were found than `min_yield` requires, or photos of one class only.
+        UserError: fewer photos were found than `min_yield` requires, or photos of one class only; TransientError if
+            failures that may pass are the reason.
     """
     keywords = keywords_of(config)
     plan = QueryPlan(engines, keywords, config)
@@ -110,7 +111,7 @@ def _result(
     ]
     if len({row.label for row in rows}) < 2:
         found = f"photos of {rows[0].label!r} only" if rows else "no photos"
-        raise UserError(
+        raise _error_type(stats, missing=1)(
             f"the crawl found {found}, but a classifier needs photos of two classes; "
             + (headline(stats) if stats else "crawl.replay uses only stored photos: run a crawl without it first")
         )
@@ -134,7 +135,12 @@ def _require_yield(stats: CrawlStats, crawler: Crawler, per_class: int | None) -
     errors = dict.fromkeys(f"{search.engine}: {search.error}" for search in stats.searches if search.error)
     details = "; ".join([headline(stats), *errors][:4])
     what = f"only {found:,} of {wanted:,} wanted photos found" if wanted else "no photos found"
-    raise UserError(
+    raise _error_type(stats, missing=min_yield * wanted - found)(
         f"{what} (crawl.min_yield requires {percent(min_yield, 0)}): {details}; see {summary_path}{responses}; "
         "then add queries or sources, or lower crawl.min_yield; downloaded photos stay stored"
     )
+
+
+def _error_type(stats: CrawlStats | None, missing: float) -> type[UserError]:
+    """Return the type of the error of a crawl that found too few photos; without requests, nothing may pass."""
+    return TransientError if stats and stats.may_find(missing) else UserError

@@ -22,6 +22,8 @@ class WorkItem:
 
     failure: str | None = None
     """Why the server or the network didn't deliver; None if it did."""
+    transient: bool = False
+    """Whether the failure may pass: no response, HTTP 429 or 5xx."""
     error: Exception | None = None
     """An error of this program or this machine; it ends the crawl."""
 

@@ -31,6 +31,8 @@ class SearchStats:
     """Per URL found: KEPT, SAME_PHOTO, NOT_NEEDED, or why it was dropped."""
     error: str | None
     """Why the search failed or ended early."""
+    transient: bool = False
+    """Whether the error may pass: no response, HTTP 429 or 5xx."""
     photos: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the photo of each URL that has one."""
 
@@ -51,6 +53,8 @@ class CrawlStats:
     """Photos that are in more than one class."""
     fetched: int = 0
     """Photos downloaded in this crawl."""
+    unreachable: int = 0
+    """Photos that weren't downloaded for a reason that may pass: no response, HTTP 429 or 5xx."""
     requests: int = 0
     bytes: int = 0
     """Bytes received."""
@@ -76,6 +80,10 @@ class CrawlStats:
         """Return the classes with less than half of the mean number of photos, with their numbers."""
         mean = sum(self.photos.values()) / max(len(self.photos), 1)
         return {label: count for label, count in self.photos.items() if count < mean / 2}
+
+    def may_find(self, missing: float) -> bool:
+        """Whether so many missing photos may be found soon, because what failed may pass."""
+        return self.unreachable >= missing > 0 or any(search.transient for search in self.searches)
 
     def yield_count(self, per_class: int | None) -> tuple[int, int]:
         """Return how many photos this crawl found and how many were wanted; see `CrawlConfig.min_yield`.

@@ -98,7 +98,7 @@ class Parser(icrawler.Parser):
         """
         super().__init__(threads, signal, client)
         self._config, self._ledger, self._is_site, self._on_response = config, ledger, is_site, on_response
-        self._refusals: dict[str, list[str]] = {}
+        self._refusals: dict[str, list[FetchError | EngineError]] = {}
         """Per engine: why each of the last queries in a row failed."""
         self.in_queue: Queue[Query | None] = Queue(2 * self.thread_num)
         self.out_queue: Queue[Query] = Queue()
@@ -109,6 +109,7 @@ class Parser(icrawler.Parser):
             refusals = self._refusals.setdefault(engine.name, [])
             if len(refusals) >= _MAX_REFUSALS and not self._is_site:
                 query.failure = f"skipped after {_MAX_REFUSALS} failed queries in a row: {refusals[-1]}"
+                query.transient = _may_pass(refusals[-1])
                 query.needs_canary = False
                 self.out_queue.put(query)
                 continue
@@ -116,12 +117,12 @@ class Parser(icrawler.Parser):
                 self._search(engine, query, crawl_id)
                 refusals.clear()
             except (FetchError, EngineError) as failure:
-                query.failure = str(failure)
+                query.failure, query.transient = str(failure), _may_pass(failure)
                 query.needs_canary = isinstance(failure, FormatChangedError)
                 if query.urls or not _concerns_server(failure):
                     refusals.clear()
                 else:
-                    refusals.append(str(failure))
+                    refusals.append(failure)
             except Exception as error:
                 query.error = error
             finally:
@@ -191,7 +192,7 @@ class Downloader(icrawler.Downloader):
                 self._fetch(lease, quota)
             except FetchError as failure:
                 responded = not failure.no_response and failure.status not in _TOO_MANY_REQUESTS
-                download.failure = str(failure)
+                download.failure, download.transient = str(failure), _may_pass(failure)
                 if not isinstance(failure, FetchCancelledError):
                     self._record(download, failure)
             except BlocklistedError:
@@ -208,7 +209,7 @@ class Downloader(icrawler.Downloader):
             download.failure = NOT_NEEDED
             return
         if lease.is_down:  # the URL isn't the cause, so it isn't recorded as failed
-            download.failure = HOST_DOWN
+            download.failure, download.transient = HOST_DOWN, True
             return
         response = self.session.fetch_photo(download.url)
         try:
@@ -236,7 +237,8 @@ class Downloader(icrawler.Downloader):
 def _parse(engine: Engine, request: Request, response: Response) -> Page:
     try:
         return engine.parse(request, response)
-    except EngineError:
+    except EngineError as failure:
+        failure.transient = response.status == 429 or response.status >= 500
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # the engine's module expected another format
         raise FormatChangedError(f"its response can't be parsed: {type(error).__name__}: {error}") from error
@@ -245,6 +247,11 @@ def _parse(engine: Engine, request: Request, response: Response) -> Page:
 def _concerns_server(failure: FetchError | EngineError) -> bool:
     """Whether a failure concerns the whole server rather than the one URL."""
     return isinstance(failure, BlockedError) or (isinstance(failure, FetchError) and failure.transient)
+
+
+def _may_pass(failure: FetchError | EngineError) -> bool:
+    """Whether the same request may succeed soon. The end of the crawl, such as its deadline, doesn't pass."""
+    return failure.transient and not isinstance(failure, FetchCancelledError)
 
 
 def _new_hits(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[int, Hit]]:

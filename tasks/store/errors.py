@@ -1,4 +1,4 @@
-"""The error that users can fix, as opposed to internal errors."""
+"""The errors that users can fix, as opposed to internal errors."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The command line prints the message without a traceback and exits with code 2.
     """
+
+
+class TransientError(UserError):
+    """An error that may be gone later, such as a network that is down; the crawl is tried again."""

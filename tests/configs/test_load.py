@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.load import RENAMED, ConfigError, load, presets, settings, to_yaml
+from configs.load import RENAMED, REPLACED, ConfigError, load, presets, settings, to_yaml
 from configs.schema import STAGE_NAMES, Config, CrawlConfig
 
 
@@ -90,6 +90,35 @@ def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
     with pytest.raises(ConfigError, match=f"{old}: .*{new}"):
         load("default", [f"{old}=1"])
     assert new in dict(settings())
+
+
+@pytest.mark.parametrize(
+    ("override", "instead"),
+    [
+        ("train.class_weight=balanced", ["train.imbalance.method=weights"]),
+        ("train.class_weight=sqrt", ["train.imbalance.method=weights", "train.imbalance.power=0.5"]),
+        ("train.class_weight=effective", ["train.imbalance.method=effective"]),
+        ("train.class_weight=none", ["train.imbalance.method=none"]),
+        ("train.class_weight_cap=5", ["train.imbalance.method=weights", "train.imbalance.cap=5"]),
+        ("train.effective_beta=0.9", ["train.imbalance.method=effective", "train.imbalance.beta=0.9"]),
+        ("train.loss=focal", ["train.imbalance.method=focal"]),
+        ("train.loss=balanced_softmax", ["train.imbalance.method=balanced_softmax"]),
+        ("train.loss=cross_entropy", []),
+        ("train.focal_gamma=3", ["train.imbalance.method=focal", "train.imbalance.gamma=3"]),
+        ("train.retrain_head=10", ["train.imbalance.method=retrain_head", "train.imbalance.epochs=10"]),
+        ("train.logit_adjustment=1", ["train.imbalance.method=logit_adjustment", "train.imbalance.strength=1"]),
+    ],
+)
+def test_an_old_setting_of_imbalance_is_refused_with_what_to_set(override: str, instead: list[str]) -> None:
+    name, _, value = override.partition("=")
+    with pytest.raises(ConfigError) as error:
+        load("default", [override])
+    message = str(error.value)
+    assert name in REPLACED
+    assert message.startswith(f"{name}: this setting is now train.imbalance; ")
+    assert all(setting.replace(f"={value}", "=") in message for setting in instead)
+    assert instead or "instead of cross_entropy, nothing needs to be set" in message
+    load("default", instead)
 
 
 def test_each_mistake_is_one_line() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.states import Failed
 
-from configs.schema import Config
+from configs.schema import Config, FilterConfig
 from flows import run
 from flows.run_records import read_records
+from tasks.filter.stage import STAGE
 
 
 def test_ctrl_c_that_a_library_turns_into_an_error_is_an_interruption(
@@ -41,3 +43,17 @@ def test_any_other_error_is_a_failure(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError):
         run.pipeline.fn(Config())
     assert read_records(tmp_path)[0].state == "failed"
+
+
+def test_a_timeout_of_the_stage_itself_is_not_taken_for_the_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stages(config: Config, get_or_build: Any) -> Iterator[Any]:
+        yield get_or_build(STAGE, FilterConfig())
+
+    state = Failed(name="TimedOut", data=TimeoutError("the lock was not released"))
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", stages)
+    monkeypatch.setattr(run.stage_tasks, "of_stage", lambda *_: lambda *_, **__: state)
+    with pytest.raises(TimeoutError, match="the lock was not released"):
+        run.pipeline.fn(Config())

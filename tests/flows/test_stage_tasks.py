@@ -1,22 +1,28 @@
 """The seven Prefect tasks: options, retries, time limits, and logs in the dashboard."""
 
+import errno
 import os
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed
+from prefect.states import Completed, Failed
+from prefect.task_engine import TaskRunTimeoutError
 
 from configs.schema import STAGE_NAMES, CrawlConfig, WorkersConfig
 from flows import stage_tasks
-from tasks.store.errors import UserError
+from tasks.store.errors import TransientError, UserError
 from tests.helpers.pipeline import TINY, Fluke
 from tests.helpers.prefect_api import ended, get, logs, post, wait_for
 
@@ -76,10 +82,55 @@ def test_a_crawl_that_fails_twice_with_a_transient_error_is_retried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("connected")
-@pytest.mark.parametrize("error", [UserError("crawl.path is not set"), TimeoutError("8 h"), PermissionError(13, "no")])
-def test_a_permanent_error_is_not_retried(error: Exception) -> None:
-    state, calls = attempts(error, failures=1)
+def test_an_error_that_will_not_pass_is_not_retried() -> None:
+    state, calls = attempts(UserError("crawl.path is not set"), failures=1)
     assert (state.type.value, calls) == ("FAILED", 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "retried"),
+    [
+        (TransientError("no photos found: no connection"), True),
+        (TimeoutError("timed out"), True),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), True),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), True),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), True),
+        (sqlite3.OperationalError("database is locked"), True),
+        (TaskRunTimeoutError("Scope timed out after 8 second(s)."), False),
+        (UserError("crawl.path is not set"), False),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+        (FileNotFoundError(errno.ENOENT, "No such file"), False),
+        (sqlite3.OperationalError("no such column: rank"), False),
+        (KeyError("label"), False),
+    ],
+)
+def test_only_errors_that_may_pass_are_retried(
+    error: Exception, retried: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    task_run = TaskRun(task_key="crawl", dynamic_key="0")
+    assert stage_tasks.is_transient(stage_tasks.crawl, task_run, Failed(data=error)) == retried
+    assert ("crawl failed and will be tried again: " in caplog.text) == retried
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("connected")
+def test_only_prefects_own_timeout_counts_as_the_time_limit() -> None:
+    def build(section: Any, *, seconds: float) -> State[Any]:
+        time.sleep(seconds)
+        raise TimeoutError("the server's lock was not released")
+
+    states = []
+
+    @flow(persist_result=False)
+    def run() -> None:
+        task = stage_tasks.of_stage("filter", 0.5 / 3600)
+        states.extend(task(partial(build, seconds=seconds), None, return_state=True) for seconds in (0, 5))
+
+    run()
+    own, limit = states
+    assert (own.name, stage_tasks.exceeded_time_limit(own)) == ("TimedOut", False)
+    assert (limit.name, stage_tasks.exceeded_time_limit(limit)) == ("TimedOut", True)
 
 
 BLOCKED = """

@@ -74,6 +74,9 @@ class Page:
 class EngineError(Exception):
     """An engine returned no results. The text is the reason, in a few words."""
 
+    transient = False
+    """Whether a later crawl may succeed; set if the status of the response says so."""
+
 
 class BlockedError(EngineError):
     """The engine refused the request for now: too many requests, a captcha, a consent page."""

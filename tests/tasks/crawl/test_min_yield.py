@@ -1,10 +1,11 @@
 """`crawl.min_yield`: a crawl that finds too few photos fails."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tasks.store.errors import UserError
+from tasks.store.errors import TransientError, UserError
 from tests.helpers.scripted_engine import CATS_AND_DOGS, ScriptedEngine, photo, run_crawl
 
 
@@ -61,3 +62,46 @@ def test_one_incomplete_class_does_not_fail_a_crawl_whose_other_classes_are_full
     engine.site.on("/test/owl/0", engine.site.status(403))
     assert len(run_crawl(engine, tmp_path, keywords | {"owl": ["owl"]}, per_class=3, min_yield=0.5).rows) == 9
     assert "test: it wants a captcha ('owl')" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/test/{label}/0", "/{label}.jpg"])
+@pytest.mark.parametrize("failure", [(503, TransientError), (404, UserError)])
+@pytest.mark.parametrize("min_yield", [0, 0.5])
+def test_photos_missing_because_a_server_failed_are_a_transient_error(
+    engine: ScriptedEngine, tmp_path: Path, path: str, failure: tuple[int, type[UserError]], min_yield: float
+) -> None:
+    status, kind = failure
+    for label in CATS_AND_DOGS:
+        engine.show(label, [f"/{label}.jpg"])
+        engine.site.on(path.format(label=label), engine.site.status(status))
+    with pytest.raises(UserError) as error:
+        run_crawl(engine, tmp_path, min_yield=min_yield)
+    assert type(error.value) is kind
+
+
+def test_photos_missing_because_the_network_is_down_are_a_transient_error(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.site = SimpleNamespace(url="http://127.0.0.1:9")  # nothing listens there
+    keywords = {label: [f"{label} {n}" for n in range(3)] for label in CATS_AND_DOGS}  # the last ones are skipped
+    with pytest.raises(TransientError, match="no connection"):
+        run_crawl(engine, tmp_path, keywords, min_yield=0.5)
+
+
+def test_a_few_unreachable_photos_are_no_transient_error(engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.show("cat", [f"/cat{n}.jpg" for n in range(8)])
+    engine.show("dog", ["/dog0.jpg", "/dog1.jpg"])
+    for n in range(7):
+        engine.site.on(f"/cat{n}.jpg", engine.site.status(404))
+    engine.site.on("/cat7.jpg", engine.site.status(503))
+    with pytest.raises(UserError) as error:
+        run_crawl(engine, tmp_path, min_yield=0.5)
+    assert not isinstance(error.value, TransientError)
+
+
+def test_a_crawl_that_is_out_of_time_is_no_transient_error(engine: ScriptedEngine, tmp_path: Path) -> None:
+    for label in CATS_AND_DOGS:
+        engine.show(label, [f"/{label}.jpg"])
+    with pytest.raises(UserError) as error:
+        run_crawl(engine, tmp_path, min_yield=0.5, deadline_s=0.001)
+    assert not isinstance(error.value, TransientError)
