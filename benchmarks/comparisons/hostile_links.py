@@ -46,7 +46,7 @@ class Site(Protocol):
 
     trap_port: int
     contents: dict[str, str]
-    """SHA-256 of what was served, with the name of its kind."""
+    """Name of the kind of each bad file that was served, by its SHA-256."""
 
     def served(self, kind: Kind, body: bytes) -> None:
         """Record the body of a photo that a crawler should not keep."""

@@ -26,7 +26,7 @@ class Site:
     asked: Counter[str] = field(default_factory=Counter)
     """Number of requests by path."""
     contents: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of what was served, with the name of its kind."""
+    """Name of the kind of each bad file that was served, by its SHA-256."""
 
     @property
     def urls(self) -> list[str]:
@@ -37,7 +37,7 @@ class Site:
 
     @property
     def good(self) -> dict[str, str]:
-        """SHA-256 of each good photo, with the name of its kind."""
+        """Name of the kind of each good photo, by its SHA-256."""
         return {
             sha256(photo(kind.name, number, kind.format)).hexdigest(): kind.name
             for kind in self.kinds
