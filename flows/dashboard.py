@@ -37,16 +37,22 @@ _UPDATE_EVERY_S = 2
 
 
 class _RunLogHandler(APILogHandler):
-    """Sends log records to one flow run, also those of worker threads, which know no flow run."""
+    """Sends log records to one flow run: its own, and those of worker threads, which know no flow run."""
 
     def __init__(self, flow_run_id: UUID) -> None:
         super().__init__(logging.INFO)
-        self._flow_run_id = str(flow_run_id)
+        self._flow_run_id = flow_run_id
 
     def emit(self, record: logging.LogRecord) -> None:
-        if FlowRunContext.get() is None and TaskRunContext.get() is None:
-            record.flow_run_id = self._flow_run_id
-        super().emit(record)
+        current = _flow_run_id()
+        if current is None:
+            record.flow_run_id = str(self._flow_run_id)
+        if current is None or self.sends(current):
+            super().emit(record)
+
+    def sends(self, flow_run_id: UUID) -> bool:
+        """Whether this handler sends the records of this flow run."""
+        return flow_run_id == self._flow_run_id
 
 
 @contextmanager
@@ -56,19 +62,27 @@ def logs() -> Iterator[None]:
     Prefect's own setting for this, PREFECT_LOGGING_EXTRA_LOGGERS, is read when Prefect is imported, which is too early
     for a worker that knows nothing of fluke. So the flow adds the handler itself.
     """
-    context = FlowRunContext.get()
+    run_id = _flow_run_id()
     fluke = logging.getLogger("fluke")
-    if context is None or context.flow_run is None or any(isinstance(each, APILogHandler) for each in fluke.handlers):
+    handlers = [each for each in fluke.handlers if isinstance(each, APILogHandler)]  # Prefect's own sends all records
+    if run_id is None or any(not isinstance(each, _RunLogHandler) or each.sends(run_id) for each in handlers):
         yield
         return
-    handler, level = _RunLogHandler(context.flow_run.id), fluke.level
+    handler = _RunLogHandler(run_id)
     fluke.addHandler(handler)
-    fluke.setLevel(logging.INFO)
+    fluke.setLevel(logging.INFO)  # it stays: another run of this process may go on
     try:
         yield
     finally:
         fluke.removeHandler(handler)
-        fluke.setLevel(level)
+
+
+def _flow_run_id() -> UUID | None:
+    """Return the ID of the flow run that the current thread belongs to."""
+    if task := TaskRunContext.get():
+        return task.task_run.flow_run_id
+    flow = FlowRunContext.get()
+    return flow.flow_run.id if flow and flow.flow_run else None
 
 
 def show(outcome: Outcome, store: Store) -> None:

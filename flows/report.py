@@ -1,5 +1,7 @@
 """Write the report of a run again, from the files of its evaluation."""
 
+import zipfile
+import zlib
 from pathlib import Path
 
 from flows import preflight
@@ -7,6 +9,16 @@ from flows.run_records import find_run
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
+
+_MISSING_OR_DAMAGED = (
+    FileNotFoundError,
+    NotADirectoryError,
+    ValueError,
+    KeyError,  # an array of an .npz file
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def write(root: Path, name: str | None = None) -> Path:
@@ -17,7 +29,7 @@ def write(root: Path, name: str | None = None) -> Path:
         name: The ID of a run, or a preset (its last successful run); None: of any preset.
 
     Raises:
-        UserError: There is no such run, or files of its evaluation are missing.
+        UserError: There is no such run, or files of its evaluation are missing or damaged.
     """
     from tasks.evaluate.report.write import write_report  # imports matplotlib
 
@@ -28,7 +40,8 @@ def write(root: Path, name: str | None = None) -> Path:
         try:
             with store.lock(Manifest.read(evaluation).cache_key):
                 return write_report(evaluation, root)
-        except (FileNotFoundError, ValueError) as error:
+        except _MISSING_OR_DAMAGED as error:
             raise UserError(
-                f"the report of run {run.id} can't be written: {error}; run {run.preset} again, which makes the file"
+                f"the report of run {run.id} can't be written from {evaluation}: {error}; run {run.preset} again, "
+                "which makes a missing file (with --verify --fresh evaluate, also a damaged one)"
             ) from error

@@ -1,5 +1,6 @@
 """Records of runs: the config, the outcome of each stage, how the run ended. One file each: `DATA/runs/<id>.json`."""
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
@@ -17,7 +18,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, now
 from tasks.store.stage import Outcome
 
-State = Literal["running", "done", "failed", "interrupted"]
+RunState = Literal["running", "done", "failed", "interrupted"]
 
 
 def data_root() -> Path:
@@ -49,7 +50,7 @@ class RunRecord(BaseModel):
     """As it was at the time of the run; a later version of fluke may have other settings."""
     started_at: datetime
     ended_at: datetime | None = None
-    state: State = "running"
+    state: RunState = "running"
     error: str = ""
     stages: list[StageRecord] = []
 
@@ -72,7 +73,7 @@ class RunRecord(BaseModel):
             )
         )
 
-    def end(self, state: State, error: str = "") -> None:
+    def end(self, state: RunState, error: str = "") -> None:
         """Set how the run ended."""
         self.state, self.error, self.ended_at = state, error, now()
 
@@ -90,14 +91,18 @@ class RunRecord(BaseModel):
         path.unlink(missing_ok=True)
 
     def current_state(self, root: Path) -> str:
-        """Return the run's state, or `died` if its process was killed before it could save how the run ended."""
+        """Return the run's state, or `died` if its process was killed before it could save how the run ended.
+
+        The lock file is opened for reading only, because the data folder may be read-only.
+        """
         if self.state != "running":
             return self.state
-        if not (path := self._lock_file(root)).exists():
-            return "died"
         try:
-            FileLock(path).acquire(timeout=0).lock.release()
-        except (Timeout, PermissionError):  # without write permission, only the record says what is known
+            with self._lock_file(root).open("rb") as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return "died"
+        except OSError:  # locked; or it can't be read, and only the record says what is known
             return "running"
         return "died"
 

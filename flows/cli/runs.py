@@ -59,8 +59,10 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a run again, from files alone; the classifier is not evaluated again."""
+    from flows import console
     from flows import report as reports
 
+    console.show_messages()
     print(f"report: {reports.write(data_root(), run)}")
 
 

@@ -47,7 +47,8 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         if path not in used:
             unneeded.append(Unneeded.of(path, "shard that no kept artifact uses"))
     unneeded += [Unneeded.of(path, "checkpoints of an unfinished training") for path in unfinished_trainings(store)]
-    partial = (path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy")
+    partial = [path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy"]
+    partial += [path for folder in kept for path in folder.rglob(".partial-*")]  # of a report
     unneeded += [Unneeded.of(path, "left by a killed run") for path in sorted(partial)]
     if photos:
         files = (path for path in sorted(store.photos.rglob("*")) if path.is_file())

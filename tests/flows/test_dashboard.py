@@ -2,10 +2,15 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from prefect.logging import handlers
 
 from flows import dashboard
 from tasks import tables
@@ -92,3 +97,55 @@ def test_a_failing_server_does_not_make_the_run_fail(
             clock[0] = 9
             advance(5)
     assert caplog.text.count("the server is gone") == 3
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, str]]:
+    """The flow run and the message of each log line that was sent to Prefect."""
+    lines: list[tuple[UUID, str]] = []
+    flow_run: Any = SimpleNamespace(get=lambda: None)
+    monkeypatch.setattr(dashboard, "FlowRunContext", flow_run)
+
+    def emit(handler: logging.Handler, record: logging.LogRecord) -> None:
+        run = getattr(record, "flow_run_id", None) or flow_run.get().flow_run.id
+        lines.append((UUID(str(run)), record.getMessage()))
+
+    monkeypatch.setattr(handlers.APILogHandler, "emit", emit)
+    return lines
+
+
+def test_two_flow_runs_in_one_process_each_send_their_own_logs(
+    sent: list[tuple[UUID, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = uuid4(), uuid4()
+    logger = logging.getLogger("fluke.run")
+
+    def enter(run: UUID | None) -> None:
+        context = run and SimpleNamespace(flow_run=SimpleNamespace(id=run))
+        monkeypatch.setattr(dashboard.FlowRunContext, "get", lambda: context)
+
+    def logs(run: UUID) -> AbstractContextManager[None]:
+        enter(run)
+        started = dashboard.logs()
+        started.__enter__()
+        return started
+
+    one, two = logs(first), logs(second)
+    again = logs(second)  # as of a flow that another one calls
+    for run in (first, second):
+        enter(run)
+        logger.info("crawl built")
+    assert sent == [(first, "crawl built"), (second, "crawl built")]
+    sent.clear()
+    enter(None)
+    logger.info("from a worker thread")
+    assert sent == [(first, "from a worker thread"), (second, "from a worker thread")]
+    sent.clear()
+    again.__exit__(None, None, None)
+    one.__exit__(None, None, None)
+    enter(second)
+    logger.info("filter built")
+    assert sent == [(second, "filter built")]
+    two.__exit__(None, None, None)
+    logger.info("no run is left")
+    assert len(sent) == 1

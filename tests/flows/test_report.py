@@ -1,27 +1,108 @@
 """`fluke report` writes the report of a run again."""
 
+import logging
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from flows.run_records import find_run
+from configs.schema import Config
+from flows import report
+from flows.cli import runs
+from flows.run_records import RunRecord, find_run
 from tasks import tables
+from tasks.evaluate.report import write
 from tasks.evaluate.view_record import ViewRecord
+from tasks.store.errors import UserError
+from tasks.store.manifest import CacheKey, Result
+from tasks.store.stage import Outcome
+from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
 
-pytestmark = pytest.mark.slow
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Path:
+    """The folder of a run's evaluation, with a file of answers."""
+    store = Store(tmp_path)
+
+    def build(out: Path) -> Result:
+        np.savez(tables.ANSWERS.path(out), logits=np.zeros(9))
+        return Result({}, digest="x")
+
+    artifact = store.publish(CacheKey(stage="evaluate", version=1, config={}), "", build)
+    record = RunRecord.start("demo", "evaluate", Config())
+    record.add(Outcome(artifact, cached=False, why="", manifest=store.manifest(artifact)), 1.0)
+    record.end("done")
+    record.save(tmp_path)
+    return store.folder(artifact)
 
 
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    logger = logging.getLogger("fluke")
+    before = list(logger.handlers)
+    yield
+    logger.handlers[:] = before
+
+
+def read_answers(evaluation: Path, root: Path) -> Path:
+    with np.load(tables.ANSWERS.path(evaluation)) as answers:
+        raise AssertionError(answers["uncalibrated"])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no zip", b"PK\x03\x04 cut off"])
+def test_a_damaged_file_is_reported_with_what_to_do(
+    evaluation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    monkeypatch.setattr(write, "write_report", read_answers)
+    if content is not None:  # else an array is missing in the file
+        tables.ANSWERS.path(evaluation).write_bytes(content)
+    with pytest.raises(UserError, match=r"can't be written from .*; run demo again, .*--fresh evaluate") as error:
+        report.write(tmp_path)
+    if content is None:
+        assert isinstance(error.value.__cause__, KeyError)
+    if content and content.startswith(b"PK"):
+        assert isinstance(error.value.__cause__, zipfile.BadZipFile)
+
+
+def test_a_file_in_place_of_the_evaluation_is_reported_with_what_to_do(evaluation: Path, tmp_path: Path) -> None:
+    evaluation.rename(tmp_path / "moved")
+    evaluation.touch()
+    with pytest.raises(UserError, match=r"Not a directory.*; run demo again"):
+        report.write(tmp_path)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_wait_for_another_run_is_shown(
+    evaluation: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wait(root: Path, name: str | None) -> Path:
+        logging.getLogger("fluke.store").warning("another run is building it: waiting for it")
+        return evaluation / "report.html"
+
+    monkeypatch.setattr(report, "write", wait)
+    runs.report()
+    printed = capsys.readouterr()
+    assert "warning: another run is building it: waiting for it" in printed.err
+    assert printed.out == f"report: {evaluation / 'report.html'}\n"
+
+
+@pytest.mark.slow
 def test_the_report_of_the_last_run_is_written_again(copy: Fluke) -> None:
     folder = next((copy.data / "artifacts" / "evaluate").iterdir())
-    report = tables.REPORT.path(folder)
-    page = report.read_bytes()
-    report.unlink()
-    assert str(report) in copy("report")
-    assert report.read_bytes() == page
-    report.unlink()
+    path = tables.REPORT.path(folder)
+    page = path.read_bytes()
+    path.unlink()
+    assert str(path) in copy("report")
+    assert path.read_bytes() == page
+    path.unlink()
     copy("report", find_run(copy.data).id)
-    assert report.read_bytes() == page
+    assert path.read_bytes() == page
 
 
+@pytest.mark.slow
 def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
     assert "no successful run or preset is called 'nothing'" in copy("report", "nothing", code=2)
     folder = next((copy.data / "artifacts" / "evaluate").iterdir())

@@ -1,6 +1,9 @@
 """Pruning: what a kept run needs is kept, and the rest is listed before it is deleted."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +91,20 @@ def test_partial_folders_are_deleted_and_photos_only_on_request(runs: Runs) -> N
     assert ("photo that no kept crawl contains", 1, 50) in list(by_reason(find_unneeded(runs.store, 1, photos=True)))
 
 
+def test_partial_files_in_a_kept_artifact_are_deleted(runs: Runs) -> None:
+    artifact = runs.run()[1]
+    folder = runs.store.folder(artifact)
+    left_over = [folder / ".partial-abc.html", folder / "figures" / ".partial-def.png"]
+    (folder / "figures").mkdir()
+    for path in left_over:
+        path.write_bytes(b"half a report")
+    unneeded = find_unneeded(runs.store, 1)
+    assert [(item.path, item.reason) for item in unneeded] == [(path, "left by a killed run") for path in left_over]
+    delete(runs.store, unneeded, 1)
+    assert not any(path.exists() for path in left_over)
+    assert runs.store.valid(folder) == artifact
+
+
 def test_checkpoints_of_an_unfinished_training_are_deleted(runs: Runs) -> None:
     runs.run()
     under_way = runs.store.pools("train") / "under-way" / "0123abcd"
@@ -152,3 +169,20 @@ def test_a_killed_run_is_distinguished_from_a_running_one(runs: Runs) -> None:
     assert record.current_state(runs.store.root) == "died"
     record.end("done")
     assert record.current_state(runs.store.root) == "done"
+
+
+def test_the_state_of_a_run_is_found_in_a_read_only_folder(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    root, os_open = runs.store.root, os.open
+
+    def read_only(path: str, flags: int, *args: Any, **options: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return os_open(path, flags, *args, **options)
+
+    with record.lock(root), monkeypatch.context() as patch:
+        patch.setattr(os, "open", read_only)
+        assert record.current_state(root) == "running"
+    (root / "locks" / f"run-{record.id}.lock").touch()  # as a killed run leaves it
+    monkeypatch.setattr(os, "open", read_only)
+    assert record.current_state(root) == "died"
