@@ -45,7 +45,7 @@ def test_heat_maps_explain_the_predicted_class_by_default(tmp_path: Path) -> Non
 
 def test_logits_that_are_nan_are_refused(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, bias=np.nan)
-    with pytest.raises(UserError, match=r"classifier\.keras: the classifier returns NaN or infinity: its training"):
+    with pytest.raises(UserError, match=r"network\.keras: the classifier returns NaN or infinity: its training"):
         TrainedClassifier(path)(TILES)
 
 
