@@ -18,7 +18,7 @@ check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 fix: .venv/installed-dev  ## format, and repair what ruff can repair
 	$(BIN)/ruff check --fix .

@@ -80,13 +80,13 @@ def test_a_wait_for_another_run_is_shown(
 ) -> None:
     def wait(root: Path, name: str | None) -> Path:
         logging.getLogger("fluke.store").warning("another run is building it: waiting for it")
-        return evaluation / "report.html"
+        return evaluation / tables.REPORT.name
 
     monkeypatch.setattr(report, "write", wait)
     runs.report()
     printed = capsys.readouterr()
     assert "warning: another run is building it: waiting for it" in printed.err
-    assert printed.out == f"report: {evaluation / 'report.html'}\n"
+    assert printed.out == f"report: {tables.REPORT.path(evaluation)}\n"
 
 
 @pytest.mark.slow

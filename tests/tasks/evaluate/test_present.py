@@ -15,6 +15,8 @@ from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
 from tests.helpers.evaluation import CONFIG, EvaluationWorld, read_metrics, world
 
+pytestmark = pytest.mark.slow  # each evaluates, some seconds
+
 
 def shown_photos(folder: Path) -> int:
     """Count the photos in the galleries of mistakes and of correct predictions."""
@@ -154,7 +156,6 @@ def test_a_report_with_a_damaged_digest_is_written_again(pets: EvaluationWorld, 
     assert tables.REPORT.path(folder).read_bytes() == page
 
 
-@pytest.mark.slow
 def test_the_report_of_300_classes_is_small(tmp_path: Path) -> None:
     names = [f"whale {i:03d}" for i in range(300)]
     sea = world(tmp_path, names)
@@ -172,7 +173,6 @@ def test_the_report_of_300_classes_is_small(tmp_path: Path) -> None:
     assert len(pd.read_csv(tables.SUBMISSION.path(folder))["Id"].iloc[0].split()) == 5
 
 
-@pytest.mark.slow
 def test_the_report_of_a_classifier_of_codes_shows_the_autoencoder(pets: EvaluationWorld) -> None:
     _, folder = pets.finish(encoder=True).evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
