@@ -51,14 +51,6 @@ def _html(data: bytes, rng: np.random.Generator) -> bytes:
     return b"<!DOCTYPE html><html><head><title>404 Not Found</title></head><body>%d</body></html>" % rng.integers(10**9)
 
 
-def _garbage(data: bytes, rng: np.random.Generator) -> bytes:
-    return rng.bytes(len(data))
-
-
-def _empty(data: bytes, rng: np.random.Generator) -> bytes:
-    return b""
-
-
 def _small(image: Image, rng: np.random.Generator) -> Image:
     """Shrink to a shorter side of 8 to 28 px."""
     factor = rng.integers(8, 29) / min(image.shape[:2])
@@ -195,8 +187,8 @@ def _same(data: bytes, rng: np.random.Generator) -> bytes:
 FLAWS: dict[tuple[str, str], Change] = {
     ("truncated", ""): _truncated,
     ("unreadable", "HTML"): _html,
-    ("unreadable", "garbage"): _garbage,
-    ("unreadable", "empty"): _empty,
+    ("unreadable", "garbage"): lambda data, rng: rng.bytes(len(data)),
+    ("unreadable", "empty"): lambda data, rng: b"",
     ("too small", ""): _on_pixels(_small),
     ("odd aspect", ""): _on_pixels(_strip),
     ("uniform", "flat"): _on_pixels(_flat),
