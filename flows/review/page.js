@@ -120,7 +120,7 @@ function pictures(row, size) {
   const theirs = row.duplicate_places.map(([place, name]) => `${shown(place)}: ${shown(name)}`).join("\n");
   return [
     mine,
-    make("figure", { className: "duplicate", title: theirs }, picture(row.duplicate_of, size, "the photo that it duplicates"), make("figcaption", {}, "duplicate of: ", named(labels))),
+    make("figure", { className: "duplicate", title: theirs }, picture(row.duplicate_of, size, "the photo that it duplicates"), make("figcaption", {}, "copy of ", named(labels))),
   ];
 }
 
