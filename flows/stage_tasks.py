@@ -76,12 +76,19 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in _NETWORK_DOWN
 
 
+def _options(name: StageName) -> dict[str, Any]:
+    """Return the options that all tasks share: their name, no cache of Prefect's own, and the default time limit."""
+    return {
+        "name": name,
+        "task_run_name": name,
+        "cache_policy": NO_CACHE,
+        "persist_result": False,
+        "timeout_seconds": getattr(_DEFAULT_H, name) * _HOUR_S,
+    }
+
+
 @task(
-    name="crawl",
-    task_run_name="crawl",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.crawl * _HOUR_S,
+    **_options("crawl"),
     retries=2,
     retry_delay_seconds=[30, 120],
     retry_condition_fn=is_transient,
@@ -91,75 +98,37 @@ def crawl(build: Build, section: CrawlConfig) -> State[Artifact]:
     return build(section)
 
 
-@task(
-    name="filter",
-    task_run_name="filter",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.filter * _HOUR_S,
-)
+@task(**_options("filter"))
 def filter(build: Build, section: FilterConfig, **parents: Artifact) -> State[Artifact]:
     """Select the photos to keep, and split them into train, validation and test."""
     return build(section, **parents)
 
 
-@task(
-    name="preprocess",
-    task_run_name="preprocess",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.preprocess * _HOUR_S,
-)
+@task(**_options("preprocess"))
 def preprocess(build: Build, section: PreprocessConfig, **parents: Artifact) -> State[Artifact]:
     """Turn photos into tiles."""
     return build(section, **parents)
 
 
-@task(
-    name="pretrain",
-    task_run_name="pretrain",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.pretrain * _HOUR_S,
-    tags=[GPU],
-)
+@task(**_options("pretrain"), tags=[GPU])
 def pretrain(build: Build, section: PretrainConfig, **parents: Artifact) -> State[Artifact]:
     """Train the encoder."""
     return build(section, **parents)
 
 
-@task(
-    name="extract",
-    task_run_name="extract",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.extract * _HOUR_S,
-)
+@task(**_options("extract"))
 def extract(build: Build, section: ExtractConfig, **parents: Artifact) -> State[Artifact]:
     """Compute the features of the tiles."""
     return build(section, **parents)
 
 
-@task(
-    name="train",
-    task_run_name="train",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.train * _HOUR_S,
-    tags=[GPU],
-)
+@task(**_options("train"), tags=[GPU])
 def train(build: Build, section: TrainConfig, **parents: Artifact) -> State[Artifact]:
     """Train the classifier."""
     return build(section, **parents)
 
 
-@task(
-    name="evaluate",
-    task_run_name="evaluate",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=_DEFAULT_H.evaluate * _HOUR_S,
-)
+@task(**_options("evaluate"))
 def evaluate(build: Build, section: EvaluateConfig, **parents: Artifact) -> State[Artifact]:
     """Measure the classifier on the test photos, and write the report."""
     return build(section, **parents)
