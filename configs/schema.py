@@ -35,6 +35,17 @@ class SearchFilters(Section):
     date: str | None = Field(None, description="The last day, week, month or year, or a range: 2026-01-01..2026-06-30.")
 
 
+class CsvColumns(Section):
+    """The names of the columns of a CSV file of photos. Case doesn't matter."""
+
+    image: str = Field("Image", description="csv: path of the photo.")
+    label: str = Field("Id", description="csv: class of the photo.")
+    group: str = Field("Group", description="csv: photos of one burst or encounter, never in two splits (optional).")
+    split: str = Field("split", description="csv, urls: train, val or test (optional), see crawl.split.")
+    url: str = Field("url", description="urls: URL of the photo.")
+    url_label: str = Field("label", description="urls: class of the photo.")
+
+
 class CrawlConfig(Section):
     """The sources of photos, and the limits of requests to servers."""
 
@@ -52,6 +63,18 @@ class CrawlConfig(Section):
     images: Path | None = Field(
         None,
         description="csv: the folder to which the Image column is relative; null: the folder of the CSV file.",
+    )
+    columns: CsvColumns = Field(CsvColumns(), description="csv, urls: the names of the columns.")
+    split: Literal["auto", "folders", "ignore"] = Field(
+        "auto",
+        description="folder, csv, urls: whether the photos are split already, by folders train, val and test with the "
+        "same classes in each, or by a column of the CSV. auto: if there are such folders or such a column; folders: "
+        "there must be; ignore: all photos are split anew.",
+    )
+    max_loss: Fraction = Field(
+        0.1,
+        description="The crawl fails if it can't use more than this share of the photos or rows that the user gave, or "
+        "of the photos that it has stored: unreadable, not found, or lost.",
     )
     keywords: dict[str, tuple[str, ...]] | Path = Field(
         default_factory=dict,

@@ -32,6 +32,7 @@ PHOTOS = Table(
         _FILE,
         _LABEL,
         Column("group", "string", "Photos that the source says belong together, such as a burst.", nullable=True),
+        Column("given_split", "string", "Split that the source gives: train, val or test.", nullable=True),
         _NAME,
         Column("url", "string", "URL of the photo.", nullable=True),
         Column("page", "string", "URL of the page that shows the photo.", nullable=True),
@@ -197,6 +198,7 @@ NEIGHBOURS = Table(
         Column("cosine", "float64", "Cosine similarity of the features of both.", "-1..1"),
     ),
 )
+NOTES = File("notes.json", ("evaluate",), "What of the user's input was not used as given, by stage.")
 LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
 FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
 REPORT = File("report.html", ("evaluate",), "The report.")

@@ -22,6 +22,8 @@ class PhotoRow:
     """Its class."""
     group: str | None = None
     """Photos of one group (a burst, an encounter) are related, as the source says."""
+    given_split: str | None = None
+    """train, val or test, if the source says so."""
     name: str
     """Its name at the source: the path in the folder, the column Image, or the last part of the URL's path."""
     url: str | None = None
@@ -53,6 +55,7 @@ class PhotoRow:
         engine: str,
         rank: int,
         group: str | None = None,
+        given_split: str | None = None,
         url: str | None = None,
         page: str | None = None,
         keyword: str | None = None,
@@ -65,6 +68,7 @@ class PhotoRow:
             file=photo.file,
             label=label,
             group=group,
+            given_split=given_split,
             name=name,
             url=url,
             page=page,

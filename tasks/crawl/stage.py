@@ -25,8 +25,8 @@ from tasks.store.stage import Stage
 from tasks.store.store import Store
 from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY
 
-VERSION = 2
-LEDGER = f"ledger-{VERSION}.sqlite"
+VERSION = 3
+LEDGER = "ledger-2.sqlite"
 
 COLUMNS = tuple(field.name for field in fields(PhotoRow))
 _VOLATILE = {"fetched_at", "status", "etag"}

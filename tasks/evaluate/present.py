@@ -1,12 +1,16 @@
 """The view of an evaluation: make the explanations and the report, each only if it is missing or outdated."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
+from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
+from tasks.store.manifest import Manifest
 
 VIEW_SETTINGS = frozenset({"gallery", "layer_images"})
 """Settings that only change the view. A new value of one of them doesn't evaluate again."""
@@ -58,8 +62,23 @@ def present(
             root=context.root,
         )
         ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
+    _write_notes(evaluation, [photos, kept, tiles, *([encoder] if encoder else []), inputs, classifier, evaluation])
     report = ViewRecord.read(tables.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
 
         write_report(evaluation, context.root)
+
+
+def _write_notes(evaluation: Path, folders: Iterable[Path]) -> None:
+    """Write the notes of all stages, if they have changed.
+
+    They are read from the artifacts of this run: a crawl that now leaves out more files may still give the same photos,
+    so the evaluation in the store may come from an earlier crawl.
+    """
+    manifests = {folder: Manifest.read(folder) for folder in folders}
+    notes = {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
+    data = json.dumps(notes, ensure_ascii=False, indent=1).encode()
+    path = tables.NOTES.path(evaluation)
+    if not path.exists() or path.read_bytes() != data:
+        atomic_write(path, data)

@@ -58,4 +58,5 @@ def report_inputs(evaluation: Path) -> dict[str, str]:
         "source": hashing.of_source("tasks.evaluate.report.write"),
         "template": hashing.of_file(Path(__file__).parent / "report" / "page.html.jinja"),
         "explanations": hashing.of_file(tables.EXPLAINED.path(evaluation)),
+        "notes": hashing.of_file(path) if (path := tables.NOTES.path(evaluation)).exists() else "",
     }

@@ -1,5 +1,6 @@
 """The context that a stage's build function gets besides its config and the folders of its parents."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from tasks.store.progress import Progress, silent
 
 Item = TypeVar("Item")
 Output = TypeVar("Output")
+
+logger = logging.getLogger("fluke.stage")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class StageContext:
     """Whether to compare a shard with its SHA-256 before it is reused."""
     progress: Progress = silent
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(2))
+    notes: list[str] = field(default_factory=list)
+    """What `warn` has said so far."""
+
+    def warn(self, message: str) -> None:
+        """Say that something which the user gave is not used as given.
+
+        The message has one line: what is not used, how many, which (the first few), why, and what to do. It is logged
+        as a warning and stored in the manifest, so that the report and later runs, which find the artifact in the
+        store, say it too.
+        """
+        message = message.encode("utf-8", "backslashreplace").decode()
+        logger.warning("%s", message)
+        self.notes.append(message)
 
     def map(self, function: Callable[[Item], Output], items: Iterable[Item]) -> Iterator[Output]:
         """Yield the results of a function for each item, in order, computed on the worker threads.

@@ -88,6 +88,8 @@ class Manifest(_Record):
     """Files outside its folder that it needs (photos, shards), by path relative to the data folder."""
     source: str
     """Digest of the stage's code."""
+    notes: tuple[str, ...] = ()
+    """What the user gave that is not used as given, see `StageContext.warn`."""
     made_at: datetime
     seconds: float
 
@@ -133,6 +135,7 @@ class Result:
         *,
         digest: str | None = None,
         refs: Mapping[Path, FileRecord] | None = None,
+        notes: Iterable[str] = (),
     ) -> None:
         """Describe what was built.
 
@@ -141,10 +144,12 @@ class Result:
             digest: Digest of the meaning of the artifact, if its bytes contain more, such as times or positions in a
                 pool; None: the digest of its files.
             refs: Files outside the artifact's folder that it needs.
+            notes: What the user gave that is not used as given; `Run` adds those of `StageContext.warn`.
         """
         self.counts = dict(counts)
         self.digest = digest
         self.refs = dict(refs or {})
+        self.notes = list(notes)
 
 
 def content_digest(files: Mapping[str, FileRecord]) -> str:

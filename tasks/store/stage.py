@@ -136,7 +136,10 @@ class Run:
         source = stage.source(config)
 
         def build(out: Path) -> Result:
-            return stage.build(config, **folders, context=self._context(stage, out, source))
+            context = self._context(stage, out, source)
+            result = stage.build(config, **folders, context=context)
+            result.notes += context.notes
+            return result
 
         artifact = self.store.publish(cache_key, source, build)
         return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
@@ -165,4 +168,6 @@ class Run:
                 stage.name,
                 stage.build.__module__,
             )
+        for note in manifest.notes:
+            logger.warning("%s", note)
         return Outcome(artifact, cached=True, why=why, manifest=manifest)

@@ -131,6 +131,7 @@ class Store:
                 files=records,
                 refs=refs,
                 source=source,
+                notes=tuple(result.notes),
                 made_at=datetime.now(UTC),  # to the microsecond, to sort artifacts by age
                 seconds=round(seconds, 3),
             ).write(partial)

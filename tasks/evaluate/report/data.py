@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from configs.schema import STAGE_NAMES
 from tasks import tables
 from tasks.evaluate import metrics
 from tasks.evaluate.explanations import Explanations
@@ -119,6 +120,13 @@ class EvaluationFiles:
     def rejected(self) -> pd.DataFrame:
         """The photos that the filter stage rejected."""
         return tables.REJECTED.read(self.parent("kept"))
+
+    @cached_property
+    def notes(self) -> list[tuple[str, str]]:
+        """What of the user's input was not used as given: (stage, one line)."""
+        path = tables.NOTES.path(self.folder)
+        by_stage: Mapping[str, Sequence[str]] = _read_json(path) if path.exists() else {}
+        return [(stage, note) for stage in STAGE_NAMES for note in by_stage.get(stage, ())]
 
     def tile(self, photo: str) -> NDArray[np.uint8]:
         """Read the tile of a photo, (side, side, 1 or 3)."""

@@ -20,7 +20,10 @@ from tasks.store.errors import UserError
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
 
-COLUMNS = "photo file label group name url page engine keyword rank licence author width_px height_px bytes fetched_at"
+COLUMNS = (
+    "photo file label group given_split name url page engine keyword rank licence author width_px height_px bytes "
+    "fetched_at"
+)
 
 AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "unreadable"}
 """The crawl's names for the filter's reasons."""
