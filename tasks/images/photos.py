@@ -21,6 +21,26 @@ Value = TypeVar("Value", bound=np.generic)
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+EXTENSIONS = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".gif",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
+    }
+)
+"""File names that end in one of these, in any case, are photos; the content decides how they are decoded."""
 _EXTENSIONS = {
     b"\xff\xd8\xff": "jpg",
     b"\x89PNG\r\n\x1a\n": "png",
