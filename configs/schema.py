@@ -236,12 +236,18 @@ class FilterConfig(Section):
         None,
         description="How the embedding scales pixels; [a, b] means (pixel - a) / b; null: as the model file says.",
     )
-    duplicate_bits: int = Field(
+    max_rejected: Fraction = Field(
+        1 / 3,
+        description="If a check would reject more than this share of a class or of all photos, it rejects none of "
+        "them: they are kept as doubtful, with a warning, for `fluke review`. 1 switches this off.",
+    )
+    duplicate_bits: int | None = Field(
         32,
         ge=0,
         le=64,
-        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one photo and a mild "
-        "crop of the other, differ in at most this many bits.",
+        description="Photos are near duplicates if their colours are similar and their 256-bit perceptual hashes, or "
+        "those of one photo and a mild crop of the other, differ in at most this many bits; null: no photo is a near "
+        "duplicate of another one.",
     )
     mirrored: bool = Field(True, description="Whether mirror images count as near duplicates.")
     drop_near_duplicates: bool = Field(
