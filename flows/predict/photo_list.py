@@ -1,12 +1,19 @@
 """List the photos to predict: one photo, a folder, or the files that a CSV names."""
 
+import logging
 import os
 from pathlib import Path
 
+from tasks.crawl.listed_files import find_files
 from tasks.crawl.local_files import utf8_name
+from tasks.file_names import shown_missing
 from tasks.images.photos import EXTENSIONS
-from tasks.store.csv_file import read_csv
+from tasks.store.csv_columns import Column, find_columns
+from tasks.store.csv_file import read_csv, shown_lines
 from tasks.store.errors import UserError
+
+logger = logging.getLogger("fluke.predict")
+_IMAGE = "Image"
 
 
 def list_photos(source: Path) -> list[tuple[str, Path]]:
@@ -26,11 +33,28 @@ def list_photos(source: Path) -> list[tuple[str, Path]]:
         found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
         photos = [(utf8_name(path.relative_to(source).as_posix()), path) for path in found]
     elif source.suffix.lower() == ".csv":
-        photos = [
-            (row["Image"], source.parent / row["Image"]) for row in read_csv(source, ["Image"]).rows if row["Image"]
-        ]
+        photos = _listed(source)
     else:
         photos = [(utf8_name(source.name), source)]
     if not photos:
         raise UserError(f"{source} contains no photos ({' '.join(sorted(EXTENSIONS))})")
     return photos
+
+
+def _listed(source: Path) -> list[tuple[str, Path]]:
+    """Return the photos that a CSV lists, under the names that it gives them; a missing one is an error of its row."""
+    file = read_csv(source, [_IMAGE])
+    columns = find_columns(file, [Column(_IMAGE, "image", need="required")])
+    names = [name for row in file.rows if (name := columns.get(row, _IMAGE))]
+    listed = find_files(source, list(dict.fromkeys(names)), [source.parent])
+    notes = [*file.notes, *columns.notes, *listed.notes]
+    if empty := [row.line for row in file.rows if not columns.get(row, _IMAGE)]:
+        notes.append(f"{source}: {len(empty):,} rows have no {_IMAGE} and are left out ({shown_lines(empty)})")
+    if listed.missing:
+        notes.append(
+            f"{source}: {len(listed.missing):,} of {len(set(names)):,} photos are not in {source.parent}: "
+            f"{shown_missing(listed.missing)}; their rows have an error instead of classes"
+        )
+    for note in notes:
+        logger.warning("%s", note)
+    return [(name, Path(listed.files[name].path) if name in listed.files else source.parent / name) for name in names]
