@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from tasks.filter.phash import HASH_BYTES, WINDOWS, perceptual_hashes, window_hashes
 from tasks.images import photos
 
-VERSION = 3
+VERSION = 4
 """Increase it when the computed values change: cached values are then computed again."""
 
 STATS_DTYPE = np.dtype(
     [
-        ("flaw", "S10"),
+        ("flaw", "S20"),
         ("width_px", "<i4"),
         ("height_px", "<i4"),
         ("hash", "u1", (HASH_BYTES,)),
@@ -29,7 +29,7 @@ STATS_DTYPE = np.dtype(
 )
 """One photo. The shards on disk contain these names.
 
-flaw: b"" if the photo can be decoded, else b"unreadable" or b"truncated". width_px, height_px: size of the original.
+flaw: b"" if the photo can be decoded, else one of `photos.PROBLEMS`. width_px, height_px: size of the original.
 hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. p01, p05,
 p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see `sharpness`.
 """
@@ -48,11 +48,11 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats = np.zeros((), STATS_DTYPE)
     try:
         stats["width_px"], stats["height_px"] = photos.size_px(data)
-        pixels = photos.decode(data, at_least_px=_DECODED_PX)
+        with photos.decoded(data, at_least_px=_DECODED_PX) as pixels:
+            grey = reduced(pixels)
     except ValueError as error:
         stats["flaw"] = str(error).encode()
         return stats
-    grey = reduced(pixels)
     stats["p01"], stats["p05"], stats["p99"] = grey_quantiles(grey, (0.01, 0.05, 0.99))
     stats["sharpness"] = sharpness(grey)
     stats["hash"], stats["mirror"] = perceptual_hashes(grey)

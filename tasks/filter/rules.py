@@ -10,10 +10,11 @@ from configs.schema import FilterConfig
 from tasks.filter.checks import CHECKS
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.review_log import Action
+from tasks.images.photos import PROBLEMS
 
 BY_HAND = "by hand"
 """The reason of photos that a person rejected."""
-UNDECODABLE = ("unreadable", "truncated")
+UNDECODABLE = PROBLEMS
 """The reasons of photos that can't be decoded. No decision of a person overrides them."""
 
 
