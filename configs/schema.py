@@ -105,7 +105,12 @@ class CrawlConfig(Section):
     deadline_s: float = Field(14400, gt=0, description="Seconds after which the crawl ends; it keeps its downloads.")
     max_gb: float = Field(50, gt=0, description="Gigabytes after which the crawl ends; it keeps its downloads.")
     max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger photos (megabytes) are dropped.")
-    max_photo_mpx: float = Field(89, gt=0, le=178, description="Larger photos (megapixels) are dropped, undecoded.")
+    max_photo_mpx: float = Field(
+        178,
+        gt=0,
+        le=500,
+        description="Larger photos (megapixels) are left out, undecoded: downloads and local files.",
+    )
     robots: Literal["everywhere", "photos", "nowhere"] = Field(
         "everywhere",
         description="Where robots.txt and noai are respected. everywhere: also on result pages of engines without an "
