@@ -1,5 +1,7 @@
 """Load a config from a preset's YAML file and overrides such as `train.epochs=5`; refuse invalid settings."""
 
+import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,9 +67,14 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
     for name, text in _parsed(overrides):
         _apply(given, name, text)
     try:
-        return Config.model_validate(values.from_yaml(given))
+        config = Config.model_validate(values.from_yaml(given))
     except ValidationError as error:
         raise ConfigError("\n".join(_message(mistake) for mistake in error.errors())) from error
+    for name, value in _leaves(config):
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(each, float) and not math.isfinite(each) for each in numbers):
+            raise ConfigError(f"{name}: must be a finite number (got {value})")
+    return config
 
 
 def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
@@ -108,30 +115,36 @@ def settings(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tupl
             yield f"{prefix}{name}", field.description or ""
 
 
-def to_yaml(config: Config) -> str:
-    """Return all settings as YAML for `fluke run FILE`, each below a comment with its description."""
-    return "\n".join(
-        line for name in Config.model_fields for line in [*_section_lines(name, getattr(config, name), ""), ""]
-    )
+def to_yaml(config: Config, *, ascii_only: bool = False) -> str:
+    """Return all settings as YAML for `fluke run FILE`, each below a comment with its description.
+
+    Args:
+        config: The settings.
+        ascii_only: Whether to write all other characters as in "caf\\xE9", for an encoding other than UTF-8.
+    """
+    sections = [_section_lines(name, getattr(config, name), "", ascii_only) for name in Config.model_fields]
+    return "\n".join(line for lines in sections for line in [*lines, ""])
 
 
-def _section_lines(name: str, section: BaseModel, indent: str) -> Iterator[str]:
+def _section_lines(name: str, section: BaseModel, indent: str, ascii_only: bool) -> Iterator[str]:
     yield f"{indent}# {(section.__doc__ or '').strip()}"
     yield f"{indent}{name}:"
-    values = section.model_dump(mode="json")
+    dumped = section.model_dump(mode="json")
     indent += "  "
     for setting, field in type(section).model_fields.items():
         if isinstance(inner := getattr(section, setting), BaseModel):
-            yield from _section_lines(setting, inner, indent)
+            yield from _section_lines(setting, inner, indent, ascii_only)
         else:
             yield f"{indent}# {field.description}"
-            yield f"{indent}{setting}: {_inline(values[setting])}"
+            yield f"{indent}{setting}: {_inline(dumped[setting], ascii_only)}"
 
 
-def _inline(value: Any) -> str:
-    """Return a value as YAML on one line."""
-    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**6)
-    return text.removesuffix("...\n").strip()  # PyYAML ends a single scalar with this marker
+def _inline(value: Any, ascii_only: bool) -> str:
+    """Return a value as YAML on one line; what a terminal would obey is written as in "\\e[2J"."""
+    options: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "width": 10**6}
+    text = yaml.safe_dump(value, allow_unicode=not ascii_only, **options)
+    text = text.removesuffix("...\n").strip()  # PyYAML ends a single scalar with this marker
+    return text if ascii_only or text.isprintable() else _inline(value, ascii_only=True)
 
 
 def _path(preset: str) -> Path:
@@ -170,6 +183,11 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
         name, equals, text = override.partition("=")
         if not equals or "." not in name:
             raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
+        if any("\ud800" <= letter <= "\udfff" for letter in override):  # Prefect and the records can't store it
+            raise ConfigError(
+                f"{name}: {text!r} is not valid in the encoding of this terminal ({sys.getfilesystemencoding()}); give "
+                "the file or folder a name in that encoding, or a link that has one (ln -s)"
+            )
         if found.setdefault(name, text) != text:
             raise ConfigError(f"{name} is given twice, as {found[name]!r} and as {text!r}; give it once")
     return sorted(found.items(), key=lambda item: len(values.split_name(item[0])))

@@ -31,7 +31,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's ra
 class Section(BaseModel):
     """A frozen group of settings; unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class SearchFilters(Section):
