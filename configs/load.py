@@ -97,6 +97,15 @@ def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
     ]
 
 
+def changed_settings(preset: str, config: Config) -> list[str]:
+    """Return the dotted names of the settings that differ from a preset's, or from the defaults without such a preset.
+
+    Prefect's parameters contain all settings, and don't tell which of them a user gave.
+    """
+    before = dict(_leaves(load(preset) if preset in presets() else Config()))
+    return [name for name, value in _leaves(config) if value != before[name]]
+
+
 def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name in type(section).model_fields:
         value = getattr(section, name)

@@ -61,6 +61,8 @@ class RunRecord(BaseModel):
     state: RunState = "running"
     error: str = ""
     stages: list[StageRecord] = []
+    notes: list[str] = []
+    """Settings that the user gave and that changed nothing."""
 
     @classmethod
     def start(cls, preset: str, until: StageName, config: Config) -> "RunRecord":

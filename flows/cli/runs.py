@@ -72,13 +72,15 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
+    from configs import load
     from flows import console
-    from flows.run import extra_progress, pipeline
+    from flows.run import extra_progress, given_settings, pipeline
 
     console.show_messages()
     try:
         with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
             extra_progress.set(bars.progress)
+            given_settings.set(load.given_settings(preset, overrides or ()))
             record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
     except KeyboardInterrupt as interrupt:
         print_error("interrupted; finished work is kept, and the same command continues from there")

@@ -49,12 +49,16 @@ def serve(
         os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
         from prefect import serve as serve_all
 
+        from configs import no_effect
+        from configs.load import given_settings
         from flows import deployments, server
 
         built = deployments.build(name, loaded, cron=cron, timezone=timezone)
         is_our_server = os.environ["PREFECT_API_URL"] == server.url(root)
         if is_our_server:
             server.crash_zombies()
+        for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
+            note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
         # On a server that others share, somebody else may serve the same preset.
         serve_all(*built, pause_on_shutdown=is_our_server)
