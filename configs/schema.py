@@ -99,7 +99,7 @@ class CrawlConfig(Section):
     min_yield: Fraction = Field(
         0.2,
         description="The crawl fails if it finds less than this share of the wanted photos (per_class of each class, "
-        "or all URLs found); 0 disables the check.",
+        "or all URLs found); 0 disables the check. For a list of URLs, max_loss is checked, too.",
     )
     top_up: tuple[str, ...] = Field(
         (),
@@ -109,8 +109,18 @@ class CrawlConfig(Section):
     replay: bool = Field(False, description="Send no requests; use what earlier crawls have stored.")
     max_pages: int = Field(200, ge=1, description="Maximum number of pages per query, of results or of a site.")
     threads: int = Field(16, ge=1, le=256, description="Maximum number of parallel downloads.")
-    connections_per_host: int = Field(4, ge=1, le=256, description="Maximum number of parallel connections per host.")
-    requests_per_s: float = Field(10, gt=0, le=10000, description="Maximum number of requests per second and host.")
+    connections_per_host: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Maximum number of parallel connections per host, unless its operator allows fewer.",
+    )
+    requests_per_s: float = Field(
+        10,
+        gt=0,
+        le=10000,
+        description="Maximum number of requests per second and host, unless its operator allows fewer.",
+    )
     timeout_s: float = Field(10, gt=0, le=300, description="Seconds without a response after which a request fails.")
     retries: int = Field(2, ge=0, le=10, description="Retries after a transient failure: no response, HTTP 429 or 5xx.")
     deadline_s: float = Field(14400, gt=0, description="Seconds after which the crawl ends; it keeps its downloads.")
@@ -121,6 +131,19 @@ class CrawlConfig(Section):
         gt=0,
         le=500,
         description="Larger photos (megapixels) are left out, undecoded: downloads and local files.",
+    )
+    min_side_px: int | None = Field(
+        32,
+        ge=1,
+        description="Search engines: don't download photos whose shorter side is below this, if the engine says so. "
+        "A lower filter.min_side_px lowers it, too; null: download them.",
+    )
+    min_aspect: float | None = Field(
+        0.35,
+        ge=0,
+        le=1,
+        description="Search engines: don't download photos whose shorter side, divided by the longer one, is below "
+        "this, if the engine says so. A lower filter.min_aspect lowers it, too; null: download them.",
     )
     robots: Literal["everywhere", "photos", "nowhere"] = Field(
         "everywhere",
@@ -582,6 +605,22 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     workers: WorkersConfig = WorkersConfig()
+
+    @model_validator(mode="after")
+    def _downloads_what_the_filter_keeps(self) -> "Config":
+        """Lower the limits of the crawl that the user left as they are to those of the filter; else it loses photos.
+
+        Only search engines say how large a photo is, so the settings, and the cache key, of other sources don't change.
+        """
+        if {"folder", "csv", "urls", "site", "gallery"}.isdisjoint(self.crawl.sources):
+            lowered = {
+                name: limit
+                for name in ("min_side_px", "min_aspect")
+                if (own := getattr(self.crawl, name)) == CrawlConfig.model_fields[name].default
+                and ((limit := getattr(self.filter, name)) is None or limit < own)
+            }
+            object.__setattr__(self, "crawl", self.crawl.model_copy(update=lowered))  # this section is frozen
+        return self
 
     @model_validator(mode="after")
     def _threshold_needs_unseen_classes(self) -> "Config":
