@@ -19,8 +19,8 @@ _CONNECTIONS = {
     _NEAR: "near duplicates (filter.duplicate_bits=null switches them off, a lower number makes them fewer)",
     _MIRROR: "mirror images (filter.mirrored=false if they differ)",
     "page": "photos of one web page (filter.group_pages=false divides them)",
-    "group": "photos with the same group in the CSV (its column groups them)",
-    "pattern": "names with the same match of filter.group_pattern (null, or another pattern, divides them)",
+    "group": "photos with the same value in the column Group of the CSV",
+    "pattern": "names with the same match of the pattern (filter.group_pattern=null divides them)",
 }
 """What makes photos a group, and how to separate them."""
 
@@ -54,13 +54,16 @@ def large_groups(
         return None
     sizes = kept.groupby("group")["photo"].nunique()
     largest = sorted(found, key=lambda group: (-sizes[group], found[group]))
-    texts = []
-    for group in largest[:_GROUPS]:
-        members = table[table["group"] == group]
-        why = " and ".join(_CONNECTIONS[kind] for kind in _connections(members, names, near_duplicates))
-        texts.append(f"{sizes[group]:,} photos are one group ({listed(found[group])}): {why}")
-    more = [f"and {len(largest) - _GROUPS:,} more such groups"] if len(largest) > _GROUPS else []
-    return f"{'; '.join([*texts, *more])}; a group is never divided among train, validation and test"
+    named = largest[:_GROUPS]
+    texts = [f"{sizes[group]:,} photos are one group ({listed(found[group])})" for group in named]
+    if len(largest) > _GROUPS:
+        texts.append(f"and {len(largest) - _GROUPS:,} more such groups")
+    connected = [_connections(table[table["group"] == group], names, near_duplicates) for group in named]
+    reasons = [text for kind, text in _CONNECTIONS.items() if any(kind in kinds for kinds in connected)]
+    return (
+        f"{'; '.join(texts)}; a group is never divided among train, validation and test; these are groups of "
+        f"{', and of '.join(reasons) or 'photos that resemble each other or earlier ones'}"
+    )
 
 
 def _connections(

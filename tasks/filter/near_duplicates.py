@@ -23,8 +23,8 @@ BATCH_PAIRS = 1 << 16
 MAX_COLOUR_DISTANCE = 24
 """Largest distance of a* and b* between the same parts of two near duplicates.
 
-For 400 photos, the largest of the 16 distances between a photo and its copy was at most 19: JPEGs of quality 10, crops of
-5 %, red and blue changed by 10 %, or the saturation changed by 30 %.
+The largest of the 16 distances between a photo and its copy was at most 19, for each of 400 photos and each kind of
+copy: JPEG of quality 10, a crop of 5 %, red and blue changed by 10 %, the saturation changed by 30 %.
 """
 MAX_GREY_CHROMA = 4
 """The a* and b* of all parts of a grey photo are at most this."""

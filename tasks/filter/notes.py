@@ -69,7 +69,7 @@ def loss_notes(config: FilterConfig, table: "pd.DataFrame") -> list[str]:
         why = losses_of(table, vanished[0])
         notes.append(f"class {shown(vanished[0])} has no photo left ({why}), and the model will not know it")
     elif vanished:
-        why = _losses(table, vanished)
+        why = _losses(table, vanished, "{label} ({why})")
         notes.append(f"{len(vanished):,} classes have no photo left, and the model will not know them: {why}")
     lost = table["reason"].notna() & ~table["reason"].isin([DUPLICATE, BY_HAND])
     photos, labels = table["photo"].tolist(), table["crawled_label"].tolist()
@@ -77,7 +77,7 @@ def loss_notes(config: FilterConfig, table: "pd.DataFrame") -> list[str]:
     if heavy := sorted(limit.classes_beyond(np.flatnonzero(lost).tolist()) & kept):
         notes.append(
             f"more than {percent(config.max_rejected, 0)} of the photos of a class or of all photos are rejected: "
-            f"{_losses(table, heavy)}"
+            f"{_losses(table, heavy, '{label} ({lost:,} of {total:,}: {why})')}"
         )
     return notes
 
@@ -87,8 +87,12 @@ def _photos_by_class(table: "pd.DataFrame") -> dict[str, int]:
     return dict(zip(counts.index.astype(str), counts.tolist(), strict=True))
 
 
-def _losses(table: "pd.DataFrame", labels: Sequence[str]) -> str:
-    texts = [f"{shown(label)} ({losses_of(table, label)})" for label in labels[:_NAMED]]
+def _losses(table: "pd.DataFrame", labels: Sequence[str], form: str) -> str:
+    texts = []
+    for label in labels[:_NAMED]:
+        rows = table[table["crawled_label"] == label]
+        lost, total = int(rows["reason"].notna().sum()), len(rows)
+        texts.append(form.format(label=shown(label), lost=lost, total=total, why=losses_of(table, label)))
     return listed(texts, len(labels), separator="; ")
 
 

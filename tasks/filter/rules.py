@@ -14,12 +14,13 @@ from tasks.filter.checks import CHECKS
 from tasks.filter.limits import RejectionLimit
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.review_log import Action
+from tasks.images.photos import PROBLEMS
 
 BY_HAND = "by hand"
 """The reason of photos that a person rejected."""
 TWO_CLASSES, DUPLICATE, NEAR_DUPLICATE = "two classes", "duplicate", "near duplicate"
 """The reasons of photos that are rejected because of other photos."""
-UNDECODABLE = ("unreadable", "truncated")
+UNDECODABLE = PROBLEMS
 """The reasons of photos that can't be decoded. No decision of a person overrides them."""
 
 
