@@ -21,7 +21,7 @@ _MAX_MISSING = 0.5
 _SHOWN = 3
 
 
-class TestList(NamedTuple):
+class FixedTest(NamedTuple):
     """The photos of a test list."""
 
     photos: set[str]
@@ -30,7 +30,7 @@ class TestList(NamedTuple):
     """One line for each kind of entry that isn't used as the list has it."""
 
 
-def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container[str] = ()) -> TestList:
+def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container[str] = ()) -> FixedTest:
     """Return the listed photos that are in the crawl's table.
 
     Args:
@@ -43,7 +43,7 @@ def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container
         UserError: The file can't be read, has neither column, or most of its photos are not in the table.
     """
     if not config.test_list:
-        return TestList(set(), [])
+        return FixedTest(set(), [])
     path = config.test_list
     file = read_csv(path, [_PHOTO, _NAME])
     columns = find_columns(file, [Column(_PHOTO, "photo"), Column(_NAME, "image")])
@@ -86,7 +86,7 @@ def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container
             f"{shown_missing(missing)}; the list must have the values of the column photo or name of the crawl's "
             f"{PHOTOS.name}"
         )
-    return TestList(photos, notes)
+    return FixedTest(photos, notes)
 
 
 def _notes(
