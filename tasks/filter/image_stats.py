@@ -48,8 +48,7 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats = np.zeros((), STATS_DTYPE)
     try:
         stats["width_px"], stats["height_px"] = photos.size_px(data)
-        with photos.decoded(data, at_least_px=_DECODED_PX) as pixels:
-            grey = reduced(pixels)
+        grey = photos.decode_to(reduced, data, at_least_px=_DECODED_PX)
     except ValueError as error:
         stats["flaw"] = str(error).encode()
         return stats
