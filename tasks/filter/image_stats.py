@@ -13,6 +13,9 @@ from tasks.images import photos
 VERSION = 4
 """Increase it when the computed values change: cached values are then computed again."""
 
+LAYOUT_CELLS = 4
+"""Rows and columns of the colour layout."""
+
 STATS_DTYPE = np.dtype(
     [
         ("flaw", "S20"),
@@ -21,6 +24,7 @@ STATS_DTYPE = np.dtype(
         ("hash", "u1", (HASH_BYTES,)),
         ("mirror", "u1", (HASH_BYTES,)),
         ("windows", "u1", (WINDOWS, HASH_BYTES)),
+        ("layout", "u1", (LAYOUT_CELLS, LAYOUT_CELLS, 3)),
         ("p01", "u1"),
         ("p05", "u1"),
         ("p99", "u1"),
@@ -30,8 +34,9 @@ STATS_DTYPE = np.dtype(
 """One photo. The shards on disk contain these names.
 
 flaw: b"" if the photo can be decoded, else one of `photos.PROBLEMS`. width_px, height_px: size of the original.
-hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. p01, p05,
-p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see `sharpness`.
+hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. layout: see
+`colour_layout`. p01, p05, p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see
+`sharpness`.
 """
 
 _SIDE_PX = 256
@@ -56,7 +61,21 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats["sharpness"] = sharpness(grey)
     stats["hash"], stats["mirror"] = perceptual_hashes(grey)
     stats["windows"] = window_hashes(grey)
+    stats["layout"] = colour_layout(pixels)
     return stats
+
+
+def colour_layout(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the mean colours of 4x4 parts of an RGB image `(h, w, 3)`: `(4, 4, 3)`, uint8.
+
+    The channels are luma (0 to 255), and a* and b* of CIELAB plus 128, so that distances between colours are about the
+    same for all hues. A grey photo has 128 in both.
+    """
+    import cv2
+
+    small = cv2.resize(pixels, (LAYOUT_CELLS, LAYOUT_CELLS), interpolation=cv2.INTER_AREA)
+    luma, lab = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+    return np.dstack([luma, lab[..., 1:]]).astype(np.uint8)
 
 
 def reduced(pixels: NDArray[np.uint8], side_px: int = _SIDE_PX) -> NDArray[np.uint8]:

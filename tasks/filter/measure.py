@@ -38,6 +38,8 @@ class Measurements:
 
     stats: NDArray[np.void]
     """Statistics of each row of the table, `(n,)` of STATS_DTYPE."""
+    photos: Sequence[str]
+    """Photo of each row."""
     absent: Sequence[str]
     """Photos that have a split but are not in this crawl. What resembles a test photo must not be trained on either."""
     absent_stats: NDArray[np.void]
@@ -48,6 +50,8 @@ class Measurements:
     def near_duplicates(self, config: FilterConfig) -> NearDuplicates:
         """Find the near duplicates among the rows of the table, followed by the absent photos."""
         every = np.concatenate([self.stats, self.absent_stats])
+        if config.duplicate_bits is None:
+            return NearDuplicates.equal_files(every, [*self.photos, *self.absent])
         return NearDuplicates.find(every, config.duplicate_bits, mirrored=config.mirrored)
 
 
@@ -56,25 +60,30 @@ def measure(table: "pd.DataFrame", known: set[str], context: StageContext) -> Me
 
     Args:
         table: The crawl's table, with the columns photo and file.
-        known: Photos that have a split. Those that are not in the table are included if their statistics are cached.
+        known: Photos that have a split. Those that are not in the table are included if they are stored, or if their
+            statistics are cached.
         context: Where the cache is, and who computes.
     """
-    files = dict(zip(table["photo"], table["file"], strict=True))
+    files = {photo: context.root / file for photo, file in zip(table["photo"], table["file"], strict=True)}
 
     def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        rows = [image_stats.compute_stats((context.root / files[photo]).read_bytes()) for photo in chunk]
+        rows = [image_stats.compute_stats(files[photo].read_bytes()) for photo in chunk]
         return np.array(rows, image_stats.STATS_DTYPE)
 
     context = replace(context, source=hashing.of_source(image_stats.__name__))
     pool = ShardPool.open(context.pools / hashing.of_value(["facts", image_stats.VERSION])[:24], context)
+    cached = {photo for shard in pool.shards for photo in shard.photos}
+    if unmeasured := known - files.keys() - cached:  # the cache is empty after a new VERSION
+        files |= {path.stem: path for path in context.photos.glob("??/*") if path.stem in unmeasured}
     pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos measured", shard_photos=128)
     index = pool.index(table["photo"], context.root)
-    cached = {photo for shard in pool.shards for photo in shard.photos}
-    absent = sorted((known - files.keys()) & cached)
+    absent = sorted((known - set(table["photo"])) & (cached | files.keys()))
     others = np.empty(0, image_stats.STATS_DTYPE)
     if absent:
         others = LazyRows(pool.index(absent, context.root), context.root)[:]
-    return Measurements(LazyRows(index, context.root)[:], absent, others, pool.refs(index, context.root))
+    return Measurements(
+        LazyRows(index, context.root)[:], table["photo"].tolist(), absent, others, pool.refs(index, context.root)
+    )
 
 
 def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> list[int]:

@@ -114,7 +114,7 @@ def test_a_photo_that_a_link_moved_to_the_test_stays_there(
 def test_rejected_duplicates_have_the_split_of_their_group(crawled: CrawledPhotos) -> None:
     for seed in range(20):
         crawled.add("ab"[seed % 2], jpeg(seed, quality=70))
-    kept, rejected, _ = crawled.filter()
+    kept, rejected, _ = crawled.filter(FilterConfig(max_rejected=1))
     split = kept.set_index("photo")["split"]
     duplicates = rejected[rejected["reason"] == "near duplicate"]
     assert len(duplicates) == 20
