@@ -41,6 +41,7 @@ def apply_rules(
     config: FilterConfig,
     *,
     decided: Mapping[int, Action] | None = None,
+    preference: Sequence[int] = (),
 ) -> list[Verdict]:
     """Apply the checks, the rules about copies, and a person's decisions to n rows.
 
@@ -54,8 +55,10 @@ def apply_rules(
         near_duplicates: Those among these rows, in this order; more rows may follow.
         config: The thresholds and the switches.
         decided: Decisions of a person, by row.
+        preference: Of copies, the row with the smallest number stays, whatever its size; empty: all are equal.
     """
     decided = decided or {}
+    preference = preference or [0] * len(photos)
     verdicts = [Verdict(problem.decode() or None) for problem in stats["flaw"]]
     for row, action in decided.items():
         if action == "reject":
@@ -70,7 +73,9 @@ def apply_rules(
     contradictions = _contradictions(valid, labels, near_duplicates) if config.drop_contradictions else {}
     for row, other in contradictions.items():
         verdicts[row] = Verdict("two classes", near_duplicates.distance(row, other), config.duplicate_bits, other)
-    _reject_copies(verdicts, valid, stats, photos, labels, near_duplicates=near_duplicates, config=config)
+    _reject_copies(
+        verdicts, valid, stats, photos, labels, near_duplicates=near_duplicates, config=config, preference=preference
+    )
     for row in kept_by_hand:
         if verdicts[row].reason not in UNDECODABLE:
             verdicts[row] = Verdict()
@@ -90,12 +95,13 @@ def _reject_copies(
     *,
     near_duplicates: NearDuplicates,
     config: FilterConfig,
+    preference: Sequence[int],
 ) -> None:
     """In each class, reject all but the first of equal photos, and all but the largest of near duplicates."""
     seen: dict[tuple[str, str], int] = {}
     best: dict[tuple[int, str], int] = {}
     area = stats["width_px"].astype(np.int64) * stats["height_px"]
-    for row in sorted(valid, key=lambda row: (-area[row], row)):
+    for row in sorted(valid, key=lambda row: (preference[row], -area[row], row)):
         if verdicts[row].reason:
             continue
         first = seen.setdefault((photos[row], labels[row]), row)

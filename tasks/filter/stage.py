@@ -9,13 +9,14 @@ from filelock import FileLock
 from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
+from tasks.filter.given_splits import GivenSplits
 from tasks.filter.groups import split_groups
 from tasks.filter.measure import Measurements, count_faces, embed, measure
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.review_log import Action, ReviewKey
 from tasks.filter.rules import UNDECODABLE, Verdict, apply_rules
 from tasks.filter.split_history import SplitHistory
-from tasks.filter.splits import Split, assign, count_leaks, hold_out_classes, resolve
+from tasks.filter.splits import Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
 from tasks.filter.trainable import check_trainable, reject_untrained_classes, warn_of_single_photos
 from tasks.store import hashing
@@ -68,11 +69,12 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
-        listed: dict[str, Split] = (
-            dict.fromkeys(read_test_list(config.test_list, table), "test") if config.test_list else {}
-        )
+        listed = read_test_list(config.test_list, table) if config.test_list else set()
+        given = GivenSplits.of(table)
         table["group"] = groups[: len(table)]
-        table["split"] = _assign_splits(config, table, all_photos, groups, {**known, **listed})
+        table["split"] = _assign_splits(config, table, given, groups, given.combine(all_photos, known, listed))
+        for note in given.notes(config, table, groups[: len(table)], listed):
+            context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
         check_trainable(config, kept, rejected)
@@ -89,7 +91,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     REJECTED.write(rejected, context.out)
     REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
     text = summary(kept, rejected, reviewed=len(decided), leaks=leaks, root=context.root)
-    SUMMARY.path(context.out).write_text(text, encoding="utf-8")
+    SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
     content = hashing.of_value(kept.to_dict("records"))
     return Result(_counts(kept, rejected, reviewed=len(decided), leaks=leaks), digest=content, refs=measured.refs)
 
@@ -142,7 +144,15 @@ def _verdicts(
 ) -> list[Verdict]:
     """Return the verdict on each row, by all rules except label issues."""
     labels = (table["label"] if decided else table["crawled_label"]).tolist()
-    verdicts = apply_rules(measured.stats, table["photo"].tolist(), labels, duplicates, config, decided=decided)
+    verdicts = apply_rules(
+        measured.stats,
+        table["photo"].tolist(),
+        labels,
+        duplicates,
+        config,
+        decided=decided,
+        preference=GivenSplits.of(table).preference(),
+    )
     if config.faces:
         rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in decided]
         least, most = config.faces
@@ -177,7 +187,11 @@ def _find_label_issues(
 
 
 def _assign_splits(
-    config: FilterConfig, table: "pd.DataFrame", photos: Sequence[str], groups: Sequence[int], known: dict[str, Split]
+    config: FilterConfig,
+    table: "pd.DataFrame",
+    given: GivenSplits,
+    groups: Sequence[int],
+    known: Sequence[Split | None],
 ) -> list[Split | None]:
     """Return the split of each row of the table.
 
@@ -186,23 +200,17 @@ def _assign_splits(
     Args:
         config: The fractions, the unseen classes and the seed.
         table: The rows, with label, group and reason.
-        photos: Photo of each row, followed by the absent photos.
-        groups: Group of each element of `photos`.
-        known: Splits of photos.
+        given: The splits that the source gives.
+        groups: Group of each row, followed by those of absent photos.
+        known: Split of each element of `groups`, or None.
     """
     undecodable = table["reason"].isin(UNDECODABLE).tolist()  # they have no hash, so they resemble no other photo
-    assigned = resolve(groups, [known.get(photo) for photo in photos])
+    assigned = resolve(groups, known)
     kept = table[table["reason"].isna()]
     labels, kept_groups, names = (kept[column].tolist() for column in ("label", "group", "photo"))
     assigned |= hold_out_classes(labels, kept_groups, names, assigned, unseen=config.unseen_classes, seed=config.seed)
-    assigned |= assign(
-        labels,
-        kept_groups,
-        names,
-        assigned,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        seed=config.seed,
+    assigned = given.deal(
+        kept, assigned, val_fraction=config.val_fraction, test_fraction=config.test_fraction, seed=config.seed
     )
     return [None if hidden else assigned.get(group) for group, hidden in zip(table["group"], undecodable, strict=True)]
 
