@@ -127,6 +127,35 @@ def test_a_photo_missing_from_the_store_is_stored_again(home: Path) -> None:
     assert stored.read_bytes() == b"cat/a.PNG"
 
 
+def test_a_folder_that_is_split_gives_each_row_its_split(tmp_path: Path) -> None:
+    for part, count in (("train", 6), ("Valid", 2), ("test", 2)):
+        for label in ("cat", "dog"):
+            for number in range(count):
+                write(tmp_path / "in" / part / label / f"{number}.jpg", f"{part} {label} {number}".encode())
+    result = collect(tmp_path / "in")
+    assert {(row.name.split("/")[0], row.given_split) for row in result.rows} == {
+        ("train", "train"),
+        ("Valid", "val"),
+        ("test", "test"),
+    }
+    assert {row.label for row in result.rows} == {"cat", "dog"}
+    assert {row.given_split for row in collect(tmp_path / "in", split="ignore").rows} == {None}
+    few = [row.given_split for row in collect(tmp_path / "in", per_class=5).rows if row.label == "cat"]
+    assert sorted(map(str, few)) == ["test", "train", "train", "train", "val"]
+
+
+def test_what_is_left_out_is_a_note_of_the_artifact(home: Path) -> None:
+    write(home / "#recycle" / "cat" / "old.jpg")
+    write(home / "cat" / "raw.cr2")
+    context = StageContext(home.parent, home.parent / "out", home.parent / "pools", home.parent / "photos")
+    with Ledger(home.parent / "ledger", context.photos) as ledger:
+        folder.collect(CrawlConfig(path=home), ledger, context)
+    assert [note.split(": ")[1].split(",")[0] for note in context.notes] == [
+        "1 photo is in folders of the system and passed over",
+        "1 files are left out",
+    ]
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
