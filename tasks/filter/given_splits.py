@@ -98,7 +98,7 @@ class GivenSplits:
             dealt |= _assign(
                 table[[self.rows[row] == self.pool for row in table.index]],
                 dealt,
-                val_fraction=val_fraction if "val" in self.missing else 0,
+                val_fraction=val_fraction if "val" in {*self.missing, self.pool} else 0,
                 test_fraction=test_fraction if "test" in self.missing else 0,
                 seed=seed,
             )
@@ -131,7 +131,8 @@ class GivenSplits:
         if not self.present:
             return
         unseen = unseen_classes(table["label"], config.unseen_classes, config.seed) if config.unseen_classes else {}
-        wished = {group for group, photo in zip(groups, table["photo"], strict=True) if photo in set(listed)}
+        listed = set(listed)
+        wished = {group for group, photo in zip(groups, table["photo"], strict=True) if photo in listed}
         moved = [row for row in self._moved(table) if groups[row] not in wished and table["label"][row] not in unseen]
         leaks = [rows for group, rows in self._leaks(table, groups).items() if group not in wished]
         if leaks:
