@@ -10,11 +10,12 @@ from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.given_splits import GivenSplits
-from tasks.filter.groups import group_names, split_groups
+from tasks.filter.groups import group_names, pattern_notes, split_groups
 from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import Measurements, count_faces, embed, measure
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.notes import doubt_notes, loss_notes
+from tasks.filter.review_keys import apply_decisions
 from tasks.filter.review_log import Action, ReviewKey
 from tasks.filter.rules import UNDECODABLE, Ruling, Verdict, apply_rules
 from tasks.filter.split_history import SplitHistory
@@ -51,7 +52,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     table = PHOTOS.read(photos).sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
     table["crawled_label"] = table["label"]
-    decided = _apply_decisions(table, context.root)
+    decided = _apply_decisions(table, context)
     history = _split_history(config, context.pools)
     history.path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(history.path.with_suffix(".lock")):
@@ -75,12 +76,16 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         _set_verdicts(table, verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
-        listed = read_test_list(config.test_list, table) if config.test_list else set()
         given = GivenSplits.of(table)
         names = group_names(config, table)
+        test_list = read_test_list(config, table, known)
+        for note in (*test_list.notes, *pattern_notes(config, table, names)):
+            context.warn(note)
         table["group"] = groups[: len(table)]
-        table["split"] = _assign_splits(config, table, given, groups, given.combine(all_photos, known, listed))
-        for note in given.notes(config, table, groups[: len(table)], listed):
+        table["split"] = _assign_splits(
+            config, table, given, groups, given.combine(all_photos, known, test_list.photos)
+        )
+        for note in given.notes(config, table, groups[: len(table)], test_list.photos):
             context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
@@ -95,15 +100,13 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
     kept = kept[KEPT.names]
     KEPT.write(kept, context.out)
-    rejected = rejected.sort_values(["reason", "label", "photo", "name"])
-    rejected = rejected[REJECTED.names]
+    rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
     REJECTED.write(rejected, context.out)
     REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
     text = summary(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks, root=context.root)
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
-    content = hashing.of_value(kept.to_dict("records"))
     counts = _counts(kept, rejected, doubtful=len(doubts), reviewed=len(decided), leaks=leaks)
-    return Result(counts, digest=content, refs=measured.refs)
+    return Result(counts, digest=hashing.of_value(kept.to_dict("records")), refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
@@ -131,12 +134,20 @@ def _split_history(config: FilterConfig, pools: Path) -> SplitHistory:
     return SplitHistory(pools, settings)
 
 
-def _apply_decisions(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
-    """Return a person's decisions by row, and set the new label of rows that are moved."""
-    in_effect = review_log.read(root)
+def _apply_decisions(table: "pd.DataFrame", context: StageContext) -> dict[int, Action]:
+    """Return a person's decisions by row.
+
+    The table gets the new label of rows that are moved, and a column `decided_as`: the class under which the decision
+    was made, if it has been renamed since.
+    """
+    keys = list(map(ReviewKey._make, zip(table["photo"], table["label"], strict=True)))
+    applied = apply_decisions(review_log.read(context.root), keys)
+    for note in applied.notes:
+        context.warn(note)
+    table["decided_as"] = [applied.decided_as[key].label if key in applied.decided_as else None for key in keys]
     decided: dict[int, Action] = {}
-    for row, key in enumerate(map(ReviewKey._make, zip(table["photo"], table["label"], strict=True))):
-        if decision := in_effect.get(key):
+    for row, key in enumerate(keys):
+        if decision := applied.by_key.get(key):
             decided[row] = decision.action
             if decision.action == "move":
                 table.loc[row, "label"] = decision.to
