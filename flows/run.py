@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Config, Section, StageName, WorkersConfig
-from flows import dashboard, error_messages, preflight, stage_tasks
+from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store.context import executor
@@ -48,6 +48,7 @@ def pipeline(
         The record of the run, which is also in DATA/runs.
     """
     root = data_root()
+    credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     preflight.check_stage(config, until)
     preflight.check_writable(root)

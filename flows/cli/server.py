@@ -59,9 +59,9 @@ def connect(config: Config) -> None:
 
     Call this before Prefect is imported: it reads the environment then.
     """
-    from flows import preflight, server
+    from flows import credentials, preflight, server
 
-    preflight.check_names(config)
+    preflight.check_names(config, crawls=False)
     root = data_root()
     preflight.check_writable(root)
     # Prefect prints nothing on the terminal; `flows.console` does.
@@ -76,3 +76,5 @@ def connect(config: Config) -> None:
         note("starting the Prefect server for the dashboard (about 15 s; `fluke down` stops it) ...")
         address = server.up(root)
     os.environ["PREFECT_API_URL"] = address
+    credentials.from_secret_blocks(config.crawl)
+    preflight.check_names(config)
