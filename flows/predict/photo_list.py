@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tasks.crawl.local_files import utf8_name
-from tasks.crawl.sources.folder import EXTENSIONS
+from tasks.images.photos import EXTENSIONS
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 

@@ -10,12 +10,11 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.local_files import LocalFile, fingerprint, ingest, is_file, require_path, utf8_name
 from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
+from tasks.images.photos import EXTENSIONS
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
-
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
