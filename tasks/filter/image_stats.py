@@ -53,7 +53,9 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats = np.zeros((), STATS_DTYPE)
     try:
         stats["width_px"], stats["height_px"] = photos.size_px(data)
-        grey = photos.decode_to(reduced, data, at_least_px=_DECODED_PX)
+        grey, stats["layout"] = photos.decode_to(
+            lambda pixels: (reduced(pixels), colour_layout(pixels)), data, at_least_px=_DECODED_PX
+        )
     except ValueError as error:
         stats["flaw"] = str(error).encode()
         return stats
@@ -61,7 +63,6 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats["sharpness"] = sharpness(grey)
     stats["hash"], stats["mirror"] = perceptual_hashes(grey)
     stats["windows"] = window_hashes(grey)
-    stats["layout"] = colour_layout(pixels)
     return stats
 
 
