@@ -56,6 +56,7 @@ def pipeline(
     root = data_root()
     preflight.check_names(config)
     preflight.check_stage(config, until)
+    preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
     record = RunRecord.start(preset, until, config)
     with (
