@@ -14,6 +14,7 @@ from configs.schema import Config, StageName
 from flows.error_messages import disk_error
 from tasks.crawl import stage as crawl
 from tasks.crawl.engines.engine import MissingCredentialsError
+from tasks.crawl.tree import DATA_FOLDERS
 from tasks.networks import backbones
 from tasks.store import plugins
 from tasks.store.errors import UserError
@@ -44,6 +45,22 @@ def check_stage(config: Config, name: StageName) -> None:
     """Raise UserError for a stage that is not part of the config's pipeline."""
     if config.train.input == "tiles" and name in ("pretrain", "extract"):
         raise UserError(f"{name} is not part of this pipeline: train.input is tiles, which needs no features")
+
+
+def check_photo_folder(config: Config, root: Path) -> None:
+    """Raise UserError if the folder of photos is the data folder, or one that fluke writes below it.
+
+    A data folder below the folder of photos is fine: the crawl passes over it.
+    """
+    path = config.crawl.path
+    if path is None or "folder" not in config.crawl.sources:
+        return
+    photos, data = path.expanduser().resolve(), root.resolve()
+    if photos == data or any(photos.is_relative_to(data / name) for name in DATA_FOLDERS):
+        raise UserError(
+            f"crawl.path={path} is in fluke's own data folder {data}: put the photos in a folder of their own, or set "
+            "FLUKE_DATA to another folder"
+        )
 
 
 def check_writable(root: Path) -> None:

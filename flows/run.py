@@ -57,6 +57,7 @@ def pipeline(
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     preflight.check_stage(config, until)
+    preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
     record = RunRecord.start(preset, until, config)
     with (

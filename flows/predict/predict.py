@@ -1,5 +1,6 @@
 """Predict the classes of new photos with a trained model."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -13,15 +14,20 @@ from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
+from tasks.crawl.local_files import read_file
+from tasks.crawl.tree import HEAT_MAPS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
 from tasks.store.atomic import atomic_path
 from tasks.store.context import executor
 from tasks.store.errors import UserError
+from tasks.store.formulas import guard
 from tasks.store.progress import Progress
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger("fluke.predict")
 
 FORMATS = (".csv", ".json", ".parquet")
 _BATCH_PHOTOS = 256
@@ -78,7 +84,10 @@ def predict_to(
     """
     options.check()
     model = find(Store(root), options.model)
-    photos = list_photos(options.photos)
+    listed = list_photos(options.photos)
+    for note in listed.notes:
+        logger.warning("%s", note)
+    photos = listed.photos
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {model.run} ...")
     top_k = max(options.top_k, SUBMISSION_NAMES) if options.submission else options.top_k
     with preflight.in_use(root), executor(0) as threads:
@@ -86,7 +95,7 @@ def predict_to(
     if options.submission:
         names = [column for column in table.columns if column.startswith("class_")]
         predicted = [row.dropna().tolist() for _, row in table[names].iterrows()]
-        _write(submission(table["image"], predicted), options.submission)
+        _write(submission(table["image"], predicted), options.submission, guarded=False)  # Kaggle compares the names
         only_submitted = _rank_columns(options.top_k + 1, top_k)
         table = table.drop(columns=[column for column in only_submitted if column in table])
     if options.out:
@@ -157,11 +166,16 @@ def _rank_columns(first: int, last: int) -> list[str]:
     return [f"{name}_{rank}" for rank in range(first, last + 1) for name in ("class", "probability")]
 
 
-def _write(table: "pd.DataFrame", path: Path) -> None:
-    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing."""
+def _write(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> None:
+    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing.
+
+    In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`.
+    """
     with atomic_path(path) as partial:
         match path.suffix:
             case ".csv":
+                if guarded:
+                    table = table.map(lambda value: guard(value) if isinstance(value, str) else value)
                 table.to_csv(partial, index=False, lineterminator="\n")
             case ".json":
                 table.to_json(partial, orient="records", indent=1, force_ascii=False)
@@ -177,9 +191,9 @@ def _batches(
 
     def tile(path: Path) -> NDArray[np.uint8] | str:
         try:
-            return tile_of(path.read_bytes(), config)
+            return tile_of(read_file(path), config)
         except OSError as error:
-            return f"can't be read: {error.strerror}"
+            return f"can't be read: {error.strerror or error}"
         except ValueError as error:
             return str(error)
 
@@ -205,11 +219,13 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
     from tasks.images.photos import decode
     from tasks.images.tiles import map_to_photo
 
-    pixels = decode(photo.read_bytes())
+    pixels = decode(read_file(photo))
     if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
         return False
     drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not any(path.parent.iterdir()):
+        (path.parent / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
     with atomic_path(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
     return True

@@ -32,6 +32,19 @@ def test_unknown_modules_are_refused_before_anything_runs(override: str, says: s
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize("path", ["data", "data/photos", "data/artifacts/crawl", "link"])
+def test_the_data_folder_is_no_folder_of_photos(tmp_path: Path, path: str) -> None:
+    (tmp_path / "data" / "photos").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    with pytest.raises(UserError, match="is in fluke's own data folder"):
+        preflight.check_photo_folder(load("default", [f"crawl.path={tmp_path / path}"]), tmp_path / "data")
+
+
+@pytest.mark.parametrize("path", [".", "photos", "data/raw", "data-2"])
+def test_photos_above_or_beside_the_data_folder_are_fine(tmp_path: Path, path: str) -> None:
+    preflight.check_photo_folder(load("default", [f"crawl.path={tmp_path / path}"]), tmp_path / "data")
+
+
 def _use(root: Path, ready, release) -> None:
     with preflight.in_use(root):
         ready.set()
