@@ -15,12 +15,12 @@ from tasks.store.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET request."""
+    """One GET request; `repr` shows no credentials."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Never logged or stored, so they may contain credentials."""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """More of the query string (`api_key=...`), which is sent, but never logged or stored."""
 
 

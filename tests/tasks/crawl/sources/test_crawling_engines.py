@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 import pandas as pd
 import pytest
 
-from configs.schema import CrawlConfig
+from configs.schema import CrawlConfig, SearchFilters
 from tasks import tables
 from tasks.crawl import stage as crawl
 from tasks.crawl.http.host_limits import HOST_LIMITS, HostLimit
 from tasks.store.context import StageContext
 from tasks.store.errors import TransientError, UserError
 from tasks.store.manifest import Result
-from tests.helpers.fake_search import OPENVERSE_CREDENTIALS, Reply
+from tests.helpers.fake_search import CREDENTIALS, OPENVERSE_CREDENTIALS, Reply
 
 API = ("google", "naver", "openverse", "commons", "flickr")
 PAGES = ("bing", "baidu")
@@ -266,3 +266,24 @@ def test_a_host_s_own_limit_is_kept_and_the_unused_settings_are_said(
     caplog.clear()
     home.crawl("commons", requests_per_s=10, connections_per_host=4)  # the defaults
     assert "was asked at most" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["google", "naver", "flickr"])
+@pytest.mark.parametrize("mode", ["usual", "changed", "failing", "limited", "denied"])
+def test_no_file_message_or_log_contains_a_key(
+    home: Home, name: str, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.fake_search.modes[name] = mode
+    caplog.set_level("DEBUG")
+    message = ""
+    try:
+        home.crawl(name)
+    except UserError as error:
+        message = str(error)
+    request = home.fake_search.engine(name).build_request("cat", SearchFilters())
+    written = b"".join(path.read_bytes() for path in home.root.rglob("*") if path.is_file())
+    keys = {value for variable, value in CREDENTIALS.items() if variable != "GOOGLE_CSE_ID"}  # this ID isn't secret
+    for key in keys:
+        assert key.encode() not in written
+        assert key not in f"{message} {request}"
+        assert key not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("fluke"))
