@@ -79,12 +79,13 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         given = GivenSplits.of(table)
         names = group_names(config, table)
         test_list = read_test_list(config, table, known)
-        listed = test_list.photos
         for note in (*test_list.notes, *pattern_notes(config, table, names)):
             context.warn(note)
         table["group"] = groups[: len(table)]
-        table["split"] = _assign_splits(config, table, given, groups, given.combine(all_photos, known, listed))
-        for note in given.notes(config, table, groups[: len(table)], listed):
+        table["split"] = _assign_splits(
+            config, table, given, groups, given.combine(all_photos, known, test_list.photos)
+        )
+        for note in given.notes(config, table, groups[: len(table)], test_list.photos):
             context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
