@@ -26,7 +26,7 @@ COLUMNS = (
     "fetched_at"
 )
 
-AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "unreadable"}
+AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "web page"}
 """The crawl's names for the filter's reasons."""
 
 

@@ -12,6 +12,7 @@ from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import urls
 from tasks.store.context import StageContext
 from tasks.store.errors import TransientError, UserError
+from tasks.tables import DROPPED
 from tests.helpers.scripted_engine import photo
 
 GOOD = 20
@@ -47,7 +48,7 @@ def test_a_few_lost_urls_are_said_with_the_reason_and_the_table(site: Any, tmp_p
     (note,) = notes
     assert f"{tmp_path / 'urls.csv'}: 2 of 22 URLs can't be had: 1 x HTTP 404, 1 x not a picture" in note
     assert f"{site.url}/gone" in note
-    assert "dropped.parquet" in note
+    assert DROPPED.name in note
 
 
 @pytest.mark.parametrize(
