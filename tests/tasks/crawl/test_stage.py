@@ -103,7 +103,7 @@ def test_a_photo_damaged_in_the_store_is_read_again(home: Path) -> None:
 
 
 def test_classes_that_look_alike_are_a_note(home: Path) -> None:
-    for number, name in enumerate(("Cat", "cat ", "c\u200bat")):
+    for name in ("Cat", "cat ", "c\u200bat"):
         (home / "in" / name).mkdir()
         (home / "in" / name / "1.jpg").write_bytes(name.encode())
     made = get_or_build(home, CrawlConfig(path=home / "in"))
