@@ -36,6 +36,10 @@ def _searches(config: Config) -> bool:
     return not {"folder", "csv", "urls"}.intersection(config.crawl.sources)
 
 
+def _asks_engines(config: Config) -> bool:
+    return _searches(config) and not {"site", "gallery"}.intersection(config.crawl.sources)
+
+
 def _downloads(config: Config) -> bool:
     return not {"folder", "csv"}.intersection(config.crawl.sources)
 
@@ -68,8 +72,10 @@ RULES = (
     Rule(_in("crawl.columns", "image label group"), _has_source("csv"), "crawl.sources=csv"),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
     Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
+    Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
     Rule(("crawl.split",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
+    Rule(_in("crawl", "min_side_px min_aspect"), _asks_engines, "search engines in crawl.sources"),
     Rule(_in("crawl", "replay min_yield"), _downloads, "crawl.sources other than folder and csv"),
     Rule(
         _in(
