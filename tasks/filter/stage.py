@@ -68,16 +68,10 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             if row not in decided and not verdicts[row].reason:
                 verdicts[row] = by_rules.verdicts[row]
         doubts = {row: found for row, found in ruling.doubts.items() if not verdicts[row].reason}
-        doubtful = doubt_notes(config, table, doubts, duplicates)
-        for note in doubtful:
+        notes = doubt_notes(config, table, doubts, duplicates)
+        for note in notes:
             context.warn(note)
-        table["reason"] = [verdict.reason for verdict in verdicts]
-        table["score"] = [verdict.score for verdict in verdicts]
-        table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
-        table["is_mirrored"] = [
-            v.duplicate_of is not None and duplicates.is_mirror_image(row, v.duplicate_of)
-            for row, v in enumerate(verdicts)
-        ]
+        _add_verdicts(table, verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
         listed: dict[str, Split] = (
@@ -94,6 +88,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
     for note in (*loss_notes(config, table), *filter(None, [large, single_photos_note(kept)])):
         context.warn(note)
+    doubtful = len(doubts.keys() & set(kept.index))
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
@@ -103,10 +98,12 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     rejected = rejected[REJECTED.names]
     REJECTED.write(rejected, context.out)
     REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
-    text = summary(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks, root=context.root)
+    text = summary(
+        kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
+    )
     SUMMARY.path(context.out).write_text(text, encoding="utf-8")
     content = hashing.of_value(kept.to_dict("records"))
-    counts = _counts(kept, rejected, doubtful=len(doubts), reviewed=len(decided), leaks=leaks)
+    counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
     return Result(counts, digest=content, refs=measured.refs)
 
 
@@ -169,6 +166,16 @@ def _ruling(
             if not least <= count <= most:
                 verdicts[row] = Verdict("faces", count, least if count < least else most)
     return ruling
+
+
+def _add_verdicts(table: "pd.DataFrame", verdicts: Sequence[Verdict], duplicates: NearDuplicates) -> None:
+    """Add the columns reason, score, twin, and is_mirrored, which says whether only a mirror image is the reason."""
+    table["reason"] = [verdict.reason for verdict in verdicts]
+    table["score"] = [verdict.score for verdict in verdicts]
+    table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
+    table["is_mirrored"] = [
+        v.duplicate_of is not None and duplicates.is_mirror_image(row, v.duplicate_of) for row, v in enumerate(verdicts)
+    ]
 
 
 def _find_label_issues(

@@ -8,6 +8,7 @@ from configs.schema import FilterConfig
 from tasks.filter import faces
 from tasks.filter.notes import listed, shown
 from tasks.store.errors import UserError
+from tasks.text import percent
 from tests.helpers.filtering import FAILING, CrawledPhotos, jpeg
 from tests.helpers.unusual_photos import encode, scene
 
@@ -48,7 +49,7 @@ def test_losses_for_several_reasons_are_named_if_they_are_many_together(crawled:
         crawled.add("a", encode(scene(number).point(lambda level: level // 6)))
     crawled.filter()
     assert crawled.notes == [
-        "more than 33 % of the photos of a class or of all photos are rejected: a (7 of 17: "
+        f"more than {percent(1 / 3, 0)} of the photos of a class or of all photos are rejected: a (7 of 17: "
         "4 too dark (filter.dark_level=null keeps them), 3 unreadable (their files are damaged, or no photos))"
     ]
 
