@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, photo in enumerate(islice(cycle(originals), asked.photos)):
             (Path(folder) / f"{number:06d}.jpg").symlink_to(photo.absolute())
-        photos = list_photos(Path(folder))
+        photos = list_photos(Path(folder)).photos
         with ThreadPoolExecutor(2) as pool:
             tiles = np.stack(
                 list(pool.map(lambda path: tile_of(path.read_bytes(), model.preprocess), originals[:_TILES]))

@@ -1,36 +1,64 @@
 """List the photos to predict: one photo, a folder, or the files that a CSV names."""
 
-import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.crawl.local_files import utf8_name
-from tasks.crawl.sources.folder import EXTENSIONS
+from tasks.crawl.folder_listing import list_photos_below
+from tasks.crawl.folder_notes import few, passed_over
+from tasks.crawl.local_files import is_file, utf8_name
+from tasks.images.photos import EXTENSIONS
+from tasks.names import nfc
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 
 
-def list_photos(source: Path) -> list[tuple[str, Path]]:
+@dataclass
+class PhotoList:
+    """The photos to predict."""
+
+    photos: list[tuple[str, Path]]
+    """Names and paths."""
+    notes: list[str] = field(default_factory=list)
+    """What is left out, one line for each kind."""
+
+
+def list_photos(source: Path) -> PhotoList:
     """Return names and paths of photos.
 
     Args:
-        source: A photo; or a folder, whose subfolders are included; or a CSV with a column Image, whose files are
-            relative to the CSV's folder.
+        source: A photo; or a folder, whose subfolders are included, listed as the crawl does; or a CSV with a column
+            Image, whose files are relative to the CSV's folder.
 
     Raises:
         UserError: The source doesn't exist, can't be read, or contains no photos.
     """
-    if not source.exists():
-        raise UserError(f"{source}: no such file or folder")
+    try:
+        status = source.stat()
+    except OSError as error:
+        reason = "no such file or folder" if isinstance(error, FileNotFoundError) else error.strerror
+        raise UserError(f"{source}: {reason}") from error
     if source.is_dir():
-        below = (Path(folder, name) for folder, _, names in os.walk(source) for name in names if name[0] != ".")
-        found = sorted(path for path in below if path.suffix.lower() in EXTENSIONS)
-        photos = [(utf8_name(path.relative_to(source).as_posix()), path) for path in found]
+        listed = _below(source)
+    elif not is_file(status):
+        raise UserError(f"{source} is a pipe or a device, not a photo; save it as a file first")
     elif source.suffix.lower() == ".csv":
-        photos = [
-            (row["Image"], source.parent / row["Image"]) for row in read_csv(source, ["Image"]).rows if row["Image"]
-        ]
+        listed = PhotoList(
+            [(row["Image"], source.parent / row["Image"]) for row in read_csv(source, ["Image"]).rows if row["Image"]]
+        )
     else:
-        photos = [(utf8_name(source.name), source)]
-    if not photos:
-        raise UserError(f"{source} contains no photos ({' '.join(sorted(EXTENSIONS))})")
-    return photos
+        listed = PhotoList([(utf8_name(source.name), source)])
+    if not listed.photos:
+        raise UserError("; ".join([f"{source} contains no photos ({' '.join(sorted(EXTENSIONS))})", *listed.notes]))
+    return listed
+
+
+def _below(folder: Path) -> PhotoList:
+    tree = list_photos_below(folder)
+    notes = passed_over(folder, tree)
+    if tree.unreadable:
+        named = [f"{name} ({reason})" for name, reason in tree.unreadable]
+        notes.append(f"{folder}: {len(named):,} folders can't be read and are left out: {few(named)}")
+    if tree.missing:
+        named = [f"{name} ({reason})" for name, reason in tree.missing]
+        notes.append(f"{folder}: {len(named):,} photos aren't there and are left out: {few(named)}")
+    return PhotoList([(nfc(utf8_name(name)), Path(file.path)) for name, file in tree.photos], notes)

@@ -1,5 +1,6 @@
 """Predict the classes of new photos with a trained model."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
+from tasks.crawl.local_files import read_file
+from tasks.crawl.tree import HEAT_MAPS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
 from tasks.store.atomic import atomic_path
 from tasks.store.context import executor
@@ -22,6 +25,8 @@ from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger("fluke.predict")
 
 FORMATS = (".csv", ".json", ".parquet")
 _BATCH_PHOTOS = 256
@@ -78,7 +83,10 @@ def predict_to(
     """
     options.check()
     model = find(Store(root), options.model)
-    photos = list_photos(options.photos)
+    listed = list_photos(options.photos)
+    for note in listed.notes:
+        logger.warning("%s", note)
+    photos = listed.photos
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {model.run} ...")
     top_k = max(options.top_k, SUBMISSION_NAMES) if options.submission else options.top_k
     with preflight.in_use(root), executor(0) as threads:
@@ -177,9 +185,9 @@ def _batches(
 
     def tile(path: Path) -> NDArray[np.uint8] | str:
         try:
-            return tile_of(path.read_bytes(), config)
+            return tile_of(read_file(path), config)
         except OSError as error:
-            return f"can't be read: {error.strerror}"
+            return f"can't be read: {error.strerror or error}"
         except ValueError as error:
             return str(error)
 
@@ -205,11 +213,13 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
     from tasks.images.photos import decode
     from tasks.images.tiles import map_to_photo
 
-    pixels = decode(photo.read_bytes())
+    pixels = decode(read_file(photo))
     if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
         return False
     drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not any(path.parent.iterdir()):
+        (path.parent / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
     with atomic_path(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
     return True

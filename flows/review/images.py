@@ -56,7 +56,9 @@ class ImageCache:
             return None
         try:
             with self._decoding:
-                return thumbnails.encode(photos.decode(path.read_bytes(), at_least_px=side_px), side_px)
+                return photos.decode_to(
+                    lambda pixels: thumbnails.encode(pixels, side_px), path.read_bytes(), at_least_px=side_px
+                )
         except (OSError, ValueError):
             return None
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
+import os
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import stat_result
 from pathlib import Path
@@ -11,11 +13,16 @@ from pathlib import Path
 from tasks.crawl import blocklist
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
+from tasks.crawl.losses import require_few_lost
 from tasks.images import photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.crawl")
+
+
+MAX_FILE_MB = 1000
+"""Larger files aren't read. It is the largest value of `crawl.max_photo_mb`, which limits downloads only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +31,18 @@ class LocalFile:
 
     path: str
     mtime_key: str
-    """Its size and modification time; a file whose key is unchanged counts as unchanged."""
+    """Its size, modification time, change time and inode; a file whose key is unchanged counts as unchanged.
+
+    Programs can set the modification time, as tar and zip do, so two files of equal size may share it. No program can
+    set the change time. Where inodes change without a reason, as on some network drives, a file is only read again.
+    """
+    bytes: int = 0
 
     @classmethod
     def of(cls, path: str, status: stat_result) -> "LocalFile":
         """Create one from a path and its `os.stat`."""
-        return cls(path, f"{status.st_size}-{status.st_mtime_ns}")
+        key = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+        return cls(path, key, status.st_size)
 
 
 def is_file(status: stat_result) -> bool:
@@ -37,8 +50,32 @@ def is_file(status: stat_result) -> bool:
     return stat.S_ISREG(status.st_mode)
 
 
+def read_file(path: str | Path) -> bytes:
+    """Read a regular file; a pipe or a device isn't waited for, and a file without end isn't read.
+
+    Raises:
+        OSError: It can't be read, isn't a regular file, is larger than `MAX_FILE_MB`, or is being written to.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:  # closes the handle
+        status = os.fstat(handle)
+        if not is_file(status):
+            raise OSError(None, "not a regular file")
+        if status.st_size > MAX_FILE_MB * 1_000_000:
+            raise OSError(None, f"larger than {MAX_FILE_MB:,} MB")
+        data = file.read(status.st_size + 1)
+    if len(data) != status.st_size:
+        raise OSError(None, "is being written to")
+    return data
+
+
 def utf8_name(name: str) -> str:
-    """Return a file's name as valid UTF-8 text: bytes that aren't UTF-8 become `\\udcff` and the like."""
+    """Return a file's name as valid UTF-8 text: bytes that aren't UTF-8 become `\\udcff` and the like.
+
+    A locale without UTF-8, such as C, changes nothing: its names are bytes that most often are UTF-8.
+    """
+    with suppress(UnicodeEncodeError):  # else it isn't from a listing
+        name = os.fsencode(name).decode("utf-8", "surrogateescape")
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -69,41 +106,68 @@ def require_path(path: Path | None, setting: str, example: str) -> Path:
     return found
 
 
-def ingest(files: Sequence[LocalFile], ledger: Ledger, context: StageContext) -> list[StoredPhoto | None]:
-    """Copy files into the store; only files that the ledger doesn't know are read.
+def ingest(
+    files: Sequence[LocalFile],
+    ledger: Ledger,
+    context: StageContext,
+    *,
+    max_loss: float = 0,
+    missing: Sequence[str] = (),
+) -> list[StoredPhoto | None]:
+    """Copy files into the store; only files that the ledger doesn't know are read, with `fresh` or `verify` all.
+
+    Args:
+        files: The files.
+        ledger: Stores the photos.
+        context: Worker threads, progress and options.
+        max_loss: Share of the files that may be unreadable (`crawl.max_loss`).
+        missing: Names, with reasons, of files that the user gave and that can't be listed; they count as unreadable.
 
     Returns:
-        The stored photo of each file, in the same order; None if it is on the blocklist.
+        The stored photo of each file, in the same order; None if it is unreadable or on the blocklist.
 
     Raises:
-        UserError: a file is unreadable.
+        UserError: More than `max_loss` of the files are unreadable. Fewer are a warning.
     """
-    found = [ledger.lookup(utf8_name(file.path), file.mtime_key) for file in files]
-    missing = [index for index, photo in enumerate(found) if photo is None]
+    again = context.fresh or context.verify
+    found = [None if again else ledger.lookup(utf8_name(file.path), file.mtime_key) for file in files]
+    unknown = [index for index, photo in enumerate(found) if photo is None]
+    unreadable: dict[int, str] = {}
+    blocklisted: list[str] = []
 
     def read(index: int) -> StoredPhoto | None:
         file = files[index]
+        name = utf8_name(file.path)
         try:
-            data = Path(file.path).read_bytes()
+            data = read_file(file.path)
         except OSError as error:
-            raise UserError(
-                f"{file.path}: cannot read ({error.strerror}); make it readable or remove it, and run again"
-            ) from error
+            unreadable[index] = f"{name} ({error.strerror or error})"
+            return None
         try:
             size_px = photos.size_px(data)
         except ValueError:
             size_px = None  # the filter rejects the photo and gives the reason
         try:
-            return ledger.put(utf8_name(file.path), data, file.mtime_key, size_px=size_px)
+            return ledger.put(name, data, file.mtime_key, size_px=size_px)
         except BlocklistedError:
-            logger.info("%s: skipped, because it is listed in %s", file.path, blocklist.NAME)
+            blocklisted.append(name)
+            logger.info("%s: skipped, because it is listed in %s", name, blocklist.NAME)
             return None
 
     with context.progress("photos", total=len(files)) as advance:
-        advance(len(files) - len(missing))
-        for index, photo in zip(missing, context.map(read, missing), strict=True):
+        advance(len(files) - len(unknown))
+        for index, photo in zip(unknown, context.map(read, unknown), strict=True):
             found[index] = photo
             advance(1)
-    if None in found:
-        logger.warning("%d photos are skipped, because they are listed in %s", found.count(None), blocklist.NAME)
+    if blocklisted:
+        logger.warning("%d photos are skipped, because they are listed in %s", len(blocklisted), blocklist.NAME)
+    lost = require_few_lost(
+        [*(unreadable[index] for index in sorted(unreadable)), *missing],
+        len(files) + len(missing),
+        max_loss=max_loss,
+        what="photos can't be read",
+        remedy="make them readable or remove them, and run again",
+    )
+    if lost:
+        context.warn(lost)
     return found

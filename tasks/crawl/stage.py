@@ -1,7 +1,8 @@
 """The crawl stage: photos from files or from the net, with a row for each photo of each class."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
@@ -12,10 +13,12 @@ from tasks.crawl.engines.engine import Engine
 from tasks.crawl.keywords import external_inputs as keyword_inputs
 from tasks.crawl.keywords import validate_queries
 from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.losses import require_few_lost
 from tasks.crawl.result import CrawlResult, PhotoRow
 from tasks.crawl.sources import Source
 from tasks.crawl.stats import CrawlStats
 from tasks.crawl.summary import summary
+from tasks.names import nfc, warn_of_alike
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -63,7 +66,18 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     blocked = blocklist.read(context.root)
     with Ledger(context.pools / LEDGER, context.photos, blocklist=blocked, verify=context.verify) as ledger:
         result = _source(config).collect(config, ledger, context)
-    rows = sort_rows(result.rows)
+        lost = ledger.lost(offline=config.replay)
+    if note := require_few_lost(
+        lost,
+        len({row.photo for row in result.rows}) + len(lost),
+        max_loss=config.max_loss,
+        what=f"photos that were stored are gone from {context.photos} and can't be had again",
+        remedy="restore them from a backup",
+    ):
+        context.warn(note)
+    rows = sort_rows(replace(row, label=nfc(row.label), name=nfc(row.name)) for row in result.rows)
+    if note := warn_of_alike(Counter(row.label for row in rows)):
+        context.warn(note)
     PHOTOS.write_rows(table_rows(rows, context.photos.relative_to(context.root).as_posix()), context.out)
     if result.stats:
         _write_stats(result.stats, context.out)

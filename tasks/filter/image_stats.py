@@ -18,7 +18,7 @@ LAYOUT_CELLS = 4
 
 STATS_DTYPE = np.dtype(
     [
-        ("flaw", "S10"),
+        ("flaw", "S20"),
         ("width_px", "<i4"),
         ("height_px", "<i4"),
         ("hash", "u1", (HASH_BYTES,)),
@@ -33,7 +33,7 @@ STATS_DTYPE = np.dtype(
 )
 """One photo. The shards on disk contain these names.
 
-flaw: b"" if the photo can be decoded, else b"unreadable" or b"truncated". width_px, height_px: size of the original.
+flaw: b"" if the photo can be decoded, else one of `photos.PROBLEMS`. width_px, height_px: size of the original.
 hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. layout: see
 `colour_layout`. p01, p05, p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see
 `sharpness`.
@@ -53,17 +53,20 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats = np.zeros((), STATS_DTYPE)
     try:
         stats["width_px"], stats["height_px"] = photos.size_px(data)
-        pixels = photos.decode(data, at_least_px=_DECODED_PX)
+        grey, layout = photos.decode_to(_grey_and_layout, data, at_least_px=_DECODED_PX)
     except ValueError as error:
         stats["flaw"] = str(error).encode()
         return stats
-    grey = reduced(pixels)
     stats["p01"], stats["p05"], stats["p99"] = grey_quantiles(grey, (0.01, 0.05, 0.99))
     stats["sharpness"] = sharpness(grey)
     stats["hash"], stats["mirror"] = perceptual_hashes(grey)
     stats["windows"] = window_hashes(grey)
-    stats["layout"] = colour_layout(pixels)
+    stats["layout"] = layout
     return stats
+
+
+def _grey_and_layout(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return reduced(pixels), colour_layout(pixels)
 
 
 def colour_layout(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -21,8 +21,15 @@ from tasks.store.shards import LazyRows, ShardPool
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.networks.embedding import Embedding
+
+_NETWORK_VERSION = 2
+"""Increase it when decoding or resizing gives other pixels: embeddings are then computed again."""
 Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.floating]]
 """A function from n photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
+
+Prepare = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Makes a photo as small as such a function needs it; the result of the function is the same."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +94,15 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
     model = config.face_model.expanduser() if config.face_model else None
 
     def compute(chunk: Sequence[str]) -> NDArray[np.int32]:
-        decoded = (
-            photos.decode((context.root / files[photo]).read_bytes(), at_least_px=faces.SIDE_PX) for photo in chunk
-        )
-        return np.array([faces.count(pixels, model) for pixels in decoded], np.int32)
+        counts = [
+            photos.decode_to(
+                lambda pixels: faces.count(pixels, model),
+                (context.root / files[photo]).read_bytes(),
+                at_least_px=faces.SIDE_PX,
+            )
+            for photo in chunk
+        ]
+        return np.array(counts, np.int32)
 
     detector = hashing.of_file(model) if model else "cascade"
     context = replace(context, source=hashing.of_source(faces.__name__))
@@ -108,18 +120,23 @@ def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext) ->
 
     files = dict(zip(table["photo"], table["file"], strict=True))
     describe: Embed = descriptor.describe_all
+    prepare: Prepare = descriptor.reduced
     at_least_px: int | None = descriptor.AT_LEAST_PX
     key: list[Any] = ["descriptor", descriptor.VERSION]
     code = descriptor.__name__
     if config.embedding:
         model = config.embedding.expanduser()
-        describe, at_least_px = _LazyEmbedding(model, config.embedding_scale), None
-        key = ["network", hashing.of_file(model), config.embedding_scale]
+        describe = network = _LazyEmbedding(model, config.embedding_scale)
+        prepare, at_least_px = network.prepare, None
+        key = ["network", _NETWORK_VERSION, hashing.of_file(model), config.embedding_scale]
         code = "tasks.networks.embedding"
 
     def compute(chunk: Sequence[str]) -> NDArray[np.floating]:
-        return describe(
-            [photos.decode((context.root / files[name]).read_bytes(), at_least_px=at_least_px) for name in chunk]
+        return describe(  # a chunk of photos in full size would need several GB
+            [
+                photos.decode_to(prepare, (context.root / files[name]).read_bytes(), at_least_px=at_least_px)
+                for name in chunk
+            ]
         )
 
     context = replace(context, source=hashing.of_source(code))
@@ -137,13 +154,20 @@ class _LazyEmbedding:
     def __init__(self, model: Path, scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None) -> None:
         self._model = model
         self._scale = scale
-        self._embedding: Embed | None = None
-        self._lock = Lock()
+        self._embedding: Embedding | None = None
+        self._loading, self._computing = Lock(), Lock()
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
-        with self._lock:
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize a photo to the input of the network."""
+        with self._loading:
             if self._embedding is None:
                 from tasks.networks.embedding import Embedding
 
                 self._embedding = Embedding(self._model, self._scale)
+        return self._embedding.prepare(image)
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
+        """Embed n photos that `prepare` has resized; at least one must have been."""
+        assert self._embedding
+        with self._computing:
             return self._embedding(images)

@@ -14,12 +14,13 @@ from tasks.filter.checks import CHECKS
 from tasks.filter.limits import RejectionLimit
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.review_log import Action
+from tasks.images.photos import PROBLEMS
 
 BY_HAND = "by hand"
 """The reason of photos that a person rejected."""
 TWO_CLASSES, DUPLICATE, NEAR_DUPLICATE = "two classes", "duplicate", "near duplicate"
 """The reasons of photos that are rejected because of other photos."""
-UNDECODABLE = ("unreadable", "truncated")
+UNDECODABLE = PROBLEMS
 """The reasons of photos that can't be decoded. No decision of a person overrides them."""
 
 
@@ -60,6 +61,7 @@ def apply_rules(
     *,
     decided: Mapping[int, Action] | None = None,
     suspended: Mapping[str, set[str]] | None = None,
+    preference: Sequence[int] = (),
 ) -> Ruling:
     """Apply the checks, the rules about copies, and a person's decisions to n rows.
 
@@ -79,8 +81,10 @@ def apply_rules(
         decided: Decisions of a person, by row.
         suspended: Classes in which a check rejects nothing in any case, by reason. Those of the ruling without
             decisions make sure that a review that is half done doesn't cause more rejections.
+        preference: Of copies, the row with the smallest number stays, whatever its size; empty: all are equal.
     """
-    rules = _Rules(stats, photos, labels, near_duplicates, config, decided or {}, suspended or {})
+    preference = preference or [0] * len(photos)
+    rules = _Rules(stats, photos, labels, near_duplicates, config, decided or {}, suspended or {}, preference)
     return rules.ruling()
 
 
@@ -95,6 +99,7 @@ class _Rules:
     config: FilterConfig
     decided: Mapping[int, Action]
     suspended: Mapping[str, set[str]]
+    preference: Sequence[int]
 
     def __post_init__(self) -> None:
         self._rejected_by_hand = {row for row, action in self.decided.items() if action == "reject"}
@@ -154,7 +159,7 @@ class _Rules:
         failing: dict[int, Verdict] = {}
         again: dict[int, int] = {}
         area = self.stats["width_px"].astype(np.int64) * self.stats["height_px"]
-        for row in sorted(rows, key=lambda row: (-area[row], row)):
+        for row in sorted(rows, key=lambda row: (self.preference[row], -area[row], row)):
             label = self.labels[row]
             if (first := seen.setdefault((self.photos[row], label), row)) != row:
                 again[row] = first

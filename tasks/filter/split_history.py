@@ -51,9 +51,14 @@ class SplitHistory:
             ) from error
 
     def write(self, known: Mapping[str, Split], new: Mapping[str, Split]) -> None:
-        """Store the `new` splits in addition to the `known` ones, which `read` returned."""
+        """Store the `new` splits in addition to the `known` ones, which `read` returned.
+
+        A photo that was ever in the test stays there in the history, also while the source gives it to validation, so
+        that it is never trained on later.
+        """
         import pandas as pd
 
+        new = {photo: "test" if known.get(photo) == "test" else split for photo, split in new.items()}
         moved = sum(photo in known and known[photo] != split for photo, split in new.items())
         if moved:  # before the table: a crash in between costs one needless run, but never reuses a wrong result
             atomic_write(self._moves, json.dumps({"moves": self.moves() + moved}).encode())

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from tasks.names import nfc
 from tasks.store import hashing
 from tasks.store.errors import UserError
 
 Split = Literal["train", "val", "test"]
 
+PARTS: tuple[Split, ...] = ("train", "val", "test")
 _BY_PRECEDENCE: tuple[Split, ...] = ("test", "val", "train")
 _HELD_OUT: tuple[Split, Split] = ("val", "test")
 MIN_GROUPS_FOR_ALL = 5
@@ -143,6 +145,7 @@ def unseen_classes(labels: Iterable[str], unseen: float | tuple[str, ...], seed:
     See `hold_out_classes` for the arguments and the error.
     """
     if isinstance(unseen, tuple):
+        unseen = tuple(map(nfc, unseen))
         missing = sorted(set(unseen).difference(labels))
         if missing:
             raise UserError(

@@ -9,6 +9,7 @@ from filelock import FileLock
 from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
+from tasks.filter.given_splits import GivenSplits
 from tasks.filter.groups import group_names, split_groups
 from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import Measurements, count_faces, embed, measure
@@ -17,7 +18,7 @@ from tasks.filter.notes import doubt_notes, loss_notes
 from tasks.filter.review_log import Action, ReviewKey
 from tasks.filter.rules import UNDECODABLE, Ruling, Verdict, apply_rules
 from tasks.filter.split_history import SplitHistory
-from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, assign, count_leaks, hold_out_classes, resolve
+from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
 from tasks.filter.trainable import check_trainable, reject_untrained_classes, single_photos_note
 from tasks.store import hashing
@@ -71,15 +72,16 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         notes = doubt_notes(config, table, doubts, duplicates)
         for note in notes:
             context.warn(note)
-        _add_verdicts(table, verdicts, duplicates)
+        _set_verdicts(table, verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
-        listed: dict[str, Split] = (
-            dict.fromkeys(read_test_list(config.test_list, table), "test") if config.test_list else {}
-        )
+        listed = read_test_list(config.test_list, table) if config.test_list else set()
+        given = GivenSplits.of(table)
         names = group_names(config, table)
         table["group"] = groups[: len(table)]
-        table["split"] = _assign_splits(config, table, all_photos, groups, {**known, **listed})
+        table["split"] = _assign_splits(config, table, given, groups, given.combine(all_photos, known, listed))
+        for note in given.notes(config, table, groups[: len(table)], listed):
+            context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
         check_trainable(config, table, large_groups(table, names, duplicates, min_photos=2))
@@ -101,7 +103,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     text = summary(
         kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
     )
-    SUMMARY.path(context.out).write_text(text, encoding="utf-8")
+    SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
     content = hashing.of_value(kept.to_dict("records"))
     counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
     return Result(counts, digest=content, refs=measured.refs)
@@ -156,8 +158,16 @@ def _ruling(
 ) -> Ruling:
     """Return the verdicts on all rows, by all rules except label issues; see `apply_rules`."""
     labels = (table["label"] if decided else table["crawled_label"]).tolist()
-    photos = table["photo"].tolist()
-    ruling = apply_rules(measured.stats, photos, labels, duplicates, config, decided=decided, suspended=suspended)
+    ruling = apply_rules(
+        measured.stats,
+        table["photo"].tolist(),
+        labels,
+        duplicates,
+        config,
+        decided=decided,
+        suspended=suspended,
+        preference=GivenSplits.of(table).preference(),
+    )
     if config.faces:
         verdicts = ruling.verdicts
         rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in (decided or {})]
@@ -168,8 +178,8 @@ def _ruling(
     return ruling
 
 
-def _add_verdicts(table: "pd.DataFrame", verdicts: Sequence[Verdict], duplicates: NearDuplicates) -> None:
-    """Add the columns reason, score, twin, and is_mirrored, which says whether only a mirror image is the reason."""
+def _set_verdicts(table: "pd.DataFrame", verdicts: Sequence[Verdict], duplicates: NearDuplicates) -> None:
+    """Set reason, score and twin of each row, and whether the twin is its mirror image."""
     table["reason"] = [verdict.reason for verdict in verdicts]
     table["score"] = [verdict.score for verdict in verdicts]
     table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
@@ -203,7 +213,11 @@ def _find_label_issues(
 
 
 def _assign_splits(
-    config: FilterConfig, table: "pd.DataFrame", photos: Sequence[str], groups: Sequence[int], known: dict[str, Split]
+    config: FilterConfig,
+    table: "pd.DataFrame",
+    given: GivenSplits,
+    groups: Sequence[int],
+    known: Sequence[Split | None],
 ) -> list[Split | None]:
     """Return the split of each row of the table.
 
@@ -212,23 +226,17 @@ def _assign_splits(
     Args:
         config: The fractions, the unseen classes and the seed.
         table: The rows, with label, group and reason.
-        photos: Photo of each row, followed by the absent photos.
-        groups: Group of each element of `photos`.
-        known: Splits of photos.
+        given: The splits that the source gives.
+        groups: Group of each row, followed by those of absent photos.
+        known: Split of each element of `groups`, or None.
     """
     undecodable = table["reason"].isin(UNDECODABLE).tolist()  # they have no hash, so they resemble no other photo
-    assigned = resolve(groups, [known.get(photo) for photo in photos])
+    assigned = resolve(groups, known)
     kept = table[table["reason"].isna()]
     labels, kept_groups, names = (kept[column].tolist() for column in ("label", "group", "photo"))
     assigned |= hold_out_classes(labels, kept_groups, names, assigned, unseen=config.unseen_classes, seed=config.seed)
-    assigned |= assign(
-        labels,
-        kept_groups,
-        names,
-        assigned,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        seed=config.seed,
+    assigned = given.deal(
+        kept, assigned, val_fraction=config.val_fraction, test_fraction=config.test_fraction, seed=config.seed
     )
     return [None if hidden else assigned.get(group) for group, hidden in zip(table["group"], undecodable, strict=True)]
 

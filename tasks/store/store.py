@@ -27,6 +27,9 @@ from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Resul
 
 logger = logging.getLogger("fluke.store")
 
+_MAX_PROBLEMS = 3
+"""So many damaged files of an artifact are named; the others are counted."""
+
 
 class Store:
     """The artifacts in a data folder."""
@@ -88,10 +91,13 @@ class Store:
             logger.warning("%s: it will be built again", error)
             return None
         problems = list(manifest.problems(folder, self.root, verify=verify))
-        for path, problem in problems:
-            logger.warning("%s: it will be built again", problem)
+        for number, (path, problem) in enumerate(problems):
+            if number < _MAX_PROBLEMS:
+                logger.warning("%s: it will be built again", problem)
             if repair and path.exists() and not path.is_relative_to(folder):
                 path.replace(path.with_name(f".damaged-{path.name}"))
+        if len(problems) > _MAX_PROBLEMS:
+            logger.warning("%s: %d more files are missing or damaged", folder, len(problems) - _MAX_PROBLEMS)
         return None if problems else manifest.artifact
 
     def publish(self, cache_key: CacheKey, source: str, build: Callable[[Path], Result]) -> Artifact:

@@ -73,6 +73,7 @@ class Ledger:
         self._verify = verify
         self._home = home
         self._blocklist = blocklist
+        self._lost: set[str] = set()
         self._database = Database(path, (_TABLE, *search_results.TABLES, retry_schedule.TABLE))
         self.search_results = SearchResults(self._database)
         self.retry_schedule = RetrySchedule(self._database)
@@ -82,7 +83,7 @@ class Ledger:
 
         Args:
             location: URL or path.
-            mtime_key: size and modification time of a local file; a row with another key doesn't count.
+            mtime_key: sizes and times of a local file, see `LocalFile`; a row with another key doesn't count.
         """
         rows = self._database.execute(
             f"SELECT {_COLUMNS} FROM brought WHERE place = ? AND stamp = ?", (location, mtime_key)
@@ -94,7 +95,20 @@ class Ledger:
         if photo.sha256 in self._blocklist or location in self._blocklist:
             return None
         stored = FileRecord(bytes=photo.bytes, sha256=photo.sha256)
-        return None if stored.problem(self._home / photo.file, verify=self._verify) else photo
+        if stored.problem(self._home / photo.file, verify=self._verify):
+            self._lost.add(location)
+            return None
+        return photo
+
+    def lost(self, *, offline: bool) -> list[str]:
+        """Return the locations that `lookup` was asked for, and whose stored photos are gone and weren't had again.
+
+        Args:
+            offline: whether nothing was fetched, so that all photos that are gone count; otherwise those that were
+                fetched in vain.
+        """
+        failed = self.retry_schedule.failed()
+        return sorted(location for location in self._lost if offline or location in failed)
 
     def is_blocklisted(self, location: str) -> bool:
         """Whether a location, or the photo last found there, is on the blocklist."""
@@ -137,6 +151,7 @@ class Ledger:
         photo = StoredPhoto(sha256, file, len(data), width_px, height_px, status, etag, now())
         fetched_at = photo.fetched_at.isoformat()
         row = (location, mtime_key, sha256, file, len(data), width_px, height_px, status, etag, fetched_at)
+        self._lost.discard(location)
         self._database.execute(f"INSERT OR REPLACE INTO brought VALUES ({', '.join('?' * len(row))})", row)
         if is_blocklisted:
             raise BlocklistedError

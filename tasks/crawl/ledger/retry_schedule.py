@@ -73,3 +73,7 @@ class RetrySchedule:
     def waiting(self) -> dict[str, str]:
         """Return the URLs whose next try is in the future, with the reason of the last failure."""
         return dict(self._database.execute("SELECT url, reason FROM failures WHERE due > ?", (time.time(),)))
+
+    def failed(self) -> set[str]:
+        """Return the URLs whose last download failed, whenever their next try is."""
+        return {url for (url,) in self._database.execute("SELECT url FROM failures")}

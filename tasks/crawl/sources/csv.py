@@ -39,7 +39,9 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         if config.per_class is None or rank <= config.per_class:
             chosen.append((image, label, group, rank))
     images = list(dict.fromkeys(image for image, *_ in chosen))
-    photos = dict(zip(images, ingest([files[image] for image in images], ledger, context), strict=True))
+    photos = dict(
+        zip(images, ingest([files[image] for image in images], ledger, context, max_loss=config.max_loss), strict=True)
+    )
     rows = [
         PhotoRow.of(photo, label=label, name=image, engine="csv", rank=rank, group=group)
         for image, label, group, rank in chosen

@@ -1,6 +1,7 @@
 """The crawl stage: its tables, its cache, and the demo."""
 
 import dataclasses
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,6 +100,30 @@ def test_a_photo_damaged_in_the_store_is_read_again(home: Path) -> None:
     assert not second.cached
     assert second.artifact.digest == first.artifact.digest
     assert (home / "data" / photo).read_bytes().startswith(b"cat")
+
+
+def test_classes_that_look_alike_are_a_note(home: Path) -> None:
+    for number, name in enumerate(("Cat", "cat ", "c\u200bat")):
+        (home / "in" / name).mkdir()
+        (home / "in" / name / "1.jpg").write_bytes(bytes([number]))
+    made = get_or_build(home, CrawlConfig(path=home / "in"))
+    assert made.manifest.counts["classes"] == 5
+    assert made.manifest.notes == (
+        "classes whose names look alike stay separate: 'Cat' (1 photos), 'cat' (3 photos), 'cat␠' (1 photos), "
+        "'c\\u200bat' (1 photos); if they are one class, give them one name",
+    )
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_are_the_same_in_both_unicode_forms(home: Path, form: str) -> None:
+    for label in ("유리", "Müll"):
+        folder = home / form / unicodedata.normalize(form, label)
+        folder.mkdir(parents=True)
+        (folder / unicodedata.normalize(form, "é.jpg")).write_bytes(label.encode())
+    made = get_or_build(home, CrawlConfig(path=home / form))
+    frame = tables.PHOTOS.read(Store(home / "data").folder(made.artifact))
+    assert frame["label"].tolist() == ["Müll", "유리"]
+    assert frame["name"].tolist() == ["Müll/é.jpg", "유리/é.jpg"]
 
 
 def test_an_unknown_source_is_rejected_with_the_most_similar_name() -> None:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tasks.filter import image_stats
+from tasks.images import photos
 
 
 def noise(seed: int = 0, side_px: int = 256) -> np.ndarray:
@@ -21,7 +22,9 @@ def encoded(grey: np.ndarray, kind: str = "PNG") -> bytes:
 
 
 def test_a_photo_that_cannot_be_decoded_has_the_reason_and_no_statistics() -> None:
-    assert image_stats.compute_stats(b"<html>")["flaw"] == b"unreadable"
+    for data, reason in ((b"<html>", "web page"), (b"", "empty file"), (b"\xff\xd8\xff", "unreadable")):
+        assert image_stats.compute_stats(data)["flaw"] == reason.encode()
+    assert max(map(len, photos.PROBLEMS)) <= image_stats.STATS_DTYPE["flaw"].itemsize
     cut = image_stats.compute_stats(encoded(noise(), "JPEG")[:5000])
     assert cut["flaw"] == b"truncated"
     assert (cut["width_px"], cut["height_px"]) == (256, 256)

@@ -16,7 +16,9 @@ from tests.helpers.filtering import CrawledPhotos, jpeg, valid_stats
 def test_every_rejected_photo_has_its_reason(crawled: CrawledPhotos) -> None:
     whole = jpeg(0, (128, 128))
     expected = {
-        crawled.add("a", b"<html></html>"): "unreadable",
+        crawled.add("a", b"<html></html>"): "web page",
+        crawled.add("a", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"): "Git LFS pointer",
+        crawled.add("a", b"\x89PNG\r\n\x1a\nno more"): "unreadable",
         crawled.add("a", whole[: len(whole) // 2]): "truncated",
         crawled.add("a", jpeg(50, (16, 64))): "too small",
         crawled.add("a", jpeg(2, quality=70)): "near duplicate",

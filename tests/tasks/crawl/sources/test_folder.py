@@ -1,11 +1,13 @@
 """A folder with one sub-folder per class."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from configs.schema import CrawlConfig
+from tasks.crawl import local_files
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import folder
@@ -35,6 +37,14 @@ def collect(home: Path, **settings: object) -> CrawlResult:
 
 def external_inputs(home: Path) -> dict[str, str | int]:
     return folder.external_inputs(CrawlConfig(path=home))
+
+
+def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which the name of each file that is read is added."""
+    read: list[str] = []
+    real = local_files.read_file
+    monkeypatch.setattr(local_files, "read_file", lambda path: (read.append(Path(path).name), real(path))[1])
+    return read
 
 
 def names(result: CrawlResult) -> list[str]:
@@ -67,8 +77,7 @@ def test_per_class_keeps_the_first_by_name(home: Path) -> None:
 def test_cyclic_links_are_followed_once(home: Path) -> None:
     (home / "cat" / "again").symlink_to(home / "cat")
     (home / "cat" / "up").symlink_to(home)
-    (home / "cat" / "self").symlink_to(home / "cat" / "self")
-    (home / "cat" / "nowhere.jpg").symlink_to(home / "nowhere")
+    (home / "cat" / "self.jpg.d").symlink_to(home / "cat" / "self.jpg.d")
     write(home.parent / "elsewhere" / "c.jpg")
     (home / "dog" / "linked").symlink_to(home.parent / "elsewhere")
     assert names(collect(home)) == ["cat/a.PNG", "cat/b.jpg", "dog/1.jpeg", "dog/linked/c.jpg", "dog/old/2.webp"]
@@ -105,9 +114,7 @@ def test_unchanged_photos_are_not_read_again(home: Path, monkeypatch: pytest.Mon
     first = collect(home)
     write(home / "cat" / "new.jpg", b"new")
     os.utime(home / "dog" / "1.jpeg", ns=(1, 1))
-    read: list[str] = []
-    real = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.append(path.name), real(path))[1])
+    read = record_reads(monkeypatch)
     second = collect(home)
     assert sorted(read) == ["1.jpeg", "new.jpg"]
     assert {row.photo for row in first.rows} < {row.photo for row in second.rows}
@@ -118,6 +125,35 @@ def test_a_photo_missing_from_the_store_is_stored_again(home: Path) -> None:
     stored.unlink()
     collect(home)
     assert stored.read_bytes() == b"cat/a.PNG"
+
+
+def test_a_folder_that_is_split_gives_each_row_its_split(tmp_path: Path) -> None:
+    for part, count in (("train", 6), ("Valid", 2), ("test", 2)):
+        for label in ("cat", "dog"):
+            for number in range(count):
+                write(tmp_path / "in" / part / label / f"{number}.jpg", f"{part} {label} {number}".encode())
+    result = collect(tmp_path / "in")
+    assert {(row.name.split("/")[0], row.given_split) for row in result.rows} == {
+        ("train", "train"),
+        ("Valid", "val"),
+        ("test", "test"),
+    }
+    assert {row.label for row in result.rows} == {"cat", "dog"}
+    assert {row.given_split for row in collect(tmp_path / "in", split="ignore").rows} == {None}
+    few = [row.given_split for row in collect(tmp_path / "in", per_class=5).rows if row.label == "cat"]
+    assert sorted(map(str, few)) == ["test", "train", "train", "train", "val"]
+
+
+def test_what_is_left_out_is_a_note_of_the_artifact(home: Path) -> None:
+    write(home / "#recycle" / "cat" / "old.jpg")
+    write(home / "cat" / "raw.cr2")
+    context = StageContext(home.parent, home.parent / "out", home.parent / "pools", home.parent / "photos")
+    with Ledger(home.parent / "ledger", context.photos) as ledger:
+        folder.collect(CrawlConfig(path=home), ledger, context)
+    assert [note.split(": ")[1].split(",")[0] for note in context.notes] == [
+        "1 photo is in folders of the system and passed over",
+        "1 files are left out",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -149,13 +185,42 @@ def test_a_missing_path_or_a_file_is_an_error(tmp_path: Path) -> None:
         folder.external_inputs(CrawlConfig(path=tmp_path / "labels.csv"))
 
 
-def test_an_unreadable_file_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(13, "Permission denied")
+def test_few_unreadable_photos_are_one_line_and_many_are_an_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = local_files.read_file
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(UserError, match=r"cat/a\.PNG: cannot read \(Permission denied\)"):
+    def read(path: str) -> bytes:
+        if path.endswith("a.PNG"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(local_files, "read_file", read)
+    assert names(collect(home, max_loss=0.25)) == ["cat/b.jpg", "dog/1.jpeg", "dog/old/2.webp"]
+    assert [record.message for record in caplog.records if "read" in record.message] == [
+        f"1 of 4 photos can't be read: {home}/cat/a.PNG (Permission denied); "
+        "make them readable or remove them, and run again"
+    ]
+    with pytest.raises(UserError, match=r"^1 of 4 photos can't be read: .*cat/a\.PNG \(Permission denied\).*max_loss"):
         collect(home)
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "said"),
+    [
+        ("cat/c.jpg", "nowhere", "cat/c.jpg (a link to nothing)"),  # git-annex before `git annex get`
+        ("wolf", "/nowhere/wolf", "wolf (a link to nothing)"),  # the folder of a drive that isn't there
+        ("cat/.c.jpg.icloud", None, "cat/c.jpg (in iCloud only: download it)"),
+    ],
+)
+def test_photos_that_are_not_there_are_lost(home: Path, name: str, target: str | None, said: str) -> None:
+    if target:
+        (home / name).symlink_to(target)
+    else:
+        write(home / name)
+    with pytest.raises(UserError, match=re.escape(f"1 of 5 photos can't be read: {said}")):
+        collect(home)
+    assert len(collect(home, max_loss=0.5).rows) == 4
 
 
 @pytest.mark.slow
@@ -172,6 +237,6 @@ def test_many_photos_are_listed_with_one_scan_per_folder(tmp_path: Path, monkeyp
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", record)
-    monkeypatch.delattr(Path, "read_bytes")
+    monkeypatch.delattr(local_files, "read_file")
     assert external_inputs(tmp_path / "in")["photos"] == 25_000
     assert len(scanned) == len(set(scanned)) == 26

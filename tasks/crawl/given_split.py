@@ -1,0 +1,72 @@
+"""The names that people give to the parts of a split: folders such as `train`, and values of a CSV's column."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal
+
+GivenSplit = Literal["train", "val", "test"]
+PARTS: tuple[GivenSplit, ...] = ("train", "val", "test")
+
+_WORDS: dict[str, GivenSplit] = {
+    **dict.fromkeys(("train", "training", "trn", "학습", "훈련", "训练", "訓練", "学習"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "validating", "dev", "development"), "val"),
+    **dict.fromkeys(("검증", "验证", "驗證", "検証"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "시험", "테스트", "测试", "測試", "テスト"), "test"),
+}
+_EITHER = frozenset({"eval", "evaluation", "holdout", "held out", "hold out", "평가", "評価", "评估"})
+"""Names of the test, unless another name there means the test: then of the validation."""
+_FILLERS = frozenset(
+    {"set", "sets", "data", "dataset", "split", "part", "subset", "fold", "dir", "folder", "images", "image", "imgs"}
+    | {"img", "photos", "photo", "pictures", "pics", "x", "데이터", "이미지", "셋", "集", "データ"}
+)
+"""Words beside the one that counts: `train_set`, `test images`."""
+
+
+def given_split(name: str) -> GivenSplit | None:
+    """Return the part of a split that a folder's name or a value of a column means; None if it means none.
+
+    Case, Unicode form, separators, a number in front (`1.Training`), and words such as `set` or `images` don't matter.
+    `eval`, `evaluation` and `holdout` mean the test; see `given_splits` for several names together.
+    """
+    return given_splits([name]).get(name)
+
+
+def given_splits(names: Iterable[str]) -> dict[str, GivenSplit]:
+    """Return the part of a split that each of several names means, without those that mean none.
+
+    Together, names can have a common part (`seg_train`, `seg_test`; `train2017`, `val2017`). `eval`, `evaluation` and
+    `holdout` mean the validation if another of the names means the test.
+    """
+    names = list(dict.fromkeys(names))
+    found = _match(names, {name: [word for word in _words(name) if word not in _FILLERS] for name in names})
+    if len(set(found.values())) < 2 <= len(names):
+        words = {name: _words(name, numbers=True) for name in names}
+        common = set.intersection(*map(set, words.values())) - set(_WORDS) - _EITHER
+        rest = _match(names, {name: [w for w in words[name] if w not in common | _FILLERS] for name in names})
+        found = rest if len(set(rest.values())) > 1 else found
+    if "test" in found.values():
+        return {name: "val" if part is None else part for name, part in found.items()}
+    return {name: "test" if part is None else part for name, part in found.items()}
+
+
+def _match(names: Iterable[str], words: dict[str, list[str]]) -> dict[str, GivenSplit | None]:
+    """Return the part of each name whose words are a single known one; None if it is validation or test."""
+    phrases = {name: " ".join(words[name]) for name in names}
+    return {name: _WORDS.get(phrase) for name, phrase in phrases.items() if phrase in _WORDS or phrase in _EITHER}
+
+
+def _words(name: str, *, numbers: bool = False) -> list[str]:
+    """Split a name into words in lower case; without `numbers`, a number in front is left out."""
+    plain = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)).casefold()
+    words = re.findall(r"\d+|[^\W\d_]+", plain)
+    words = [part for word in words for part in _without_suffix(word)]
+    return words if numbers or len(words) < 2 or not words[0].isdigit() else words[1:]
+
+
+def _without_suffix(word: str) -> list[str]:
+    """Split `trainset` into `train` and `set`."""
+    for suffix in ("set", "data", "集", "用", "セット", "셋", "용"):
+        if word.endswith(suffix) and word.removesuffix(suffix) in (*_WORDS, *_EITHER):
+            return [word.removesuffix(suffix)]
+    return [word]

@@ -1,0 +1,115 @@
+"""Files on this machine: reading them safely, and noticing that they have changed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.crawl import local_files
+from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.local_files import LocalFile, ingest, read_file
+from tasks.store.context import StageContext
+from tasks.store.errors import UserError
+
+EPOCH = (315532800_000000000,) * 2  # 1980-01-01, as in a reproducible zip
+
+
+def crawl(paths: list[Path], root: Path, *, fresh: bool = False, verify: bool = False) -> list[bytes | None]:
+    """Store files; returns what is stored of each."""
+    context = StageContext(root, root / "out", root / "pools", root / "photos", fresh=fresh, verify=verify)
+    with Ledger(root / "ledger", context.photos, verify=verify) as ledger:
+        stored = ingest([LocalFile.of(str(path), path.stat()) for path in paths], ledger, context, max_loss=0.5)
+    return [photo and (context.photos / photo.file).read_bytes() for photo in stored]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{name}.jpg" for name in "ab"]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+        os.utime(path, ns=EPOCH)
+    return paths
+
+
+def exchange(one: Path, other: Path) -> None:
+    spare = one.with_name("spare")
+    for source, target in ((one, spare), (other, one), (spare, other)):
+        source.rename(target)
+
+
+def test_exchanged_files_of_equal_size_and_time_are_read_again(files: list[Path], tmp_path: Path) -> None:
+    assert crawl(files, tmp_path) == [b"a.jpg", b"b.jpg"]
+    exchange(*files)
+    assert crawl(files, tmp_path) == [b"b.jpg", b"a.jpg"]
+
+
+def test_a_file_overwritten_in_place_with_its_old_time_is_read_again(files: list[Path], tmp_path: Path) -> None:
+    crawl(files, tmp_path)
+    files[0].write_bytes(b"c.jpg")  # as rsync --inplace -t does
+    os.utime(files[0], ns=EPOCH)
+    assert crawl(files, tmp_path) == [b"c.jpg", b"b.jpg"]
+
+
+def test_a_copy_put_in_place_of_a_file_with_its_time_is_read_again(files: list[Path], tmp_path: Path) -> None:
+    crawl(files, tmp_path)
+    new = tmp_path / "new"  # as tar and unzip do: a new file, and the time of the archive
+    new.write_bytes(b"d.jpg")
+    os.utime(new, ns=EPOCH)
+    new.replace(files[1])
+    assert crawl(files, tmp_path) == [b"a.jpg", b"d.jpg"]
+
+
+@pytest.mark.parametrize("option", ["fresh", "verify"])
+def test_fresh_and_verify_read_files_whose_stamp_is_the_same(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr(LocalFile, "of", classmethod(lambda cls, path, status: cls(path, "same")))
+    crawl(files, tmp_path)
+    exchange(*files)
+    assert crawl(files, tmp_path) == [b"a.jpg", b"b.jpg"]
+    assert crawl(files, tmp_path, **{option: True}) == [b"b.jpg", b"a.jpg"]
+
+
+def test_a_stored_photo_that_is_lost_is_copied_again(files: list[Path], tmp_path: Path) -> None:
+    crawl(files, tmp_path)
+    for path in (tmp_path / "photos").rglob("*.*"):
+        path.unlink()
+    assert crawl(files, tmp_path) == [b"a.jpg", b"b.jpg"]
+
+
+def test_a_file_that_vanishes_is_lost(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = local_files.read_file
+    monkeypatch.setattr(local_files, "read_file", lambda path: (files[0].unlink(missing_ok=True), real(path))[1])
+    assert crawl(files, tmp_path) == [None, b"b.jpg"]
+    files[0].write_bytes(b"a")
+    monkeypatch.setattr(local_files, "read_file", lambda path: (Path(path).unlink(), real(path))[1])
+    with pytest.raises(UserError, match=r"2 of 2 photos can't be read: .*a\.jpg \(No such file or directory\)"):
+        crawl(files, tmp_path, fresh=True)
+
+
+def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_file(tmp_path / "pipe.jpg")
+
+
+def test_a_device_without_end_is_not_read() -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        read_file("/dev/zero")
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.tif").open("wb") as file:
+        file.truncate(1_000_000_001)  # sparse: needs no space
+    with pytest.raises(OSError, match=r"larger than 1,000 MB"):
+        read_file(tmp_path / "a.tif")
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"begin")
+    before = path.stat()
+    path.write_bytes(b"begin and more")
+    monkeypatch.setattr(local_files.os, "fstat", lambda handle: before)
+    with pytest.raises(OSError, match="is being written to"):
+        read_file(path)
