@@ -8,6 +8,8 @@ from tasks.filter.checks import CHECKS
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.rules import DUPLICATE, NEAR_DUPLICATE, TWO_CLASSES, Verdict
 
+UNTRAINED = "nothing to train on"
+"""The reason of photos whose class has no train photo left."""
 _SETTINGS = {check.reason: check.setting for check in CHECKS} | {
     "faces": "faces",
     "outlier": "max_outlier",
@@ -20,7 +22,7 @@ _EXPLANATIONS = {
     NEAR_DUPLICATE: "filter.duplicate_bits=null keeps them",
     DUPLICATE: "filter.drop_duplicates=false keeps them",
     "unseen class": "they are in groups with photos that are trained on, and filter.unseen_classes names their class",
-    "nothing to train on": "all others of their class are gone or held out, or share a group with photos that are",
+    UNTRAINED: "all others of their class are gone or held out, or share a group with photos that are",
     "by hand": "see data/decisions.csv",
     "unreadable": "their files are damaged, or no photos",
     "truncated": "their files are cut off",
