@@ -26,6 +26,10 @@ _EXPLANATIONS = {
     "by hand": "see data/decisions.csv",
     "unreadable": "their files are damaged, or no photos",
     "truncated": "their files are cut off",
+    "too many pixels": "they would need too much memory; shrink them",
+    "Git LFS pointer": "run `git lfs pull` in their folder, then --fresh crawl",
+    "git-annex pointer": "run `git annex get` in their folder, then --fresh crawl",
+    "cloud placeholder": "download them to this machine, then --fresh crawl",
 }
 
 _KINDS = {
