@@ -33,17 +33,15 @@ _EXPLANATIONS = {
 }
 
 _KINDS = {
-    (
-        TWO_CLASSES,
-        "mirror",
-    ): "{count:,} are mirror images of photos in another class: filter.mirrored=false if they differ",
-    (TWO_CLASSES, "near"): "{count:,} resemble photos in another class: filter.duplicate_bits=null if they differ",
-    (
-        TWO_CLASSES,
-        "file",
-    ): "{count:,} are the same file in two classes: filter.drop_contradictions=false if both are right",
-    (NEAR_DUPLICATE, "mirror"): "{count:,} are mirror images: filter.mirrored=false if they differ",
-    (NEAR_DUPLICATE, "near"): "filter.duplicate_bits=null if these {count:,} differ",
+    TWO_CLASSES: {
+        "mirror": "{count:,} are mirror images of another class's photos: filter.mirrored=false if they differ",
+        "near": "{count:,} resemble photos of another class: filter.duplicate_bits=null if they differ",
+        "file": "{count:,} are the same file in two classes: filter.drop_contradictions=false if both are right",
+    },
+    NEAR_DUPLICATE: {
+        "mirror": "{count:,} are mirror images: filter.mirrored=false if they differ",
+        "near": "{count:,} resemble others of their class: filter.duplicate_bits=null if they differ",
+    },
 }
 """For each kind of likeness, the setting for those who mean it so."""
 
@@ -85,7 +83,7 @@ def switches(
     if reason not in (NEAR_DUPLICATE, TWO_CLASSES):
         return [f"filter.{_SETTINGS[reason]}=null switches this check off"]
     kinds = Counter(_kind(row, verdict.duplicate_of, photos, near_duplicates) for row, verdict in failing)
-    texts = [_KINDS[reason, kind].format(count=kinds[kind]) for kind in ("mirror", "near", "file") if kinds[kind]]
+    texts = [text.format(count=kinds[kind]) for kind, text in _KINDS[reason].items() if kinds[kind]]
     return texts + ["filter.drop_near_duplicates=false keeps each group in one split"] * (reason == NEAR_DUPLICATE)
 
 
