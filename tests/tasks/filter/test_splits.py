@@ -1,5 +1,6 @@
 """Splits: whole groups, the right proportions in each class, and test photos are never trained on."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -130,8 +131,13 @@ def test_held_out_groups_stay_and_train_groups_become_held_out() -> None:
 
 
 def test_missing_and_too_few_unseen_classes_are_refused() -> None:
-    with pytest.raises(UserError, match=r"unseen_classes: there are no photos of 'new_wale'; check the spelling"):
-        held_out(["new_whale", "orca"], ("new_wale",))
+    for name, hint in (
+        ("new_wale", "did you mean new_whale?"),
+        ("Orca", "did you mean orca?"),
+        ("x", "check the spelling"),
+    ):
+        with pytest.raises(UserError, match=re.escape(f"unseen_classes: there are no photos of {name!r}; {hint}")):
+            held_out(["new_whale", "orca"], (name,))
     with pytest.raises(UserError, match=r"unseen_classes=0\.01: no class of 2 is in the val split; raise it"):
         held_out(["a", "b"], 0.01)
     assert held_out(["a", "b"], 0.0) == [None, None]
