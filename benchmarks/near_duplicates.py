@@ -64,7 +64,7 @@ def measure(count: int, kind: str) -> None:
     measured["windows"] = hashes[:, None]
     measured["windows"][:, :, ::13] ^= np.random.default_rng(1).integers(0, 256, (count, 9, 3), np.uint8)
     del hashes
-    bits = FilterConfig().duplicate_bits
+    bits = FilterConfig().duplicate_bits or 0
     NearDuplicates.find(measured[:100], bits, mirrored=True)
     before = _peak_mb(anew=True)
     began = time.process_time()

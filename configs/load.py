@@ -1,5 +1,7 @@
 """Load a config from a preset's YAML file and overrides such as `train.epochs=5`; refuse invalid settings."""
 
+import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from configs import values, yaml_text
 from configs.schema import Config
 from configs.suggest import did_you_mean
 
@@ -37,7 +40,7 @@ REPLACED = {
     "instead of 0, nothing needs to be set",
 }
 """Old name -> what to set in `train.imbalance`, which replaces several settings by one method."""
-_UNION_BRANCHES = ("literal[", "lax-or-strict[")
+_UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "tuple[", "dict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
 
@@ -55,18 +58,61 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
 
     Args:
         preset: A preset's name, or the path of a YAML file.
-        overrides: `section.setting=value`, whose values are read as YAML.
+        overrides: `section.setting=value`. Text is used as it is; lists and mappings are read as YAML.
 
     Raises:
         ConfigError: The preset or an override is invalid; one line for each mistake.
     """
-    values = _read(preset)
-    for override in overrides:
-        _apply(values, override)
+    given = _read(preset)
+    for name, text in _parsed(overrides):
+        _apply(given, name, text)
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values.from_yaml(given))
     except ValidationError as error:
         raise ConfigError("\n".join(_message(mistake) for mistake in error.errors())) from error
+    for name, value in _leaves(config):
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(each, float) and not math.isfinite(each) for each in numbers):
+            raise ConfigError(f"{name}: must be a finite number (got {value})")
+    return config
+
+
+def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
+    """Return the dotted names of the settings that the user gave: in overrides, and in a YAML file other than a preset.
+
+    A file may be a printed config, which has all settings: those with their default value don't count.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
+    short = {section: f"{section}.{setting}" for section, setting in _SHORT_FORMS.items()}
+    names = [short.get(name, name) for name, _ in _parsed(overrides)]
+    defaults = dict(_leaves(Config()))
+    own_file = _path(preset).parent != PRESETS
+    return [
+        name
+        for name, value in _leaves(load(preset, overrides))
+        if any(f"{given}.".startswith(f"{name}.") for given in names)
+        or (value != defaults[name] and (own_file or any(name.startswith(f"{section}.") for section in names)))
+    ]
+
+
+def changed_settings(preset: str, config: Config) -> list[str]:
+    """Return the dotted names of the settings that differ from a preset's, or from the defaults without such a preset.
+
+    Prefect's parameters contain all settings, and don't tell which of them a user gave.
+    """
+    before = dict(_leaves(load(preset) if preset in presets() else Config()))
+    return [name for name, value in _leaves(config) if value != before[name]]
+
+
+def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def settings(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -78,36 +124,46 @@ def settings(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tupl
             yield f"{prefix}{name}", field.description or ""
 
 
-def to_yaml(config: Config) -> str:
-    """Return all settings as YAML for `fluke run FILE`, each below a comment with its description."""
-    return "\n".join(
-        line for name in Config.model_fields for line in [*_section_lines(name, getattr(config, name), ""), ""]
-    )
+def to_yaml(config: Config, *, ascii_only: bool = False) -> str:
+    """Return all settings as YAML for `fluke run FILE`, each below a comment with its description.
+
+    Args:
+        config: The settings.
+        ascii_only: Whether to write all other characters as in "caf\\xE9", for an encoding other than UTF-8.
+    """
+    sections = [_section_lines(name, getattr(config, name), "", ascii_only) for name in Config.model_fields]
+    return "\n".join(line for lines in sections for line in [*lines, ""])
 
 
-def _section_lines(name: str, section: BaseModel, indent: str) -> Iterator[str]:
+def _section_lines(name: str, section: BaseModel, indent: str, ascii_only: bool) -> Iterator[str]:
     yield f"{indent}# {(section.__doc__ or '').strip()}"
     yield f"{indent}{name}:"
-    values = section.model_dump(mode="json")
+    dumped = section.model_dump(mode="json")
     indent += "  "
     for setting, field in type(section).model_fields.items():
         if isinstance(inner := getattr(section, setting), BaseModel):
-            yield from _section_lines(setting, inner, indent)
+            yield from _section_lines(setting, inner, indent, ascii_only)
         else:
             yield f"{indent}# {field.description}"
-            yield f"{indent}{setting}: {_inline(values[setting])}"
+            yield f"{indent}{setting}: {_inline(dumped[setting], ascii_only)}"
 
 
-def _inline(value: Any) -> str:
-    """Return a value as YAML on one line."""
-    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**6)
-    return text.removesuffix("...\n").strip()  # PyYAML ends a single scalar with this marker
+def _inline(value: Any, ascii_only: bool) -> str:
+    """Return a value as YAML on one line; what a terminal would obey is written as in "\\e[2J"."""
+    options: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "width": 10**6}
+    text = yaml.safe_dump(value, allow_unicode=not ascii_only, **options)
+    text = text.removesuffix("...\n").strip()  # PyYAML ends a single scalar with this marker
+    return text if ascii_only or text.isprintable() else _inline(value, ascii_only=True)
+
+
+def _path(preset: str) -> Path:
+    return Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
 
 
 def _read(preset: str) -> dict[str, Any]:
-    path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+    path = _path(preset)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        found = yaml_text.read(path.read_bytes()) or {}
     except FileNotFoundError as error:
         if path.parent == PRESETS:
             raise ConfigError(
@@ -115,26 +171,46 @@ def _read(preset: str) -> dict[str, Any]:
                 "or give the path of a YAML file"
             ) from error
         raise ConfigError(f"{path}: no such file") from error
+    except yaml_text.RepeatedNameError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: can't be read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must contain sections such as `crawl:`, not a {type(values).__name__}")
-    return values
+    if not isinstance(found, dict):
+        kind = "a list" if isinstance(found, list) else "text alone"
+        raise ConfigError(f"{path}: must contain sections such as `crawl:`, not {kind}")
+    return found
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
-    """Set one setting; the value is read as YAML."""
-    name, equals, text = override.partition("=")
-    *sections, setting = name.split(".")
-    if not equals or not sections:
-        raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
+def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
+    """Return names and texts, sections before their settings, so that `imbalance=focal` doesn't undo `imbalance.gamma`.
+
+    Raises:
+        ConfigError: An override is no `section.setting=value`, or a setting has two values.
+    """
+    found: dict[str, str] = {}
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals or "." not in name:
+            raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
+        if any("\ud800" <= letter <= "\udfff" for letter in override):  # Prefect and the records can't store it
+            raise ConfigError(
+                f"{name}: {text!r} is not valid in the encoding of this terminal ({sys.getfilesystemencoding()}); give "
+                "the file or folder a name in that encoding, or a link that has one (ln -s)"
+            )
+        if found.setdefault(name, text) != text:
+            raise ConfigError(f"{name} is given twice, as {found[name]!r} and as {text!r}; give it once")
+    return sorted(found.items(), key=lambda item: len(values.split_name(item[0])))
+
+
+def _apply(given: dict[str, Any], name: str, text: str) -> None:
+    """Set one setting, or one class of crawl.keywords."""
+    override = f"{name}={text}"
+    *sections, setting = values.split_name(name)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        if text.startswith("["):
-            raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
-        value = text  # such as >=640x480 or {} photo, which YAML requires to be quoted
-    inner = values
+        value = values.from_command_line(name, text)
+    except (yaml.YAMLError, yaml_text.RepeatedNameError) as error:
+        raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
+    inner = given
     for depth, section in enumerate(sections, 1):
         below = inner.get(section) or {}
         if isinstance(below, str) and (main := _SHORT_FORMS.get(".".join(sections[:depth]))):

@@ -8,12 +8,23 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 StageName = Literal["crawl", "filter", "preprocess", "pretrain", "extract", "train", "evaluate"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _expand_home(path: Path) -> Path:
+    """Replace ~ and ~user at the beginning of a path, which a shell leaves as they are behind an equals sign."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user: a file's name begins with ~
+        return path
+
+
+UserPath = Annotated[Path, AfterValidator(_expand_home)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's random numbers.")]
 
 
@@ -55,12 +66,12 @@ class CrawlConfig(Section):
         description="Modules in tasks/crawl/sources: folder, csv, urls, site or gallery; or several search engines, in "
         "the order of use (classes with too few photos go on to the next engine).",
     )
-    path: Path | None = Field(
+    path: UserPath | None = Field(
         None,
         description="folder: a folder with one sub-folder of photos per class; csv: a CSV file with columns Image,Id "
         "(optional: Group); urls: a CSV file with columns url,label.",
     )
-    images: Path | None = Field(
+    images: UserPath | None = Field(
         None,
         description="csv: the folder to which the Image column is relative; null: the folder of the CSV file.",
     )
@@ -76,7 +87,7 @@ class CrawlConfig(Section):
         description="The crawl fails if it can't use more than this share of the photos or rows that the user gave, or "
         "of the photos that it has stored: unreadable, not found, or lost.",
     )
-    keywords: dict[str, tuple[str, ...]] | Path = Field(
+    keywords: dict[str, tuple[str, ...]] | UserPath = Field(
         default_factory=dict,
         description="Search engines: the queries of each class, or a text file with lines `class: query, query`. "
         "site: the start URLs of each class.",
@@ -88,7 +99,7 @@ class CrawlConfig(Section):
     min_yield: Fraction = Field(
         0.2,
         description="The crawl fails if it finds less than this share of the wanted photos (per_class of each class, "
-        "or all URLs found); 0 disables the check.",
+        "or all URLs found); 0 disables the check. For a list of URLs, max_loss is checked, too.",
     )
     top_up: tuple[str, ...] = Field(
         (),
@@ -98,14 +109,42 @@ class CrawlConfig(Section):
     replay: bool = Field(False, description="Send no requests; use what earlier crawls have stored.")
     max_pages: int = Field(200, ge=1, description="Maximum number of pages per query, of results or of a site.")
     threads: int = Field(16, ge=1, le=256, description="Maximum number of parallel downloads.")
-    connections_per_host: int = Field(4, ge=1, le=256, description="Maximum number of parallel connections per host.")
-    requests_per_s: float = Field(10, gt=0, le=10000, description="Maximum number of requests per second and host.")
+    connections_per_host: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Maximum number of parallel connections per host, unless its operator allows fewer.",
+    )
+    requests_per_s: float = Field(
+        10,
+        gt=0,
+        le=10000,
+        description="Maximum number of requests per second and host, unless its operator allows fewer.",
+    )
     timeout_s: float = Field(10, gt=0, le=300, description="Seconds without a response after which a request fails.")
     retries: int = Field(2, ge=0, le=10, description="Retries after a transient failure: no response, HTTP 429 or 5xx.")
     deadline_s: float = Field(14400, gt=0, description="Seconds after which the crawl ends; it keeps its downloads.")
     max_gb: float = Field(50, gt=0, description="Gigabytes after which the crawl ends; it keeps its downloads.")
     max_photo_mb: float = Field(50, gt=0, le=1000, description="Larger photos (megabytes) are dropped.")
-    max_photo_mpx: float = Field(89, gt=0, le=178, description="Larger photos (megapixels) are dropped, undecoded.")
+    max_photo_mpx: float = Field(
+        178,
+        gt=0,
+        le=500,
+        description="Larger photos (megapixels) are left out, undecoded: downloads and local files.",
+    )
+    min_side_px: int | None = Field(
+        32,
+        ge=1,
+        description="Search engines: don't download photos whose shorter side is below this, if the engine says so. "
+        "A lower filter.min_side_px lowers it, too; null: download them.",
+    )
+    min_aspect: float | None = Field(
+        0.35,
+        ge=0,
+        le=1,
+        description="Search engines: don't download photos whose shorter side, divided by the longer one, is below "
+        "this, if the engine says so. A lower filter.min_aspect lowers it, too; null: download them.",
+    )
     robots: Literal["everywhere", "photos", "nowhere"] = Field(
         "everywhere",
         description="Where robots.txt and noai are respected. everywhere: also on result pages of engines without an "
@@ -133,19 +172,15 @@ class CrawlConfig(Section):
     @classmethod
     def _queries_of_classes(cls, value: object) -> object:
         """Accept a list of classes, whose names are their queries, and a single query without brackets."""
-        if isinstance(value, list | tuple):
-            value = {label: label for label in value}
-        if not isinstance(value, dict):
+        if not isinstance(value, dict | list | tuple):
             return value
+        classes = value.items() if isinstance(value, dict) else zip(value, value, strict=True)
         keywords: dict[str, tuple[str, ...]] = {}
-        for label, queries in value.items():
+        for label, queries in classes:
             listed = [queries] if isinstance(queries, str | int | float) else queries
             words = [label, *listed] if isinstance(listed, list | tuple) else [None]
             if not all(isinstance(word, str | int | float) and not isinstance(word, bool) for word in words):
-                raise ValueError(
-                    f"write `{label}: [query, query]`, or give the path of a text file; put yes, no, on, off and null "
-                    "in quotes, because YAML doesn't read them as text"
-                )
+                raise ValueError(f"write `{label}: [query, query]`, or give the path of a text file")
             keywords[str(label)] = tuple(map(str, listed))
         return keywords
 
@@ -210,7 +245,7 @@ class FilterConfig(Section):
     faces: tuple[int, int] | None = Field(
         None, description="Reject photos with fewer or more faces than [least, most]; null disables the check."
     )
-    face_model: Path | None = Field(
+    face_model: UserPath | None = Field(
         None, description="ONNX file of a YuNet model that finds faces; null uses OpenCV's cascade for frontal faces."
     )
     label_issues: int = Field(
@@ -228,7 +263,7 @@ class FilterConfig(Section):
         le=1,
         description="Reject photos whose label is wrong with a probability above this; 0.9 suits a good embedding.",
     )
-    embedding: Path | None = Field(
+    embedding: UserPath | None = Field(
         None,
         description="Keras model of RGB photos whose output finds label issues; null uses edges, patterns and colours.",
     )
@@ -236,12 +271,18 @@ class FilterConfig(Section):
         None,
         description="How the embedding scales pixels; [a, b] means (pixel - a) / b; null: as the model file says.",
     )
-    duplicate_bits: int = Field(
+    max_rejected: Fraction = Field(
+        1 / 3,
+        description="If a check would reject more than this share of a class or of all photos, it rejects none of "
+        "them: they are kept as doubtful, with a warning, for `fluke review`. 1 switches this off.",
+    )
+    duplicate_bits: int | None = Field(
         32,
         ge=0,
         le=64,
-        description="Photos are near duplicates if their 256-bit perceptual hashes, or those of one photo and a mild "
-        "crop of the other, differ in at most this many bits.",
+        description="Photos are near duplicates if their colours are similar and their 256-bit perceptual hashes, or "
+        "those of one photo and a mild crop of the other, differ in at most this many bits; null: no photo is a near "
+        "duplicate of another one.",
     )
     mirrored: bool = Field(True, description="Whether mirror images count as near duplicates.")
     drop_near_duplicates: bool = Field(
@@ -260,7 +301,7 @@ class FilterConfig(Section):
         description="Regular expression for names: photos with the same match (of its first group, if it has one) are "
         "in one split. Example for bursts: `^(.*)_\\\\d+`.",
     )
-    test_list: Path | None = Field(
+    test_list: UserPath | None = Field(
         None, description="CSV with a column photo (SHA-256) or name; the listed photos are always in the test."
     )
     unseen_classes: Fraction | tuple[str, ...] = Field(
@@ -409,7 +450,7 @@ class TrainConfig(Section):
         "extract.",
     )
     network: str = Field("convnet", description="Name of a backbone; docs/networks.md lists them.")
-    weights: Literal["imagenet"] | Path | None = Field(
+    weights: Literal["imagenet"] | UserPath | None = Field(
         None,
         description="Initial weights: imagenet (downloaded by keras.applications), a Keras model file of the same "
         "network, or null to train from scratch.",
@@ -564,6 +605,22 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     workers: WorkersConfig = WorkersConfig()
+
+    @model_validator(mode="after")
+    def _downloads_what_the_filter_keeps(self) -> "Config":
+        """Lower the limits of the crawl that the user left as they are to those of the filter; else it loses photos.
+
+        Only search engines say how large a photo is, so the settings, and the cache key, of other sources don't change.
+        """
+        if {"folder", "csv", "urls", "site", "gallery"}.isdisjoint(self.crawl.sources):
+            lowered = {
+                name: limit
+                for name in ("min_side_px", "min_aspect")
+                if (own := getattr(self.crawl, name)) == CrawlConfig.model_fields[name].default
+                and ((limit := getattr(self.filter, name)) is None or limit < own)
+            }
+            object.__setattr__(self, "crawl", self.crawl.model_copy(update=lowered))  # this section is frozen
+        return self
 
     @model_validator(mode="after")
     def _threshold_needs_unseen_classes(self) -> "Config":

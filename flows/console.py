@@ -18,6 +18,7 @@ from flows.maintenance.forget import Traces
 from flows.run_records import RunRecord, StageRecord
 from tasks.store.progress import Advance
 from tasks.store.store import Store
+from tasks.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +27,19 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def shown(text: str) -> str:
+    """Return a text for rich that shows the control characters and the markup in names of files and classes."""
+    return escape(visible(text))
+
+
 class _Messages(logging.Handler):
     """Prints fluke's warnings, and one line per training epoch, above the progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
-            errors.print(f"[yellow]warning:[/] {escape(record.getMessage())}")
+            errors.print(f"[yellow]warning:[/] {shown(record.getMessage())}")
         elif record.name == "fluke.epochs":
-            errors.print(f"[dim]{escape(record.getMessage())}[/]")
+            errors.print(f"[dim]{shown(record.getMessage())}[/]")
 
 
 def show_messages() -> None:
@@ -51,7 +57,9 @@ def native_output(log: Path) -> Iterator[None]:
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     stderr, terminal = sys.stderr, os.dup(2)
-    with log.open("ab") as file, os.fdopen(os.dup(terminal), "w", buffering=1) as python_stderr:
+    encoding = getattr(stderr, "encoding", None) or "utf-8"
+    python_output = os.fdopen(os.dup(terminal), "w", buffering=1, encoding=encoding, errors="backslashreplace")
+    with log.open("ab") as file, python_output as python_stderr:
         os.dup2(file.fileno(), 2)
         sys.stderr = python_stderr
         try:
@@ -86,7 +94,7 @@ class Bars:
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Advance]:
         """Show one bar; see `tasks.store.progress.Progress`."""
-        bar = self._bars.add_task(label, total=total)
+        bar = self._bars.add_task(shown(label), total=total)
         try:
             yield lambda count: self._bars.advance(bar, count)
         finally:
@@ -100,7 +108,7 @@ def stage_table(record: RunRecord) -> Table:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for stage in record.stages:
         state = "[dim]cached[/]" if stage.cached else "[green]built[/]"
-        table.add_row(stage.artifact.stage, state, escape(counts_text(stage)), f"{stage.seconds:.1f}")
+        table.add_row(stage.artifact.stage, state, shown(counts_text(stage)), f"{stage.seconds:.1f}")
     return table
 
 
@@ -123,11 +131,11 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
         result = record.error or (template.format(**scores) if "accuracy" in scores else "")
         table.add_row(
             f"{record.started_at:%Y-%m-%d %H:%M}",
-            record.preset,
+            shown(record.preset),
             record.until,
             record.current_state(root),
             ", ".join(built) if built else "nothing",
-            escape(result),
+            shown(result),
         )
     return table
 
@@ -140,8 +148,8 @@ def predictions_table(predictions: "pd.DataFrame") -> Table:
     ranks = range(1, sum(column.startswith("class_") for column in predictions.columns) + 1)
     for row in predictions.to_dict("records"):
         named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in ranks]
-        likely = escape(named[0]) if named else f"[yellow]{escape(row['error'])}[/]"
-        table.add_row(escape(row["image"]), likely, f"[dim]{escape(', '.join(named[1:]))}[/]")
+        likely = shown(named[0]) if named else f"[yellow]{shown(row['error'])}[/]"
+        table.add_row(shown(row["image"]), likely, f"[dim]{shown(', '.join(named[1:]))}[/]")
     return table
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 from tasks.tables import REPORT, SUMMARY
+from tasks.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,8 @@ class _RunLogHandler(APILogHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         current = _flow_run_id()
+        record = copy(record)  # the terminal's handler prints it, too
+        record.msg, record.args = visible(record.getMessage()), None
         if current is None:
             record.flow_run_id = str(self._flow_run_id)
         if current is None or self.sends(current):

@@ -1,8 +1,10 @@
 """Errors as messages for the user, with the exit code of the command line."""
 
+import codecs
 import errno
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from configs.load import ConfigError
@@ -28,11 +30,23 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         return str(error), USER_ERROR
     if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_WRITABLE:
         return str(disk_error(error, root)), USER_ERROR
+    if isinstance(error, UnicodeEncodeError) and _is_of_locale(error.encoding):
+        return (
+            f"the encoding of this terminal, {error.encoding}, has no {error.object[error.start : error.end]!r}, which "
+            "is in the name of a file; run the same command with LC_ALL=C.UTF-8",
+            USER_ERROR,
+        )
     # Libraries raise their own exceptions when the disk is full.
     if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES:
         return str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), USER_ERROR
     message = " ".join(str(error).split())
     return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
+
+
+def _is_of_locale(encoding: str) -> bool:
+    """Whether it is an encoding that names of files have here, and not UTF-8, which has all characters."""
+    here = codecs.lookup(sys.getfilesystemencoding()).name
+    return codecs.lookup(encoding).name == here != "utf-8"
 
 
 def disk_error(error: OSError, root: Path) -> UserError:

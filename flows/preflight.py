@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 from configs.schema import Config, StageName
 from flows.error_messages import disk_error
@@ -16,6 +17,7 @@ from tasks.crawl.tree import DATA_FOLDERS
 from tasks.networks import backbones
 from tasks.store import plugins
 from tasks.store.errors import UserError
+from tasks.store.manifest import now
 
 
 def check_names(config: Config) -> None:
@@ -75,6 +77,32 @@ def in_use(root: Path, *, exclusive: bool = False) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
         except BlockingIOError as error:
             raise UserError(f"{root}: a run is using this data folder; try again after it has ended") from error
+        yield
+
+
+@contextmanager
+def only_serve(root: Path, preset: str) -> Iterator[None]:
+    """Lock a preset's deployments: a second `fluke serve`, when it ends, would pause the schedule of the first.
+
+    The kernel releases the lock when the process ends, also after kill -9.
+
+    Raises:
+        UserError: Another process serves the preset.
+    """
+    path = root / "locks" / f"serve-{quote(preset, safe='')}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            handle.seek(0)
+            holder = handle.read().decode("utf-8", "replace") or "another process"
+            raise UserError(
+                f"{preset} is served already, by {holder}; stop that one first (Ctrl-C in its terminal)"
+            ) from error
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} since {now():%Y-%m-%d %H:%M} UTC".encode())
+        handle.flush()
         yield
 
 

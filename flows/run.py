@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from threading import Event
@@ -10,6 +11,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from configs import no_effect
+from configs.load import changed_settings
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
@@ -23,6 +26,9 @@ from tasks.store.store import Store
 
 extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=silent)
 """Shows the progress of a run in addition to the dashboard; the command line sets its progress bars."""
+
+given_settings: ContextVar[Sequence[str] | None] = ContextVar("given_settings", default=None)
+"""The settings that the user gave; None: those that differ from the preset's. The command line sets it."""
 
 logger = logging.getLogger("fluke.run")
 
@@ -62,6 +68,7 @@ def pipeline(
     ):
         progress = tee(dashboard.progress, extra_progress.get())
         run = Run(Store(root), workers, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
+        record.notes = list(_notes(config, preset))
         record.save(root)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
@@ -81,6 +88,14 @@ def pipeline(
         finally:
             record.save(root)
     return record
+
+
+def _notes(config: Config, preset: str) -> Iterator[str]:
+    """Say which of the user's settings change nothing."""
+    given = given_settings.get()
+    for note in no_effect.notes(config, changed_settings(preset, config) if given is None else given):
+        logger.warning("%s", note)
+        yield note
 
 
 class _GetOrBuild:

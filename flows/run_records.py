@@ -22,8 +22,16 @@ RunState = Literal["running", "done", "failed", "interrupted"]
 
 
 def data_root() -> Path:
-    """Return the data folder: $FLUKE_DATA, or `data` below the current folder."""
-    return Path(os.environ.get("FLUKE_DATA") or "data").absolute()
+    """Return the data folder: $FLUKE_DATA (~ is the home folder), or `data` below the current folder."""
+    folder = Path(os.environ.get("FLUKE_DATA") or "data")
+    try:
+        root = folder.expanduser().absolute()
+        str(root).encode()  # the tables and Prefect's database store paths as UTF-8
+    except RuntimeError as error:
+        raise UserError(f"FLUKE_DATA={folder}: there is no such user; give the path of a folder") from error
+    except UnicodeEncodeError as error:
+        raise UserError(f"{root}: not valid UTF-8; set FLUKE_DATA to a folder whose path is") from error
+    return root
 
 
 class StageRecord(BaseModel):
@@ -53,6 +61,8 @@ class RunRecord(BaseModel):
     state: RunState = "running"
     error: str = ""
     stages: list[StageRecord] = []
+    notes: list[str] = []
+    """Settings that the user gave and that changed nothing."""
 
     @classmethod
     def start(cls, preset: str, until: StageName, config: Config) -> "RunRecord":

@@ -15,6 +15,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.request import getproxies_environment
 
 from filelock import FileLock
 
@@ -23,18 +24,41 @@ from tasks.store.errors import UserError
 
 DEFAULT_PORT = 4200
 _HOST = "127.0.0.1"
+_LOOPBACK = (_HOST, "localhost", "::1")
 _START_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
+_ANSWER_TIMEOUT_S = 60
+_HEALTH_TIMEOUT_S = 5
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks our own server, never through a proxy."""
 
 logger = logging.getLogger("fluke.server")
 
 
 def url(root: Path) -> str | None:
-    """Return the API address of this data folder's server if it is running, else None."""
+    """Return the API address of this data folder's server if it is running and answers, else None."""
     state = _read_state(root)
-    if state is None or not _is_server(state["pid"]) or not _is_healthy(_api(state["port"])):
+    if state is None or not _is_server(state) or not _is_healthy(_api(state["port"])):
         return None
     return _api(state["port"])
+
+
+def process_id(root: Path) -> int | None:
+    """Return the process of this data folder's server if it lives, even if it doesn't answer, else None."""
+    state = _read_state(root)
+    return state["pid"] if state and _is_server(state) else None
+
+
+def ask_loopback_directly() -> None:
+    """Keep requests to this machine away from the proxies that the environment names; call it before Prefect's import.
+
+    A proxy can't reach our server. Prefect's client asks it for everything unless `no_proxy` says otherwise.
+    """
+    proxies = getproxies_environment()
+    excepted = proxies.pop("no", "")
+    if proxies and excepted.strip() != "*":
+        os.environ["no_proxy"] = ",".join(filter(None, [excepted, *_LOOPBACK]))
 
 
 def configured_url() -> str | None:
@@ -56,19 +80,22 @@ def configured_url() -> str | None:
 def up(root: Path, port: int | None = None) -> str:
     """Start this data folder's server unless it is running, and return its API address.
 
+    A server whose process lives but which doesn't answer is waited for: a second one would share its database.
+
     Args:
         root: The data folder.
         port: The port to listen on; None: 4200, or any free port if that is in use.
 
     Raises:
-        UserError: The given port is in use, or the server doesn't start.
+        UserError: The given port is in use, or the server doesn't start, or a running one doesn't answer.
     """
     home = root / "server"
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "up.lock"):
-        address = url(root)
-        if address:
-            return address
+        running = _read_state(root)
+        if running and _is_server(running):
+            _wait_for_answer(running)
+            return _api(running["port"])
         if port is None:
             port = DEFAULT_PORT if _is_free(DEFAULT_PORT) else free_port()
         elif not _is_free(port):
@@ -85,13 +112,13 @@ def down(root: Path) -> bool:
     if state is None:
         return False
     pid = state["pid"]
-    running = _is_server(pid)
+    running = _is_server(state)
     if running:
         os.killpg(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _is_server(pid) and time.monotonic() < deadline:
+        while _is_server(state) and time.monotonic() < deadline:
             time.sleep(0.1)
-        if _is_server(pid):
+        if _is_server(state):
             os.killpg(pid, signal.SIGKILL)
     _state_file(root).unlink(missing_ok=True)
     return running
@@ -165,6 +192,19 @@ def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> No
         raise
 
 
+def _wait_for_answer(state: dict[str, int]) -> None:
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+    while not _is_healthy(_api(state["port"])):
+        if not _is_server(state):
+            raise UserError("the Prefect server ended while it was waited for; run the same command again")
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"the Prefect server (process {state['pid']}, port {state['port']}) is running, but does not answer; "
+                "`fluke down` stops it, and the same command then starts another"
+            )
+        time.sleep(0.2)
+
+
 def reachable(address: str) -> bool:
     """Return whether a server answers at an API address, even with an HTTP error."""
     try:
@@ -178,24 +218,30 @@ def reachable(address: str) -> bool:
 
 def _is_healthy(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=5) as response:
+        with _direct.open(f"{address}/health", timeout=_HEALTH_TIMEOUT_S) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 
 
-def _is_server(pid: int) -> bool:
-    """Return whether a process is a Prefect server: the PID may have been reused since."""
+def _is_server(state: dict[str, int]) -> bool:
+    """Return whether a process is the Prefect server on its port: the PID may have been reused since."""
     try:
-        os.kill(pid, 0)
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):  # our own child process, which has ended
+        os.kill(state["pid"], 0)
+        if os.waitpid(state["pid"], os.WNOHANG) != (0, 0):  # our own child process, which has ended
             return False
     except ProcessLookupError:
         return False
     except (ChildProcessError, PermissionError):
         pass
-    command = Path(f"/proc/{pid}/cmdline")
-    return not command.parent.parent.exists() or (command.exists() and b"prefect" in command.read_bytes())
+    command = Path(f"/proc/{state['pid']}/cmdline")
+    if not command.parent.parent.exists():
+        return True
+    try:
+        arguments = command.read_bytes().split(b"\0")
+    except OSError:  # it has just ended
+        return False
+    return b"prefect" in arguments and str(state["port"]).encode() in arguments
 
 
 def _is_free(port: int) -> bool:

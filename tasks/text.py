@@ -1,8 +1,28 @@
 """Format text, percentages and durations for messages and reports."""
 
 import re
+import unicodedata
 
 SPACE = "\N{NO-BREAK SPACE}"
+
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+"""Parts of emoji and of words in some scripts."""
+
+
+def visible(text: str) -> str:
+    r"""Show what a terminal would obey and what nobody sees: control characters, line breaks, changes of direction.
+
+    A file may be called ESC [2J, which clears the screen: it is shown as \x1b[2J. Bytes of a name that are not UTF-8
+    are shown as \udcff.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        ascii(letter)[1:-1] if unicodedata.category(letter) in _INVISIBLE and letter not in _JOINERS else letter
+        for letter in text
+    )
 
 
 def markdown(text: str) -> str:

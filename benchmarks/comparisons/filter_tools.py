@@ -28,7 +28,7 @@ SETTINGS = {
 """Reasons of fluke that a setting of the filter enables; the others are always enabled."""
 
 CORRUPT = "unreadable or truncated"
-OURS = {"unreadable": CORRUPT, "truncated": CORRUPT}
+OURS = dict.fromkeys(("unreadable", "truncated", "web page", "empty file"), CORRUPT)
 """Reasons that count as the same check; each other reason is a check of its own."""
 
 CLEANVISION = {

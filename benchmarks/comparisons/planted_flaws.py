@@ -186,9 +186,9 @@ def _same(data: bytes, rng: np.random.Generator) -> bytes:
 
 FLAWS: dict[tuple[str, str], Change] = {
     ("truncated", ""): _truncated,
-    ("unreadable", "HTML"): _html,
+    ("web page", "HTML"): _html,
     ("unreadable", "garbage"): lambda data, rng: rng.bytes(len(data)),
-    ("unreadable", "empty"): lambda data, rng: b"",
+    ("empty file", "empty"): lambda data, rng: b"",
     ("too small", ""): _on_pixels(_small),
     ("odd aspect", ""): _on_pixels(_strip),
     ("uniform", "flat"): _on_pixels(_flat),

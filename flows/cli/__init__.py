@@ -34,6 +34,10 @@ for _command in (
 
 def main() -> None:
     """Run the command line; print an error as one line and exit with 2 (user error) or 1 (internal error)."""
+    from flows.server import ask_loopback_directly
+
+    errors.survive_any_locale()
+    ask_loopback_directly()
     try:
         app()
     except Exception as error:

@@ -1,5 +1,9 @@
-"""Messages on stderr, questions, and how the command line reports errors."""
+"""What commands print, their questions, and how they report errors.
 
+Names of files and classes are printed with control characters made visible, see `tasks.text.visible`.
+"""
+
+import io
 import sys
 import tempfile
 import traceback
@@ -7,8 +11,17 @@ from pathlib import Path
 
 import typer
 
+from configs.load import ConfigError
 from flows.run_records import data_root
 from tasks.store.errors import UserError
+from tasks.text import visible
+
+
+def survive_any_locale() -> None:
+    """Print a character that the terminal's encoding lacks as \\u2026, instead of ending with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def report_error(error: Exception) -> int:
@@ -18,29 +31,39 @@ def report_error(error: Exception) -> int:
     """
     from flows import error_messages
 
-    message, code = error_messages.explain(error, data_root())
+    try:
+        root = data_root()
+    except UserError as no_data_folder:
+        error, root = no_data_folder, Path()
+    message, code = error_messages.explain(error, root)
     if code == error_messages.INTERNAL_ERROR:
         message += f"; please report it with {_write_log(error)}"
-    print_error(message)
+    print_error(*(message.split("\n") if isinstance(error, ConfigError) else [message]))
     return code
 
 
-def print_error(message: str) -> None:
+def say(*lines: str) -> None:
+    """Print lines of a result on stdout."""
+    for line in lines:
+        print(visible(line), flush=True)
+
+
+def print_error(*lines: str) -> None:
     """Print an error on stderr."""
-    for line in message.splitlines():
-        print(f"error: {line}", file=sys.stderr)
+    for line in lines:
+        print(f"error: {visible(line)}", file=sys.stderr)
 
 
 def note(message: str) -> None:
     """Print a message on stderr at once, so that stdout contains only results."""
-    print(message, file=sys.stderr, flush=True)
+    print(visible(message), file=sys.stderr, flush=True)
 
 
 def confirm(question: str, yes: bool) -> bool:
     """Ask the user; `yes` answers for them. Raises UserError if stdin is not a terminal."""
     if not yes and not sys.stdin.isatty():
         raise UserError(f"{question} Can't ask, since stdin is not a terminal: add --yes")
-    return yes or typer.confirm(question)
+    return yes or typer.confirm(visible(question))
 
 
 def _write_log(error: BaseException) -> Path:

@@ -6,7 +6,7 @@ import typer
 from rich.filesize import decimal
 
 from flows.cli.arguments import Yes
-from flows.cli.errors import confirm
+from flows.cli.errors import confirm, say
 from flows.run_records import data_root, read_records
 from tasks.tables import PHOTOS
 
@@ -27,14 +27,14 @@ def prune(
     store = Store(data_root())
     unneeded = pruning.find_unneeded(store, keep, photos=photos)
     if not unneeded:
-        print("nothing to delete")
+        say("nothing to delete")
         return
     for reason, count, total in pruning.by_reason(unneeded):
-        print(f"{decimal(total):>10}  {count:,} x {reason}")
+        say(f"{decimal(total):>10}  {count:,} x {reason}")
     total = sum(item.bytes for item in unneeded)
     if confirm(f"Delete these {decimal(total)}?", yes):
         freed = pruning.delete(store, unneeded, keep, photos=photos)
-        print(f"freed {decimal(freed)}")
+        say(f"freed {decimal(freed)}")
 
 
 def forget(
@@ -51,7 +51,7 @@ def forget(
 
     store = Store(data_root())
     traces = forgetting.find_traces(store, photo)
-    print("\n".join(console.traces_lines(traces, store)))
+    say(*console.traces_lines(traces, store))
     question = "Delete it and exclude it from later crawls?" if traces.files else "Exclude it from later crawls?"
     if purge and (traces.artifacts or traces.shards):
         question = (
@@ -59,10 +59,10 @@ def forget(
             "and exclude it from later crawls?"
         )
     elif traces.artifacts:
-        print("these artifacts still contain it, or were trained on it; --purge deletes them, too")
+        say("these artifacts still contain it, or were trained on it; --purge deletes them, too")
     if confirm(question, yes):
         forgetting.forget(store, traces, purge=purge)
-        print("done; later crawls exclude it")
+        say("done; later crawls exclude it")
 
 
 def status(runs: Annotated[int, typer.Option(min=1, help="Number of runs to list.")] = 10) -> None:
@@ -75,8 +75,9 @@ def status(runs: Annotated[int, typer.Option(min=1, help="Number of runs to list
     if records:
         console.console.print(console.runs_table(records, root))
     else:
-        print("no runs yet")
-    print(f"\non disk, below {root}:")
+        say("no runs yet")
+    say("", f"on disk, below {root}:")
     console.console.print(console.disk_table(disk_usage(root)))
-    address = server.url(root)
-    print(f"\ndashboard: {address.removesuffix('/api') if address else 'not running (`fluke up` starts it)'}")
+    address, process = server.url(root), server.process_id(root)
+    silent = f"does not answer (process {process}; `fluke down` stops it)" if process else None
+    say("", f"dashboard: {address.removesuffix('/api') if address else silent or 'not running (`fluke up` starts it)'}")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli.arguments import ModelOption
-from flows.cli.errors import note
+from flows.cli.errors import note, say
 from flows.run_records import data_root
 
 _MAX_ROWS = 50
@@ -46,13 +46,13 @@ def predict(
         table = predicting.predict_to(root, options, progress=bars.progress, announce=note)
     for name, path in (("predictions", out), ("submission", submission)):
         if path:
-            print(f"{name}: {path}")
+            say(f"{name}: {path}")
     if not out and not submission:
         console.console.print(console.predictions_table(table.head(_MAX_ROWS)))
         if len(table) > _MAX_ROWS:
-            print(f"... and {len(table) - _MAX_ROWS:,} more; --out FILE writes all")
+            say(f"... and {len(table) - _MAX_ROWS:,} more; --out FILE writes all")
     if heat_maps:
-        print(f"heat maps: {heat_maps}")
+        say(f"heat maps: {heat_maps}")
     unreadable = int((table["error"] != "").sum())
     if unreadable:
         where = "--out FILE.csv writes the reasons" if submission and not out else "see column error"
@@ -81,4 +81,4 @@ def export(
     note(f"exporting the model of run {chosen.run} ...")
     with preflight.in_use(root), console.native_output(root / "logs" / "native.log"):
         exporting.export(chosen, folder, format_)
-    print(f"model: {folder}\nhow to use it: {folder / exporting.README}")
+    say(f"model: {folder}", f"how to use it: {folder / exporting.README}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.arguments import Overrides, Preset, load_config
+from flows.cli.errors import say
 from flows.run_records import data_root
 
 
@@ -33,13 +34,13 @@ def review(
     review_list = items.read(store.folder(items.artifact(store, loaded, command)), command)
     title = Path(preset).stem
     if export:
-        print(f"contact sheet: {write_contact_sheet(root, review_list, export.absolute(), title=title)}")
+        say(f"contact sheet: {write_contact_sheet(root, review_list, export.absolute(), title=title)}")
         return
     preflight.check_writable(root)
 
     def announce(address: str, count: int) -> None:
-        print(f"{count:,} photos to review: {address}\nCtrl-C stops the page; your decisions are kept", flush=True)
+        say(f"{count:,} photos to review: {address}", "Ctrl-C stops the page; your decisions are kept")
 
     changed = serve_page(root, review_list, title=title, port=port, browser=browser, announce=announce)
     photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
-    print(f"\nreviewed {photos}; `fluke run {command}` applies your decisions" if changed else "\nno changes")
+    say("", f"reviewed {photos}; `fluke run {command}` applies your decisions" if changed else "no changes")

@@ -1,6 +1,7 @@
 """Commands that run the pipeline, and that show what a run would do."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from configs.schema import StageName
 from flows.cli.arguments import Fresh, Overrides, Preset, StageArgument, Verify, load_config, stage_name
-from flows.cli.errors import print_error
+from flows.cli.errors import print_error, say
 from flows.cli.server import connect
 from flows.run_records import RunRecord, data_root
 
@@ -35,9 +36,10 @@ def config(
     from configs import load
 
     if preset is None:
-        print("\n".join(load.presets()))
+        say(*load.presets())
     else:
-        print(load.to_yaml(load_config(preset, overrides)))
+        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        say(*load.to_yaml(load_config(preset, overrides), ascii_only=not is_utf8).split("\n"))
 
 
 def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
@@ -49,7 +51,7 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
     wanted, loaded = stage_name(name), load_config(preset, overrides)
     preflight.check_names(loaded)
     preflight.check_stage(loaded, wanted)
-    print("\n".join(explain(Store(data_root()), loaded, wanted)))
+    say(*explain(Store(data_root()), loaded, wanted))
 
 
 def report(
@@ -63,20 +65,22 @@ def report(
     from flows import report as reports
 
     console.show_messages()
-    print(f"report: {reports.write(data_root(), run)}")
+    say(f"report: {reports.write(data_root(), run)}")
 
 
 def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool) -> None:
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
+    from configs import load
     from flows import console
-    from flows.run import extra_progress, pipeline
+    from flows.run import extra_progress, given_settings, pipeline
 
     console.show_messages()
     try:
         with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
             extra_progress.set(bars.progress)
+            given_settings.set(load.given_settings(preset, overrides or ()))
             record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
     except KeyboardInterrupt as interrupt:
         print_error("interrupted; finished work is kept, and the same command continues from there")
@@ -93,5 +97,5 @@ def _print_result(record: RunRecord) -> None:
     report, summary = REPORT.path(folder), SUMMARY.path(folder)
     if summary.exists():  # its first line is the verdict, in Markdown
         verdict = summary.read_text(encoding="utf-8").splitlines()[0].replace("**", "")
-        print("\n" + re.sub(r"\\(.)", r"\1", verdict))
-    print(f"\nreport: {report}" if report.exists() else f"\n{record.until}: {folder}")
+        say("", re.sub(r"\\(.)", r"\1", verdict))
+    say("", f"report: {report}" if report.exists() else f"{record.until}: {folder}")

@@ -8,7 +8,7 @@ import typer
 
 from configs.schema import Config
 from flows.cli.arguments import Overrides, Preset, load_config
-from flows.cli.errors import note
+from flows.cli.errors import note, say
 from flows.run_records import data_root
 from tasks.store.errors import UserError
 
@@ -21,16 +21,16 @@ def up(
 
     preflight.check_writable(data_root())
     if server.url(data_root()) is None:
-        note("starting the Prefect server (about 15 s) ...")
+        _announce_start("about 15 s")
     address = server.up(data_root(), port)
-    print(f"dashboard: {address.removesuffix('/api')}")
+    say(f"dashboard: {address.removesuffix('/api')}")
 
 
 def down() -> None:
     """Stop the local Prefect server."""
     from flows import server
 
-    print("stopped" if server.down(data_root()) else "this data folder's server was not running")
+    say("stopped" if server.down(data_root()) else "this data folder's server was not running")
 
 
 def serve(
@@ -40,18 +40,28 @@ def serve(
     timezone: Annotated[str, typer.Option(help="Time zone of the cron expression.")] = "UTC",
 ) -> None:
     """Schedule a preset's runs, and offer each stage in the dashboard; works until Ctrl-C."""
-    loaded = load_config(preset, overrides)
-    connect(loaded)
-    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
-    from prefect import serve as serve_all
+    from flows import preflight
 
-    from flows import deployments, server
+    loaded, name, root = load_config(preset, overrides), Path(preset).stem, data_root()
+    preflight.check_writable(root)
+    with preflight.only_serve(root, name):
+        connect(loaded)
+        os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+        from prefect import serve as serve_all
 
-    built = deployments.build(Path(preset).stem, loaded, cron=cron, timezone=timezone)
-    if os.environ["PREFECT_API_URL"] == server.url(data_root()):
-        server.crash_zombies()
-    print(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
-    serve_all(*built)
+        from configs import no_effect
+        from configs.load import given_settings
+        from flows import deployments, server
+
+        built = deployments.build(name, loaded, cron=cron, timezone=timezone)
+        is_our_server = os.environ["PREFECT_API_URL"] == server.url(root)
+        if is_our_server:
+            server.crash_zombies()
+        for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
+            note(f"warning: {line}")
+        say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
+        # On a server that others share, somebody else may serve the same preset.
+        serve_all(*built, pause_on_shutdown=is_our_server)
 
 
 def connect(config: Config) -> None:
@@ -73,6 +83,16 @@ def connect(config: Config) -> None:
         )
     address = configured or server.url(root)
     if address is None:
-        note("starting the Prefect server for the dashboard (about 15 s; `fluke down` stops it) ...")
+        _announce_start("about 15 s; `fluke down` stops it")
         address = server.up(root)
     os.environ["PREFECT_API_URL"] = address
+
+
+def _announce_start(how_long: str) -> None:
+    from flows import server
+
+    process = server.process_id(data_root())
+    if process:
+        note(f"waiting for the Prefect server (process {process}), which does not answer yet ...")
+    else:
+        note(f"starting the Prefect server for the dashboard ({how_long}) ...")

@@ -55,8 +55,8 @@ class ImageCache:
         if not path.is_relative_to(self._root):
             return None
         try:
-            with self._decoding:
-                return thumbnails.encode(photos.decode(path.read_bytes(), at_least_px=side_px), side_px)
+            with self._decoding, photos.decoded(path.read_bytes(), at_least_px=side_px) as pixels:
+                return thumbnails.encode(pixels, side_px)
         except (OSError, ValueError):
             return None
 

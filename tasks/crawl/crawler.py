@@ -36,7 +36,13 @@ class Crawler(icrawler.Crawler):
         # The parent's __init__ isn't called: it sets up logging and requires a storage of numbered files.
         self.init_signal()
         self.config, self.ledger, self.context = config, ledger, context
-        self.client = Client(config, unthrottled=policy.unthrottled, retry_pause_s=policy.retry_pause_s)
+        self.policy = policy
+        self.client = Client(
+            config,
+            unthrottled=policy.unthrottled,
+            host_limits=policy.host_limits,
+            retry_pause_s=policy.retry_pause_s,
+        )
         threads = min(_MAX_PARSERS, config.threads)
         if not policy.is_site:  # all pages of an engine are on one host
             threads = min(threads, config.connections_per_host)
@@ -104,6 +110,7 @@ class Crawler(icrawler.Crawler):
             self.client.rate_limiter,
             connections_per_host=self.config.connections_per_host,
             is_unthrottled=self.client.is_unthrottled,
+            host_limits=self.policy.host_limits,
         )
         self.client.on_cancel(queue.cancel)
         for download in downloads:

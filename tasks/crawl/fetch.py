@@ -1,12 +1,14 @@
 """Download the candidates of all classes, and count what became of each URL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tasks.crawl.crawler import Crawler
 from tasks.crawl.ledger.ledger import StoredPhoto
 from tasks.crawl.ledger.retry_schedule import still_applies
-from tasks.crawl.selection import Candidates, Download, Query, Quota, plan_downloads, select_photos
+from tasks.crawl.selection import Candidates, Download, Query, Quota, plan_downloads, select_photos, size_problem
 from tasks.crawl.stats import BLOCKLISTED, KEPT, NOT_NEEDED, RETRY_LATER, SAME_PHOTO, CrawlStats, SearchStats
+
+FORBIDDEN = "HTTP 403"
 
 
 def fetch(crawler: Crawler, candidates: Candidates, done: Mapping[str, Download]) -> list[Download]:
@@ -36,6 +38,8 @@ def fetch(crawler: Crawler, candidates: Candidates, done: Mapping[str, Download]
             download.photo = photo
         elif url in waiting:
             download.failure = f"{RETRY_LATER}: {waiting[url]}"
+        elif problem := size_problem(download.size_px, crawler.config):
+            download.failure = problem
         else:
             missing.append(download)
         if download.photo:
@@ -96,7 +100,6 @@ def collect_stats(
         )
         for query in queries
     ]
-    why = crawler.client.cancel_reason
     return CrawlStats(
         searches,
         {label: len(pairs) for label, pairs in selected.items()},
@@ -105,5 +108,32 @@ def collect_stats(
         unreachable=sum(download.transient for download in downloads.values()),
         requests=crawler.client.requests,
         bytes=crawler.client.bytes,
-        notes=[*notes, *([f"the crawl ended early: {why}; continue it with --fresh crawl"] if why else [])],
+        notes=[*notes, *_notes(crawler, searches)],
     )
+
+
+def _notes(crawler: Crawler, searches: Sequence[SearchStats]) -> Iterator[str]:
+    """Yield what the user should know about the servers, one sentence each."""
+    config = crawler.config
+    for host, limit in sorted(crawler.client.rate_limiter.limited_hosts().items()):
+        ours = [
+            f"crawl.{name}={value:g}"
+            for name, value, theirs in (
+                ("requests_per_s", config.requests_per_s, limit.requests_per_s),
+                ("connections_per_host", config.connections_per_host, limit.connections),
+            )
+            if value > theirs and value != type(config).model_fields[name].default
+        ]
+        if ours:
+            yield (
+                f"{host} was asked at most {limit.requests_per_s:g} times per second, {limit.connections} at a time, "
+                f"as its operator requests ({limit.source}); {' and '.join(ours)} isn't used for it"
+            )
+    reasons = [reason for search in searches for reason in (search.error or "", *search.outcomes.values())]
+    if not config.contact and (refused := sum(FORBIDDEN in reason for reason in reasons)):
+        yield (
+            f"{refused:,} x {FORBIDDEN}: some operators, such as Wikimedia, refuse programs that don't say whom to "
+            "contact; set crawl.contact to your e-mail address or URL"
+        )
+    if why := crawler.client.cancel_reason:
+        yield f"the crawl ended early: {why}; continue it with --fresh crawl"

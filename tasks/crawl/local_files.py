@@ -5,6 +5,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import stat_result
 from pathlib import Path
@@ -69,7 +70,12 @@ def read_file(path: str | Path) -> bytes:
 
 
 def utf8_name(name: str) -> str:
-    """Return a file's name as valid UTF-8 text: bytes that aren't UTF-8 become `\\udcff` and the like."""
+    """Return a file's name as valid UTF-8 text: bytes that aren't UTF-8 become `\\udcff` and the like.
+
+    A locale without UTF-8, such as C, changes nothing: its names are bytes that most often are UTF-8.
+    """
+    with suppress(UnicodeEncodeError):  # else it isn't from a listing
+        name = os.fsencode(name).decode("utf-8", "surrogateescape")
     return name.encode("utf-8", "backslashreplace").decode()
 
 

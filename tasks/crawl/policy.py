@@ -1,7 +1,9 @@
 """How a crawl treats servers, as far as its source decides it and not the user."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from tasks.crawl.http.host_limits import HOST_LIMITS, HostLimit
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,8 @@ class CrawlPolicy:
     """`host` or `host:port` of servers that may be private, and are requested without rate limit and robots.txt."""
     is_site: bool = False
     """Whether the pages belong to one web site: robots.txt applies to them, and all links are followed."""
+    host_limits: Mapping[str, HostLimit] = field(default_factory=lambda: HOST_LIMITS)
+    """Limits of some hosts that are stricter than the settings."""
     retry_pause_s: float = 0.5
     """Seconds before the first retry of a request; doubled for each further retry."""
 

@@ -15,11 +15,11 @@ from tasks.crawl.result import CrawlResult
 from tasks.crawl.selection import Candidates, Query, photo_row, select_photos
 from tasks.crawl.session import CrawlSession
 from tasks.crawl.stats import CrawlStats
-from tasks.crawl.summary import headline, summary, warnings
+from tasks.crawl.summary import headline, loss, summary, warnings
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
 from tasks.store.errors import TransientError, UserError
-from tasks.tables import SUMMARY
+from tasks.tables import DROPPED, SUMMARY
 from tasks.text import percent
 
 logger = logging.getLogger("fluke.crawl")
@@ -66,7 +66,7 @@ def crawl(
         _require_yield(stats, crawler, config.per_class)
         # A crawl that ran out of time ends here, too: what the next one finds comes after what this one kept.
         ledger.search_results.end_crawl(crawl_id)
-    return _result(session.candidates, session.photos, config, stats)
+    return _result(session.candidates, session.photos, config, stats, context)
 
 
 def download_urls(
@@ -87,7 +87,7 @@ def download_urls(
             for result in results
             if (photo := ledger.lookup(result.url))
         }
-        return _result(candidates, stored, config, None)
+        return _result(candidates, stored, config, None, context)
     with Crawler(config, ledger, context, policy) as crawler:
         downloads = {download.url: download for download in fetch(crawler, candidates, {})}
         queries = [
@@ -97,11 +97,16 @@ def download_urls(
         ]
         stats = collect_stats(crawler, queries, candidates, downloads)
         _require_yield(stats, crawler, None)  # a list may have fewer than `per_class` URLs of a class
-    return _result(candidates, photos_by_url(downloads.values()), config, stats)
+        _require_list(stats, config, context)
+    return _result(candidates, photos_by_url(downloads.values()), config, stats, context)
 
 
 def _result(
-    candidates: Candidates, photos: Mapping[str, StoredPhoto], config: CrawlConfig, stats: CrawlStats | None
+    candidates: Candidates,
+    photos: Mapping[str, StoredPhoto],
+    config: CrawlConfig,
+    stats: CrawlStats | None,
+    context: StageContext,
 ) -> CrawlResult:
     """Return the rows of the photos to keep; raises UserError if they are of fewer than two classes."""
     rows = [
@@ -116,7 +121,7 @@ def _result(
             + (headline(stats) if stats else "crawl.replay uses only stored photos: run a crawl without it first")
         )
     for warning in warnings(stats) if stats else ():
-        logger.warning("%s", warning)
+        context.warn(warning)
     return CrawlResult(rows, stats.counts() if stats else {}, stats)
 
 
@@ -139,6 +144,23 @@ def _require_yield(stats: CrawlStats, crawler: Crawler, per_class: int | None) -
         f"{what} (crawl.min_yield requires {percent(min_yield, 0)}): {details}; see {summary_path}{responses}; "
         "then add queries or sources, or lower crawl.min_yield; downloaded photos stay stored"
     )
+
+
+def _require_list(stats: CrawlStats, config: CrawlConfig, context: StageContext) -> None:
+    """Say which URLs of the user's list can't be had; raise UserError if they are more than `max_loss` allows.
+
+    The results of a search aren't the user's own, so for them only `min_yield` counts. `min_yield=0` disables both.
+    """
+    lost, total = stats.lost(), len({url for search in stats.searches for url in search.outcomes})
+    if not lost:
+        return
+    message = f"{config.path}: {loss(lost, total)}"
+    if config.min_yield and len(lost) > config.max_loss * total:
+        raise _error_type(stats, missing=len(lost) - config.max_loss * total)(
+            f"{message}; crawl.max_loss allows {percent(config.max_loss, 0)}: correct or remove these URLs, or raise "
+            "crawl.max_loss; downloaded photos stay stored"
+        )
+    context.warn(f"{message}; the crawl goes on without them, and {DROPPED.name} lists them")
 
 
 def _error_type(stats: CrawlStats | None, missing: float) -> type[UserError]:

@@ -1,16 +1,18 @@
 """Which of the found URLs are downloaded, and which photos are kept; needs neither network nor threads."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from threading import Lock
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
-from configs.schema import SearchFilters
+from configs.schema import CrawlConfig, SearchFilters
+from tasks.crawl.engines.engine import Hit
 from tasks.crawl.http.urls import host_key, normalize_url
 from tasks.crawl.ledger.ledger import StoredPhoto
 from tasks.crawl.ledger.search_results import Search, SearchResult
 from tasks.crawl.result import PhotoRow
+from tasks.crawl.stats import TOO_MANY_PIXELS, TOO_NARROW, TOO_SMALL
 
 Candidates = Mapping[str, Sequence[SearchResult]]
 """Per class: its search results, each URL once, in order of preference."""
@@ -53,24 +55,63 @@ class Download(WorkItem):
 
     url: str
     positions: dict[str, int]
+    size_px: tuple[int, int] | None = None
+    """Width and height, as an engine says."""
     photo: StoredPhoto | None = None
     fetched: bool = False
     """Whether the photo was downloaded in this crawl; False if the ledger had it."""
+
+
+def new_hits(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[int, Hit]]:
+    """Return the hits that the query didn't have yet, with their ranks from 1; their URLs are made absolute."""
+    new = []
+    for hit in hits:
+        url = _absolute(page_url, hit.url)
+        if url not in query.urls:
+            query.urls[url] = None
+            page = None if hit.page is None else _absolute(page_url, hit.page)
+            new.append((len(query.urls), replace(hit, url=url, page=page)))
+    return new
+
+
+def _absolute(page_url: str, url: str) -> str:
+    """Return a hit's absolute URL; a malformed one is returned unchanged, and counts as a failed download later."""
+    try:
+        return urljoin(page_url, url)
+    except ValueError:
+        return url
 
 
 def order_results(results: Iterable[tuple[int, SearchResult]]) -> list[SearchResult]:
     """Return the results of a class in order of preference, each URL once.
 
     Earlier crawls come first, then searches of higher precedence, then higher ranks. So a photo that was kept in one
-    crawl keeps its position in all later ones.
+    crawl keeps its position in all later ones. Only among results of the same rank, which different queries found, the
+    one with more pixels comes first: a rank says how relevant a photo is, and a size doesn't.
 
     Args:
         results: the precedence of each result's search (0 is the highest), and the result.
     """
     found: dict[str, SearchResult] = {}
-    for _, result in sorted(results, key=lambda item: (item[1].crawl_id, item[0], item[1].rank)):
+    for _, result in sorted(results, key=lambda item: (item[1].crawl_id, item[0], item[1].rank, -_pixels(item[1]))):
         found.setdefault(result.url, result)
     return list(found.values())
+
+
+def size_problem(size_px: tuple[int, int] | None, config: CrawlConfig) -> str | None:
+    """Return why a photo of this size isn't worth its download; None if it is, or if the size isn't known."""
+    if size_px is None:
+        return None
+    shorter, longer = sorted(size_px)
+    if config.min_side_px is not None and shorter < config.min_side_px:
+        return TOO_SMALL
+    if config.min_aspect is not None and shorter < config.min_aspect * longer:
+        return TOO_NARROW
+    return TOO_MANY_PIXELS if shorter * longer > config.max_photo_mpx * 1e6 else None
+
+
+def _pixels(result: SearchResult) -> int:
+    return result.size_px[0] * result.size_px[1] if result.size_px else 0
 
 
 def plan_downloads(candidates: Candidates) -> list[Download]:
@@ -78,7 +119,9 @@ def plan_downloads(candidates: Candidates) -> list[Download]:
     downloads: dict[str, Download] = {}
     for label, results in candidates.items():
         for position, result in enumerate(results):
-            downloads.setdefault(result.url, Download(result.url, {})).positions[label] = position
+            download = downloads.setdefault(result.url, Download(result.url, {}))
+            download.positions[label] = position
+            download.size_px = download.size_px or result.size_px
     return sorted(downloads.values(), key=lambda download: min(download.positions.values()))
 
 

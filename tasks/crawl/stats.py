@@ -13,6 +13,13 @@ NOT_NEEDED = "enough"
 BLOCKLISTED = "forgotten"
 RETRY_LATER = "failed before"
 """Failed in an earlier crawl, and its next try isn't due yet; the outcome begins with this, the reason follows."""
+TOO_SMALL = "too small"
+TOO_NARROW = "too narrow"
+TOO_MANY_PIXELS = "too many pixels"
+"""Not downloaded because of the size that the engine states (`tasks.crawl.selection.size_problem`); TOO_MANY_PIXELS is
+also the reason of a photo that was downloaded."""
+ENDED_EARLY = ("interrupted", "out of time", "out of bytes")
+"""Not tried, because the crawl had ended; see `tasks.crawl.http.cancel`."""
 _GOOD = (KEPT, SAME_PHOTO, NOT_NEEDED)
 
 
@@ -75,6 +82,16 @@ class CrawlStats:
             if reason not in _GOOD:
                 dropped[RETRY_LATER if reason.startswith(RETRY_LATER) else reason] += count
         return dropped
+
+    def lost(self) -> dict[str, str]:
+        """Return the URLs that can't be had, with the reason; not those that the user or the time limit excluded."""
+        excluded = (*_GOOD, BLOCKLISTED, *ENDED_EARLY)
+        return {
+            url: outcome
+            for search in self.searches
+            for url, outcome in search.outcomes.items()
+            if outcome not in excluded
+        }
 
     def underfilled(self) -> dict[str, int]:
         """Return the classes with less than half of the mean number of photos, with their numbers."""

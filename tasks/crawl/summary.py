@@ -1,14 +1,17 @@
 """The statistics of a crawl as text: a headline, warnings, and `summary.md`."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from tasks.crawl.stats import KEPT, SAME_PHOTO, CrawlStats, SearchStats
+from tasks.crawl.stats import KEPT, SAME_PHOTO, TOO_MANY_PIXELS, TOO_NARROW, TOO_SMALL, CrawlStats, SearchStats
 from tasks.tables import SEARCHES
 from tasks.text import markdown
 
 _HINTS = {
     "private address": "crawl.private_hosts=[HOST:PORT] allows hosts in private networks",
-    "too many pixels": "the limit is crawl.max_photo_mpx",
+    TOO_SMALL: "not downloaded, because the engine says so; the limit is crawl.min_side_px",
+    TOO_NARROW: "not downloaded, because the engine says so; the limit is crawl.min_aspect",
+    TOO_MANY_PIXELS: "the limit is crawl.max_photo_mpx",
     "too large": "the limit is crawl.max_photo_mb",
     "robots.txt": "the sites forbid crawlers; crawl.robots sets where robots.txt is respected",
     "noai": "the sites forbid AI training on their photos; crawl.robots sets where noai is respected",
@@ -73,6 +76,19 @@ def summary(stats: CrawlStats) -> str:
             f"The table has the first {_MAX_TABLE_ROWS} of {len(stats.searches):,} searches; {SEARCHES.name} has all."
         )
     return "\n\n".join(parts) + "\n\n" + "\n".join([head, *rows]) + "\n"
+
+
+def loss(lost: Mapping[str, str], total: int) -> str:
+    """Return which URLs of a list can't be had, in one phrase.
+
+    Args:
+        lost: URLs with the reason; at least one.
+        total: the number of URLs in the list.
+    """
+    reasons = Counter(lost.values())
+    counted = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(4))
+    more = ", ..." if len(reasons) > 4 else ""
+    return f"{len(lost):,} of {total:,} URLs can't be had: {counted}{more}; {_first(list(lost))}"
 
 
 def _first(names: Sequence[str]) -> str:

@@ -20,20 +20,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from queue import Queue
 from typing import Any
-from urllib.parse import urljoin
 
 import icrawler
 from icrawler.utils import Signal
 
 from configs.schema import CrawlConfig
+from tasks.crawl.access_tokens import AccessTokens
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.engines.engine import (
     BlockedError,
     Engine,
     EngineError,
     FormatChangedError,
-    Hit,
     Page,
+    QuotaError,
     Request,
     Response,
 )
@@ -42,7 +42,7 @@ from tasks.crawl.http.errors import FetchCancelledError, FetchError
 from tasks.crawl.http.host_queue import HostQueue, Lease
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.retry_schedule import with_limit
-from tasks.crawl.selection import Download, Query, Quota
+from tasks.crawl.selection import Download, Query, Quota, new_hits
 from tasks.crawl.stats import BLOCKLISTED, NOT_NEEDED
 from tasks.images import photos
 
@@ -98,6 +98,7 @@ class Parser(icrawler.Parser):
         """
         super().__init__(threads, signal, client)
         self._config, self._ledger, self._is_site, self._on_response = config, ledger, is_site, on_response
+        self._tokens = AccessTokens(client)
         self._refusals: dict[str, list[FetchError | EngineError]] = {}
         """Per engine: why each of the last queries in a row failed."""
         self.in_queue: Queue[Query | None] = Queue(2 * self.thread_num)
@@ -107,8 +108,8 @@ class Parser(icrawler.Parser):
         """Run a thread: search for each query. Every query is put into `out_queue`, even after an error."""
         while (query := self.in_queue.get()) is not None:
             refusals = self._refusals.setdefault(engine.name, [])
-            if len(refusals) >= _MAX_REFUSALS and not self._is_site:
-                query.failure = f"skipped after {_MAX_REFUSALS} failed queries in a row: {refusals[-1]}"
+            if (problem := _reason_to_stop(refusals)) and not self._is_site:
+                query.failure = problem
                 query.transient = _may_pass(refusals[-1])
                 query.needs_canary = False
                 self.out_queue.put(query)
@@ -119,7 +120,7 @@ class Parser(icrawler.Parser):
             except (FetchError, EngineError) as failure:
                 query.failure, query.transient = str(failure), _may_pass(failure)
                 query.needs_canary = isinstance(failure, FormatChangedError)
-                if query.urls or not _concerns_server(failure):
+                if not isinstance(failure, QuotaError) and (query.urls or not _concerns_server(failure)):
                     refusals.clear()
                 else:
                     refusals.append(failure)
@@ -144,16 +145,7 @@ class Parser(icrawler.Parser):
         ):
             request = frontier.popleft()
             try:
-                response = self.session.fetch_page(
-                    request.url,
-                    request.headers,
-                    secret=request.secret,
-                    is_api=engine.is_api,
-                    is_site=self._is_site,
-                )
-                query.pages += 1
-                self._on_response(engine.name, response)
-                page = _parse(engine, request, response)
+                response, page = self._fetch_page(engine, query, request)
             except (FetchError, EngineError) as failure:
                 misses += _concerns_server(failure)
                 if not self._is_site or request is first or misses >= _MAX_MISSES or self.session.is_cancelled:
@@ -161,7 +153,7 @@ class Parser(icrawler.Parser):
                 logger.info("%s: skipped: %s", request.url, failure)  # every site has some dead links
                 continue
             misses = 0
-            hits = _new_hits(query, page.hits, response.url)
+            hits = new_hits(query, page.hits, response.url)
             query.new += (
                 len(hits) if crawl_id is None else self._ledger.search_results.add(query.search, crawl_id, hits)
             )
@@ -169,6 +161,31 @@ class Parser(icrawler.Parser):
                 following = [more for more in page.next if more.url not in seen][: max_frontier - len(frontier)]
                 frontier.extend(following)
                 seen.update(more.url for more in following)
+
+    def _fetch_page(self, engine: Engine, query: Query, request: Request) -> tuple[Response, Page]:
+        """Request a page of results and parse it; again if its token has expired, or if the engine says when."""
+        for attempt in range(self._config.retries + 1):
+            response = self._fetch(engine, request)
+            query.pages += not attempt
+            self._on_response(engine.name, response)
+            try:
+                return response, _parse(engine, request, response)
+            except BlockedError as failure:
+                if failure.retry_after_s is None or attempt == self._config.retries:
+                    raise
+                self.session.wait(request.url, failure.retry_after_s)
+        raise AssertionError("unreachable")
+
+    def _fetch(self, engine: Engine, request: Request) -> Response:
+        for is_last in (False, True):
+            token = self._tokens.headers(engine)
+            headers = {**request.headers, **token}
+            response: Response = self.session.fetch_page(
+                request.url, headers, secret=request.secret, is_api=engine.is_api, is_site=self._is_site
+            )
+            if is_last or response.status != 401 or not self._tokens.discard(engine, token):
+                break
+        return response
 
 
 class Downloader(icrawler.Downloader):
@@ -238,10 +255,19 @@ def _parse(engine: Engine, request: Request, response: Response) -> Page:
     try:
         return engine.parse(request, response)
     except EngineError as failure:
-        failure.transient = response.status == 429 or response.status >= 500
+        failure.transient = (response.status == 429 or response.status >= 500) and not isinstance(failure, QuotaError)
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # the engine's module expected another format
         raise FormatChangedError(f"its response can't be parsed: {type(error).__name__}: {error}") from error
+
+
+def _reason_to_stop(refusals: Sequence[FetchError | EngineError]) -> str | None:
+    """Return why an engine isn't asked any more, after its last queries failed for these reasons; None if it is."""
+    if refusals and isinstance(refusals[-1], QuotaError):
+        return str(refusals[-1])
+    if len(refusals) >= _MAX_REFUSALS:
+        return f"skipped after {_MAX_REFUSALS} failed queries in a row: {refusals[-1]}"
+    return None
 
 
 def _concerns_server(failure: FetchError | EngineError) -> bool:
@@ -252,23 +278,3 @@ def _concerns_server(failure: FetchError | EngineError) -> bool:
 def _may_pass(failure: FetchError | EngineError) -> bool:
     """Whether the same request may succeed soon. The end of the crawl, such as its deadline, doesn't pass."""
     return failure.transient and not isinstance(failure, FetchCancelledError)
-
-
-def _new_hits(query: Query, hits: Sequence[Hit], page_url: str) -> list[tuple[int, Hit]]:
-    """Return the hits that the query didn't have yet, with their ranks from 1; their URLs are made absolute."""
-    new = []
-    for hit in hits:
-        url = _absolute(page_url, hit.url)
-        if url not in query.urls:
-            query.urls[url] = None
-            page = None if hit.page is None else _absolute(page_url, hit.page)
-            new.append((len(query.urls), Hit(url, page, hit.licence, hit.author)))
-    return new
-
-
-def _absolute(page_url: str, url: str) -> str:
-    """Return a hit's absolute URL; a malformed one is returned unchanged, and counts as a failed download later."""
-    try:
-        return urljoin(page_url, url)
-    except ValueError:
-        return url

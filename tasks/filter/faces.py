@@ -11,7 +11,7 @@ from tasks.filter.image_stats import reduced
 from tasks.images.photos import shrink
 from tasks.store.errors import UserError
 
-VERSION = 1
+VERSION = 2
 SIDE_PX = 320
 """Photos are shrunk to this longer side. Faces smaller than 1/13 of it are missed."""
 _LEAST_PX = 24

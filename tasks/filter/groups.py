@@ -34,14 +34,28 @@ def split_groups(config: FilterConfig, table: "pd.DataFrame", duplicate_groups: 
     Returns:
         The joined group of each element of `duplicate_groups`.
     """
-    columns = ["group"] + ["page"] * config.group_pages
-    named = [dict(table[column].dropna()) for column in columns if column in table]
-    if config.group_pattern:
-        found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
-        named.append({row: match[min(1, match.re.groups)] for row, match in found.items() if match})
+    named = group_names(config, table).values()
     links: list[tuple[int, int]] = []
     for names in named:
         first: dict[str, int] = {}
         links += [(duplicate_groups[first.setdefault(name, row)], duplicate_groups[row]) for row, name in names.items()]
     joined = connected_groups(max(duplicate_groups, default=-1) + 1, np.array(links, np.int64).reshape(-1, 2))
     return [int(joined[group]) for group in duplicate_groups]
+
+
+def group_names(config: FilterConfig, table: "pd.DataFrame") -> dict[str, dict[int, str]]:
+    """Return the names of the groups that each row belongs to, besides near duplicates.
+
+    Args:
+        config: Says whether pages count, and which part of a name counts.
+        table: The crawl's table; the columns `group` and `page` are optional.
+
+    Returns:
+        A name per row that has one, for `group`, `page` and `pattern`.
+    """
+    columns = ["group"] + ["page"] * config.group_pages
+    named = {column: dict(table[column].dropna()) for column in columns if column in table}
+    if config.group_pattern:
+        found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
+        named["pattern"] = {row: match[min(1, match.re.groups)] for row, match in found.items() if match}
+    return named

@@ -10,17 +10,21 @@ from numpy.typing import NDArray
 from tasks.filter.phash import HASH_BYTES, WINDOWS, perceptual_hashes, window_hashes
 from tasks.images import photos
 
-VERSION = 3
+VERSION = 4
 """Increase it when the computed values change: cached values are then computed again."""
+
+LAYOUT_CELLS = 4
+"""Rows and columns of the colour layout."""
 
 STATS_DTYPE = np.dtype(
     [
-        ("flaw", "S10"),
+        ("flaw", "S20"),
         ("width_px", "<i4"),
         ("height_px", "<i4"),
         ("hash", "u1", (HASH_BYTES,)),
         ("mirror", "u1", (HASH_BYTES,)),
         ("windows", "u1", (WINDOWS, HASH_BYTES)),
+        ("layout", "u1", (LAYOUT_CELLS, LAYOUT_CELLS, 3)),
         ("p01", "u1"),
         ("p05", "u1"),
         ("p99", "u1"),
@@ -29,9 +33,10 @@ STATS_DTYPE = np.dtype(
 )
 """One photo. The shards on disk contain these names.
 
-flaw: b"" if the photo can be decoded, else b"unreadable" or b"truncated". width_px, height_px: size of the original.
-hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. p01, p05,
-p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see `sharpness`.
+flaw: b"" if the photo can be decoded, else one of `photos.PROBLEMS`. width_px, height_px: size of the original.
+hash, mirror, windows: 256-bit perceptual hashes of the photo, of its mirror image, and of nine mild crops. layout: see
+`colour_layout`. p01, p05, p99: grey levels (0 to 255) that 1, 5 and 99 % of the pixels don't exceed. sharpness: see
+`sharpness`.
 """
 
 _SIDE_PX = 256
@@ -48,16 +53,30 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats = np.zeros((), STATS_DTYPE)
     try:
         stats["width_px"], stats["height_px"] = photos.size_px(data)
-        pixels = photos.decode(data, at_least_px=_DECODED_PX)
+        with photos.decoded(data, at_least_px=_DECODED_PX) as pixels:
+            grey = reduced(pixels)
     except ValueError as error:
         stats["flaw"] = str(error).encode()
         return stats
-    grey = reduced(pixels)
     stats["p01"], stats["p05"], stats["p99"] = grey_quantiles(grey, (0.01, 0.05, 0.99))
     stats["sharpness"] = sharpness(grey)
     stats["hash"], stats["mirror"] = perceptual_hashes(grey)
     stats["windows"] = window_hashes(grey)
+    stats["layout"] = colour_layout(pixels)
     return stats
+
+
+def colour_layout(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the mean colours of 4x4 parts of an RGB image `(h, w, 3)`: `(4, 4, 3)`, uint8.
+
+    The channels are luma (0 to 255), and a* and b* of CIELAB plus 128, so that distances between colours are about the
+    same for all hues. A grey photo has 128 in both.
+    """
+    import cv2
+
+    small = cv2.resize(pixels, (LAYOUT_CELLS, LAYOUT_CELLS), interpolation=cv2.INTER_AREA)
+    luma, lab = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+    return np.dstack([luma, lab[..., 1:]]).astype(np.uint8)
 
 
 def reduced(pixels: NDArray[np.uint8], side_px: int = _SIDE_PX) -> NDArray[np.uint8]:

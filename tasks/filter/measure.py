@@ -21,8 +21,15 @@ from tasks.store.shards import LazyRows, ShardPool
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.networks.embedding import Embedding
+
+_NETWORK_VERSION = 2
+"""Increase it when decoding or resizing gives other pixels: embeddings are then computed again."""
 Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.floating]]
 """A function from n photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
+
+Prepare = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Makes a photo as small as such a function needs it; the result of the function is the same."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Measurements:
 
     stats: NDArray[np.void]
     """Statistics of each row of the table, `(n,)` of STATS_DTYPE."""
+    photos: Sequence[str]
+    """Photo of each row."""
     absent: Sequence[str]
     """Photos that have a split but are not in this crawl. What resembles a test photo must not be trained on either."""
     absent_stats: NDArray[np.void]
@@ -41,6 +50,8 @@ class Measurements:
     def near_duplicates(self, config: FilterConfig) -> NearDuplicates:
         """Find the near duplicates among the rows of the table, followed by the absent photos."""
         every = np.concatenate([self.stats, self.absent_stats])
+        if config.duplicate_bits is None:
+            return NearDuplicates.equal_files(every, [*self.photos, *self.absent])
         return NearDuplicates.find(every, config.duplicate_bits, mirrored=config.mirrored)
 
 
@@ -49,25 +60,30 @@ def measure(table: "pd.DataFrame", known: set[str], context: StageContext) -> Me
 
     Args:
         table: The crawl's table, with the columns photo and file.
-        known: Photos that have a split. Those that are not in the table are included if their statistics are cached.
+        known: Photos that have a split. Those that are not in the table are included if they are stored, or if their
+            statistics are cached.
         context: Where the cache is, and who computes.
     """
-    files = dict(zip(table["photo"], table["file"], strict=True))
+    files = {photo: context.root / file for photo, file in zip(table["photo"], table["file"], strict=True)}
 
     def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        rows = [image_stats.compute_stats((context.root / files[photo]).read_bytes()) for photo in chunk]
+        rows = [image_stats.compute_stats(files[photo].read_bytes()) for photo in chunk]
         return np.array(rows, image_stats.STATS_DTYPE)
 
     context = replace(context, source=hashing.of_source(image_stats.__name__))
     pool = ShardPool.open(context.pools / hashing.of_value(["facts", image_stats.VERSION])[:24], context)
+    cached = {photo for shard in pool.shards for photo in shard.photos}
+    if unmeasured := known - files.keys() - cached:  # the cache is empty after a new VERSION
+        files |= {path.stem: path for path in context.photos.glob("??/*") if path.stem in unmeasured}
     pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos measured", shard_photos=128)
     index = pool.index(table["photo"], context.root)
-    cached = {photo for shard in pool.shards for photo in shard.photos}
-    absent = sorted((known - files.keys()) & cached)
+    absent = sorted((known - set(table["photo"])) & (cached | files.keys()))
     others = np.empty(0, image_stats.STATS_DTYPE)
     if absent:
         others = LazyRows(pool.index(absent, context.root), context.root)[:]
-    return Measurements(LazyRows(index, context.root)[:], absent, others, pool.refs(index, context.root))
+    return Measurements(
+        LazyRows(index, context.root)[:], table["photo"].tolist(), absent, others, pool.refs(index, context.root)
+    )
 
 
 def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> list[int]:
@@ -78,10 +94,11 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
     model = config.face_model.expanduser() if config.face_model else None
 
     def compute(chunk: Sequence[str]) -> NDArray[np.int32]:
-        decoded = (
-            photos.decode((context.root / files[photo]).read_bytes(), at_least_px=faces.SIDE_PX) for photo in chunk
-        )
-        return np.array([faces.count(pixels, model) for pixels in decoded], np.int32)
+        counts = np.zeros(len(chunk), np.int32)
+        for i, photo in enumerate(chunk):
+            with photos.decoded((context.root / files[photo]).read_bytes(), at_least_px=faces.SIDE_PX) as pixels:
+                counts[i] = faces.count(pixels, model)
+        return counts
 
     detector = hashing.of_file(model) if model else "cascade"
     context = replace(context, source=hashing.of_source(faces.__name__))
@@ -99,19 +116,23 @@ def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext) ->
 
     files = dict(zip(table["photo"], table["file"], strict=True))
     describe: Embed = descriptor.describe_all
+    prepare: Prepare = descriptor.reduced
     at_least_px: int | None = descriptor.AT_LEAST_PX
     key: list[Any] = ["descriptor", descriptor.VERSION]
     code = descriptor.__name__
     if config.embedding:
         model = config.embedding.expanduser()
-        describe, at_least_px = _LazyEmbedding(model, config.embedding_scale), None
-        key = ["network", hashing.of_file(model), config.embedding_scale]
+        describe = network = _LazyEmbedding(model, config.embedding_scale)
+        prepare, at_least_px = network.prepare, None
+        key = ["network", _NETWORK_VERSION, hashing.of_file(model), config.embedding_scale]
         code = "tasks.networks.embedding"
 
     def compute(chunk: Sequence[str]) -> NDArray[np.floating]:
-        return describe(
-            [photos.decode((context.root / files[name]).read_bytes(), at_least_px=at_least_px) for name in chunk]
-        )
+        small = []
+        for name in chunk:  # a chunk of full-size photos would need several GB
+            with photos.decoded((context.root / files[name]).read_bytes(), at_least_px=at_least_px) as pixels:
+                small.append(prepare(pixels))
+        return describe(small)
 
     context = replace(context, source=hashing.of_source(code))
     pool = ShardPool.open(context.pools / hashing.of_value(["embedding", *key])[:24], context)
@@ -128,13 +149,20 @@ class _LazyEmbedding:
     def __init__(self, model: Path, scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None) -> None:
         self._model = model
         self._scale = scale
-        self._embedding: Embed | None = None
-        self._lock = Lock()
+        self._embedding: Embedding | None = None
+        self._loading, self._computing = Lock(), Lock()
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
-        with self._lock:
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize a photo to the input of the network."""
+        with self._loading:
             if self._embedding is None:
                 from tasks.networks.embedding import Embedding
 
                 self._embedding = Embedding(self._model, self._scale)
+        return self._embedding.prepare(image)
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
+        """Embed n photos that `prepare` has resized; at least one must have been."""
+        assert self._embedding
+        with self._computing:
             return self._embedding(images)

@@ -16,7 +16,7 @@ Split = Literal["train", "val", "test"]
 PARTS: tuple[Split, ...] = ("train", "val", "test")
 _BY_PRECEDENCE: tuple[Split, ...] = ("test", "val", "train")
 _HELD_OUT: tuple[Split, Split] = ("val", "test")
-_MIN_GROUPS_FOR_ALL = 5
+MIN_GROUPS_FOR_ALL = 5
 """A class with at least this many groups is in every split."""
 
 
@@ -74,7 +74,7 @@ def assign(
     for label, class_groups in by_class.items():
         total = sum(len(members[group]) for group in class_groups)
         rounding = _uniform(label, seed)
-        many = len(class_groups) >= _MIN_GROUPS_FOR_ALL
+        many = len(class_groups) >= MIN_GROUPS_FOR_ALL
         wanted = {
             "test": max(int(test_fraction * total + rounding), int(many and test_fraction > 0)),
             "val": max(int(val_fraction * total + 1 - rounding), int(many and val_fraction > 0)),

@@ -10,15 +10,17 @@ from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.given_splits import GivenSplits
-from tasks.filter.groups import split_groups
+from tasks.filter.groups import group_names, split_groups
+from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import Measurements, count_faces, embed, measure
 from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.notes import doubt_notes, loss_notes
 from tasks.filter.review_log import Action, ReviewKey
-from tasks.filter.rules import UNDECODABLE, Verdict, apply_rules
+from tasks.filter.rules import UNDECODABLE, Ruling, Verdict, apply_rules
 from tasks.filter.split_history import SplitHistory
-from tasks.filter.splits import Split, count_leaks, hold_out_classes, resolve
+from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
-from tasks.filter.trainable import check_trainable, reject_untrained_classes, warn_of_single_photos
+from tasks.filter.trainable import check_trainable, reject_untrained_classes, single_photos_note
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
@@ -29,7 +31,7 @@ from tasks.tables import KEPT, PHOTOS, REJECTED, REVIEW, SUMMARY
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 2
+VERSION = 3
 
 
 def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
@@ -56,44 +58,57 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         known = history.read()
         measured = measure(table, set(known), context)
         duplicates = measured.near_duplicates(config)
-        by_rules = _verdicts(config, table, measured, duplicates, decided={}, context=context)
-        issues = _find_label_issues(config, table, by_rules, duplicates, context)
-        verdicts = by_rules
+        by_rules = ruling = _ruling(config, table, measured, duplicates, context=context)
+        issues = _find_label_issues(config, table, by_rules.verdicts, duplicates, context)
         if decided:
-            verdicts = _verdicts(config, table, measured, duplicates, decided=decided, context=context)
+            ruling = _ruling(
+                config, table, measured, duplicates, decided=decided, suspended=by_rules.suspended, context=context
+            )
+        verdicts = ruling.verdicts
         for row in issues:
             if row not in decided and not verdicts[row].reason:
-                verdicts[row] = by_rules[row]
+                verdicts[row] = by_rules.verdicts[row]
+        doubts = {row: found for row, found in ruling.doubts.items() if not verdicts[row].reason}
+        doubtful = doubt_notes(config, table, doubts, duplicates)
+        for note in doubtful:
+            context.warn(note)
         table["reason"] = [verdict.reason for verdict in verdicts]
         table["score"] = [verdict.score for verdict in verdicts]
         table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
+        table["is_mirrored"] = [
+            v.duplicate_of is not None and duplicates.is_mirror_image(row, v.duplicate_of)
+            for row, v in enumerate(verdicts)
+        ]
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
         listed = read_test_list(config.test_list, table) if config.test_list else set()
         given = GivenSplits.of(table)
+        names = group_names(config, table)
         table["group"] = groups[: len(table)]
         table["split"] = _assign_splits(config, table, given, groups, given.combine(all_photos, known, listed))
-        for note in given.notes(config, table, groups[: len(table)], listed):
-            context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
-        check_trainable(config, kept, rejected)
+        check_trainable(config, table, large_groups(table, names, duplicates, min_photos=2))
         assigned = table[table["split"].notna()]
         history.write(known, dict(zip(assigned["photo"], assigned["split"], strict=True)))
-    warn_of_single_photos(kept)
+    notes = [*given.notes(config, table, groups[: len(table)], listed), *loss_notes(config, table)]
+    notes += filter(
+        None, [large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL), single_photos_note(kept)]
+    )
+    for note in notes:
+        context.warn(note)
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
-    kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
-    kept = kept[KEPT.names]
+    kept = kept.assign(group=kept.groupby("group")["photo"].transform("min"))
+    kept = kept.sort_values(["label", "photo"])[KEPT.names]
     KEPT.write(kept, context.out)
-    rejected = rejected.sort_values(["reason", "label", "photo", "name"])
-    rejected = rejected[REJECTED.names]
+    rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
     REJECTED.write(rejected, context.out)
     REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
-    text = summary(kept, rejected, reviewed=len(decided), leaks=leaks, root=context.root)
+    text = summary(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks, root=context.root)
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
-    content = hashing.of_value(kept.to_dict("records"))
-    return Result(_counts(kept, rejected, reviewed=len(decided), leaks=leaks), digest=content, refs=measured.refs)
+    counts = _counts(kept, rejected, doubtful=len(doubts), reviewed=len(decided), leaks=leaks)
+    return Result(counts, digest=hashing.of_value(kept.to_dict("records")), refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
@@ -133,33 +148,37 @@ def _apply_decisions(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
     return decided
 
 
-def _verdicts(
+def _ruling(
     config: FilterConfig,
     table: "pd.DataFrame",
     measured: Measurements,
     duplicates: NearDuplicates,
     *,
-    decided: Mapping[int, Action],
     context: StageContext,
-) -> list[Verdict]:
-    """Return the verdict on each row, by all rules except label issues."""
+    decided: Mapping[int, Action] | None = None,
+    suspended: Mapping[str, set[str]] | None = None,
+) -> Ruling:
+    """Return the verdicts on all rows, by all rules except label issues; see `apply_rules`."""
     labels = (table["label"] if decided else table["crawled_label"]).tolist()
-    verdicts = apply_rules(
+    photos = table["photo"].tolist()
+    ruling = apply_rules(
         measured.stats,
-        table["photo"].tolist(),
+        photos,
         labels,
         duplicates,
         config,
         decided=decided,
+        suspended=suspended,
         preference=GivenSplits.of(table).preference(),
     )
     if config.faces:
-        rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in decided]
+        verdicts = ruling.verdicts
+        rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in (decided or {})]
         least, most = config.faces
         for row, count in zip(rows, count_faces(config, table.loc[rows], context), strict=True):
             if not least <= count <= most:
                 verdicts[row] = Verdict("faces", count, least if count < least else most)
-    return verdicts
+    return ruling
 
 
 def _find_label_issues(
@@ -215,11 +234,14 @@ def _assign_splits(
     return [None if hidden else assigned.get(group) for group, hidden in zip(table["group"], undecodable, strict=True)]
 
 
-def _counts(kept: "pd.DataFrame", rejected: "pd.DataFrame", *, reviewed: int, leaks: int) -> dict[str, int]:
-    """Return the counts of the manifest: kept, rejected, each reason, each split; reviewed and leaks if not 0."""
+def _counts(
+    kept: "pd.DataFrame", rejected: "pd.DataFrame", *, doubtful: int, reviewed: int, leaks: int
+) -> dict[str, int]:
+    """Return the counts of the manifest: kept, rejected, each reason, each split; the others if they are not 0."""
     counts = {"kept": len(kept), "rejected": len(rejected), **rejected["reason"].value_counts().sort_index()}
     counts |= {split: (kept["split"] == split).sum() for split in ("train", "val", "test")}
-    counts |= {name: count for name, count in {"reviewed": reviewed, "leaks fixed": leaks}.items() if count}
+    extra = {"doubtful": doubtful, "reviewed": reviewed, "leaks fixed": leaks}
+    counts |= {name: count for name, count in extra.items() if count}
     return {str(name): int(count) for name, count in counts.items()}
 
 

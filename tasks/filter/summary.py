@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tasks.filter.review_log import Action
-from tasks.filter.rules import BY_HAND, Verdict
+from tasks.filter.rules import BY_HAND, Ruling, Verdict
 from tasks.images import thumbnails
 from tasks.text import markdown
 
@@ -19,7 +21,7 @@ _HIGH_IS_WORSE = ("too light", "faces", *_LABEL_ISSUES)
 
 def review_rows(
     table: "pd.DataFrame",
-    verdicts: Sequence[Verdict],
+    ruling: Ruling,
     issues: Mapping[int, Sequence[Verdict]],
     decided: Mapping[int, Action],
 ) -> "pd.DataFrame":
@@ -27,19 +29,23 @@ def review_rows(
 
     Args:
         table: All rows, with `crawled_label` and the final `reason`.
-        verdicts: The filter's verdict on each row, without the decisions of people.
+        ruling: The filter's verdicts, without the decisions of people.
         issues: Label issues of rows that have any.
         decided: Decisions of people, by row.
 
     Returns:
-        A row for each verdict and each label issue. Label issues come first, the worst of each kind first; then the
-        other reasons, each with the scores nearest to the threshold first.
+        A row for each verdict, each doubt and each label issue. Doubtful photos come first; then label issues, the
+        worst of each kind first; then the other reasons. Else the scores nearest to the threshold come first.
     """
     import pandas as pd
 
+    verdicts, doubts = ruling.verdicts, ruling.doubts
+    doubtful = [(row, verdict) for row, found in doubts.items() if not verdicts[row].reason for verdict in found]
+    others = issues.keys() | {row for row, _ in doubtful}
     listed = [(row, verdict) for row, verdict in enumerate(verdicts) if verdict.reason and row not in issues]
-    listed += [(row, Verdict()) for row in decided if not verdicts[row].reason and row not in issues]
+    listed += [(row, Verdict()) for row in decided if not verdicts[row].reason and row not in others]
     listed += [(row, verdict) for row, found in issues.items() for verdict in found]
+    listed = [*doubtful, *listed]
     rows = [row for row, _ in listed]
     review = table.loc[rows, ["photo", "file", "crawled_label", "name"]].rename(columns={"crawled_label": "label"})
     review["kept"] = table.loc[rows, "reason"].isna()
@@ -50,29 +56,41 @@ def review_rows(
     review["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in shown]
     review["suggestion"] = [verdict.suggestion for verdict in shown]
     review["decision"] = [decided.get(row) for row in rows]
+    review["sure"] = np.arange(len(review)) >= len(doubtful)
     review["by_rules"] = ~review["reason"].isin(_LABEL_ISSUES)
     review["order"] = (
         (review["score"] - review["threshold"].fillna(0)).abs().where(review["by_rules"], -review["score"])
     )
-    review = review.sort_values(["by_rules", "reason", "order", "label", "photo"])
-    return review.drop(columns=["by_rules", "order"]).reset_index(drop=True)
+    review = review.sort_values(["sure", "by_rules", "reason", "order", "label", "photo"])
+    return review.drop(columns=["sure", "by_rules", "order"]).reset_index(drop=True)
 
 
-def summary(kept: "pd.DataFrame", rejected: "pd.DataFrame", *, reviewed: int, leaks: int, root: Path) -> str:
+def summary(
+    kept: "pd.DataFrame",
+    rejected: "pd.DataFrame",
+    *,
+    doubtful: Sequence[str],
+    reviewed: int,
+    leaks: int,
+    root: Path,
+) -> str:
     """Write the summary for the dashboard, in Markdown.
 
-    It counts the kept and the rejected photos by class and reason, and shows one photo of each reason.
+    It begins with the doubtful photos, counts the kept and the rejected photos by class and reason, and shows one photo
+    of each reason.
 
     Args:
         kept: The kept photos.
         rejected: The rejected photos, with reason and score.
+        doubtful: What is said about the doubtful photos.
         reviewed: Number of rows that people decided.
         leaks: Number of groups that were in the test and in another split before.
         root: The data folder, for the photos.
     """
     total = len(kept) + len(rejected)
     share = len(rejected) / total if total else 0
-    parts = [f"**{len(kept):,} photos kept, {len(rejected):,} rejected ({share:.1%})**; `fluke review` shows them."]
+    parts = [f"**Kept as doubtful:** {markdown(note)}" for note in doubtful]
+    parts += [f"**{len(kept):,} photos kept, {len(rejected):,} rejected ({share:.1%})**; `fluke review` shows them."]
     if reviewed:
         parts.append(f"{reviewed:,} were reviewed by a person.")
     if leaks:

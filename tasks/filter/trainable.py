@@ -1,16 +1,14 @@
 """Check that a classifier can be trained and tested on the kept photos."""
 
-import logging
 from typing import TYPE_CHECKING
 
 from configs.schema import FilterConfig
+from tasks.filter.notes import listed, losses_of, shown
 from tasks.filter.splits import unseen_classes
 from tasks.store.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-logger = logging.getLogger("fluke.filter")
 
 
 def reject_untrained_classes(config: FilterConfig, table: "pd.DataFrame") -> None:
@@ -28,22 +26,26 @@ def reject_untrained_classes(config: FilterConfig, table: "pd.DataFrame") -> Non
     kept, trains = table["reason"].isna(), table["split"] == "train"
     untrained = kept & ~unseen & ~table["label"].isin(table.loc[kept & trains, "label"])
     table.loc[kept & unseen & trains, "reason"] = "unseen class"
-    if untrained.any():
-        names = ", ".join(sorted(set(table.loc[untrained, "label"])))
-        logger.warning("all photos of these classes are rejected, because none is left to train on: %s", names)
-        table.loc[untrained, "reason"] = "nothing to train on"
+    table.loc[untrained, "reason"] = "nothing to train on"
 
 
-def check_trainable(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.DataFrame") -> None:
-    """Raise UserError if no classifier can be trained or tested on the kept photos; the message says why."""
+def check_trainable(config: FilterConfig, table: "pd.DataFrame", large_groups: str | None) -> None:
+    """Raise UserError if no classifier can be trained or tested on the kept photos; the message says why.
+
+    Args:
+        config: The settings of the filter.
+        table: All rows, see `notes.loss_notes`, with their split.
+        large_groups: Which groups have most photos of a class, see `large_groups`.
+    """
+    kept = table[table["reason"].isna()]
     labels = sorted(set(kept["label"]))
     if len(labels) < 2:
-        why = ", ".join(f"{count:,} {reason}" for reason, count in rejected["reason"].value_counts().items())
+        lost = sorted(set(table["crawled_label"]) - set(labels))
+        why = listed((f"{shown(label)} lost {losses_of(table, label)}" for label in lost), separator="; ")
         left = f"only the class {labels[0]!r} has" if labels else "no class has"
         raise UserError(
-            f"{left} photos left after the filter, but a classifier needs two classes; of "
-            f"{len(kept) + len(rejected):,} photos it rejected: {why or 'none'}; "
-            "check the photos, or the settings of filter"
+            f"{left} photos left after the filter, but a classifier needs two classes; of {len(table):,} photos it "
+            f"rejected {len(table) - len(kept):,}: {why or 'none; add a second class'}"
         )
     if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
         left = f"only the class {trained[0]!r}" if trained else "no class"
@@ -52,23 +54,22 @@ def check_trainable(config: FilterConfig, kept: "pd.DataFrame", rejected: "pd.Da
             f"trained on (filter.unseen_classes={config.unseen_classes}): name fewer classes there, or lower the share"
         )
     if not (kept["split"] == "test").any():
+        if large_groups and config.test_fraction:
+            raise UserError(f"no photo is left for the test: {large_groups}")
         raise UserError(
             "no photo is left for the test: add photos to each class, or raise filter.test_fraction "
             f"(it is {config.test_fraction:g})"
         )
 
 
-def warn_of_single_photos(kept: "pd.DataFrame") -> None:
-    """Log a warning with the classes that have only one photo."""
+def single_photos_note(kept: "pd.DataFrame") -> str | None:
+    """Return a message with the classes that have only one photo; None if there are none."""
     trained = kept.loc[kept["split"] == "train", "label"]
     sizes = kept.loc[kept["label"].isin(trained), "label"].value_counts()
     single = sorted(sizes.index[sizes == 1])
-    if single:
-        shown = ", ".join(single[:5]) + (" ..." if len(single) > 5 else "")
-        logger.warning(
-            "%d of %d classes have one photo, which is trained on, so these classes are never tested; "
-            "add photos to them: %s",
-            len(single),
-            len(sizes),
-            shown,
-        )
+    if not single:
+        return None
+    return (
+        f"{len(single):,} of {len(sizes):,} classes have one photo, which is trained on, so these classes are never "
+        f"tested; add photos to them: {listed(map(shown, single))}"
+    )

@@ -1,17 +1,20 @@
 """Store photos under the SHA-256 of their bytes, check them, and decode them."""
 
-import re
+import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.images import depth, formats
+from tasks.images.formats import extension
+from tasks.images.memory import MemoryBudget, decoding_limit
+from tasks.images.orientation import TRANSPOSED, as_stored, orientation
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
@@ -21,46 +24,39 @@ Value = TypeVar("Value", bound=np.generic)
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-EXTENSIONS = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".gif",
-        ".bmp",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-    }
-)
-"""File names that end in one of these, in any case, are photos; the content decides how they are decoded."""
-_EXTENSIONS = {
-    b"\xff\xd8\xff": "jpg",
-    b"\x89PNG\r\n\x1a\n": "png",
-    b"GIF8": "gif",
-    b"BM": "bmp",
-    b"II*\x00": "tif",
-    b"MM\x00*": "tif",
+EXTENSIONS = formats.EXTENSIONS
+_FORMATS = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "bmp": "BMP",
+    "webp": "WEBP",
+    "tif": "TIFF",
+    "avif": "AVIF",
 }
-
-
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
-"""Other formats are refused because decoding them can run programs: Pillow runs Ghostscript for EPS."""
+"""Pillow's name of each format that it decodes. Others are refused, because decoding them can run programs: Pillow runs
+Ghostscript for EPS."""
+MOST_PX = 500e6
+"""Photos with more pixels are never decoded. The setting `crawl.max_photo_mpx` is a lower limit."""
+PROBLEMS = (
+    "unreadable",
+    "truncated",
+    "too many pixels",
+    "not a photo",
+    *("empty file", "web page", "Git LFS pointer", "git-annex pointer", "cloud placeholder"),
+)
+"""All reasons why a photo can't be decoded, up to 20 ASCII characters each."""
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # about EXIF data that we don't read
 _DRAFT_PX = 64
-LARGE_PX = 8e6
-"""A photo with more pixels is large."""
-_LARGE = Lock()
-"""Only one large photo is decoded for a check at a time: a WebP file of 34 bytes can need 1.4 GB of memory."""
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
-"""The start of a segment of a JPEG, with its type."""
-_SCAN, _END = b"\xda", b"\xd9"
+_ROWS = 256
+"""Rows that are converted at a time, so that no large temporary images are needed."""
+_BYTES_PER_PX = {"jpg": 7, "png": 7, "gif": 7, "bmp": 7, "webp": 19, "tif": 7, "avif": 19, "heic": 16}
+"""Memory that is needed to decode one pixel: what the decoder holds, the decoded image, and the returned RGB pixels."""
+_BYTES_PER_DEEP_PX = 24
+_BYTES_PER_COEFFICIENT_PX = 6
+"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it."""
+_BUDGET = MemoryBudget(decoding_limit())
+"""What all threads together may use: a WebP file of 34 bytes can need more than 1 GB."""
 _MOST_SCANS = 100
 """Most scans of a JPEG. About 10 are usual; a scan of a few bytes can make the decoder process all pixels again."""
 
@@ -88,15 +84,6 @@ def path_of(home: Path, data: bytes, sha256: str) -> Path:
     return home / sha256[:2] / f"{sha256}.{extension(data)}"
 
 
-def extension(data: bytes) -> str:
-    """Return the file extension for a photo's content, not for its name; `bin` if the format is unknown."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
-        return "avif"
-    return next((name for magic, name in _EXTENSIONS.items() if data.startswith(magic)), "bin")
-
-
 def record(path: Path) -> FileRecord:
     """Return the record of a stored photo; its SHA-256 is taken from its name, without reading it."""
     return FileRecord(bytes=path.stat().st_size, sha256=path.stem)
@@ -106,10 +93,9 @@ def size_px(data: bytes) -> tuple[int, int]:
     """Read width and height of a photo from its header.
 
     Raises:
-        ValueError: `unreadable`.
+        ValueError: The reason, one of PROBLEMS.
     """
-    width, height = _open(data).size
-    return width, height
+    return _header(data)[0]
 
 
 def check(data: bytes, *, most_px: float) -> tuple[int, int]:
@@ -125,60 +111,55 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     Raises:
         ValueError: The reason: `not a picture`, `unreadable` or `truncated`; `too many pixels` and `too many scans` are
             found without decoding it.
+        MemoryError: There isn't enough memory.
     """
-    from PIL.Image import DecompressionBombError
-
     try:
-        image = _open(data)
+        (width, height), image = _header(data)
     except ValueError as error:
-        bomb = isinstance(error.__cause__, DecompressionBombError)
-        raise ValueError("too many pixels" if bomb else "not a picture") from error
-    width, height = image.size
+        raise ValueError("too many pixels" if str(error) == "too many pixels" else "not a picture") from error
     if width * height > most_px:
         raise ValueError("too many pixels")
-    if image.format in ("JPEG", "MPO") and next(islice(_scans(data), _MOST_SCANS, None), None) is not None:
+    if extension(data) == "jpg" and next(islice(formats.jpeg_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
-    try:
-        with _LARGE if width * height > LARGE_PX else nullcontext():
-            image.draft("RGB", (_DRAFT_PX, _DRAFT_PX))
-            image.load()
-    except Exception as error:
-        raise ValueError(_problem(error)) from error
-    return width, height
+    with _loaded(data, image, (width, height), at_least_px=_DRAFT_PX):
+        return width, height
 
 
 def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
-    """Decode a photo to RGB pixels, rotated as its EXIF data says.
+    """Decode a photo to RGB pixels; see `decoded`, which also limits the memory of what is done with the pixels."""
+    with decoded(data, at_least_px=at_least_px) as pixels:
+        return pixels
 
-    Transparent parts become white; of an animation, the first frame is taken.
+
+@contextmanager
+def decoded(data: bytes, *, at_least_px: int | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Decode a photo to RGB pixels, rotated as its EXIF or XMP data says.
+
+    Transparent parts become white; of an animation or of several pages, the first is taken. More than 8 bits per sample
+    are scaled to 8, see `tasks.images.depth`.
+
+    All threads together only use so much memory (see `tasks.images.memory`): others wait until the context is closed.
+    So do in it what needs the large array, and nothing else. Don't open a second one inside.
 
     Args:
         data: The bytes of the photo.
         at_least_px: If given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is several times faster, as
             long as no side becomes shorter than this.
 
-    Returns:
+    Yields:
         Pixels `(h, w, 3)`.
 
     Raises:
-        ValueError: The reason: `unreadable` or `truncated`.
+        ValueError: The reason, one of PROBLEMS.
+        MemoryError: There isn't enough memory; this doesn't say anything about the photo.
     """
-    from PIL import Image, ImageOps
-
-    image = _open(data)
-    try:
-        if at_least_px is not None:
-            image.draft("RGB", (at_least_px, at_least_px))
-        image.load()
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I"):  # grey with 16 bits per pixel
-            image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        return np.asarray(image.convert("RGB"))
-    except Exception as error:  # Pillow's decoders raise errors of many types for damaged files
-        raise ValueError(_problem(error)) from error
+    size, image = _header(data)
+    with _loaded(data, image, size, at_least_px=at_least_px) as loaded:
+        try:
+            pixels = _rgb(loaded, data)
+        except Exception as error:
+            raise _failure(error, loaded.width * loaded.height) from error
+        yield pixels
 
 
 def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
@@ -202,24 +183,110 @@ def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
     return small.reshape(height, width, *pixels.shape[2:])
 
 
-def _scans(data: bytes) -> Iterator[int]:
-    """Yield the position of each scan of a JPEG."""
-    at = 0
-    while (marker := _MARKER.search(data, at)) and marker[1] != _END:
-        if marker[1] == _SCAN:
-            yield marker.start()
-        length = int.from_bytes(data[marker.end() : marker.end() + 2])
-        at = marker.end() + length  # skip the content of the segment, such as a preview
-
-
-def _problem(error: Exception) -> str:
-    return "truncated" if "truncated" in str(error) else "unreadable"
+def _header(data: bytes) -> tuple[tuple[int, int], "Image | None"]:
+    """Read width and height, and open the photo unless that already needs memory for its pixels."""
+    image = None
+    size = formats.webp_size_px(data) if extension(data) == "webp" else None
+    if size is None:
+        image = _open(data)
+        size = image.size
+    if size[0] * size[1] > MOST_PX:
+        raise ValueError("too many pixels")
+    return size, image
 
 
 def _open(data: bytes) -> "Image":
     from PIL import Image
 
+    kind = extension(data)
+    if kind == formats.UNKNOWN:
+        foreign = formats.foreign(data)
+        raise ValueError(foreign.reason if foreign else "unreadable")
+    # Pillow's own limit also concerns the tiles of a TIFF and the frames of a GIF.
+    Image.MAX_IMAGE_PIXELS = int(MOST_PX)
     try:
-        return Image.open(BytesIO(data), formats=_FORMATS)
-    except Exception as error:  # errors of many types, such as DecompressionBombError
-        raise ValueError("unreadable") from error
+        if kind == "heic":
+            from pi_heif import HeifImageFile
+
+            image: Image.Image = HeifImageFile(BytesIO(data))
+            return image
+        return Image.open(BytesIO(data), formats=(_FORMATS[kind],))
+    except Image.DecompressionBombError as error:
+        raise ValueError("too many pixels") from error
+    except Exception as error:
+        raise _failure(error, 0) from error
+
+
+@contextmanager
+def _loaded(data: bytes, image: "Image | None", size: tuple[int, int], *, at_least_px: int | None) -> Iterator["Image"]:
+    """Decode an image of `_header` within the memory that all threads share; the other arguments are of `decoded`."""
+    if image and at_least_px is not None:
+        image.draft("RGB", (at_least_px, at_least_px))
+    needed = _bytes_needed(data, image, size)
+    with _BUDGET.use(needed):
+        image = image or _open(data)
+        try:
+            image.load()
+        except Exception as error:  # Pillow's decoders raise errors of many types for damaged files
+            raise _failure(error, needed) from error
+        yield image
+
+
+def _bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> int:
+    """Estimate the memory for decoding a photo, bytes."""
+    width, height = image.size if image else size
+    per_px = _BYTES_PER_PX[extension(data)]
+    if image and depth.is_deep(image, data):
+        per_px = _BYTES_PER_DEEP_PX
+    needed = per_px * width * height
+    if image and image.info.get("progressive"):
+        needed += _BYTES_PER_COEFFICIENT_PX * size[0] * size[1]
+    return needed
+
+
+def _rgb(image: "Image", data: bytes) -> NDArray[np.uint8]:
+    """Convert a loaded image to upright RGB pixels `(h, w, 3)`."""
+    turned = orientation(image)
+    if depth.is_deep(image, data):
+        grey_or_rgb = depth.pixels_of(image, data)
+        height, width = grey_or_rgb.shape[:2]
+    else:
+        grey_or_rgb, (width, height) = None, image.size
+    upright = np.empty((width, height, 3) if turned in TRANSPOSED else (height, width, 3), np.uint8)
+    stored = as_stored(upright, turned)
+    if grey_or_rgb is not None:
+        stored[:] = grey_or_rgb
+        return upright
+    for top in range(0, height, _ROWS):
+        bottom = min(height, top + _ROWS)
+        rows = image if (top, bottom) == (0, height) else image.crop((0, top, width, bottom))
+        stored[top:bottom] = np.asarray(_over_white(rows))
+    return upright
+
+
+def _over_white(image: "Image") -> "Image":
+    """Convert an image to RGB; transparent parts become white."""
+    from PIL import Image
+
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _failure(error: Exception, needed: int) -> Exception:
+    """Return the exception for a failed decoding: ValueError with the reason, or what isn't the fault of the photo.
+
+    Some decoders don't say that the memory was too small; so try whether it can be reserved at all.
+    """
+    if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        return MemoryError("not enough memory to decode a photo")
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    try:
+        np.empty(needed, np.uint8)
+    except MemoryError as short:
+        return short
+    if isinstance(error, ValueError) and str(error) in PROBLEMS:
+        return error
+    return ValueError("truncated" if "truncated" in str(error) else "unreadable")

@@ -98,7 +98,9 @@ def tile_of(data: bytes, config: PreprocessConfig) -> NDArray[np.uint8]:
 
     Raises:
         ValueError: The photo can't be decoded; the message is the reason.
+        MemoryError: There isn't enough memory.
     """
     width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
     at_least_px = int(np.ceil(2 * config.side_px / min(width, height)))
-    return make_tile(photos.decode(data, at_least_px=at_least_px), config)
+    with photos.decoded(data, at_least_px=at_least_px) as pixels:
+        return make_tile(pixels, config)

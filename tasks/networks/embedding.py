@@ -62,6 +62,10 @@ class Embedding:
         self.length = int(self._network.output_shape[-1])
         self._path = path
 
+    def prepare(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize a photo `(h, w, 3)` to the square input; its embedding stays the same."""
+        return _square(photo, self.side_px)
+
     def __call__(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float16]:
         """Embed photos; only one thread may do so at a time.
 

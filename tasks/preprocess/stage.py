@@ -15,7 +15,7 @@ from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Stage
 from tasks.tables import INDEX, KEPT
 
-VERSION = 1
+VERSION = 2
 
 
 def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:

@@ -110,7 +110,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
         _labelled_data(part, index, labels, weights, context.root) if len(part) else None for part in (train, val)
     )
     assert train_data is not None
-    _warn_about_settings(config, train_data, val_data)
+    _warn_about_settings(config, train_data, val_data, context)
     with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
         model = _classifier(config, train_data.rows, len(labels))
         if base:
@@ -212,15 +212,23 @@ def _labelled_data(
     return LabelledData(load_if_fits(LazyRows(found, root)), targets, weights[targets], names_by_content(found))
 
 
-def _warn_about_settings(config: TrainConfig, train: "LabelledData", val: "LabelledData | None") -> None:
-    """Log which settings have no effect with these photos."""
+def _warn_about_settings(
+    config: TrainConfig, train: "LabelledData", val: "LabelledData | None", context: StageContext
+) -> None:
+    """Say which settings have no effect with these photos."""
     from tasks.train.augment import RGB_CHANNELS
 
     if val is None:
         averaged = ", and train.ema has no effect" if config.ema else ""
-        logger.warning("no validation photos: the training loss decides when to stop%s", averaged)
+        context.warn(
+            f"no validation photos: the training loss decides when to stop{averaged}; add photos, or raise "
+            "filter.val_fraction"
+        )
     if config.input == "tiles" and config.augment.rand_augment and train.rows[:1].shape[-1] != RGB_CHANNELS:
-        logger.warning("train.augment.rand_augment has no effect: it needs RGB tiles, and these are grey")
+        context.warn(
+            "train.augment.rand_augment has no effect: it needs RGB tiles, and these are grey "
+            "(preprocess.colour=rgb makes RGB tiles)"
+        )
 
 
 def _classifier(config: TrainConfig, rows: LazyRows | NDArray[Any], classes: int) -> "keras.Model":

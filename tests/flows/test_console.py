@@ -1,14 +1,18 @@
 """The terminal: counts, warnings, epochs, and the output of native libraries."""
 
+import io
 import logging
 import os
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from rich.console import Console
 
+from configs.schema import Config
 from flows import console
-from flows.run_records import StageRecord
+from flows.run_records import RunRecord, StageRecord
 from tasks.store.manifest import Artifact
 
 
@@ -33,6 +37,62 @@ def test_only_epochs_and_warnings_are_printed_one_line_each(capsys: pytest.Captu
         "training 3/40: loss 0.5, val loss 0.6",
         "warning: no photo to validate on",
     ]
+
+
+NASTY = "\x1b[2J[red]x[/red]\u202e\n"
+SHOWN = "\\x1b[2J[red]x[/red]\\u202e\\n"
+
+
+def test_warnings_show_control_characters_and_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("fluke")
+    before = list(logger.handlers)
+    console.show_messages()
+    try:
+        logging.getLogger("fluke.crawl").warning("%s: skipped", NASTY)
+    finally:
+        logger.handlers = before
+    assert capsys.readouterr().err == f"warning: {SHOWN}: skipped\n"
+
+
+def test_tables_show_control_characters_and_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"image": f"a{NASTY}", "error": "", "class_1": f"b{NASTY}", "probability_1": 1.0, "class_2": f"c{NASTY}"},
+        {"image": "x", "error": f"d{NASTY}", "class_1": "", "probability_1": 0.0, "class_2": ""},
+    ]
+    predictions = pd.DataFrame(rows).assign(probability_2=0.0)
+    record = RunRecord.start(f"e{NASTY}", "train", Config())
+    record.end("failed", f"f{NASTY}")
+    artifact = Artifact(stage="crawl", key="k", digest="d")
+    record.stages = [StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts={f"g{NASTY}": 2})]
+    tables = (
+        console.predictions_table(predictions),
+        console.runs_table([record], tmp_path),
+        console.stage_table(record),
+    )
+    for table in tables:
+        Console(file=sys.stdout, width=300).print(table)
+    printed = capsys.readouterr().out
+    assert all(letter + SHOWN in printed for letter in "abcdefg")
+    assert "\x1b" not in printed
+
+
+def test_the_label_of_a_bar_shows_control_characters_and_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=output, force_terminal=True, width=200, color_system=None))
+    with console.Bars() as bars, bars.progress(f"h{NASTY}", 2) as advance:
+        advance(1)
+        bars._bars.refresh()
+    assert f"h{SHOWN}" in output.getvalue()
+    assert "\x1b[2J" not in output.getvalue()
+
+
+def test_python_output_beside_native_output_has_any_encoding(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    with console.native_output(tmp_path / "native.log"):
+        print("a — b", file=sys.stderr)
+    assert capfd.readouterr().err == "a \\u2014 b\n"
 
 
 def test_native_output_goes_to_the_log_and_python_output_to_the_terminal(

@@ -93,6 +93,32 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
         process.communicate(timeout=60)
 
 
+def test_a_second_serve_is_refused_and_leaves_the_schedule_of_the_first(finished: Fluke) -> None:
+    settings = [f"crawl.path={finished.photos}", *TINY]
+
+    def is_active() -> bool:
+        deployment = get(finished.api_url, "deployments/name/pipeline/default-nightly")
+        return not deployment["paused"] and all(schedule["active"] for schedule in deployment["schedules"])
+
+    first = finished.start("serve", "default", *settings)
+    try:
+        assert first.stdout.readline().startswith("serving default")  # type: ignore[union-attr]
+        wait_for("deployment", lambda: get(finished.api_url, "deployments/name/pipeline/default-nightly"))
+        printed = finished("serve", "default", *settings, code=2)
+        assert f"default is served already, by process {first.pid} since" in printed
+        assert is_active()
+    finally:
+        first.kill()  # leaves the schedule, and the kernel releases the lock
+        first.communicate(timeout=60)
+    again = finished.start("serve", "default", *settings)
+    try:
+        assert again.stdout.readline().startswith("serving default")  # type: ignore[union-attr]
+    finally:
+        again.send_signal(signal.SIGINT)
+        again.communicate(timeout=60)
+    assert is_active()  # the server isn't this data folder's own: another fluke may serve the same preset
+
+
 def test_parameters_are_checked_before_a_run_is_made(finished: Fluke) -> None:
     from prefect.exceptions import ParameterTypeError
 

@@ -33,6 +33,16 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, says
     assert "\n" not in message
 
 
+def test_a_name_that_the_locale_lacks_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = UnicodeEncodeError("ascii", "고양이.jpg", 0, 3, "ordinal not in range(128)")
+    assert error_messages.explain(error, tmp_path)[1] == error_messages.INTERNAL_ERROR
+    monkeypatch.setattr(error_messages.sys, "getfilesystemencoding", lambda: "ANSI_X3.4-1968")
+    message, code = error_messages.explain(error, tmp_path)
+    assert code == error_messages.USER_ERROR
+    assert "ascii, has no '고양이'" in message
+    assert "LC_ALL=C.UTF-8" in message
+
+
 def test_a_full_disk_is_recognised_behind_other_exceptions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = error_messages.shutil.disk_usage(tmp_path)._replace(free=4096)
     monkeypatch.setattr(error_messages.shutil, "disk_usage", lambda path: usage)

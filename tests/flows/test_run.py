@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prefect.states import Failed
 
+from configs.load import load
 from configs.schema import Config, FilterConfig
 from flows import run
 from flows.run_records import read_records
@@ -57,3 +58,26 @@ def test_a_timeout_of_the_stage_itself_is_not_taken_for_the_time_limit(
     monkeypatch.setattr(run.stage_tasks, "of_stage", lambda *_: lambda *_, **__: state)
     with pytest.raises(TimeoutError, match="the lock was not released"):
         run.pipeline.fn(Config())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(None, ["train.imbalance.gamma"]), (["train.margin"], ["train.margin"]), ([], [])],
+)
+def test_a_run_says_which_settings_of_the_user_have_no_effect(
+    given: list[str] | None,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", lambda config, get_or_build: iter(()))
+    token = run.given_settings.set(given)
+    try:
+        record = run.pipeline.fn(load("whales", ["crawl.path=x", "train.imbalance.gamma=3"]), preset="whales")
+    finally:
+        run.given_settings.reset(token)
+    assert [note.partition(" ")[0] for note in record.notes] == expected
+    assert read_records(tmp_path)[0].notes == record.notes
+    assert [entry.getMessage() for entry in caplog.records if "no effect" in entry.getMessage()] == record.notes

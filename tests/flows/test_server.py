@@ -2,14 +2,132 @@
 
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
+import httpx
 import pytest
 
 from flows import server
 from tasks.store.errors import UserError
+
+
+class StandIn:
+    """A process that looks and answers like this data folder's Prefect server."""
+
+    _CODE = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+HTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
+"""
+
+    def __init__(self, root: Path) -> None:
+        self.port = server.free_port()
+        self.process = subprocess.Popen([sys.executable, "-c", self._CODE, "prefect", "server", str(self.port)])
+        self.state = {"pid": self.process.pid, "port": self.port}
+        self.file = root / "server" / "server.json"
+        self.file.parent.mkdir(exist_ok=True)
+        self.file.write_text(json.dumps(self.state), encoding="utf-8")
+        deadline = time.monotonic() + 20
+        while server.url(root) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[StandIn]:
+    made = StandIn(tmp_path)
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_our_server(
+    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    address = f"http://127.0.0.1:{stand_in.port}/api"
+    assert server.url(tmp_path) == server.up(tmp_path) == address
+    assert not server.reachable(address)
+    monkeypatch.setenv("no_proxy", "")  # so that the test's end restores it
+    server.ask_loopback_directly()
+    assert server.reachable(address)
+    assert httpx.get(f"{address}/health").status_code == 200  # as Prefect's client asks
+    with pytest.raises(httpx.ConnectError):
+        httpx.get("http://192.0.2.1/", timeout=5)  # through the proxy
+
+
+@pytest.mark.parametrize(
+    ("environment", "no_proxy"),
+    [
+        ({}, None),
+        ({"http_proxy": "http://proxy:3128"}, "127.0.0.1,localhost,::1"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".corp"}, ".corp,127.0.0.1,localhost,::1"),
+        ({"all_proxy": "socks5://proxy:1080", "no_proxy": "*"}, "*"),
+        ({"no_proxy": ".corp"}, ".corp"),
+    ],
+)
+def test_other_hosts_keep_their_proxy(
+    environment: dict[str, str], no_proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.delenv("no_proxy")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    server.ask_loopback_directly()
+    assert os.environ.get("no_proxy") == no_proxy
+
+
+def test_a_server_that_is_stopped_for_a_while_is_waited_for(
+    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_HEALTH_TIMEOUT_S", 0.2)
+    os.kill(stand_in.process.pid, signal.SIGSTOP)
+    assert server.url(tmp_path) is None
+    assert server.process_id(tmp_path) == stand_in.process.pid
+    timer = Timer(0.5, os.kill, (stand_in.process.pid, signal.SIGCONT))
+    timer.start()
+    assert server.up(tmp_path) == f"http://127.0.0.1:{stand_in.port}/api"
+    timer.join()
+
+
+def test_a_server_that_does_not_answer_gets_no_second_one_beside_it(
+    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_HEALTH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(server, "_ANSWER_TIMEOUT_S", 0.3)
+    os.kill(stand_in.process.pid, signal.SIGSTOP)
+    with pytest.raises(UserError, match=rf"process {stand_in.process.pid}, port {stand_in.port}\).*fluke down"):
+        server.up(tmp_path)
+    assert json.loads(stand_in.file.read_text()) == stand_in.state
+    assert stand_in.process.poll() is None
+
+
+def test_a_reused_process_number_is_no_server(tmp_path: Path, stand_in: StandIn) -> None:
+    stand_in.file.write_text(json.dumps(stand_in.state | {"port": stand_in.port + 1}), encoding="utf-8")
+    assert server.process_id(tmp_path) is None  # another Prefect server
+    stand_in.file.write_text(json.dumps({"pid": os.getpid(), "port": stand_in.port}), encoding="utf-8")
+    assert server.process_id(tmp_path) is None
+    assert server.down(tmp_path) is False
 
 
 def test_a_port_in_use_is_refused_with_another_to_choose(tmp_path: Path) -> None:

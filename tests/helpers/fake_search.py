@@ -38,7 +38,11 @@ CREDENTIALS = {
     "NAVER_CLIENT_ID": "old-id",
     "NAVER_CLIENT_SECRET": "old-secret",
     "FLICKR_API_KEY": "f" * 32,
+    "GOOGLE_API_KEY": "AIza-google-key",
+    "GOOGLE_CSE_ID": "017576662512468239146:omuauf_lfve",
 }
+OPENVERSE_CREDENTIALS = {"OPENVERSE_CLIENT_ID": "openverse-id", "OPENVERSE_CLIENT_SECRET": "openverse-secret"}
+"""Optional, so they are set only by the tests that need them."""
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "JPEG": "JPEG", "gif": "GIF"}
 
 
@@ -52,6 +56,8 @@ class RecordedRequest:
     query: str
     """Query string, not decoded."""
     headers: dict[str, str] = field(hash=False)
+    form: str = ""
+    """The form of a POST request."""
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -74,12 +80,14 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     server: "FakeSearch"
 
-    def do_GET(self) -> None:
+    def do_POST(self) -> None:
+        self.do_GET(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
+    def do_GET(self, form: str = "") -> None:
         parts = urlsplit(self.path)
         engine, _, path = parts.path.lstrip("/").partition("/")
-        request = RecordedRequest(
-            engine, f"/{path}", parts.query, {name.lower(): value for name, value in self.headers.items()}
-        )
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = RecordedRequest(engine, f"/{path}", parts.query, headers, form)
         with self.server.lock:
             self.server.requests.append(request)
         try:
@@ -108,6 +116,8 @@ class FakeSearch(ThreadingHTTPServer):
         self.modes: dict[str, str] = {}
         self.photo_counts: dict[str, int] = dict.fromkeys(KEYWORDS, 5)
         """Number of photos per keyword."""
+        self.valid_tokens: set[str] = set()
+        """Of Openverse: those that were issued and have not expired."""
         self.robots = ""
         """Content of /robots.txt; no such file if empty."""
 

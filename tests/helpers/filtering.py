@@ -58,6 +58,7 @@ class CrawledPhotos:
         """Start with an empty table."""
         self.root = root
         self.rows: list[dict[str, object]] = []
+        self.notes: list[str] = []
 
     def add(self, label: str, data: bytes, name: str = "") -> str:
         """Store a photo and append its row; returns its SHA-256."""
@@ -68,13 +69,17 @@ class CrawledPhotos:
         return sha256
 
     def filter(self, config: FilterConfig | None = None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
-        """Run the filter into a new folder `out0`, `out1` ...; returns the kept rows, the rejected rows, the counts."""
+        """Run the filter into a new folder `out0`, `out1` ...; returns the kept rows, the rejected rows, the counts.
+
+        `notes` then has what the filter warned of.
+        """
         number = len(list(self.root.glob("out*")))
         crawl, out = self.root / f"crawl{number}", self.root / f"out{number}"
         crawl.mkdir()
         out.mkdir()
         pd.DataFrame(self.rows).to_parquet(tables.PHOTOS.path(crawl))
-        context = StageContext(self.root, out, self.root / "pools" / "filter", self.root / "photos")
+        self.notes = []
+        context = StageContext(self.root, out, self.root / "pools" / "filter", self.root / "photos", notes=self.notes)
         result = build_kept(config or FilterConfig(), photos=crawl, context=context)
         return tables.KEPT.read(out), tables.REJECTED.read(out), result.counts
 

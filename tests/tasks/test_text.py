@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.text import duration, percent
+from tasks.text import duration, percent, visible
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,26 @@ def test_only_a_share_of_one_is_a_hundred_percent(share: float, expected: str) -
 )
 def test_durations(seconds: float, expected: str) -> None:
     assert duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[2J.jpg", "\\x1b[2J.jpg"),
+        ("a\nb\tc\rd\0", "a\\nb\\tc\\rd\\x00"),
+        ("\x9b31m", "\\x9b31m"),
+        ("photo\u202egpj.exe", "photo\\u202egpj.exe"),
+        ("\u2066x\u2069 \u200b\ufeff\u2028", "\\u2066x\\u2069 \\u200b\\ufeff\\u2028"),
+        ("caf\udce9", "caf\\udce9"),
+        ("\x7f", "\\x7f"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown(text: str, expected: str) -> None:
+    assert visible(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["고양이 — naïve", "👩\u200d🔬 🏳️", "96.4\N{NO-BREAK SPACE}%", "می\u200cخواهم", "a\\x1b"]
+)
+def test_text_that_can_be_read_stays_as_it_is(text: str) -> None:
+    assert visible(text) == text

@@ -7,7 +7,7 @@ sends the requests, retries, follows the pages, falls back to the next engine, a
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from configs.schema import SearchFilters
 from tasks.store.errors import UserError
@@ -59,6 +59,8 @@ class Hit:
     licence: str | None = None
     """Short name of the licence, such as `CC BY-SA 4.0`."""
     author: str | None = None
+    size_px: tuple[int, int] | None = None
+    """Width and height, as the engine says before the photo is downloaded; None if it doesn't say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,20 @@ class EngineError(Exception):
 
 class BlockedError(EngineError):
     """The engine refused the request for now: too many requests, a captcha, a consent page."""
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        """Create the error.
+
+        Args:
+            reason: A few words.
+            retry_after_s: Seconds after which the engine wants the same request again, if it says so in its text.
+        """
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaError(BlockedError):
+    """The engine answers no more requests for hours: it is not asked again in this crawl, nor by a retry of it."""
 
 
 class FormatChangedError(EngineError):
@@ -127,6 +143,32 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class TokenEngine(Protocol):
+    """An engine that exchanges the user's credentials for a token, which each of its requests then has in a header."""
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        ...
+
+    def token_request(self) -> Request | None:
+        """Build the POST request for a token, whose form is the request's `secret`; None without credentials."""
+        ...
+
+    def parse_token(self, response: Response) -> tuple[str, float]:
+        """Parse the response to it.
+
+        Returns:
+            The token, and the seconds until it expires.
+
+        Raises:
+            EngineError: There is no token.
+            UserError: The engine rejects the credentials.
+        """
+        ...
+
+
 def find_credentials(variables: Sequence[str]) -> tuple[str, ...] | None:
     """Return the values of environment variables; None if one is missing or empty.
 
@@ -134,6 +176,17 @@ def find_credentials(variables: Sequence[str]) -> tuple[str, ...] | None:
     """
     values = tuple(os.environ.get(variable, "").strip() for variable in variables)
     return values if all(values) else None
+
+
+def optional_credentials(engine: str, variables: Sequence[str], website: str) -> tuple[str, ...] | None:
+    """Return the values of environment variables; None if none is set, for an engine that also works without.
+
+    Raises:
+        UserError: Some are set, and others are missing or empty.
+    """
+    if any(find_credentials([variable]) for variable in variables):
+        return require_credentials(engine, variables, website)
+    return None
 
 
 def require_credentials(engine: str, variables: Sequence[str], website: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Response
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, QuotaError, Response
 
 JsonObject = dict[str, Any]
 Parameters = dict[str, str | int]
@@ -20,6 +20,8 @@ _BLOCK_PAGE = re.compile(rb"captcha|unusual traffic|cf-chl|enablejs|/sorry/|are 
 _STRIPPED = "".join(map(chr, range(0x21)))
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _MAX_MESSAGE_CHARACTERS = 120
+_LONG_WAIT_S = 600
+"""An engine that wants to be left alone for longer isn't asked again in a crawl."""
 
 
 def build_url(base: str, parameters: Mapping[str, str | int], *, safe: str = "") -> str:
@@ -51,8 +53,10 @@ def int_param(url: str, name: str, default: int) -> int:
 
 
 def require_ok(response: Response) -> None:
-    """Raise BlockedError or FormatChangedError unless the status is 200."""
+    """Raise BlockedError or FormatChangedError unless the status is 200; QuotaError if the wait would be long."""
     status = response.status
+    if status == 429 and _wait_s(response) > _LONG_WAIT_S:
+        raise QuotaError(f"HTTP 429{_retry_after(response)} s: the requests that it allows are used up")
     if status in (403, 429) or status >= 500:
         raise BlockedError(f"HTTP {status}{_retry_after(response)}")
     if status in (404, 410):
@@ -152,6 +156,12 @@ def parse_count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
+def parse_size(width: object, height: object) -> tuple[int, int] | None:
+    """Return width and height in pixels; None unless both are positive numbers, or such numbers as strings."""
+    width_px, height_px = parse_count(width), parse_count(height)
+    return (width_px, height_px) if width_px and height_px else None
+
+
 def web_url(value: object, base: str = "") -> str | None:
     """Return an absolute http or https URL; None if it is not one.
 
@@ -175,6 +185,11 @@ def web_url(value: object, base: str = "") -> str | None:
 def error_text(value: object) -> str:
     """Return an API's error message, up to 120 characters."""
     return (clean_text(value) or "no reason given")[:_MAX_MESSAGE_CHARACTERS]
+
+
+def _wait_s(response: Response) -> int:
+    """Return the seconds of the Retry-After header; 0 if it is missing or a date."""
+    return parse_count(response.headers.get("retry-after", "").strip()) or 0
 
 
 def _retry_after(response: Response) -> str:

@@ -9,6 +9,7 @@ of the crawl.
 - `body`: read a response body, and turn errors into `FetchError`
 - `robots`: robots.txt, X-Robots-Tag and our User-Agent
 - `rate_limit`: the time between requests to one host
+- `host_limits`: what the operators of some hosts allow
 - `host_queue`: a queue that hands out the next item whose host may be requested now
 - `cancel`: the token that ends all requests of a crawl
 """

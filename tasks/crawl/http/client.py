@@ -9,12 +9,13 @@ from typing import Any, Self
 from urllib3.util import Retry, Url
 
 from configs.schema import CrawlConfig
-from tasks.crawl.http import body
+from tasks.crawl.http import body, rate_limit
 from tasks.crawl.http.cancel import CancelToken
 from tasks.crawl.http.connection_pools import ConnectionPools
 from tasks.crawl.http.connections import Connections
 from tasks.crawl.http.errors import FetchError
-from tasks.crawl.http.rate_limit import RateLimiter, parse_retry_after
+from tasks.crawl.http.host_limits import HOST_LIMITS, ConnectionLimits, HostLimit
+from tasks.crawl.http.rate_limit import RateLimiter, advertised_delay_s, parse_retry_after, requested_pause_s
 from tasks.crawl.http.robots import MAX_BYTES as MAX_ROBOTS_BYTES
 from tasks.crawl.http.robots import RobotsTxt, forbids_ai, user_agent
 from tasks.crawl.http.urls import host_key, is_listed, normalize_url, port_of, redirect_target, without_secret
@@ -55,22 +56,33 @@ class _FetchSpec:
     only_ok: bool = False
     """Whether any status but 200 is an error."""
     secret: str = ""
+    form: str = ""
+    """Sent as a POST request, without following redirects, because it may contain credentials."""
 
 
 class Client:
     """Fetches URLs for all threads, until it is cancelled, out of time, or out of bytes."""
 
-    def __init__(self, config: CrawlConfig, *, unthrottled: Collection[str] = (), retry_pause_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        config: CrawlConfig,
+        *,
+        unthrottled: Collection[str] = (),
+        host_limits: Mapping[str, HostLimit] = HOST_LIMITS,
+        retry_pause_s: float = 0.5,
+    ) -> None:
         """Create a client; the deadline `crawl.deadline_s` starts now.
 
         Args:
             config: Limits of the crawl.
             unthrottled: `host` or `host:port` that may be private and is requested without rate limit and robots.txt.
+            host_limits: Limits of some hosts that are stricter than the settings.
             retry_pause_s: Seconds before the first retry; doubled for each further one.
         """
         self.requests = 0
         self.bytes = 0
-        self.rate_limiter = RateLimiter(config.requests_per_s)
+        self.rate_limiter = RateLimiter(config.requests_per_s, limits=host_limits)
+        self._connection_limits = ConnectionLimits(host_limits)
         self._config, self._retry_pause_s = config, retry_pause_s
         self._unthrottled = frozenset(host.lower() for host in unthrottled)
         self._private = self._unthrottled.union(host.lower() for host in config.private_hosts)
@@ -109,7 +121,14 @@ class Client:
         return self._fetch(_FetchSpec(url, headers, max_bytes, respects_robots=respects_robots, only_ok=True))
 
     def fetch_page(
-        self, url: str, headers: Mapping[str, str], *, secret: str = "", is_api: bool, is_site: bool = False
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        secret: str = "",
+        form: str = "",
+        is_api: bool,
+        is_site: bool = False,
     ) -> FetchResult:
         """Fetch a page of search results or of a site, whatever its status.
 
@@ -117,6 +136,7 @@ class Client:
             url: Absolute URL.
             headers: Headers in addition to our own.
             secret: More of the query string (`api_key=...`), which is sent, but is not in the result's URL.
+            form: A form (`name=value&...`); if there is one, it is sent as a POST request.
             is_api: Whether the URL belongs to an API for programs, to which robots.txt doesn't apply.
             is_site: Whether it is a page of a site that is crawled, not of a search engine.
 
@@ -126,7 +146,22 @@ class Client:
         mode = self._config.robots
         respects_robots = not is_api and (mode == "everywhere" or (is_site and mode == "photos"))
         headers = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", **headers}
-        return self._fetch(_FetchSpec(url, headers, _MAX_PAGE_BYTES, respects_robots=respects_robots, secret=secret))
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        spec = _FetchSpec(url, headers, _MAX_PAGE_BYTES, respects_robots=respects_robots, secret=secret, form=form)
+        result = self._fetch(spec)
+        if is_api and (delay_s := advertised_delay_s(result.headers)):
+            self.rate_limiter.set_delay(host_key(normalize_url(result.url)), delay_s)
+        return result
+
+    def wait(self, url: str, pause_s: float) -> None:
+        """Send no request to the URL's host for some seconds (30 at most), and wait for so long.
+
+        Raises:
+            FetchCancelledError: The client is cancelled meanwhile.
+        """
+        self.rate_limiter.pause(host_key(normalize_url(url)), pause_s)
+        self._cancel_token.wait(min(pause_s, rate_limit.LONGEST_PAUSE_S))
 
     def is_unthrottled(self, url: Url) -> bool:
         """Return whether a URL is on one of the unthrottled hosts, which have no rate limit."""
@@ -171,7 +206,10 @@ class Client:
             else:
                 status = result.status
                 if _is_transient(status):
-                    requested_s = parse_retry_after(result.headers.get("retry-after", ""))
+                    header = result.headers.get("retry-after", "")
+                    requested_s = parse_retry_after(header)
+                    # A host that wants a longer pause than all of ours together isn't asked again.
+                    is_last |= requested_pause_s(header) > rate_limit.LONGEST_PAUSE_S * self._config.retries
                     pause_s = max(pause_s, requested_s)
                     if requested_s or status == 429:
                         self.rate_limiter.pause(host_key(normalize_url(result.url)), pause_s)
@@ -191,18 +229,19 @@ class Client:
             self._cancel_token.check()
             if (url.scheme, url.netloc) != (first.scheme, first.netloc):  # don't send credentials to another host
                 headers = {key: value for key, value in headers.items() if key.startswith(("Accept", "User-Agent"))}
-            self._wait_for_slot(url, respects_robots=spec.respects_robots)
-            found = self._request(url, headers, spec)
+            if spec.respects_robots and not self.is_unthrottled(url):
+                self._robots.check(url)
+            with self._connection_limits.of(None if self.is_unthrottled(url) else host_key(url)):
+                self._wait_for_slot(url)
+                found = self._request(url, headers, spec)
             if isinstance(found, FetchResult):
                 return found
             url = found
         raise FetchError("too many redirects")
 
-    def _wait_for_slot(self, url: Url, *, respects_robots: bool) -> None:
+    def _wait_for_slot(self, url: Url) -> None:
         if self.is_unthrottled(url):
             return
-        if respects_robots:
-            self._robots.check(url)
         while wait_s := self.rate_limiter.use_reserved(host_key(url)):
             self._cancel_token.wait(wait_s)
 
@@ -213,9 +252,10 @@ class Client:
             self.requests += 1
         response = None
         try:
-            response = pool.urlopen("GET", target, headers=headers, retries=_NO_RETRIES, **_URLOPEN_OPTIONS)
+            method, form = ("POST", spec.form) if spec.form else ("GET", None)
+            response = pool.urlopen(method, target, form, headers, retries=_NO_RETRIES, **_URLOPEN_OPTIONS)
             status = response.status
-            if location := response.headers.get("location") if status in _REDIRECTS else None:
+            if location := response.headers.get("location") if status in _REDIRECTS and not form else None:
                 body.discard(response)
                 return redirect_target(url, location)
             if spec.respects_robots and status == 200 and forbids_ai(response.headers.getlist("x-robots-tag")):
@@ -232,6 +272,7 @@ class Client:
         finally:
             if response is not None:
                 self._count_bytes(response.tell())
+                self.rate_limiter.spend(host_key(url), response.tell())
                 if response.connection is not None:  # not read to its end, so it can't be reused
                     response.close()
         public_url = without_secret(url, spec.secret) if spec.secret else url.url

@@ -7,7 +7,7 @@ items of other hosts are behind it.
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Lock
@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from urllib3.util import Url
 
 from tasks.crawl.http.errors import FetchError
+from tasks.crawl.http.host_limits import HostLimit, limit_of
 from tasks.crawl.http.rate_limit import RateLimiter
 from tasks.crawl.http.urls import host_key, normalize_url
 
@@ -29,6 +30,7 @@ _MAX_MISSES = 8
 class _HostState(Generic[T]):
     host: str
     is_unthrottled: bool
+    connections: int
     items: deque[tuple[int, T]] = field(default_factory=deque)
     """Waiting items with their sequence numbers, the oldest first."""
     leased: int = 0
@@ -58,6 +60,7 @@ class HostQueue(Generic[T]):
         *,
         connections_per_host: int,
         is_unthrottled: Callable[[Url], bool] = lambda url: False,
+        host_limits: Mapping[str, HostLimit] | None = None,
         capacity: int = 4096,
     ) -> None:
         """Create an empty queue.
@@ -66,10 +69,12 @@ class HostQueue(Generic[T]):
             rate_limiter: Decides when each host may be requested; its clock is used here too.
             connections_per_host: Leases of one host at the same time.
             is_unthrottled: Whether a URL's host has neither rate limit nor connection limit.
+            host_limits: Limits of some hosts that are stricter than `connections_per_host`.
             capacity: Waiting items; `put` blocks beyond that.
         """
         self._rate_limiter, self._connections = rate_limiter, connections_per_host
         self._is_unthrottled, self._capacity = is_unthrottled, capacity
+        self._host_limits = host_limits or {}
         lock = Lock()
         self._available, self._room = Condition(lock), Condition(lock)
         self._hosts: dict[str, _HostState[T]] = {}
@@ -102,7 +107,9 @@ class HostQueue(Generic[T]):
                 return False
             state = self._hosts.get(host)
             if state is None:
-                state = self._hosts[host] = _HostState(host, is_unthrottled)
+                limit = limit_of(host, self._host_limits)
+                connections = min(self._connections, limit.connections) if limit else self._connections
+                state = self._hosts[host] = _HostState(host, is_unthrottled, connections)
             state.items.append((next(self._numbers), item))
             self._size += 1
             self._enqueue(state)
@@ -187,7 +194,7 @@ class HostQueue(Generic[T]):
     def _max_leases(self, state: _HostState[T]) -> float:
         if state.is_unthrottled or state.is_down or self._is_cancelled:
             return math.inf
-        return self._connections if state.is_known else 1
+        return state.connections if state.is_known else 1
 
     def _next_host(self) -> _HostState[T] | None:
         """Acquire the time slot of the first host that may be requested now."""

@@ -1,13 +1,18 @@
 """Baidu's result pages. It has no official API, and its robots.txt forbids unknown programs.
 
-Sources for the format (November 2026): searxng's baidu engine and icrawler's parser. The response is JSON with the
-invalid escape \\': `data[]`, whose last object is empty, has `replaceUrl[].ObjURL` and `FromURL` in plain text and
-`objURL` in a substitution cipher. A newer format has `data.images[].objurl`. A block is reported as `antiFlag`, as a
-message that forbids spiders, or as a redirect to wappass.baidu.com; since June 2026 also for visitors without cookies
-(searxng's pull request 6314).
+Sources for the format (November 2026): searxng's baidu engine, icrawler's parser, and responses that public
+repositories recorded (2017 to 2022; one is in the tests of BaiduImagesDownload). The response is JSON with the invalid
+escape \\': `data[]`, whose last object is empty. `objURL`, mostly in a substitution cipher, is the original photo, and
+`width` and `height` its size; since 2021 it is a link to gimg2.baidu.com that contains the original's URL.
+`replaceUrl[0].ObjURL` is Baidu's own copy (img0.imgtn.bdimg.com/it/u=...) in every recording; `replaceUrl[1].ObjURL`,
+if there is one, is an original at another site. A newer format has `data.images[].objurl`. A block is reported as
+`antiFlag`, as a message that forbids spiders, or as a redirect to wappass.baidu.com; since June 2026 also for visitors
+without cookies (searxng's pull request 6314).
 """
 
+import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import parsing
@@ -19,6 +24,10 @@ _PAGE_SIZE = 30
 _MAX_RESULTS = 1000
 _CIPHER_SIGNS = {"_z2C$q": ":", "_z&e3B": ".", "AzdH3F": "/"}
 _CIPHER_LETTERS = str.maketrans("wkv1ju2it3hs4g5rq6fp7eo8dn9cm0bla", "abcdefghijklmnopqrstuvw1234567890")
+_COPY = re.compile(r"https?://[\w.-]+\.(?:bdimg|bdstatic|baidu)\.com/(?:[\w-]+/)?it/u=")
+"""Baidu's own copy of a photo, shrunk to at most some 500 pixels a side."""
+_WRAPPED = re.compile(r"https?://(?:gimg|timg)\w*\.baidu\.com/.*?[/?&]src=(https?(?:%3A|:)[^&]+)", re.IGNORECASE)
+"""A link to a service of Baidu that shrinks the original, whose URL it contains."""
 
 _SUPPORTED = SupportedFilters(
     "baidu",
@@ -69,7 +78,7 @@ class Baidu:
         return Request(parsing.build_url(f"{self.host}/search/acjson", parameters))
 
     def parse(self, request: Request, response: Response) -> Page:
-        """Return the original URLs of the photos, not those of Baidu's copies."""
+        """Return the original URLs of the photos; Baidu's copy only of those that have no other URL."""
         if "wappass.baidu.com" in response.url or "wappass.baidu.com" in response.headers.get("location", ""):
             raise BlockedError("blocked: captcha required")
         parsing.require_ok(response)
@@ -94,15 +103,27 @@ class Baidu:
 
 
 def _hit(entry: JsonObject) -> Hit | None:
-    plain = parsing.dicts_in(entry.get("replaceUrl"))
-    urls = [pair.get("ObjURL") for pair in plain] + [entry.get("objURL"), entry.get("objurl")]
-    pages = [pair.get("FromURL") for pair in plain] + [entry.get("fromURL"), entry.get("fromurl")]
-    url, page = _first_url(urls), _first_url(pages)
-    return None if url is None else Hit(url, page)
+    size = parsing.parse_size(entry.get("width"), entry.get("height"))
+    found = []
+    for photo, page in (("objURL", "fromURL"), ("objurl", "fromurl")):
+        if url := _original(entry.get(photo)):
+            found.append(Hit(url, _url(entry.get(page)), size_px=size))
+    for other in parsing.dicts_in(entry.get("replaceUrl")):
+        if url := _original(other.get("ObjURL")):
+            found.append(Hit(url, _url(other.get("FromURL"))))
+    return min(found, key=lambda hit: bool(_COPY.match(hit.url)), default=None)
 
 
-def _first_url(values: list[object]) -> str | None:
-    return next((url for value in values if (url := parsing.web_url(decipher(value)))), None)
+def _url(value: object) -> str | None:
+    return parsing.web_url(decipher(value))
+
+
+def _original(value: object) -> str | None:
+    """Return the URL of a photo: the original's, if the URL is a link to Baidu's service that contains it."""
+    url = _url(value)
+    if url and (wrapped := _WRAPPED.match(url)):
+        return parsing.web_url(unquote(wrapped[1])) or url
+    return url
 
 
 def decipher(url: object) -> object:

@@ -1,13 +1,15 @@
 """Bing's result pages. Its search API was shut down in August 2025.
 
-Sources for the format (November 2026): searxng's bing_images engine and icrawler's parser. The page lists links
-`a.iusc` whose attribute `m` is JSON: `murl` is the photo, `purl` the page that shows it, `turl` Bing's thumbnail. The
-filter values (`qft`) are those of Bing's own search page. After about 1,000 photos, the results repeat.
+Sources for the format (November 2026): searxng's bing_images engine, icrawler's parser, and links that many public
+repositories recorded (2019 to 2026). The page lists links `a.iusc` whose attribute `m` is JSON: `murl` is the photo,
+`purl` the page that shows it, `turl` Bing's thumbnail. Their `href` has the photo's size: `expw` and `exph`. The filter
+values (`qft`) are those of Bing's own search page. After about 1,000 photos, the results repeat.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import parsing
@@ -103,7 +105,11 @@ def _hit(link: Any) -> Hit | None:
     except (ValueError, RecursionError):
         return None
     url = parsing.web_url(about.get("murl"))
-    return None if url is None else Hit(url, parsing.web_url(about.get("purl")))
+    if url is None:
+        return None
+    shown = dict(parse_qsl(str(link.get("href", "")).partition("?")[2]))
+    size = parsing.parse_size(shown.get("expw"), shown.get("exph"))
+    return Hit(url, parsing.web_url(about.get("purl")), size_px=size)
 
 
 def _is_end(response: Response, soup: Any) -> bool:

@@ -3,7 +3,9 @@
 Documentation of the format (read in November 2026): commons.wikimedia.org/w/api.php?action=help&modules=query
 (generator=search, prop=imageinfo, continue), and mediawiki.org/wiki/Help:CirrusSearch for the search keywords: filew:
 and fileh: include the number given, haslicense: has the groups of Special:MediaSearch. A search ends at 10,000 results.
-The Wikimedia Foundation requires a contact in the User-Agent header: set `crawl.contact`.
+The Wikimedia Foundation requires a contact in the User-Agent header: set `crawl.contact`. Its limits of requests
+(wikitech.wikimedia.org/wiki/Robot_policy) are in `tasks/crawl/http/host_limits.py`, because they apply to the photos
+too, whoever found them. Since 2026, the photos' URLs have parameters such as utm_source.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from tasks.crawl.engines.parsing import JsonObject, Parameters
 
 _PAGE_SIZE = 50
 _MAX_RESULTS = 10_000
+_MAX_LAG_S = 5
+"""The value that mediawiki.org/wiki/Manual:Maxlag_parameter recommends to programs that can wait."""
 _BUSY = ("ratelimited", "maxlag", "readonly", "blocked", "internal_api_error", "search-error", "toomanyrequests")
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff")
 
@@ -50,6 +54,7 @@ class Commons:
             "action": "query",
             "format": "json",
             "formatversion": 2,
+            "maxlag": _MAX_LAG_S,
             "generator": "search",
             "gsrsearch": f"{query} filetype:bitmap {keywords}".strip(),
             "gsrnamespace": 6,
@@ -66,7 +71,7 @@ class Commons:
         parsing.require_ok(response)
         found = parsing.json_object(response)
         if error := parsing.as_dict(found.get("error")):
-            raise _error(error)
+            raise _error(error, parsing.parse_count(response.headers.get("retry-after", "")))
         query = parsing.as_dict(found.get("query"))
         pages = sorted(
             parsing.dicts_in(query.get("pages")), key=lambda page: parsing.parse_count(page.get("index")) or 0
@@ -96,15 +101,26 @@ def _hit(page: JsonObject) -> Hit | None:
     if url is None or info.get("mime") not in _IMAGE_TYPES:
         return None
     about = parsing.as_dict(info.get("extmetadata"))
+    size = parsing.parse_size(info.get("width"), info.get("height"))
     licence, author = (
         parsing.strip_html(parsing.as_dict(about.get(name)).get("value")) for name in ("LicenseShortName", "Artist")
     )
-    return Hit(url, parsing.web_url(info.get("descriptionurl")), licences.normalize(licence), author)
+    shown = parsing.web_url(info.get("descriptionurl"))
+    return Hit(_untracked(url), shown, licences.normalize(licence), author, size)
 
 
-def _error(error: JsonObject) -> FormatChangedError | BlockedError:
+def _untracked(url: str) -> str:
+    """Remove the parameters that tell Wikimedia where a link was found, so that a photo has one URL."""
+    bare, _, query = url.partition("?")
+    kept = [pair for pair in query.split("&") if pair and not pair.lower().startswith("utm_")]
+    return f"{bare}?{'&'.join(kept)}" if kept else bare
+
+
+def _error(error: JsonObject, retry_after_s: int | None) -> FormatChangedError | BlockedError:
     code = str(parsing.clean_text(error.get("code")))
     message = f"{code}: {parsing.error_text(error.get('info'))}"
+    if code == "maxlag":  # with status 200 (Wikimedia's task T33156), so the HTTP client doesn't retry it
+        return BlockedError(message, retry_after_s=retry_after_s or _MAX_LAG_S)
     return BlockedError(message) if code.startswith(_BUSY) else FormatChangedError(message)
 
 

@@ -23,7 +23,7 @@ from tasks.crawl.engines.engine import (
     require_credentials,
 )
 from tasks.crawl.engines.filters import DAYS, SupportedFilters, start_date
-from tasks.crawl.engines.licences import PUBLIC_DOMAIN
+from tasks.crawl.engines.licences import NO_KNOWN_RESTRICTIONS, PUBLIC_DOMAIN
 from tasks.crawl.engines.parsing import JsonObject, Parameters
 
 _VARIABLES = ("FLICKR_API_KEY",)
@@ -43,7 +43,7 @@ LICENCES = {
     4: "CC BY 2.0",
     5: "CC BY-SA 2.0",
     6: "CC BY-ND 2.0",
-    7: "No known copyright restrictions",
+    7: NO_KNOWN_RESTRICTIONS,
     8: "United States government work",
     9: "CC0 1.0",
     10: PUBLIC_DOMAIN,
@@ -152,17 +152,17 @@ class Flickr:
 
 
 def _hit(photo: JsonObject) -> Hit | None:
-    sizes = [
-        (_area(photo, size), url) for size in _SIZES if (url := parsing.web_url(photo.get(f"url_{size}"))) is not None
-    ]
+    sizes = [size for size in _SIZES if parsing.web_url(photo.get(f"url_{size}")) is not None]
     if not sizes:
         return None
+    largest = max(sizes, key=lambda size: _area(photo, size))  # of equal areas the first, which is the original
     owner, identity = parsing.clean_text(photo.get("owner")), parsing.clean_text(photo.get("id"))
     page = parsing.web_url(f"https://www.flickr.com/photos/{owner}/{identity}") if owner and identity else None
     licence_number = parsing.parse_count(photo.get("license"))
     licence = None if licence_number is None else LICENCES.get(licence_number)
-    # Of equal areas, max returns the first, which is the original.
-    return Hit(max(sizes, key=lambda pair: pair[0])[1], page, licence, parsing.clean_text(photo.get("ownername")))
+    url = parsing.web_url(photo[f"url_{largest}"]) or ""
+    size = parsing.parse_size(photo.get(f"width_{largest}"), photo.get(f"height_{largest}"))
+    return Hit(url, page, licence, parsing.clean_text(photo.get("ownername")), size_px=size)
 
 
 def _area(photo: JsonObject, size: str) -> int:

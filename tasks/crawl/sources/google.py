@@ -1,80 +1,73 @@
-"""Google's result pages. There is no official API for them; its robots.txt and its terms forbid /search to programs.
+"""Google's Custom Search JSON API, for photos. Needs GOOGLE_API_KEY and GOOGLE_CSE_ID.
 
-Sources for the format (November 2026): searxng's google_images engine and similar clients. They send
-`asearch=isch&async=_fmt:json,p:1,ijn:PAGE`, unquoted (quoted, the response is a 403), and receive JSON after a prefix
-of four characters (against JSON hijacking): `ischj.metadata[]` with `original_image.url`, `result.referrer_url` and
-`result.iptc.creator`. Without that parameter, or if Google ignores it, the same data is in the scripts of an HTML page,
-as `["URL",HEIGHT,WIDTH]`.
+Google closed the API to new customers in January 2026, and ends it for existing ones on 2027-01-01
+(developers.google.com/custom-search/v1/overview). Its search page is no alternative: since August 2026 it answers only
+programs that pretend to be a browser or Google's own app (searxng's pull request 6546), which fluke doesn't.
 
-Both formats are parsed. The other clients pretend to be Google's own app; fluke doesn't, so Google may respond with a
-page that requires JavaScript, which counts as blocked. The filter values (`tbs`) are those of Google's own search page.
+Documentation of the format (read in November 2026): developers.google.com/custom-search/v1/reference/rest/v1/cse/list
+and .../rest/v1/Search; an engine returns 10 photos per request and 100 per query, and 100 requests per day are free.
+Checked against responses that public repositories recorded (jecoz's discoursive, 2020, and hello-school, 2018), and
+errors from their issues: 403 dailyLimitExceeded (ejamesc/jarvisbot 21), 429 rateLimitExceeded "... per day"
+(Techcatchers/PyLyrics-Extractor 9), 403 for new customers (mixelpixx/Nimrod 7), 400 for a wrong engine ID
+(sundowndev/phoneinfoga 1189). The response has neither licence nor author.
+
+    GOOGLE_API_KEY   console.cloud.google.com, APIs & Services, Credentials, with the Custom Search API enabled
+    GOOGLE_CSE_ID    programmablesearchengine.google.com: the ID of an engine that searches the entire web, with image
+                     search switched on
 """
 
-import re
 from dataclasses import dataclass
-from datetime import date
+from urllib.parse import urlencode
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import parsing
-from tasks.crawl.engines.engine import BlockedError, Hit, Page, Request, Response
-from tasks.crawl.engines.filters import SupportedFilters
-from tasks.crawl.engines.parsing import Parameters
-
-_MAX_PAGES = 10
-_JSON_START = '{"ischj":'
-_PAGE_NUMBER = re.compile(r"ijn:(\d{1,3})")
-_NO_RESULTS = ("did not match any image results", "did not match any documents", "No results found for")
-_IN_SCRIPT = re.compile(r'\["(https?:(?:[^"\\]|\\.){4,2000})",\s*(\d{1,5}),\s*(\d{1,5})\]')
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
-_SIZE_STEPS = (
-    (400, 300, "qsvga"),
-    (640, 480, "vga"),
-    (800, 600, "svga"),
-    (1024, 768, "xga"),
-    (1600, 1200, "2mp"),
-    (2272, 1704, "4mp"),
-    (2816, 2112, "6mp"),
-    (3264, 2448, "8mp"),
-    (3648, 2736, "10mp"),
-    (4096, 3072, "12mp"),
-    (4480, 3360, "15mp"),
-    (5120, 3840, "20mp"),
-    (7216, 5412, "40mp"),
-    (9600, 7200, "70mp"),
+from tasks.crawl.engines.engine import (
+    BlockedError,
+    FormatChangedError,
+    Hit,
+    Page,
+    QuotaError,
+    Request,
+    Response,
+    rejected_credentials,
+    require_credentials,
 )
+from tasks.crawl.engines.filters import SupportedFilters
+from tasks.crawl.engines.parsing import JsonObject, Parameters
+
+_VARIABLES = ("GOOGLE_API_KEY", "GOOGLE_CSE_ID")
+_WEBSITE = "console.cloud.google.com and programmablesearchengine.google.com; not for new customers since January 2026"
+_PAGE_SIZE = 10
+_MAX_RESULTS = 100
+_DAILY = ("dailyLimitExceeded", "dailyLimitExceededUnreg", "quotaExceeded")
+_TOO_FAST = ("rateLimitExceeded", "userRateLimitExceeded")
+_BAD_KEY = ("keyInvalid", "keyExpired", "API_KEY_INVALID", "accessNotConfigured", "forbidden", "required")
 _COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "white", "black", "brown")
-
-
-def _min_size(width: int, height: int) -> str | None:
-    """Return the smallest of Google's steps that is at least this large: no found photo is smaller, some are missed."""
-    step = next((name for across, down, name in _SIZE_STEPS if across >= width and down >= height), None)
-    return None if step is None else f"isz:lt,islt:{step}"
-
-
-def _date_range(first: date, last: date) -> str:
-    return f"cdr:1,cd_min:{first:%m/%d/%Y},cd_max:{last:%m/%d/%Y}"
-
+_ANY_LICENCE = "cc_publicdomain|cc_attribute|cc_sharealike"
 
 _SUPPORTED = SupportedFilters(
     "google",
-    licence={"open": "il:cl"},
-    size={"small": "isz:i", "medium": "isz:m", "large": "isz:l"},
+    licence={
+        "open": f"rights=({_ANY_LICENCE}|cc_noncommercial|cc_nonderived)",
+        "commercial": f"rights=({_ANY_LICENCE}|cc_nonderived).-(cc_noncommercial)",
+        "modify": f"rights=({_ANY_LICENCE}|cc_noncommercial).-(cc_nonderived)",
+        "pdm": "rights=cc_publicdomain",
+    },
+    size={word: f"imgSize={word.upper()}" for word in ("small", "medium", "large", "huge")},
     colour={
-        "colour": "ic:color",
-        "grey": "ic:gray",
-        "transparent": "ic:trans",
-        **{colour: f"ic:specific,isc:{colour}" for colour in _COLOURS},
+        "colour": "imgColorType=color",
+        "grey": "imgColorType=gray",
+        "transparent": "imgColorType=trans",
+        **{colour: f"imgDominantColor={colour}" for colour in _COLOURS},
     },
     type={
-        "photo": "itp:photo",
-        "face": "itp:face",
-        "clipart": "itp:clipart",
-        "drawing": "itp:lineart",
-        "animated": "itp:animated",
+        "photo": "imgType=photo",
+        "face": "imgType=face",
+        "clipart": "imgType=clipart",
+        "drawing": "imgType=lineart",
+        "animated": "imgType=animated",
     },
-    date={"day": "qdr:d", "week": "qdr:w", "month": "qdr:m", "year": "qdr:y"},
-    min_size=_min_size,
-    date_range=_date_range,
+    date={"day": "dateRestrict=d1", "week": "dateRestrict=w1", "month": "dateRestrict=m1", "year": "dateRestrict=y1"},
 )
 
 
@@ -82,76 +75,81 @@ _SUPPORTED = SupportedFilters(
 class Google:
     """The engine; `host` is a field, so that tests can point it to a local server."""
 
-    host: str = "https://www.google.com"
+    host: str = "https://customsearch.googleapis.com"
     name: str = "google"
     canary: str = "cat"
-    is_api: bool = False
+    is_api: bool = True
     supported_filters: SupportedFilters = _SUPPORTED
 
     def build_request(self, query: str, filters: SearchFilters) -> Request:
-        """Request the first page of about 100 photos, in English, so that the text for "no results" is known."""
-        parameters: Parameters = {
-            "q": query,
-            "tbm": "isch",
-            "asearch": "isch",
-            "hl": "en",
-            "ie": "utf8",
-            "oe": "utf8",
-            "tbs": ",".join(self.supported_filters.translate(filters).values()),
-            "async": _async_value(0),
-        }
-        return Request(parsing.build_url(f"{self.host}/search", parameters, safe=":,"))
+        """Request the first 10 photos."""
+        values = self.supported_filters.translate(filters).values()
+        key, engine_id = require_credentials(self.name, _VARIABLES, _WEBSITE)
+        parameters: Parameters = {"q": query, "searchType": "image", "num": _PAGE_SIZE, "start": 1}
+        for pair in values:
+            name, _, value = pair.partition("=")
+            parameters[name] = value
+        url = parsing.build_url(f"{self.host}/customsearch/v1", parameters)
+        return Request(url, secret=urlencode({"key": key, "cx": engine_id}))
 
     def parse(self, request: Request, response: Response) -> Page:
-        """Return the photos in the JSON, or in the scripts of the HTML."""
-        if "/sorry/" in response.url or "//consent." in response.url:
-            raise BlockedError("blocked: captcha or consent page")
+        """Return the photos with their pages and sizes."""
+        start = parsing.int_param(request.url, "start", 1)
+        if response.status != 200 and (failure := self._failure(response)):
+            if start > 1 and isinstance(failure, FormatChangedError):
+                return Page(())  # some queries end before their 100th photo
+            raise failure
         parsing.require_ok(response)
-        text = response.body.decode("utf-8", "replace")
-        at = text.find(_JSON_START)
-        hits = _parse_json(response, text[at:]) if at >= 0 else _parse_scripts(text)
+        found = parsing.json_object(response)
+        items = found.get("items", [])
+        if found.get("kind") != "customsearch#search" or not isinstance(items, list):
+            raise parsing.no_photos_error(response, "the JSON is no `customsearch#search` with a list `items`")
+        hits = [hit for item in parsing.dicts_in(items) if (hit := _hit(item))]
         if not hits:
-            if at < 0 and not any(phrase in text for phrase in _NO_RESULTS):
-                raise parsing.no_photos_error(response, 'the page has neither photos nor the text for "no results"')
+            total = parsing.as_dict(found.get("searchInformation")).get("totalResults")
+            if items or (start == 1 and str(total) != "0"):
+                raise FormatChangedError("the items have no links")
             return Page(())
-        match = _PAGE_NUMBER.search(parsing.query_params(request.url).get("async", ""))
-        page = int(match[1]) + 1 if match else 1
-        if page >= _MAX_PAGES:
+        following = next(iter(parsing.dicts_in(parsing.as_dict(found.get("queries")).get("nextPage"))), {})
+        next_start = parsing.parse_count(following.get("startIndex"))
+        if next_start is None or not start < next_start <= _MAX_RESULTS - _PAGE_SIZE + 1:
             return Page(hits)
-        return Page(
-            hits, [Request(parsing.with_params(request.url, {"async": _async_value(page)}, safe=":,"), request.headers)]
-        )
+        url = parsing.with_params(request.url, {"start": next_start})
+        return Page(hits, [Request(url, request.headers, request.secret)])
+
+    def _failure(self, response: Response) -> Exception | None:
+        """Return the error that the API's JSON describes; None if there is none."""
+        try:
+            error = parsing.as_dict(parsing.json_object(response).get("error"))
+        except (BlockedError, FormatChangedError):
+            return None
+        return self._error(response.status, error) if error else None
+
+    def _error(self, status: int, error: JsonObject) -> Exception | None:
+        details = [*parsing.dicts_in(error.get("errors")), *parsing.dicts_in(error.get("details"))]
+        reasons = {str(detail.get("reason")) for detail in details}
+        message = f"HTTP {status}: {parsing.error_text(error.get('message'))}"
+        if reasons.intersection(_DAILY) or (status == 429 and "per day" in str(error.get("message"))):
+            return QuotaError(
+                "its requests of today are used up (100 are free); continue tomorrow with --fresh crawl, or raise the "
+                "quota in the Google Cloud console"
+            )
+        if status == 429 or reasons.intersection(_TOO_FAST):
+            return BlockedError(message)
+        if status in (401, 403) or reasons.intersection(_BAD_KEY):
+            return rejected_credentials(self.name, _VARIABLES, f"{message}; see {_WEBSITE}")
+        if status == 400:
+            return FormatChangedError(f"{message} Check that GOOGLE_CSE_ID is the ID of a search engine")
+        return None
 
 
-def _async_value(number: int) -> str:
-    return f"_fmt:json,p:1,ijn:{number}"
-
-
-def _parse_json(response: Response, text: str) -> list[Hit]:
-    found = parsing.json_object(response, text).get("ischj")
-    listed = found.get("metadata", []) if isinstance(found, dict) else None
-    hits = []
-    for entry in parsing.dicts_in(listed):
-        result = parsing.as_dict(entry.get("result"))
-        if url := parsing.web_url(parsing.as_dict(entry.get("original_image")).get("url")):
-            creators = parsing.as_dict(result.get("iptc")).get("creator")
-            names = [name for name in map(parsing.clean_text, creators if isinstance(creators, list) else []) if name]
-            hits.append(Hit(url, parsing.web_url(result.get("referrer_url")), None, ", ".join(names) or None))
-    if (listed or not isinstance(listed, list)) and not hits:
-        raise parsing.no_photos_error(response, "the results have no `original_image`")
-    return hits
-
-
-def _parse_scripts(text: str) -> list[Hit]:
-    """Return the photo of each array, once; thumbnails are on Google's own hosts and left out."""
-    urls = (parsing.web_url(_unescape(match[1])) for match in _IN_SCRIPT.finditer(text))
-    return [Hit(url) for url in dict.fromkeys(urls) if url and ".gstatic.com/" not in url]
-
-
-def _unescape(text: str) -> str:
-    """Decode the escapes of a JavaScript string; a character beyond 16 bits is two escapes."""
-    found = _ESCAPE.sub(lambda match: match[3] or chr(int(match[1] or match[2], 16)), text)
-    return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _hit(item: JsonObject) -> Hit | None:
+    url = parsing.web_url(item.get("link"))
+    if url is None:
+        return None
+    image = parsing.as_dict(item.get("image"))
+    size = parsing.parse_size(image.get("width"), image.get("height"))
+    return Hit(url, parsing.web_url(image.get("contextLink")), size_px=size)
 
 
 ENGINE = Google()

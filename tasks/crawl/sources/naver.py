@@ -69,7 +69,7 @@ class Naver:
         return Request(url, dict(zip(headers, keys, strict=True)))
 
     def parse(self, request: Request, response: Response) -> Page:
-        """Return the photos' URLs; the API has no page, licence or author."""
+        """Return the photos' URLs and sizes; the API has no page, licence or author."""
         if response.status == 401:
             variables = _HUB if _HUB_HEADERS[0] in request.headers else _OLD
             raise rejected_credentials(
@@ -80,8 +80,11 @@ class Naver:
         total = parsing.parse_count(found.get("total"))
         if not isinstance(found.get("items"), list) or total is None:
             raise parsing.no_photos_error(response, "the JSON has no list `items` or no `total`")
-        urls = [parsing.web_url(entry.get("link")) for entry in parsing.dicts_in(found["items"])]
-        hits = [Hit(url) for url in urls if url]
+        hits = [
+            Hit(url, size_px=parsing.parse_size(entry.get("sizewidth"), entry.get("sizeheight")))
+            for entry in parsing.dicts_in(found["items"])
+            if (url := parsing.web_url(entry.get("link")))
+        ]
         start = parsing.int_param(request.url, "start", 1)
         if not hits and (found["items"] or start <= total):
             raise FormatChangedError("the items have no links")

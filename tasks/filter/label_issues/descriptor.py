@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.images.photos import shrink
 
-VERSION = 1
+VERSION = 2
 """Increase it when the computed values change: cached values are then computed again."""
 
 AT_LEAST_PX = 128
@@ -51,10 +51,15 @@ def describe(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     import cv2
 
-    photo = shrink(photo, AT_LEAST_PX)
+    photo = reduced(photo)
     grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8)
     parts = (_edges(grey), np.sqrt(_patterns(grey)), np.sqrt(_colours(photo)))
     return np.concatenate([part / max(float(np.linalg.norm(part)), 1e-6) for part in parts]).astype(np.float32)
+
+
+def reduced(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Shrink a photo as `describe` does first; a copy needs less memory than the photo."""
+    return shrink(photo, AT_LEAST_PX)
 
 
 def describe_all(photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ The sources of each format are in the engine's own module in `tasks/crawl/source
 from collections.abc import Callable
 
 from tests.helpers.fake_engines import apis, pages, site
+from tests.helpers.fake_engines.google import google
 from tests.helpers.fake_search import FakeSearch, RecordedRequest, Reply
 
 RESPONSES: dict[str, Callable[[FakeSearch, RecordedRequest, str], Reply]] = {
@@ -13,7 +14,7 @@ RESPONSES: dict[str, Callable[[FakeSearch, RecordedRequest, str], Reply]] = {
     "bing": pages.bing,
     "commons": apis.commons,
     "flickr": apis.flickr,
-    "google": pages.google,
+    "google": google,
     "naver": apis.naver,
     "openverse": apis.openverse,
     "site": site.site,

@@ -2,9 +2,10 @@
 
 from html import escape
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.helpers.fake_engines.replies import HTML, json_reply, numbered_slice
-from tests.helpers.fake_search import CREDENTIALS, FakeSearch, RecordedRequest, Reply
+from tests.helpers.fake_search import CREDENTIALS, OPENVERSE_CREDENTIALS, FakeSearch, RecordedRequest, Reply
 
 
 def naver(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # noqa: PLR0911
@@ -48,15 +49,34 @@ def naver(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # 
     return json_reply({**head, "display": len(items), "items": items})
 
 
-def openverse(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
+def _openverse_token(server: FakeSearch, request: RecordedRequest) -> Reply:
+    form = dict(parse_qsl(request.form))
+    if form != {
+        "client_id": OPENVERSE_CREDENTIALS["OPENVERSE_CLIENT_ID"],
+        "client_secret": OPENVERSE_CREDENTIALS["OPENVERSE_CLIENT_SECRET"],
+        "grant_type": "client_credentials",
+    }:
+        return json_reply({"error": "invalid_client"}, 401)
+    token = f"token-{len(server.requests)}"
+    server.valid_tokens.add(token)
+    return json_reply({"access_token": token, "token_type": "Bearer", "expires_in": 43200, "scope": "read write"})
+
+
+def openverse(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # noqa: PLR0911
+    if request.path == "/v1/auth_tokens/token/":
+        return _openverse_token(server, request)
     assert request.path == "/v1/images/"
     if mode == "limited":
         detail = "Request was throttled. Expected available in 3559 seconds."
         return json_reply({"detail": detail}, 429, **{"Retry-After": "3559"})
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if token and token not in server.valid_tokens:
+        return json_reply({"detail": "Authentication credentials were not provided."}, 401)
+    most = 50 if token else 20
     p = request.parameters
     page, size = int(p.get("page", 1)), int(p.get("page_size", 20))
-    if size > 20:
-        return json_reply({"detail": "Ensure this value is less than or equal to 20."}, 401)
+    if size > most:
+        return json_reply({"detail": f"Ensure this value is less than or equal to {most}."}, 401)
     if page * size > 240:
         return json_reply({"detail": {"page": ["Ensure this value is less than or equal to 12."]}}, 400)
     photos = server.photos(p["q"], "openverse")[:240]
@@ -78,11 +98,18 @@ def openverse(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:
     if mode == "changed":
         return json_reply({"count": len(photos), "media": results})
     head = {"result_count": len(photos), "page_count": -(-len(photos) // size), "page_size": size, "page": page}
-    return json_reply({**head, "results": results})
+    rates = {"X-RateLimit-Limit-anon_burst": "20/min", "X-RateLimit-Limit-anon_sustained": "200/day"}
+    return json_reply({**head, "results": results}, **({} if token else rates))
+
+
+_UTM = "utm_source=commons.wikimedia.org&utm_campaign=imageinfo&utm_content=original"
 
 
 def commons(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  # noqa: PLR0911
     assert request.path == "/w/api.php"
+    if mode == "lagged":
+        said = "Waiting for 10.64.48.35: 5.51 seconds lagged."
+        return json_reply({"error": {"code": "maxlag", "info": said, "lag": 5.51}}, **{"Retry-After": "5"})
     if mode == "limited":
         said = "You've exceeded your rate limit. Please wait some time and try again."
         return json_reply({"error": {"code": "ratelimited", "info": said}})
@@ -111,7 +138,7 @@ def commons(server: FakeSearch, request: RecordedRequest, mode: str) -> Reply:  
         if (i - offset >= 25) != half if len(shown) > 30 else True:
             page["imageinfo"] = [
                 {
-                    "url": photo,
+                    "url": f"{photo}&{_UTM}",
                     "descriptionurl": f"{server.url}/pages/File:{i}.jpg",
                     "size": 1000,
                     "width": 64,

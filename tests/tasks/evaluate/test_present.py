@@ -13,6 +13,7 @@ from tasks.evaluate import explain
 from tasks.evaluate.report import page
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
+from tasks.store.manifest import Manifest
 from tests.helpers.evaluation import CONFIG, EvaluationWorld, read_metrics, world
 
 pytestmark = pytest.mark.slow  # each evaluates, some seconds
@@ -89,6 +90,22 @@ def test_new_code_text_or_explanations_write_the_report_again_without_the_networ
     assert report.read_bytes() == content
     assert report.stat().st_mtime_ns > written_at
     assert "its code has changed" not in caplog.text
+
+
+def test_the_report_says_what_this_run_did_not_use_as_given(pets: EvaluationWorld) -> None:
+    """A crawl that now leaves out more files may give the same photos: the evaluation stays, the report changes."""
+    outcome, folder = pets.finish().evaluate()
+    assert "Not used as given" not in tables.REPORT.path(folder).read_text(encoding="utf-8")
+    crawl = pets.store.folder(outcome.manifest.cache_key.parents["photos"])
+    manifest = Manifest.read(crawl)
+    manifest.model_copy(update={"notes": ("2 files are <left> out",)}).write(crawl)
+    again, _ = pets.evaluate()
+    assert again.cached
+    assert "2 files are &lt;left&gt; out" in tables.REPORT.path(folder).read_text(encoding="utf-8")
+    assert r"2 files are \<left\> out" in tables.SUMMARY.path(folder).read_text(encoding="utf-8")
+    manifest.write(crawl)
+    pets.evaluate()
+    assert "Not used as given" not in tables.REPORT.path(folder).read_text(encoding="utf-8")
 
 
 def test_the_template_of_the_report_is_one_of_its_inputs(tmp_path: Path) -> None:

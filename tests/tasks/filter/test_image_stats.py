@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tasks.filter import image_stats
+from tasks.images import photos
 
 
 def noise(seed: int = 0, side_px: int = 256) -> np.ndarray:
@@ -21,7 +22,9 @@ def encoded(grey: np.ndarray, kind: str = "PNG") -> bytes:
 
 
 def test_a_photo_that_cannot_be_decoded_has_the_reason_and_no_statistics() -> None:
-    assert image_stats.compute_stats(b"<html>")["flaw"] == b"unreadable"
+    for data, reason in ((b"<html>", "web page"), (b"", "empty file"), (b"\xff\xd8\xff", "unreadable")):
+        assert image_stats.compute_stats(data)["flaw"] == reason.encode()
+    assert max(map(len, photos.PROBLEMS)) <= image_stats.STATS_DTYPE["flaw"].itemsize
     cut = image_stats.compute_stats(encoded(noise(), "JPEG")[:5000])
     assert cut["flaw"] == b"truncated"
     assert (cut["width_px"], cut["height_px"]) == (256, 256)
@@ -52,3 +55,16 @@ def test_statistics_hardly_depend_on_the_size_of_the_photo() -> None:
     assert abs(int(one["p99"]) - int(other["p99"])) <= 4
     assert other["sharpness"] == pytest.approx(one["sharpness"], rel=0.15)
     assert np.bitwise_count(one["hash"] ^ other["hash"]).sum() <= 10
+
+
+def test_the_colour_layout_has_the_mean_colour_of_each_part() -> None:
+    pixels = np.zeros((80, 120, 3), np.uint8)
+    pixels[:20] = 255, 0, 0
+    pixels[20:] = 77
+    layout = image_stats.colour_layout(pixels).astype(int)
+    assert layout.shape == (4, 4, 3)
+    assert layout[0, :, 0] == pytest.approx(76, abs=1)  # luma of red
+    assert (layout[0, :, 1:] > 190).all()
+    assert layout[1:, :, 0] == pytest.approx(77, abs=1)
+    assert layout[1:, :, 1:] == pytest.approx(128, abs=1)
+    assert image_stats.colour_layout(pixels[:2, :3]).shape == (4, 4, 3)  # smaller than the layout

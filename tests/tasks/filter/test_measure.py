@@ -30,3 +30,20 @@ def test_faces_outside_the_range_are_rejected(crawled: CrawledPhotos, monkeypatc
     assert 0 < len(kept) < 20
     crawled.filter(FilterConfig(faces=(0, 1)))
     assert len(counted) == 20  # once per photo
+
+
+def test_stored_photos_of_earlier_runs_are_measured_again_after_a_new_version(
+    crawled: CrawledPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What resembles a photo that was tested must not be trained on, also after an update."""
+    first, _, _ = crawled.filter()
+    names = [row["photo"] for row in crawled.rows]
+    tested = [names.index(photo) for photo in first.loc[first["split"] == "test", "photo"]]
+    labels = [str(crawled.rows[seed]["label"]) for seed in tested]
+    crawled.rows = [row for seed, row in enumerate(crawled.rows) if seed not in tested]
+    copies = [crawled.add(label, jpeg(seed, quality=70)) for seed, label in zip(tested, labels, strict=True)]
+    for seed in range(300, 340):
+        crawled.add("ab"[seed % 2], jpeg(seed))
+    monkeypatch.setattr(image_stats, "VERSION", image_stats.VERSION + 1)
+    second, _, _ = crawled.filter()
+    assert set(second.set_index("photo")["split"][copies]) == {"test"}

@@ -1,10 +1,16 @@
 """Photos that look the same are linked, crops and mirror images included; others are not."""
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageEnhance, ImageOps
 
 from tasks.filter import image_stats, near_duplicates
 from tasks.filter.near_duplicates import NearDuplicates
+from tests.helpers.filtering import jpeg, valid_stats
+from tests.helpers.unusual_photos import encode, scene
 
 
 def stats_of(*hashes: np.ndarray) -> np.ndarray:
@@ -66,3 +72,84 @@ def test_rows_with_the_same_coarse_bits_are_distinguished_by_all_bits(monkeypatc
 def test_no_rows_have_no_groups() -> None:
     found = NearDuplicates.find(stats_of(), 32, mirrored=True)
     assert (found.group, found.pairs.shape) == ([], (0, 2))
+
+
+def balanced(image: Image.Image, red: float, blue: float) -> Image.Image:
+    return Image.fromarray((np.asarray(image) * [red, 1, blue]).clip(0, 255).astype(np.uint8))
+
+
+def turned_hue(image: Image.Image, degrees: int) -> Image.Image:
+    hsv = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + degrees // 2) % 180
+    return Image.fromarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+
+
+def linked(*photos: bytes, mirrored: bool = True) -> bool:
+    stats = np.array([image_stats.compute_stats(data) for data in photos], image_stats.STATS_DTYPE)
+    return len(set(NearDuplicates.find(stats, 32, mirrored=mirrored).group)) == 1
+
+
+COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "recompressed": lambda image: image,
+    "darker": lambda image: ImageEnhance.Brightness(image).enhance(0.8),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
+    "warmer": lambda image: balanced(image, 1.1, 0.9),
+    "paler": lambda image: ImageEnhance.Color(image).enhance(0.8),
+    "cropped": lambda image: image.crop((1, 1, image.width - 1, image.height - 1)),
+    "mirrored": ImageOps.mirror,
+    "grey": lambda image: image.convert("L"),
+    "grey and mirrored": lambda image: ImageOps.mirror(image.convert("L")),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_copy_with_other_light_or_without_colour_is_a_near_duplicate(copy: str) -> None:
+    for seed in range(5):
+        photo = scene(seed)
+        assert linked(encode(photo), encode(COPIES[copy](photo), quality=40))
+
+
+@pytest.mark.parametrize("degrees", [60, 120, 180])
+def test_a_photo_in_other_colours_is_not_a_near_duplicate(degrees: int) -> None:
+    photo = turned_hue(Image.blend(scene(1), Image.new("RGB", (160, 120), (200, 60, 60)), 0.6), 0)
+    grey = cv2.cvtColor(np.asarray(photo), cv2.COLOR_RGB2LAB)
+    grey[..., 1:] = cv2.cvtColor(np.asarray(turned_hue(photo, degrees)), cv2.COLOR_RGB2LAB)[..., 1:]
+    other = Image.fromarray(cv2.cvtColor(grey, cv2.COLOR_LAB2RGB))  # as bright everywhere, with another hue
+    assert not linked(encode(photo), encode(other))
+    assert not linked(encode(photo), encode(ImageOps.mirror(other)))
+
+
+def test_equal_hashes_with_other_colours_are_not_near_duplicates() -> None:
+    stats = stats_of(ONE, ONE, ONE)
+    stats["layout"][0, ..., 1] = stats["layout"][2, ..., 1] = 200
+    found = NearDuplicates.find(stats, 32, mirrored=True)
+    assert found.group[0] == found.group[2] != found.group[1]
+    assert found.distance(0, 1) == 0
+
+
+def test_what_resembles_only_when_mirrored_is_known() -> None:
+    stats = stats_of(ONE, OTHER, flipped(ONE, 200))
+    stats["mirror"][[0, 1]] = OTHER, ONE
+    found = NearDuplicates.find(stats, 32, mirrored=True)
+    assert len(set(found.group)) == 1
+    assert (found.is_mirror_image(0, 1), found.is_mirror_image(0, 2), found.is_mirror_image(0, 0)) == (
+        True,
+        False,
+        False,
+    )
+
+
+def test_without_near_duplicates_only_equal_files_are_linked() -> None:
+    stats = stats_of(ONE, ONE, OTHER)
+    found = NearDuplicates.equal_files(stats, ["p", "q", "p"])
+    assert found.group[0] == found.group[2] != found.group[1]
+    assert found.distance(0, 2) == 0
+    assert not found.is_mirror_image(0, 2)
+
+
+def test_photos_that_cannot_be_decoded_resemble_nothing() -> None:
+    stats = np.array([image_stats.compute_stats(b"nothing")] * 3 + [valid_stats()], image_stats.STATS_DTYPE)
+    assert len(set(NearDuplicates.find(stats, 32, mirrored=True).group)) == 4
+    assert len(set(NearDuplicates.equal_files(stats, list("abcd")).group)) == 4
+    assert not linked(b"nothing", encode(Image.new("RGB", (96, 96))))
+    assert linked(jpeg(1), jpeg(1, (200, 200)))

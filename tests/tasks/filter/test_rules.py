@@ -15,15 +15,15 @@ from tasks.filter.stage import external_inputs
 from tests.helpers.filtering import FAILING, CrawledPhotos, jpeg, valid_stats
 
 
-def reasons(hashes: list[int], labels: str, names: str = "") -> list[str | None]:
+def reasons(hashes: list[int], labels: str, names: str = "", max_rejected: float = 1) -> list[str | None]:
     """Return the reasons of rows with these first bytes of the hash, classes and photos (a letter each)."""
+    config = FilterConfig(max_rejected=max_rejected)
     stats = np.array([valid_stats() for _ in hashes], image_stats.STATS_DTYPE)
     stats["hash"][:, 0] = hashes
-    near_duplicates = NearDuplicates.find(stats, FilterConfig().duplicate_bits, mirrored=True)
+    near_duplicates = NearDuplicates.find(stats, 32, mirrored=True)
     names = names or "abcdefgh"[: len(hashes)]
-    return [
-        verdict.reason for verdict in apply_rules(stats, list(names), list(labels), near_duplicates, FilterConfig())
-    ]
+    ruling = apply_rules(stats, list(names), list(labels), near_duplicates, config)
+    return [verdict.reason for verdict in ruling.verdicts]
 
 
 def test_the_first_of_equal_rows_is_preferred() -> None:

@@ -16,7 +16,9 @@ from tests.helpers.filtering import CrawledPhotos, jpeg, valid_stats
 def test_every_rejected_photo_has_its_reason(crawled: CrawledPhotos) -> None:
     whole = jpeg(0, (128, 128))
     expected = {
-        crawled.add("a", b"<html></html>"): "unreadable",
+        crawled.add("a", b"<html></html>"): "web page",
+        crawled.add("a", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"): "Git LFS pointer",
+        crawled.add("a", b"\x89PNG\r\n\x1a\nno more"): "unreadable",
         crawled.add("a", whole[: len(whole) // 2]): "truncated",
         crawled.add("a", jpeg(50, (16, 64))): "too small",
         crawled.add("a", jpeg(2, quality=70)): "near duplicate",
@@ -112,7 +114,7 @@ def test_a_photo_that_a_link_moved_to_the_test_stays_there(
 def test_rejected_duplicates_have_the_split_of_their_group(crawled: CrawledPhotos) -> None:
     for seed in range(20):
         crawled.add("ab"[seed % 2], jpeg(seed, quality=70))
-    kept, rejected, _ = crawled.filter()
+    kept, rejected, _ = crawled.filter(FilterConfig(max_rejected=1))
     split = kept.set_index("photo")["split"]
     duplicates = rejected[rejected["reason"] == "near duplicate"]
     assert len(duplicates) == 20

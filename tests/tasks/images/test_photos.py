@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from tasks.images import photos
+from tasks.images import formats, photos
+from tasks.images.memory import MemoryBudget
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -45,8 +46,8 @@ def test_a_shortened_stored_photo_is_written_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])
 def test_the_extension_follows_from_the_content(kind: str, name: str) -> None:
-    assert photos.extension(encoded(noise(), kind)) == name
-    assert photos.extension(b"<html>") == "bin"
+    assert formats.extension(encoded(noise(), kind)) == name
+    assert formats.extension(b"<html>") == "bin"
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "1"])
@@ -95,15 +96,19 @@ def test_damaged_photos_are_refused_with_the_reason() -> None:
             photos.decode(data[: len(data) // 2])
     with pytest.raises(ValueError, match="truncated"):
         photos.decode(encoded(noise(size=(200, 200)), "JPEG")[:-500])
-    for data in (b"", b"<html>not found</html>", b"\xff\xd8\xff"):
-        with pytest.raises(ValueError, match="unreadable"):
+    for data, reason in ((b"", "empty file"), (b"<html>not found</html>", "web page"), (b"\xff\xd8\xff", "unreadable")):
+        with pytest.raises(ValueError, match=f"^{reason}$"):
             photos.decode(data)
 
 
-def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match="unreadable"):
-        photos.decode(encoded(noise(size=(60, 40)), "PNG"))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"])
+def test_too_many_pixels_are_refused_from_the_header(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(photos, "MOST_PX", 2399)
+    monkeypatch.setattr(ImageFile, "load", lambda image: pytest.fail("decoded"))
+    data = encoded(noise(size=(60, 40)), kind)
+    for read in (photos.decode, photos.size_px):
+        with pytest.raises(ValueError, match=r"^too many pixels$"):
+            read(data)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (encoded(noise(), "JPEG")[:-300], "truncated"),
         (encoded(noise(), "PNG")[:-300], "truncated"),
-        (encoded(noise(), "WEBP")[:-300], "not a picture"),
+        (encoded(noise(), "WEBP")[:-300], "unreadable"),
         (b"", "not a picture"),
         (b"<!doctype html><title>Sign in</title>", "not a picture"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
@@ -141,7 +146,7 @@ def test_a_jpeg_with_too_many_scans_is_refused_without_decoding_it() -> None:
     assert photos.check(data + appended, most_px=5e6) == (600, 400)
 
 
-def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_wait_for_the_memory_of_large_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a few bytes can need much memory, and 16 threads would need 16 times as much."""
     at_once: list[int] = []
     most, load = 0, ImageFile.load
@@ -155,11 +160,12 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
         return load(image)
 
     monkeypatch.setattr(ImageFile, "load", slow)
-    monkeypatch.setattr(photos, "LARGE_PX", 100)
+    monkeypatch.setattr(photos, "_BUDGET", MemoryBudget(2 * 60 * 40 * 7))
     data = encoded(noise(), "PNG")
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(8))) == {(60, 40)}
-    assert most == 1
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(16))) == {(60, 40)}
+        assert {pixels.shape for pixels in pool.map(lambda _: photos.decode(data), range(16))} == {(40, 60, 3)}
+    assert most == 2
 
 
 @pytest.mark.parametrize("shape", [(90, 60), (90, 60, 1), (90, 60, 3)])

@@ -52,6 +52,20 @@ def test_a_stage_is_built_once_and_then_cached(run: Run) -> None:
     assert built == ["epochs 3"]
 
 
+def test_what_was_not_used_as_given_is_said_again_by_each_later_run(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    def build_with_note(config: TrainConfig, *, context: StageContext) -> Result:
+        context.warn("2 photos are left out: a.jpg, b\udcff.jpg")
+        return Result({})
+
+    stage = Stage("train", 1, build=build_with_note)
+    for _ in range(2):
+        caplog.clear()
+        outcome = run.get_or_build(stage, TrainConfig())
+        assert caplog.messages == ["2 photos are left out: a.jpg, b\\udcff.jpg"]
+    assert outcome.cached
+    assert outcome.manifest.notes == ("2 photos are left out: a.jpg, b\\udcff.jpg",)
+
+
 def test_fresh_builds_another_artifact_and_keeps_the_old_one(run: Run) -> None:
     first = run.get_or_build(STAGE, TrainConfig(epochs=3)).artifact
     again = replace(run, fresh={"train"}).get_or_build(STAGE, TrainConfig(epochs=3)).artifact

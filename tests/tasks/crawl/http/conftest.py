@@ -10,6 +10,7 @@ import pytest
 
 from configs.schema import CrawlConfig
 from tasks.crawl.http.client import Client
+from tasks.crawl.http.host_limits import HostLimit
 
 
 @pytest.fixture
@@ -42,9 +43,16 @@ def client(site: Any) -> Iterator[Callable[..., Client]]:
     made = []
     site.handle_error = lambda *_: None  # these tests close connections on purpose
 
-    def make(*, unthrottled: tuple[str, ...] = (urlsplit(site.url).netloc,), **settings: Any) -> Client:
+    def make(
+        *,
+        unthrottled: tuple[str, ...] = (urlsplit(site.url).netloc,),
+        host_limits: dict[str, HostLimit] | None = None,
+        **settings: Any,
+    ) -> Client:
         settings = {"timeout_s": 5, "requests_per_s": 1000, **settings}
-        made.append(Client(CrawlConfig(**settings), unthrottled=unthrottled, retry_pause_s=0.001))
+        made.append(
+            Client(CrawlConfig(**settings), unthrottled=unthrottled, host_limits=host_limits or {}, retry_pause_s=0.001)
+        )
         return made[-1]
 
     yield make

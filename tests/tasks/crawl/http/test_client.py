@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ import pytest
 
 from tasks.crawl.http import FetchError
 from tasks.crawl.http.client import Client
+from tasks.crawl.http.host_limits import HostLimit
 from tasks.crawl.http.robots import user_agent
 from tests.helpers.raw_replies import failure, raw, reset
 
@@ -161,3 +162,64 @@ def test_each_request_to_a_host_needs_its_own_time_slot(
     web.fetch_photo(f"{example}/a")
     web.fetch_page(f"{example}/b", {}, is_api=True)
     assert waits.count(0) == site.asked["/a"] + site.asked["/b"] == 3
+
+
+def test_a_host_that_wants_a_long_pause_is_not_asked_again(site: Any, client: Make) -> None:
+    site.on("/a", site.status(429, Retry_After="3559"))
+    assert client(retries=2).fetch_page(f"{site.url}/a", {}, is_api=True).status == 429
+    assert site.asked["/a"] == 1
+
+
+def test_a_form_is_posted_and_never_follows_a_redirect(
+    site: Any, client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = []
+
+    def reply(handler: Any) -> None:
+        received.append((handler.headers["Content-Type"], handler.rfile.read(int(handler.headers["Content-Length"]))))
+        site.status(302, b"moved", Location="/elsewhere")(handler)
+
+    monkeypatch.setattr(site.RequestHandlerClass, "do_POST", reply, raising=False)
+    result = client().fetch_page(f"{site.url}/token", {}, form="client_secret=s", is_api=True)
+    assert received == [("application/x-www-form-urlencoded", b"client_secret=s")]
+    assert (result.status, result.url, result.body) == (302, f"{site.url}/token", b"moved")
+    assert site.asked == {}
+
+
+def test_an_api_that_states_its_rate_is_asked_that_often(site: Any, limited: Make, example: str) -> None:
+    site.on("/a", site.status(200, b"{}", **{"X-RateLimit-Limit-anon_burst": "20/min"}))
+    web = limited(robots="nowhere")
+    host = urlsplit(example).netloc
+    web.fetch_page(f"{example}/a", {}, is_api=True)
+    assert 2 < web.rate_limiter.acquire(host) <= 3
+
+
+def test_a_host_with_a_limit_gets_one_request_at_a_time(site: Any, limited: Make, example: str) -> None:
+    running, most, lock = [0], [0], Lock()
+
+    def reply(handler: Any) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        with lock:
+            running[0] -= 1
+        site.status(200, b"photo")(handler)
+
+    for limits, expected in (({"photos.example": HostLimit(1000, 1, "a test")}, 1), ({}, 4)):
+        most[0] = 0
+        site.on("/a", reply)
+        web = limited(robots="nowhere", host_limits=limits)
+        threads = [Thread(target=web.fetch_photo, args=(f"{example}/a",)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (most[0] == 1) is (expected == 1)
+
+
+def test_a_host_with_a_limit_and_a_robots_txt_is_no_deadlock(site: Any, limited: Make, example: str) -> None:
+    site.on("/robots.txt", b"User-agent: *\nDisallow: /private")
+    site.on("/a", b"photo")
+    web = limited(host_limits={"photos.example": HostLimit(1000, 1, "a test")})
+    assert web.fetch_photo(f"{example}/a").body == b"photo"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tasks.crawl.http.host_limits import HostLimit
 from tasks.crawl.http.host_queue import HostQueue, Lease
 from tasks.crawl.http.rate_limit import RateLimiter
 from tests.helpers.clock import FakeClock
@@ -277,3 +278,12 @@ def test_a_host_that_stalls_does_not_delay_other_hosts() -> None:
     for thread in threads:
         thread.join(JOIN_S)
         assert not thread.is_alive()
+
+
+def test_a_host_with_a_limit_of_its_own_has_fewer_leases() -> None:
+    queue: HostQueue[Any] = HostQueue(
+        RateLimiter(1e6), connections_per_host=4, host_limits={"a.example": HostLimit(1000, 1, "a test")}
+    )
+    make_known(queue, "a", "b")
+    fill(queue, "a1", "a2", "b1", "b2")
+    assert [lease_from(queue).item for _ in range(3)] == ["a1", "b1", "b2"]

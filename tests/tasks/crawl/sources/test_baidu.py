@@ -26,9 +26,82 @@ def test_urls_are_deciphered() -> None:
     assert [hit.url for hit in _read({"data": [entry, {}]}).hits] == ["http://www.nd.cn/cat/12.jpg"]
 
 
-def test_the_plain_url_is_preferred_and_has_its_page(fake_search: FakeSearch) -> None:
+COPY = "http://img1.imgtn.bdimg.com/it/u=2246315156,1662169434&fm=214&gp=0.jpg"
+WRAPPED = (
+    "ipprf_z2C$qAzdH3FAzdH3F2t42d_z&e3Bkwt17_z&e3Bv54AzdH3Ft4w2j_fjw6viAzdH3Ff6v=ippr%nA%dF%dFrtv8_z&e3Botg9aaa_z&e3Bv54"
+    "%dFrtv%dFb%dFcb%dFv0l8ml8nn9_z&e3B3r2&6juj6=ippr%nA%dF%dFrtv8_z&e3Botg9aaa_z&e3Bv54&wrr=daad&ftzj=ullll,8aaaa&q=wba"
+    "&g=a&2=ag&u4p=3rj2?fjv=8mnam0m98l&p=c9kc89da08wdbaabbkbjb8kmwcbmk8ak"
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "url", "size_px"),
+    [
+        (  # 2017
+            {
+                "objURL": "ippr_z2C$qAzdH3FAzdH3Ft42_z&e3Bp7rtwgz3_z&e3Bv54AzdH3F7rs5w1fAzdH3FBtzitAzdH3F4gcn_z&e3B3r2",
+                "width": 1280,
+                "height": 1024,
+                "replaceUrl": [
+                    {"ObjURL": COPY, "FromURL": "http://www.zcool.com.cn/work/zntuwnjazmg==.html"},
+                    {
+                        "ObjURL": "http://img.netbian.com/file/2017/0220/ea5a97.jpg",
+                        "FromURL": "http://www.netbian.com/",
+                    },
+                ],
+            },
+            "http://img.tupianzj.com/uploads/Bizhi/mn53.jpg",
+            (1280, 1024),
+        ),
+        (  # 2020
+            {
+                "objURL": "ippr_z2C$qAzdH3FAzdH3Fckalbbjclcddc_z&e3Bv1g_z&e3Bf5i7vf_z&e3Bv54AzdH3Ft4w2jf_z&e3B3rj2",
+                "width": 998,
+                "height": 554,
+                "replaceUrl": [{"ObjURL": COPY, "FromURL": "http://mt.sohu.com/"}],
+            },
+            "http://5b0988e595225.cdn.sohucs.com/images.jpeg",
+            (998, 554),
+        ),
+        (
+            {"objURL": WRAPPED, "width": 640, "height": 960},
+            "http://pic1.win4000.com/pic/8/58/c791691334.jpg",
+            (640, 960),
+        ),
+        (  # the page's own script: in plain text
+            {"objURL": "http://image.fvideo.cn/2015/05/25/img37533071189339.jpg", "replaceUrl": [{"ObjURL": COPY}]},
+            "http://image.fvideo.cn/2015/05/25/img37533071189339.jpg",
+            None,
+        ),
+        (  # Baidu's older service for shrinking
+            {
+                "objURL": "https://timgsa.baidu.com/timg?image&quality=80&size=b9999_10000&sec=1502364345401&imgtype=0"
+                "&src=http%3A%2F%2Fphotocdn.sohu.com%2F20160907%2FImg467862638.jpg%3Fa%3D1"
+            },
+            "http://photocdn.sohu.com/20160907/Img467862638.jpg?a=1",
+            None,
+        ),
+        (
+            {"replaceUrl": [{"ObjURL": COPY}, {"ObjURL": "http://img.netbian.com/a.jpg"}]},
+            "http://img.netbian.com/a.jpg",
+            None,
+        ),
+        (  # photos of Baidu's own users are originals
+            {"objURL": "http://f.hiphotos.baidu.com/image/pic/item/242dd42a.jpg", "replaceUrl": [{"ObjURL": COPY}]},
+            "http://f.hiphotos.baidu.com/image/pic/item/242dd42a.jpg",
+            None,
+        ),
+        ({"replaceUrl": [{"ObjURL": COPY}]}, COPY, None),
+    ],
+)
+def test_the_original_of_a_recorded_result_is_used(entry: object, url: str, size_px: tuple[int, int] | None) -> None:
+    (hit,) = _read({"data": [entry, {}]}).hits
+    assert (hit.url, hit.size_px) == (url, size_px)
+
+
+def test_a_hit_has_the_page_of_its_original(fake_search: FakeSearch) -> None:
     hits = first_page(fake_search.engine("baidu")).hits
-    assert [hit.page for hit in hits[:2]] == [None, f"{fake_search.url}/pages/baidu/1"]
+    assert [hit.page for hit in hits] == [f"{fake_search.url}/pages/baidu/{i}" for i in range(5)]
 
 
 def test_an_invalid_escape_of_a_quote_is_accepted(fake_search: FakeSearch) -> None:

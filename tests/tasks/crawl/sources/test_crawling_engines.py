@@ -14,8 +14,8 @@ from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 
-API = ("naver", "openverse", "commons", "flickr")
-PAGES = ("google", "bing", "baidu")
+API = ("google", "naver", "openverse", "commons", "flickr")
+PAGES = ("bing", "baidu")
 KEYWORDS = {"cat": ["cat & dog", "고양이"], "whale": ["flying 🐳 whale"]}
 
 
@@ -96,14 +96,14 @@ def test_bad_responses_are_reported_and_the_next_engine_is_used(home: Home, name
         home.crawl(name)
 
 
-@pytest.mark.parametrize("name", ["naver", "flickr"])
+@pytest.mark.parametrize("name", ["google", "naver", "flickr"])
 def test_wrong_or_missing_credentials_end_the_crawl_with_a_remedy(
     home: Home, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.fake_search.modes[name] = "denied"
     with pytest.raises(UserError, match=name.upper()):
         home.crawl("commons", name)
-    for variable in ("NAVER_API_HUB_CLIENT_ID", "NAVER_CLIENT_ID", "FLICKR_API_KEY"):
+    for variable in ("NAVER_API_HUB_CLIENT_ID", "NAVER_CLIENT_ID", "FLICKR_API_KEY", "GOOGLE_CSE_ID"):
         monkeypatch.delenv(variable)
     requests = len(home.fake_search.requests)
     with pytest.raises(UserError, match=name.upper()):
@@ -119,7 +119,7 @@ def test_a_keyword_without_photos_is_not_an_error(home: Home) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_result_pages_are_not_requested_if_robots_txt_forbids_them(home: Home, name: str) -> None:
-    home.fake_search.robots = "User-agent: *\nDisallow: /google\nDisallow: /bing\nDisallow: /baidu\n"
+    home.fake_search.robots = "User-agent: *\nDisallow: /bing\nDisallow: /baidu\n"
     with pytest.raises(UserError, match=r"robots\.txt"):
         home.crawl(name)
     assert not [request for request in home.fake_search.requests if request.engine == name]

@@ -17,9 +17,13 @@ from tests.helpers.fake_search import CREDENTIALS, KEYWORDS, FakeSearch
 ENGINES = ("google", "bing", "baidu", "naver", "openverse", "commons", "flickr")
 PAGES = {"google": 10, "bing": 29, "baidu": 34, "naver": 10, "openverse": 12, "commons": 40, "flickr": 8}
 """Pages of a query with more results than the engine returns."""
-PAGE_SIZES = {"google": 20, "bing": 35, "baidu": 30, "naver": 100, "openverse": 20, "commons": 50, "flickr": 500}
+PAGE_SIZES = {"google": 10, "bing": 35, "baidu": 30, "naver": 100, "openverse": 20, "commons": 50, "flickr": 500}
 DOCUMENTATION = Path(__file__).parents[4] / "docs/sources.md"
-CREDENTIAL_NAMES = {"naver": "NAVER_API_HUB_CLIENT_ID and NAVER_API_HUB_CLIENT_SECRET", "flickr": "FLICKR_API_KEY"}
+CREDENTIAL_NAMES = {
+    "naver": "NAVER_API_HUB_CLIENT_ID and NAVER_API_HUB_CLIENT_SECRET",
+    "flickr": "FLICKR_API_KEY",
+    "google": "GOOGLE_API_KEY and GOOGLE_CSE_ID",
+}
 
 every = pytest.mark.parametrize("name", ENGINES)
 
@@ -56,6 +60,12 @@ def test_paging_ends_at_the_engine_s_limit(fake_search: FakeSearch, name: str) -
 def test_a_keyword_is_sent_unchanged(fake_search: FakeSearch, name: str, keyword: str) -> None:
     page = first_page(fake_search.engine(name), keyword)
     assert [hit.url for hit in page.hits] == fake_search.photos(keyword, name)
+
+
+@every
+def test_a_hit_has_the_size_that_the_engine_states(fake_search: FakeSearch, name: str) -> None:
+    expected = (6400, 4800) if name == "flickr" else (64, 48)
+    assert {hit.size_px for hit in first_page(fake_search.engine(name)).hits} == {expected}
 
 
 @every
@@ -146,7 +156,7 @@ def _mutations(body: bytes, times: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"), [(name, "usual") for name in ENGINES] + [("google", "html"), ("baidu", "new"), ("site", "usual")]
+    ("name", "mode"), [(name, "usual") for name in ENGINES] + [("baidu", "new"), ("site", "usual")]
 )
 def test_random_bytes_do_not_crash_a_parser(fake_search: FakeSearch, name: str, mode: str) -> None:
     fake_search.modes[name] = mode
@@ -235,7 +245,7 @@ def test_the_documentation_lists_each_filter_with_its_values(name: str) -> None:
 def test_engines_have_their_names_and_kinds(name: str) -> None:
     engine = plugins.load("tasks.crawl.sources", name).ENGINE
     assert (engine.name, engine.supported_filters.engine) == (name, name)
-    assert engine.is_api == (name in ("naver", "openverse", "commons", "flickr"))
+    assert engine.is_api == (name in ("google", "naver", "openverse", "commons", "flickr"))
     assert bool(engine.canary) == (name != "site")
     assert isinstance(engine.supported_filters, SupportedFilters)
     with pytest.raises(FrozenInstanceError):

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from icrawler.builtin.baidu import BaiduFeeder, BaiduParser
 from icrawler.builtin.bing import BingFeeder, BingParser
-from icrawler.builtin.google import GoogleParser
 
 from configs.schema import SearchFilters
 from tasks.crawl.sources.baidu import decipher
@@ -27,15 +26,6 @@ def _bare(kind: type[Any]) -> Any:
 def _response(fake_search: FakeSearch, name: str, keyword: str = "cat") -> Any:
     response = get(fake_search.engine(name).build_request(keyword, SearchFilters()))
     return SimpleNamespace(content=response.body)
-
-
-def test_icrawler_s_google_parser_returns_none_for_no_results_and_loses_webp(fake_search: FakeSearch) -> None:
-    fake_search.modes["google"] = "html"
-    assert _bare(GoogleParser).parse(_response(fake_search, "google", "nothing")) is None
-    assert not first_page(fake_search.engine("google"), "nothing").hits
-    urls = [found["file_url"] for found in _bare(GoogleParser).parse(_response(fake_search, "google")) or []]
-    assert not any(".webp" in url for url in urls)
-    assert any(".webp" in hit.url for hit in first_page(fake_search.engine("google")).hits)
 
 
 def test_icrawler_s_bing_parser_finds_jpg_only_and_crashes_without_a_link(fake_search: FakeSearch) -> None:

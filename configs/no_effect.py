@@ -1,0 +1,146 @@
+"""Settings that change nothing unless another setting has a certain value: a run names those that the user gave.
+
+The table lists what is known from the settings alone. What depends on the photos is said by the stages.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from configs.schema import Config
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Settings that need others."""
+
+    settings: tuple[str, ...]
+    """Dotted names; the name of a section stands for all of its settings."""
+    has_effect: Callable[[Config], bool]
+    needs: str
+    """What to set so that they have an effect."""
+
+    def applies_to(self, name: str) -> bool:
+        """Whether the setting is one of this rule's."""
+        return any(f"{name}.".startswith(f"{setting}.") for setting in self.settings)
+
+
+def _in(section: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{section}.{name}" for name in names.split())
+
+
+def _has_source(*names: str) -> Callable[[Config], bool]:
+    return lambda config: bool({*names}.intersection(config.crawl.sources))
+
+
+def _searches(config: Config) -> bool:
+    return not {"folder", "csv", "urls"}.intersection(config.crawl.sources)
+
+
+def _downloads(config: Config) -> bool:
+    return not {"folder", "csv"}.intersection(config.crawl.sources)
+
+
+def _has_method(*methods: str) -> Callable[[Config], bool]:
+    return lambda config: config.train.imbalance.method in methods
+
+
+def _trains_network(config: Config) -> bool:
+    return config.train.weights is None or bool(config.train.unfreeze)
+
+
+def _changes_tiles(config: Config) -> bool:
+    return config.train.input == "tiles"
+
+
+def _moves_pixels(config: Config) -> bool:
+    augment = config.train.augment
+    return any((augment.rotate_deg, augment.shift, augment.zoom, augment.shear_deg))
+
+
+def _seeks_label_issues(config: Config) -> bool:
+    filters = config.filter
+    return bool(filters.label_issues) or filters.max_outlier is not None or filters.max_label_doubt is not None
+
+
+RULES = (
+    Rule(("crawl.path",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
+    Rule(("crawl.images",), _has_source("csv"), "crawl.sources=csv"),
+    Rule(_in("crawl.columns", "image label group"), _has_source("csv"), "crawl.sources=csv"),
+    Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
+    Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
+    Rule(("crawl.split",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
+    Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
+    Rule(_in("crawl", "replay min_yield"), _downloads, "crawl.sources other than folder and csv"),
+    Rule(
+        _in(
+            "crawl",
+            "threads connections_per_host requests_per_s timeout_s retries deadline_s max_gb max_photo_mb robots "
+            "contact private_hosts",
+        ),
+        lambda config: _downloads(config) and not config.crawl.replay,
+        "crawl.sources other than folder and csv, without crawl.replay",
+    ),
+    Rule(("crawl.min_yield",), lambda config: not config.crawl.replay, "crawl.replay=false"),
+    Rule(("crawl.port",), _has_source("gallery"), "crawl.sources=gallery"),
+    Rule(("filter.face_model",), lambda config: config.filter.faces is not None, "filter.faces"),
+    Rule(
+        _in("filter", "embedding embedding_scale"),
+        _seeks_label_issues,
+        "filter.label_issues, filter.max_outlier or filter.max_label_doubt",
+    ),
+    Rule(("filter.embedding_scale",), lambda config: config.filter.embedding is not None, "filter.embedding"),
+    Rule(
+        _in("filter", "mirrored drop_near_duplicates"),
+        lambda config: config.filter.duplicate_bits is not None,
+        "a number for filter.duplicate_bits",
+    ),
+    Rule(("filter.group_pages",), _downloads, "crawl.sources other than folder and csv, which have no pages"),
+    Rule(("pretrain", "extract"), lambda config: config.train.input == "features", "train.input=features"),
+    Rule(
+        _in("workers.timeout_h", "pretrain extract"),
+        lambda config: config.train.input == "features",
+        "train.input=features",
+    ),
+    Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
+    Rule(("train.scale",), lambda config: config.train.head != "softmax", "train.head=cosine or arcface"),
+    Rule(("train.margin",), lambda config: config.train.head == "arcface", "train.head=arcface"),
+    Rule(("train.unfreeze_rate",), lambda config: bool(config.train.unfreeze), "train.unfreeze"),
+    Rule(("train.head_epochs",), lambda config: config.train.weights is not None, "train.weights"),
+    Rule(("train.epochs", "train.augment"), _trains_network, "train.unfreeze, since train.weights is set"),
+    Rule(
+        _in("train.augment", "flip rotate_deg shift zoom shear_deg fill rand_augment magnitude"),
+        _changes_tiles,
+        "train.input=tiles",
+    ),
+    Rule(("train.augment.fill",), _moves_pixels, "train.augment.rotate_deg, shift, zoom or shear_deg greater than 0"),
+    Rule(
+        ("train.augment.magnitude",),
+        lambda config: config.train.augment.rand_augment > 0,
+        "train.augment.rand_augment greater than 0",
+    ),
+    Rule(("train.imbalance.power",), _has_method("weights"), "train.imbalance.method=weights"),
+    Rule(("train.imbalance.cap",), _has_method("weights", "effective"), "train.imbalance.method=weights or effective"),
+    Rule(("train.imbalance.beta",), _has_method("effective"), "train.imbalance.method=effective"),
+    Rule(("train.imbalance.gamma",), _has_method("focal"), "train.imbalance.method=focal"),
+    Rule(("train.imbalance.strength",), _has_method("logit_adjustment"), "train.imbalance.method=logit_adjustment"),
+    Rule(("train.imbalance.epochs",), _has_method("retrain_head"), "train.imbalance.method=retrain_head"),
+    Rule(("train.full_retrain_every",), lambda config: config.train.warm_start, "train.warm_start=true"),
+    Rule(
+        ("evaluate.unknown_label",),
+        lambda config: config.evaluate.unknown == "threshold",
+        "evaluate.unknown=threshold",
+    ),
+)
+
+
+def notes(config: Config, given: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each setting that the user gave and that changes nothing.
+
+    Args:
+        config: All settings.
+        given: The dotted names of the settings that the user gave.
+    """
+    for name in given:
+        rule = next((rule for rule in RULES if rule.applies_to(name) and not rule.has_effect(config)), None)
+        if rule:
+            yield f"{name} has no effect, because it needs {rule.needs}: set that, or leave {name} out"

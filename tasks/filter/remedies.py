@@ -1,0 +1,89 @@
+"""Which settings decide about each reason, for messages: what they are, and how to switch the rule off."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from configs.schema import FilterConfig
+from tasks.filter.checks import CHECKS
+from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.rules import DUPLICATE, NEAR_DUPLICATE, TWO_CLASSES, Verdict
+
+_SETTINGS = {check.reason: check.setting for check in CHECKS} | {
+    "faces": "faces",
+    "outlier": "max_outlier",
+    "wrong label": "max_label_doubt",
+    NEAR_DUPLICATE: "duplicate_bits",
+}
+"""The setting that says where a rule begins; null switches the rule off."""
+_EXPLANATIONS = {
+    TWO_CLASSES: "filter.drop_contradictions=false keeps them",
+    NEAR_DUPLICATE: "filter.duplicate_bits=null keeps them",
+    DUPLICATE: "filter.drop_duplicates=false keeps them",
+    "unseen class": "they are in groups with photos that are trained on, and filter.unseen_classes names their class",
+    "nothing to train on": "all others of their class are gone or held out, or share a group with photos that are",
+    "by hand": "see data/decisions.csv",
+    "unreadable": "their files are damaged, or no photos",
+    "truncated": "their files are cut off",
+}
+
+_KINDS = {
+    (
+        TWO_CLASSES,
+        "mirror",
+    ): "{count:,} are mirror images of photos in another class: filter.mirrored=false if they differ",
+    (TWO_CLASSES, "near"): "{count:,} resemble photos in another class: filter.duplicate_bits=null if they differ",
+    (
+        TWO_CLASSES,
+        "file",
+    ): "{count:,} are the same file in two classes: filter.drop_contradictions=false if both are right",
+    (NEAR_DUPLICATE, "mirror"): "{count:,} are mirror images: filter.mirrored=false if they differ",
+    (NEAR_DUPLICATE, "near"): "filter.duplicate_bits=null if these {count:,} differ",
+}
+"""For each kind of likeness, the setting for those who mean it so."""
+
+
+def explained(reason: str, count: int, mirrored: int = 0) -> str:
+    """Say how many photos were rejected for a reason, and which setting keeps them: `12 too dark (...)`.
+
+    Args:
+        reason: The reason.
+        count: Number of photos.
+        mirrored: How many of them are rejected only because they are mirror images of others.
+    """
+    name = _SETTINGS.get(reason)
+    why = _EXPLANATIONS.get(reason) or (f"filter.{name}=null keeps them" if name else "")
+    if mirrored:
+        why = "as mirror images: filter.mirrored=false keeps them" + (
+            "" if mirrored == count else f"; this holds for {mirrored:,}, and {why}"
+        )
+    return f"{count:,} {reason}" + (f" ({why})" if why else "")
+
+
+def setting(reason: str, config: FilterConfig) -> str:
+    """Return the setting that says where a rule begins, such as ` (filter.dark_level=60)`; empty if it has none."""
+    name = _SETTINGS.get(reason)
+    return f" (filter.{name}={getattr(config, name)})" if name else ""
+
+
+def switches(
+    reason: str, failing: Iterable[tuple[int, Verdict]], photos: Sequence[str], near_duplicates: NearDuplicates
+) -> list[str]:
+    """Return what the user can set so that no row fails for this reason, and what it does.
+
+    Args:
+        reason: The reason of all verdicts.
+        failing: The rows that fail, and the verdicts on them.
+        photos: SHA-256 of each row's photo.
+        near_duplicates: Those among the rows.
+    """
+    if reason not in (NEAR_DUPLICATE, TWO_CLASSES):
+        return [f"filter.{_SETTINGS[reason]}=null switches this check off"]
+    kinds = Counter(_kind(row, verdict.duplicate_of, photos, near_duplicates) for row, verdict in failing)
+    texts = [_KINDS[reason, kind].format(count=kinds[kind]) for kind in ("mirror", "near", "file") if kinds[kind]]
+    return texts + ["filter.drop_near_duplicates=false keeps each group in one split"] * (reason == NEAR_DUPLICATE)
+
+
+def _kind(row: int, other: int | None, photos: Sequence[str], near_duplicates: NearDuplicates) -> str:
+    if other is None or photos[row] == photos[other]:
+        return "file"
+    return "mirror" if near_duplicates.is_mirror_image(row, other) else "near"

@@ -1,0 +1,52 @@
+"""Limit the memory that all threads together need to decode photos."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Condition, Lock
+
+_SHARE = 8
+_LEAST, _MOST = 1 << 30, 16 << 30
+
+
+class MemoryBudget:
+    """Bytes that threads may use at the same time.
+
+    A thread waits until enough of them are free. A thread that needs more than all of them waits until no other one
+    uses any. Threads get their turn in the order in which they asked, so a large photo isn't passed by small ones for
+    ever. Don't ask for a second part while holding one.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+        self._turn = Lock()
+        self._freed = Condition()
+
+    @contextmanager
+    def use(self, needed: float) -> Iterator[None]:
+        """Wait for so many bytes and hold them while the context is open."""
+        needed = min(int(needed), self._limit)
+        with self._turn, self._freed:
+            while self._used + needed > self._limit:
+                self._freed.wait()
+            self._used += needed
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._used -= needed
+                self._freed.notify_all()
+
+
+def decoding_limit() -> int:
+    """Return the bytes that decoding may use: an eighth of the memory, at least 1 and at most 16 GiB.
+
+    The memory is that of the machine, or of the container (cgroup) if that has less.
+    """
+    memory = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+            memory.append(int(Path(file).read_text()))
+    return max(_LEAST, min(_MOST, min(memory) // _SHARE))

@@ -1,0 +1,113 @@
+"""Settings without effect: each that the user gave is named with what it needs."""
+
+import pytest
+
+from configs.load import changed_settings, given_settings, load, presets, settings
+from configs.no_effect import RULES, notes
+
+WEIGHTS = ["train.input=tiles", "train.weights=imagenet"]
+ENGINES = ["crawl.sources=[openverse,commons]"]
+KEYWORDS = [*ENGINES, "crawl.keywords=[a, b]"]
+
+
+def named(*overrides: str) -> list[str]:
+    return [
+        line.partition(" has no effect, because it needs ")[0]
+        for line in notes(load("default", overrides), given_settings("default", overrides))
+    ]
+
+
+CASES: list[tuple[str, list[str], list[str]]] = [
+    ("crawl.path=x", KEYWORDS, []),
+    ("crawl.images=x", [], ["crawl.sources=csv"]),
+    ("crawl.columns.label=x", [], ["crawl.sources=csv"]),
+    ("crawl.columns.url=x", ["crawl.sources=csv"], ["crawl.sources=urls"]),
+    ("crawl.columns.split=x", [], ["crawl.sources=urls"]),
+    ("crawl.split=ignore", KEYWORDS, []),
+    ("crawl.filters.licence=open", [], ENGINES),
+    ("crawl.filters.size=large", ["crawl.sources=urls"], ENGINES),
+    ("crawl.top_up={} photo", ["crawl.sources=csv"], ENGINES),
+    ("crawl.max_pages=3", ["crawl.sources=urls"], ENGINES),
+    ("crawl.replay=true", [], ["crawl.sources=urls"]),
+    ("crawl.min_yield=0.5", [], ENGINES),
+    ("crawl.min_yield=0.6", [*ENGINES, "crawl.replay=true"], ENGINES),
+    ("crawl.requests_per_s=1", [], ["crawl.sources=urls"]),
+    ("crawl.contact=me@example.org", ["crawl.sources=csv"], ENGINES),
+    ("crawl.robots=nowhere", [*ENGINES, "crawl.replay=true"], ENGINES),
+    ("crawl.port=9000", ENGINES, ["crawl.sources=gallery"]),
+    ("filter.face_model=x.onnx", [], ["filter.faces=[1, 1]"]),
+    ("filter.embedding=x.keras", [], ["filter.label_issues=10"]),
+    ("filter.embedding_scale=tf", ["filter.max_outlier=4"], ["filter.max_outlier=4", "filter.embedding=x.keras"]),
+    ("filter.group_pages=false", [], ENGINES),
+    ("pretrain.epochs=3", ["train.input=tiles"], []),
+    ("extract.batch_size=8", ["train.input=tiles"], []),
+    ("workers.timeout_h.pretrain=8", ["train.input=tiles"], []),
+    ("train.filters=[8]", ["train.network=small_convnet"], []),
+    ("train.scale=8", [], ["train.head=cosine"]),
+    ("train.margin=0.2", ["train.head=cosine"], ["train.head=arcface"]),
+    ("train.unfreeze_rate=0.2", WEIGHTS, [*WEIGHTS, "train.unfreeze=all"]),
+    ("train.head_epochs=5", ["train.input=tiles"], WEIGHTS),
+    ("train.epochs=5", WEIGHTS, [*WEIGHTS, "train.unfreeze=2"]),
+    ("train.augment.mixup=0.2", WEIGHTS, []),
+    ("train.augment.flip=none", [], ["train.input=tiles"]),
+    ("train.augment.rand_augment=1", [], ["train.input=tiles"]),
+    ("train.augment.magnitude=0.5", ["train.input=tiles"], ["train.input=tiles", "train.augment.rand_augment=1"]),
+    (
+        "train.augment.fill=reflect",
+        ["train.input=tiles", "train.augment={rotate_deg: 0, shift: 0, zoom: 0}"],
+        ["train.input=tiles"],
+    ),
+    ("train.imbalance.power=0.5", ["train.imbalance=focal"], []),
+    ("train.imbalance.cap=3", ["train.imbalance=focal"], ["train.imbalance=effective"]),
+    ("train.imbalance.beta=0.9", [], ["train.imbalance=effective"]),
+    ("train.imbalance.gamma=2", [], ["train.imbalance=focal"]),
+    ("train.imbalance.strength=2", [], ["train.imbalance=logit_adjustment"]),
+    ("train.imbalance.epochs=2", [], ["train.imbalance=retrain_head"]),
+    ("train.full_retrain_every=3", [], ["train.warm_start=true"]),
+    ("evaluate.unknown_label=x", [], ["evaluate.unknown=threshold", "filter.unseen_classes=0.2"]),
+]
+"""A setting; others with which it has no effect; others with which it has one."""
+
+
+@pytest.mark.parametrize(("override", "without", "together"), CASES)
+def test_a_setting_is_named_unless_it_has_an_effect(override: str, without: list[str], together: list[str]) -> None:
+    name = override.partition("=")[0]
+    assert name in named(override, *without)
+    assert name not in named(override, *together)
+
+
+def test_every_rule_is_about_settings_that_exist_and_is_tested_above() -> None:
+    names = [name for name, _ in settings()]
+    tested = {override.partition("=")[0] for override, _, _ in CASES} | {"filter.mirrored"}
+    for rule in RULES:
+        assert all(any(f"{name}.".startswith(f"{setting}.") for name in names) for setting in rule.settings)
+        assert any(rule.applies_to(name) for name in tested), rule
+
+
+def test_without_near_duplicates_mirror_images_do_not_matter() -> None:
+    config = load("default")
+    off = config.model_copy(update={"filter": config.filter.model_copy(update={"duplicate_bits": None})})
+    assert list(notes(config, ["filter.mirrored"])) == []
+    assert len(list(notes(off, ["filter.mirrored", "filter.drop_near_duplicates"]))) == 2
+
+
+def test_a_note_says_what_to_set() -> None:
+    overrides = ["train.imbalance=focal", "train.imbalance.cap=3", "train.epochs=5"]
+    (line,) = notes(load("default", overrides), given_settings("default", overrides))
+    assert line == (
+        "train.imbalance.cap has no effect, because it needs train.imbalance.method=weights or effective: set that, or "
+        "leave train.imbalance.cap out"
+    )
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_the_settings_of_presets_are_not_the_users(preset: str) -> None:
+    config = load(preset)
+    assert list(notes(config, given_settings(preset))) == []
+    assert changed_settings(preset, config) == []
+
+
+def test_without_the_command_line_the_users_settings_are_those_that_differ_from_the_preset() -> None:
+    config = load("whales", ["train.epochs=60", "train.augment.zoom=0.3"])
+    assert changed_settings("whales", config) == ["train.augment.zoom"]
+    assert "train.augment.flip" in changed_settings("mine", config)
