@@ -123,6 +123,12 @@ REVIEW = Table(
         _TWIN,
         Column("suggestion", "string", "Class that it may belong to instead.", nullable=True),
         Column("decision", "string", "Decision of an earlier review: keep, reject or move.", nullable=True),
+        Column(
+            "decided_as",
+            "string",
+            "Class of that decision in decisions.csv, if it has been renamed since.",
+            nullable=True,
+        ),
     ),
 )
 

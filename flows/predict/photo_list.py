@@ -5,11 +5,16 @@ from pathlib import Path
 
 from tasks.crawl.folder_listing import list_photos_below
 from tasks.crawl.folder_notes import few, passed_over
+from tasks.crawl.listed_files import find_files
 from tasks.crawl.local_files import is_file, utf8_name
+from tasks.file_names import shown_missing
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc
-from tasks.store.csv_file import read_csv
+from tasks.store.csv_columns import Column, find_columns
+from tasks.store.csv_file import read_csv, shown_lines
 from tasks.store.errors import UserError
+
+_IMAGE = "Image"
 
 
 @dataclass
@@ -42,9 +47,7 @@ def list_photos(source: Path) -> PhotoList:
     elif not is_file(status):
         raise UserError(f"{source} is a pipe or a device, not a photo; save it as a file first")
     elif source.suffix.lower() == ".csv":
-        listed = PhotoList(
-            [(row["Image"], source.parent / row["Image"]) for row in read_csv(source, ["Image"]).rows if row["Image"]]
-        )
+        listed = _listed(source)
     else:
         listed = PhotoList([(utf8_name(source.name), source)])
     if not listed.photos:
@@ -62,3 +65,21 @@ def _below(folder: Path) -> PhotoList:
         named = [f"{name} ({reason})" for name, reason in tree.missing]
         notes.append(f"{folder}: {len(named):,} photos aren't there and are left out: {few(named)}")
     return PhotoList([(nfc(utf8_name(name)), Path(file.path)) for name, file in tree.photos], notes)
+
+
+def _listed(source: Path) -> PhotoList:
+    """Return the photos that a CSV lists, under the names that it gives them; a missing one is an error of its row."""
+    file = read_csv(source, [_IMAGE])
+    columns = find_columns(file, [Column(_IMAGE, "image", need="required")])
+    names = [name for row in file.rows if (name := columns.get(row, _IMAGE))]
+    listed = find_files(source, list(dict.fromkeys(names)), [source.parent])
+    notes = [*file.notes, *columns.notes, *listed.notes]
+    if empty := [row.line for row in file.rows if not columns.get(row, _IMAGE)]:
+        notes.append(f"{source}: {len(empty):,} rows have no {_IMAGE} and are left out ({shown_lines(empty)})")
+    if listed.missing:
+        notes.append(
+            f"{source}: {len(listed.missing):,} of {len(set(names)):,} photos are not in {source.parent}: "
+            f"{shown_missing(listed.missing)}; their rows have an error instead of classes"
+        )
+    paths = {name: Path(file.path) for name, file in listed.files.items()}
+    return PhotoList([(name, paths.get(name, source.parent / name)) for name in names], notes)

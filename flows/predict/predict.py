@@ -20,6 +20,7 @@ from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_p
 from tasks.store.atomic import atomic_path
 from tasks.store.context import executor
 from tasks.store.errors import UserError
+from tasks.store.formulas import guard
 from tasks.store.progress import Progress
 from tasks.store.store import Store
 
@@ -94,7 +95,7 @@ def predict_to(
     if options.submission:
         names = [column for column in table.columns if column.startswith("class_")]
         predicted = [row.dropna().tolist() for _, row in table[names].iterrows()]
-        _write(submission(table["image"], predicted), options.submission)
+        _write(submission(table["image"], predicted), options.submission, guarded=False)  # Kaggle compares the names
         only_submitted = _rank_columns(options.top_k + 1, top_k)
         table = table.drop(columns=[column for column in only_submitted if column in table])
     if options.out:
@@ -165,11 +166,16 @@ def _rank_columns(first: int, last: int) -> list[str]:
     return [f"{name}_{rank}" for rank in range(first, last + 1) for name in ("class", "probability")]
 
 
-def _write(table: "pd.DataFrame", path: Path) -> None:
-    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing."""
+def _write(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> None:
+    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing.
+
+    In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`.
+    """
     with atomic_path(path) as partial:
         match path.suffix:
             case ".csv":
+                if guarded:
+                    table = table.map(lambda value: guard(value) if isinstance(value, str) else value)
                 table.to_csv(partial, index=False, lineterminator="\n")
             case ".json":
                 table.to_json(partial, orient="records", indent=1, force_ascii=False)

@@ -10,7 +10,6 @@ from pathlib import Path
 from flows.review import app, session
 from flows.review.images import ImageCache
 from flows.review.items import ReviewItem, ReviewList
-from tasks.filter import review_log
 from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
@@ -26,7 +25,7 @@ def export(root: Path, review_list: ReviewList, folder: Path, *, title: str) -> 
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} already exists and isn't empty; give --export a new folder")
-    decisions = review_log.read(root)
+    decisions = review_list.decisions(root)
     files = _write_images(root, review_list, folder)
     shutil.copyfile(app.HERE / "page.css", folder / "page.css")
     groups = []

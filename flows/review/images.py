@@ -55,8 +55,10 @@ class ImageCache:
         if not path.is_relative_to(self._root):
             return None
         try:
-            with self._decoding, photos.decoded(path.read_bytes(), at_least_px=side_px) as pixels:
-                return thumbnails.encode(pixels, side_px)
+            with self._decoding:
+                return photos.decode_to(
+                    lambda pixels: thumbnails.encode(pixels, side_px), path.read_bytes(), at_least_px=side_px
+                )
         except (OSError, ValueError):
             return None
 

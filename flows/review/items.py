@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from configs.schema import Config, Section
 from flows.pipeline import stages
-from tasks.filter.review_log import ReviewKey
+from tasks.filter import review_log
+from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
@@ -30,6 +32,8 @@ class ReviewItem:
     """SHA-256 of the photo that it duplicates or contradicts."""
     suggestion: str | None
     """The class that it may belong to instead."""
+    decided_as: str | None = None
+    """The class under which the log has its decision, if that class has been renamed since."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,17 @@ class ReviewList:
     """Classes and names under which the crawl found each photo, by SHA-256."""
     classes: tuple[str, ...]
     """All classes, sorted."""
+
+    @cached_property
+    def renamed(self) -> dict[ReviewKey, ReviewKey]:
+        """The item's key for each photo and class under which the log has a decision about a renamed class."""
+        return {
+            ReviewKey(item.key.photo, item.decided_as): item.key for item in self.items if item.decided_as is not None
+        }
+
+    def decisions(self, root: Path) -> dict[ReviewKey, Decision]:
+        """Read the decisions in effect, by the keys of the items; the latest counts, if a class has been renamed."""
+        return {self.renamed.get(key, key): decision for key, decision in review_log.read(root).items()}
 
 
 def artifact(store: Store, config: Config, preset: str) -> Artifact:
@@ -129,6 +144,7 @@ def _item(row: Mapping[str, Any]) -> ReviewItem:
         threshold=_number(row["threshold"]),
         duplicate_of=_text(row["twin"]),
         suggestion=_text(row["suggestion"]),
+        decided_as=_text(row["decided_as"]),
     )
 
 

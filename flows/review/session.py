@@ -41,6 +41,7 @@ class ReviewSession:
         self._root = root
         self._list = review_list
         self._keys = frozenset(item.key for item in review_list.items)
+        self._renamed = review_list.renamed
         self._before = self._decisions()
 
     def changed(self) -> int:
@@ -81,11 +82,12 @@ class ReviewSession:
 
     def undo(self, key: ReviewKey | None, item_filter: ItemFilter) -> dict[str, Any]:
         """Cancel the last decision about a photo, or about any photo of the list; returns as `decide`."""
-        undone = review_log.undo(self._root, self._keys if key is None else self._keys & {key})
-        return self._after(undone.key if undone else None, item_filter)
+        keys = self._keys if key is None else self._keys & {key}
+        undone = review_log.undo(self._root, keys.union(old for old, new in self._renamed.items() if new in keys))
+        return self._after(self._renamed.get(undone.key, undone.key) if undone else None, item_filter)
 
     def _decisions(self) -> Decisions:
-        return review_log.read(self._root)
+        return self._list.decisions(self._root)
 
     def _after(self, key: ReviewKey | None, item_filter: ItemFilter) -> dict[str, Any]:
         decisions = self._decisions()

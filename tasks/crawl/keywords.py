@@ -1,5 +1,7 @@
 """The search queries of each class: from the config, or from a text file with one class per line."""
 
+import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from configs.schema import CrawlConfig
 from tasks.crawl.engines.engine import Engine
 from tasks.crawl.local_files import require_path
 from tasks.crawl.result import require_two_classes
+from tasks.names import nfc
 from tasks.store import hashing
 from tasks.store.errors import UserError
 
@@ -70,24 +73,60 @@ def validate_queries(engines: Sequence[Engine], config: CrawlConfig) -> None:
 def read_keywords(path: Path) -> dict[str, tuple[str, ...]]:
     """Read lines `class: query, query`; in a line without a colon, the class's name is also its query.
 
-    Empty lines and lines that begin with # are ignored. A class may have several lines.
+    Empty lines are ignored, and so are lines that begin with # and what follows a # between blanks. A class may have
+    several lines. The colon and the commas may be those of Chinese, Japanese and Korean keyboards.
 
     Raises:
-        UserError: the file isn't UTF-8 text, or a line has no class or no query; the message names the line.
+        UserError: The file isn't UTF-8 text, or a line isn't written like that; the message names the line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read ({error}); it must be a text file in UTF-8") from error
     found: dict[str, dict[str, None]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    lines: dict[str, tuple[str, int]] = {}
+    for number, line in enumerate(io.StringIO(text), 1):
+        words = re.sub(r"^\s*#.*|\s#(\s.*|$)", "", line).strip()
+        if not words:
             continue
-        label, colon, rest = line.partition(":")
-        label = label.strip()
-        queries = [query.strip() for query in rest.split(",") if query.strip()] if colon else [label]
-        has_wide_colon = not colon and "\uff1a" in line  # typed on a Chinese, Japanese or Korean keyboard
-        if not label or not queries or has_wide_colon:
-            raise UserError(f"{path}, line {number}: {line.strip()!r}; write it as `class: query, query`")
+        label, colon, rest = _partition(words)
+        queries = [query.strip() for query in re.split("[,，、]", rest) if query.strip()] if colon else [label]
+        if problem := _problem(label, queries, rest, has_colon=bool(colon)):
+            raise UserError(f"{path}, line {number}: {line.strip()!r}{problem}; write it as `class: query, query`")
+        first, first_number = lines.setdefault(label.casefold(), (label, number))
+        if first != label:
+            raise UserError(
+                f"{path}, line {number}: class {label!r} differs from {first!r} of line {first_number} only in case; "
+                "write both alike to join them, or add a word to tell them apart"
+            )
         found.setdefault(label, {}).update(dict.fromkeys(queries))
     return {label: tuple(queries) for label, queries in found.items()}
+
+
+def _partition(words: str) -> tuple[str, str, str]:
+    """Split a line at its first colon."""
+    colon = re.search("[:：]", words)
+    if not colon:
+        return nfc(words), "", ""
+    return nfc(words[: colon.start()].strip()), colon[0], words[colon.end() :]
+
+
+def _problem(label: str, queries: list[str], rest: str, *, has_colon: bool) -> str:
+    """Say what is wrong with a line; an empty text if nothing is."""
+    separated = "\t" in label or (not has_colon and re.search("[,，、;；|]", label))
+    problems = {
+        " has no class": not label,
+        " has no query": not queries,
+        " has a # after a blank: write `# ` with a blank after it for a comment, or leave it out": re.search(
+            r"\s#", f"{label} {rest}"
+        ),
+        " has a URL, but no class before it": has_colon and rest.startswith("//"),
+        " has several values before a colon": separated,
+        " has quotes around the class": re.fullmatch("\".*\"|'.*'|“.*”|‘.*’", label),
+    }
+    problems |= {
+        f": {query!r} is not one query, because commas separate queries, also between quotes": True
+        for query in queries
+        if query.count('"') % 2 or ("://" not in query and re.search("[;；\t]", query))
+    }
+    return next((problem for problem, is_so in problems.items() if is_so), "")

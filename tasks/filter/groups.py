@@ -1,7 +1,7 @@
 """Groups of photos that must be in the same split."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,8 @@ from configs.schema import FilterConfig
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SHOWN = 3
 
 
 def connected_groups(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -57,5 +59,34 @@ def group_names(config: FilterConfig, table: "pd.DataFrame") -> dict[str, dict[i
     named = {column: dict(table[column].dropna()) for column in columns if column in table}
     if config.group_pattern:
         found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
-        named["pattern"] = {row: match[min(1, match.re.groups)] for row, match in found.items() if match}
+        matches = {row: match[min(1, match.re.groups)] for row, match in found.items() if match}
+        named["pattern"] = {row: text for row, text in matches.items() if text is not None}  # its group is optional
     return named
+
+
+def pattern_notes(config: FilterConfig, table: "pd.DataFrame", named: Mapping[str, Mapping[int, str]]) -> list[str]:
+    """Return a line if `group_pattern` doesn't group the photos: no match, not all match, or all or none are alike.
+
+    Args:
+        config: Has the pattern.
+        table: The crawl's table.
+        named: The result of `group_names`.
+    """
+    if not config.group_pattern or table.empty:
+        return []
+    matches = named["pattern"]
+    others = [name for row, name in table["name"].items() if row not in matches]
+    where = f"filter.group_pattern={config.group_pattern}"
+    if others:
+        effect = "so it groups nothing" if not matches else "the others are not grouped by it"
+        shown = ", ".join(dict.fromkeys(others[:_SHOWN]))
+        return [
+            f"{where} matches {len(matches):,} of {len(table):,} names, {effect}, such as {shown}; check the pattern"
+        ]
+    groups = set(matches.values())
+    if len(groups) == 1 < len(matches):
+        return [f"{where} puts all {len(table):,} photos in one group, {groups.pop()!r}; check the pattern"]
+    if len(groups) == len(set(table["photo"])) > 1:
+        name = table["name"].iloc[0]
+        return [f"{where} puts each photo in a group of its own: of {name} it takes {matches[0]!r}; check the pattern"]
+    return []

@@ -53,8 +53,7 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats = np.zeros((), STATS_DTYPE)
     try:
         stats["width_px"], stats["height_px"] = photos.size_px(data)
-        with photos.decoded(data, at_least_px=_DECODED_PX) as pixels:
-            grey = reduced(pixels)
+        grey, layout = photos.decode_to(_grey_and_layout, data, at_least_px=_DECODED_PX)
     except ValueError as error:
         stats["flaw"] = str(error).encode()
         return stats
@@ -62,8 +61,12 @@ def compute_stats(data: bytes) -> NDArray[np.void]:
     stats["sharpness"] = sharpness(grey)
     stats["hash"], stats["mirror"] = perceptual_hashes(grey)
     stats["windows"] = window_hashes(grey)
-    stats["layout"] = colour_layout(pixels)
+    stats["layout"] = layout
     return stats
+
+
+def _grey_and_layout(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return reduced(pixels), colour_layout(pixels)
 
 
 def colour_layout(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -94,11 +94,15 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
     model = config.face_model.expanduser() if config.face_model else None
 
     def compute(chunk: Sequence[str]) -> NDArray[np.int32]:
-        counts = np.zeros(len(chunk), np.int32)
-        for i, photo in enumerate(chunk):
-            with photos.decoded((context.root / files[photo]).read_bytes(), at_least_px=faces.SIDE_PX) as pixels:
-                counts[i] = faces.count(pixels, model)
-        return counts
+        counts = [
+            photos.decode_to(
+                lambda pixels: faces.count(pixels, model),
+                (context.root / files[photo]).read_bytes(),
+                at_least_px=faces.SIDE_PX,
+            )
+            for photo in chunk
+        ]
+        return np.array(counts, np.int32)
 
     detector = hashing.of_file(model) if model else "cascade"
     context = replace(context, source=hashing.of_source(faces.__name__))
@@ -128,11 +132,12 @@ def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext) ->
         code = "tasks.networks.embedding"
 
     def compute(chunk: Sequence[str]) -> NDArray[np.floating]:
-        small = []
-        for name in chunk:  # a chunk of full-size photos would need several GB
-            with photos.decoded((context.root / files[name]).read_bytes(), at_least_px=at_least_px) as pixels:
-                small.append(prepare(pixels))
-        return describe(small)
+        return describe(  # a chunk of photos in full size would need several GB
+            [
+                photos.decode_to(prepare, (context.root / files[name]).read_bytes(), at_least_px=at_least_px)
+                for name in chunk
+            ]
+        )
 
     context = replace(context, source=hashing.of_source(code))
     pool = ShardPool.open(context.pools / hashing.of_value(["embedding", *key])[:24], context)

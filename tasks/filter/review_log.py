@@ -3,7 +3,9 @@
 Columns: `photo` is the SHA-256 of the photo; `label` is the class under which the crawl found it; `action` is keep,
 reject, move or undo; `to` is the new class of a move; `decided_at` is a UTC time. For each (photo, label) the last row
 counts, and undo cancels the row before. The log is not in the folder of the pools, because that may be deleted at any
-time.
+time. A class whose name begins with = + - or @ has an apostrophe before it, so that no spreadsheet runs it.
+
+`tasks.filter.review_keys` applies the decisions to the photos of a crawl, whose classes may have been renamed.
 """
 
 import csv
@@ -22,6 +24,7 @@ from filelock import FileLock
 from tasks.store import hashing as digests
 from tasks.store.atomic import sync
 from tasks.store.errors import UserError
+from tasks.store.formulas import guard, unguard
 from tasks.store.manifest import now
 
 NAME = "decisions.csv"
@@ -88,8 +91,12 @@ def undo(root: Path, among: Container[ReviewKey]) -> Decision | None:
 
 
 def digest(root: Path) -> str:
-    """Return the SHA-256 (64 hex digits) of the decisions in effect; their order and time don't change it."""
-    return digests.of_value(sorted([*key, made.action, made.to] for key, made in read(root).items()))
+    """Return the SHA-256 (64 hex digits) of the decisions in effect; their time doesn't change it.
+
+    Their order counts only among those about one photo: if its class was renamed, the latest is applied.
+    """
+    decisions = sorted(read(root).items(), key=lambda item: item[0].photo)
+    return digests.of_value([[*key, made.action, made.to] for key, made in decisions])
 
 
 def _in_effect(path: Path) -> list[Decision]:
@@ -126,7 +133,7 @@ def _parsed(row: list[str]) -> tuple[ReviewKey, Decision | None]:
     """Parse one row; raises ValueError if it is damaged."""
     if len(row) != len(_COLUMNS):
         raise ValueError(f"{len(row)} values instead of {len(_COLUMNS)} ({','.join(_COLUMNS)})")
-    photo, label, action, to, decided_at = row
+    photo, label, action, to, decided_at = map(unguard, row)
     key = ReviewKey(photo, label)
     try:
         datetime.fromisoformat(decided_at)
@@ -167,7 +174,7 @@ def _append(path: Path, rows: list[tuple[str, ...]]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     if is_new:
         writer.writerow(_COLUMNS)
-    writer.writerows((*row, f"{now():%Y-%m-%dT%H:%M:%SZ}") for row in rows)
+    writer.writerows((*map(guard, row), f"{now():%Y-%m-%dT%H:%M:%SZ}") for row in rows)
     data = text.getvalue().encode(errors="surrogateescape")
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)

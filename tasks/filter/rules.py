@@ -83,8 +83,8 @@ def apply_rules(
             decisions make sure that a review that is half done doesn't cause more rejections.
         preference: Of copies, the row with the smallest number stays, whatever its size; empty: all are equal.
     """
-    order = preference or [0] * len(photos)
-    rules = _Rules(stats, photos, labels, near_duplicates, config, decided or {}, suspended or {}, order)
+    preference = preference or [0] * len(photos)
+    rules = _Rules(stats, photos, labels, near_duplicates, config, decided or {}, suspended or {}, preference)
     return rules.ruling()
 
 

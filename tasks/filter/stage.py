@@ -10,11 +10,12 @@ from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.given_splits import GivenSplits
-from tasks.filter.groups import group_names, split_groups
+from tasks.filter.groups import group_names, pattern_notes, split_groups
 from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import Measurements, count_faces, embed, measure
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.notes import doubt_notes, loss_notes
+from tasks.filter.review_keys import apply_decisions
 from tasks.filter.review_log import Action, ReviewKey
 from tasks.filter.rules import UNDECODABLE, Ruling, Verdict, apply_rules
 from tasks.filter.split_history import SplitHistory
@@ -51,7 +52,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     table = PHOTOS.read(photos).sort_values(["label", "rank", "photo", "name"])
     table = table.reset_index(drop=True)
     table["crawled_label"] = table["label"]
-    decided = _apply_decisions(table, context.root)
+    decided = _apply_decisions(table, context)
     history = _split_history(config, context.pools)
     history.path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(history.path.with_suffix(".lock")):
@@ -72,35 +73,32 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         doubtful = doubt_notes(config, table, doubts, duplicates)
         for note in doubtful:
             context.warn(note)
-        table["reason"] = [verdict.reason for verdict in verdicts]
-        table["score"] = [verdict.score for verdict in verdicts]
-        table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
-        table["is_mirrored"] = [
-            v.duplicate_of is not None and duplicates.is_mirror_image(row, v.duplicate_of)
-            for row, v in enumerate(verdicts)
-        ]
+        _set_verdicts(table, verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
-        listed = read_test_list(config.test_list, table) if config.test_list else set()
         given = GivenSplits.of(table)
         names = group_names(config, table)
+        test_list = read_test_list(config, table, known)
+        for note in (*test_list.notes, *pattern_notes(config, table, names)):
+            context.warn(note)
         table["group"] = groups[: len(table)]
-        table["split"] = _assign_splits(config, table, given, groups, given.combine(all_photos, known, listed))
+        table["split"] = _assign_splits(
+            config, table, given, groups, given.combine(all_photos, known, test_list.photos)
+        )
+        for note in given.notes(config, table, groups[: len(table)], test_list.photos):
+            context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
         check_trainable(config, table, large_groups(table, names, duplicates, min_photos=2))
         assigned = table[table["split"].notna()]
         history.write(known, dict(zip(assigned["photo"], assigned["split"], strict=True)))
-    notes = [*given.notes(config, table, groups[: len(table)], listed), *loss_notes(config, table)]
-    notes += filter(
-        None, [large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL), single_photos_note(kept)]
-    )
-    for note in notes:
+    large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
+    for note in (*loss_notes(config, table), *filter(None, [large, single_photos_note(kept)])):
         context.warn(note)
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
-    kept = kept.assign(group=kept.groupby("group")["photo"].transform("min"))
-    kept = kept.sort_values(["label", "photo"])[KEPT.names]
+    kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
+    kept = kept[KEPT.names]
     KEPT.write(kept, context.out)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
     REJECTED.write(rejected, context.out)
@@ -136,12 +134,20 @@ def _split_history(config: FilterConfig, pools: Path) -> SplitHistory:
     return SplitHistory(pools, settings)
 
 
-def _apply_decisions(table: "pd.DataFrame", root: Path) -> dict[int, Action]:
-    """Return a person's decisions by row, and set the new label of rows that are moved."""
-    in_effect = review_log.read(root)
+def _apply_decisions(table: "pd.DataFrame", context: StageContext) -> dict[int, Action]:
+    """Return a person's decisions by row.
+
+    The table gets the new label of rows that are moved, and a column `decided_as`: the class under which the decision
+    was made, if it has been renamed since.
+    """
+    keys = list(map(ReviewKey._make, zip(table["photo"], table["label"], strict=True)))
+    applied = apply_decisions(review_log.read(context.root), keys)
+    for note in applied.notes:
+        context.warn(note)
+    table["decided_as"] = [applied.decided_as[key].label if key in applied.decided_as else None for key in keys]
     decided: dict[int, Action] = {}
-    for row, key in enumerate(map(ReviewKey._make, zip(table["photo"], table["label"], strict=True))):
-        if decision := in_effect.get(key):
+    for row, key in enumerate(keys):
+        if decision := applied.by_key.get(key):
             decided[row] = decision.action
             if decision.action == "move":
                 table.loc[row, "label"] = decision.to
@@ -160,10 +166,9 @@ def _ruling(
 ) -> Ruling:
     """Return the verdicts on all rows, by all rules except label issues; see `apply_rules`."""
     labels = (table["label"] if decided else table["crawled_label"]).tolist()
-    photos = table["photo"].tolist()
     ruling = apply_rules(
         measured.stats,
-        photos,
+        table["photo"].tolist(),
         labels,
         duplicates,
         config,
@@ -179,6 +184,16 @@ def _ruling(
             if not least <= count <= most:
                 verdicts[row] = Verdict("faces", count, least if count < least else most)
     return ruling
+
+
+def _set_verdicts(table: "pd.DataFrame", verdicts: Sequence[Verdict], duplicates: NearDuplicates) -> None:
+    """Set reason, score and twin of each row, and whether the twin is its mirror image."""
+    table["reason"] = [verdict.reason for verdict in verdicts]
+    table["score"] = [verdict.score for verdict in verdicts]
+    table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
+    table["is_mirrored"] = [
+        v.duplicate_of is not None and duplicates.is_mirror_image(row, v.duplicate_of) for row, v in enumerate(verdicts)
+    ]
 
 
 def _find_label_issues(

@@ -56,6 +56,7 @@ def review_rows(
     review["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in shown]
     review["suggestion"] = [verdict.suggestion for verdict in shown]
     review["decision"] = [decided.get(row) for row in rows]
+    review["decided_as"] = table.loc[rows, "decided_as"]
     review["sure"] = np.arange(len(review)) >= len(doubtful)
     review["by_rules"] = ~review["reason"].isin(_LABEL_ISSUES)
     review["order"] = (

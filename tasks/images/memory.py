@@ -5,7 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition, Lock
+from typing import TYPE_CHECKING
 
+from tasks.images import depth
+from tasks.images.formats import extension
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_BYTES_PER_PX = {"jpg": 8, "png": 8, "gif": 8, "bmp": 8, "webp": 17, "tif": 8, "avif": 14, "heic": 14}
+"""Memory that is needed to decode one pixel: what the decoder holds, the decoded image, and the returned RGB pixels."""
+_BYTES_PER_DEEP_PX = 24
+_BYTES_PER_COEFFICIENT_PX = 6
+"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it."""
 _SHARE = 8
 _LEAST, _MOST = 1 << 30, 16 << 30
 
@@ -50,3 +62,17 @@ def decoding_limit() -> int:
         with suppress(OSError, ValueError):  # there is no such file, or it says "max"
             memory.append(int(Path(file).read_text()))
     return max(_LEAST, min(_MOST, min(memory) // _SHARE))
+
+
+def bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> int:
+    """Estimate the memory for decoding a photo.
+
+    Args:
+        data: The bytes of its file.
+        image: The opened image, whose size is that at which it will be decoded, if it is open already.
+        size: Width and height of the photo.
+    """
+    width, height = image.size if image else size
+    per_px = _BYTES_PER_DEEP_PX if image and depth.is_deep(image, data) else _BYTES_PER_PX[extension(data)]
+    coefficients = _BYTES_PER_COEFFICIENT_PX * size[0] * size[1] if image and image.info.get("progressive") else 0
+    return per_px * width * height + coefficients

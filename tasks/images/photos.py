@@ -1,8 +1,7 @@
 """Store photos under the SHA-256 of their bytes, check them, and decode them."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 
 from tasks.images import depth, formats
 from tasks.images.formats import extension
-from tasks.images.memory import MemoryBudget, decoding_limit
+from tasks.images.memory import MemoryBudget, bytes_needed, decoding_limit
 from tasks.images.orientation import TRANSPOSED, as_stored, orientation
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
 
 Value = TypeVar("Value", bound=np.generic)
+Output = TypeVar("Output")
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,11 +50,6 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # abou
 _DRAFT_PX = 64
 _ROWS = 256
 """Rows that are converted at a time, so that no large temporary images are needed."""
-_BYTES_PER_PX = {"jpg": 7, "png": 7, "gif": 7, "bmp": 7, "webp": 19, "tif": 7, "avif": 19, "heic": 16}
-"""Memory that is needed to decode one pixel: what the decoder holds, the decoded image, and the returned RGB pixels."""
-_BYTES_PER_DEEP_PX = 24
-_BYTES_PER_COEFFICIENT_PX = 6
-"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it."""
 _BUDGET = MemoryBudget(decoding_limit())
 """What all threads together may use: a WebP file of 34 bytes can need more than 1 GB."""
 _MOST_SCANS = 100
@@ -121,45 +116,45 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
         raise ValueError("too many pixels")
     if extension(data) == "jpg" and next(islice(formats.jpeg_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
-    with _loaded(data, image, (width, height), at_least_px=_DRAFT_PX):
-        return width, height
+    opened = _draft(image, _DRAFT_PX)
+    with _BUDGET.use(needed := bytes_needed(data, image, (width, height))):
+        del image
+        _load(opened, data, needed)
+    return width, height
 
 
 def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
-    """Decode a photo to RGB pixels; see `decoded`, which also limits the memory of what is done with the pixels."""
-    with decoded(data, at_least_px=at_least_px) as pixels:
-        return pixels
+    """Decode a photo to RGB pixels `(h, w, 3)`; see `decode_to`, which is better where many photos are decoded."""
+    return decode_to(lambda pixels: pixels, data, at_least_px=at_least_px)
 
 
-@contextmanager
-def decoded(data: bytes, *, at_least_px: int | None = None) -> Iterator[NDArray[np.uint8]]:
-    """Decode a photo to RGB pixels, rotated as its EXIF or XMP data says.
+def decode_to(
+    function: Callable[[NDArray[np.uint8]], Output], data: bytes, *, at_least_px: int | None = None
+) -> Output:
+    """Decode a photo to RGB pixels, rotated as its EXIF or XMP data says, and return what a function makes of them.
 
     Transparent parts become white; of an animation or of several pages, the first is taken. More than 8 bits per sample
     are scaled to 8, see `tasks.images.depth`.
 
-    All threads together only use so much memory (see `tasks.images.memory`): others wait until the context is closed.
-    So do in it what needs the large array, and nothing else. Don't open a second one inside.
+    All threads together only use so much memory (see `tasks.images.memory`): others wait until the function has
+    returned and the pixels are freed.
 
     Args:
+        function: Takes pixels `(h, w, 3)` and returns something smaller. It must not decode another photo.
         data: The bytes of the photo.
         at_least_px: If given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is several times faster, as
             long as no side becomes shorter than this.
-
-    Yields:
-        Pixels `(h, w, 3)`.
 
     Raises:
         ValueError: The reason, one of PROBLEMS.
         MemoryError: There isn't enough memory; this doesn't say anything about the photo.
     """
     size, image = _header(data)
-    with _loaded(data, image, size, at_least_px=at_least_px) as loaded:
-        try:
-            pixels = _rgb(loaded, data)
-        except Exception as error:
-            raise _failure(error, loaded.width * loaded.height) from error
-        yield pixels
+    opened = _draft(image, at_least_px)
+    needed = bytes_needed(data, image, size)
+    del image  # no variable may keep it longer than the budget does: `_load` takes it out of the list
+    with _BUDGET.use(needed):
+        return function(_pixels(opened, data, needed))
 
 
 def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
@@ -217,31 +212,30 @@ def _open(data: bytes) -> "Image":
         raise _failure(error, 0) from error
 
 
-@contextmanager
-def _loaded(data: bytes, image: "Image | None", size: tuple[int, int], *, at_least_px: int | None) -> Iterator["Image"]:
-    """Decode an image of `_header` within the memory that all threads share; the other arguments are of `decoded`."""
+def _draft(image: "Image | None", at_least_px: int | None) -> "list[Image | None]":
+    """Set the size at which a JPEG is decoded; return a list with the image."""
     if image and at_least_px is not None:
         image.draft("RGB", (at_least_px, at_least_px))
-    needed = _bytes_needed(data, image, size)
-    with _BUDGET.use(needed):
-        image = image or _open(data)
-        try:
-            image.load()
-        except Exception as error:  # Pillow's decoders raise errors of many types for damaged files
-            raise _failure(error, needed) from error
-        yield image
+    return [image]
 
 
-def _bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> int:
-    """Estimate the memory for decoding a photo, bytes."""
-    width, height = image.size if image else size
-    per_px = _BYTES_PER_PX[extension(data)]
-    if image and depth.is_deep(image, data):
-        per_px = _BYTES_PER_DEEP_PX
-    needed = per_px * width * height
-    if image and image.info.get("progressive"):
-        needed += _BYTES_PER_COEFFICIENT_PX * size[0] * size[1]
-    return needed
+def _load(opened: "list[Image | None]", data: bytes, needed: int) -> "Image":
+    """Decode the image in a list, and take it out of the list; the caller holds `needed` bytes of the budget."""
+    image = opened.pop() or _open(data)
+    try:
+        image.load()
+    except Exception as error:  # Pillow's decoders raise errors of many types for damaged files
+        raise _failure(error, needed) from error
+    return image
+
+
+def _pixels(opened: "list[Image | None]", data: bytes, needed: int) -> NDArray[np.uint8]:
+    """Decode the image in a list to upright RGB pixels `(h, w, 3)`; the arguments are those of `_load`."""
+    image = _load(opened, data, needed)
+    try:
+        return _rgb(image, data)
+    except Exception as error:
+        raise _failure(error, needed) from error
 
 
 def _rgb(image: "Image", data: bytes) -> NDArray[np.uint8]:

@@ -47,7 +47,6 @@ def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
 def of_file(path: Path, side_px: int = 128) -> str | None:
     """Return a thumbnail of a photo as a data URI, or None if the file is missing or can't be decoded."""
     try:
-        with photos.decoded(path.read_bytes()) as pixels:
-            return of_pixels(pixels, side_px)
+        return photos.decode_to(lambda pixels: of_pixels(pixels, side_px), path.read_bytes())
     except (OSError, ValueError):
         return None

@@ -102,5 +102,4 @@ def tile_of(data: bytes, config: PreprocessConfig) -> NDArray[np.uint8]:
     """
     width, height = config.crop[2] - config.crop[0], config.crop[3] - config.crop[1]
     at_least_px = int(np.ceil(2 * config.side_px / min(width, height)))
-    with photos.decoded(data, at_least_px=at_least_px) as pixels:
-        return make_tile(pixels, config)
+    return photos.decode_to(lambda pixels: make_tile(pixels, config), data, at_least_px=at_least_px)

@@ -89,6 +89,7 @@ class ReviewFolder:
 
     def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
         defaults = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}
+        defaults |= {"decision": None, "decided_as": None}
         values = crawled.iloc[row["photo"]].to_dict() | defaults | {key: row[key] for key in row if key != "photo"}
         other = row.get("twin")
-        return values | {"twin": None if other is None else crawled["photo"].iloc[other], "decision": None}
+        return values | {"twin": None if other is None else crawled["photo"].iloc[other]}

@@ -132,3 +132,20 @@ def test_only_the_rows_of_one_response_are_formatted(
     response = page.get("rows")
     assert len(formatted) == session.ROWS
     assert (len(response.json()["rows"]), response.json()["more"]) == (session.ROWS, True)
+
+
+def test_decisions_about_a_renamed_class_are_shown_replaced_and_undone(
+    review_folder: ReviewFolder, open_page: Any
+) -> None:
+    crawled = review_folder.crawl()
+    old = review_log.ReviewKey(crawled["photo"][0], "kitten")
+    review_log.add(review_folder.data, [review_log.Decision(old, "reject")])
+    folder = review_folder.publish([{"photo": 0, "decided_as": "kitten"}, {"photo": 1}])
+    page = open_page(review_folder.data, items.read(folder, "demo"))
+    assert [row["decision"] for row in page.rows()] == [{"action": "reject", "to": ""}, None]
+    assert page.get("rows").json()["counts"]["reviewed"] == 1
+    page.decide(page.rows()[0], "keep")  # under the new name; it is the later one
+    assert page.rows()[0]["decision"] == {"action": "keep", "to": ""}
+    undone = [page.post("undo", {}).json()["changed"] for _ in range(3)]
+    assert [row and row["decision"] for row in undone] == [{"action": "reject", "to": ""}, None, None]
+    assert review_log.read(page.root) == {}

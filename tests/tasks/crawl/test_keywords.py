@@ -24,12 +24,42 @@ def test_each_line_is_a_class_with_its_queries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("猫：小猫，大猫、子猫\n犬\n", {"猫": ("小猫", "大猫", "子猫"), "犬": ("犬",)}),
+        ("cat: cat photo  # pets\ndog\t# also\n", {"cat": ("cat photo",), "dog": ("dog",)}),
+        ("C#: C# code, F#\n", {"C#": ("C# code", "F#")}),
+        ("cat:\tcat, \r\n'n cat: Rock 'n' Roll\r\n", {"cat": ("cat",), "'n cat": ("Rock 'n' Roll",)}),
+        ('cat: "cat photo", kitten\n', {"cat": ('"cat photo"', "kitten")}),
+        ("e\u0301: a\n\u00e9: b\n", {"\u00e9": ("a", "b")}),
+        ("cat: https://x/y#z, https://x/y;s=1\n", {"cat": ("https://x/y#z", "https://x/y;s=1")}),
+    ],
+)
+def test_lines_are_read_as_they_are_meant(tmp_path: Path, text: str, expected: dict[str, tuple[str, ...]]) -> None:
+    path = tmp_path / "keywords.txt"
+    path.write_bytes(text.encode())
+    assert read_keywords(path) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"cat\n: dog\n", "keywords.txt, line 2: ': dog'; write it as `class: query, query`"),
+        (b"cat\n: dog\n", "keywords.txt, line 2: ': dog' has no class; write it as `class: query, query`"),
         (b"cat\ndog:\n", "line 2: 'dog:'"),
         (b"cat\ndog: , ,\n", "line 2"),
-        ("猫：小猫，大猫\n犬\n".encode(), "line 1: '猫：小猫，大猫'; write it as `class: query, query`"),
+        (
+            b"cat,cat photo\n",
+            "line 1: 'cat,cat photo' has several values before a colon; write it as `class: query, query`",
+        ),
+        ("猫，小猫\n".encode(), "line 1: '猫，小猫' has several values"),
+        (b"# pets\ncat;cat photo\n", "line 2: 'cat;cat photo' has several values"),
+        (b"cat\tcat photo\n", "has several values before a colon"),
+        (b"cat: cat; kitten\n", "'cat; kitten' is not one query"),
+        (b'cat: "red, maple"\n', "'\"red' is not one query"),
+        (b'"cat": cat\n', "has quotes around the class"),
+        (b"cat: cat #1\n", "line 1: 'cat: cat #1' has a # after a blank"),
+        (b"https://host/page\n", "has a URL, but no class before it"),
+        (b"Cat: a\ndog\ncat: b\n", "line 3: class 'cat' differs from 'Cat' of line 1 only in case"),
         (b"cat\n", "contains only one class, 'cat'"),
         (b"# nothing\n", "contains no classes"),
         (b"cat\nd\xe9g\n", "it must be a text file in UTF-8"),

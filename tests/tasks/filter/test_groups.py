@@ -1,10 +1,11 @@
 """Groups of photos that must be in the same split."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter.groups import connected_groups
+from tasks.filter.groups import connected_groups, group_names, pattern_notes
 from tasks.store.errors import UserError
 from tests.helpers.filtering import CrawledPhotos, jpeg
 
@@ -50,3 +51,28 @@ def test_pages_can_be_ignored(crawled: CrawledPhotos) -> None:
     with pytest.raises(UserError, match="no photo is left for the test"):
         crawled.filter()
     assert (crawled.filter(FilterConfig(group_pages=False))[0]["split"] == "test").any()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        (r"^g(\d)", "matches 0 of 20 names, so it groups nothing, such as glass/g0_1.jpg, "),
+        (r"^glass/(g\d)", "matches 10 of 20 names, the others are not grouped by it, such as metal/m0_1.jpg"),
+        (r"^.*(\.jpg)$", "puts all 20 photos in one group, '.jpg'"),
+        (r"^(.*)\.jpg$", "puts each photo in a group of its own: of glass/g0_1.jpg it takes 'glass/g0_1'"),
+        (r"^(.*)_\d", None),
+        (None, None),
+    ],
+)
+def test_a_pattern_that_does_not_group_the_names_is_said(pattern: str | None, says: str | None) -> None:
+    names = [f"{label}/{label[0]}{i // 5}_{i}.jpg" for label in ("glass", "metal") for i in range(1, 11)]
+    table = pd.DataFrame({"name": names, "photo": [f"{i:064x}" for i in range(20)]})
+    config = FilterConfig(group_pattern=pattern)
+    notes = pattern_notes(config, table, group_names(config, table))
+    assert len(notes) == (says is not None)
+    assert not says or says in notes[0]
+
+
+def test_names_in_which_the_group_of_a_pattern_is_missing_are_not_one_group() -> None:
+    table = pd.DataFrame({"name": ["a1.jpg", "b.jpg", "c.jpg"], "photo": list("xyz")})
+    assert group_names(FilterConfig(group_pattern=r"^.(\d)?"), table)["pattern"] == {0: "1"}

@@ -160,7 +160,7 @@ def test_threads_wait_for_the_memory_of_large_photos(monkeypatch: pytest.MonkeyP
         return load(image)
 
     monkeypatch.setattr(ImageFile, "load", slow)
-    monkeypatch.setattr(photos, "_BUDGET", MemoryBudget(2 * 60 * 40 * 7))
+    monkeypatch.setattr(photos, "_BUDGET", MemoryBudget(2 * 60 * 40 * 8))
     data = encoded(noise(), "PNG")
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(lambda _: photos.check(data, most_px=5e6), range(16))) == {(60, 40)}

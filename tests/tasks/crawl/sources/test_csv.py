@@ -27,8 +27,8 @@ def config(home: Path, text: str | bytes, **settings: object) -> CrawlConfig:
     return CrawlConfig(**({"sources": "csv", "path": path, "images": home / "images"} | settings))
 
 
-def collect(home: Path, config: CrawlConfig) -> CrawlResult:
-    context = StageContext(home, home / "out", home / "pools", home / "photos")
+def collect(home: Path, config: CrawlConfig, notes: list[str] | None = None) -> CrawlResult:
+    context = StageContext(home, home / "out", home / "pools", home / "photos", notes=[] if notes is None else notes)
     with Ledger(home / "ledger", context.photos) as ledger:
         return csv.collect(config, ledger, context)
 
@@ -59,7 +59,7 @@ def test_ids_remain_strings(home: Path) -> None:
 
 def test_an_image_with_two_ids_has_two_rows_and_repeated_rows_are_left_out(home: Path) -> None:
     text = "Image,Id\n1.jpg,a\n1.jpg,b\n1.jpg, a \n2.jpg,\n,b\n3.jpg\n"
-    result = collect(home, config(home, text))
+    result = collect(home, config(home, text, max_loss=0.5))
     assert pairs(result) == [("1.jpg", "a"), ("1.jpg", "b")]
     assert result.counts == {"rows without an image or id": 3, "repeated rows": 1}
 
@@ -85,28 +85,52 @@ def test_the_fingerprint_depends_on_rows_and_images_only(home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,label\n1.jpg,a\n", r"has no column Image and no column Id; its columns are image, label; name them"),
-        ("Image;Id\n1.jpg;a\n", r"its columns are Image;Id; name them Image,Id and separate them by commas"),
+        (
+            "image,label\n1.jpg,a\n",
+            r"has no column Id; its columns are image, label; did you mean crawl\.columns\.label",
+        ),
+        ("Image:Id\n1.jpg:a\n", r"its columns are Image:Id; .*name them Image,Id and separate them by commas"),
         ("", r"its columns are \(none\)"),
         ("Image,Id\n", "contains no photos"),
         ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),
         (b"Image,Id\n1.jpg,\xe9t\xe9\n", "can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
         (
             "Image,Id\n1.jpg,a\n4.jpg,b\n5.jpg,b\n6.jpg,b\n7.jpg,b\n",
-            r"4 of 5 images are not in .*/images: 4\.jpg, 5\.jpg, 6\.jpg \.\.\.; put them there, set crawl\.images",
+            r"\(4 name files that are not in .*/images\): 4\.jpg, 5\.jpg, 6\.jpg \.\.\.; .*put them there, set",
         ),
-        ("Image,Id\n.,a\n2.jpg,b\n", r"1 of 2 images are not in"),
+        ("Image,Id\n.,a\n2.jpg,b\n", r"\(1 name files that are not in .*: \.; that is 50\.0\s%"),
+        ("Image,Id\n1.jpg,a\n2.jpg\n", r"\(1 have no Image or no Id\): labels\.csv line 3; .*fill them in"),
     ],
 )
 def test_an_unusable_csv_is_an_error_with_a_remedy(home: Path, text: str | bytes, message: str) -> None:
-    with pytest.raises(UserError, match=rf"labels\.csv.*{message}"):
+    with pytest.raises(UserError, match=message):
         csv.external_inputs(config(home, text))
+
+
+def test_what_is_not_used_as_given_is_said(home: Path) -> None:
+    text = "Image,Id,group\n" + "".join(f"{i % 3 + 1}.jpg,{'ab'[i % 2]},{i // 6}\n" for i in range(12)) + "4.jpg,a,\n"
+    notes: list[str] = []
+    result = collect(home, config(home, text), notes)
+    assert len(result.rows) == 12
+    assert {row.group for row in result.rows} == {"0", "1"}
+    assert "group is read as Group" in notes[0]
+    assert "1 of 13 rows of" in notes[1]
+    assert "4.jpg; put them there" in notes[1]
+
+
+def test_the_given_split_reaches_the_rows(home: Path) -> None:
+    given = config(home, "Image,Id,split\n1.jpg,a,train\n2.jpg,b,Validation\n3.jpg,b,\n")
+    assert [row.given_split for row in collect(home, given).rows] == ["train", "val", None]
+    before = csv.external_inputs(given)
+    assert csv.external_inputs(config(home, "Image,Id,split\n1.jpg,a,test\n2.jpg,b,val\n3.jpg,b,\n")) != before
 
 
 def test_wrong_paths_are_errors(home: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
         csv.external_inputs(CrawlConfig(sources="csv"))
-    with pytest.raises(UserError, match=r"is a folder; set crawl\.path to the CSV file itself"):
+    with pytest.raises(
+        UserError, match=r"is a folder and has no train\.csv; set crawl\.path to the CSV file itself, or set"
+    ):
         csv.external_inputs(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
     with pytest.raises(UserError, match=r"set crawl\.images"):

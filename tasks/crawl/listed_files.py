@@ -1,0 +1,98 @@
+"""Find the files that a list names, in a folder."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.crawl.local_files import LocalFile, is_file
+from tasks.file_names import FoundNames, NameIndex, find_names
+from tasks.images.photos import EXTENSIONS
+from tasks.store.errors import UserError
+
+_SHOWN = 3
+
+
+class ListedFiles(NamedTuple):
+    """The files that a list names."""
+
+    folder: Path
+    """The folder that the names are relative to."""
+    files: dict[str, LocalFile]
+    """The file of each name that has one."""
+    missing: dict[str, str]
+    """Names without a file; with the path below the folder of a file that may be meant, or an empty text."""
+    notes: list[str]
+    """One line each about names that are written differently, and names that lead out of the folder."""
+
+
+def find_files(path: Path, names: Sequence[str], folders: Sequence[Path]) -> ListedFiles:
+    """Find files in the one of several folders that has most of them.
+
+    A name that begins with .. may lead out of the folder: the list is the user's own.
+
+    Args:
+        path: The list, for messages.
+        names: The names, relative to the folder or absolute; see `tasks.file_names` for how they may be written.
+        folders: One folder or more; the first of equals counts.
+
+    Raises:
+        UserError: A name can mean several files.
+    """
+    tried = []
+    for folder in folders:
+        files, found = _locate(path, names, folder)
+        tried.append((folder, files, found))
+        if len(files) == len(set(names)):
+            break
+    folder, files, found = max(tried, key=lambda one: len(one[1]) + len(one[2].ambiguous))
+    if found.ambiguous:
+        name, meant = next(iter(found.ambiguous.items()))
+        raise UserError(
+            f"{path}: {name} can be {' or '.join(meant)} in {folder} ({len(found.ambiguous):,} names can mean several "
+            "files); write the names as the files have them"
+        )
+    notes = found.notes
+    outside = [name for name in files if os.path.normpath(name).startswith("..")]
+    if outside:
+        notes = [
+            f"{path}: {len(outside):,} files are used although their names lead out of {folder} with ..: "
+            + ", ".join(outside[:_SHOWN]),
+            *notes,
+        ]
+    return ListedFiles(folder, files, found.missing, notes)
+
+
+def names_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files below a folder, sorted, without hidden ones; a linked folder is listed once."""
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = Path(parent).relative_to(folder)
+        yield from ((below / name).as_posix() for name in sorted(names) if not name.startswith("."))
+
+
+def _locate(path: Path, names: Sequence[str], folder: Path) -> tuple[dict[str, LocalFile], FoundNames]:
+    """Find files in one folder: by their names as they are, or else as `tasks.file_names` does."""
+    files = {name: file for name in names if (file := _file(folder / name))}
+    others = [name for name in names if name not in files]
+    if not others:
+        return files, FoundNames({}, {}, [], {})
+    index = NameIndex(names_below(folder), folder=str(folder), extensions=EXTENSIONS)
+    found = find_names(others, index, str(path))
+    files |= {name: file for name, known in found.found.items() if (file := _file(folder / known))}
+    return files, found
+
+
+def _file(path: Path) -> LocalFile | None:
+    """Return a regular file; None if there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # ValueError: a NUL character in the name
+        return None
+    return LocalFile.of(str(path), status) if is_file(status) else None

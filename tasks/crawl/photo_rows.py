@@ -1,0 +1,139 @@
+"""Read the rows of one CSV of photos: the photo's name, its class, and if given its group and its split."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from configs.schema import CrawlConfig, CsvColumns
+from tasks.crawl.given_split import GivenSplit, given_splits
+from tasks.names import nfc
+from tasks.store.csv_columns import Column, Columns, Need, find_columns
+from tasks.store.csv_file import CsvFile, CsvRow, read_csv
+from tasks.store.errors import UserError
+
+_SHOWN = 3
+_DEFAULT = CsvColumns()
+
+
+class PhotoCsvRow(NamedTuple):
+    """A row with a photo and a class."""
+
+    line: int
+    image: str
+    label: str
+    group: str | None
+    split: GivenSplit | None
+
+
+class PhotoRows(NamedTuple):
+    """The rows of one CSV."""
+
+    rows: list[PhotoCsvRow]
+    incomplete: list[int]
+    """Lines of the rows without a photo or without a class."""
+    notes: list[str]
+
+
+def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> PhotoRows:
+    """Read the rows of a CSV of photos.
+
+    Args:
+        path: The file.
+        config: Names the columns, and says whether the column of the split counts.
+        needs_split: Whether the file must have the column of the split.
+
+    Raises:
+        UserError: It is not such a CSV, or a value of the split's column means no part of a split.
+    """
+    names = config.columns
+    group_need: Need = "optional" if names.group == _DEFAULT.group else "named"
+    columns = [
+        Column(names.image, "image", "crawl.columns.image", "required"),
+        Column(names.label, "label", "crawl.columns.label", "required"),
+        Column(names.group, "group", "crawl.columns.group", group_need),
+        *split_columns(config, needs_split=needs_split),
+    ]
+    file = read_csv(path, [column.name for column in columns])
+    found = find_columns(file, columns)
+    rows: list[PhotoCsvRow] = []
+    incomplete: list[int] = []
+    complete: list[CsvRow] = []
+    for row in file.rows:
+        require_one_line(path, row, found)
+        image, label = found.get(row, names.image), nfc(found.get(row, names.label))
+        if not image or not label:
+            incomplete.append(row.line)
+            continue
+        complete.append(row)
+        rows.append(PhotoCsvRow(row.line, image, label, found.get(row, names.group) or None, None))
+    splits = given_parts(path, complete, found, config)
+    rows = [row._replace(split=split) for row, split in zip(rows, splits, strict=True)]
+    merged = merged_by_blanks(path, complete, found, names.label)
+    return PhotoRows(rows, incomplete, [*file.notes, *found.notes, *unread_splits(file, found, config), *merged])
+
+
+def split_columns(config: CrawlConfig, *, needs_split: bool) -> list[Column]:
+    """Return the column of the split, unless `crawl.split` is ignore."""
+    if config.split == "ignore":
+        return []
+    is_needed = needs_split or config.columns.split != _DEFAULT.split
+    return [Column(config.columns.split, "split", "crawl.columns.split", "named" if is_needed else "optional")]
+
+
+def given_parts(path: Path, rows: Sequence[CsvRow], columns: Columns, config: CrawlConfig) -> list[GivenSplit | None]:
+    """Return the part of the split that each row gives; None where it is empty, and with `crawl.split` ignore.
+
+    Raises:
+        UserError: A value means no part; the message has its line.
+    """
+    name = config.columns.split
+    texts = [columns.get(row, name) for row in rows]
+    parts = given_splits(text for text in texts if text)
+    unknown = [(row.line, text) for row, text in zip(rows, texts, strict=True) if text and text not in parts]
+    if unknown:
+        line, text = unknown[0]
+        raise UserError(
+            f"{path}, line {line:,}: {name} is {text!r}, not train, val or test ({len(unknown):,} such rows); correct "
+            "it, set crawl.columns.split to another column, or set crawl.split=ignore"
+        )
+    return [parts[text] if text else None for text in texts]
+
+
+def unread_splits(file: CsvFile, columns: Columns, config: CrawlConfig) -> list[str]:
+    """Return a line if no column is read as the split, but each value of another one means a part of a split."""
+    is_noted = any("crawl.columns.split" in note for note in columns.notes)
+    if config.split == "ignore" or config.columns.split in columns or is_noted:
+        return []
+    for position, name in enumerate(file.columns):
+        values = {row.values[position].strip() for row in file.rows} - {""}
+        if position not in columns.position.values() and len(values) > 1 and len(given_splits(values)) == len(values):
+            shown = ", ".join(sorted(values)[:_SHOWN])
+            return [
+                f"{file.path}: column {name} ({shown}) is not read; if it says which photos are for training and which "
+                f"for the test, set crawl.columns.split={name}"
+            ]
+    return []
+
+
+def require_one_line(path: Path, row: CsvRow, columns: Columns) -> None:
+    """Raise UserError if a value that is used has a line break: no name of a file or a class has one."""
+    for name in columns.position:
+        if len(columns.get(row, name).splitlines()) > 1:
+            raise UserError(f"{path}, line {row.line:,}: the value of {name} contains a line break; remove it")
+
+
+def merged_by_blanks(path: Path, rows: Sequence[CsvRow], columns: Columns, label: str) -> list[str]:
+    """Return a line if blanks around classes make one class of several spellings."""
+    spellings: dict[str, set[str]] = {}
+    padded = 0
+    for row in rows:
+        raw = nfc(columns.raw(row, label))
+        padded += raw != raw.strip()
+        spellings.setdefault(raw.strip(), set()).add(raw)
+    merged = [text for text, raw in spellings.items() if len(raw) > 1]
+    if not merged:
+        return []
+    return [
+        f"{path}: {padded:,} rows have blanks before or after their {label}; they count as the class without blanks: "
+        + ", ".join(map(repr, merged[:_SHOWN]))
+    ]
