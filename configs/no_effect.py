@@ -36,6 +36,10 @@ def _searches(config: Config) -> bool:
     return not {"folder", "csv", "urls"}.intersection(config.crawl.sources)
 
 
+def _states_sizes(config: Config) -> bool:
+    return {"folder", "csv", "urls", "site", "gallery"}.isdisjoint(config.crawl.sources)
+
+
 def _downloads(config: Config) -> bool:
     return not {"folder", "csv"}.intersection(config.crawl.sources)
 
@@ -81,6 +85,7 @@ RULES = (
         "crawl.sources other than folder and csv, without crawl.replay",
     ),
     Rule(("crawl.min_yield",), lambda config: not config.crawl.replay, "crawl.replay=false"),
+    Rule(_in("crawl", "min_side_px min_aspect"), _states_sizes, "search engines in crawl.sources"),
     Rule(("crawl.port",), _has_source("gallery"), "crawl.sources=gallery"),
     Rule(("filter.face_model",), lambda config: config.filter.faces is not None, "filter.faces"),
     Rule(

@@ -49,7 +49,7 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
     from tasks.store.store import Store
 
     wanted, loaded = stage_name(name), load_config(preset, overrides)
-    preflight.check_names(loaded)
+    preflight.check_names(loaded, crawls=False)
     preflight.check_stage(loaded, wanted)
     say(*explain(Store(data_root()), loaded, wanted))
 

@@ -34,6 +34,8 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("crawl.requests_per_s=1", [], ["crawl.sources=urls"]),
     ("crawl.contact=me@example.org", ["crawl.sources=csv"], ENGINES),
     ("crawl.robots=nowhere", [*ENGINES, "crawl.replay=true"], ENGINES),
+    ("crawl.min_side_px=64", ["crawl.sources=site", "crawl.keywords={a: https://a.example}"], ENGINES),
+    ("crawl.min_aspect=0.5", [], ENGINES),
     ("crawl.port=9000", ENGINES, ["crawl.sources=gallery"]),
     ("filter.face_model=x.onnx", [], ["filter.faces=[1, 1]"]),
     ("filter.embedding=x.keras", [], ["filter.label_issues=10"]),
