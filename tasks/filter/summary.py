@@ -9,6 +9,7 @@ import numpy as np
 from tasks.filter.review_log import Action
 from tasks.filter.rules import BY_HAND, Ruling, Verdict
 from tasks.images import thumbnails
+from tasks.names import visible
 from tasks.text import markdown
 
 if TYPE_CHECKING:
@@ -103,7 +104,11 @@ def summary(
     lines = [f"| {' | '.join(map(markdown, head))} |", "|" + "---|" * len(head)]
     counts = rejected.groupby(["label", "reason"]).size()
     for label in sorted({*kept["label"], *rejected["label"]}):
-        cells = [label, (kept["label"] == label).sum(), *(counts.get((label, reason), 0) for reason in reasons)]
+        cells = [
+            visible(label),
+            (kept["label"] == label).sum(),
+            *(counts.get((label, reason), 0) for reason in reasons),
+        ]
         lines.append(f"| {' | '.join(markdown(str(cell)) for cell in cells)} |")
     parts.append("\n".join(lines))
     examples = [text for reason in reasons if (text := _worst(rejected[rejected["reason"] == reason], reason, root))]

@@ -109,7 +109,7 @@ def test_classes_that_look_alike_are_a_note(home: Path) -> None:
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     assert made.manifest.counts["classes"] == 5
     assert made.manifest.notes == (
-        "classes whose names look alike stay separate: 'Cat' (1 photos), 'cat' (3 photos), 'cat␠' (1 photos), "
+        "classes whose names look alike stay separate: 'Cat' (1 photos), 'cat' (3 photos), 'cat␣' (1 photos), "
         "'c\\u200bat' (1 photos); if they are one class, give them one name",
     )
 
