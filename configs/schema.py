@@ -80,9 +80,9 @@ class CrawlConfig(Section):
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
         description="folder, csv, urls: whether the photos are split already: by folders train, val and test with the "
-        "same class folders in each (or such folders in each class folder), by a column of the CSV, or by train.csv and "
-        "test.csv in one folder. auto: used if there is one; folders: there must be one, and folders beside its parts are left out; ignore: the classes are "
-        "the same as with auto, but the filter splits all photos anew.",
+        "same class folders in each (or such folders in each class folder), by a column of the CSV, or by train.csv "
+        "and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders beside its "
+        "parts are left out; ignore: the classes are the same as with auto, but the filter splits all photos anew.",
     )
     max_loss: Fraction = Field(
         0.1,

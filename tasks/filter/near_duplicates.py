@@ -129,8 +129,8 @@ def _distances(stats: NDArray[np.void], pairs: NDArray[np.int64], view: str) -> 
 def _leaders(stats: NDArray[np.void]) -> NDArray[np.int64]:
     """Return for each of n rows the first one with an equal hash and about equal colours, `(n,)`.
 
-    Their colours are at most half as far from the leader's as those of near duplicates may be, so all rows with the same
-    leader resemble each other.
+    Their colours are at most half as far from the leader's as those of near duplicates may be, so all rows with the
+    same leader resemble each other.
     """
     _, first, kind = np.unique(stats["hash"], axis=0, return_index=True, return_inverse=True)
     leader: NDArray[np.int64] = first[kind].astype(np.int64)
