@@ -79,9 +79,10 @@ class CrawlConfig(Section):
     columns: CsvColumns = Field(CsvColumns(), description="csv, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
-        description="folder, csv, urls: whether the photos are split already, by folders train, val and test with the "
-        "same classes in each, by a column of the CSV, or by train.csv and test.csv. auto: if there are such folders, "
-        "columns or files; folders: there must be; ignore: all photos are split anew.",
+        description="folder, csv, urls: whether the photos are split already: by folders train, val and test with the "
+        "same class folders in each (or such folders in each class folder), by a column of the CSV, or by train.csv "
+        "and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders beside its "
+        "parts are left out; ignore: the classes are the same as with auto, but the filter splits all photos anew.",
     )
     max_loss: Fraction = Field(
         0.1,

@@ -15,6 +15,8 @@ from tasks.store.csv_file import read_csv, shown_lines
 from tasks.store.errors import UserError
 
 _IMAGE = "Image"
+_LISTS = frozenset({".csv", ".tsv", ".txt"})
+"""Extensions of tables: Excel calls its "Unicode text" .txt."""
 
 
 @dataclass
@@ -46,7 +48,7 @@ def list_photos(source: Path) -> PhotoList:
         listed = _below(source)
     elif not is_file(status):
         raise UserError(f"{source} is a pipe or a device, not a photo; save it as a file first")
-    elif source.suffix.lower() == ".csv":
+    elif source.suffix.lower() in _LISTS:
         listed = _listed(source)
     else:
         listed = PhotoList([(utf8_name(source.name), source)])

@@ -79,6 +79,8 @@ def read_keywords(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: The file isn't UTF-8 text, or a line isn't written like that; the message names the line.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file; crawl.keywords must name a text file with lines `class: query, query`")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

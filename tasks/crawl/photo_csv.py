@@ -151,7 +151,7 @@ def _lost(parts: Sequence[_Part], path: Path, config: CrawlConfig) -> str | None
     if missing:
         folders = " and ".join(dict.fromkeys(str(listed.folder) for listed, _ in missing))
         kinds.append(f"{len(missing):,} name files that are not in {folders}")
-        remedies.append(_remedy(parts))
+        remedies.append(_remedy(parts, config.columns))
         lost += [shown_missing({row.image: listed.missing.get(row.image, "")}) for listed, row in missing]
     if incomplete := [f"{part.path.name} line {line:,}" for part in parts for line in part.read.incomplete]:
         kinds.append(f"{len(incomplete):,} have no {columns.image} or no {columns.label}")
@@ -166,9 +166,11 @@ def _lost(parts: Sequence[_Part], path: Path, config: CrawlConfig) -> str | None
     )
 
 
-def _remedy(parts: Sequence[_Part]) -> str:
+def _remedy(parts: Sequence[_Part], columns: CsvColumns) -> str:
     """Say where missing photos should be, or which folder has them all."""
     missing = [(part.listed.folder, name, near) for part in parts for name, near in part.listed.missing.items()]
+    if all("://" in name for _, name, _ in missing):
+        return f"set crawl.sources=urls crawl.columns.url={columns.image} crawl.columns.url_label={columns.label}"
     tops = {folder / near.removesuffix(name) if near.endswith(f"/{name}") else None for folder, name, near in missing}
     top = tops.pop() if len(tops) == 1 else None
     return f"set crawl.images={top}" if top else "put them there, set crawl.images to their folder"

@@ -10,6 +10,9 @@ from tasks.store.errors import UserError
 
 Need = Literal["required", "named", "optional"]
 
+_SHOWN, _LONG = 20, 40
+"""Most columns in a message, and most characters of each: the file may be no table at all."""
+
 _OTHER_NAMES = {
     "image": "file filename file_name filepath file_path path image_id image_name image_path img photo picture name",
     "label": "class class_name classname species category target id label labels breed individual individual_id tag y",
@@ -91,7 +94,8 @@ def find_columns(file: CsvFile, columns: Sequence[Column]) -> Columns:
 def _message(file: CsvFile, columns: Sequence[Column], missing: Sequence[Column], position: dict[str, int]) -> str:
     """Say which columns are missing, which there are, and which of these may be meant."""
     lacks = " and ".join(f"no column {column.name}" for column in missing)
-    there = ", ".join(name or '""' for name in file.columns) or "(none)"
+    shown = [f"{name[:_LONG]}..." if len(name) > _LONG else name or '""' for name in file.columns[:_SHOWN]]
+    there = ", ".join(shown + ["..."] * (len(file.columns) > _SHOWN)) or "(none)"
     remedies = []
     for column in missing:
         guess = next(_similar(file, column, position), None)

@@ -77,8 +77,12 @@ def shown_lines(numbers: Sequence[int]) -> str:
 
 def _text(path: Path) -> str:
     """Read and decode the file."""
+    path = path.expanduser()
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        raise UserError(f"{path} is {what}, not a CSV file; {_SAVE_AS}")
     try:
-        data = path.expanduser().read_bytes()
+        data = path.read_bytes()
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} can't be read as CSV ({error}); {_SAVE_AS}") from error

@@ -45,8 +45,12 @@ def of_user_file(path: Path, setting: str) -> str:
     Raises:
         UserError: The file can't be read.
     """
+    path = path.expanduser()
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        raise UserError(f"{setting}: {path} is {what}; set it to a file")
     try:
-        return of_file(path.expanduser())[:24]
+        return of_file(path)[:24]
     except OSError as error:
         raise UserError(f"{setting}: cannot read {path} ({error.strerror}); set it to an existing file") from error
 

@@ -90,6 +90,12 @@ def test_a_csv_names_photos_in_other_spellings_and_its_own_names_stay(tmp_path: 
     assert "3 names are written differently and were found" in said
 
 
+def test_a_table_of_excel_may_be_called_txt(tmp_path: Path) -> None:
+    make(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "list.txt").write_text("Image\tId\r\na.jpg\tx\r\nb.jpg\ty\r\n", encoding="utf-16")
+    assert names(tmp_path / "list.txt") == ["a.jpg", "b.jpg"]
+
+
 def test_photos_of_a_csv_that_are_not_there_are_said(tmp_path: Path) -> None:
     make(tmp_path, "in/a.jpg", "in/b.jpg")
     photos, notes = listed(tmp_path, "Image,Id\na.jpg,\nin/b.jpg,\n,x\n")

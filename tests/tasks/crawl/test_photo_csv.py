@@ -90,6 +90,14 @@ def test_a_name_that_is_not_clear_is_refused_with_the_file_that_is_there(
         listed(tmp_path / "labels.csv", f"Image,Id\n{name},a\n{name},b\n")
 
 
+def test_a_list_of_urls_is_pointed_to_its_source(tmp_path: Path) -> None:
+    text = "Image,Id\nhttps://host/1.jpg,a\nhttps://host/2.jpg,b\n"
+    with pytest.raises(
+        UserError, match=r"set crawl\.sources=urls crawl\.columns\.url=Image crawl\.columns\.url_label=Id"
+    ):
+        listed(tmp_path / "labels.csv", text)
+
+
 def test_up_to_max_loss_rows_may_be_lost(home: Path) -> None:
     text = bursts("Image,Id,Group") + "a.jpg,a,\nb.jpg,b,\n,b,\n"
     photos = listed(home / "labels.csv", text)
@@ -163,7 +171,7 @@ def competition(folder: Path, *, labelled: tuple[str, ...], extension: str = "")
         write(folder, *(f"{part}/{i}.jpg" for i in range(count)))
         rows = [f"{i}{extension},{'ab'[i % 2]}" if part in labelled else f"{i}{extension}" for i in range(count)]
         (folder / f"{part}.csv").write_text("\n".join(["Image,Id" if part in labelled else "Image", *rows]))
-    (folder / "sample_submission.csv").write_text("Image,Id\n0,a\n")
+    (folder / "sample.csv").write_text("Image,Id\n0,a\n")
 
 
 @pytest.mark.parametrize("extension", ["", ".jpg"])

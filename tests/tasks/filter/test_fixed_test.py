@@ -1,5 +1,6 @@
 """The list of photos that are always in the test."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -102,5 +103,9 @@ def test_an_invalid_test_list_is_refused(tmp_path: Path, text: str, says: str) -
     )
     with pytest.raises(UserError, match=says):
         read(tmp_path, text, table=table)
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UserError, match=r"filter\.test_list: .*pipe\.csv is a pipe or a device; set it to a file"):
+        external_inputs(FilterConfig(test_list=tmp_path / "pipe.csv"), tmp_path)
+    (tmp_path / "pipe.csv").unlink()
     with pytest.raises(UserError, match=r"filter\.test_list: cannot read .*gone\.csv"):
         external_inputs(FilterConfig(test_list=tmp_path / "gone.csv"), tmp_path)

@@ -1,6 +1,7 @@
 """Splits: whole groups, the right proportions in each class, and test photos are never trained on."""
 
 import re
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -110,6 +111,10 @@ def test_a_class_stays_unseen_when_others_are_added() -> None:
     assert few
     assert few.items() <= many.items()
     assert few != unseen_classes([f"whale {n}" for n in range(50)], 0.3, 1)
+
+
+def test_a_named_unseen_class_may_be_typed_in_either_unicode_form() -> None:
+    assert set(unseen_classes(["유리", "금속"], (unicodedata.normalize("NFD", "유리"),), 0)) == {"유리"}
 
 
 def test_a_single_named_unseen_class_is_in_both_splits_by_group() -> None:

@@ -66,6 +66,8 @@ def test_other_columns_need_no_word(tmp_path: Path, name: str) -> None:
         ("Image,Id,Id", r"has 2 columns that can be Id \(Id, Id\); rename or remove all but one"),
         ("Image,id,ID", r"has 2 columns that can be Id \(id, ID\)"),
         ("", r"its columns are \(none\)"),
+        ("x" * 5_000, r"its columns are x{40}\.\.\.; name them"),  # JSON in one line
+        (",".join(map(str, range(900))), r"its columns are 0, 1, .*, 19, \.\.\.; name them"),
     ],
 )
 def test_a_missing_or_repeated_column_is_refused(tmp_path: Path, header: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """CSV files of users: read in the forms that Excel and others write, and refused with the line and the remedy."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def test_a_byte_order_mark_and_spaces_around_names_are_ignored_and_missing_value
     assert file.columns == ["Image", "Id"]
     assert file.rows == [CsvRow(2, ["1.jpg", "a"]), CsvRow(3, ["2.jpg", ""]), CsvRow(6, ["3.jpg", " 001 "])]
     assert file.notes == [f"{path}: 1 rows have fewer values than the header (line 3); the missing ones count as empty"]
+
+
+def test_a_pipe_and_a_folder_are_refused(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(UserError, match=r"list\.csv is a pipe or a device, not a CSV file"):
+        read_csv(path)
+    with pytest.raises(UserError, match="is a folder, not a CSV file"):
+        read_csv(path.parent)
 
 
 EUROPEAN = "Image;Id;Weight\n1.jpg;Maple, red;1,5\n2.jpg;b;2\n"
