@@ -149,3 +149,15 @@ def test_two_flow_runs_in_one_process_each_send_their_own_logs(
     two.__exit__(None, None, None)
     logger.info("no run is left")
     assert len(sent) == 1
+
+
+def test_the_dashboards_log_shows_control_characters_and_the_terminal_gets_the_record_unchanged(
+    sent: list[tuple[UUID, str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = uuid4()
+    context = SimpleNamespace(flow_run=SimpleNamespace(id=run))
+    monkeypatch.setattr(dashboard.FlowRunContext, "get", lambda: context)
+    with dashboard.logs():
+        logging.getLogger("fluke.crawl").warning("%s: skipped", "caf\udce9\x1b[2J")
+    assert sent == [(run, "caf\\udce9\\x1b[2J: skipped")]
+    assert caplog.records[-1].args == ("caf\udce9\x1b[2J",)

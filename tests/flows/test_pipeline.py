@@ -203,6 +203,12 @@ def test_user_errors_are_one_line_and_exit_code_2(finished: Fluke, arguments: li
     assert says in printed[0]
 
 
+def test_a_finished_run_ends_well_in_a_terminal_that_lacks_its_dashes(finished: Fluke) -> None:
+    printed = finished("run", "default", f"crawl.path={finished.photos}", *TINY, PYTHONIOENCODING="ascii")
+    assert "report: " in printed
+    assert "\\u2013" in printed
+
+
 def test_a_data_folder_that_is_a_file_is_refused(finished: Fluke, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")

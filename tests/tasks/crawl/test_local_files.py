@@ -1,6 +1,8 @@
 """Files on this machine: reading them safely, and noticing that they have changed."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,24 @@ def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path: Path, monkeyp
     monkeypatch.setattr(local_files.os, "fstat", lambda handle: before)
     with pytest.raises(OSError, match="is being written to"):
         read_file(path)
+
+
+@pytest.mark.parametrize("utf8_mode", ["0", "1"])
+def test_the_names_of_classes_do_not_depend_on_the_locale(utf8_mode: str, tmp_path: Path) -> None:
+    for name in ("고양이", "café", "a\x1b"):
+        (tmp_path / name).mkdir()
+    os.mkdir(os.fsencode(tmp_path) + b"/caf\xe9")  # noqa: PTH102 pathlib takes no bytes
+    code = (
+        "import os, sys; from tasks.crawl.local_files import utf8_name; "
+        "print(sorted(ascii(utf8_name(name)) for name in os.listdir(sys.argv[1])))"
+    )
+    locale = {
+        "LC_ALL": "C",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONUTF8": utf8_mode,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    printed = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=os.environ | locale, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == f"{sorted(map(ascii, ('고양이', 'café', 'a' + chr(27), 'caf' + chr(92) + 'udce9')))}\n"
