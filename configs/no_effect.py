@@ -36,6 +36,10 @@ def _searches(config: Config) -> bool:
     return not {"folder", "csv", "urls"}.intersection(config.crawl.sources)
 
 
+def _states_sizes(config: Config) -> bool:
+    return {"folder", "csv", "urls", "site", "gallery"}.isdisjoint(config.crawl.sources)
+
+
 def _downloads(config: Config) -> bool:
     return not {"folder", "csv"}.intersection(config.crawl.sources)
 
@@ -68,6 +72,7 @@ RULES = (
     Rule(_in("crawl.columns", "image label group"), _has_source("csv"), "crawl.sources=csv"),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
     Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
+    Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
     Rule(("crawl.split",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
     Rule(_in("crawl", "replay min_yield"), _downloads, "crawl.sources other than folder and csv"),
@@ -81,6 +86,7 @@ RULES = (
         "crawl.sources other than folder and csv, without crawl.replay",
     ),
     Rule(("crawl.min_yield",), lambda config: not config.crawl.replay, "crawl.replay=false"),
+    Rule(_in("crawl", "min_side_px min_aspect"), _states_sizes, "search engines in crawl.sources"),
     Rule(("crawl.port",), _has_source("gallery"), "crawl.sources=gallery"),
     Rule(("filter.face_model",), lambda config: config.filter.faces is not None, "filter.faces"),
     Rule(

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from configs.schema import Config, StageName
 from flows.error_messages import disk_error
 from tasks.crawl import stage as crawl
+from tasks.crawl.engines.engine import MissingCredentialsError
 from tasks.crawl.tree import DATA_FOLDERS
 from tasks.networks import backbones
 from tasks.store import plugins
@@ -20,11 +21,23 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import now
 
 
-def check_names(config: Config) -> None:
-    """Raise UserError for a source or a network that has no module; the message names the closest one."""
+def check_names(config: Config, *, crawls: bool = True) -> None:
+    """Raise UserError for a source or a network that has no module; the message names the closest one.
+
+    Args:
+        config: The settings.
+        crawls: Whether the command may crawl, so that the keys of search engines must be there.
+
+    Raises:
+        MissingCredentialsError: They are not.
+    """
     for source in config.crawl.sources:
         plugins.check("tasks.crawl.sources", source)
-    crawl.validate_config(config.crawl)
+    try:
+        crawl.validate_config(config.crawl)
+    except MissingCredentialsError:
+        if crawls:
+            raise
     backbones.check(config.train.network)
 
 

@@ -14,7 +14,7 @@ from prefect.states import Completed
 from configs import no_effect
 from configs.load import changed_settings
 from configs.schema import Config, Section, StageName, WorkersConfig
-from flows import dashboard, error_messages, preflight, stage_tasks
+from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store.context import executor
@@ -54,6 +54,7 @@ def pipeline(
         The record of the run, which is also in DATA/runs.
     """
     root = data_root()
+    credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     preflight.check_stage(config, until)
     preflight.check_photo_folder(config, root)

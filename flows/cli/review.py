@@ -28,7 +28,7 @@ def review(
     from tasks.store.store import Store
 
     loaded = load_config(preset, overrides)
-    preflight.check_names(loaded)
+    preflight.check_names(loaded, crawls=False)
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     store = Store(root)
     review_list = items.read(store.folder(items.artifact(store, loaded, command)), command)

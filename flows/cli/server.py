@@ -69,9 +69,9 @@ def connect(config: Config) -> None:
 
     Call this before Prefect is imported: it reads the environment then.
     """
-    from flows import preflight, server
+    from flows import credentials, preflight, server
 
-    preflight.check_names(config)
+    preflight.check_names(config, crawls=False)
     root = data_root()
     preflight.check_writable(root)
     # Prefect prints nothing on the terminal; `flows.console` does.
@@ -86,6 +86,8 @@ def connect(config: Config) -> None:
         _announce_start("about 15 s; `fluke down` stops it")
         address = server.up(root)
     os.environ["PREFECT_API_URL"] = address
+    credentials.from_secret_blocks(config.crawl)
+    preflight.check_names(config)
 
 
 def _announce_start(how_long: str) -> None:

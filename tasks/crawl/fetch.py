@@ -127,7 +127,7 @@ def _notes(crawler: Crawler, searches: Sequence[SearchStats]) -> Iterator[str]:
         if ours:
             yield (
                 f"{host} was asked at most {limit.requests_per_s:g} times per second, {limit.connections} at a time, "
-                f"as its operator requests ({limit.source}); {' and '.join(ours)} isn't used for it"
+                f"as its operator requests ({limit.source}); not used for it: {', '.join(ours)}"
             )
     reasons = [reason for search in searches for reason in (search.error or "", *search.outcomes.values())]
     if not config.contact and (refused := sum(FORBIDDEN in reason for reason in reasons)):

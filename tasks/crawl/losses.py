@@ -11,7 +11,15 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
 
 
-def require_few_lost(lost: Sequence[str], total: int, *, max_loss: float, what: str, remedy: str) -> str | None:
+def require_few_lost(
+    lost: Sequence[str],
+    total: int,
+    *,
+    max_loss: float,
+    what: str,
+    remedy: str,
+    error: type[UserError] = UserError,
+) -> str | None:
     """Check that few of the things that the user gave are lost.
 
     Args:
@@ -20,6 +28,7 @@ def require_few_lost(lost: Sequence[str], total: int, *, max_loss: float, what: 
         max_loss: The largest share that may be lost (`crawl.max_loss`).
         what: What they are and what is wrong, after the counts: `photos of PATH can't be read`.
         remedy: What the user can do.
+        error: The type of the error: TransientError if the loss may pass.
 
     Returns:
         One line for `StageContext.warn`: how many are lost, which, and what to do. None if none is lost.
@@ -32,7 +41,7 @@ def require_few_lost(lost: Sequence[str], total: int, *, max_loss: float, what: 
     line = f"{len(lost):,} of {total:,} {what}: {first_few(lost)}"
     if len(lost) > max_loss * total:
         share = percent(len(lost) / total)
-        raise UserError(
+        raise error(
             f"{line}; that is {share}, and crawl.max_loss allows {percent(max_loss)}: {remedy}, or raise crawl.max_loss"
         )
     return f"{line}; {remedy}"

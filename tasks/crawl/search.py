@@ -1,6 +1,7 @@
 """Crawl photos from the net: through search engines, or from a list of URLs."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from configs.schema import CrawlConfig
@@ -9,13 +10,14 @@ from tasks.crawl.engines.engine import Engine
 from tasks.crawl.fetch import collect_stats, fetch, photos_by_url
 from tasks.crawl.keywords import keywords_of, validate_queries
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
+from tasks.crawl.losses import require_few_lost
 from tasks.crawl.policy import DEFAULT, CrawlPolicy
 from tasks.crawl.query_plan import QueryPlan
 from tasks.crawl.result import CrawlResult
 from tasks.crawl.selection import Candidates, Query, photo_row, select_photos
 from tasks.crawl.session import CrawlSession
 from tasks.crawl.stats import CrawlStats
-from tasks.crawl.summary import headline, loss, summary, warnings
+from tasks.crawl.summary import headline, summary, warnings
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
 from tasks.store.errors import TransientError, UserError
@@ -97,7 +99,7 @@ def download_urls(
         ]
         stats = collect_stats(crawler, queries, candidates, downloads)
         _require_yield(stats, crawler, None)  # a list may have fewer than `per_class` URLs of a class
-        _require_list(stats, config, context)
+        _require_list(stats, ledger, config, context)
     return _result(candidates, photos_by_url(downloads.values()), config, stats, context)
 
 
@@ -146,21 +148,25 @@ def _require_yield(stats: CrawlStats, crawler: Crawler, per_class: int | None) -
     )
 
 
-def _require_list(stats: CrawlStats, config: CrawlConfig, context: StageContext) -> None:
+def _require_list(stats: CrawlStats, ledger: Ledger, config: CrawlConfig, context: StageContext) -> None:
     """Say which URLs of the user's list can't be had; raise UserError if they are more than `max_loss` allows.
 
     The results of a search aren't the user's own, so for them only `min_yield` counts. `min_yield=0` disables both.
     """
-    lost, total = stats.lost(), len({url for search in stats.searches for url in search.outcomes})
-    if not lost:
-        return
-    message = f"{config.path}: {loss(lost, total)}"
-    if config.min_yield and len(lost) > config.max_loss * total:
-        raise _error_type(stats, missing=len(lost) - config.max_loss * total)(
-            f"{message}; crawl.max_loss allows {percent(config.max_loss, 0)}: correct or remove these URLs, or raise "
-            "crawl.max_loss; downloaded photos stay stored"
-        )
-    context.warn(f"{message}; the crawl goes on without them, and {DROPPED.name} lists them")
+    total = len({url for search in stats.searches for url in search.outcomes})
+    stored_before = set(ledger.lost(offline=False))  # the stage reports these photos
+    lost = {url: reason for url, reason in stats.lost().items() if url not in stored_before}
+    max_loss = config.max_loss if config.min_yield else 1
+    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in Counter(lost.values()).most_common(4))
+    if note := require_few_lost(
+        list(lost),
+        total,
+        max_loss=max_loss,
+        what=f"URLs of {config.path} can't be had ({reasons})",
+        remedy=f"correct or remove those that {DROPPED.name} lists",
+        error=_error_type(stats, missing=len(lost) - max_loss * total),
+    ):
+        context.warn(note)
 
 
 def _error_type(stats: CrawlStats | None, missing: float) -> type[UserError]:

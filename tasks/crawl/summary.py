@@ -1,7 +1,6 @@
 """The statistics of a crawl as text: a headline, warnings, and `summary.md`."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tasks.crawl.stats import KEPT, SAME_PHOTO, TOO_MANY_PIXELS, TOO_NARROW, TOO_SMALL, CrawlStats, SearchStats
 from tasks.tables import SEARCHES
@@ -76,19 +75,6 @@ def summary(stats: CrawlStats) -> str:
             f"The table has the first {_MAX_TABLE_ROWS} of {len(stats.searches):,} searches; {SEARCHES.name} has all."
         )
     return "\n\n".join(parts) + "\n\n" + "\n".join([head, *rows]) + "\n"
-
-
-def loss(lost: Mapping[str, str], total: int) -> str:
-    """Return which URLs of a list can't be had, in one phrase.
-
-    Args:
-        lost: URLs with the reason; at least one.
-        total: the number of URLs in the list.
-    """
-    reasons = Counter(lost.values())
-    counted = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(4))
-    more = ", ..." if len(reasons) > 4 else ""
-    return f"{len(lost):,} of {total:,} URLs can't be had: {counted}{more}; {_first(list(lost))}"
 
 
 def _first(names: Sequence[str]) -> str:

@@ -15,12 +15,12 @@ from tasks.store.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET request."""
+    """One GET request; `repr` shows no credentials."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Never logged or stored, so they may contain credentials."""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """More of the query string (`api_key=...`), which is sent, but never logged or stored."""
 
 
@@ -100,6 +100,10 @@ class QuotaError(BlockedError):
 
 class FormatChangedError(EngineError):
     """The response has neither photos nor the engine's text for "no results": its format has changed."""
+
+
+class MissingCredentialsError(UserError):
+    """The environment has no credentials for an engine that needs them."""
 
 
 class Engine(Protocol):
@@ -190,7 +194,7 @@ def optional_credentials(engine: str, variables: Sequence[str], website: str) ->
 
 
 def require_credentials(engine: str, variables: Sequence[str], website: str) -> tuple[str, ...]:
-    """Return the values of environment variables; raise UserError if one is missing or empty.
+    """Return the values of environment variables; raise MissingCredentialsError if one is missing or empty.
 
     Args:
         engine: Name for the message.
@@ -199,7 +203,9 @@ def require_credentials(engine: str, variables: Sequence[str], website: str) -> 
     """
     values = find_credentials(variables)
     if values is None:
-        raise UserError(f"{engine} needs {' and '.join(variables)} in the environment (from {website})")
+        raise MissingCredentialsError(
+            f"{engine} needs {' and '.join(variables)} in the environment (from {website}), or in Prefect Secret blocks"
+        )
     return values
 
 

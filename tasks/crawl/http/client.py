@@ -1,7 +1,7 @@
 """HTTP GET with retries, redirects, limits on size, time and bytes, and cancellation."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
@@ -46,7 +46,7 @@ class _FetchSpec:
     """What to fetch, and under which conditions."""
 
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Without User-Agent, which the client adds."""
     max_bytes: int
     truncate: bool = False
@@ -55,8 +55,8 @@ class _FetchSpec:
     """Whether robots.txt and noai apply."""
     only_ok: bool = False
     """Whether any status but 200 is an error."""
-    secret: str = ""
-    form: str = ""
+    secret: str = field(default="", repr=False)
+    form: str = field(default="", repr=False)
     """Sent as a POST request, without following redirects, because it may contain credentials."""
 
 

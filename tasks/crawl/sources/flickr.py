@@ -26,7 +26,7 @@ from tasks.crawl.engines.filters import DAYS, SupportedFilters, start_date
 from tasks.crawl.engines.licences import NO_KNOWN_RESTRICTIONS, PUBLIC_DOMAIN
 from tasks.crawl.engines.parsing import JsonObject, Parameters
 
-_VARIABLES = ("FLICKR_API_KEY",)
+VARIABLES = ("FLICKR_API_KEY",)
 _WEBSITE = "flickr.com/services/apps/create"
 _PAGE_SIZE = 500
 _MAX_RESULTS = 4000
@@ -104,7 +104,7 @@ class Flickr:
     def build_request(self, query: str, filters: SearchFilters) -> Request:
         """Request the first 500 photos, by relevance."""
         values = self.supported_filters.translate(filters)
-        (key,) = require_credentials(self.name, _VARIABLES, _WEBSITE)
+        (key,) = require_credentials(self.name, VARIABLES, _WEBSITE)
         parameters: Parameters = {
             "method": "flickr.photos.search",
             "text": query,
@@ -147,7 +147,7 @@ class Flickr:
         code = parsing.parse_count(found.get("code"))
         message = f"{code}: {parsing.error_text(found.get('message'))}"
         if code in _BAD_KEY_CODES:
-            return rejected_credentials(self.name, _VARIABLES, f"{message}; see {_WEBSITE}")
+            return rejected_credentials(self.name, VARIABLES, f"{message}; see {_WEBSITE}")
         return BlockedError(message) if code in _BUSY_CODES else FormatChangedError(message)
 
 

@@ -35,7 +35,7 @@ from tasks.crawl.engines.engine import (
 from tasks.crawl.engines.filters import SupportedFilters
 from tasks.crawl.engines.parsing import JsonObject, Parameters
 
-_VARIABLES = ("GOOGLE_API_KEY", "GOOGLE_CSE_ID")
+VARIABLES = ("GOOGLE_API_KEY", "GOOGLE_CSE_ID")
 _WEBSITE = "console.cloud.google.com and programmablesearchengine.google.com; not for new customers since January 2026"
 _PAGE_SIZE = 10
 _MAX_RESULTS = 100
@@ -84,7 +84,7 @@ class Google:
     def build_request(self, query: str, filters: SearchFilters) -> Request:
         """Request the first 10 photos."""
         values = self.supported_filters.translate(filters).values()
-        key, engine_id = require_credentials(self.name, _VARIABLES, _WEBSITE)
+        key, engine_id = require_credentials(self.name, VARIABLES, _WEBSITE)
         parameters: Parameters = {"q": query, "searchType": "image", "num": _PAGE_SIZE, "start": 1}
         for pair in values:
             name, _, value = pair.partition("=")
@@ -137,7 +137,7 @@ class Google:
         if status == 429 or reasons.intersection(_TOO_FAST):
             return BlockedError(message)
         if status in (401, 403) or reasons.intersection(_BAD_KEY):
-            return rejected_credentials(self.name, _VARIABLES, f"{message}; see {_WEBSITE}")
+            return rejected_credentials(self.name, VARIABLES, f"{message}; see {_WEBSITE}")
         if status == 400:
             return FormatChangedError(f"{message} Check that GOOGLE_CSE_ID is the ID of a search engine")
         return None

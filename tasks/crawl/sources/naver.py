@@ -31,6 +31,7 @@ from tasks.crawl.engines.parsing import Parameters
 _HUB = ("NAVER_API_HUB_CLIENT_ID", "NAVER_API_HUB_CLIENT_SECRET")
 _HUB_HEADERS = ("X-NCP-APIGW-API-KEY-ID", "X-NCP-APIGW-API-KEY")
 _OLD = ("NAVER_CLIENT_ID", "NAVER_CLIENT_SECRET")
+VARIABLES = (*_HUB, *_OLD)
 _OLD_HEADERS = ("X-Naver-Client-Id", "X-Naver-Client-Secret")
 _WEBSITE = "console.ncloud.com (NAVER API HUB; the Developers Center issues no new keys)"
 

@@ -27,7 +27,7 @@ from tasks.crawl.engines.engine import (
 from tasks.crawl.engines.filters import SupportedFilters
 from tasks.crawl.engines.parsing import JsonObject, Parameters
 
-_VARIABLES = ("OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET")
+VARIABLES = ("OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET")
 _WEBSITE = "api.openverse.org/v1/auth_tokens/register/"
 _PAGE_SIZE = 20
 _PAGE_SIZE_WITH_KEY = 48
@@ -62,7 +62,7 @@ class Openverse:
     def build_request(self, query: str, filters: SearchFilters) -> Request:
         """Request the first 20 photos, or 48 with credentials."""
         values = self.supported_filters.translate(filters)
-        has_key = optional_credentials(self.name, _VARIABLES, _WEBSITE) is not None
+        has_key = optional_credentials(self.name, VARIABLES, _WEBSITE) is not None
         page_size = _PAGE_SIZE_WITH_KEY if has_key else _PAGE_SIZE
         parameters: Parameters = {"q": query, "page": 1, "page_size": page_size}
         parameters |= {"size": values.get("size", ""), "category": values.get("type", "")}
@@ -73,7 +73,7 @@ class Openverse:
 
     def token_request(self) -> Request | None:
         """Request a token, if there are credentials."""
-        credentials = optional_credentials(self.name, _VARIABLES, _WEBSITE)
+        credentials = optional_credentials(self.name, VARIABLES, _WEBSITE)
         if credentials is None:
             return None
         form = dict(zip(("client_id", "client_secret"), credentials, strict=True))
@@ -83,7 +83,7 @@ class Openverse:
     def parse_token(self, response: Response) -> tuple[str, float]:
         """Return the token and its lifetime, 12 hours in 2026."""
         if response.status in (400, 401, 403):
-            raise rejected_credentials(self.name, _VARIABLES, f"HTTP {response.status}; see {_WEBSITE}")
+            raise rejected_credentials(self.name, VARIABLES, f"HTTP {response.status}; see {_WEBSITE}")
         parsing.require_ok(response)
         found = parsing.json_object(response)
         token = found.get("access_token")
@@ -93,8 +93,8 @@ class Openverse:
 
     def parse(self, request: Request, response: Response) -> Page:
         """Return the results, with licence, author and size."""
-        if response.status == 401 and optional_credentials(self.name, _VARIABLES, _WEBSITE):
-            raise rejected_credentials(self.name, _VARIABLES, f"HTTP 401: {_detail(response)}")
+        if response.status == 401 and optional_credentials(self.name, VARIABLES, _WEBSITE):
+            raise rejected_credentials(self.name, VARIABLES, f"HTTP 401: {_detail(response)}")
         if response.status == 401:
             raise BlockedError(f"HTTP 401: the limits of anonymous requests have changed ({_detail(response)})")
         parsing.require_ok(response)

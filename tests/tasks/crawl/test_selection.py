@@ -2,9 +2,20 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import StoredPhoto
 from tasks.crawl.ledger.search_results import Search, SearchResult
-from tasks.crawl.selection import Download, Quota, order_results, photo_row, plan_downloads, select_photos
+from tasks.crawl.selection import (
+    Download,
+    Quota,
+    order_results,
+    photo_row,
+    plan_downloads,
+    select_photos,
+    size_problem,
+)
 
 
 def results(query: str, *urls: str, crawl_id: int = 1) -> list[SearchResult]:
@@ -69,3 +80,50 @@ def test_a_photo_is_named_after_the_path_of_its_url() -> None:
         ("http://me:a[b@host/c.jpg", "c.jpg"),  # urllib parses that as an incomplete IPv6 address
     ):
         assert photo_row("cat", results("cat", url)[0], photo("A")).name == name
+
+
+def sized(url: str, rank: int, size_px: tuple[int, int] | None, crawl_id: int = 1) -> SearchResult:
+    width_px, height_px = size_px or (None, None)
+    return SearchResult(Search("test", "cat"), url, crawl_id, rank, width_px=width_px, height_px=height_px)
+
+
+def test_of_equal_ranks_the_larger_photo_comes_first_and_no_size_displaces_a_rank() -> None:
+    found = [
+        sized("small", 1, (100, 100)),
+        sized("unknown", 1, None),
+        sized("large", 1, (2000, 1000)),
+        sized("huge", 2, (9000, 9000)),
+        sized("later", 1, (9000, 9000), crawl_id=2),
+    ]
+    order = [result.url for result in order_results([(0, result) for result in found])]
+    assert order == ["large", "small", "unknown", "huge", "later"]
+
+
+@pytest.mark.parametrize(
+    ("size_px", "problem"),
+    [
+        (None, None),
+        ((640, 480), None),
+        ((32, 32), None),
+        ((31, 500), "too small"),
+        ((500, 31), "too small"),
+        ((1000, 340), "too narrow"),
+        ((340, 1000), "too narrow"),
+        ((1000, 350), None),
+        ((20_000, 20_000), "too many pixels"),
+        ((1, 1), "too small"),
+    ],
+)
+def test_a_photo_that_would_be_rejected_is_not_worth_its_download(
+    size_px: tuple[int, int] | None, problem: str | None
+) -> None:
+    assert size_problem(size_px, CrawlConfig()) == problem
+
+
+def test_limits_of_the_size_can_be_disabled() -> None:
+    assert size_problem((10, 1000), CrawlConfig(min_side_px=None, min_aspect=None)) is None
+
+
+def test_a_download_has_the_size_that_any_engine_states() -> None:
+    (download,) = plan_downloads({"cat": [sized("a", 1, None)], "dog": [sized("a", 3, (20, 10))]})
+    assert download.size_px == (20, 10)

@@ -1,5 +1,7 @@
 """Search results: each URL of a search once, with the crawl in which it was first seen."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tasks.crawl.engines.engine import Hit
@@ -31,3 +33,36 @@ def test_a_crawl_that_did_not_end_continues(tmp_path: Path) -> None:
         assert ledger.search_results.begin_crawl() == first
         ledger.search_results.end_crawl(first)
         assert ledger.search_results.begin_crawl() == first + 1
+
+
+def test_the_size_is_that_of_the_first_time_a_url_was_seen(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger", tmp_path) as ledger:
+        ledger.search_results.add(CAT, 1, [(1, Hit("a", size_px=(640, 480))), (2, Hit("b"))])
+        ledger.search_results.add(CAT, 2, [(1, Hit("a", size_px=(9, 9))), (2, Hit("b", size_px=(9, 9)))])
+        assert [result.size_px for result in ledger.search_results.of(CAT)] == [(640, 480), None]
+
+
+def test_a_ledger_of_an_earlier_version_stays_valid_and_its_photos_of_commons_are_not_fetched_again(
+    tmp_path: Path,
+) -> None:
+    url = "https://upload.wikimedia.org/wikipedia/commons/a/a1/Cat.jpg"
+    tracked = f"{url}?utm_source=commons.wikimedia.org&utm_campaign=imageinfo&utm_content=original"
+    elsewhere = "https://photos.example/cat.jpg?utm_source=newsletter"
+    with Ledger(tmp_path / "ledger", tmp_path / "photos") as ledger:
+        for location in (tracked, elsewhere):
+            ledger.put(location, b"photo")
+        for engine, found in (("commons", tracked), ("bing", elsewhere)):
+            ledger.search_results.add(Search(engine, "cat"), 1, [(1, Hit(found, "page", "CC0", "me"))])
+        ledger.retry_schedule.record("https://upload.wikimedia.org/other.jpg", "HTTP 404", transient=False)
+    with closing(sqlite3.connect(tmp_path / "ledger")) as database:  # as the earlier version wrote it
+        for column in ("width_px", "height_px"):
+            database.execute(f"ALTER TABLE finds DROP COLUMN {column}")
+        database.commit()
+    for _ in range(2):
+        with Ledger(tmp_path / "ledger", tmp_path / "photos") as ledger:
+            (result,) = ledger.search_results.of(Search("commons", "cat"))
+            assert (result.url, result.page, result.licence, result.size_px) == (url, "page", "CC0", None)
+            assert ledger.lookup(url)
+            assert ledger.lookup(elsewhere)
+            assert [result.url for result in ledger.search_results.of(Search("bing", "cat"))] == [elsewhere]
+            assert ledger.search_results.add(Search("commons", "cat"), 2, [(1, Hit(url, size_px=(2, 1)))]) == 0

@@ -73,3 +73,38 @@ def test_filters_are_search_keywords_in_the_query(fake_search: FakeSearch) -> No
     assert fake_search.requests[-1].parameters["gsrsearch"] == (
         "cat & dog filetype:bitmap haslicense:attribution-same-license filew:>640 fileh:>480"
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("?utm_source=commons.wikimedia.org&utm_campaign=imageinfo&utm_content=original", ""),
+        ("?utm_source=commons.wikimedia.org&_=20200224155353", "?_=20200224155353"),
+        ("?a=1&UTM_content=x&b=%26utm_c", "?a=1&b=%26utm_c"),
+        ("?", ""),
+        ("", ""),
+    ],
+)
+def test_a_photo_has_one_url(query: str, kept: str) -> None:
+    url = "https://upload.wikimedia.org/wikipedia/commons/b/bd/Caf%C3%A9.jpg"
+    (hit,) = _read({"query": {"pages": [{"imageinfo": [{"url": url + query, "mime": "image/jpeg"}]}]}}).hits
+    assert hit.url == url + kept
+
+
+def test_no_restrictions_are_not_the_public_domain() -> None:
+    # As recorded for Category:Birds in flight (2026).
+    info = {"url": "http://a/b.jpg", "mime": "image/jpeg", "width": 3000, "height": 2000}
+    info["extmetadata"] = {"LicenseShortName": {"value": "No restrictions"}}
+    (hit,) = _read({"query": {"pages": [{"imageinfo": [info]}]}}).hits
+    assert (hit.licence, hit.size_px) == ("No known copyright restrictions", (3000, 2000))
+
+
+@pytest.mark.parametrize(("headers", "pause_s"), [({"retry-after": "7"}, 7), ({}, 5), ({"retry-after": "soon"}, 5)])
+def test_a_lagged_wiki_says_when_to_ask_again(headers: dict[str, str], pause_s: int) -> None:
+    body = json.dumps({"error": {"code": "maxlag", "info": "Waiting for 10.64.48.35: 5.5 seconds lagged."}}).encode()
+    with pytest.raises(BlockedError) as lagged:
+        ENGINE.parse(REQUEST, FetchResult(REQUEST.url, 200, headers, body))
+    assert lagged.value.retry_after_s == pause_s
+    with pytest.raises(BlockedError) as limited:
+        _read({"error": {"code": "ratelimited", "info": "Please wait."}})
+    assert limited.value.retry_after_s is None
