@@ -30,6 +30,12 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         return str(error), USER_ERROR
     if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_WRITABLE:
         return str(disk_error(error, root)), USER_ERROR
+    if isinstance(error, MemoryError):
+        return (
+            "not enough memory; close other programs or set workers.threads to a smaller number, and run the same "
+            "command again: it continues after the last finished stage",
+            USER_ERROR,
+        )
     if isinstance(error, UnicodeEncodeError) and _is_of_locale(error.encoding):
         return (
             f"the encoding of this terminal, {error.encoding}, has no {error.object[error.start : error.end]!r}, which "

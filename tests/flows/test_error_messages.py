@@ -22,6 +22,7 @@ from tasks.store.errors import UserError
             "/data/x: read-only file system; make it writable",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "/data/x: permission denied"),
+        (MemoryError(), 2, "set workers.threads to a smaller number"),
         (KeyError("oops"), 1, "internal error: KeyError: 'oops'"),
         (ValueError("many\n  lines"), 1, "internal error: ValueError: many lines"),
     ],

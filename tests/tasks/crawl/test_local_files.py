@@ -1,11 +1,14 @@
 """Files on this machine: reading them safely, and noticing that they have changed."""
 
 import os
+import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tasks.crawl import local_files
 from tasks.crawl.ledger.ledger import Ledger
@@ -14,6 +17,58 @@ from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
 EPOCH = (315532800_000000000,) * 2  # 1980-01-01, as in a reproducible zip
+
+
+def png(width: int, height: int) -> bytes:
+    out = BytesIO()
+    Image.new("1", (width, height)).save(out, "PNG")
+    return out.getvalue()
+
+
+def ingest_with(
+    paths: list[Path], root: Path, *, max_mpx: float = 500, max_loss: float = 0.5
+) -> tuple[list[bool], list[str]]:
+    """Store files; returns which are stored, and what is said of the others."""
+    context = StageContext(root, root / "out", root / "pools", root / "photos")
+    listed = [LocalFile.of(str(path), path.stat()) for path in paths]
+    with Ledger(root / "ledger", context.photos) as ledger:
+        stored = ingest(listed, ledger, context, max_loss=max_loss, max_mpx=max_mpx)
+    return [photo is not None for photo in stored], context.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer, .*: run `git lfs pull`"),
+        (b"", r"is empty \(0 bytes\)"),
+        (b"<!DOCTYPE html><title>404</title>", "is a web page, not a photo"),
+        (b"bplist00", "is a placeholder of a cloud drive"),
+    ],
+)
+def test_files_that_are_no_photos_are_one_line_with_a_remedy(tmp_path: Path, content: bytes, why: str) -> None:
+    paths = [tmp_path / f"{number}.jpg" for number in range(12)]
+    for number, path in enumerate(paths):
+        path.write_bytes(content if number < 5 else png(number, 9))
+    stored, notes = ingest_with(paths, tmp_path)
+    assert stored == [False] * 5 + [True] * 7
+    [note] = notes
+    assert re.search(r"^5 of 12 photos are left out: .*0\.jpg, .*1\.jpg, .*2\.jpg \.\.\.; each " + why, note)
+    with pytest.raises(UserError, match=r"5 of 12 photos can't be read: .*0\.jpg " + why):
+        ingest_with(paths, tmp_path, max_loss=0.2)
+
+
+def test_photos_with_too_many_pixels_are_left_out_until_the_setting_allows_them(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("small.png", "large.png", "huge.png")]
+    for path, (width, height) in zip(paths, ((30, 20), (400, 300), (20000, 12000)), strict=True):
+        path.write_bytes(png(width, height))
+    stored, notes = ingest_with(paths, tmp_path, max_mpx=0.1, max_loss=0.7)
+    assert stored == [True, False, False]
+    assert re.search(
+        r"^2 of 3 photos are left out: .*large\.png, .*huge\.png; each .*crawl\.max_photo_mpx=0\.1 ", notes[0]
+    )
+    assert ingest_with(paths, tmp_path, max_mpx=178)[0] == [True, True, False]
+    assert ingest_with(paths, tmp_path, max_mpx=250) == ([True, True, True], [])
+    assert ingest_with(paths, tmp_path, max_mpx=178)[0] == [True, True, False]  # it is stored, but over the limit again
 
 
 def crawl(paths: list[Path], root: Path, *, fresh: bool = False, verify: bool = False) -> list[bytes | None]:
