@@ -13,8 +13,8 @@ from pathlib import Path
 from tasks.crawl import blocklist
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
-from tasks.crawl.losses import require_few_lost
-from tasks.images import photos
+from tasks.crawl.losses import first_few, require_few_lost
+from tasks.images import formats, photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -112,6 +112,7 @@ def ingest(
     context: StageContext,
     *,
     max_loss: float = 0,
+    max_mpx: float = photos.MOST_PX / 1e6,
     missing: Sequence[str] = (),
 ) -> list[StoredPhoto | None]:
     """Copy files into the store; only files that the ledger doesn't know are read, with `fresh` or `verify` all.
@@ -121,18 +122,22 @@ def ingest(
         ledger: Stores the photos.
         context: Worker threads, progress and options.
         max_loss: Share of the files that may be unreadable (`crawl.max_loss`).
+        max_mpx: Megapixels of the largest photos that are used (`crawl.max_photo_mpx`).
         missing: Names, with reasons, of files that the user gave and that can't be listed; they count as unreadable.
 
     Returns:
-        The stored photo of each file, in the same order; None if it is unreadable or on the blocklist.
+        The stored photo of each file, in the same order; None if it is unreadable, no photo, too large or on the
+        blocklist.
 
     Raises:
-        UserError: More than `max_loss` of the files are unreadable. Fewer are a warning.
+        UserError: More than `max_loss` of the files are unreadable, no photos or too large. Fewer are a warning.
     """
     again = context.fresh or context.verify
     found = [None if again else ledger.lookup(utf8_name(file.path), file.mtime_key) for file in files]
     unknown = [index for index, photo in enumerate(found) if photo is None]
     unreadable: dict[int, str] = {}
+    unusable: dict[int, str] = {}
+    too_large = f"has more pixels than crawl.max_photo_mpx={max_mpx:g} (megapixels): shrink it, or raise that setting"
     blocklisted: list[str] = []
 
     def read(index: int) -> StoredPhoto | None:
@@ -143,10 +148,16 @@ def ingest(
         except OSError as error:
             unreadable[index] = f"{name} ({error.strerror or error})"
             return None
+        if other := formats.foreign(data):
+            unusable[index] = other.description
+            return None
         try:
             size_px = photos.size_px(data)
-        except ValueError:
+        except ValueError as problem:
             size_px = None  # the filter rejects the photo and gives the reason
+            if str(problem) == photos.TOO_MANY_PIXELS:
+                unusable[index] = too_large
+                return None
         try:
             return ledger.put(name, data, file.mtime_key, size_px=size_px)
         except BlocklistedError:
@@ -159,15 +170,27 @@ def ingest(
         for index, photo in zip(unknown, context.map(read, unknown), strict=True):
             found[index] = photo
             advance(1)
+    for index, photo in enumerate(found):  # also of those that an earlier crawl stored with another limit
+        if photo and (photo.width_px or 0) * (photo.height_px or 0) > max_mpx * 1e6:
+            found[index], unusable[index] = None, too_large
     if blocklisted:
         logger.warning("%d photos are skipped, because they are listed in %s", len(blocklisted), blocklist.NAME)
-    lost = require_few_lost(
-        [*(unreadable[index] for index in sorted(unreadable)), *missing],
-        len(files) + len(missing),
+    total = len(files) + len(missing)
+    lost = [*(unreadable[index] for index in sorted(unreadable)), *missing]
+    names = {index: utf8_name(files[index].path) for index in sorted(unusable)}
+    require_few_lost(
+        [*lost, *(f"{name} {unusable[index]}" for index, name in names.items())],
+        total,
         max_loss=max_loss,
         what="photos can't be read",
         remedy="make them readable or remove them, and run again",
     )
     if lost:
-        context.warn(lost)
+        context.warn(
+            f"{len(lost):,} of {total:,} photos can't be read: {first_few(lost)}; make them readable or remove them, "
+            "and run again"
+        )
+    for why in dict.fromkeys(unusable[index] for index in names):
+        which = [name for index, name in names.items() if unusable[index] == why]
+        context.warn(f"{len(which):,} of {total:,} photos are left out: {first_few(which)}; each {why}")
     return found

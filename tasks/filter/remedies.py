@@ -24,6 +24,13 @@ _EXPLANATIONS = {
     "by hand": "see data/decisions.csv",
     "unreadable": "their files are damaged, or no photos",
     "truncated": "their files are cut off",
+    "too many pixels": "more than fluke decodes; shrink them",
+    "not a photo": "their files contain something else; replace or remove them",
+    "empty file": "copy or download them again",
+    "web page": "download the photos themselves",
+    "Git LFS pointer": "run `git lfs pull`",
+    "git-annex pointer": "run `git annex get`",
+    "cloud placeholder": "download the photos from the cloud drive",
 }
 
 _KINDS = {

@@ -38,10 +38,11 @@ _FORMATS = {
 Ghostscript for EPS."""
 MOST_PX = 500e6
 """Photos with more pixels are never decoded. The setting `crawl.max_photo_mpx` is a lower limit."""
+TOO_MANY_PIXELS = "too many pixels"
 PROBLEMS = (
     "unreadable",
     "truncated",
-    "too many pixels",
+    TOO_MANY_PIXELS,
     "not a photo",
     *("empty file", "web page", "Git LFS pointer", "git-annex pointer", "cloud placeholder"),
 )
@@ -111,9 +112,9 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     try:
         (width, height), image = _header(data)
     except ValueError as error:
-        raise ValueError("too many pixels" if str(error) == "too many pixels" else "not a picture") from error
+        raise ValueError(TOO_MANY_PIXELS if str(error) == TOO_MANY_PIXELS else "not a picture") from error
     if width * height > most_px:
-        raise ValueError("too many pixels")
+        raise ValueError(TOO_MANY_PIXELS)
     if extension(data) == "jpg" and next(islice(formats.jpeg_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
     opened = _draft(image, _DRAFT_PX)
@@ -186,7 +187,7 @@ def _header(data: bytes) -> tuple[tuple[int, int], "Image | None"]:
         image = _open(data)
         size = image.size
     if size[0] * size[1] > MOST_PX:
-        raise ValueError("too many pixels")
+        raise ValueError(TOO_MANY_PIXELS)
     return size, image
 
 
@@ -207,7 +208,7 @@ def _open(data: bytes) -> "Image":
             return image
         return Image.open(BytesIO(data), formats=(_FORMATS[kind],))
     except Image.DecompressionBombError as error:
-        raise ValueError("too many pixels") from error
+        raise ValueError(TOO_MANY_PIXELS) from error
     except Exception as error:
         raise _failure(error, 0) from error
 

@@ -124,7 +124,7 @@ def _plant_defects(made: PhotoSet, scans: NDArray[np.float64], random: np.random
         duplicate_of, data, _ = original(label, 40)
         plant("truncated", label, data[: len(data) * 2 // 3], duplicate_of)
     for number, label in enumerate(("two", "five", "eight")):
-        plant("unreadable", label, f"<!doctype html><title>Gone</title><p>{label} was taken down.".encode())
+        plant("web page", label, f"<!doctype html><title>Gone</title><p>{label} was taken down.".encode())
         plant("too small", label, encoded(_grey_image(255 - 15 * scans[number]), "PNG"))
     for label, other in (("three", "eight"), ("one", "seven"), ("four", "nine")):
         name, _, _ = original(label, 45)

@@ -29,7 +29,13 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         if config.per_class is None or rank <= config.per_class:
             chosen.append((rank, photo))
     files: dict[str, LocalFile] = {photo.file.path: photo.file for _, photo in chosen}
-    stored = dict(zip(files, ingest(list(files.values()), ledger, context, max_loss=config.max_loss), strict=True))
+    stored = dict(
+        zip(
+            files,
+            ingest(list(files.values()), ledger, context, max_loss=config.max_loss, max_mpx=config.max_photo_mpx),
+            strict=True,
+        )
+    )
     rows = [
         PhotoRow.of(
             found,

@@ -29,7 +29,12 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         for rank, photo in enumerate(_in_order(photos)[: config.per_class], 1)
     ]
     stored = ingest(
-        [photo.file for *_, photo in chosen], ledger, context, max_loss=config.max_loss, missing=listing.missing
+        [photo.file for *_, photo in chosen],
+        ledger,
+        context,
+        max_loss=config.max_loss,
+        max_mpx=config.max_photo_mpx,
+        missing=listing.missing,
     )
     rows = [
         PhotoRow.of(kept, label=label, name=photo.name, engine="folder", rank=rank, given_split=photo.split)

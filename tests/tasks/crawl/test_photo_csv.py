@@ -163,7 +163,7 @@ def competition(folder: Path, *, labelled: tuple[str, ...], extension: str = "")
         write(folder, *(f"{part}/{i}.jpg" for i in range(count)))
         rows = [f"{i}{extension},{'ab'[i % 2]}" if part in labelled else f"{i}{extension}" for i in range(count)]
         (folder / f"{part}.csv").write_text("\n".join(["Image,Id" if part in labelled else "Image", *rows]))
-    (folder / "sample_submission.csv").write_text("Image,Id\n0,a\n")
+    (folder / "sample.csv").write_text("Image,Id\n0,a\n")
 
 
 @pytest.mark.parametrize("extension", ["", ".jpg"])

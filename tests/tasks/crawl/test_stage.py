@@ -26,7 +26,7 @@ COLUMNS = (
     "fetched_at"
 )
 
-AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "unreadable"}
+AT_THE_CRAWL = {"same photo at another URL": "duplicate", "not a picture": "web page"}
 """The crawl's names for the filter's reasons."""
 
 
@@ -105,7 +105,7 @@ def test_a_photo_damaged_in_the_store_is_read_again(home: Path) -> None:
 def test_classes_that_look_alike_are_a_note(home: Path) -> None:
     for number, name in enumerate(("Cat", "cat ", "c\u200bat")):
         (home / "in" / name).mkdir()
-        (home / "in" / name / "1.jpg").write_bytes(bytes([number]))
+        (home / "in" / name / "1.jpg").write_bytes(name.encode())
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     assert made.manifest.counts["classes"] == 5
     assert made.manifest.notes == (

@@ -36,7 +36,7 @@ def test_classes_have_different_sizes_and_photos_are_the_same_each_time(made: Ph
 
 def test_all_kinds_of_defects_are_planted_and_shown(made: PhotoSet) -> None:
     kinds = Counter(defect.kind for defect in planted_defects())
-    assert set(kinds) == {"duplicate", "near duplicate", "truncated", "unreadable", "too small", "two classes"}
+    assert set(kinds) == {"duplicate", "near duplicate", "truncated", "web page", "too small", "two classes"}
     assert all(defect.name in made.shown[defect.label] for defect in planted_defects())
     named = [name for defect in planted_defects() for name in {defect.name, defect.duplicate_of} if name]
     assert len(named) == len(set(named))  # no defect hides another
@@ -52,7 +52,7 @@ def test_planted_defects_have_the_properties_of_their_kind(made: PhotoSet) -> No
 
     for defect in planted_defects():
         data, duplicate_of = made.photos[defect.name], made.photos[defect.duplicate_of or defect.name]
-        assert problem(defect.name) == (defect.kind if defect.kind in ("truncated", "unreadable") else None), defect
+        assert problem(defect.name) == (defect.kind if defect.kind in ("truncated", "web page") else None), defect
         if defect.kind == "too small":
             assert min(size_px(data)) < load("demo").filter.min_side_px
         if defect.kind == "two classes":
@@ -62,7 +62,7 @@ def test_planted_defects_have_the_properties_of_their_kind(made: PhotoSet) -> No
 
 def test_one_threshold_separates_near_duplicates_from_similar_digits(made: PhotoSet) -> None:
     bits = load("demo").filter.duplicate_bits
-    defective = {defect.name for defect in planted_defects() if defect.kind in ("truncated", "unreadable", "too small")}
+    defective = {defect.name for defect in planted_defects() if defect.kind in ("truncated", "web page", "too small")}
     valid = {name: data for name, data in made.photos.items() if name not in defective}
     row = {name: number for number, name in enumerate(valid)}
     found = NearDuplicates.find(
