@@ -185,7 +185,7 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
     """Return names and texts, sections before their settings, so that `imbalance=focal` doesn't undo `imbalance.gamma`.
 
     Raises:
-        ConfigError: An override is no `section.setting=value`, or a setting has two values.
+        ConfigError: An override is no `section.setting=value`.
     """
     found: dict[str, str] = {}
     for override in overrides:
@@ -197,9 +197,18 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
                 f"{name}: {text!r} is not valid in the encoding of this terminal ({sys.getfilesystemencoding()}); give "
                 "the file or folder a name in that encoding, or a link that has one (ln -s)"
             )
-        if found.setdefault(name, text) != text:
-            raise ConfigError(f"{name} is given twice, as {found[name]!r} and as {text!r}; give it once")
+        found[name] = text
     return sorted(found.items(), key=lambda item: len(values.split_name(item[0])))
+
+
+def replaced_overrides(overrides: Sequence[str]) -> list[str]:
+    """Return a line for each override that a later one of the same setting replaces by another value."""
+    last = dict(override.partition("=")[::2] for override in overrides)
+    return [
+        f"{name} is given twice: {last[name]!r} replaces {text!r}"
+        for name, _, text in dict.fromkeys(override.partition("=") for override in overrides)
+        if text != last[name]
+    ]
 
 
 def _apply(given: dict[str, Any], name: str, text: str) -> None:

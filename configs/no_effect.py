@@ -72,6 +72,7 @@ RULES = (
     Rule(_in("crawl.columns", "image label group"), _has_source("csv"), "crawl.sources=csv"),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
     Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
+    Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
     Rule(("crawl.split",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
     Rule(_in("crawl", "replay min_yield"), _downloads, "crawl.sources other than folder and csv"),

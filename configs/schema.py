@@ -69,7 +69,8 @@ class CrawlConfig(Section):
     path: UserPath | None = Field(
         None,
         description="folder: a folder with one sub-folder of photos per class; csv: a CSV file with columns Image,Id "
-        "(optional: Group); urls: a CSV file with columns url,label.",
+        "(optional: Group, split), or a folder with train.csv and val.csv or test.csv; urls: a CSV file with columns "
+        "url,label (optional: split).",
     )
     images: UserPath | None = Field(
         None,
@@ -78,9 +79,10 @@ class CrawlConfig(Section):
     columns: CsvColumns = Field(CsvColumns(), description="csv, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
-        description="folder, csv, urls: whether the photos are split already, by folders train, val and test with the "
-        "same classes in each, or by a column of the CSV. auto: if there are such folders or such a column; folders: "
-        "there must be; ignore: all photos are split anew.",
+        description="folder, csv, urls: whether the photos are split already: by folders train, val and test with the "
+        "same class folders in each (or such folders in each class folder), by a column of the CSV, or by train.csv "
+        "and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders beside its "
+        "parts are left out; ignore: the classes are the same as with auto, but the filter splits all photos anew.",
     )
     max_loss: Fraction = Field(
         0.1,

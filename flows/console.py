@@ -16,6 +16,7 @@ from rich.table import Table
 
 from flows.maintenance.forget import Traces
 from flows.run_records import RunRecord, StageRecord
+from tasks import names
 from tasks.store.progress import Advance
 from tasks.store.store import Store
 from tasks.text import visible
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 console = Console(highlight=False)
+_MOST_CLASSES, _SMALLEST_CLASSES = 40, 10
+"""Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -117,6 +120,29 @@ def counts_text(stage: StageRecord) -> str:
     return ", ".join(
         f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
     )
+
+
+def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
+    """Return a table with one row per class: its number of photos, in all and by given split.
+
+    Args:
+        classes: Number of photos of each class by split; "" is none.
+    """
+    parts = [part for part in ("train", "val", "test", "") if any(counts.get(part) for counts in classes.values())]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("class")
+    for part in ("photos", *(parts if parts != [""] else ())):
+        table.add_column(part or "not given", justify="right")
+    ordered = sorted(classes, key=lambda label: (-sum(classes[label].values()), label))
+    omitted = ordered[_MOST_CLASSES - _SMALLEST_CLASSES : -_SMALLEST_CLASSES] if len(ordered) > _MOST_CLASSES else []
+    for label in ordered:
+        counts = classes[label]
+        columns = [sum(counts.values()), *(counts.get(part, 0) for part in parts if parts != [""])]
+        if label not in omitted:
+            table.add_row(shown(names.visible(label)), *(f"{count:,}" for count in columns))
+        elif label == omitted[0]:
+            table.add_row(f"[dim]... {len(omitted):,} more ...[/]")
+    return table
 
 
 def runs_table(records: list[RunRecord], root: Path) -> Table:

@@ -7,7 +7,7 @@ such as an absolute path of another machine, is not: many folders have a `1.jpg`
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -32,14 +32,12 @@ class NameMatch(NamedTuple):
 class NameIndex:
     """Known names of files, to find the names of a list among them."""
 
-    def __init__(self, names: Iterable[str], *, folder: str = "", extensions: Collection[str] | None = None) -> None:
+    def __init__(self, names: Iterable[str], *, folder: str = "") -> None:
         """Index the names.
 
         Args:
-            names: Paths below a folder, separated by `/`.
+            names: Paths of photos below a folder, separated by `/`.
             folder: The path of this folder; a list may repeat the end of it before its names.
-            extensions: Extensions of photos, in lower case with a dot; only files with one of them are found under a
-                name without it. None: all files.
         """
         parts = nfc(folder).strip("/").split("/")
         self._prefixes = [
@@ -54,11 +52,10 @@ class NameIndex:
             spelt = nfc(name)
             self._spelt.setdefault(spelt, []).append(name)
             self._folded.setdefault(_folded(spelt), []).append(name)
-            stem, extension = posixpath.splitext(spelt)
-            if extensions is None or extension.lower() in extensions:
-                self._stems.setdefault(stem.casefold(), []).append(name)
-                self._last.setdefault(posixpath.basename(_folded(spelt)), []).append(name)
-                self._last.setdefault(posixpath.basename(stem.casefold()), []).append(name)
+            stem = posixpath.splitext(spelt)[0].casefold()
+            self._stems.setdefault(stem, []).append(name)
+            for last in {posixpath.basename(_folded(spelt)), posixpath.basename(stem)}:
+                self._last.setdefault(last, []).append(name)
 
     def find(self, name: str) -> NameMatch:
         """Find the file that a list means by a name."""

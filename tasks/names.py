@@ -9,7 +9,7 @@ _LOOK_ALIKES = str.maketrans(
     "ABEKMHOPCTXIJSABEZHIKMNOPTYXaeopcyxijshdqwaopvuikagc-------'''''\"\"",
 )
 """Cyrillic and Greek letters, dashes and quotes, and the ASCII ones that they look like."""
-_VISIBLE = {" ": "␠", "\N{NO-BREAK SPACE}": "⍽", "\t": "␉", "\n": "␊", "\r": "␍"}
+_VISIBLE = {" ": "␣", "\N{NO-BREAK SPACE}": "⍽"}
 
 
 def nfc(text: str) -> str:
@@ -40,9 +40,9 @@ def alike(names: Iterable[str]) -> list[list[str]]:
 def visible(name: str) -> str:
     """Show what can't be seen in a name: spaces at its ends or in a row, invisible letters, other spaces.
 
-    `GLASS ` becomes `GLASS␠`, a zero-width space becomes `\\u200b`; a plain name stays as it is.
+    `GLASS ` becomes `GLASS␣`, a zero-width space becomes `\\u200b`; a plain name stays as it is.
     """
-    marked = re.sub(r"^ +| +$| {2,}", lambda spaces: "␠" * len(spaces[0]), name)
+    marked = re.sub(r"^ +| +$| {2,}", lambda spaces: "␣" * len(spaces[0]), name)
     return "".join(
         letter if letter == " " or _is_seen(marked, i) else _shown(letter) for i, letter in enumerate(marked)
     )

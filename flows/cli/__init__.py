@@ -16,6 +16,7 @@ app = typer.Typer(
 for _command in (
     runs.run,
     runs.stage,
+    runs.check,
     runs.config,
     runs.why,
     runs.report,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from configs.schema import STAGE_NAMES, Config, StageName
+from flows.cli.errors import note
 from tasks.store.errors import UserError
 
 Preset = Annotated[
@@ -31,9 +32,12 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmati
 
 def load_config(preset: str, overrides: list[str] | None) -> Config:
     """Load a preset with overrides; the import of the loader waits until a command needs it."""
-    from configs.load import load
+    from configs.load import load, replaced_overrides
 
-    return load(preset, overrides or ())
+    loaded = load(preset, overrides or ())
+    for line in replaced_overrides(overrides or ()):
+        note(f"warning: {line}")
+    return loaded
 
 
 def stage_name(name: str) -> StageName:

@@ -42,6 +42,7 @@ def predict(
     options = predicting.PredictOptions(
         photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps
     )
+    console.show_messages()
     with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
         table = predicting.predict_to(root, options, progress=bars.progress, announce=note)
     for name, path in (("predictions", out), ("submission", submission)):

@@ -42,6 +42,26 @@ def config(
         say(*load.to_yaml(load_config(preset, overrides), ascii_only=not is_utf8).split("\n"))
 
 
+def check(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER|CSV", help="A folder with one sub-folder of photos per class, or a CSV."),
+    ],
+    overrides: Overrides = None,
+) -> None:
+    """Show what fluke would see in a folder or a CSV: classes, split, formats, sizes, groups, doubts."""
+    from flows import check as checks
+    from flows import console
+    from tasks.store.context import executor
+
+    config = checks.config_of(path, overrides or ())
+    with executor(config.workers.threads) as threads, console.Bars() as bars:
+        findings = checks.check(config, executor=threads, progress=bars.progress)
+    console.console.print(console.class_table(findings.classes))
+    say("", *checks.summary(findings))
+    say("", *(f"doubt: {doubt}" for doubt in findings.doubts or ["none"]))
+
+
 def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
     """Say whether a run would build a stage again, and which setting, input or version is the reason."""
     from flows import preflight

@@ -95,11 +95,13 @@ def predict_to(
     if options.submission:
         names = [column for column in table.columns if column.startswith("class_")]
         predicted = [row.dropna().tolist() for _, row in table[names].iterrows()]
-        _write(submission(table["image"], predicted), options.submission, guarded=False)  # Kaggle compares the names
+        write_table(
+            submission(table["image"], predicted), options.submission, guarded=False
+        )  # Kaggle compares the names
         only_submitted = _rank_columns(options.top_k + 1, top_k)
         table = table.drop(columns=[column for column in only_submitted if column in table])
     if options.out:
-        _write(table, options.out)
+        write_table(table, options.out)
     return table
 
 
@@ -166,7 +168,7 @@ def _rank_columns(first: int, last: int) -> list[str]:
     return [f"{name}_{rank}" for rank in range(first, last + 1) for name in ("class", "probability")]
 
 
-def _write(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> None:
+def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> None:
     """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing.
 
     In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`.

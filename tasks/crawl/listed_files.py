@@ -1,13 +1,13 @@
 """Find the files that a list names, in a folder."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tasks.crawl.local_files import LocalFile, is_file
+from tasks.crawl.tree import list_tree
 from tasks.file_names import FoundNames, NameIndex, find_names
-from tasks.images.photos import EXTENSIONS
 from tasks.store.errors import UserError
 
 _SHOWN = 3
@@ -63,27 +63,13 @@ def find_files(path: Path, names: Sequence[str], folders: Sequence[Path]) -> Lis
     return ListedFiles(folder, files, found.missing, notes)
 
 
-def names_below(folder: Path) -> Iterator[str]:
-    """Yield the paths of all files below a folder, sorted, without hidden ones; a linked folder is listed once."""
-    seen: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = Path(parent).relative_to(folder)
-        yield from ((below / name).as_posix() for name in sorted(names) if not name.startswith("."))
-
-
 def _locate(path: Path, names: Sequence[str], folder: Path) -> tuple[dict[str, LocalFile], FoundNames]:
     """Find files in one folder: by their names as they are, or else as `tasks.file_names` does."""
     files = {name: file for name in names if (file := _file(folder / name))}
     others = [name for name in names if name not in files]
     if not others:
         return files, FoundNames({}, {}, [], {})
-    index = NameIndex(names_below(folder), folder=str(folder), extensions=EXTENSIONS)
+    index = NameIndex((name for name, _ in list_tree(folder).photos), folder=str(folder))
     found = find_names(others, index, str(path))
     files |= {name: file for name, known in found.found.items() if (file := _file(folder / known))}
     return files, found

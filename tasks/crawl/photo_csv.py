@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from configs.schema import CrawlConfig, CsvColumns
 from tasks.crawl.given_split import GivenSplit, given_split, given_splits
-from tasks.crawl.listed_files import ListedFiles, find_files, names_below
+from tasks.crawl.listed_files import ListedFiles, find_files
 from tasks.crawl.local_files import LocalFile, require_path
 from tasks.crawl.losses import first_few, require_few_lost
 from tasks.crawl.photo_rows import PhotoRows, read_rows
 from tasks.crawl.result import require_two_classes
+from tasks.crawl.tree import list_tree
 from tasks.file_names import shown_missing
-from tasks.images.photos import EXTENSIONS
 from tasks.store.csv_columns import Column, find_columns
 from tasks.store.csv_file import read_csv, shown_lines
 from tasks.store.errors import UserError
@@ -223,7 +223,7 @@ def _folders_of(top: Path, part: GivenSplit) -> list[Path]:
 def _unlisted(root: Path, used: Sequence[Path]) -> Iterator[str]:
     """Yield a line for each folder of test photos that no CSV lists."""
     for folder in _folders_of(root, "test"):
-        photos = sum(Path(name).suffix.lower() in EXTENSIONS for name in names_below(folder))
+        photos = len(list_tree(folder).photos)
         if photos and folder not in used:
             yield (
                 f"{folder}: no CSV lists its {photos:,} photos, so they are not used; `fluke predict {folder}` answers "

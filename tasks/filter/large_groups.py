@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.filter.near_duplicates import NearDuplicates
-from tasks.filter.notes import listed, shown
+from tasks.filter.notes import listed
+from tasks.filter.remedies import UNTRAINED
+from tasks.names import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,8 @@ def large_groups(
     """Say which groups have more than half of a class's kept photos, what connects them, and how to divide them.
 
     Args:
-        table: All rows, with photo, label, the number of the group, and reason, which is empty for kept rows.
+        table: All rows, with photo, label, the number of the group, and reason, which is empty for kept rows. Rows that
+            are only rejected because nothing is left to train on count as kept: their group is the cause.
         names: The names of the groups that rows belong to, see `groups.group_names`.
         near_duplicates: Those among all rows.
         min_photos: Smaller classes don't count.
@@ -43,13 +46,13 @@ def large_groups(
     Returns:
         The message, or None if no class has such a group.
     """
-    kept = table[table["reason"].isna()]
+    kept = table[table["reason"].isna() | (table["reason"] == UNTRAINED)]
     totals = dict(kept.groupby("label")["photo"].nunique())
     parts = kept.groupby(["group", "label"])["photo"].nunique().reset_index()
     found: dict[int, list[str]] = {}
     for group, label, count in zip(parts["group"], parts["label"], parts["photo"], strict=True):
         if totals[label] >= min_photos and count > max(1, _MAX_SHARE * totals[label]):
-            found.setdefault(group, []).append(f"{count:,} of {totals[label]:,} of class {shown(label)}")
+            found.setdefault(group, []).append(f"{count:,} of {totals[label]:,} of class {visible(label)}")
     if not found:
         return None
     sizes = kept.groupby("group")["photo"].nunique()

@@ -6,7 +6,6 @@ of each candidate pair are compared, and the colours of the pairs that differ in
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Self
 
 import numpy as np
@@ -30,7 +29,6 @@ MAX_GREY_CHROMA = 4
 """The a* and b* of all parts of a grey photo are at most this."""
 MAX_GREY_COPY_LUMA = 16
 """Largest difference of luma, of 255, between the same parts of a photo and of its grey copy."""
-_EQUAL_COLOURS_SHIFT = 3
 
 
 @dataclass
@@ -68,10 +66,8 @@ class NearDuplicates:
             max_bits: Largest distance of near duplicates, in bits.
             mirrored: Whether a photo and its mirror image count as near duplicates, too.
         """
-        colours = (stats["layout"] >> _EQUAL_COLOURS_SHIFT).reshape(len(stats), prod(stats["layout"].shape[1:]))
-        key = np.concatenate([stats["hash"], colours], axis=1)
-        _, first, bucket = np.unique(key, axis=0, return_index=True, return_inverse=True)
-        bucket_stats = stats[first]
+        rows, bucket = np.unique(_leaders(stats), return_inverse=True)
+        bucket_stats = stats[rows]
         pairs = _candidates(bucket_stats, mirrored=mirrored)
         batches = np.array_split(pairs, 1 + len(pairs) // BATCH_PAIRS)
         near = np.concatenate([_near(bucket_stats, batch, max_bits, mirrored=mirrored) for batch in batches])
@@ -95,7 +91,7 @@ class NearDuplicates:
 
     def is_mirror_image(self, one: int, other: int) -> bool:
         """Whether two near duplicates are so only if one of them is mirrored."""
-        if self.max_bits is None or self.bucket[one] == self.bucket[other]:
+        if self.max_bits is None or not self.mirrored or self.bucket[one] == self.bucket[other]:
             return False
         pair = np.array([[self.bucket[one], self.bucket[other]]])
         return not _near(self.bucket_stats, pair, self.max_bits, mirrored=False)[0, 0]
@@ -130,6 +126,33 @@ def _distances(stats: NDArray[np.void], pairs: NDArray[np.int64], view: str) -> 
     return least
 
 
+def _leaders(stats: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return for each of n rows the first one with an equal hash and about equal colours, `(n,)`.
+
+    Their colours are at most half as far from the leader's as those of near duplicates may be, so all rows with the
+    same leader resemble each other.
+    """
+    _, first, kind = np.unique(stats["hash"], axis=0, return_index=True, return_inverse=True)
+    leader: NDArray[np.int64] = first[kind].astype(np.int64)
+    rows = np.flatnonzero(leader != np.arange(len(stats)))
+    while len(rows):
+        apart = _colour_distances(_colours(stats["layout"], rows), _colours(stats["layout"], leader[rows]))
+        rows = rows[apart > MAX_COLOUR_DISTANCE / 2]
+        _, first, inverse = np.unique(kind[rows], return_index=True, return_inverse=True)
+        leader[rows] = rows[first][inverse]  # of those that differ from the leader, the first one is the next leader
+    return leader
+
+
+def _colours(layout: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int16]:
+    return layout[rows].astype(np.int16)
+
+
+def _colour_distances(ours: NDArray[np.int16], theirs: NDArray[np.int16]) -> NDArray[np.floating]:
+    """Return the largest distance of a* and b* between the same parts of layouts `(m, 4, 4, 3)`: `(m,)`."""
+    apart = ours - theirs
+    return np.asarray(np.hypot(apart[..., 1], apart[..., 2]).max(axis=(1, 2)))
+
+
 def _same_colours(layout: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> NDArray[np.bool_]:
     """Return whether pairs `(m, 2)` of photos have similar colours everywhere, `(m,)`.
 
@@ -141,13 +164,12 @@ def _same_colours(layout: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirror
         pairs: Row numbers.
         mirrored: Whether one of the two is mirrored.
     """
-    ours, theirs = (layout[rows].astype(np.int64) for rows in pairs.T)
-    apart = ours - (theirs[:, :, ::-1] if mirrored else theirs)
-    distance = np.hypot(apart[..., 1], apart[..., 2]).max(axis=(1, 2))
-    luma = np.abs(apart[..., 0]).max(axis=(1, 2))
+    ours, theirs = (_colours(layout, rows) for rows in pairs.T)
+    theirs = theirs[:, :, ::-1] if mirrored else theirs
+    luma = np.abs(ours[..., 0] - theirs[..., 0]).max(axis=(1, 2))
     is_grey = [np.abs(part[..., 1:] - 128).max(axis=(1, 2, 3)) <= MAX_GREY_CHROMA for part in (ours, theirs)]
     grey_copy = (is_grey[0] | is_grey[1]) & (luma <= MAX_GREY_COPY_LUMA)
-    return np.asarray((distance <= MAX_COLOUR_DISTANCE) | grey_copy)
+    return np.asarray((_colour_distances(ours, theirs) <= MAX_COLOUR_DISTANCE) | grey_copy)
 
 
 def _candidates(stats: NDArray[np.void], *, mirrored: bool) -> NDArray[np.int64]:

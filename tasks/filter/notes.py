@@ -11,6 +11,7 @@ from tasks.filter.limits import RejectionLimit
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.remedies import explained, setting, switches
 from tasks.filter.rules import BY_HAND, DUPLICATE, Verdict
+from tasks.names import visible
 from tasks.text import percent
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def doubt_notes(
     for reason, rows in sorted(failing.items(), key=lambda item: (-len(item[1]), item[0])):
         counts = _photos_by_class(table.loc[[row for row, _ in rows]])
         worst = sorted(counts.items(), key=lambda item: (-item[1] / total[item[0]], item[0]))
-        classes = listed(f"{shown(label)} ({count:,} of {total[label]:,})" for label, count in worst)
+        classes = listed(f"{visible(label)} ({count:,} of {total[label]:,})" for label, count in worst)
         options = [*switches(reason, rows, photos, near_duplicates), "filter.max_rejected=1 rejects them"]
         notes.append(
             f"{len(rows):,} photos with the reason {reason!r}{setting(reason, config)} are kept as doubtful, because "
@@ -67,7 +68,7 @@ def loss_notes(config: FilterConfig, table: "pd.DataFrame") -> list[str]:
     notes = []
     if len(vanished) == 1:
         why = losses_of(table, vanished[0])
-        notes.append(f"class {shown(vanished[0])} has no photo left ({why}), and the model will not know it")
+        notes.append(f"class {visible(vanished[0])} has no photo left ({why}), and the model will not know it")
     elif vanished:
         why = _losses(table, vanished, "{label} ({why})")
         notes.append(f"{len(vanished):,} classes have no photo left, and the model will not know them: {why}")
@@ -92,7 +93,7 @@ def _losses(table: "pd.DataFrame", labels: Sequence[str], form: str) -> str:
     for label in labels[:_NAMED]:
         rows = table[table["crawled_label"] == label]
         lost, total = int(rows["reason"].notna().sum()), len(rows)
-        texts.append(form.format(label=shown(label), lost=lost, total=total, why=losses_of(table, label)))
+        texts.append(form.format(label=visible(label), lost=lost, total=total, why=losses_of(table, label)))
     return listed(texts, len(labels), separator="; ")
 
 
@@ -104,11 +105,6 @@ def losses_of(table: "pd.DataFrame", label: str) -> str:
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     texts = [explained(reason, count, mirrored[reason]) for reason, count in by_count]
     return ", ".join([*texts, *([f"{moved:,} moved by hand"] if moved else [])])
-
-
-def shown(name: str) -> str:
-    """Return the name of a class as it can be printed."""
-    return name if name.isprintable() else repr(name)
 
 
 def listed(names: Iterable[str], count: int | None = None, *, separator: str = ", ") -> str:

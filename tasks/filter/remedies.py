@@ -8,6 +8,8 @@ from tasks.filter.checks import CHECKS
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.rules import DUPLICATE, NEAR_DUPLICATE, TWO_CLASSES, Verdict
 
+UNTRAINED = "nothing to train on"
+"""The reason of photos whose class has no train photo left."""
 _SETTINGS = {check.reason: check.setting for check in CHECKS} | {
     "faces": "faces",
     "outlier": "max_outlier",
@@ -20,7 +22,7 @@ _EXPLANATIONS = {
     NEAR_DUPLICATE: "filter.duplicate_bits=null keeps them",
     DUPLICATE: "filter.drop_duplicates=false keeps them",
     "unseen class": "they are in groups with photos that are trained on, and filter.unseen_classes names their class",
-    "nothing to train on": "all others of their class are gone or held out, or share a group with photos that are",
+    UNTRAINED: "all others of their class are gone or held out, or share a group with photos that are",
     "by hand": "see data/decisions.csv",
     "unreadable": "their files are damaged, or no photos",
     "truncated": "their files are cut off",
@@ -28,23 +30,21 @@ _EXPLANATIONS = {
     "not a photo": "their files contain something else; replace or remove them",
     "empty file": "copy or download them again",
     "web page": "download the photos themselves",
-    "Git LFS pointer": "run `git lfs pull`",
-    "git-annex pointer": "run `git annex get`",
-    "cloud placeholder": "download the photos from the cloud drive",
+    "Git LFS pointer": "run `git lfs pull` in their folder, then --fresh crawl",
+    "git-annex pointer": "run `git annex get` in their folder, then --fresh crawl",
+    "cloud placeholder": "download them to this machine, then --fresh crawl",
 }
 
 _KINDS = {
-    (
-        TWO_CLASSES,
-        "mirror",
-    ): "{count:,} are mirror images of photos in another class: filter.mirrored=false if they differ",
-    (TWO_CLASSES, "near"): "{count:,} resemble photos in another class: filter.duplicate_bits=null if they differ",
-    (
-        TWO_CLASSES,
-        "file",
-    ): "{count:,} are the same file in two classes: filter.drop_contradictions=false if both are right",
-    (NEAR_DUPLICATE, "mirror"): "{count:,} are mirror images: filter.mirrored=false if they differ",
-    (NEAR_DUPLICATE, "near"): "filter.duplicate_bits=null if these {count:,} differ",
+    TWO_CLASSES: {
+        "mirror": "{count:,} are mirror images of another class's photos: filter.mirrored=false if they differ",
+        "near": "{count:,} resemble photos of another class: filter.duplicate_bits=null if they differ",
+        "file": "{count:,} are the same file in two classes: filter.drop_contradictions=false if both are right",
+    },
+    NEAR_DUPLICATE: {
+        "mirror": "{count:,} are mirror images: filter.mirrored=false if they differ",
+        "near": "{count:,} resemble others of their class: filter.duplicate_bits=null if they differ",
+    },
 }
 """For each kind of likeness, the setting for those who mean it so."""
 
@@ -86,7 +86,7 @@ def switches(
     if reason not in (NEAR_DUPLICATE, TWO_CLASSES):
         return [f"filter.{_SETTINGS[reason]}=null switches this check off"]
     kinds = Counter(_kind(row, verdict.duplicate_of, photos, near_duplicates) for row, verdict in failing)
-    texts = [_KINDS[reason, kind].format(count=kinds[kind]) for kind in ("mirror", "near", "file") if kinds[kind]]
+    texts = [text.format(count=kinds[kind]) for kind, text in _KINDS[reason].items() if kinds[kind]]
     return texts + ["filter.drop_near_duplicates=false keeps each group in one split"] * (reason == NEAR_DUPLICATE)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from configs.suggest import did_you_mean
 from tasks.names import nfc
 from tasks.store import hashing
 from tasks.store.errors import UserError
@@ -146,11 +147,11 @@ def unseen_classes(labels: Iterable[str], unseen: float | tuple[str, ...], seed:
     """
     if isinstance(unseen, tuple):
         unseen = tuple(map(nfc, unseen))
-        missing = sorted(set(unseen).difference(labels))
+        known = sorted(set(labels))
+        missing = sorted(set(unseen).difference(known))
         if missing:
-            raise UserError(
-                f"filter.unseen_classes: there are no photos of {', '.join(map(repr, missing))}; check the spelling"
-            )
+            hint = did_you_mean(missing[0], known, cutoff=0.6) or "; check the spelling"
+            raise UserError(f"filter.unseen_classes: there are no photos of {', '.join(map(repr, missing))}{hint}")
         return {label: _HELD_OUT[i % 2] if len(unseen) > 1 else None for i, label in enumerate(sorted(unseen))}
     draws = {label: _uniform(f"unseen {label}", seed) for label in sorted(set(labels))}
     return {label: _HELD_OUT[draw >= unseen / 2] for label, draw in draws.items() if draw < unseen}

@@ -70,8 +70,8 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             if row not in decided and not verdicts[row].reason:
                 verdicts[row] = by_rules.verdicts[row]
         doubts = {row: found for row, found in ruling.doubts.items() if not verdicts[row].reason}
-        doubtful = doubt_notes(config, table, doubts, duplicates)
-        for note in doubtful:
+        notes = doubt_notes(config, table, doubts, duplicates)
+        for note in notes:
             context.warn(note)
         _set_verdicts(table, verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
@@ -95,6 +95,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
     for note in (*loss_notes(config, table), *filter(None, [large, single_photos_note(kept)])):
         context.warn(note)
+    doubtful = len(doubts.keys() & set(kept.index))
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
     kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
@@ -103,9 +104,11 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
     REJECTED.write(rejected, context.out)
     REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
-    text = summary(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks, root=context.root)
+    text = summary(
+        kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
+    )
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
-    counts = _counts(kept, rejected, doubtful=len(doubts), reviewed=len(decided), leaks=leaks)
+    counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
     return Result(counts, digest=hashing.of_value(kept.to_dict("records")), refs=measured.refs)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tasks.filter.review_log import Action
 from tasks.filter.rules import BY_HAND, Ruling, Verdict
 from tasks.images import thumbnails
+from tasks.names import visible
 from tasks.text import markdown
 
 if TYPE_CHECKING:
@@ -70,28 +71,30 @@ def summary(
     kept: "pd.DataFrame",
     rejected: "pd.DataFrame",
     *,
-    doubtful: Sequence[str],
+    doubtful: int,
+    doubts: Sequence[str],
     reviewed: int,
     leaks: int,
     root: Path,
 ) -> str:
     """Write the summary for the dashboard, in Markdown.
 
-    It begins with the doubtful photos, counts the kept and the rejected photos by class and reason, and shows one photo
-    of each reason.
+    It counts the kept, the doubtful and the rejected photos by class and reason, and shows one photo of each reason.
 
     Args:
         kept: The kept photos.
         rejected: The rejected photos, with reason and score.
-        doubtful: What is said about the doubtful photos.
+        doubtful: Number of kept rows that are doubtful.
+        doubts: What is said about them.
         reviewed: Number of rows that people decided.
         leaks: Number of groups that were in the test and in another split before.
         root: The data folder, for the photos.
     """
     total = len(kept) + len(rejected)
     share = len(rejected) / total if total else 0
-    parts = [f"**Kept as doubtful:** {markdown(note)}" for note in doubtful]
-    parts += [f"**{len(kept):,} photos kept, {len(rejected):,} rejected ({share:.1%})**; `fluke review` shows them."]
+    count = f"{len(kept):,} photos kept" + (f", {doubtful:,} of them doubtful" if doubtful else "")
+    parts = [f"**{count}, {len(rejected):,} rejected ({share:.1%})**; `fluke review` shows them."]
+    parts += [f"**Doubtful:** {markdown(note)}" for note in doubts]
     if reviewed:
         parts.append(f"{reviewed:,} were reviewed by a person.")
     if leaks:
@@ -101,7 +104,11 @@ def summary(
     lines = [f"| {' | '.join(map(markdown, head))} |", "|" + "---|" * len(head)]
     counts = rejected.groupby(["label", "reason"]).size()
     for label in sorted({*kept["label"], *rejected["label"]}):
-        cells = [label, (kept["label"] == label).sum(), *(counts.get((label, reason), 0) for reason in reasons)]
+        cells = [
+            visible(label),
+            (kept["label"] == label).sum(),
+            *(counts.get((label, reason), 0) for reason in reasons),
+        ]
         lines.append(f"| {' | '.join(markdown(str(cell)) for cell in cells)} |")
     parts.append("\n".join(lines))
     examples = [text for reason in reasons if (text := _worst(rejected[rejected["reason"] == reason], reason, root))]

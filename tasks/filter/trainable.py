@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 from configs.schema import FilterConfig
-from tasks.filter.notes import listed, losses_of, shown
+from tasks.filter.notes import listed, losses_of
+from tasks.filter.remedies import UNTRAINED
 from tasks.filter.splits import unseen_classes
+from tasks.names import visible
 from tasks.store.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def reject_untrained_classes(config: FilterConfig, table: "pd.DataFrame") -> Non
     kept, trains = table["reason"].isna(), table["split"] == "train"
     untrained = kept & ~unseen & ~table["label"].isin(table.loc[kept & trains, "label"])
     table.loc[kept & unseen & trains, "reason"] = "unseen class"
-    table.loc[untrained, "reason"] = "nothing to train on"
+    table.loc[untrained, "reason"] = UNTRAINED
 
 
 def check_trainable(config: FilterConfig, table: "pd.DataFrame", large_groups: str | None) -> None:
@@ -41,11 +43,12 @@ def check_trainable(config: FilterConfig, table: "pd.DataFrame", large_groups: s
     labels = sorted(set(kept["label"]))
     if len(labels) < 2:
         lost = sorted(set(table["crawled_label"]) - set(labels))
-        why = listed((f"{shown(label)} lost {losses_of(table, label)}" for label in lost), separator="; ")
+        why = listed((f"{visible(label)} lost {losses_of(table, label)}" for label in lost), separator="; ")
         left = f"only the class {labels[0]!r} has" if labels else "no class has"
+        grouped = f"; {large_groups}" if large_groups and (table["reason"] == UNTRAINED).any() else ""
         raise UserError(
             f"{left} photos left after the filter, but a classifier needs two classes; of {len(table):,} photos it "
-            f"rejected {len(table) - len(kept):,}: {why or 'none; add a second class'}"
+            f"rejected {len(table) - len(kept):,}: {why or 'none; add a second class'}{grouped}"
         )
     if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
         left = f"only the class {trained[0]!r}" if trained else "no class"
@@ -71,5 +74,5 @@ def single_photos_note(kept: "pd.DataFrame") -> str | None:
         return None
     return (
         f"{len(single):,} of {len(sizes):,} classes have one photo, which is trained on, so these classes are never "
-        f"tested; add photos to them: {listed(map(shown, single))}"
+        f"tested; add photos to them: {listed(map(visible, single))}"
     )

@@ -191,7 +191,8 @@ def _header(data: bytes) -> tuple[tuple[int, int], "Image | None"]:
     return size, image
 
 
-def _open(data: bytes) -> "Image":
+def _open(data: bytes, needed: int = 0) -> "Image":
+    """Open a photo; `needed` is the memory that this takes, which is only that for its pixels if it is a WebP."""
     from PIL import Image
 
     kind = extension(data)
@@ -210,7 +211,7 @@ def _open(data: bytes) -> "Image":
     except Image.DecompressionBombError as error:
         raise ValueError(TOO_MANY_PIXELS) from error
     except Exception as error:
-        raise _failure(error, 0) from error
+        raise _failure(error, needed) from error
 
 
 def _draft(image: "Image | None", at_least_px: int | None) -> "list[Image | None]":
@@ -222,7 +223,7 @@ def _draft(image: "Image | None", at_least_px: int | None) -> "list[Image | None
 
 def _load(opened: "list[Image | None]", data: bytes, needed: int) -> "Image":
     """Decode the image in a list, and take it out of the list; the caller holds `needed` bytes of the budget."""
-    image = opened.pop() or _open(data)
+    image = opened.pop() or _open(data, needed)
     try:
         image.load()
     except Exception as error:  # Pillow's decoders raise errors of many types for damaged files

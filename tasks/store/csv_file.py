@@ -152,7 +152,7 @@ def _rows(path: Path, width: int, records: Sequence[CsvRow], delimiter: str) -> 
     short: list[int] = []
     guarded: list[int] = []
     for line, fields in records:
-        if any(field.strip() for field in fields[width:]):
+        if len(fields) > width and any(field.strip() for field in fields[width:]):
             name = _DELIMITERS.get(delimiter, f"{delimiter!r}")
             raise UserError(
                 f"{path}, line {line:,}: {len(fields)} values, but the header has {width} columns "
@@ -160,9 +160,10 @@ def _rows(path: Path, width: int, records: Sequence[CsvRow], delimiter: str) -> 
             )
         if len(fields) < width:
             short.append(line)
-        values = [unguard(field) for field in fields[:width]] + [""] * (width - len(fields))
-        if any(value != field for value, field in zip(values, fields, strict=False)):
-            guarded.append(line)
+        values = fields[:width] + [""] * (width - len(fields))
+        if any(value.startswith("'") for value in values):
+            as_they_are, values = values, [unguard(value) for value in values]
+            guarded += [line] * (values != as_they_are)
         rows.append(CsvRow(line, values))
     notes = []
     if short:

@@ -112,3 +112,9 @@ def test_the_data_folder_may_be_relative_or_in_the_home_folder(tmp_path: Path, m
     monkeypatch.setenv("FLUKE_DATA", "~nobody-of-this-name/x")
     with pytest.raises(UserError, match="no such user"):
         data_root()
+
+
+def test_a_setting_that_is_given_twice_is_named(tmp_path: Path) -> None:
+    process = fluke("config", "default", "train.epochs=5", "train.epochs=6", root=tmp_path)
+    assert process.stderr == b"warning: train.epochs is given twice: '6' replaces '5'\n"
+    assert b"\n  epochs: 6\n" in process.stdout

@@ -32,10 +32,10 @@ def test_different_names_are_not_alike() -> None:
 
 
 def test_what_cannot_be_seen_is_shown() -> None:
-    assert visible("GLASS ") == "GLASS␠"
-    assert visible("a  b") == "a␠␠b"
+    assert visible("GLASS ") == "GLASS␣"
+    assert visible("a  b") == "a␣␣b"
     assert visible("a\u200bb\u202e") == "a\\u200bb\\u202e"
-    assert visible("a\N{NO-BREAK SPACE}b\t") == "a⍽b␉"
+    assert visible("a\N{NO-BREAK SPACE}b\t") == "a⍽b\\t"
 
 
 @pytest.mark.parametrize("name", ["glass bottle", "유리", "👨‍👩‍👧 family", "می‌خواهم", "a/b", "İ", "\\udcff"])
@@ -46,7 +46,7 @@ def test_plain_names_are_shown_as_they_are(name: str) -> None:
 def test_alike_classes_are_named_with_their_counts() -> None:
     line = warn_of_alike({"glass": 1200, "Glass ": 2, "metal": 5})
     assert line == (
-        "classes whose names look alike stay separate: 'Glass␠' (2 photos), 'glass' (1,200 photos); "
+        "classes whose names look alike stay separate: 'Glass␣' (2 photos), 'glass' (1,200 photos); "
         "if they are one class, give them one name"
     )
     assert warn_of_alike({"glass": 1, "metal": 2}) is None

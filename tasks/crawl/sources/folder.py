@@ -12,7 +12,8 @@ def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the listing: names, sizes, times and inodes of all photos."""
     listing = _list(config)
     photos = [(photo.name, photo.file.mtime_key) for photo in listing.photos]
-    return {"photos": len(photos), "listing": fingerprint(photos)}
+    notes = [(note,) for note in listing.notes]  # so that a cached crawl doesn't repeat what is no longer so
+    return {"photos": len(photos), "listing": fingerprint([*photos, *notes])}
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:

@@ -22,6 +22,7 @@ from tasks.evaluate.report.text import (
     by_class_frequency,
     calibration_sentence,
     decimals,
+    given_split,
     headline,
     ordinal,
     priors,
@@ -32,6 +33,7 @@ from tasks.evaluate.report.text import (
 from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
+from tasks.names import visible
 from tasks.text import SPACE, duration, markdown, percent
 
 _MANY = style.MOST_NAMES
@@ -57,12 +59,19 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "decimals": decimals, "duration": duration, "ordinal": ordinal}
+    environment.filters |= {
+        "percent": percent,
+        "decimals": decimals,
+        "duration": duration,
+        "ordinal": ordinal,
+        "visible": visible,
+    }
     test, previous_model = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
     return environment.get_template("page.html.jinja").render(
         metrics=files.metrics,
         subject=subject(files.settings, files.metrics),
+        given_split=given_split(files.crawled["given_split"]) if "given_split" in files.crawled else "",
         verdict=verdict(files.metrics),
         headline=list(headline(files.metrics)),
         baselines=_baselines(files),

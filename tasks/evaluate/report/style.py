@@ -21,6 +21,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
+from tasks.names import visible
+
 INK, MUTED, LINE = "#1c2330", "#667084", "#d9dee6"
 ACCENT, AMBER, PLUM, RUST = "#2a6f97", "#d08a2e", "#8e5a9b", "#b5492e"
 ON_FILL = "#fefefe"
@@ -135,8 +137,8 @@ def svg(figure: Figure) -> str:
 
 
 def short_name(name: str, most: int = 22) -> str:
-    """Shorten a class name for a label: one line, only printable characters and joiners, at most `most` columns."""
-    clean = "".join(letter if letter.isprintable() or letter == _JOINER else " " for letter in name)
+    """Shorten a class name for a label: one line, at most `most` columns; what can't be seen is shown (`visible`)."""
+    clean = visible(name)
     widths = np.cumsum([_columns(letter) for letter in clean])
     if not clean or widths[-1] <= most:
         return clean

@@ -1,6 +1,7 @@
 """The text of the report: the verdict in sentences, the rows of its tables, and the format of numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,13 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
     inputs = f"an autoencoder's codes of {tiles}" if train.get("input") == "features" else tiles
     photos = f"{metrics['photos']['train']:,} photos of {metrics['trained_classes']:,} classes"
     return f"{network} on {inputs}; trained on {photos}."
+
+
+def given_split(splits: Iterable[object]) -> str:
+    """Say how many photos came with a split; empty if none did. `splits`: the column of the crawl's table."""
+    counts = Counter(split for split in splits if isinstance(split, str))
+    parts = ", ".join(f"{part} {counts[part]:,}" for part in ("train", "val", "test") if counts[part])
+    return f"The split was given with the photos: {parts}." if parts else ""
 
 
 def _nearest(metrics: Mapping[str, Any]) -> Iterator[str]:

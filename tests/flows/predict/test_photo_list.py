@@ -4,9 +4,12 @@ import os
 import unicodedata
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from flows.predict.photo_list import list_photos
+from flows.predict.predict import write_table
+from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 
 
@@ -63,3 +66,60 @@ def test_nothing_to_predict_is_an_error_that_says_why(tmp_path: Path) -> None:
         list_photos(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"contains no photos \(\.avif .*1 files are left out.*1 \.cr2"):
         list_photos(make(tmp_path, "in/a.cr2") / "in")
+
+
+def listed(folder: Path, text: str) -> tuple[dict[str, str], list[str]]:
+    """Return the file that each name of a CSV means, below its folder, and the notes."""
+    (folder / "list.csv").write_text(text, encoding="utf-8")
+    found = list_photos(folder / "list.csv")
+    return {name: str(path.relative_to(folder)) for name, path in found.photos}, found.notes
+
+
+def test_a_csv_names_photos_in_other_spellings_and_its_own_names_stay(tmp_path: Path) -> None:
+    make(tmp_path, "a/0a1b.JPG", "b c.jpg", "\u00e9.jpg", "=x.jpg", "plain.jpg")
+    photos, notes = listed(tmp_path, "image;note\na\\0a1b;\nb%20c.jpg;\ne\u0301.jpg;\n'=x.jpg;\nplain.jpg;\n")
+    assert photos == {
+        "a\\0a1b": "a/0a1b.JPG",
+        "b%20c.jpg": "b c.jpg",
+        "e\u0301.jpg": "\u00e9.jpg",
+        "=x.jpg": "=x.jpg",
+        "plain.jpg": "plain.jpg",
+    }
+    said = "\n".join(notes)
+    assert "image is read as Image" in said
+    assert "3 names are written differently and were found" in said
+
+
+def test_photos_of_a_csv_that_are_not_there_are_said(tmp_path: Path) -> None:
+    make(tmp_path, "in/a.jpg", "in/b.jpg")
+    photos, notes = listed(tmp_path, "Image,Id\na.jpg,\nin/b.jpg,\n,x\n")
+    assert photos == {"a.jpg": "a.jpg", "in/b.jpg": "in/b.jpg"}
+    assert notes[0].endswith("1 rows have no Image and are left out (line 4)")
+    assert "1 of 2 photos are not in" in notes[1]
+    assert "a.jpg (in/a.jpg is there); their rows have an error" in notes[1]
+
+
+def test_a_csv_that_is_not_clear_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, "two.jpg", "two.png")
+    for text, says in (
+        ("filename\ntwo.jpg\n", "did you mean a column Image instead of filename"),
+        ('Image,note\ntwo.jpg,"12 inch\ntwo.png,\n', "line 2: a quote opens here, but it is not closed"),
+        ("Image,Id\ntwo.jpg,Maple, red\n", "line 2: 3 values, but the header has 2 columns"),
+        ("Image\ntwo\n", r"two can be two\.jpg or two\.png"),
+    ):
+        with pytest.raises(UserError, match=says):
+            listed(tmp_path, text)
+
+
+def test_a_csv_for_people_has_no_formulas_and_is_read_back_as_it_was(tmp_path: Path) -> None:
+    names = ["=1+1.jpg", "+49.jpg", "-x.jpg", "@sum.jpg", "'-y.jpg", "plain.jpg"]
+    make(tmp_path, *names)
+    table = pd.DataFrame({"image": names, "class_1": ["=cmd", "-", "001", "a,b", "'=", "x"], "probability_1": 0.5})
+    write_table(table, tmp_path / "out.csv")
+    cells = pd.read_csv(tmp_path / "out.csv", dtype=str)
+    assert not [cell for column in ("image", "class_1") for cell in cells[column] if cell[0] in "=+-@"]
+    assert [name for name, _ in list_photos(tmp_path / "out.csv").photos] == names
+    assert all(path.is_file() for _, path in list_photos(tmp_path / "out.csv").photos)
+    assert [row.values[1] for row in read_csv(tmp_path / "out.csv").rows] == table["class_1"].tolist()
+    write_table(table, tmp_path / "submission.csv", guarded=False)  # Kaggle compares the names
+    assert pd.read_csv(tmp_path / "submission.csv")["image"].tolist() == names

@@ -64,7 +64,7 @@ def test_a_stray_quote_never_swallows_rows(home: Path) -> None:
 
 
 def test_names_in_other_spellings_are_found_and_said(tmp_path: Path) -> None:
-    write(tmp_path, "images/0a1b2c.JPG", "images/d e.jpg", "images/\u00e9.png", "images/x/f.jpeg")
+    write(tmp_path, "images/0a1b2c.JPG", "images/d e.jpg", "images/\u00e9.png", "images/x/f.jpeg", "images/x/f.txt")
     text = "Image,Id\n0a1b2c,a\nd%20e.jpg,b\ne\u0301.png,a\nx\\f.jpg,b\n"
     photos = listed(tmp_path / "labels.csv", text, images=tmp_path / "images")
     assert [Path(p.file.path).name for p in photos.photos] == ["0a1b2c.JPG", "d e.jpg", "\u00e9.png", "f.jpeg"]

@@ -103,13 +103,13 @@ def test_a_photo_damaged_in_the_store_is_read_again(home: Path) -> None:
 
 
 def test_classes_that_look_alike_are_a_note(home: Path) -> None:
-    for number, name in enumerate(("Cat", "cat ", "c\u200bat")):
+    for name in ("Cat", "cat ", "c\u200bat"):
         (home / "in" / name).mkdir()
         (home / "in" / name / "1.jpg").write_bytes(name.encode())
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     assert made.manifest.counts["classes"] == 5
     assert made.manifest.notes == (
-        "classes whose names look alike stay separate: 'Cat' (1 photos), 'cat' (3 photos), 'cat␠' (1 photos), "
+        "classes whose names look alike stay separate: 'Cat' (1 photos), 'cat' (3 photos), 'cat␣' (1 photos), "
         "'c\\u200bat' (1 photos); if they are one class, give them one name",
     )
 

@@ -127,6 +127,15 @@ def test_equal_hashes_with_other_colours_are_not_near_duplicates() -> None:
     assert found.distance(0, 1) == 0
 
 
+def test_rows_with_equal_hashes_share_a_bucket_if_all_of_them_have_about_equal_colours() -> None:
+    stats = stats_of(*[ONE] * 6)
+    stats["layout"][..., 1] = np.array([100, 110, 120, 130, 101, 200])[:, None, None]
+    found = NearDuplicates.find(stats, 32, mirrored=False)
+    assert found.bucket.tolist() == [0, 0, 1, 1, 0, 2]
+    assert found.pairs.tolist() == [[0, 1]]
+    assert len(set(found.group)) == 2
+
+
 def test_what_resembles_only_when_mirrored_is_known() -> None:
     stats = stats_of(ONE, OTHER, flipped(ONE, 200))
     stats["mirror"][[0, 1]] = OTHER, ONE

@@ -1,5 +1,7 @@
 """Splits: whole groups, the right proportions in each class, and test photos are never trained on."""
 
+import re
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -111,6 +113,10 @@ def test_a_class_stays_unseen_when_others_are_added() -> None:
     assert few != unseen_classes([f"whale {n}" for n in range(50)], 0.3, 1)
 
 
+def test_a_named_unseen_class_may_be_typed_in_either_unicode_form() -> None:
+    assert set(unseen_classes(["유리", "금속"], (unicodedata.normalize("NFD", "유리"),), 0)) == {"유리"}
+
+
 def test_a_single_named_unseen_class_is_in_both_splits_by_group() -> None:
     labels, groups = ["new_whale"] * 8 + ["orca"] * 4, [0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7]
     splits = held_out(labels, ("new_whale",), groups)
@@ -130,8 +136,13 @@ def test_held_out_groups_stay_and_train_groups_become_held_out() -> None:
 
 
 def test_missing_and_too_few_unseen_classes_are_refused() -> None:
-    with pytest.raises(UserError, match=r"unseen_classes: there are no photos of 'new_wale'; check the spelling"):
-        held_out(["new_whale", "orca"], ("new_wale",))
+    for name, hint in (
+        ("new_wale", "did you mean new_whale?"),
+        ("Orca", "did you mean orca?"),
+        ("x", "check the spelling"),
+    ):
+        with pytest.raises(UserError, match=re.escape(f"unseen_classes: there are no photos of {name!r}; {hint}")):
+            held_out(["new_whale", "orca"], (name,))
     with pytest.raises(UserError, match=r"unseen_classes=0\.01: no class of 2 is in the val split; raise it"):
         held_out(["a", "b"], 0.01)
     assert held_out(["a", "b"], 0.0) == [None, None]

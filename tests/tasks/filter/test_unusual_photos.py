@@ -116,3 +116,16 @@ def test_a_few_bad_photos_are_rejected_as_before(tmp_path: Path) -> None:
     assert len(kept) == 24
     assert "doubtful" not in counts
     assert crawled.notes == []
+
+
+def test_a_camera_that_does_not_move_with_a_given_split(tmp_path: Path) -> None:
+    """All photos are one group, which is in the test: the setting that the message names restores the given split."""
+    crawled = crawl(tmp_path, unusual.traffic_lights())
+    for number, row in enumerate(crawled.rows):
+        row["given_split"] = "test" if number >= 30 else "train"
+    with pytest.raises(UserError, match=r"nothing to train on.*40 photos are one group") as error:
+        crawled.filter()
+    kept, _, _ = crawled.filter(named_setting(str(error.value), "duplicate_bits"))
+    given = {row["photo"]: row["given_split"] for row in crawled.rows}
+    assert kept.loc[kept["split"] == "test", "photo"].map(given).tolist() == ["test"] * 10
+    assert len(kept) == 40

@@ -90,6 +90,8 @@ def test_names_are_shortened_by_their_width() -> None:
     assert style.short_name("e\u0301" * 22) == "e\u0301" * 22  # an accent takes none
     assert style.short_name("👩\u200d🚀" * 9) == "👩\u200d🚀" * 5 + "…"  # no joiner is left at the end
     assert style.short_name("") == ""
+    assert style.short_name("GLASS ") == "GLASS␣"
+    assert style.short_name("a\u200bb\n") == "a\\u200bb\\n"
 
 
 def test_positions_of_names_in_an_svg_do_not_depend_on_installed_fonts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,3 +156,10 @@ def test_ordinal_numbers() -> None:
     expected = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th", 21: "21st", 113: "113th"}
     assert {number: text.ordinal(number) for number in expected} == expected
     assert text.ordinal(1002) == "1,002nd"
+
+
+def test_a_given_split_is_counted() -> None:
+    assert text.given_split(["train", "train", None, "test", float("nan")]) == (
+        "The split was given with the photos: train 2, test 1."
+    )
+    assert text.given_split([None, None]) == ""

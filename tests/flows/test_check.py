@@ -1,0 +1,102 @@
+"""`fluke check`: what fluke would see in a folder or a CSV."""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from flows.check import Findings, check, config_of, read_header, summary
+from flows.console import class_table
+from tasks.store.errors import UserError
+from tasks.store.progress import silent
+
+
+def jpeg(size: tuple[int, int] = (64, 48), format: str = "JPEG") -> bytes:
+    file = BytesIO()
+    Image.new("RGB", size, "green").save(file, format=format)
+    return file.getvalue()
+
+
+def write(root: Path, *names: str, data: bytes | None = None) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data if data is not None else jpeg())
+
+
+def findings(path: Path, *overrides: str) -> Findings:
+    with ThreadPoolExecutor(2) as executor:
+        return check(config_of(path, overrides), executor=executor, progress=silent)
+
+
+def test_a_folder_with_its_formats_sizes_and_doubts(tmp_path: Path) -> None:
+    write(tmp_path, "cat/1.jpg", "cat/2.jpg", "dog/1.jpg")
+    write(tmp_path, "cat/3.png", data=jpeg((16, 100), "PNG"))
+    write(tmp_path, "dog/wrong.jpg", data=jpeg((640, 480), "WEBP"))
+    write(tmp_path, "dog/pointer.jpg", data=b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
+    write(tmp_path, "#recycle/old.jpg", "notes.txt")
+    found = findings(tmp_path)
+    assert {label: counts.total() for label, counts in found.classes.items()} == {"cat": 3, "dog": 3}
+    assert found.formats == {"jpg": 3, "png": 1, "webp": 1, "bin": 1}
+    assert found.sizes_px == [(16, 100), (64, 48), (64, 48), (64, 48), (640, 480)]
+    text = "\n".join(found.doubts)
+    for words in ("#recycle", "pointer.jpg; each is a Git LFS pointer", "3.png; each is rejected as too small"):
+        assert words in text
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_given_split_is_counted_by_class(tmp_path: Path) -> None:
+    names = [f"{part}/{label}/{i}.jpg" for part in ("train", "test") for label in ("cat", "dog") for i in range(2)]
+    write(tmp_path, *names, "train/fox/1.jpg")
+    found = findings(tmp_path)
+    assert found.classes["cat"] == {"train": 2, "test": 2}
+    assert "split: given, 5 train, 4 test" in summary(found)
+    assert any("no photo that is given for test: fox" in doubt for doubt in found.doubts)
+    assert findings(tmp_path, "crawl.split=ignore").classes["cat"] == {"": 4}
+
+
+def test_a_csv_with_groups_and_a_folder_with_train_csv(tmp_path: Path) -> None:
+    write(tmp_path, *(f"{i}.jpg" for i in range(6)))
+    rows = "".join(f"{i}.jpg,{'ab'[i % 2]},g{i // 3}\n" for i in range(6))
+    (tmp_path / "labels.csv").write_text(f"Image,Id,Group\n{rows}")
+    found = findings(tmp_path / "labels.csv")
+    assert found.groups == {"g0": 3, "g1": 3}
+    assert summary(found)[0] == "6 photos in 2 classes (crawl.sources=csv)"
+    (tmp_path / "labels.csv").rename(tmp_path / "train.csv")
+    assert findings(tmp_path).photos == 6
+
+
+def test_a_list_of_urls_is_recognised_and_not_fetched(tmp_path: Path) -> None:
+    (tmp_path / "urls.csv").write_text("url,label\nhttp://127.0.0.1:9/1.jpg,a\nhttp://127.0.0.1:9/2.jpg,b\n")
+    found = findings(tmp_path / "urls.csv")
+    assert (found.photos, found.sizes_px, found.config.crawl.sources) == (2, [], ("urls",))
+
+
+def test_a_group_pattern_that_matches_nothing_is_a_doubt(tmp_path: Path) -> None:
+    write(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    doubts = findings(tmp_path, r"filter.group_pattern=^x(\d)").doubts
+    assert any("matches 0 of 2 names" in doubt for doubt in doubts)
+
+
+@pytest.mark.parametrize("name", ["keywords.docx", "nothing.csv"])
+def test_what_is_neither_a_folder_nor_a_csv_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "keywords.docx").write_text("cat")
+    with pytest.raises(UserError, match=name):
+        findings(tmp_path / name)
+
+
+def test_a_header_behind_the_beginning_of_the_file_is_found(tmp_path: Path) -> None:
+    plain = jpeg((300, 200))
+    comment = b"\xff\xfe\xff\xff" + b"x" * 65533
+    (tmp_path / "1.jpg").write_bytes(plain[:2] + 5 * comment + plain[2:])
+    assert read_header(str(tmp_path / "1.jpg"), most_px=1e6).size_px == (300, 200)
+    assert "crawl.max_photo_mpx=0.05" in read_header(str(tmp_path / "1.jpg"), most_px=5e4).problem
+
+
+def test_the_table_of_many_classes_shows_the_largest_and_the_smallest() -> None:
+    table = class_table({f"class {i:03}": {"": i} for i in range(1, 100)})
+    assert len(table.rows) == 41
+    cells = list(table.columns[0].cells)
+    assert (cells[0], cells[-1]) == ("class 099", "class 001")
+    assert cells[30] == "[dim]... 59 more ...[/]"
