@@ -99,7 +99,7 @@ def download_urls(
         ]
         stats = collect_stats(crawler, queries, candidates, downloads)
         _require_yield(stats, crawler, None)  # a list may have fewer than `per_class` URLs of a class
-        _require_list(stats, ledger, config, context)
+        _require_list(stats, config, context)
     return _result(candidates, photos_by_url(downloads.values()), config, stats, context)
 
 
@@ -148,14 +148,13 @@ def _require_yield(stats: CrawlStats, crawler: Crawler, per_class: int | None) -
     )
 
 
-def _require_list(stats: CrawlStats, ledger: Ledger, config: CrawlConfig, context: StageContext) -> None:
+def _require_list(stats: CrawlStats, config: CrawlConfig, context: StageContext) -> None:
     """Say which URLs of the user's list can't be had; raise UserError if they are more than `max_loss` allows.
 
     The results of a search aren't the user's own, so for them only `min_yield` counts. `min_yield=0` disables both.
     """
     total = len({url for search in stats.searches for url in search.outcomes})
-    stored_before = set(ledger.lost(offline=False))  # the stage reports these photos
-    lost = {url: reason for url, reason in stats.lost().items() if url not in stored_before}
+    lost = stats.lost()
     max_loss = config.max_loss if config.min_yield else 1
     reasons = ", ".join(f"{count:,} x {reason}" for reason, count in Counter(lost.values()).most_common(4))
     if note := require_few_lost(

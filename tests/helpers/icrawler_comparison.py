@@ -137,12 +137,12 @@ def picture(number: int, kind: str = "JPEG") -> bytes:
 
 
 def bomb() -> bytes:
-    """Return a PNG of a few bytes whose header says 900 megapixels."""
+    """Return a PNG of a few bytes whose header says 1,600 megapixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 30000, 30000, 1, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", 40000, 40000, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
