@@ -68,8 +68,15 @@ def pipeline(
         executor(config.workers.threads) as workers,
     ):
         progress = tee(dashboard.progress, extra_progress.get())
-        run = Run(Store(root), workers, fresh=frozenset(fresh or ()), verify=verify, progress=progress)
         record.notes = list(_notes(config, preset))
+        run = Run(
+            Store(root),
+            workers,
+            fresh=frozenset(fresh or ()),
+            verify=verify,
+            progress=progress,
+            notes=tuple(record.notes),
+        )
         record.save(root)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):

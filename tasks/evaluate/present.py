@@ -1,7 +1,7 @@
 """The view of an evaluation: make the explanations and the report, each only if it is missing or outdated."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from configs.schema import EvaluateConfig
@@ -62,7 +62,8 @@ def present(
             root=context.root,
         )
         ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
-    _write_notes(evaluation, [photos, kept, tiles, *([encoder] if encoder else []), inputs, classifier, evaluation])
+    folders = [photos, kept, tiles, *([encoder] if encoder else []), inputs, classifier, evaluation]
+    _write_notes(evaluation, folders, context.notes)
     report = ViewRecord.read(tables.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
@@ -70,14 +71,15 @@ def present(
         write_report(evaluation, context.root)
 
 
-def _write_notes(evaluation: Path, folders: Iterable[Path]) -> None:
-    """Write the notes of all stages, if they have changed.
+def _write_notes(evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str]) -> None:
+    """Write the notes of the run and of all its stages, if they have changed.
 
     They are read from the artifacts of this run: a crawl that now leaves out more files may still give the same photos,
     so the evaluation in the store may come from an earlier crawl.
     """
     manifests = {folder: Manifest.read(folder) for folder in folders}
-    notes = {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
+    notes = {"settings": list(about_settings)} if about_settings else {}
+    notes |= {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
     data = json.dumps(notes, ensure_ascii=False, indent=1).encode()
     path = tables.NOTES.path(evaluation)
     if not path.exists() or path.read_bytes() != data:

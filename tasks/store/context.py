@@ -37,7 +37,7 @@ class StageContext:
     progress: Progress = silent
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(2))
     notes: list[str] = field(default_factory=list)
-    """What `warn` has said so far."""
+    """What `warn` has said so far; for a view, what the run has said about its settings."""
 
     def warn(self, message: str) -> None:
         """Say that something which the user gave is not used as given.

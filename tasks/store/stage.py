@@ -108,6 +108,8 @@ class Run:
     verify: bool = False
     """Whether to compare the SHA-256 of stored files before they are reused, not only their size."""
     progress: Progress = field(default=silent)
+    notes: Sequence[str] = ()
+    """What is not used as given, as far as the settings alone tell; the views repeat it."""
 
     def get_or_build(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
         """Get the artifact of a stage: from the store if it has a valid one, else by building it.
@@ -123,7 +125,9 @@ class Run:
             outcome = self._find(stage, config, cache_key) or self._build(stage, config, cache_key, folders)
             if stage.view:
                 folder = self.store.folder(outcome.artifact)
-                stage.view(config, folder, **folders, context=self._context(stage, folder, outcome.manifest.source))
+                context = self._context(stage, folder, outcome.manifest.source)
+                context.notes.extend(self.notes)
+                stage.view(config, folder, **folders, context=context)
         return outcome
 
     def _find(self, stage: Stage, config: Section, cache_key: CacheKey) -> Outcome | None:

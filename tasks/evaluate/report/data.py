@@ -123,10 +123,10 @@ class EvaluationFiles:
 
     @cached_property
     def notes(self) -> list[tuple[str, str]]:
-        """What of the user's input was not used as given: (stage, one line)."""
+        """What of the user's input was not used as given: ("settings" or the stage that says so, one line)."""
         path = tables.NOTES.path(self.folder)
         by_stage: Mapping[str, Sequence[str]] = _read_json(path) if path.exists() else {}
-        return [(stage, note) for stage in STAGE_NAMES for note in by_stage.get(stage, ())]
+        return [(origin, note) for origin in ("settings", *STAGE_NAMES) for note in by_stage.get(origin, ())]
 
     def tile(self, photo: str) -> NDArray[np.uint8]:
         """Read the tile of a photo, (side, side, 1 or 3)."""

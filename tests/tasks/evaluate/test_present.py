@@ -108,6 +108,14 @@ def test_the_report_says_what_this_run_did_not_use_as_given(pets: EvaluationWorl
     assert "Not used as given" not in tables.REPORT.path(folder).read_text(encoding="utf-8")
 
 
+def test_the_report_names_settings_without_effect(pets: EvaluationWorld) -> None:
+    _, folder = pets.finish().evaluate(notes=("train.ema has no effect, because it needs <validation> photos",))
+    report = tables.REPORT.path(folder)
+    assert "train.ema has no effect, because it needs &lt;validation&gt; photos" in report.read_text(encoding="utf-8")
+    pets.evaluate()
+    assert "train.ema has no effect" not in report.read_text(encoding="utf-8").split('id="settings"')[0]
+
+
 def test_the_template_of_the_report_is_one_of_its_inputs(tmp_path: Path) -> None:
     tables.EXPLAINED.path(tmp_path).write_text("{}")
     template = Path(page.__file__).with_name("page.html.jinja")
