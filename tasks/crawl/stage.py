@@ -66,8 +66,7 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     blocked = blocklist.read(context.root)
     with Ledger(context.pools / LEDGER, context.photos, blocklist=blocked, verify=context.verify) as ledger:
         result = _source(config).collect(config, ledger, context)
-        # A list of URLs that can't be had is said by its source.
-        lost = ledger.lost(offline=config.replay) if config.replay or config.sources != ("urls",) else []
+        lost = ledger.lost(offline=config.replay)
     if note := require_few_lost(
         lost,
         len({row.photo for row in result.rows}) + len(lost),

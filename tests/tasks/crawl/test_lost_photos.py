@@ -86,7 +86,15 @@ def test_lost_photos_of_a_list_are_said_once(site: Any, listed: CrawlConfig, tmp
     site.replies.clear()
     lose(tmp_path, 2)
     (note,) = run(listed, tmp_path).manifest.notes
-    assert "2 of 20 URLs" in note
+    assert "2 of 20 photos that were stored are gone" in note
+
+
+def test_many_lost_photos_of_a_list_end_the_crawl_each_night(site: Any, listed: CrawlConfig, tmp_path: Path) -> None:
+    site.replies.clear()
+    lose(tmp_path, 9)
+    for _ in range(2):  # the second time, the failed URLs wait for their next try
+        with pytest.raises(UserError, match="9 of 20 photos that were stored are gone"):
+            run(listed, tmp_path)
 
 
 def test_a_photo_is_lost_if_it_is_gone_and_was_fetched_in_vain(tmp_path: Path) -> None:
