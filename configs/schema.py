@@ -85,7 +85,7 @@ class CrawlConfig(Section):
         "parts are left out; ignore: the classes are the same as with auto, but the filter splits all photos anew.",
     )
     max_loss: Fraction = Field(
-        0.1,
+        0.2,
         description="The crawl fails if it can't use more than this share of the photos or rows that the user gave, or "
         "of the photos that it has stored: unreadable, not found, or lost.",
     )

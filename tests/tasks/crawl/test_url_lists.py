@@ -57,12 +57,12 @@ def test_a_few_lost_urls_are_said_with_the_reason_and_the_table(site: Any, tmp_p
 def test_more_than_max_loss_fails_the_crawl_with_the_remedy(
     site: Any, tmp_path: Path, status: int, kind: type[UserError]
 ) -> None:
-    gone = [f"/gone{number}" for number in range(5)]
+    gone = [f"/gone{number}" for number in range(6)]
     for path in gone:
         site.on(path, site.status(status))
     with pytest.raises(
         UserError,
-        match=rf"5 of 25 URLs of .*urls.csv can't be had .5 x HTTP {status}.: .*max_loss allows 10.*or raise crawl",
+        match=rf"6 of 26 URLs of .*urls.csv can't be had .6 x HTTP {status}.: .*max_loss allows 20.*or raise crawl",
     ) as error:
         crawl(tmp_path, site, gone)
     assert type(error.value) is kind
