@@ -12,7 +12,6 @@ from configs.schema import Config
 from tasks.crawl import photo_csv
 from tasks.crawl.folder_listing import list_folder
 from tasks.crawl.local_files import LocalFile, read_file, utf8_name
-from tasks.crawl.losses import first_few
 from tasks.crawl.sources.urls import list_urls
 from tasks.filter.groups import group_names, pattern_notes
 from tasks.images import formats, photos
@@ -20,6 +19,7 @@ from tasks.names import warn_of_alike
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
+from tasks.text import first_few
 
 _BEGINNING_BYTES = 1 << 18
 """What is read of a file at first: the header of most photos is in it."""

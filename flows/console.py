@@ -19,7 +19,7 @@ from flows.run_records import RunRecord, StageRecord
 from tasks import names
 from tasks.store.progress import Advance
 from tasks.store.store import Store
-from tasks.text import visible
+from tasks.text import show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def shown(text: str) -> str:
     """Return a text for rich that shows the control characters and the markup in names of files and classes."""
-    return escape(visible(text))
+    return escape(show_controls(text))
 
 
 class _Messages(logging.Handler):

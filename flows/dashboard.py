@@ -27,7 +27,7 @@ from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 from tasks.tables import REPORT, SUMMARY
-from tasks.text import visible
+from tasks.text import show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class _RunLogHandler(APILogHandler):
     def emit(self, record: logging.LogRecord) -> None:
         current = _flow_run_id()
         record = copy(record)  # the terminal's handler prints it, too
-        record.msg, record.args = visible(record.getMessage()), None
+        record.msg, record.args = show_controls(record.getMessage()), None
         if current is None:
             record.flow_run_id = str(self._flow_run_id)
         if current is None or self.sends(current):

@@ -13,9 +13,9 @@ from urllib.parse import unquote
 
 from tasks.names import nfc
 from tasks.store.formulas import guard
+from tasks.text import first_few
 
 _SAME_EXTENSION = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
-_SHOWN = 3
 
 
 class NameMatch(NamedTuple):
@@ -137,8 +137,8 @@ def find_names(names: Iterable[str], index: NameIndex, what: str) -> FoundNames:
 
 def shown_missing(missing: dict[str, str]) -> str:
     """Return the first missing names, for messages, each with the file that may be meant."""
-    shown = [f"{name} ({near} is there)" if near else name for name, near in list(missing.items())[:_SHOWN]]
-    return ", ".join(shown) + (" ..." if len(missing) > _SHOWN else "")
+    shown = [f"{name} ({near} is there)" if near else name for name, near in missing.items()]
+    return first_few(shown)
 
 
 def _slashes(name: str) -> str:

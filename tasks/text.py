@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -11,18 +12,24 @@ _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 """Parts of emoji and of words in some scripts."""
 
 
-def visible(text: str) -> str:
+def show_controls(text: str) -> str:
     r"""Show what a terminal would obey and what nobody sees: control characters, line breaks, changes of direction.
 
     A file may be called ESC [2J, which clears the screen: it is shown as \x1b[2J. Bytes of a name that are not UTF-8
-    are shown as \udcff.
+    are shown as \udcff. No-break spaces become spaces, since not every terminal has them.
     """
     if text.isprintable():
         return text
+    text = text.replace(SPACE, " ")
     return "".join(
         ascii(letter)[1:-1] if unicodedata.category(letter) in _INVISIBLE and letter not in _JOINERS else letter
         for letter in text
     )
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names for a message: `a.jpg, b.jpg, c.jpg ...`."""
+    return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
 
 
 def markdown(text: str) -> str:

@@ -1,6 +1,6 @@
 """What commands print, their questions, and how they report errors.
 
-Names of files and classes are printed with control characters made visible, see `tasks.text.visible`.
+Names of files and classes are printed with control characters made visible, see `tasks.text.show_controls`.
 """
 
 import io
@@ -14,7 +14,7 @@ import typer
 from configs.load import ConfigError
 from flows.run_records import data_root
 from tasks.store.errors import UserError
-from tasks.text import visible
+from tasks.text import show_controls
 
 
 def survive_any_locale() -> None:
@@ -45,25 +45,25 @@ def report_error(error: Exception) -> int:
 def say(*lines: str) -> None:
     """Print lines of a result on stdout."""
     for line in lines:
-        print(visible(line), flush=True)
+        print(show_controls(line), flush=True)
 
 
 def print_error(*lines: str) -> None:
     """Print an error on stderr."""
     for line in lines:
-        print(f"error: {visible(line)}", file=sys.stderr)
+        print(f"error: {show_controls(line)}", file=sys.stderr)
 
 
 def note(message: str) -> None:
     """Print a message on stderr at once, so that stdout contains only results."""
-    print(visible(message), file=sys.stderr, flush=True)
+    print(show_controls(message), file=sys.stderr, flush=True)
 
 
 def confirm(question: str, yes: bool) -> bool:
     """Ask the user; `yes` answers for them. Raises UserError if stdin is not a terminal."""
     if not yes and not sys.stdin.isatty():
         raise UserError(f"{question} Can't ask, since stdin is not a terminal: add --yes")
-    return yes or typer.confirm(visible(question))
+    return yes or typer.confirm(show_controls(question))
 
 
 def _write_log(error: BaseException) -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 from tasks.crawl.folder_split import FolderSplit, Names
 from tasks.crawl.given_split import PARTS
 from tasks.crawl.local_files import utf8_name
-from tasks.crawl.losses import first_few
 from tasks.crawl.tree import Tree
 from tasks.images.photos import EXTENSIONS
 from tasks.names import visible
+from tasks.text import first_few
 
 # fmt: off
 _BESIDE_PHOTOS = frozenset({

@@ -13,10 +13,11 @@ from pathlib import Path
 from tasks.crawl import blocklist
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
-from tasks.crawl.losses import first_few, require_few_lost
+from tasks.crawl.losses import require_few_lost
 from tasks.images import formats, photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
+from tasks.text import first_few
 
 logger = logging.getLogger("fluke.crawl")
 

@@ -3,12 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.store.errors import UserError
-from tasks.text import percent
-
-
-def first_few(names: Sequence[str], most: int = 3) -> str:
-    """Return the first names for a message: `a.jpg, b.jpg, c.jpg ...`."""
-    return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
+from tasks.text import first_few, percent
 
 
 def require_few_lost(

@@ -14,7 +14,7 @@ from configs.schema import CrawlConfig, CsvColumns
 from tasks.crawl.given_split import GivenSplit, given_split, given_splits
 from tasks.crawl.listed_files import ListedFiles, find_files
 from tasks.crawl.local_files import LocalFile, require_path
-from tasks.crawl.losses import first_few, require_few_lost
+from tasks.crawl.losses import require_few_lost
 from tasks.crawl.photo_rows import PhotoRows, read_rows
 from tasks.crawl.result import require_two_classes
 from tasks.crawl.tree import list_tree
@@ -22,6 +22,7 @@ from tasks.file_names import shown_missing
 from tasks.store.csv_columns import Column, find_columns
 from tasks.store.csv_file import read_csv, shown_lines
 from tasks.store.errors import UserError
+from tasks.text import first_few
 
 _PARTS: tuple[GivenSplit, ...] = ("train", "val", "test")
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, cast
 from configs.schema import FilterConfig
 from tasks.filter.splits import PARTS, Split, assign, unseen_classes
 from tasks.names import visible
+from tasks.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -197,5 +196,4 @@ def _count(rows: Collection[int]) -> str:
 
 
 def _few(names: Iterable[str]) -> str:
-    shown = [visible(name) for name in names]
-    return ", ".join(shown[:_SHOWN]) + (" ..." if len(shown) > _SHOWN else "")
+    return first_few([visible(name) for name in names])

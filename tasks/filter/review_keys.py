@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from tasks.filter.review_log import NAME, Decision, ReviewKey
 from tasks.names import nfc
+from tasks.text import first_few
 
 _SHOWN = 3
 
@@ -92,13 +93,13 @@ def _notes(
             f"photos there: {shown}"
         )
     if elsewhere:
-        shown = ", ".join(f"{_text(key)}, now {' and '.join(labels[key.photo].values())}" for key in elsewhere[:_SHOWN])
+        shown = first_few([f"{_text(key)}, now {' and '.join(labels[key.photo].values())}" for key in elsewhere])
         notes.append(
             f"{NAME}: {len(elsewhere):,} decisions are not applied, because their photos are in other classes now: "
             f"{shown}; review these photos again"
         )
     if absent:
-        shown = ", ".join(map(_text, absent[:_SHOWN])) + (" ..." if len(absent) > _SHOWN else "")
+        shown = first_few([_text(key) for key in absent])
         notes.append(
             f"{NAME}: {len(absent):,} decisions are about photos that the crawl doesn't have: {shown}; if these photos "
             "were changed, review them again"

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.text import duration, percent, visible
+from tasks.text import duration, percent, show_controls
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_durations(seconds: float, expected: str) -> None:
     ],
 )
 def test_what_a_terminal_would_obey_is_shown(text: str, expected: str) -> None:
-    assert visible(text) == expected
+    assert show_controls(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["고양이 — naïve", "👩\u200d🔬 🏳️", "96.4\N{NO-BREAK SPACE}%", "می\u200cخواهم", "a\\x1b"]
 )
 def test_text_that_can_be_read_stays_as_it_is(text: str) -> None:
-    assert visible(text) == text
+    assert show_controls(text) == text
