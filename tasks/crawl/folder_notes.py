@@ -126,7 +126,7 @@ def same_inside(root: Path, photos: Iterable[str]) -> list[str]:
         return []
     return [
         f"{root}: all classes ({few(sorted(inside))}) contain the same sub-folders ({few(sorted(common))}), whose "
-        "names are not used; if these are the classes, and those the parts of a split, name the parts train, val and test"
+        "names are not used; if these are the classes, and those the parts of a split, name them train, val, test"
     ]
 
 
