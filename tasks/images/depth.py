@@ -9,10 +9,10 @@ The range of values that becomes 0..255 is, in this order:
 3. Fractions from 0: the smallest of 0..1, 0..255 and 0..65535 that contains all values.
 4. Other values, such as negative or larger ones: from the smallest to the largest value.
 
-If few of the 256 grey levels would be used, as by a thermal camera whose values are temperatures, the range is that from
-the smallest to the largest value, too. Few are fewer than 16; or fewer than 64, if all values are far from 0 or are
-fractions of a range other than 0..1. If that is only because of a dead or a hot pixel (0.1 % of the values at each end),
-these are left out. All channels of a photo have the same range. NaN and other marks for no data become black.
+If few of the 256 grey levels would be used, as by a thermal camera whose values are temperatures, the range is that
+from the smallest to the largest value, too. Few are fewer than 16; or fewer than 64, if all values are far from 0, or
+are fractions of a range other than 0..1. If that is so without a dead or a hot pixel only (0.1 % of the values at each
+end), these are left out. All channels of a photo have the same range. NaN and other marks for no data become black.
 """
 
 from typing import TYPE_CHECKING, Any
