@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tasks.crawl.folder_notes import few, in_part_only, left_out, names_of, not_placed, passed_over, photos_are
+from tasks.crawl.folder_notes import (
+    few,
+    in_part_only,
+    left_out,
+    names_of,
+    not_placed,
+    passed_over,
+    photos_are,
+    same_inside,
+)
 from tasks.crawl.folder_split import FolderSplit, Names, find_split
 from tasks.crawl.given_split import GivenSplit
 from tasks.crawl.local_files import LocalFile, utf8_name
@@ -96,6 +105,8 @@ def list_folder(root: Path, split: SplitSetting = "auto") -> FolderListing:
         listing.notes += in_part_only(root, layout, listing.split_counts()) if listing.split else []
     else:
         listing.notes += left_out(root, _empty_folders(tree), "contain no photos: these classes are left out")
+        if split == "auto":
+            listing.notes += same_inside(root, [photo.name for photo in listing.photos])
         if stray and not listing.classes:
             raise UserError(
                 f"{root} contains {len(stray):,} photos, but no sub-folders with photos; move them to one sub-folder "
@@ -147,9 +158,24 @@ def _layout(listing: FolderListing, split: SplitSetting) -> FolderSplit | None:
                 "split; set crawl.split=folders if they are one"
             )
         return None
+    if found.doubt in ("several splits", "split folders") and split == "ignore":
+        return None
+    if found.doubt == "several splits":
+        raise UserError(
+            f"{root}: its folders {names_of(found.parts)} are named like the parts of several splits; move the photos "
+            "to one folder train and one folder test, with one sub-folder per class in each, or set crawl.split=ignore "
+            "if these folders are the classes"
+        )
+    if found.doubt == "split folders" and split == "auto":
+        raise UserError(
+            f"{root}: below {names_of(found.extra)}, the folders {names_of(found.parts)} have the same class folders, "
+            "so each looks like a dataset of its own; set crawl.path to one of them, or set crawl.split=folders if "
+            "their names are the classes"
+        )
     named = names_of({**found.parts, **found.unlabelled})
     if found.doubt == "no classes" or (found.doubt == "nothing in common" and split == "auto"):
         why = "hold no class folders" if found.doubt == "no classes" else "have no class folder in common"
+        why += f" ({names_of(found.alike)} look alike, but are different names)" if found.alike else ""
         if found.extra and split != "folders":
             listing.notes.append(
                 f"{root}: {named} are taken as classes, not as the parts of a split, because they {why}; "

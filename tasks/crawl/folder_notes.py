@@ -111,6 +111,25 @@ def in_part_only(root: Path, layout: FolderSplit, counts: Mapping[str, Counter[s
     return notes
 
 
+def same_inside(root: Path, photos: Iterable[str]) -> list[str]:
+    """Say that all classes have the same sub-folders: they may be the parts of a split, whose sub-folders are classes.
+
+    Args:
+        root: The folder.
+        photos: The names of the photos of all classes.
+    """
+    inside: dict[str, set[str]] = {}
+    for label, *folders, _ in (photo.split("/") for photo in photos):
+        inside.setdefault(label, set()).update(folders[:1])
+    common = set[str].intersection(*inside.values()) if len(inside) > 1 else set[str]()
+    if len(common) < 2:
+        return []
+    return [
+        f"{root}: all classes ({few(sorted(inside))}) contain the same sub-folders ({few(sorted(common))}), whose "
+        "names are not used; if these are the classes, and those the parts of a split, name them train, val, test"
+    ]
+
+
 def left_out(root: Path, names: list[str], what: str) -> list[str]:
     """Say that sub-folders contain nothing; no line without a folder."""
     return [f"{root}: {len(names):,} sub-folders {what}: {few(names)}"] if names else []

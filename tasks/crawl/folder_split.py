@@ -5,14 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tasks.crawl.given_split import PARTS, GivenSplit, given_splits
-from tasks.names import alike_key, nfc
+from tasks.crawl.given_split import PARTS, GivenSplit, given_splits, several_splits
+from tasks.names import alike, alike_key, nfc
 
 Names: TypeAlias = tuple[str, ...]
 """The folders of a photo and its own name, from the top."""
 
-Doubt = Literal["no classes", "nothing in common", "others beside", "few classes"]
-"""The parts have no class folders; or none in common; or other folders are beside them; or few classes are split."""
+Doubt = Literal["no classes", "nothing in common", "others beside", "few classes", "several splits", "split folders"]
+"""The parts have no class folders; or none in common; or other folders are beside them; or few classes are split; or
+the folders are the parts of several splits; or each folder is one that is split, with class folders in its parts."""
 
 _CONTAINERS = frozenset(
     {"images", "image", "imgs", "img", "photos", "pictures", "data", "dataset", "jpegimages", "jpg"}
@@ -36,6 +37,8 @@ class FolderSplit:
     """The folders whose photos have no class, with the number of photos."""
     extra: dict[str, int] = field(default_factory=dict)
     """The folders beside the parts that are none, with the number of photos."""
+    alike: list[str] = field(default_factory=list)
+    """The class folders of different parts that look alike, if none is in common."""
     doubt: Doubt | None = None
     """Why it may be no split after all."""
 
@@ -71,6 +74,8 @@ def find_split(photos: Sequence[Names]) -> FolderSplit | None:
 
 def _parts_first(photos: Sequence[Names], above: Names, level: dict[str, list[Names]]) -> FolderSplit | None:
     folders = {name: inside for name, inside in level.items() if name}
+    if several := several_splits(folders):
+        return FolderSplit(above, dict.fromkeys(several, "train"), doubt="several splits")
     parts = given_splits(folders)
     if len(set(parts.values())) < 2:
         return None
@@ -78,8 +83,10 @@ def _parts_first(photos: Sequence[Names], above: Names, level: dict[str, list[Na
     split.below = {name: _wrappers(folders, parts, (*above, name), name) for name in parts}
     inside = {name: _group(folders[name], (*above, name, *split.below[name])) for name in parts}
     classes = {name: {nfc(label) for label in found if label} for name, found in inside.items()}
+    trained = set[str]().union(*(labels for name, labels in classes.items() if parts[name] == "train"))
     for name, labels in classes.items():
         others = set[str]().union(*(found for other, found in classes.items() if parts[other] != parts[name]))
+        others = trained if len(trained) >= _MIN_SHARED else others  # val/images and test/images are no common class
         no_class = parts[name] != "train" and len(labels) == 1 and not labels & others and len(others) >= _MIN_SHARED
         if not labels or no_class:
             split.unlabelled[name] = len(folders[name])
@@ -91,6 +98,7 @@ def _parts_first(photos: Sequence[Names], above: Names, level: dict[str, list[Na
         split.doubt = "no classes"
     elif len(set(split.parts.values())) > 1 and not shared:
         split.doubt = "nothing in common"
+        split.alike = next(iter(alike(set[str]().union(*classes.values()))), [])
     elif set(split.extra) - _flat(split.extra, folders, above, len(shared)):
         split.doubt = "others beside"
     return split
@@ -100,13 +108,19 @@ def _classes_first(photos: Sequence[Names], above: Names, level: dict[str, list[
     folders = {name: inside for name, inside in level.items() if name}
     found: dict[str, GivenSplit] = {}
     splits = 0
+    with_classes: list[str] = []
     for name, inside in folders.items():
         below = _group(inside, (*above, name))
         parts = given_splits(label for label in below if label)
         splits += len(set(parts.values())) > 1
         found |= parts
+        classes = {part: set(_group(below[part], (*above, name, part)).keys() - {""}) for part in parts}
+        if len(_shared(classes, parts)) >= _MIN_SHARED:
+            with_classes.append(name)
     if not splits or len(folders) < _MIN_SHARED:
         return None
+    if with_classes:
+        return FolderSplit(above, found, class_first=True, extra=dict.fromkeys(with_classes, 0), doubt="split folders")
     return FolderSplit(above, found, class_first=True, doubt="few classes" if 2 * splits < len(folders) else None)
 
 

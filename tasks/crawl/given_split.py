@@ -9,16 +9,21 @@ GivenSplit = Literal["train", "val", "test"]
 PARTS: tuple[GivenSplit, ...] = ("train", "val", "test")
 
 _WORDS: dict[str, GivenSplit] = {
-    **dict.fromkeys(("train", "training", "trn", "학습", "훈련", "训练", "訓練", "学習"), "train"),
+    **dict.fromkeys(("train", "training", "trn", "trainval", "train val"), "train"),
+    **dict.fromkeys(("학습", "훈련", "训练", "訓練", "学習"), "train"),
+    **dict.fromkeys(("entrenamiento", "entraînement", "apprentissage", "treino", "treinamento"), "train"),
+    **dict.fromkeys(("addestramento", "обучение", "обучающая"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "validating", "dev", "development"), "val"),
+    **dict.fromkeys(("validierung", "validación", "validação", "validazione", "валидация"), "val"),
     **dict.fromkeys(("검증", "验证", "驗證", "検証"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "시험", "테스트", "测试", "測試", "テスト"), "test"),
+    **dict.fromkeys(("prueba", "pruebas", "teste", "тест", "тестовая"), "test"),
 }
 _EITHER = frozenset({"eval", "evaluation", "holdout", "held out", "hold out", "평가", "評価", "评估"})
 """Names of the test, unless another name there means the test: then of the validation."""
 _FILLERS = frozenset(
     {"set", "sets", "data", "dataset", "split", "part", "subset", "fold", "dir", "folder", "images", "image", "imgs"}
-    | {"img", "photos", "photo", "pictures", "pics", "x", "데이터", "이미지", "셋", "集", "データ"}
+    | {"img", "photos", "photo", "pictures", "pics", "x", "데이터", "이미지", "셋", "集", "データ", "выборка"}
 )
 """Words beside the one that counts: `train_set`, `test images`."""
 
@@ -35,19 +40,41 @@ def given_split(name: str) -> GivenSplit | None:
 def given_splits(names: Iterable[str]) -> dict[str, GivenSplit]:
     """Return the part of a split that each of several names means, without those that mean none.
 
-    Together, names can have a common part (`seg_train`, `seg_test`; `train2017`, `val2017`). `eval`, `evaluation` and
-    `holdout` mean the validation if another of the names means the test.
+    Together, names can have a common part (`seg_train`, `seg_test`; `train2017`, `val2017`), and numbers
+    (`train_80`, `test_20`; `train`, `test1`). `eval`, `evaluation` and `holdout` mean the validation if another of the
+    names means the test.
     """
     names = list(dict.fromkeys(names))
     found = _match(names, {name: [word for word in _words(name) if word not in _FILLERS] for name in names})
-    if len(set(found.values())) < 2 <= len(names):
-        words = {name: _words(name, numbers=True) for name in names}
-        common = set.intersection(*map(set, words.values())) - set(_WORDS) - _EITHER
-        rest = _match(names, {name: [w for w in words[name] if w not in common | _FILLERS] for name in names})
-        found = rest if len(set(rest.values())) > 1 else found
+    if len(set(found.values())) < 2:
+        complete = _complete(names)
+        if len(complete) == 1:
+            found = complete[0]
+        elif not complete:
+            plain = {name: [w for w in _words(name) if w not in _FILLERS and not w.isdigit()] for name in names}
+            rest = _match(names, plain)
+            found = rest if 1 < len(set(rest.values())) == len(rest) else found
     if "test" in found.values():
         return {name: "val" if part is None else part for name, part in found.items()}
     return {name: "test" if part is None else part for name, part in found.items()}
+
+
+def several_splits(names: Iterable[str]) -> list[str]:
+    """Return the names that are the parts of two or more splits: `trainA`, `testA`, `trainB`, `testB`; else nothing."""
+    complete = _complete(list(dict.fromkeys(names)))
+    return sorted(name for parts in complete for name in parts) if len(complete) > 1 else []
+
+
+def _complete(names: Iterable[str]) -> list[dict[str, GivenSplit | None]]:
+    """Return the names with two different parts that have the same other words, for each set of other words."""
+    found: dict[tuple[str, ...], dict[str, GivenSplit | None]] = {}
+    for name in names:
+        words = [word for word in _words(name, numbers=True) if word not in _FILLERS]
+        known = [word for word in words if word in _WORDS or word in _EITHER]
+        if len(known) == 1:
+            others = tuple(word for word in words if word != known[0])
+            found.setdefault(others, {})[name] = _WORDS.get(known[0])
+    return [parts for parts in found.values() if len(set(parts.values())) > 1]
 
 
 def _match(names: Iterable[str], words: dict[str, list[str]]) -> dict[str, GivenSplit | None]:
@@ -58,7 +85,7 @@ def _match(names: Iterable[str], words: dict[str, list[str]]) -> dict[str, Given
 
 def _words(name: str, *, numbers: bool = False) -> list[str]:
     """Split a name into words in lower case; without `numbers`, a number in front is left out."""
-    plain = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)).casefold()
+    plain = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
     words = re.findall(r"\d+|[^\W\d_]+", plain)
     words = [part for word in words for part in _without_suffix(word)]
     return words if numbers or len(words) < 2 or not words[0].isdigit() else words[1:]

@@ -9,8 +9,10 @@ The range of values that becomes 0..255 is, in this order:
 3. Fractions from 0: the smallest of 0..1, 0..255 and 0..65535 that contains all values.
 4. Other values, such as negative or larger ones: from the smallest to the largest value.
 
-If fewer than 16 of the 256 grey levels would be used, as by a thermal camera whose values are temperatures, the range
-is that from the smallest to the largest value, too. All channels of a photo have the same range. NaN becomes black.
+If few of the 256 grey levels would be used, as by a thermal camera whose values are temperatures, the range is that
+from the smallest to the largest value, too. Few are fewer than 16; or fewer than 64, if all values are far from 0, or
+are fractions of a range other than 0..1. If that is so without a dead or a hot pixel only (0.1 % of the values at each
+end), these are left out. All channels of a photo have the same range. NaN and other marks for no data become black.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,15 @@ if TYPE_CHECKING:
 
 _BITS = (8, 10, 12, 14, 16)
 _FRACTIONS = (1.0, 255.0, 65535.0)
-_FEWEST_LEVELS = 16
+_FEWEST_LEVELS, _FEWEST_LEVELS_OFF_ZERO = 16, 64
+_OUTLIERS = 1000
+"""One of so many values at each end may be that of a dead or a hot pixel."""
+_SAMPLE = 1_000_000
+_NO_DATA = (-9999, -32768)
+"""Marks for no data in signed integers and fractions."""
+_LARGEST_FRACTION = 1e30
+_GDAL_NO_DATA = 42113
+"""The TIFF tag of GDAL for no data: a number as text."""
 _ROWS = 256
 """Rows that are scaled at a time, so that no large temporary arrays are needed."""
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _MIN, _MAX, _EXTRA, _SAMPLE_FORMAT, _SMIN, _SMAX = (
@@ -69,9 +79,14 @@ def pixels_of(image: "Image", data: bytes) -> NDArray[np.uint8]:
         elif image.mode == "L":
             values = values.view(np.int8)
         clear = values == image.info["transparency"] if isinstance(image.info.get("transparency"), int) else None
+        missing = _no_data(values, tags.get(_GDAL_NO_DATA))
+        if missing is not None:
+            values = np.where(missing, 0 if missing.all() else values[~missing][0], values)
         pixels = to_8_bits(values, *value_range(values, declared))
         if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
             np.subtract(255, pixels, out=pixels)
+        if missing is not None:
+            pixels[missing] = 0
         if clear is not None:
             pixels[clear] = 255
         return pixels[..., None]
@@ -119,12 +134,44 @@ def value_range(values: NDArray[Any], declared: tuple[float, float] | None = Non
     elif least >= 0:
         bounds = _FRACTIONS if is_fraction else [2**bits - 1 for bits in _BITS]
         low, high = next(((0, bound) for bound in bounds if most <= bound), (least, most))
-    is_deeper = is_fraction or high - low > 255
-    if is_deeper and 0 < (most - least) * 256 < _FEWEST_LEVELS * (high - low):
-        low, high = least, most
+    if is_fraction or high - low > 255:
+        inner = _without_outliers(values)
+        if _uses_few_levels(least, most, high - low, is_fraction=is_fraction):
+            low, high = least, most
+        if inner[0] > inner[1] - inner[0] and _uses_few_levels(*inner, high - low, is_fraction=is_fraction):
+            low, high = inner
     if low == high:  # one value only: black
         high = low + 1
     return float(low), float(high)
+
+
+def _uses_few_levels(least: float, most: float, span: float, *, is_fraction: bool) -> bool:
+    """Whether values from `least` to `most` are so small a part of a range that it isn't that of the values."""
+    is_off_zero = least > most - least or (is_fraction and span > 1)
+    return 0 < (most - least) * 256 < (_FEWEST_LEVELS_OFF_ZERO if is_off_zero else _FEWEST_LEVELS) * span
+
+
+def _without_outliers(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest of most values, see `_OUTLIERS`; 0 and 0 if no value is finite."""
+    sample = values.reshape(-1)
+    sample = np.sort(sample[:: max(1, sample.size // _SAMPLE)])
+    sample = sample[np.isfinite(sample)] if values.dtype.kind == "f" else sample
+    beyond = sample.size // _OUTLIERS
+    return (float(sample[beyond]), float(sample[-1 - beyond])) if sample.size else (0.0, 0.0)
+
+
+def _no_data(values: NDArray[Any], declared: Any) -> NDArray[np.bool_] | None:
+    """Return which values are marks for no data, `(h, w)`; None if there are none."""
+    found = np.zeros(values.shape, np.bool_)
+    if (number := _number(declared)) is not None:
+        found |= values == number
+    if values.dtype.kind in "if":
+        for mark in _NO_DATA:
+            found |= values == mark
+    if values.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            found |= np.isfinite(values) & (np.abs(values) > _LARGEST_FRACTION)
+    return found if found.any() else None
 
 
 def to_8_bits(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

@@ -13,7 +13,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2
 """Colour types, see PNG (third edition), 11.2.1. Only these have a transparent colour in the chunk tRNS."""
 _BITS = (8, 10, 12, 14, 16)
-_FEWEST_LEVELS = 16
+_FEWEST_LEVELS, _FEWEST_LEVELS_OFF_ZERO = 16, 64
+_OUTLIERS, _SAMPLE = 1000, 1_000_000
 
 
 class _Chunks(NamedTuple):
@@ -110,10 +111,22 @@ def _scaled(samples: tf.Tensor, significant: tf.Tensor) -> tuple[tf.Tensor, tf.T
         declared = tf.bitwise.left_shift(1, tf.clip_by_value(_byte(significant, 0), 0, 17)) - 1
         high = tf.where(declared > 0 and declared <= 65535 and most <= declared, declared, high)
     low = tf.constant(0)
-    if high > 255 and most > least and (most - least) * 256 < _FEWEST_LEVELS * high:
-        low, high = least, most
+    if high > 255:
+        flat = tf.reshape(colours, (-1,))
+        flat = tf.sort(flat[:: tf.maximum(1, tf.size(flat) // _SAMPLE)])
+        beyond = tf.size(flat) // _OUTLIERS
+        inner_least, inner_most = flat[beyond], flat[tf.size(flat) - 1 - beyond]
+        if _uses_few_levels(least, most, high):
+            low, high = least, most
+        if inner_least > inner_most - inner_least and _uses_few_levels(inner_least, inner_most, high - low):
+            low, high = inner_least, inner_most
     scaled = tf.cast(colours - low, tf.float64) * (255 / tf.cast(high - low, tf.float64))
     return tf.floor(tf.clip_by_value(scaled, 0, 255) + 0.5), high
+
+
+def _uses_few_levels(least: tf.Tensor, most: tf.Tensor, span: tf.Tensor) -> tf.Tensor:
+    fewest = tf.where(least > most - least, _FEWEST_LEVELS_OFF_ZERO, _FEWEST_LEVELS)
+    return most > least and (most - least) * 256 < fewest * span
 
 
 def _blended_deep(samples: tf.Tensor, significant: tf.Tensor) -> tf.Tensor:

@@ -117,6 +117,74 @@ def test_parts_without_class_folders_are_refused(tmp_path: Path) -> None:
         assert "test, train are named like the parts of a split, but hold no class folders" in error(tmp_path, split)
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("train", "test1"),  # Kaggle's cats and dogs
+        ("train_80", "test_20"),
+        ("seg_train", "seg_test", "seg_sample.txt"),
+        ("trainval", "test"),
+        ("entrenamiento", "prueba"),
+        ("Treino", "Teste"),
+    ],
+)
+def test_parts_with_numbers_and_in_other_languages(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    train, test, *files = folders
+    make(tmp_path, f"{train}/cat*3", f"{train}/dog*2", f"{test}/cat*1", f"{test}/dog*1", *files)
+    assert counts(list_folder(tmp_path)) == BOTH
+
+
+def test_a_test_folder_with_a_number_and_no_classes_is_no_class(tmp_path: Path) -> None:
+    make(tmp_path, "train/cat*3", "train/dog*3", "test1*5")
+    listing = list_folder(tmp_path)
+    assert counts(listing) == {"cat": {"train": 3}, "dog": {"train": 3}}
+    assert "test1: 5 photos are in no class folder" in listing.notes[0]
+
+
+def test_images_folders_of_val_and_test_are_no_class(tmp_path: Path) -> None:
+    make(tmp_path, "train/n1/images*3", "train/n2/images*3", "val/images*4", "test/images*4")
+    listing = list_folder(tmp_path)
+    assert counts(listing) == {"n1": {"train": 3}, "n2": {"train": 3}}
+    assert len(listing.notes) == 2
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("trainA", "trainB", "testA", "testB"),  # CycleGAN's horses and zebras
+        ("train_cats", "test_cats", "train_dogs", "test_dogs"),
+        ("train_0/cat", "train_0/dog", "test_0/cat", "test_0/dog", "train_1/cat", "test_1/cat"),
+    ],
+)
+def test_the_parts_of_several_splits_are_refused(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    make(tmp_path, *(f"{folder}*2" for folder in folders))
+    for split in ("auto", "folders"):
+        assert "named like the parts of several splits" in error(tmp_path, split)
+    assert set(list_folder(tmp_path, "ignore").classes) == {folder.split("/")[0] for folder in folders}
+
+
+@pytest.mark.parametrize("second", ["own/{label}", "own/train/{label}", "own/{label}/2024"])
+def test_datasets_side_by_side_are_no_classes(tmp_path: Path, second: str) -> None:
+    make(tmp_path, *(f"kaggle/{part}/{label}*2" for part in ("train", "test") for label in ("cat", "dog")))
+    make(tmp_path, *(f"{second.format(label=label)}*2" for label in ("cat", "dog")))
+    assert "looks like a dataset of its own" in error(tmp_path)
+    assert set(list_folder(tmp_path, "ignore").classes) == {"kaggle", "own"}
+
+
+def test_classes_with_the_same_folders_inside_are_said(tmp_path: Path) -> None:
+    make(tmp_path, "fold_0/cat*2", "fold_0/dog*2", "fold_1/cat*2", "fold_1/dog*2")
+    [note] = list_folder(tmp_path).notes
+    assert "all classes (fold_0, fold_1) contain the same sub-folders (cat, dog)" in note
+    assert not list_folder(tmp_path, "ignore").notes
+    make(tmp_path, "bird/DCIM*2")  # ordinary classes share a folder or none
+    assert not list_folder(tmp_path).notes
+
+
+def test_classes_of_parts_that_differ_in_case_are_named(tmp_path: Path) -> None:
+    make(tmp_path, "train/Cat*2", "train/Dog*2", "test/cat*2", "test/dog*2")
+    assert "(Cat, cat look alike, but are different names)" in error(tmp_path)
+
+
 def test_parts_without_a_common_class_are_refused_unless_asked_for(tmp_path: Path) -> None:
     make(tmp_path, "train/cat*3", "train/dog*3", "test/bird*2", "test/cow*2")
     assert "have no class folder in common" in error(tmp_path)

@@ -102,6 +102,53 @@ def test_fractions_are_scaled_to_a_usual_range_or_to_what_they_hold(
     assert_scaled(tiff(values.astype(np.float32)), values, low, high)
 
 
+CELSIUS = SCENE / 160 + 10  # 10.6..35.1
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        (CELSIUS.astype(np.float32), 10.6, 35.1),
+        ((CELSIUS + 273.15).astype(np.float32), 283.75, 308.25),
+        ((CELSIUS * 255 + 27315).astype(np.uint16), 30018, 36265),  # 24 of 256 levels, far from 0
+    ],
+)
+def test_temperatures_use_all_grey_levels(values: np.ndarray, low: float, high: float) -> None:
+    np.testing.assert_allclose(levels(tiff(values)), (values - low) * (255 / (high - low)), atol=2)
+
+
+@pytest.mark.parametrize("pixel", [0, 65535])
+def test_a_dead_or_hot_pixel_does_not_take_the_grey_levels(pixel: int) -> None:
+    values = (SCENE // 4 + 27000).astype(np.uint16)
+    values[20, 30] = pixel
+    for data in (tiff(values), png(values)):
+        found = levels(data)
+        assert np.percentile(found, 99) - np.percentile(found, 1) > 200
+    stars = np.full((100, 100), 20, np.uint16)  # a night sky is not far from 0
+    stars[:50] = 300
+    stars[5, 5] = 65535
+    assert levels(tiff(stars)).mean() < 3
+
+
+@pytest.mark.parametrize("mark", [-9999, -3.4028235e38, 3.4028235e38, -32768, np.nan])
+def test_marks_for_no_data_are_black_and_do_not_count(mark: float) -> None:
+    values = CELSIUS.astype(np.float32)
+    values[:10] = mark
+    found = levels(tiff(values))
+    assert not found[:10].any()
+    low, high = CELSIUS[10:].min(), CELSIUS[10:].max()
+    np.testing.assert_allclose(found[10:], (CELSIUS[10:] - low) * 255 / (high - low), atol=0.6)
+    assert not levels(tiff(np.full((4, 4), mark, np.float32))).any()
+
+
+def test_the_mark_for_no_data_of_gdal_is_read() -> None:
+    values = (SCENE * 4).astype(np.uint16)
+    values[:10] = 65535
+    found = levels(tiff(values, _42113="65535"))
+    assert not found[:10].any()
+    np.testing.assert_allclose(found[10:], values[10:] * (255 / 16383), atol=0.51)
+
+
 def test_nan_is_black_and_infinity_is_white() -> None:
     values = (SCENE / 4016).astype(np.float32)
     values[0, :3] = np.nan, np.inf, -np.inf

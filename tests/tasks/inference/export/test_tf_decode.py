@@ -110,6 +110,9 @@ SCENE = (np.add.outer(np.arange(40), np.arange(60)) * 40 + 96).astype(np.uint16)
         SCENE * 16,
         SCENE // 4 + 27000,
         np.full((40, 60), 700, np.uint16),
+        SCENE + 27000,
+        np.where(SCENE == 2096, 0, SCENE // 4 + 27000).astype(np.uint16),  # more dead pixels than are left out
+        np.where(SCENE == 96, 65535, SCENE // 4 + 27000).astype(np.uint16),
         np.dstack([SCENE, SCENE[::-1], SCENE // 2]),
         np.dstack([SCENE, SCENE[::-1], SCENE // 2, SCENE]),
         np.dstack([SCENE, SCENE[::-1], SCENE // 2, SCENE * 16]),
