@@ -14,6 +14,10 @@ _WORDS: dict[str, GivenSplit] = {
     **dict.fromkeys(("검증", "验证", "驗證", "検証"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "시험", "테스트", "测试", "測試", "テスト"), "test"),
 }
+_YES_NO = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "y", "t"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "n", "f"), False),
+}
 _EITHER = frozenset({"eval", "evaluation", "holdout", "held out", "hold out", "평가", "評価", "评估"})
 """Names of the test, unless another name there means the test: then of the validation."""
 _FILLERS = frozenset(
@@ -48,6 +52,20 @@ def given_splits(names: Iterable[str]) -> dict[str, GivenSplit]:
     if "test" in found.values():
         return {name: "val" if part is None else part for name, part in found.items()}
     return {name: "test" if part is None else part for name, part in found.items()}
+
+
+def yes_no_splits(column: str, values: Iterable[str]) -> dict[str, GivenSplit]:
+    """Return the part that each value of a column such as `is_valid` means; empty if it isn't such a column.
+
+    Its values are yes and no, 1 and 0, or true and false. What is not for validation or not for the test is for
+    training; what is not for training is for the test.
+    """
+    part = given_split(re.sub(r"^is[\s_-]*", "", column, flags=re.IGNORECASE))
+    found = {value: _YES_NO.get(value.casefold()) for value in values if value}
+    if part is None or None in found.values():
+        return {}
+    other: GivenSplit = "test" if part == "train" else "train"
+    return {value: part if is_so else other for value, is_so in found.items()}
 
 
 def _match(names: Iterable[str], words: dict[str, list[str]]) -> dict[str, GivenSplit | None]:
