@@ -1,7 +1,7 @@
 """What fluke would see in a folder or a CSV of photos, before anything is crawled."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,10 @@ from configs.load import load
 from configs.schema import Config
 from tasks.crawl import photo_csv
 from tasks.crawl.folder_listing import list_folder
+from tasks.crawl.http.errors import FetchError
+from tasks.crawl.http.urls import normalize_url
 from tasks.crawl.local_files import LocalFile, read_file, utf8_name
-from tasks.crawl.sources.urls import list_urls
+from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.filter.groups import group_names, pattern_notes
 from tasks.images import formats, photos
 from tasks.names import warn_of_alike
@@ -158,8 +160,21 @@ def _list(config: Config) -> tuple[list[Photo], list[str]]:
                 Photo(result.url, label, urls.splits.get((label, result.url)) or "", None, None)
                 for label, results in urls.candidates.items()
                 for result in results
-            ], urls.notes
+            ], [*urls.notes, *_url_doubts(urls)]
     raise UserError(f"crawl.sources={','.join(crawl.sources)}: check reads folders and CSV files only")
+
+
+def _url_doubts(urls: UrlList) -> Iterator[str]:
+    """Yield a line for each reason for which URLs can't be downloaded."""
+    problems: dict[str, list[str]] = {}
+    listed = [result.url for results in urls.candidates.values() for result in results]
+    for url in listed:
+        try:
+            normalize_url(url)
+        except FetchError as error:
+            problems.setdefault(str(error), []).append(url)
+    for problem, found in problems.items():
+        yield f"{len(found):,} of {len(listed):,} URLs can't be downloaded ({problem}): {first_few(found)}"
 
 
 def read_header(path: str, *, most_px: float) -> Header:

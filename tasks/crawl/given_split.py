@@ -19,6 +19,10 @@ _WORDS: dict[str, GivenSplit] = {
     **dict.fromkeys(("test", "testing", "tst", "시험", "테스트", "测试", "測試", "テスト"), "test"),
     **dict.fromkeys(("prueba", "pruebas", "teste", "тест", "тестовая"), "test"),
 }
+_YES_NO = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "y", "t"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "n", "f"), False),
+}
 _EITHER = frozenset({"eval", "evaluation", "holdout", "held out", "hold out", "평가", "評価", "评估"})
 """Names of the test, unless another name there means the test: then of the validation."""
 _FILLERS = frozenset(
@@ -75,6 +79,20 @@ def _complete(names: Iterable[str]) -> list[dict[str, GivenSplit | None]]:
             others = tuple(word for word in words if word != known[0])
             found.setdefault(others, {})[name] = _WORDS.get(known[0])
     return [parts for parts in found.values() if len(set(parts.values())) > 1]
+
+
+def yes_no_splits(column: str, values: Iterable[str]) -> dict[str, GivenSplit]:
+    """Return the part that each value of a column such as `is_valid` means; empty if it isn't such a column.
+
+    Its values are yes and no, 1 and 0, or true and false. What is not for validation or not for the test is for
+    training; what is not for training is for the test.
+    """
+    part = given_split(re.sub(r"^is[\s_-]*", "", column, flags=re.IGNORECASE))
+    found = {value: _YES_NO.get(value.casefold()) for value in values if value}
+    if part is None or None in found.values():
+        return {}
+    other: GivenSplit = "test" if part == "train" else "train"
+    return {value: part if is_so else other for value, is_so in found.items()}
 
 
 def _match(names: Iterable[str], words: dict[str, list[str]]) -> dict[str, GivenSplit | None]:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tasks.store.errors import UserError
 Keywords = Mapping[str, Sequence[str]]
 """Per class: its queries."""
 
+_COLONS, _COMMAS, _SEMICOLONS = ":：﹕︰∶", ",，、﹐﹑､،", ";；﹔؛"
+_COMMENT = re.compile(r"^\s*[#＃].*|\s[#＃](\s.*|$)")
+
 
 def keywords_of(config: CrawlConfig) -> Keywords:
     """Return the queries of each class, each query once.
@@ -27,7 +31,10 @@ def keywords_of(config: CrawlConfig) -> Keywords:
         path = require_path(config.keywords, "crawl.keywords", "keywords.txt")
         where, keywords = str(path), read_keywords(path)
     else:
-        where, keywords = "crawl.keywords", {label: tuple(dict.fromkeys(q)) for label, q in config.keywords.items()}
+        merged: dict[str, dict[str, None]] = {}
+        for label, queries in config.keywords.items():
+            merged.setdefault(nfc(label), {}).update(dict.fromkeys(queries))
+        where, keywords = "crawl.keywords", {label: tuple(queries) for label, queries in merged.items()}
     for label, queries in keywords.items():
         if not label.strip() or any(not query.strip() for query in queries):
             raise UserError(f"{where}: class {label!r} has an empty name or an empty query; fill it in, or remove it")
@@ -74,7 +81,8 @@ def read_keywords(path: Path) -> dict[str, tuple[str, ...]]:
     """Read lines `class: query, query`; in a line without a colon, the class's name is also its query.
 
     Empty lines are ignored, and so are lines that begin with # and what follows a # between blanks. A class may have
-    several lines. The colon and the commas may be those of Chinese, Japanese and Korean keyboards.
+    several lines. The marks # : and , may be those of Arabic, Chinese, Japanese and Korean keyboards. In a line such as
+    `1:30: clock`, the class is what YAML takes for it: 1:30.
 
     Raises:
         UserError: The file isn't UTF-8 text, or a line isn't written like that; the message names the line.
@@ -88,11 +96,11 @@ def read_keywords(path: Path) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = {}
     lines: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(io.StringIO(text), 1):
-        words = re.sub(r"^\s*#.*|\s#(\s.*|$)", "", line).strip()
+        words = _COMMENT.sub("", line).strip()
         if not words:
             continue
         label, colon, rest = _partition(words)
-        queries = [query.strip() for query in re.split("[,，、]", rest) if query.strip()] if colon else [label]
+        queries = [query.strip() for query in re.split(f"[{_COMMAS}]", rest) if query.strip()] if colon else [label]
         if problem := _problem(label, queries, rest, has_colon=bool(colon)):
             raise UserError(f"{path}, line {number}: {line.strip()!r}{problem}; write it as `class: query, query`")
         first, first_number = lines.setdefault(label.casefold(), (label, number))
@@ -106,8 +114,9 @@ def read_keywords(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _partition(words: str) -> tuple[str, str, str]:
-    """Split a line at its first colon."""
-    colon = re.search("[:：]", words)
+    """Split a line at its first colon, or at that after a time of day: `1:30: clock`."""
+    time = re.match(rf"\d+(:\d+)+(?=\s*(:(\s|$)|[{_COLONS[1:]}]))", words)
+    colon = re.compile(f"[{_COLONS}]").search(words, time.end() if time else 0)
     if not colon:
         return nfc(words), "", ""
     return nfc(words[: colon.start()].strip()), colon[0], words[colon.end() :]
@@ -115,20 +124,30 @@ def _partition(words: str) -> tuple[str, str, str]:
 
 def _problem(label: str, queries: list[str], rest: str, *, has_colon: bool) -> str:
     """Say what is wrong with a line; an empty text if nothing is."""
-    separated = "\t" in label or (not has_colon and re.search("[,，、;；|]", label))
+    separated = "\t" in label or (not has_colon and re.search(rf"[{_COMMAS}{_SEMICOLONS}|]|\s(=|[-=]?>|→)\s", label))
     problems = {
         " has no class": not label,
         " has no query": not queries,
         " has a # after a blank: write `# ` with a blank after it for a comment, or leave it out": re.search(
-            r"\s#", f"{label} {rest}"
+            r"\s[#＃]",
+            f"{label} {rest}",
         ),
         " has a URL, but no class before it": has_colon and rest.startswith("//"),
+        " begins with a mark of a list or a comment, or is a line between parts of a file": re.match(
+            r"([-*•+]|//|--)\s|[-=_*.]{3,}$|[\[{]$", label
+        ),
         " has several values before a colon": separated,
         " has quotes around the class": re.fullmatch("\".*\"|'.*'|“.*”|‘.*’", label),
+        " has brackets around the queries": re.fullmatch(r"\s*[\[{].*[\]},]", rest),
+        " has a character that can't be seen, such as a line break": any(map(_is_control, "".join([label, *queries]))),
     }
     problems |= {
         f": {query!r} is not one query, because commas separate queries, also between quotes": True
         for query in queries
-        if query.count('"') % 2 or ("://" not in query and re.search("[;；\t]", query))
+        if query.count('"') % 2 or ("://" not in query and re.search(rf"[{_SEMICOLONS}\t]", query))
     }
     return next((problem for problem, is_so in problems.items() if is_so), "")
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp")

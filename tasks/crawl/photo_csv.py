@@ -4,6 +4,7 @@ It may also be a folder with `train.csv`, `val.csv` and `test.csv`: then each fi
 Nothing is logged here: the notes are for whoever uses the list.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -170,11 +171,15 @@ def _lost(parts: Sequence[_Part], path: Path, config: CrawlConfig) -> str | None
 def _remedy(parts: Sequence[_Part], columns: CsvColumns) -> str:
     """Say where missing photos should be, or which folder has them all."""
     missing = [(part.listed.folder, name, near) for part in parts for name, near in part.listed.missing.items()]
-    if all("://" in name for _, name, _ in missing):
+    if all(re.match("https?://", name, re.IGNORECASE) for _, name, _ in missing):
         return f"set crawl.sources=urls crawl.columns.url={columns.image} crawl.columns.url_label={columns.label}"
     tops = {folder / near.removesuffix(name) if near.endswith(f"/{name}") else None for folder, name, near in missing}
     top = tops.pop() if len(tops) == 1 else None
-    return f"set crawl.images={top}" if top else "put them there, set crawl.images to their folder"
+    if top:
+        return f"set crawl.images={top}"
+    if all(near for _, _, near in missing):
+        return f"write the names as they are below that folder, such as {missing[0][2]}"
+    return "put them there, set crawl.images to their folder"
 
 
 def _images(path: Path, config: CrawlConfig) -> Path:

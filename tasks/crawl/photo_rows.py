@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import CrawlConfig, CsvColumns
-from tasks.crawl.given_split import GivenSplit, given_splits
+from tasks.crawl.given_split import GivenSplit, given_splits, yes_no_splits
 from tasks.names import nfc
 from tasks.store.csv_columns import Column, Columns, Need, find_columns
-from tasks.store.csv_file import CsvFile, CsvRow, read_csv
+from tasks.store.csv_file import CsvFile, CsvRow, read_csv, shown_lines
 from tasks.store.errors import UserError
 
 _SHOWN = 3
@@ -68,8 +68,9 @@ def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> 
         rows.append(PhotoCsvRow(row.line, image, label, found.get(row, names.group) or None, None))
     splits = given_parts(path, complete, found, config)
     rows = [row._replace(split=split) for row, split in zip(rows, splits, strict=True)]
-    merged = merged_by_blanks(path, complete, found, names.label)
-    return PhotoRows(rows, incomplete, [*file.notes, *found.notes, *unread_splits(file, found, config), *merged])
+    notes = [*file.notes, *found.notes, *unread_splits(file, found, config)]
+    notes += [*blanks_after_some_commas(path, complete, found), *merged_by_blanks(path, complete, found, names.label)]
+    return PhotoRows(rows, incomplete, notes)
 
 
 def split_columns(config: CrawlConfig, *, needs_split: bool) -> list[Column]:
@@ -88,7 +89,7 @@ def given_parts(path: Path, rows: Sequence[CsvRow], columns: Columns, config: Cr
     """
     name = config.columns.split
     texts = [columns.get(row, name) for row in rows]
-    parts = given_splits(text for text in texts if text)
+    parts = yes_no_splits(name, texts) or given_splits(text for text in texts if text)
     unknown = [(row.line, text) for row, text in zip(rows, texts, strict=True) if text and text not in parts]
     if unknown:
         line, text = unknown[0]
@@ -120,6 +121,24 @@ def require_one_line(path: Path, row: CsvRow, columns: Columns) -> None:
     for name in columns.position:
         if len(columns.get(row, name).splitlines()) > 1:
             raise UserError(f"{path}, line {row.line:,}: the value of {name} contains a line break; remove it")
+
+
+def blanks_after_some_commas(path: Path, rows: Sequence[CsvRow], columns: Columns) -> list[str]:
+    """Return a line about rows with a blank after some commas only: those may belong to a value without quotes.
+
+    `oak.jpg,Maple, red` has as many values as a header of three columns, of which the last may be empty.
+    """
+    last = max(columns.position.values())
+    found = [
+        row for row in rows if len({value[0].isspace() for value in row.values[1 : last + 2] if value.strip()}) > 1
+    ]
+    if not found:
+        return []
+    lines = shown_lines([row.line for row in found])
+    return [
+        f"{path}: {len(found):,} rows have a blank after some of their separators only ({lines}), as in "
+        f"{','.join(found[0].values)!r}; if that is a comma within a value, put quotes around the value"
+    ]
 
 
 def merged_by_blanks(path: Path, rows: Sequence[CsvRow], columns: Columns, label: str) -> list[str]:

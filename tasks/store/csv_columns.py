@@ -17,7 +17,7 @@ _OTHER_NAMES = {
     "image": "file filename file_name filepath file_path path image_id image_name image_path img photo picture name",
     "label": "class class_name classname species category target id label labels breed individual individual_id tag y",
     "group": "grp groups group_id burst burst_id encounter sequence seq_id event event_id",
-    "split": "splits set subset partition data_set dataset",
+    "split": "splits set subset partition data_set dataset is_valid is_val is_validation is_test is_train is_training",
     "url": "link image_url photo_url img_url href uri src",
     "photo": "sha256 sha-256 hash digest",
 }
@@ -83,6 +83,10 @@ def find_columns(file: CsvFile, columns: Sequence[Column]) -> Columns:
     missing = [column for column in columns if column.need != "optional" and column.name not in position]
     if missing:
         raise UserError(_message(file, columns, missing, position))
+    required = [column.name for column in columns if column.need == "required"]
+    if len({position[name] for name in required}) < len(required):
+        settings = " and ".join(column.setting for column in columns if column.need == "required" and column.setting)
+        raise UserError(f"{file.path}: {settings} name the same column, {required[0]}; set them to different columns")
     notes = []
     if other_case:
         pairs = ", ".join(f"{name} is read as {column}" for name, column in other_case.items())

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from tasks.store.errors import UserError
@@ -65,7 +65,7 @@ def read_csv(path: Path, wanted: Sequence[str] = ()) -> CsvFile:
     delimiter = delimiter or _delimiter(header, wanted)
     records = list(_records(path, text, delimiter, skip=number_of_sep or 0))
     columns = [name.strip() for name in records[0].values] if records else []
-    rows, notes = _rows(path, len(columns), records[1:], delimiter)
+    rows, notes = _rows(path, columns, records[1:], delimiter)
     return CsvFile(path, columns, rows, notes)
 
 
@@ -135,7 +135,7 @@ def _records(path: Path, text: str, delimiter: str, skip: int) -> Iterator[CsvRo
             if not any(field.strip() for field in fields):
                 continue
             width = width or len(fields)
-            if end > start + 1 and all(line.count(delimiter) == width - 1 for line in lines[start + 1 : end]):
+            if end > start + 1 and _look_like_rows(lines[start], lines[start + 1 : end], delimiter, width):
                 raise UserError(
                     f"{path}, line {start + 1:,}: a quote opens here and is closed only in line {end:,}, and the lines "
                     f"after it look like rows; {_REMEDY_OF_QUOTE}, or remove the line breaks from the value"
@@ -150,17 +150,36 @@ def _records(path: Path, text: str, delimiter: str, skip: int) -> Iterator[CsvRo
         raise UserError(f"{where}: a quote opens here, but {seen}; {_REMEDY_OF_QUOTE}") from error
 
 
-def _rows(path: Path, width: int, records: Sequence[CsvRow], delimiter: str) -> tuple[list[CsvRow], list[str]]:
+def _look_like_rows(first: str, further: Sequence[str], delimiter: str, width: int) -> bool:
+    """Whether the further lines of a value in quotes are rows: rows may be short, and prose may have commas.
+
+    Args:
+        first: The line in which the quote opens.
+        further: The lines after it, to the closing quote.
+        delimiter: Separates the fields.
+        width: Number of columns.
+    """
+    extension, *others = (PurePath(line.partition(delimiter)[0].strip(' "')).suffix for line in (first, *further))
+    if extension:  # each row begins with the name of a photo
+        return extension in others
+    return all(line.count(delimiter) == width - 1 for line in further)
+
+
+def _rows(
+    path: Path, header: Sequence[str], records: Sequence[CsvRow], delimiter: str
+) -> tuple[list[CsvRow], list[str]]:
     """Give each row as many values as the header has; returns the rows, and notes about what that changed."""
+    width = len(header)
     rows: list[CsvRow] = []
     short: list[int] = []
     guarded: list[int] = []
     for line, fields in records:
         if len(fields) > width and any(field.strip() for field in fields[width:]):
             name = _DELIMITERS.get(delimiter, f"{delimiter!r}")
+            title = f"if {header[0]!r} is no name of a column, delete that line, else " if width == 1 else ""
             raise UserError(
                 f"{path}, line {line:,}: {len(fields)} values, but the header has {width} columns "
-                f"({_shown_fields(fields, delimiter)}); put quotes around values that contain {name}"
+                f"({_shown_fields(fields, delimiter)}); {title}put quotes around values that contain {name}"
             )
         if len(fields) < width:
             short.append(line)

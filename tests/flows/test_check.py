@@ -71,6 +71,16 @@ def test_a_list_of_urls_is_recognised_and_not_fetched(tmp_path: Path) -> None:
     (tmp_path / "urls.csv").write_text("url,label\nhttp://127.0.0.1:9/1.jpg,a\nhttp://127.0.0.1:9/2.jpg,b\n")
     found = findings(tmp_path / "urls.csv")
     assert (found.photos, found.sizes_px, found.config.crawl.sources) == (2, [], ("urls",))
+    assert not [doubt for doubt in found.doubts if "URL" in doubt]
+
+
+def test_urls_that_cannot_be_downloaded_are_a_doubt(tmp_path: Path) -> None:
+    (tmp_path / "urls.csv").write_text(
+        "url,label\ns3://b/1.jpg,a\nb.org/2.jpg,b\n/home/3.jpg,b\nhttp://b.org/4.jpg,a\n"
+    )
+    doubts = findings(tmp_path / "urls.csv").doubts
+    assert "1 of 4 URLs can't be downloaded (not http): s3://b/1.jpg" in doubts
+    assert "2 of 4 URLs can't be downloaded (malformed URL): b.org/2.jpg, /home/3.jpg" in doubts
 
 
 def test_a_group_pattern_that_matches_nothing_is_a_doubt(tmp_path: Path) -> None:

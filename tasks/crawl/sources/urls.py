@@ -8,7 +8,14 @@ from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.search_results import Search, SearchResult
 from tasks.crawl.local_files import fingerprint, require_path
 from tasks.crawl.losses import require_few_lost
-from tasks.crawl.photo_rows import given_parts, merged_by_blanks, require_one_line, split_columns, unread_splits
+from tasks.crawl.photo_rows import (
+    blanks_after_some_commas,
+    given_parts,
+    merged_by_blanks,
+    require_one_line,
+    split_columns,
+    unread_splits,
+)
 from tasks.crawl.result import CrawlResult, require_two_classes
 from tasks.names import nfc
 from tasks.store.context import StageContext
@@ -96,6 +103,7 @@ def list_urls(config: CrawlConfig) -> UrlList:
         if part:
             splits[label, url] = part
     notes = [*file.notes, *found.notes, *unread_splits(file, found, config)]
+    notes += blanks_after_some_commas(path, complete, found)
     notes += merged_by_blanks(path, complete, found, names.url_label)
     if repeated:
         lines = shown_lines(repeated)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.crawl.given_split import given_split, given_splits
+from tasks.crawl.given_split import given_split, given_splits, yes_no_splits
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,18 @@ def test_other_names_mean_no_part(name: str) -> None:
 )
 def test_names_are_read_together(names: list[str], parts: list[str | None]) -> None:
     assert [given_splits(names).get(name) for name in names] == parts
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "parts"),
+    [
+        ("is_valid", ["True", "False", ""], {"True": "val", "False": "train"}),
+        ("test", ["1", "0"], {"1": "test", "0": "train"}),
+        ("Is Train", ["y", "n"], {"y": "train", "n": "test"}),
+        ("is_valid", ["True", "maybe"], {}),
+        ("split", ["0", "1"], {}),
+        ("is_good", ["0", "1"], {}),
+    ],
+)
+def test_yes_and_no_for_one_part(column: str, values: list[str], parts: dict[str, str]) -> None:
+    assert yes_no_splits(column, values) == parts

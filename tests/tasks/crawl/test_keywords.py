@@ -32,6 +32,11 @@ def test_each_line_is_a_class_with_its_queries(tmp_path: Path) -> None:
         ("cat:\tcat, \r\n'n cat: Rock 'n' Roll\r\n", {"cat": ("cat",), "'n cat": ("Rock 'n' Roll",)}),
         ('cat: "cat photo", kitten\n', {"cat": ('"cat photo"', "kitten")}),
         ("e\u0301: a\n\u00e9: b\n", {"\u00e9": ("a", "b")}),
+        ("قط: قط، قطة\n猫﹕家猫﹐小猫､子猫\n", {"قط": ("قط", "قطة"), "猫": ("家猫", "小猫", "子猫")}),
+        ("＃ 설명\n개: 강아지 ＃ 메모\n", {"개": ("강아지",)}),
+        ("1:30: clock, 1:30 pm\n12:30:05：watch\n", {"1:30": ("clock", "1:30 pm"), "12:30:05": ("watch",)}),
+        ("1: one\n2:two\n3:4\n", {"1": ("one",), "2": ("two",), "3": ("4",)}),
+        ("3-1: a\ncat: (cat OR kitten)\n", {"3-1": ("a",), "cat": ("(cat OR kitten)",)}),
         ("cat: https://x/y#z, https://x/y;s=1\n", {"cat": ("https://x/y#z", "https://x/y;s=1")}),
     ],
 )
@@ -58,6 +63,15 @@ def test_lines_are_read_as_they_are_meant(tmp_path: Path, text: str, expected: d
         (b'cat: "red, maple"\n', "'\"red' is not one query"),
         (b'"cat": cat\n', "has quotes around the class"),
         (b"cat: cat #1\n", "line 1: 'cat: cat #1' has a # after a blank"),
+        (b"cat: [cat, kitten]\n", "has brackets around the queries"),
+        (b'{"cat": ["cat"],\n"dog": ["dog"]}\n', "has brackets around the queries"),
+        (b"---\ncat: cat\n", "line 1: '---' begins with a mark of a list or a comment"),
+        (b"- cat\n- dog\n", "line 1: '- cat' begins with a mark of a list"),
+        (b"// pets\ncat\n", "line 1: '// pets' begins with a mark of a list or a comment"),
+        (b"cat -> kitten\n", "line 1: 'cat -> kitten' has several values before a colon"),
+        (b"cat = kitten\n", "line 1: 'cat = kitten' has several values before a colon"),
+        ("개: 강아지 ＃2\n".encode(), "has a # after a blank"),
+        ("cat: cat\u2028dog: dog\n".encode(), "has a character that can't be seen"),
         (b"https://host/page\n", "has a URL, but no class before it"),
         (b"Cat: a\ndog\ncat: b\n", "line 3: class 'cat' differs from 'Cat' of line 1 only in case"),
         (b"cat\n", "contains only one class, 'cat'"),
@@ -82,3 +96,8 @@ def test_repeated_queries_in_the_config_count_once() -> None:
     assert keywords_of(config) == {"cat": ("cat", "kitten"), "dog": ("dog",)}
     with pytest.raises(UserError, match="class 'cat' has an empty name or an empty query"):
         keywords_of(CrawlConfig(sources="bing", keywords={"cat": (" ",), "dog": ("dog",)}))
+
+
+def test_a_class_of_the_config_in_two_unicode_forms_is_one() -> None:
+    config = CrawlConfig(sources="bing", keywords={"cafe\u0301": ("a",), "caf\u00e9": ("b",), "dog": ("dog",)})
+    assert keywords_of(config) == {"caf\u00e9": ("a", "b"), "dog": ("dog",)}

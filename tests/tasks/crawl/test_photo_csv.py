@@ -222,3 +222,40 @@ def test_a_folder_without_a_train_list_is_refused_with_the_lists_that_are_there(
     (tmp_path / "photos.csv").write_text("Image,Id\n1.jpg,a\n")
     with pytest.raises(UserError, match=r"has no train\.csv; set crawl\.path to the CSV file itself \(photos\.csv\)"):
         listed(tmp_path)
+
+
+def test_a_comma_without_quotes_that_shifts_values_into_an_optional_column_is_said(home: Path) -> None:
+    rows = "".join(f"{i}.jpg,Maple, {'red' if i % 2 else 'sugar'}\n" for i in range(4))
+    others = "".join(f"{i}.jpg,oak,g{i % 3}\n" for i in range(4, 9))
+    for header in ("Image,Id,Group", "Image,Id,Note"):  # of columns that are read, and that aren't
+        notes = listed(home / "labels.csv", f"{header}\n{rows}{others}").notes
+        assert ["blank after some of their separators only (lines 2, 3, 4, 5)" in note for note in notes] == [True]
+        assert "'0.jpg,Maple, sugar'" in notes[0]
+    by_hand = (rows + others).replace("Maple, ", "Maple,").replace(",", ", ")
+    assert not listed(home / "labels.csv", f"Image, Id, Group\n{by_hand}").notes
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "parts"),
+    [
+        ("is_valid", ("False", "True"), {"train": 20, "val": 20}),  # fastai
+        ("is_test", ("0", "1"), {"train": 20, "test": 20}),
+        ("isTrain", ("no", "yes"), {"test": 20, "train": 20}),
+    ],
+)
+def test_a_column_that_says_yes_or_no_to_one_part_is_pointed_out_and_read_by_setting(
+    home: Path, column: str, values: tuple[str, str], parts: dict[str, int]
+) -> None:
+    text = f"Image,Id,{column}\n" + "".join(f"{i}.jpg,{'ab'[i // 20]},{values[i % 2]}\n" for i in range(40))
+    photos = listed(home / "labels.csv", text, columns={"split": column})
+    assert photos.splits == parts
+    if column != "isTrain":
+        assert f"set crawl.columns.split={column}" in listed(home / "labels.csv").notes[0]
+
+
+def test_names_without_the_folder_of_their_class_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    write(tmp_path, *(f"{'ab'[i % 2]}/{i}.jpg" for i in range(4)))
+    for prefix in ("", "C:\\me\\", "file:///home/me/"):
+        rows = "".join(f"{prefix}{i}.jpg,{'ab'[i % 2]}\n" for i in range(4))
+        with pytest.raises(UserError, match=r"write the names as they are below that folder, such as a/0\.jpg"):
+            listed(tmp_path / "labels.csv", f"Image,Id\n{rows}")

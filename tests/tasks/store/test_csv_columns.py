@@ -83,3 +83,9 @@ def test_a_column_that_the_user_named_must_be_there(tmp_path: Path) -> None:
 
 def test_repeated_columns_that_nobody_needs_are_ignored(tmp_path: Path) -> None:
     assert find(tmp_path, "Image,Id,note,note,,", IMAGE, ID).position == {"Image": 0, "Id": 1}
+
+
+def test_two_settings_for_one_column_are_refused(tmp_path: Path) -> None:
+    label = Column("Image", "label", "crawl.columns.label", "required")
+    with pytest.raises(UserError, match=r"crawl\.columns\.image and crawl\.columns\.label name the same column, Image"):
+        find(tmp_path, "Image,Id", Column("Image", "image", "crawl.columns.image", "required"), label)

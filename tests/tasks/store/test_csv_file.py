@@ -117,3 +117,17 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=rf"list\.csv(, )?{message}"):
         read_csv(path, ["Image"])
+
+
+def test_a_quote_over_short_rows_is_refused_and_prose_with_commas_is_read(path: Path) -> None:
+    path.write_text('Image,Id,Note\n1.jpg,a,"5 inch\n2.jpg,b\n3.jpg,b,5"\n4.jpg,a,\n')
+    with pytest.raises(UserError, match="line 2: a quote opens here and is closed only in line 4"):
+        read_csv(path)
+    path.write_text('Image,Id,Note\n1.jpg,a,"found,\nnear the pier, in May, wet"\n2.jpg,b,\n')
+    assert [row.values[:2] for row in read_csv(path).rows] == [["1.jpg", "a"], ["2.jpg", "b"]]
+
+
+def test_a_line_before_the_header_is_shown_beside_the_first_row(path: Path) -> None:
+    path.write_text("# of Ann\nImage,Id\n1.jpg,a\n")
+    with pytest.raises(UserError, match="line 2: 2 values, .* if '# of Ann' is no name of a column, delete that line"):
+        read_csv(path)
