@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 MIN_PHOTOS = 2
-"""A check may always reject fewer photos than this, since one photo says little about the check."""
+"""A check may reject fewer photos of a class than this, since one photo says little about it, but not the only one."""
 _TOLERANCE = 1e-9
 
 
@@ -20,7 +20,7 @@ class RejectionLimit:
             share: 1 means that there is no limit.
         """
         self._photos, self._labels, self._share = photos, labels, share
-        self._total, self._of_all = self._count(rows)
+        self._total, self._of_all = self.count(rows)
 
     def classes_beyond(self, failing: Iterable[int]) -> set[str]:
         """Return the classes of which a check would reject too many photos, of those that fail it.
@@ -28,12 +28,12 @@ class RejectionLimit:
         If it would reject too many of all photos, these are the classes of all photos that fail. The order of the rows
         doesn't matter.
         """
-        failed, of_all = self._count(failing)
+        failed, of_all = self.count(failing)
         if self._is_beyond(of_all, self._of_all):
             return set(failed)
         return {label for label, count in failed.items() if self._is_beyond(count, self._total[label])}
 
-    def _count(self, rows: Iterable[int]) -> tuple[dict[str, int], int]:
+    def count(self, rows: Iterable[int]) -> tuple[dict[str, int], int]:
         """Count the different photos of each class, and of all classes together."""
         found: dict[str, set[str]] = {}
         for row in rows:
@@ -41,4 +41,4 @@ class RejectionLimit:
         return {label: len(photos) for label, photos in found.items()}, len(set().union(*found.values()))
 
     def _is_beyond(self, count: int, total: int) -> bool:
-        return count >= MIN_PHOTOS and count > self._share * total + _TOLERANCE
+        return count > self._share * total + _TOLERANCE and (count >= MIN_PHOTOS or count == total)

@@ -4,7 +4,7 @@ The search has two steps. Candidates are pairs with similar coarse bits, which e
 of each candidate pair are compared, and the colours of the pairs that differ in few.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -95,6 +95,23 @@ class NearDuplicates:
             return False
         pair = np.array([[self.bucket[one], self.bucket[other]]])
         return not _near(self.bucket_stats, pair, self.max_bits, mirrored=False)[0, 0]
+
+    def only_mirrored(self, keepers: Mapping[int, int]) -> set[int]:
+        """Return the rows that would not duplicate another row of their class if mirror images didn't count.
+
+        Args:
+            keepers: For each row, the row of its group and class that it duplicates.
+        """
+        if self.max_bits is None or not self.mirrored:
+            return set()
+        group = connected_groups(len(self.bucket_stats), self.pairs[~self.mirror_only])[self.bucket].tolist()
+        seen = {(keeper, group[keeper]) for keeper in keepers.values()}
+        only = set()
+        for row, keeper in keepers.items():
+            if (part := (keeper, group[row])) not in seen:
+                seen.add(part)
+                only.add(row)
+        return only
 
 
 def _views(*, mirrored: bool) -> tuple[str, ...]:

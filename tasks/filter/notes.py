@@ -25,6 +25,7 @@ def doubt_notes(
     config: FilterConfig,
     table: "pd.DataFrame",
     doubts: Mapping[int, Sequence[Verdict]],
+    failed: Mapping[str, Mapping[str, int]],
     near_duplicates: NearDuplicates,
 ) -> list[str]:
     """Return a message for each reason for which photos are doubtful, that with the most photos first.
@@ -33,6 +34,7 @@ def doubt_notes(
         config: The settings of the filter.
         table: All rows, with photo and label.
         doubts: What the doubtful rows fail, see `rules.Ruling`.
+        failed: How many photos of each class fail each check, those that others rejected and people decided included.
         near_duplicates: Those among the rows.
     """
     failing: dict[str, list[tuple[int, Verdict]]] = {}
@@ -45,14 +47,24 @@ def doubt_notes(
     for reason, rows in sorted(failing.items(), key=lambda item: (-len(item[1]), item[0])):
         counts = _photos_by_class(table.loc[[row for row, _ in rows]])
         worst = sorted(counts.items(), key=lambda item: (-item[1] / total[item[0]], item[0]))
-        classes = listed(f"{visible(label)} ({count:,} of {total[label]:,})" for label, count in worst)
+        fail = failed.get(reason, {})
+        classes = listed(
+            f"{visible(label)} ({count:,} of {total[label]:,}{_others(count, fail.get(label, 0))})"
+            for label, count in worst
+        )
         options = [*switches(reason, rows, photos, near_duplicates), "filter.max_rejected=1 rejects them"]
         notes.append(
-            f"{len(rows):,} photos with the reason {reason!r}{setting(reason, config)} are kept as doubtful, because "
-            f"rejecting them would take more than {percent(config.max_rejected, 0)} of a class or of all photos: "
+            f"{'1 photo' if len(rows) == 1 else f'{len(rows):,} photos'} with the reason "
+            f"{reason!r}{setting(reason, config)} {'is' if len(rows) == 1 else 'are'} kept as doubtful, because rejecting "
+            f"all that fail would take more than {percent(config.max_rejected, 0)} of a class or of all photos: "
             f"{classes}; `fluke review` shows them first; {'; '.join(options)}"
         )
     return notes
+
+
+def _others(doubtful: int, failing: int) -> str:
+    """Say that more photos fail than are doubtful: the others are rejected by another check, or a person decided."""
+    return f"; {failing:,} fail" if failing > doubtful else ""
 
 
 def loss_notes(config: FilterConfig, table: "pd.DataFrame") -> list[str]:
@@ -100,11 +112,15 @@ def _losses(table: "pd.DataFrame", labels: Sequence[str], form: str) -> str:
 def losses_of(table: "pd.DataFrame", label: str) -> str:
     """Return why photos that the crawl found in a class aren't used in it: `12 too dark (...), 1 unreadable (...)`."""
     rows = table[table["crawled_label"] == label]
-    counts, mirrored = Counter(rows["reason"].dropna()), Counter(rows.loc[rows["is_mirrored"], "reason"].dropna())
     moved = int((rows["reason"].isna() & (rows["label"] != label)).sum())
+    return ", ".join([*reasons(rows), *([f"{moved:,} moved by hand"] if moved else [])])
+
+
+def reasons(rows: "pd.DataFrame") -> list[str]:
+    """Return how many of the rows were rejected for each reason, and what keeps them; see `loss_notes` for the rows."""
+    counts, mirrored = Counter(rows["reason"].dropna()), Counter(rows.loc[rows["is_mirrored"], "reason"].dropna())
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    texts = [explained(reason, count, mirrored[reason]) for reason, count in by_count]
-    return ", ".join([*texts, *([f"{moved:,} moved by hand"] if moved else [])])
+    return [explained(reason, count, mirrored[reason]) for reason, count in by_count]
 
 
 def listed(names: Iterable[str], count: int | None = None, *, separator: str = ", ") -> str:

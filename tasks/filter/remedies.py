@@ -1,7 +1,7 @@
 """Which settings decide about each reason, for messages: what they are, and how to switch the rule off."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from configs.schema import FilterConfig
 from tasks.filter.checks import CHECKS
@@ -37,13 +37,13 @@ _EXPLANATIONS = {
 
 _KINDS = {
     TWO_CLASSES: {
-        "mirror": "{count:,} are mirror images of another class's photos: filter.mirrored=false if they differ",
-        "near": "{count:,} resemble photos of another class: filter.duplicate_bits=null if they differ",
-        "file": "{count:,} are the same file in two classes: filter.drop_contradictions=false if both are right",
+        "mirror": "mirror images of another class's photos: {count:,} (filter.mirrored=false if they differ)",
+        "near": "like photos of another class: {count:,} (filter.duplicate_bits=null if they differ)",
+        "file": "the same file in two classes: {count:,} (filter.drop_contradictions=false if both are right)",
     },
     NEAR_DUPLICATE: {
-        "mirror": "{count:,} are mirror images: filter.mirrored=false if they differ",
-        "near": "{count:,} resemble others of their class: filter.duplicate_bits=null if they differ",
+        "mirror": "mirror images: {count:,} (filter.mirrored=false if they differ)",
+        "near": "like others of their class: {count:,} (filter.duplicate_bits=null if they differ)",
     },
 }
 """For each kind of likeness, the setting for those who mean it so."""
@@ -85,12 +85,24 @@ def switches(
     """
     if reason not in (NEAR_DUPLICATE, TWO_CLASSES):
         return [f"filter.{_SETTINGS[reason]}=null switches this check off"]
-    kinds = Counter(_kind(row, verdict.duplicate_of, photos, near_duplicates) for row, verdict in failing)
+    twins = {row: verdict.duplicate_of for row, verdict in failing if verdict.duplicate_of is not None}
+    mirrored = mirrored_rows(reason, twins, near_duplicates)
+    kinds = Counter(
+        "mirror" if row in mirrored else "file" if photos[row] == photos[twin] else "near"
+        for row, twin in twins.items()
+    )
     texts = [text.format(count=kinds[kind]) for kind, text in _KINDS[reason].items() if kinds[kind]]
     return texts + ["filter.drop_near_duplicates=false keeps each group in one split"] * (reason == NEAR_DUPLICATE)
 
 
-def _kind(row: int, other: int | None, photos: Sequence[str], near_duplicates: NearDuplicates) -> str:
-    if other is None or photos[row] == photos[other]:
-        return "file"
-    return "mirror" if near_duplicates.is_mirror_image(row, other) else "near"
+def mirrored_rows(reason: str, twins: Mapping[int, int], near_duplicates: NearDuplicates) -> set[int]:
+    """Return the rows that would not fail for this reason if mirror images didn't count.
+
+    Args:
+        reason: NEAR_DUPLICATE or TWO_CLASSES.
+        twins: The rows that fail, and the row that each of them duplicates or contradicts.
+        near_duplicates: Those among the rows.
+    """
+    if reason == NEAR_DUPLICATE:
+        return near_duplicates.only_mirrored(twins)
+    return {row for row, twin in twins.items() if near_duplicates.is_mirror_image(row, twin)}

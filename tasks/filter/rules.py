@@ -3,7 +3,7 @@
 A check that would reject too many photos of a class rejects none of them: they are kept as doubtful (see `limits`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,8 @@ class Ruling:
     """The doubtful rows, which are kept although they fail, and what they fail."""
     suspended: dict[str, set[str]]
     """The classes in which a check rejects nothing, by the check's reason."""
+    failed: dict[str, dict[str, int]]
+    """How many different photos of each class fail a check, by the check's reason."""
 
 
 def apply_rules(
@@ -109,6 +111,7 @@ class _Rules:
         self._rejected: dict[int, Verdict] = {}
         self._doubts: dict[int, list[Verdict]] = {}
         self._suspended = {reason: set(classes) for reason, classes in self.suspended.items()}
+        self._failed: dict[str, dict[str, int]] = {}
 
     def ruling(self) -> Ruling:
         """Apply all rules; call it once."""
@@ -126,7 +129,7 @@ class _Rules:
                 verdicts[row] = self._rejected.get(row, Verdict())
         undecided = self._doubts.keys() - self._kept_by_hand
         doubts = {row: self._doubts[row] for row in sorted(undecided) if not verdicts[row].reason}
-        return Ruling(verdicts, doubts, self._suspended)
+        return Ruling(verdicts, doubts, self._suspended, self._failed)
 
     def _reject_failures(self) -> None:
         """Reject the rows that fail a check of single photos."""
@@ -175,8 +178,9 @@ class _Rules:
             elif first in self._doubts:
                 self._doubts[row] = self._doubts[first]
 
-    def _suspend(self, reason: str, failing: Iterable[int]) -> set[str]:
+    def _suspend(self, reason: str, failing: Collection[int]) -> set[str]:
         """Return the classes in which a check must reject nothing."""
+        self._failed[reason] = self._limit.count(failing)[0]
         classes = self._limit.classes_beyond(failing) | self._suspended.get(reason, set())
         if classes:
             self._suspended[reason] = classes

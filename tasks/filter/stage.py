@@ -15,9 +15,10 @@ from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import Measurements, count_faces, embed, measure
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.notes import doubt_notes, loss_notes
+from tasks.filter.remedies import mirrored_rows
 from tasks.filter.review_keys import apply_decisions
 from tasks.filter.review_log import Action, ReviewKey
-from tasks.filter.rules import UNDECODABLE, Ruling, Verdict, apply_rules
+from tasks.filter.rules import NEAR_DUPLICATE, TWO_CLASSES, UNDECODABLE, Ruling, Verdict, apply_rules
 from tasks.filter.split_history import SplitHistory
 from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
@@ -70,7 +71,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             if row not in decided and not verdicts[row].reason:
                 verdicts[row] = by_rules.verdicts[row]
         doubts = {row: found for row, found in ruling.doubts.items() if not verdicts[row].reason}
-        notes = doubt_notes(config, table, doubts, duplicates)
+        notes = doubt_notes(config, table, doubts, by_rules.failed, duplicates)
         for note in notes:
             context.warn(note)
         _set_verdicts(table, verdicts, duplicates)
@@ -190,13 +191,15 @@ def _ruling(
 
 
 def _set_verdicts(table: "pd.DataFrame", verdicts: Sequence[Verdict], duplicates: NearDuplicates) -> None:
-    """Set reason, score and twin of each row, and whether the twin is its mirror image."""
+    """Set reason, score and twin of each row, and whether it is rejected only because it is a mirror image."""
     table["reason"] = [verdict.reason for verdict in verdicts]
     table["score"] = [verdict.score for verdict in verdicts]
     table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
-    table["is_mirrored"] = [
-        v.duplicate_of is not None and duplicates.is_mirror_image(row, v.duplicate_of) for row, v in enumerate(verdicts)
-    ]
+    mirrored: set[int] = set()
+    for reason in (NEAR_DUPLICATE, TWO_CLASSES):
+        found = [(row, v.duplicate_of) for row, v in enumerate(verdicts) if v.reason == reason]
+        mirrored |= mirrored_rows(reason, {row: twin for row, twin in found if twin is not None}, duplicates)
+    table["is_mirrored"] = table.index.isin(mirrored)
 
 
 def _find_label_issues(

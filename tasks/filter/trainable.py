@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from configs.schema import FilterConfig
-from tasks.filter.notes import listed, losses_of
+from tasks.filter.notes import listed, losses_of, reasons
 from tasks.filter.remedies import UNTRAINED
 from tasks.filter.splits import unseen_classes
 from tasks.names import visible
@@ -59,9 +59,12 @@ def check_trainable(config: FilterConfig, table: "pd.DataFrame", large_groups: s
     if not (kept["split"] == "test").any():
         if large_groups and config.test_fraction:
             raise UserError(f"no photo is left for the test: {large_groups}")
+        rejected = (
+            f"; of {len(table):,} photos the filter rejected {len(table) - len(kept):,}: {', '.join(reasons(table))}"
+        )
         raise UserError(
             "no photo is left for the test: add photos to each class, or raise filter.test_fraction "
-            f"(it is {config.test_fraction:g})"
+            f"(it is {config.test_fraction:g}){rejected if len(kept) < len(table) else ''}"
         )
 
 

@@ -55,7 +55,7 @@ def test_decisions_settle_doubts_and_a_review_that_is_half_done_rejects_nothing_
     assert rejected["reason"].value_counts().to_dict() == {"by hand": 11}
     assert len(kept) == 56 - 11
     assert counts["doubtful"] == 2 + 3  # their mirror images that aren't decided, the one of the kept photo included
-    assert "turn_left (3 of 14)" in crawled.notes[0]
+    assert "turn_left (3 of 14; 14 fail)" in crawled.notes[0]
     for photo in rows["photo"][11:]:
         crawled.decide(photo, "turn_right", "reject")
     _, _, counts = crawled.filter()
@@ -120,3 +120,15 @@ def test_a_photo_that_fails_two_checks_is_rejected_for_the_one_that_rejects_few(
     kept, rejected, _ = crawled.filter()
     assert rejected[["photo", "reason"]].values.tolist() == [[black, "uniform"]]
     assert (kept["label"] == "night").sum() == 12
+    assert "night (12 of 13; 13 fail)" in crawled.notes[0]
+
+
+def test_the_only_photo_of_a_class_is_doubtful(tmp_path: Path) -> None:
+    """A class of individuals that were seen once must not vanish because of a threshold."""
+    crawled = crawl(tmp_path, scenes("metal", 6, 700) + scenes("paper", 6, 800))
+    once = crawled.add("once", dark(900))
+    kept, rejected, counts = crawled.filter()
+    assert rejected.empty
+    assert counts["doubtful"] == 1
+    assert kept.loc[kept["label"] == "once", "photo"].tolist() == [once]
+    assert crawled.notes[0].startswith("1 photo with the reason 'too dark' (filter.dark_level=60) is kept as doubtful")

@@ -25,8 +25,10 @@ def test_more_than_the_share_of_all_photos_is_too_much_for_every_class() -> None
     assert beyond([0, 1, 4, 8, 10], labels) == {"a", "b", "c", "d"}
 
 
-def test_a_single_photo_is_never_too_much() -> None:
-    assert beyond([0], "xyyyyy") == set()
+def test_a_single_photo_is_never_too_much_unless_the_class_has_no_other() -> None:
+    assert beyond([0], "xyyyyy") == {"x"}
+    assert beyond([0], "xyyyyy", share=1) == set()
+    assert beyond([0], "xxyyyy") == set()
     assert beyond([0, 1], "xxyyyy") == {"x"}
 
 

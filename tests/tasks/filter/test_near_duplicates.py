@@ -148,6 +148,15 @@ def test_what_resembles_only_when_mirrored_is_known() -> None:
     )
 
 
+def test_rows_that_duplicate_a_row_also_without_mirror_images_are_not_only_mirrored() -> None:
+    """Rows 1 and 2 are mirror images of row 0, and near duplicates of each other: one of them duplicates anyway."""
+    stats = stats_of(ONE, OTHER, flipped(OTHER, 200), flipped(ONE, 201))
+    stats["mirror"][:3] = OTHER, ONE, flipped(ONE, 200)
+    found = NearDuplicates.find(stats, 32, mirrored=True)
+    assert found.only_mirrored({1: 0, 2: 0, 3: 0}) == {1}
+    assert NearDuplicates.find(stats, 32, mirrored=False).only_mirrored({2: 1, 3: 0}) == set()
+
+
 def test_without_near_duplicates_only_equal_files_are_linked() -> None:
     stats = stats_of(ONE, ONE, OTHER)
     found = NearDuplicates.equal_files(stats, ["p", "q", "p"])

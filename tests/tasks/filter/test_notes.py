@@ -9,7 +9,7 @@ from tasks.filter import faces
 from tasks.filter.notes import listed
 from tasks.store.errors import UserError
 from tasks.text import percent
-from tests.helpers.filtering import FAILING, CrawledPhotos, jpeg
+from tests.helpers.filtering import CrawledPhotos, jpeg
 from tests.helpers.unusual_photos import encode, scene
 
 
@@ -22,11 +22,11 @@ def test_a_class_without_a_readable_photo_is_named(crawled: CrawledPhotos) -> No
 
 def test_many_vanished_classes_are_counted_and_the_first_ones_named(crawled: CrawledPhotos) -> None:
     for number in range(9):
-        crawled.add(f"rare{number}", FAILING["too dark"][0])
+        crawled.add(f"rare{number}", b"nothing %d" % number)
     crawled.filter()
     assert len(crawled.notes) == 1
     assert crawled.notes[0].startswith(
-        "9 classes have no photo left, and the model will not know them: rare0 (1 too dark"
+        "9 classes have no photo left, and the model will not know them: rare0 (1 unreadable"
     )
     assert crawled.notes[0].endswith("; and 4 more")
 
@@ -79,6 +79,17 @@ def test_without_two_classes_the_error_says_what_each_class_lost(tmp_path: Path)
     for seed in range(3):
         crawled.add("dark", encode(scene(seed).point(lambda level: level // 6)))
     with pytest.raises(UserError, match=r"dark lost 3 too dark \(filter\.dark_level=null keeps them\)"):
+        crawled.filter(FilterConfig(max_rejected=1))
+
+
+def test_without_a_test_photo_the_error_says_what_was_rejected(tmp_path: Path) -> None:
+    crawled = CrawledPhotos(tmp_path)
+    for label, seed in (("a", 1), ("b", 2)):
+        for quality in range(60, 70):
+            crawled.add(label, jpeg(seed, quality=quality))
+    with pytest.raises(
+        UserError, match=r"of 20 photos the filter rejected 18: 18 near duplicate \(filter\.duplicate_bits=null keeps"
+    ):
         crawled.filter(FilterConfig(max_rejected=1))
 
 
