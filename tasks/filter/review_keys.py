@@ -67,9 +67,8 @@ def apply_decisions(decisions: Mapping[ReviewKey, Decision], crawled: Iterable[R
             decided_as[current] = key
     for decision in applied.values():
         new_classes.update([decision.to] if decision.to and nfc(decision.to) not in classes else [])
-    return AppliedDecisions(
-        applied, decided_as, [*_notes(decided_as, absent, elsewhere, labels), *_replaced(replaced), *_to(new_classes)]
-    )
+    notes = [*_notes(decided_as, absent, elsewhere, labels), *_replaced(replaced), *_to(new_classes)]
+    return AppliedDecisions(applied, decided_as, notes)
 
 
 def _renamed(
@@ -117,8 +116,8 @@ def _replaced(replaced: Sequence[ReviewKey]) -> list[str]:
         return []
     shown = ", ".join(map(_text, replaced[:_SHOWN])) + (" ..." if len(replaced) > _SHOWN else "")
     return [
-        f"{NAME}: {len(replaced):,} decisions are not applied, because their class is one with another now, and a later "
-        f"decision about the same photo is different: {shown}; review these photos again"
+        f"{NAME}: {len(replaced):,} decisions are not applied, because their class is one with another now, and a "
+        f"later decision about the same photo is different: {shown}; review these photos again"
     ]
 
 

@@ -14,7 +14,8 @@ _SHOWN, _LONG = 20, 40
 """Most columns in a message, and most characters of each: the file may be no table at all."""
 
 _OTHER_NAMES = {
-    "image": "image file filename file_name filepath file_path path image_id image_name image_path img photo picture name",
+    "image": "image file filename file_name filepath file_path path image_id image_name image_path img "
+    "photo picture name",
     "label": "class class_name classname species category target id label labels breed individual individual_id tag y",
     "group": "grp groups group_id burst burst_id encounter sequence seq_id event event_id",
     "split": "splits set subset partition data_set dataset is_valid is_val is_validation is_test is_train is_training",
