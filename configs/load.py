@@ -159,7 +159,7 @@ def _inline(value: Any, ascii_only: bool) -> str:
 
 
 def _path(preset: str) -> Path:
-    return Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+    return Path(preset) if preset.lower().endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
 
 
 def _read(preset: str) -> dict[str, Any]:

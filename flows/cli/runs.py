@@ -59,7 +59,8 @@ def check(
         findings = checks.check(config, executor=threads, progress=bars.progress)
     console.console.print(console.class_table(findings.classes))
     say("", *checks.summary(findings))
-    say("", *(f"doubt: {doubt}" for doubt in findings.doubts or ["none"]))
+    doubts = [*checks.setting_doubts(path, config, overrides or ()), *findings.doubts]
+    say("", *(f"doubt: {doubt}" for doubt in doubts or ["none"]))
 
 
 def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
