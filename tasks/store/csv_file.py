@@ -78,7 +78,9 @@ def shown_lines(numbers: Sequence[int]) -> str:
 def _text(path: Path) -> str:
     """Read and decode the file."""
     path = path.expanduser()
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file; create it, or correct the path")
+    if not path.is_file():
         what = "a folder" if path.is_dir() else "a pipe or a device"
         raise UserError(f"{path} is {what}, not a CSV file; {_SAVE_AS}")
     try:

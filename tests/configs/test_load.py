@@ -188,3 +188,8 @@ def test_sections_are_frozen() -> None:
 def test_shorthand_values_are_accepted(override: str, value: dict[str, Any]) -> None:
     crawl = load("default", ["crawl.sources=bing", override]).crawl
     assert crawl == CrawlConfig(**({"sources": "bing"} | value))
+
+
+def test_a_yaml_file_may_have_its_extension_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "MINE.YML").write_text("train:\n  epochs: 7\n")
+    assert load(str(tmp_path / "MINE.YML")).train.epochs == 7

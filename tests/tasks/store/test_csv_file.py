@@ -107,7 +107,7 @@ ROWS = "".join(f"{i}.jpg,a,\n" for i in range(30))
         ("Image,Id\n1.jpg,a\n".encode("utf-16")[2:], "line 1: there is a NUL byte"),
         ("Image,Id\n1.jpg,고양이\n".encode("cp949"), " can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
         (b"Image\n" + b"a" * 200_000, "line 2: can't be read as CSV .*field larger"),
-        (None, " can't be read as CSV .*No such file"),
+        (None, ": there is no such file; create it"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_its_line(
