@@ -56,7 +56,8 @@ def doubt_notes(
         notes.append(
             f"{'1 photo' if len(rows) == 1 else f'{len(rows):,} photos'} with the reason "
             f"{reason!r}{setting(reason, config)} {'is' if len(rows) == 1 else 'are'} kept as doubtful, because "
-            f"rejecting all that fail would take more than {percent(config.max_rejected, 0)} of a class or of all photos: "
+            f"rejecting all that fail would take more than {percent(config.max_rejected, 0)} of a class or of all "
+            f"photos: "
             f"{classes}; `fluke review` shows them first; {'; '.join(options)}"
         )
     return notes
