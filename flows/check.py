@@ -1,7 +1,7 @@
 """What fluke would see in a folder or a CSV of photos, before anything is crawled."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +130,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
         formats=Counter(header.format for header in headers.values()),
         sizes_px=sizes,
         groups=groups,
-        doubts=[*doubts, *pattern_doubts, *_class_doubts(classes)],
+        doubts=[*doubts, *pattern_doubts, *_single_photos(classes)],
     )
 
 
@@ -228,18 +228,14 @@ def _header_doubts(headers: dict[str, Header], config: Config) -> list[str]:
     ]
 
 
-def _class_doubts(classes: dict[str, Counter[str]]) -> Iterable[str]:
+def _single_photos(classes: dict[str, Counter[str]]) -> list[str]:
     single = [label for label, counts in classes.items() if counts.total() == 1]
-    if single:
-        yield (
-            f"{len(single):,} of {len(classes):,} classes have one photo, which is trained on, so these classes are "
-            f"never tested: {first_few(single)}"
-        )
-    if any(set(counts) - {""} for counts in classes.values()):
-        for part in ("train", "test"):
-            without = [label for label, counts in classes.items() if not counts[part] and not counts[""]]
-            if without and len(without) < len(classes):
-                yield f"{len(without):,} classes have no photo that is given for {part}: {first_few(without)}"
+    if not single:
+        return []
+    return [
+        f"{len(single):,} of {len(classes):,} classes have one photo, which is trained on, so these classes are never "
+        f"tested: {first_few(single)}"
+    ]
 
 
 def summary(findings: Findings) -> list[str]:
