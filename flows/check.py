@@ -14,6 +14,7 @@ from tasks.crawl.folder_listing import list_folder
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.urls import normalize_url
 from tasks.crawl.local_files import LocalFile, read_file, utf8_name
+from tasks.crawl.losses import require_few_lost
 from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.filter.groups import group_names, pattern_notes
 from tasks.images import formats, photos
@@ -106,7 +107,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
     Raises:
         UserError: The crawl would refuse this folder or CSV; the message says why.
     """
-    listed, doubts = _list(config)
+    listed, missing, doubts = _list(config)
     files = {photo.file.path: photo.file for photo in listed if photo.file}
     with progress("files", total=len(files)) as advance:
 
@@ -120,7 +121,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
     for photo in listed:
         classes.setdefault(photo.label, Counter())[photo.split] += 1
     sizes = sorted((h.size_px for h in headers.values() if h.size_px), key=lambda size: size[0] * size[1])
-    doubts += _header_doubts(headers, config)
+    doubts = [*_too_many_lost(headers, missing, config), *doubts, *_header_doubts(headers, config)]
     if alike := warn_of_alike({label: counts.total() for label, counts in classes.items()}):
         doubts.append(alike)
     groups, pattern_doubts = _groups(listed, config)
@@ -134,8 +135,8 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
     )
 
 
-def _list(config: Config) -> tuple[list[Photo], list[str]]:
-    """List the photos of the source; also return its notes."""
+def _list(config: Config) -> tuple[list[Photo], list[str], list[str]]:
+    """List the photos of the source; also return those of a folder that aren't there, and the notes of the source."""
     crawl = config.crawl
     match crawl.sources:
         case ("folder",):
@@ -148,19 +149,25 @@ def _list(config: Config) -> tuple[list[Photo], list[str]]:
             ]
             missing = folder.missing
             lost = [f"{len(missing):,} photos aren't there: {first_few(missing)}"] if missing else []
-            return listed, [*folder.notes, *lost]
+            return listed, missing, [*folder.notes, *lost]
         case ("csv",):
             rows = photo_csv.list_photos(crawl)
-            return [
-                Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos
-            ], rows.notes
+            return (
+                [Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos],
+                [],
+                rows.notes,
+            )
         case ("urls",):
             urls = list_urls(crawl)
-            return [
-                Photo(result.url, label, urls.splits.get((label, result.url)) or "", None, None)
-                for label, results in urls.candidates.items()
-                for result in results
-            ], [*urls.notes, *_url_doubts(urls)]
+            return (
+                [
+                    Photo(result.url, label, urls.splits.get((label, result.url)) or "", None, None)
+                    for label, results in urls.candidates.items()
+                    for result in results
+                ],
+                [],
+                [*urls.notes, *_url_doubts(urls)],
+            )
     raise UserError(f"crawl.sources={','.join(crawl.sources)}: check reads folders and CSV files only")
 
 
@@ -211,6 +218,21 @@ def _groups(listed: Sequence[Photo], config: Config) -> tuple[Counter[str], list
     named = group_names(config.filter, table)
     groups = Counter(name for names in named.values() for name in names.values())
     return groups, pattern_notes(config.filter, table, named)
+
+
+def _too_many_lost(headers: dict[str, Header], missing: list[str], config: Config) -> Iterator[str]:
+    """Yield the message with which the crawl would stop, if so much is lost."""
+    unusable = [f"{utf8_name(path)} {header.problem}" for path, header in headers.items() if header.problem]
+    try:
+        require_few_lost(
+            [*missing, *unusable],
+            len(headers) + len(missing),
+            max_loss=config.crawl.max_loss,
+            what="photos can't be used",
+            remedy="replace or remove them",
+        )
+    except UserError as error:
+        yield f"the crawl would stop: {error}"
 
 
 def _header_doubts(headers: dict[str, Header], config: Config) -> list[str]:
