@@ -85,8 +85,10 @@ def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
     Raises:
         ConfigError: As for `load`.
     """
-    short = {section: f"{section}.{setting}" for section, setting in _SHORT_FORMS.items()}
-    names = [short.get(name, name) for name, _ in _parsed(overrides)]
+    names = [
+        f"{name}.{_SHORT_FORMS[name]}" if name in _SHORT_FORMS and not text.lstrip().startswith("{") else name
+        for name, text in _parsed(overrides)
+    ]
     defaults = dict(_leaves(Config()))
     own_file = _path(preset).parent != PRESETS
     return [
@@ -157,7 +159,7 @@ def _inline(value: Any, ascii_only: bool) -> str:
 
 
 def _path(preset: str) -> Path:
-    return Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+    return Path(preset) if preset.lower().endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
 
 
 def _read(preset: str) -> dict[str, Any]:
@@ -174,7 +176,10 @@ def _read(preset: str) -> dict[str, Any]:
     except yaml_text.RepeatedNameError as error:
         raise ConfigError(f"{path}: {error}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: can't be read as YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(
+            f"{path}: can't be read as YAML: {' '.join(str(error).split())}; indent with blanks, put text with marks "
+            "such as [ ] { } : # & * ! in single quotes, and save the file as UTF-8"
+        ) from error
     if not isinstance(found, dict):
         kind = "a list" if isinstance(found, list) else "text alone"
         raise ConfigError(f"{path}: must contain sections such as `crawl:`, not {kind}")
@@ -199,6 +204,23 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
             )
         found[name] = text
     return sorted(found.items(), key=lambda item: len(values.split_name(item[0])))
+
+
+def doubtful_comments(preset: str) -> list[str]:
+    """Return a line for each comment in a user's YAML file that may be meant as a part of a text setting.
+
+    Raises:
+        ConfigError: The file can't be read.
+    """
+    path = _path(preset)
+    if path.parent == PRESETS or not _read(preset):
+        return []
+    return [
+        f"{path}, line {line}: {comment!r} is a comment in YAML, so {name} is {text!r}; if it belongs to the value, "
+        "put quotes around the value, else write a blank after the #"
+        for line, name, text, comment in yaml_text.comments_after_text(path.read_bytes())
+        if values.is_text(name)
+    ]
 
 
 def replaced_overrides(overrides: Sequence[str]) -> list[str]:
@@ -239,6 +261,9 @@ def _message(mistake: Any) -> str:
         if name in REPLACED:
             return f"{name}: this setting is now train.imbalance; {REPLACED[name]}"
         known = [setting for setting, _ in settings()] + list(Config.model_fields)
+        if name in known:
+            section, _, setting = name.partition(".")
+            return f"{name}: in a file, write the section `{section}:`, and indented below it `{setting}: ...`"
         return f"{name}: unknown setting{did_you_mean(name, known)}"
     if mistake["type"] in ("model_type", "model_attributes_type"):
         return (

@@ -4,13 +4,17 @@ import difflib
 from collections.abc import Sequence
 
 
-def did_you_mean(name: str, known: Sequence[str], cutoff: float = 0.4) -> str:
+def did_you_mean(name: str, known: Sequence[str], cutoff: float = 0.4, *, several: bool = False) -> str:
     """Return `; did you mean NAME?` for the closest known name, or an empty string if none is similar.
 
     Args:
         name: What the user typed.
         known: All valid names.
         cutoff: Least similarity, 0..1, see `difflib.get_close_matches`.
+        several: Whether the setting takes several names; then known names with commas between them may be meant.
     """
+    parts = [part.strip() for part in name.split(",")]
+    if several and len(parts) > 1 and set(parts) <= set(known):
+        return f"; for several, write [{','.join(parts)}]"
     closest = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     return f"; did you mean {closest[0]}?" if closest else ""

@@ -61,8 +61,8 @@ def from_command_line(name: str, text: str) -> Any:
     if takes_mapping or _QUOTED.fullmatch(bare):
         try:
             value = yaml_text.read(bare)
-        except yaml.YAMLError:
-            return text
+        except yaml.YAMLError:  # such as "\\d", which is no escape sequence of YAML
+            return bare[1:-1] if bare[0] == bare[-1] and bare.count(bare[0]) == 2 else text
         if isinstance(value, str if _QUOTED.fullmatch(bare) else Mapping):
             return value
     if bare == "~" and {str, Path}.intersection(alternatives):
@@ -77,6 +77,13 @@ def split_name(name: str) -> list[str]:
         if any(get_origin(each) is dict for each in _alternatives(_annotation(parts[:depth]))):
             return [*parts[:depth], ".".join(parts[depth:])]
     return parts
+
+
+def is_text(name: str) -> bool:
+    """Whether a setting is, or contains, any text that a user likes: a path, a name of a class, a pattern."""
+    found = list(_alternatives(_annotation(split_name(name))))
+    items = [each for one in found if get_origin(one) in (tuple, dict) for each in get_args(one)]
+    return bool({str, Path}.intersection([*found, *items]))
 
 
 def _annotation(parts: list[str]) -> Any:

@@ -4,10 +4,14 @@ YAML 1.1 reads them as 8, 90, false, a date and nothing. Which setting is a numb
 `configs.values`.
 """
 
+import codecs
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PLAIN_TAG = "!plain"
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
@@ -52,6 +56,36 @@ def _plain(loader: yaml.SafeLoader, node: Any) -> Plain:
 
 _Loader.add_constructor(_PLAIN_TAG, _plain)
 _Loader.add_constructor("tag:yaml.org,2002:merge", _plain)  # a `<<` that is not the name of a mapping's item
+
+
+def comments_after_text(data: bytes) -> Iterator[tuple[int, str, str, str]]:
+    """Yield each comment that may be meant as a part of the text before it: it has no blank after its #.
+
+    Args:
+        data: A document that `read` can read.
+
+    Yields:
+        Of `path: photos #2`: the number of the line, from 1; the dotted name `crawl.path`; the text; the comment.
+    """
+    text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+    lines = text.splitlines()
+    for name, node in _scalars(yaml.compose(text, _Loader), ""):
+        end = node.end_mark
+        found = re.match(r"\s+(#\S.*)", lines[end.line][end.column :]) if end.line < len(lines) else None
+        if node.tag == _PLAIN_TAG and found:
+            yield end.line + 1, name, node.value, found[1]
+
+
+def _scalars(node: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the node of each scalar."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _scalars(value, f"{name}.{key.value}" if name else str(key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item, name)
+    elif node is not None:
+        yield name, node
 
 
 def read(text: str | bytes) -> Any:

@@ -1,5 +1,6 @@
 """What fluke would see in a folder or a CSV of photos, before anything is crawled."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from configs.load import load
+from configs import no_effect
+from configs.load import given_settings, load, replaced_overrides
 from configs.schema import Config
 from tasks.crawl import photo_csv
 from tasks.crawl.folder_listing import list_folder
@@ -16,7 +18,9 @@ from tasks.crawl.http.urls import normalize_url
 from tasks.crawl.local_files import LocalFile, read_file, utf8_name
 from tasks.crawl.losses import require_few_lost
 from tasks.crawl.sources.urls import UrlList, list_urls
+from tasks.filter.fixed_test import read_test_list
 from tasks.filter.groups import group_names, pattern_notes
+from tasks.filter.splits import unseen_classes
 from tasks.images import formats, photos
 from tasks.names import warn_of_alike
 from tasks.store.csv_file import read_csv
@@ -79,10 +83,18 @@ def config_of(path: Path, overrides: Sequence[str]) -> Config:
         path: A folder with one sub-folder per class, a folder with train.csv, or a CSV of photos or of URLs.
         overrides: Settings to change, such as `crawl.columns.label=species`; crawl.sources, too.
     """
-    given = load("default", [f"crawl.path={path}", *overrides])
+    path_given = f"crawl.path={json.dumps(str(path), ensure_ascii=False)}"  # in quotes: it may be called null
+    given = load("default", [path_given, *overrides])
     if any(override.startswith("crawl.sources=") for override in overrides):
         return given
-    return load("default", [f"crawl.path={path}", f"crawl.sources={_source(path, given)}", *overrides])
+    return load("default", [path_given, f"crawl.sources={_source(path, given)}", *overrides])
+
+
+def setting_doubts(path: Path, config: Config, overrides: Sequence[str]) -> list[str]:
+    """Return a line for each override that changes nothing or is replaced by another one."""
+    sources = f"crawl.sources=[{','.join(config.crawl.sources)}]"
+    given = given_settings("default", [sources, *overrides])
+    return [*no_effect.notes(config, given), *replaced_overrides([f"crawl.path={path}", *overrides])]
 
 
 def _source(path: Path, config: Config) -> str:
@@ -131,7 +143,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
         formats=Counter(header.format for header in headers.values()),
         sizes_px=sizes,
         groups=groups,
-        doubts=[*doubts, *pattern_doubts, *_single_photos(classes)],
+        doubts=[*doubts, *pattern_doubts, *_single_photos(classes), *_filter_doubts(listed, config)],
     )
 
 
@@ -248,6 +260,21 @@ def _header_doubts(headers: dict[str, Header], config: Config) -> list[str]:
         f"{len(names):,} of {len(headers):,} photos: {first_few(names)}; each {problem}"
         for problem, names in problems.items()
     ]
+
+
+def _filter_doubts(listed: Sequence[Photo], config: Config) -> Iterator[str]:
+    """Yield what the filter would say about, or why it would refuse, its unseen classes and its test list."""
+    import pandas as pd
+
+    filters = config.filter
+    table = pd.DataFrame([photo[:2] for photo in listed], columns=["name", "label"])
+    table["photo"] = table["name"]  # no file is read: a list of SHA-256 can't be compared
+    try:
+        unseen_classes(table["label"], filters.unseen_classes, filters.seed)
+        if filters.test_list and "photo" not in map(str.lower, read_csv(filters.test_list).columns):
+            yield from read_test_list(filters, table).notes
+    except UserError as refusal:
+        yield str(refusal)
 
 
 def _single_photos(classes: dict[str, Counter[str]]) -> list[str]:

@@ -14,6 +14,8 @@ INTERNAL_ERROR, USER_ERROR = 1, 2
 """Exit codes of the command line."""
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EACCES, errno.EROFS, errno.EPERM}
+_OF_PROXIES = ("Using SOCKS proxy", "Unknown scheme for proxy URL")
+"""How httpx, with which Prefect asks its server, begins its messages about such proxies."""
 _FULL_BELOW_BYTES = 16 << 20
 _MAX_CHARACTERS = 300
 """Length of an internal error's message; the log contains all of it."""
@@ -30,23 +32,33 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         return str(error), USER_ERROR
     if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_WRITABLE:
         return str(disk_error(error, root)), USER_ERROR
-    if isinstance(error, MemoryError):
-        return (
-            "not enough memory; close other programs or set workers.threads to a smaller number, and run the same "
-            "command again: it continues after the last finished stage",
-            USER_ERROR,
-        )
-    if isinstance(error, UnicodeEncodeError) and _is_of_locale(error.encoding):
-        return (
-            f"the encoding of this terminal, {error.encoding}, has no {error.object[error.start : error.end]!r}, which "
-            "is in the name of a file; run the same command with LC_ALL=C.UTF-8",
-            USER_ERROR,
-        )
+    if remedy := _remedy(error):
+        return remedy, USER_ERROR
     # Libraries raise their own exceptions when the disk is full.
     if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES:
         return str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), USER_ERROR
     message = " ".join(str(error).split())
     return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
+
+
+def _remedy(error: BaseException) -> str | None:
+    """Return the message for an exception of Python or a library that the user can mend; None for others."""
+    if isinstance(error, MemoryError):
+        return (
+            "not enough memory; close other programs or set workers.threads to a smaller number, and run the same "
+            "command again: it continues after the last finished stage"
+        )
+    if str(error).startswith(_OF_PROXIES):
+        return (
+            "http_proxy or https_proxy in the environment is no http or https proxy, and no other kind is supported; "
+            "correct it, or unset it"
+        )
+    if isinstance(error, UnicodeEncodeError) and _is_of_locale(error.encoding):
+        return (
+            f"the encoding of this terminal, {error.encoding}, has no {error.object[error.start : error.end]!r}, which "
+            "is in the name of a file; run the same command with LC_ALL=C.UTF-8"
+        )
+    return None
 
 
 def _is_of_locale(encoding: str) -> bool:

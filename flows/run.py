@@ -30,6 +30,9 @@ extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=sile
 given_settings: ContextVar[Sequence[str] | None] = ContextVar("given_settings", default=None)
 """The settings that the user gave; None: those that differ from the preset's. The command line sets it."""
 
+said_before: ContextVar[Sequence[str]] = ContextVar("said_before", default=())
+"""Notes about the user's settings that were shown before the run started; they belong in its report, too."""
+
 logger = logging.getLogger("fluke.run")
 
 
@@ -99,7 +102,8 @@ def pipeline(
 
 
 def _notes(config: Config, preset: str) -> Iterator[str]:
-    """Say which of the user's settings change nothing."""
+    """Say which of the user's settings change nothing, or may be meant otherwise."""
+    yield from said_before.get()
     given = given_settings.get()
     for note in no_effect.notes(config, changed_settings(preset, config) if given is None else given):
         logger.warning("%s", note)

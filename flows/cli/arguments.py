@@ -32,12 +32,19 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmati
 
 def load_config(preset: str, overrides: list[str] | None) -> Config:
     """Load a preset with overrides; the import of the loader waits until a command needs it."""
-    from configs.load import load, replaced_overrides
+    from configs.load import load
 
     loaded = load(preset, overrides or ())
-    for line in replaced_overrides(overrides or ()):
+    for line in setting_notes(preset, overrides):
         note(f"warning: {line}")
     return loaded
+
+
+def setting_notes(preset: str, overrides: list[str] | None) -> list[str]:
+    """Return a line for each thing in a file or an override that is read otherwise than a user may have meant it."""
+    from configs.load import doubtful_comments, replaced_overrides
+
+    return [*doubtful_comments(preset), *replaced_overrides(overrides or ())]
 
 
 def stage_name(name: str) -> StageName:

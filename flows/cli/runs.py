@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from configs.schema import StageName
-from flows.cli.arguments import Fresh, Overrides, Preset, StageArgument, Verify, load_config, stage_name
+from flows.cli.arguments import Fresh, Overrides, Preset, StageArgument, Verify, load_config, setting_notes, stage_name
 from flows.cli.errors import print_error, say
 from flows.cli.server import connect
 from flows.run_records import RunRecord, data_root
@@ -59,7 +59,8 @@ def check(
         findings = checks.check(config, executor=threads, progress=bars.progress)
     console.console.print(console.class_table(findings.classes))
     say("", *checks.summary(findings))
-    say("", *(f"doubt: {doubt}" for doubt in findings.doubts or ["none"]))
+    doubts = [*checks.setting_doubts(path, config, overrides or ()), *findings.doubts]
+    say("", *(f"doubt: {doubt}" for doubt in doubts or ["none"]))
 
 
 def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> None:
@@ -94,12 +95,13 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     connect(loaded)
     from configs import load
     from flows import console
-    from flows.run import extra_progress, given_settings, pipeline
+    from flows.run import extra_progress, given_settings, pipeline, said_before
 
     console.show_messages()
     try:
         with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
             extra_progress.set(bars.progress)
+            said_before.set(setting_notes(preset, overrides))
             given_settings.set(load.given_settings(preset, overrides or ()))
             record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
     except KeyboardInterrupt as interrupt:

@@ -1,6 +1,6 @@
 """Read the fixed test list: a CSV of photos that are always in the test split."""
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,7 +8,7 @@ from configs.schema import FilterConfig
 from tasks.file_names import NameIndex, find_names, shown_missing
 from tasks.filter.splits import unseen_classes
 from tasks.store.csv_columns import Column, find_columns
-from tasks.store.csv_file import read_csv
+from tasks.store.csv_file import CsvFile, read_csv, shown_lines
 from tasks.store.errors import UserError
 from tasks.tables import PHOTOS
 
@@ -19,6 +19,7 @@ _PHOTO, _NAME = "photo", "name"
 _MAX_MISSING = 0.5
 """The largest share of a list that may not be found."""
 _SHOWN = 3
+_SPLIT_COLUMNS = ("split", "set", "subset", "partition", "is_test")
 
 
 class FixedTest(NamedTuple):
@@ -50,12 +51,14 @@ def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container
     if _PHOTO not in columns and _NAME not in columns:
         hints = "".join(f"; {note.removeprefix(f'{path}: ')}" for note in columns.notes)
         raise UserError(f"filter.test_list={path} has no column photo and no column name; add one of them{hints}")
-    hashes, names = [], []
+    hashes, names, empty = [], [], []
     for row in file.rows:
         if photo := columns.get(row, _PHOTO).lower():
             hashes.append(photo)
         elif name := columns.get(row, _NAME):
             names.append(name)
+        else:
+            empty.append(row.line)
     crawled = set(table["photo"])
     photos = crawled.intersection(hashes)
     gone = [photo for photo in dict.fromkeys(hashes) if photo not in crawled and photo in known]
@@ -71,7 +74,7 @@ def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container
             f"filter.test_list={path}: {name} can be {' or '.join(meant)}; write the names as the crawl has them"
         )
     photos |= {photo for known_name in found.found.values() for photo in by_name[known_name]}
-    notes = [*file.notes, *(columns.notes if names or hashes else []), *found.notes]
+    notes = [*file.notes, *(columns.notes if names or hashes else []), *found.notes, *_unread(file, empty)]
     notes += _notes(path, gone, missing, {name: by_name[name] for name in found.found.values()})
     if whole := _never_trained(config, table, photos):
         notes.append(
@@ -87,6 +90,23 @@ def read_test_list(config: FilterConfig, table: "pd.DataFrame", known: Container
             f"{PHOTOS.name}"
         )
     return FixedTest(photos, notes)
+
+
+def _unread(file: CsvFile, empty: Sequence[int]) -> Iterator[str]:
+    """Yield lines about rows without a photo, and about a column by which only some rows are for the test."""
+    where = f"filter.test_list={file.path}"
+    if not file.rows:
+        yield f"{where} has no rows, so it puts no photo in the test"
+    if empty:
+        yield f"{where}: {len(empty):,} rows have no {_PHOTO} and no {_NAME} and are left out ({shown_lines(empty)})"
+    for position, name in enumerate(file.columns):
+        values = {row.values[position].strip() for row in file.rows}
+        if name.casefold() in _SPLIT_COLUMNS and len(values) > 1:
+            shown = ", ".join(sorted(values)[:_SHOWN])
+            yield (
+                f"{where}: its column {name} ({shown}) is not read, so all of its photos are in the test; if only some "
+                "are for the test, delete the rows of the others"
+            )
 
 
 def _notes(

@@ -43,6 +43,7 @@ def apply_decisions(decisions: Mapping[ReviewKey, Decision], crawled: Iterable[R
     renamed = _renamed(decisions, labels, classes)
     applied: dict[ReviewKey, Decision] = {}
     decided_as: dict[ReviewKey, ReviewKey] = {}
+    replaced: list[ReviewKey] = []
     absent: list[ReviewKey] = []
     elsewhere: list[ReviewKey] = []
     new_classes: Counter[str] = Counter()
@@ -56,7 +57,8 @@ def apply_decisions(decisions: Mapping[ReviewKey, Decision], crawled: Iterable[R
             (elsewhere if now else absent).append(key)
             continue
         current = ReviewKey(key.photo, label)
-        applied.pop(current, None)
+        if (earlier := applied.pop(current, None)) and (earlier.action, earlier.to) != (decision.action, to):
+            replaced.append(decided_as.get(current, current))
         decided_as.pop(current, None)
         if to == label:
             continue
@@ -65,7 +67,8 @@ def apply_decisions(decisions: Mapping[ReviewKey, Decision], crawled: Iterable[R
             decided_as[current] = key
     for decision in applied.values():
         new_classes.update([decision.to] if decision.to and nfc(decision.to) not in classes else [])
-    return AppliedDecisions(applied, decided_as, [*_notes(decided_as, absent, elsewhere, labels), *_to(new_classes)])
+    notes = [*_notes(decided_as, absent, elsewhere, labels), *_replaced(replaced), *_to(new_classes)]
+    return AppliedDecisions(applied, decided_as, notes)
 
 
 def _renamed(
@@ -105,6 +108,17 @@ def _notes(
             "were changed, review them again"
         )
     return notes
+
+
+def _replaced(replaced: Sequence[ReviewKey]) -> list[str]:
+    """Return a line about decisions that a later one about the same photo contradicts, since classes became one."""
+    if not replaced:
+        return []
+    shown = ", ".join(map(_text, replaced[:_SHOWN])) + (" ..." if len(replaced) > _SHOWN else "")
+    return [
+        f"{NAME}: {len(replaced):,} decisions are not applied, because their class is one with another now, and a "
+        f"later decision about the same photo is different: {shown}; review these photos again"
+    ]
 
 
 def _to(new_classes: Counter[str]) -> list[str]:

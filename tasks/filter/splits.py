@@ -150,7 +150,7 @@ def unseen_classes(labels: Iterable[str], unseen: float | tuple[str, ...], seed:
         known = sorted(set(labels))
         missing = sorted(set(unseen).difference(known))
         if missing:
-            hint = did_you_mean(missing[0], known, cutoff=0.6) or "; check the spelling"
+            hint = did_you_mean(missing[0], known, cutoff=0.6, several=True) or "; check the spelling"
             raise UserError(f"filter.unseen_classes: there are no photos of {', '.join(map(repr, missing))}{hint}")
         return {label: _HELD_OUT[i % 2] if len(unseen) > 1 else None for i, label in enumerate(sorted(unseen))}
     draws = {label: _uniform(f"unseen {label}", seed) for label in sorted(set(labels))}

@@ -14,7 +14,8 @@ _SHOWN, _LONG = 20, 40
 """Most columns in a message, and most characters of each: the file may be no table at all."""
 
 _OTHER_NAMES = {
-    "image": "file filename file_name filepath file_path path image_id image_name image_path img photo picture name",
+    "image": "image file filename file_name filepath file_path path image_id image_name image_path img "
+    "photo picture name",
     "label": "class class_name classname species category target id label labels breed individual individual_id tag y",
     "group": "grp groups group_id burst burst_id encounter sequence seq_id event event_id",
     "split": "splits set subset partition data_set dataset is_valid is_val is_validation is_test is_train is_training",
@@ -101,8 +102,15 @@ def _message(file: CsvFile, columns: Sequence[Column], missing: Sequence[Column]
     shown = [f"{name[:_LONG]}..." if len(name) > _LONG else name or '""' for name in file.columns[:_SHOWN]]
     there = ", ".join(shown + ["..."] * (len(file.columns) > _SHOWN)) or "(none)"
     remedies = []
+    position = dict(position)
+    if not any(_similar(file, column, position) for column in missing):
+        # `id,breed`: id can be the image, although it was taken for the column Id
+        missing = [column for column in columns if column.need != "optional" and column.name not in file.columns]
+        position = {name: i for name, i in position.items() if name in file.columns}
     for column in missing:
-        guess = next(_similar(file, column, position), None)
+        guess = next(iter(_similar(file, column, position)), None)
+        if guess:
+            position[column.name] = file.columns.index(guess)
         if guess and column.setting:
             remedies.append(f"{column.setting}={guess}")
         elif guess:
@@ -118,20 +126,20 @@ def _message(file: CsvFile, columns: Sequence[Column], missing: Sequence[Column]
 def _near_misses(file: CsvFile, columns: Sequence[Column], position: dict[str, int]) -> Iterator[str]:
     """Yield a line for each optional column that may be there under another name."""
     for column in columns:
-        guess = None if column.name in position else next(_similar(file, column, position), None)
+        guess = None if column.name in position else next(iter(_similar(file, column, position)), None)
         if guess:
             how = f"set {column.setting}={guess}" if column.setting else f"name it {column.name}"
             yield f"{file.path}: column {guess} is not read; if it is the {column.name} of each row, {how}"
 
 
-def _similar(file: CsvFile, column: Column, position: dict[str, int]) -> Iterator[str]:
-    """Yield the columns that may be meant by a missing one, the likeliest first."""
+def _similar(file: CsvFile, column: Column, position: dict[str, int]) -> list[str]:
+    """Return the columns that may be meant by a missing one, the likeliest first."""
     taken = set(position.values())
     free = {name.casefold(): name for i, name in enumerate(file.columns) if name and i not in taken}
     known = _OTHER_NAMES.get(column.meaning, "").split()
-    yield from (free[name] for name in known if name in free)
-    for name in difflib.get_close_matches(column.name.casefold(), free, n=1, cutoff=0.7):
-        yield free[name]
+    found = [name for name in known if name in free]
+    found += difflib.get_close_matches(column.name.casefold(), free, n=1, cutoff=0.7)
     if column.need == "required":
-        ends = (name for name in free if any(name.endswith((f"_{other}", f" {other}")) for other in known))
-        yield from (free[name] for name in ends)
+        found += [name for name in free if any(name.endswith((f"_{other}", f" {other}")) for other in known)]
+        found += ["id"] if column.meaning == "image" and "id" in free else []
+    return [free[name] for name in found]

@@ -65,7 +65,7 @@ def read_csv(path: Path, wanted: Sequence[str] = ()) -> CsvFile:
     delimiter = delimiter or _delimiter(header, wanted)
     records = list(_records(path, text, delimiter, skip=number_of_sep or 0))
     columns = [name.strip() for name in records[0].values] if records else []
-    rows, notes = _rows(path, columns, records[1:], delimiter)
+    rows, notes = _rows(path, columns, records[1:], delimiter, wanted)
     return CsvFile(path, columns, rows, notes)
 
 
@@ -166,17 +166,18 @@ def _look_like_rows(first: str, further: Sequence[str], delimiter: str, width: i
 
 
 def _rows(
-    path: Path, header: Sequence[str], records: Sequence[CsvRow], delimiter: str
+    path: Path, header: Sequence[str], records: Sequence[CsvRow], delimiter: str, wanted: Sequence[str]
 ) -> tuple[list[CsvRow], list[str]]:
     """Give each row as many values as the header has; returns the rows, and notes about what that changed."""
     width = len(header)
+    is_title = width == 1 and header[0].casefold() not in {name.casefold() for name in wanted}
     rows: list[CsvRow] = []
     short: list[int] = []
     guarded: list[int] = []
     for line, fields in records:
         if len(fields) > width and any(field.strip() for field in fields[width:]):
             name = _DELIMITERS.get(delimiter, f"{delimiter!r}")
-            title = f"if {header[0]!r} is no name of a column, delete that line, else " if width == 1 else ""
+            title = f"if {header[0]!r} is no name of a column, delete that line, else " if is_title else ""
             raise UserError(
                 f"{path}, line {line:,}: {len(fields)} values, but the header has {width} columns "
                 f"({_shown_fields(fields, delimiter)}); {title}put quotes around values that contain {name}"

@@ -18,7 +18,7 @@ def check(package: str, name: str) -> None:
     """Raise UserError if a package has no such module; the message has the closest name and all names."""
     known = names(package)
     if name not in known:
-        hint = did_you_mean(name, known)
+        hint = did_you_mean(name, known, several=True)
         raise UserError(f"{name!r} is not in {package.replace('.', '/')}{hint}; there are {', '.join(known)}")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import ConfigError, given_settings, load, presets, replaced_overrides, to_yaml
+from configs.load import ConfigError, doubtful_comments, given_settings, load, presets, replaced_overrides, to_yaml
 from configs.schema import Config
 
 ODD_NAMES = """
@@ -209,3 +209,44 @@ def test_given_settings_are_those_of_the_user(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text(to_yaml(load("default", ["train.epochs=7"])), encoding="utf-8")
     assert given_settings(str(mine), ["crawl.columns={label: x}"]) == ["crawl.columns.label", "train.epochs"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_comment_that_may_belong_to_a_text_is_pointed_out(tmp_path: Path, encoding: str) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "crawl:\n  path: photos #2\n  sources: [folder] #the default\n"
+        "filter:\n  unseen_classes:\n  - cat #1\n  - dog # pet\n"
+        "  group_pattern: 'a' #b\ntrain:\n  epochs: 5 #was 6\n",
+        encoding=encoding,
+    )
+    notes = doubtful_comments(str(mine))
+    assert [note.partition(";")[0] for note in notes] == [
+        f"{mine}, line 2: '#2' is a comment in YAML, so crawl.path is 'photos'",
+        f"{mine}, line 6: '#1' is a comment in YAML, so filter.unseen_classes is 'cat'",
+    ]
+    mine.write_text("", encoding=encoding)
+    assert not doubtful_comments(str(mine))
+    assert not any(doubtful_comments(preset) for preset in presets())
+    mine.write_text(to_yaml(load("default", ["crawl.path=photos #2"])), encoding=encoding)
+    assert not doubtful_comments(str(mine))
+
+
+def test_quotes_around_a_pattern_are_not_a_part_of_it() -> None:
+    assert load("default", [r'filter.group_pattern="(\d+)_"']).filter.group_pattern == r"(\d+)_"
+    assert str(load("default", [r'crawl.path="C:\Users\me"']).crawl.path) == r"C:\Users\me"
+
+
+def test_a_setting_of_a_section_in_one_line_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("crawl.path: photos\n")
+    with pytest.raises(ConfigError, match=r"^crawl\.path: in a file, write the section `crawl:`, and indented below"):
+        load(str(tmp_path / "mine.yaml"))
+    (tmp_path / "mine.yaml").write_text("filter:\n  group_pattern: [a-z]+\n")
+    with pytest.raises(ConfigError, match=r"put text with marks such as \[ \] .* in single quotes"):
+        load(str(tmp_path / "mine.yaml"))
+
+
+def test_the_settings_of_a_section_given_as_a_mapping_are_given() -> None:
+    given = given_settings("default", ["train.imbalance={method: effective, gamma: 3}"])
+    assert {"train.imbalance.method", "train.imbalance.gamma"} <= set(given)
+    assert given_settings("default", ["train.imbalance=effective"]) == ["train.imbalance.method"]

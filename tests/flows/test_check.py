@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flows.check import Findings, check, config_of, read_header, summary
+from flows.check import Findings, check, config_of, read_header, setting_doubts, summary
 from flows.console import class_table
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
@@ -121,3 +121,40 @@ def test_the_table_of_many_classes_shows_the_largest_and_the_smallest() -> None:
     cells = list(table.columns[0].cells)
     assert (cells[0], cells[-1]) == ("class 099", "class 001")
     assert cells[30] == "[dim]... 59 more ...[/]"
+
+
+@pytest.mark.parametrize("name", ["null", "~", "'photos'", '"photos"', "photos #2", "[x]", "2024"])
+def test_a_folder_of_any_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / name, "cat/1.jpg", "dog/1.jpg")
+    write(tmp_path / "photos", "cat/1.jpg", "fox/1.jpg")
+    assert set(findings(Path(name) if name != "~" else tmp_path / name).classes) == {"cat", "dog"}
+
+
+def test_settings_that_do_nothing_and_classes_that_are_not_there_are_doubts(tmp_path: Path) -> None:
+    write(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    given = ["crawl.columns.label=species", "filter.seed=1", "filter.seed=2", "filter.unseen_classes=dgo"]
+    doubts = setting_doubts(tmp_path, config_of(tmp_path, given), given)
+    assert [doubt.partition(",")[0] for doubt in doubts] == [
+        "crawl.columns.label has no effect",
+        "filter.seed is given twice: '2' replaces '1'",
+    ]
+    assert not setting_doubts(tmp_path, config_of(tmp_path, ["filter.seed=1"]), ["filter.seed=1"])
+    assert "filter.unseen_classes: there are no photos of 'dgo'; did you mean dog?" in findings(tmp_path, *given).doubts
+
+
+def test_a_test_list_that_would_be_refused_is_a_doubt(tmp_path: Path) -> None:
+    write(tmp_path / "photos", "cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg")
+    test_list = tmp_path / "test.csv"
+
+    def doubts() -> list[str]:
+        found = findings(tmp_path / "photos", f"filter.test_list={test_list}").doubts
+        return [doubt.partition("test.csv")[2] for doubt in found]
+
+    assert doubts()[0].startswith(" can't be read as CSV")
+    test_list.write_text("name\nCat/1.jpg\n")
+    assert "1 in other case" in doubts()[0]
+    test_list.write_text("name\ncat/9.jpg\n")
+    assert doubts()[0].startswith(": none of its 1 photos was crawled")
+    test_list.write_text(f"photo\n{'0' * 64}\n")
+    assert not doubts()

@@ -49,3 +49,12 @@ def test_a_full_disk_is_recognised_behind_other_exceptions(tmp_path: Path, monke
     monkeypatch.setattr(error_messages.shutil, "disk_usage", lambda path: usage)
     message, code = error_messages.explain(RuntimeError("HDF5: write failed"), tmp_path)
     assert (code, "no space left" in message) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Using SOCKS proxy, but the 'socksio' package is not installed.", "Unknown scheme for proxy URL URL('a://b')"],
+)
+def test_a_proxy_that_prefect_cannot_use_is_named(text: str, tmp_path: Path) -> None:
+    message, code = error_messages.explain(ImportError(text), tmp_path)
+    assert (code, message.partition(" in the")[0]) == (2, "http_proxy or https_proxy")

@@ -81,3 +81,15 @@ def test_a_run_says_which_settings_of_the_user_have_no_effect(
     assert [note.partition(" ")[0] for note in record.notes] == expected
     assert read_records(tmp_path)[0].notes == record.notes
     assert [entry.getMessage() for entry in caplog.records if "no effect" in entry.getMessage()] == record.notes
+
+
+def test_notes_of_the_command_line_are_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", lambda config, get_or_build: iter(()))
+    tokens = run.given_settings.set([]), run.said_before.set(["train.epochs is given twice: '6' replaces '5'"])
+    try:
+        record = run.pipeline.fn(load("whales", ["crawl.path=x"]), preset="whales")
+    finally:
+        run.given_settings.reset(tokens[0])
+        run.said_before.reset(tokens[1])
+    assert record.notes == ["train.epochs is given twice: '6' replaces '5'"]

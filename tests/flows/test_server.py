@@ -74,6 +74,19 @@ def test_a_proxy_of_the_environment_is_not_asked_for_our_server(
         httpx.get("http://192.0.2.1/", timeout=5)  # through the proxy
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "socks5h://127.0.0.1:9", "SOCKS://127.0.0.1:9/"])
+@pytest.mark.parametrize("name", ["all_proxy", "ALL_PROXY"])
+def test_a_socks_proxy_for_everything_does_not_stop_the_client_of_prefect(
+    name: str, proxy: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in [other for other in os.environ if other.lower().endswith("_proxy")]:
+        monkeypatch.delenv(other)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv(name, proxy)
+    server.ask_loopback_directly()
+    assert httpx.get(f"{server.up(tmp_path)}/health").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("environment", "no_proxy"),
     [
@@ -82,6 +95,7 @@ def test_a_proxy_of_the_environment_is_not_asked_for_our_server(
         ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".corp"}, ".corp,127.0.0.1,localhost,::1"),
         ({"all_proxy": "socks5://proxy:1080", "no_proxy": "*"}, "*"),
         ({"no_proxy": ".corp"}, ".corp"),
+        ({"all_proxy": "http://proxy:3128"}, "127.0.0.1,localhost,::1"),
     ],
 )
 def test_other_hosts_keep_their_proxy(

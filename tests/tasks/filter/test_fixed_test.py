@@ -109,3 +109,16 @@ def test_an_invalid_test_list_is_refused(tmp_path: Path, text: str, says: str) -
     (tmp_path / "pipe.csv").unlink()
     with pytest.raises(UserError, match=r"filter\.test_list: cannot read .*gone\.csv"):
         external_inputs(FilterConfig(test_list=tmp_path / "gone.csv"), tmp_path)
+
+
+def test_what_a_list_has_beside_its_photos_is_said(tmp_path: Path) -> None:
+    text = "name,label\nglass/g0.jpg,glass\n,glass\nmetal/m0.jpg,metal\n"
+    assert [note.partition(": ")[2] for note in read(tmp_path, text).notes] == [
+        "1 rows have no photo and no name and are left out (line 3)"
+    ]
+    text = "name,Split\nglass/g0.jpg,test\nmetal/m0.jpg,train\n"
+    assert "its column Split (test, train) is not read, so all of its photos" in read(tmp_path, text).notes[0]
+    assert not read(tmp_path, text.replace("train", "test")).notes
+    assert "has no rows, so it puts no photo in the test" in read(tmp_path, "name\n").notes[0]
+    with pytest.raises(UserError, match="column Image is not read; if it is the name of each row, name it name"):
+        read(tmp_path, "Image,Id\nglass/g0.jpg,glass\n")

@@ -133,3 +133,14 @@ def test_a_class_that_a_spreadsheet_would_run_is_guarded_in_the_log(tmp_path: Pa
     review_log.add(tmp_path, [decision])
     assert f"{SHAS['a']},'=1+1,move,'@x," in (tmp_path / review_log.NAME).read_text()
     assert list(review_log.read(tmp_path).values()) == [decision]
+
+
+def test_a_decision_that_another_one_contradicts_since_two_classes_became_one_is_said() -> None:
+    result = applied("a glass", "a bottle keep", "a jar reject")
+    assert shown(result) == ["a glass reject"]
+    assert any(
+        "1 decisions are not applied, because their class is one with another now, and a later decision about the same "
+        "photo is different: aaaaaaaaaaaa in 'bottle'" in note
+        for note in result.notes
+    )
+    assert not any("not applied" in note for note in applied("a glass", "a bottle keep", "a jar keep").notes)

@@ -139,6 +139,7 @@ def test_missing_and_too_few_unseen_classes_are_refused() -> None:
     for name, hint in (
         ("new_wale", "did you mean new_whale?"),
         ("Orca", "did you mean orca?"),
+        ("orca, new_whale", "for several, write [orca,new_whale]"),
         ("x", "check the spelling"),
     ):
         with pytest.raises(UserError, match=re.escape(f"unseen_classes: there are no photos of {name!r}; {hint}")):

@@ -131,3 +131,6 @@ def test_a_line_before_the_header_is_shown_beside_the_first_row(path: Path) -> N
     path.write_text("# of Ann\nImage,Id\n1.jpg,a\n")
     with pytest.raises(UserError, match=r"line 2: 2 values, .* if '# of Ann' is no name of a column, delete that line"):
         read_csv(path)
+    path.write_text("Image\na,b.jpg\n")
+    with pytest.raises(UserError, match=r"1 columns \('a,b\.jpg'\); put quotes around values that contain commas"):
+        read_csv(path, ["image"])
