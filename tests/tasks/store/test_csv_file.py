@@ -129,5 +129,5 @@ def test_a_quote_over_short_rows_is_refused_and_prose_with_commas_is_read(path: 
 
 def test_a_line_before_the_header_is_shown_beside_the_first_row(path: Path) -> None:
     path.write_text("# of Ann\nImage,Id\n1.jpg,a\n")
-    with pytest.raises(UserError, match="line 2: 2 values, .* if '# of Ann' is no name of a column, delete that line"):
+    with pytest.raises(UserError, match=r"line 2: 2 values, .* if '# of Ann' is no name of a column, delete that line"):
         read_csv(path)
