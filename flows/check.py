@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from tasks.crawl.folder_listing import list_folder
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.urls import normalize_url
 from tasks.crawl.local_files import LocalFile, read_file, utf8_name
+from tasks.crawl.losses import require_few_lost
 from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.groups import group_names, pattern_notes
@@ -118,7 +119,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
     Raises:
         UserError: The crawl would refuse this folder or CSV; the message says why.
     """
-    listed, doubts = _list(config)
+    listed, missing, doubts = _list(config)
     files = {photo.file.path: photo.file for photo in listed if photo.file}
     with progress("files", total=len(files)) as advance:
 
@@ -132,7 +133,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
     for photo in listed:
         classes.setdefault(photo.label, Counter())[photo.split] += 1
     sizes = sorted((h.size_px for h in headers.values() if h.size_px), key=lambda size: size[0] * size[1])
-    doubts += _header_doubts(headers, config)
+    doubts = [*_too_many_lost(headers, missing, config), *doubts, *_header_doubts(headers, config)]
     if alike := warn_of_alike({label: counts.total() for label, counts in classes.items()}):
         doubts.append(alike)
     groups, pattern_doubts = _groups(listed, config)
@@ -142,12 +143,12 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
         formats=Counter(header.format for header in headers.values()),
         sizes_px=sizes,
         groups=groups,
-        doubts=[*doubts, *pattern_doubts, *_class_doubts(classes), *_filter_doubts(listed, config)],
+        doubts=[*doubts, *pattern_doubts, *_single_photos(classes), *_filter_doubts(listed, config)],
     )
 
 
-def _list(config: Config) -> tuple[list[Photo], list[str]]:
-    """List the photos of the source; also return its notes."""
+def _list(config: Config) -> tuple[list[Photo], list[str], list[str]]:
+    """List the photos of the source; also return those of a folder that aren't there, and the notes of the source."""
     crawl = config.crawl
     match crawl.sources:
         case ("folder",):
@@ -160,19 +161,25 @@ def _list(config: Config) -> tuple[list[Photo], list[str]]:
             ]
             missing = folder.missing
             lost = [f"{len(missing):,} photos aren't there: {first_few(missing)}"] if missing else []
-            return listed, [*folder.notes, *lost]
+            return listed, missing, [*folder.notes, *lost]
         case ("csv",):
             rows = photo_csv.list_photos(crawl)
-            return [
-                Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos
-            ], rows.notes
+            return (
+                [Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos],
+                [],
+                rows.notes,
+            )
         case ("urls",):
             urls = list_urls(crawl)
-            return [
-                Photo(result.url, label, urls.splits.get((label, result.url)) or "", None, None)
-                for label, results in urls.candidates.items()
-                for result in results
-            ], [*urls.notes, *_url_doubts(urls)]
+            return (
+                [
+                    Photo(result.url, label, urls.splits.get((label, result.url)) or "", None, None)
+                    for label, results in urls.candidates.items()
+                    for result in results
+                ],
+                [],
+                [*urls.notes, *_url_doubts(urls)],
+            )
     raise UserError(f"crawl.sources={','.join(crawl.sources)}: check reads folders and CSV files only")
 
 
@@ -225,6 +232,21 @@ def _groups(listed: Sequence[Photo], config: Config) -> tuple[Counter[str], list
     return groups, pattern_notes(config.filter, table, named)
 
 
+def _too_many_lost(headers: dict[str, Header], missing: list[str], config: Config) -> Iterator[str]:
+    """Yield the message with which the crawl would stop, if so much is lost."""
+    unusable = [f"{utf8_name(path)} {header.problem}" for path, header in headers.items() if header.problem]
+    try:
+        require_few_lost(
+            [*missing, *unusable],
+            len(headers) + len(missing),
+            max_loss=config.crawl.max_loss,
+            what="photos can't be used",
+            remedy="replace or remove them",
+        )
+    except UserError as error:
+        yield f"the crawl would stop: {error}"
+
+
 def _header_doubts(headers: dict[str, Header], config: Config) -> list[str]:
     problems: dict[str, list[str]] = {}
     for path, header in headers.items():
@@ -240,7 +262,7 @@ def _header_doubts(headers: dict[str, Header], config: Config) -> list[str]:
     ]
 
 
-def _filter_doubts(listed: Sequence[Photo], config: Config) -> Iterable[str]:
+def _filter_doubts(listed: Sequence[Photo], config: Config) -> Iterator[str]:
     """Yield what the filter would say about, or why it would refuse, its unseen classes and its test list."""
     import pandas as pd
 
@@ -255,18 +277,14 @@ def _filter_doubts(listed: Sequence[Photo], config: Config) -> Iterable[str]:
         yield str(refusal)
 
 
-def _class_doubts(classes: dict[str, Counter[str]]) -> Iterable[str]:
+def _single_photos(classes: dict[str, Counter[str]]) -> list[str]:
     single = [label for label, counts in classes.items() if counts.total() == 1]
-    if single:
-        yield (
-            f"{len(single):,} of {len(classes):,} classes have one photo, which is trained on, so these classes are "
-            f"never tested: {first_few(single)}"
-        )
-    if any(set(counts) - {""} for counts in classes.values()):
-        for part in ("train", "test"):
-            without = [label for label, counts in classes.items() if not counts[part] and not counts[""]]
-            if without and len(without) < len(classes):
-                yield f"{len(without):,} classes have no photo that is given for {part}: {first_few(without)}"
+    if not single:
+        return []
+    return [
+        f"{len(single):,} of {len(classes):,} classes have one photo, which is trained on, so these classes are never "
+        f"tested: {first_few(single)}"
+    ]
 
 
 def summary(findings: Findings) -> list[str]:

@@ -131,13 +131,15 @@ def ingest(
         blocklist.
 
     Raises:
-        UserError: More than `max_loss` of the files are unreadable, no photos or too large. Fewer are a warning.
+        UserError: More than `max_loss` of the files are unreadable, no photos, undecodable or too large. Fewer are a
+            warning.
     """
     again = context.fresh or context.verify
     found = [None if again else ledger.lookup(utf8_name(file.path), file.mtime_key) for file in files]
     unknown = [index for index, photo in enumerate(found) if photo is None]
     unreadable: dict[int, str] = {}
     unusable: dict[int, str] = {}
+    damaged: list[int] = []
     too_large = f"has more pixels than crawl.max_photo_mpx={max_mpx:g} (megapixels): shrink it, or raise that setting"
     blocklisted: list[str] = []
 
@@ -155,7 +157,7 @@ def ingest(
         try:
             size_px = photos.size_px(data)
         except ValueError as problem:
-            size_px = None  # the filter rejects the photo and gives the reason
+            size_px = None  # the photo is stored, so that the filter rejects it and `fluke review` shows it
             if str(problem) == photos.TOO_MANY_PIXELS:
                 unusable[index] = too_large
                 return None
@@ -174,13 +176,20 @@ def ingest(
     for index, photo in enumerate(found):  # also of those that an earlier crawl stored with another limit
         if photo and (photo.width_px or 0) * (photo.height_px or 0) > max_mpx * 1e6:
             found[index], unusable[index] = None, too_large
+        elif photo and photo.width_px is None:
+            damaged.append(index)
     if blocklisted:
         logger.warning("%d photos are skipped, because they are listed in %s", len(blocklisted), blocklist.NAME)
     total = len(files) + len(missing)
     lost = [*(unreadable[index] for index in sorted(unreadable)), *missing]
     names = {index: utf8_name(files[index].path) for index in sorted(unusable)}
+    undecodable = [utf8_name(files[index].path) for index in damaged]
     require_few_lost(
-        [*lost, *(f"{name} {unusable[index]}" for index, name in names.items())],
+        [
+            *lost,
+            *(f"{name} {unusable[index]}" for index, name in names.items()),
+            *(f"{name} (can't be decoded)" for name in undecodable),
+        ],
         total,
         max_loss=max_loss,
         what="photos can't be read",
@@ -194,4 +203,10 @@ def ingest(
     for why in dict.fromkeys(unusable[index] for index in names):
         which = [name for index, name in names.items() if unusable[index] == why]
         context.warn(f"{len(which):,} of {total:,} photos are left out: {first_few(which)}; each {why}")
+    if undecodable:
+        context.warn(
+            f"{len(undecodable):,} of {total:,} photos can't be decoded, and the filter rejects them: "
+            f"{first_few(undecodable)}; each is damaged, no photo, or in a format that fluke can't decode: replace, "
+            "convert or remove it"
+        )
     return found

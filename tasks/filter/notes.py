@@ -53,9 +53,9 @@ def doubt_notes(
             for label, count in worst
         )
         options = [*switches(reason, rows, photos, near_duplicates), "filter.max_rejected=1 rejects them"]
+        how_many, are = ("1 photo", "is") if len(rows) == 1 else (f"{len(rows):,} photos", "are")
         notes.append(
-            f"{'1 photo' if len(rows) == 1 else f'{len(rows):,} photos'} with the reason "
-            f"{reason!r}{setting(reason, config)} {'is' if len(rows) == 1 else 'are'} kept as doubtful, because rejecting "
+            f"{how_many} with the reason {reason!r}{setting(reason, config)} {are} kept as doubtful, because rejecting "
             f"all that fail would take more than {percent(config.max_rejected, 0)} of a class or of all photos: "
             f"{classes}; `fluke review` shows them first; {'; '.join(options)}"
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 EXTENSIONS = frozenset(
     {
@@ -131,6 +131,27 @@ def webp_size_px(data: bytes) -> tuple[int, int] | None:
     if chunk == b"VP8X" and len(data) >= 30:
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     return None
+
+
+def tiff_tags(data: bytes) -> dict[int, int]:
+    """Return the tags of the first page of a TIFF whose values are whole numbers: of several values the first.
+
+    It is empty if the directory is damaged, and for a BigTIFF. See TIFF 6.0, section 2.
+    """
+    order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
+
+    def number(at: int, length: int) -> int:
+        return int.from_bytes(data[at : at + length], order)
+
+    sizes = {1: 1, 3: 2, 4: 4}
+    tags = {}
+    if data[:4] in (b"II*\x00", b"MM\x00*"):
+        start = number(4, 4) + 2
+        for at in range(start, min(start + 12 * number(start - 2, 2), len(data) - 11), 12):
+            if size := sizes.get(number(at + 2, 2)):
+                fits = size * number(at + 4, 4) <= 4
+                tags[number(at, 2)] = number(at + 8 if fits else number(at + 8, 4), size)
+    return tags
 
 
 def png_chunk(data: bytes, name: bytes) -> bytes | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BYTES_PER_PX = {"jpg": 8, "png": 8, "gif": 8, "bmp": 8, "webp": 17, "tif": 8, "avif": 14, "heic": 14}
 """Memory that is needed to decode one pixel: what the decoder holds, the decoded image, and the returned RGB pixels."""
-_BYTES_PER_DEEP_PX = 24
+_BYTES_PER_DEEP_PX, _BYTES_PER_SCIENTIFIC_PX = 24, 120
 _BYTES_PER_COEFFICIENT_PX = 6
 """A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it."""
 _SHARE = 8
@@ -73,6 +73,8 @@ def bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> i
         size: Width and height of the photo.
     """
     width, height = image.size if image else size
+    if image is None and extension(data) == "tif":
+        return _BYTES_PER_SCIENTIFIC_PX * width * height
     per_px = _BYTES_PER_DEEP_PX if image and depth.is_deep(image, data) else _BYTES_PER_PX[extension(data)]
     coefficients = _BYTES_PER_COEFFICIENT_PX * size[0] * size[1] if image and image.info.get("progressive") else 0
     return per_px * width * height + coefficients

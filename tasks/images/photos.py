@@ -135,7 +135,7 @@ def decode_to(
     """Decode a photo to RGB pixels, rotated as its EXIF or XMP data says, and return what a function makes of them.
 
     Transparent parts become white; of an animation or of several pages, the first is taken. More than 8 bits per sample
-    are scaled to 8, see `tasks.images.depth`.
+    are scaled to 8, see `tasks.images.value_range`.
 
     All threads together only use so much memory (see `tasks.images.memory`): others wait until the function has
     returned and the pixels are freed.
@@ -184,8 +184,13 @@ def _header(data: bytes) -> tuple[tuple[int, int], "Image | None"]:
     image = None
     size = formats.webp_size_px(data) if extension(data) == "webp" else None
     if size is None:
-        image = _open(data)
-        size = image.size
+        try:
+            image = _open(data)
+            size = image.size
+        except ValueError:
+            size = depth.scientific_size_px(data)
+            if size is None:
+                raise
     if size[0] * size[1] > MOST_PX:
         raise ValueError(TOO_MANY_PIXELS)
     return size, image
@@ -193,7 +198,7 @@ def _header(data: bytes) -> tuple[tuple[int, int], "Image | None"]:
 
 def _open(data: bytes, needed: int = 0) -> "Image":
     """Open a photo; `needed` is the memory that this takes, which is only that for its pixels if it is a WebP."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     kind = extension(data)
     if kind == formats.UNKNOWN:
@@ -207,7 +212,12 @@ def _open(data: bytes, needed: int = 0) -> "Image":
 
             image: Image.Image = HeifImageFile(BytesIO(data))
             return image
-        return Image.open(BytesIO(data), formats=(_FORMATS[kind],))
+        try:
+            return Image.open(BytesIO(data), formats=(_FORMATS[kind],))
+        except UnidentifiedImageError:
+            if needed and depth.scientific_size_px(data):
+                return depth.scientific_image(data)
+            raise
     except Image.DecompressionBombError as error:
         raise ValueError(TOO_MANY_PIXELS) from error
     except Exception as error:

@@ -46,13 +46,24 @@ def test_a_folder_with_its_formats_sizes_and_doubts(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_losses_that_would_stop_the_crawl_come_first(tmp_path: Path) -> None:
+    write(tmp_path, *(f"{label}/{i}.jpg" for label in ("cat", "dog") for i in range(4)))
+    assert not any("would stop" in doubt for doubt in findings(tmp_path).doubts)
+    write(tmp_path, "cat/a.jpg", "dog/b.jpg", data=b"Not Found")
+    (tmp_path / "dog/c.jpg").symlink_to("nowhere")
+    first = findings(tmp_path).doubts[0]
+    assert first.startswith("the crawl would stop: 3 of 11 photos can't be used: dog/c.jpg (a link to nothing)")
+    assert "crawl.max_loss" in first
+    assert not any("would stop" in doubt for doubt in findings(tmp_path, "crawl.max_loss=0.5").doubts)
+
+
 def test_a_given_split_is_counted_by_class(tmp_path: Path) -> None:
     names = [f"{part}/{label}/{i}.jpg" for part in ("train", "test") for label in ("cat", "dog") for i in range(2)]
     write(tmp_path, *names, "train/fox/1.jpg")
     found = findings(tmp_path)
     assert found.classes["cat"] == {"train": 2, "test": 2}
     assert "split: given, 5 train, 4 test" in summary(found)
-    assert any("no photo that is given for test: fox" in doubt for doubt in found.doubts)
+    assert any("have no photos in test: fox" in doubt for doubt in found.doubts)
     assert findings(tmp_path, "crawl.split=ignore").classes["cat"] == {"": 4}
 
 

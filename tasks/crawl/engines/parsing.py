@@ -20,6 +20,8 @@ _BLOCK_PAGE = re.compile(rb"captcha|unusual traffic|cf-chl|enablejs|/sorry/|are 
 _STRIPPED = "".join(map(chr, range(0x21)))
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _MAX_MESSAGE_CHARACTERS = 120
+_TOO_LARGE = 1 << 53
+"""JSON numbers may have any number of digits, but neither the ledger nor a float takes them all."""
 _LONG_WAIT_S = 600
 """An engine that wants to be left alone for longer isn't asked again in a crawl."""
 
@@ -150,10 +152,10 @@ def strip_html(value: object) -> str | None:
 
 
 def parse_count(value: object) -> int | None:
-    """Return a number from 0, given as a number or as a string of at most 9 digits; None for any other value."""
+    """Return a number from 0, given as a number of up to 53 bits or as up to 9 digits; None for any other value."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_LARGE else None
 
 
 def parse_size(width: object, height: object) -> tuple[int, int] | None:

@@ -132,13 +132,13 @@ class SearchResults:
         """
         known = {name for _, name, *_ in self._database.execute("PRAGMA table_info(finds)")}
         missing = [name for name in ("width_px", "height_px") if name not in known]
-        for name in missing:
-            with suppress(sqlite3.OperationalError):  # another process has just added it
-                self._database.execute(f"ALTER TABLE finds ADD COLUMN {name} INTEGER")
-        if missing:
+        if missing:  # the columns come last, so that an upgrade that was killed begins again
             found = "SELECT url FROM finds WHERE engine = 'commons' AND url LIKE 'https://%?utm!_%' ESCAPE '!'"
             for table, column in (("brought", "place"), ("failures", "url"), ("finds", "url")):
                 self._database.execute(
                     f"UPDATE OR IGNORE {table} SET {column} = substr({column}, 1, instr({column}, '?') - 1) "
                     f"WHERE {column} IN ({found})"
                 )
+        for name in missing:
+            with suppress(sqlite3.OperationalError):  # another process has just added it
+                self._database.execute(f"ALTER TABLE finds ADD COLUMN {name} INTEGER")

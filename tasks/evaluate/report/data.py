@@ -23,6 +23,9 @@ from tasks.store.lineage import Ancestor
 from tasks.store.manifest import Manifest
 from tasks.store.shards import LazyRows
 
+_NOTE_ORIGINS = tuple(dict.fromkeys(("filter", "settings", *STAGE_NAMES)))
+"""The order of the notes: what the filter doubts comes first, because it may concern most photos."""
+
 
 @dataclass(frozen=True)
 class Autoencoder:
@@ -126,7 +129,7 @@ class EvaluationFiles:
         """What of the user's input was not used as given: ("settings" or the stage that says so, one line)."""
         path = tables.NOTES.path(self.folder)
         by_stage: Mapping[str, Sequence[str]] = _read_json(path) if path.exists() else {}
-        return [(origin, note) for origin in ("settings", *STAGE_NAMES) for note in by_stage.get(origin, ())]
+        return [(origin, note) for origin in _NOTE_ORIGINS for note in by_stage.get(origin, ())]
 
     def tile(self, photo: str) -> NDArray[np.uint8]:
         """Read the tile of a photo, (side, side, 1 or 3)."""

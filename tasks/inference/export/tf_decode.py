@@ -14,7 +14,7 @@ def decode(photo: tf.Tensor, *, at_least_px: int) -> tf.Tensor:
 
     Args:
         photo: The content of a JPEG or PNG file, a scalar string. Transparent parts of a PNG become white, and 16 bits
-            are scaled to 8 as `tasks.images.depth` explains.
+            are scaled to 8 as `tasks.images.value_range` explains.
         at_least_px: A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, if no side becomes shorter than this.
 
     Returns:

@@ -1,6 +1,6 @@
 """Decode PNG with TensorFlow operations: pixels of 8 and 16 bits, transparency and orientation.
 
-Gives the same pixels as `tasks.images.photos.decode`; the rules are explained in `tasks.images.depth`.
+Gives the same pixels as `tasks.images.photos.decode`; the rules are explained in `tasks.images.value_range`.
 """
 
 from typing import NamedTuple

@@ -16,6 +16,7 @@ from tasks.crawl.local_files import LocalFile, ingest, read_file
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("any_bytes_are_photos")
 EPOCH = (315532800_000000000,) * 2  # 1980-01-01, as in a reproducible zip
 
 
@@ -191,3 +192,16 @@ def test_the_names_of_classes_do_not_depend_on_the_locale(utf8_mode: str, tmp_pa
         [sys.executable, "-c", code, str(tmp_path)], env=os.environ | locale, capture_output=True, text=True, check=True
     ).stdout
     assert printed == f"{sorted(map(ascii, ('고양이', 'café', 'a' + chr(27), 'caf' + chr(92) + 'udce9')))}\n"
+
+
+def test_photos_that_can_not_be_decoded_are_named_and_count_as_lost(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.jpg" for i in range(10)]
+    for path in paths:
+        path.write_bytes(png(40, 30 + int(path.stem)))
+    paths[3].write_bytes(b"\xff\xd8\xff\xe0 not really")
+    for _ in range(2):  # also when it is stored already
+        stored, [note] = ingest_with(paths, tmp_path, max_loss=0.1)
+        assert stored == [True] * 10  # the filter rejects it, and the review shows it
+        assert re.search(r"1 of 10 photos can't be decoded, .* rejects them: \S*/3.jpg; each is damaged", note)
+    with pytest.raises(UserError, match=r"1 of 10 photos can't be read: \S*/3.jpg \(can't be decoded\); that is 10.0"):
+        ingest_with(paths, tmp_path, max_loss=0.05)

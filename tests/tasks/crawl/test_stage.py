@@ -21,6 +21,8 @@ from tasks.store.errors import UserError
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("any_bytes_are_photos")
+
 COLUMNS = (
     "photo file label group given_split name url page engine keyword rank licence author width_px height_px bytes "
     "fetched_at"

@@ -108,6 +108,18 @@ def test_the_report_says_what_this_run_did_not_use_as_given(pets: EvaluationWorl
     assert "Not used as given" not in tables.REPORT.path(folder).read_text(encoding="utf-8")
 
 
+def test_what_the_filter_doubts_comes_before_all_other_notes(pets: EvaluationWorld) -> None:
+    outcome, folder = pets.finish().evaluate()
+    parents = outcome.manifest.cache_key.parents
+    for parent, note in (("photos", "2 files are left out"), ("kept", "9 photos are doubtful")):
+        manifest = Manifest.read(pets.store.folder(parents[parent]))
+        manifest.model_copy(update={"notes": (note,)}).write(pets.store.folder(parents[parent]))
+    pets.evaluate(notes=("train.ema has no effect",))
+    report = tables.REPORT.path(folder).read_text(encoding="utf-8")
+    places = [report.index(f"<li>{note}") for note in ("9 photos", "train.ema has no effect", "2 files")]
+    assert places == sorted(places)
+
+
 def test_the_report_names_settings_without_effect(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(notes=("train.ema has no effect, because it needs <validation> photos",))
     report = tables.REPORT.path(folder)

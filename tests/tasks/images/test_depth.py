@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from tasks.images import photos
-from tasks.images.depth import to_8_bits, value_range
+from tasks.images.value_range import to_8_bits, value_range
 
 SCENE = np.add.outer(np.arange(40), np.arange(60)) * 40 + 96  # 96..4016, as a camera with 12 bits
 
@@ -180,6 +180,20 @@ def test_a_declared_range_is_used_if_it_contains_all_values() -> None:
     assert_scaled(tiff(dark, _340=0, _341=100), dark, 0, 1023)  # it doesn't
     assert_scaled(png(dark, sBIT=b"\x0c"), dark, 0, 4095)
     assert_scaled(png(SCENE.astype(np.uint16) * 16, sBIT=b"\x0c"), SCENE * 16, 0, 65535)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_tiffs_that_pillow_does_not_decode(kind: type, channels: int) -> None:
+    bgr = np.dstack([SCENE, SCENE[::-1], SCENE // 2, SCENE][:channels])
+    values = (bgr * 20 if kind == np.int32 else bgr / 4016).astype(kind)
+    data = cv2.imencode(".tif", values)[1].tobytes()
+    assert photos.size_px(data) == photos.check(data, most_px=1e4) == (60, 40)
+    rgb = bgr[..., [2, 1, 0] if channels > 2 else [0, 0, 0]]
+    low = bgr[..., :3].min() if kind == np.int32 else 0
+    np.testing.assert_allclose(photos.decode(data), (rgb - low) * (255 / (4016 - low)), atol=2)
+    with pytest.raises(ValueError, match=r"truncated|unreadable"):
+        photos.decode(data[: len(data) // 2])
 
 
 def test_white_is_zero_is_inverted() -> None:

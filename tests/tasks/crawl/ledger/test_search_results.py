@@ -4,7 +4,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tasks.crawl.engines.engine import Hit
+from tasks.crawl.engines.parsing import parse_size
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.search_results import Search
 
@@ -40,6 +43,30 @@ def test_the_size_is_that_of_the_first_time_a_url_was_seen(tmp_path: Path) -> No
         ledger.search_results.add(CAT, 1, [(1, Hit("a", size_px=(640, 480))), (2, Hit("b"))])
         ledger.search_results.add(CAT, 2, [(1, Hit("a", size_px=(9, 9))), (2, Hit("b", size_px=(9, 9)))])
         assert [result.size_px for result in ledger.search_results.of(CAT)] == [(640, 480), None]
+
+
+def test_an_engine_may_send_any_number_as_a_size(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger", tmp_path) as ledger:
+        for number, width in enumerate((1 << 52, 1 << 63, 10**30)):
+            ledger.search_results.add(CAT, 1, [(number, Hit(f"{width}", size_px=parse_size(width, 1)))])
+        assert [result.width_px for result in ledger.search_results.of(CAT)] == [1 << 52, None, None]
+
+
+def test_an_upgrade_that_was_killed_begins_again(tmp_path: Path) -> None:
+    url = "https://upload.wikimedia.org/cat.jpg"
+    with Ledger(tmp_path / "ledger", tmp_path) as ledger:
+        ledger.search_results.add(Search("commons", "cat"), 1, [(1, Hit(f"{url}?utm_source=x"))])
+    with closing(sqlite3.connect(tmp_path / "ledger")) as database:
+        database.execute("ALTER TABLE finds DROP COLUMN height_px")
+        database.execute("CREATE TRIGGER killed BEFORE UPDATE ON finds BEGIN SELECT RAISE(ABORT, 'killed'); END")
+        database.commit()
+    with pytest.raises(sqlite3.IntegrityError, match="killed"):
+        Ledger(tmp_path / "ledger", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "ledger")) as database:
+        database.execute("DROP TRIGGER killed")
+        database.commit()
+    with Ledger(tmp_path / "ledger", tmp_path) as ledger:
+        assert [result.url for result in ledger.search_results.of(Search("commons", "cat"))] == [url]
 
 
 def test_a_ledger_of_an_earlier_version_stays_valid_and_its_photos_of_commons_are_not_fetched_again(

@@ -14,6 +14,8 @@ from tasks.crawl.sources import folder
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("any_bytes_are_photos")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
