@@ -86,8 +86,11 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UserError(f"{path} can't be read as CSV ({error}); {_SAVE_AS}") from error
+    except UnicodeDecodeError as error:
+        line = len(re.findall(rb"\r\n?|\n", data[: error.start])) + 1
+        raise UserError(f"{path} can't be read as CSV (line {line:,}: {error}); {_SAVE_AS}") from error
     if "\0" in text:
         number = 1 + sum(1 for _ in io.StringIO(text[: text.index("\0")], newline="")) - (not text.startswith("\0"))
         raise UserError(f"{path}, line {max(1, number)}: there is a NUL byte, as in files that aren't text; {_SAVE_AS}")

@@ -105,7 +105,10 @@ ROWS = "".join(f"{i}.jpg,a,\n" for i in range(30))
         ("Image;Id\n1.jpg;Maple; red\n", "line 2: 3 values, .*; put quotes around values that contain semicolons"),
         ("Image,Id\n1.jpg,a\n2.jpg,b\0\n", "line 3: there is a NUL byte"),
         ("Image,Id\n1.jpg,a\n".encode("utf-16")[2:], "line 1: there is a NUL byte"),
-        ("Image,Id\n1.jpg,고양이\n".encode("cp949"), " can't be read as CSV .*; save it as CSV, encoded as UTF-8"),
+        (
+            "Image,Id\n1.jpg,고양이\n".encode("cp949"),
+            r" can't be read as CSV \(line 2: .*; save it as CSV, encoded as UTF-8",
+        ),
         (b"Image\n" + b"a" * 200_000, "line 2: can't be read as CSV .*field larger"),
         (None, ": there is no such file; create it"),
     ],
