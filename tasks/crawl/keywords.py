@@ -137,6 +137,8 @@ def _problem(label: str, queries: list[str], rest: str, *, has_colon: bool) -> s
             r"([-*•+]|//|--)\s|[-=_*.]{3,}$|[\[{]$", label
         ),
         " has several values before a colon": separated,
+        " can be a class and its query, or a time: write `11: 30`, or `11:30: 11:30`": re.fullmatch(r"\d+", label)
+        and re.fullmatch(r"\d\d(:\d\d)?", rest),
         " has quotes around the class": re.fullmatch("\".*\"|'.*'|“.*”|‘.*’", label),
         " has brackets around the queries": re.fullmatch(r"\s*[\[{].*[\]},]", rest),
         " has a character that can't be seen, such as a line break": any(map(_is_control, "".join([label, *queries]))),

@@ -68,6 +68,7 @@ def test_lines_are_read_as_they_are_meant(tmp_path: Path, text: str, expected: d
         (b"---\ncat: cat\n", "line 1: '---' begins with a mark of a list or a comment"),
         (b"- cat\n- dog\n", "line 1: '- cat' begins with a mark of a list"),
         (b"// pets\ncat\n", "line 1: '// pets' begins with a mark of a list or a comment"),
+        (b"1:30: clock\n11:30\n", "line 2: '11:30' can be a class and its query, or a time"),
         (b"cat -> kitten\n", "line 1: 'cat -> kitten' has several values before a colon"),
         (b"cat = kitten\n", "line 1: 'cat = kitten' has several values before a colon"),
         ("개: 강아지 ＃2\n".encode(), "has a # after a blank"),
