@@ -101,7 +101,7 @@ class CrawlConfig(Section):
     min_yield: Fraction = Field(
         0.2,
         description="The crawl fails if it finds less than this share of the wanted photos (per_class of each class, "
-        "or all URLs found); 0 disables the check. For a list of URLs, max_loss is checked, too.",
+        "or all URLs found). For a list of URLs, max_loss is checked, too. 0 disables both checks.",
     )
     top_up: tuple[str, ...] = Field(
         (),

@@ -156,13 +156,19 @@ def _require_list(stats: CrawlStats, config: CrawlConfig, context: StageContext)
     total = len({url for search in stats.searches for url in search.outcomes})
     lost = stats.lost()
     max_loss = config.max_loss if config.min_yield else 1
+    table = f"the crawl's {DROPPED.name}"
+    if len(lost) > max_loss * total:  # then there will be no artifact with the table
+        folder = context.pools / "answers"
+        folder.mkdir(parents=True, exist_ok=True)
+        DROPPED.write_rows(stats.dropped_rows(), folder)
+        table = f"{DROPPED.path(folder)}"
     reasons = ", ".join(f"{count:,} x {reason}" for reason, count in Counter(lost.values()).most_common(4))
     if note := require_few_lost(
         list(lost),
         total,
         max_loss=max_loss,
         what=f"URLs of {config.path} can't be had ({reasons})",
-        remedy=f"correct or remove those that {DROPPED.name} lists",
+        remedy=f"correct or remove those that {table} lists",
         error=_error_type(stats, missing=len(lost) - max_loss * total),
     ):
         context.warn(note)

@@ -48,7 +48,7 @@ def test_a_few_lost_urls_are_said_with_the_reason_and_the_table(site: Any, tmp_p
     (note,) = notes
     lost = f"{site.url}/gone, {site.url}/page"
     assert note.startswith(f"2 of 22 URLs of {tmp_path / 'urls.csv'} can't be had (1 x HTTP 404, 1 x ")
-    assert note.endswith(f"): {lost}; correct or remove those that {DROPPED.name} lists")
+    assert note.endswith(f"): {lost}; correct or remove those that the crawl's {DROPPED.name} lists")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,9 @@ def test_more_than_max_loss_fails_the_crawl_with_the_remedy(
     ) as error:
         crawl(tmp_path, site, gone)
     assert type(error.value) is kind
+    (table,) = tmp_path.rglob(DROPPED.name)
+    assert f"correct or remove those that {table} lists" in str(error.value)
+    assert set(DROPPED.read(table.parent)["url"]) == {f"{site.url}{path}" for path in gone}
     assert len(list((tmp_path / "photos").rglob("*.png"))) == GOOD
     assert len(crawl(tmp_path, site, gone, max_loss=0.25)[0].rows) == GOOD
 
