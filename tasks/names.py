@@ -9,6 +9,8 @@ _LOOK_ALIKES = str.maketrans(
     "ABEKMHOPCTXIJSABEZHIKMNOPTYXaeopcyxijshdqwaopvuikagc-------'''''\"\"",
 )
 """Cyrillic and Greek letters, dashes and quotes, and the ASCII ones that they look like."""
+_COPY = re.compile(r"^copy of | (copy|kopie|copie|copia)( \d+| \(\d+\))?$| \(\d+\)$")
+"""What Windows, macOS, Linux and cloud drives add to the name of a copy, in the form of `alike_key`."""
 _VISIBLE = {" ": "␣", "\N{NO-BREAK SPACE}": "⍽"}
 
 
@@ -30,10 +32,14 @@ def alike_key(name: str) -> str:
 
 
 def alike(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of two or more different names that look alike, each sorted."""
+    """Return the groups of two or more different names that look alike, or that are copies of one, each sorted."""
     groups: dict[str, set[str]] = {}
     for name in names:
         groups.setdefault(alike_key(name), set()).add(name)
+    for key in list(groups):
+        original = _COPY.sub("", key)
+        if original != key and original in groups:  # what a file manager calls a copy of a folder
+            groups[original] |= groups.pop(key)
     return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
 

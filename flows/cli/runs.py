@@ -51,10 +51,11 @@ def check(
 ) -> None:
     """Show what fluke would see in a folder or a CSV: classes, split, formats, sizes, groups, doubts."""
     from flows import check as checks
-    from flows import console
+    from flows import console, preflight
     from tasks.store.context import executor
 
     config = checks.config_of(path, overrides or ())
+    preflight.check_photo_folder(config, data_root())
     with executor(config.workers.threads) as threads, console.Bars() as bars:
         findings = checks.check(config, executor=threads, progress=bars.progress)
     console.console.print(console.class_table(findings.classes))

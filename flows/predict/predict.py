@@ -63,6 +63,12 @@ class PredictOptions:
                 raise UserError(f"{option} {path}: the folder does not exist; create it first")
         if self.heat_maps and self.heat_maps.exists() and not self.heat_maps.is_dir():
             raise UserError(f"--heat-maps {self.heat_maps}: this is a file; name a folder")
+        if self.heat_maps and self.heat_maps.is_dir():
+            names = {path.name for path in self.heat_maps.iterdir()}
+            if names and HEAT_MAPS not in names:  # a later crawl would take the pictures for photos
+                raise UserError(
+                    f"--heat-maps {self.heat_maps}: the folder holds other files; name a new or an empty folder"
+                )
 
 
 def predict_to(
@@ -226,8 +232,7 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
         return False
     drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not any(path.parent.iterdir()):
-        (path.parent / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
+    (path.parent / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
     with atomic_path(path) as partial:
         partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
     return True

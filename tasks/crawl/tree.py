@@ -21,7 +21,7 @@ _JUNK = frozenset({
     "#recycle", "#snapshot", "@eadir", "@recycle", "@recently-snapshot", "@sharebin", "@tmp", "@__thumb", "~snapshot",
     "$recycle.bin", "recycler", "recycled", "recycle.bin", "system volume information", "lost+found", "lost.dir",
     "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder", "node_modules", "__pycache__",
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
+    "mlruns", "wandb", "lightning_logs", "site-packages", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 })
 # fmt: on
 """Folders and files of network drives, Windows, Linux, Android, macOS and programs, in lower case."""

@@ -56,3 +56,9 @@ def test_names_that_look_equal_are_told_apart_by_code_points() -> None:
     cyrillic = "gl\N{CYRILLIC SMALL LETTER A}ss"
     assert distinct(cyrillic, ["glass", cyrillic]) == f"'{cyrillic}' [U+0430]"
     assert distinct("glass", ["glass", cyrillic]) == "'glass'"
+
+
+@pytest.mark.parametrize("copy", ["glass - Copy", "glass - Copy (2)", "glass copy", "Copy of glass", "glass (1)"])
+def test_the_copy_of_a_folder_looks_like_its_original(copy: str) -> None:
+    assert alike(["glass", copy, "paper"]) == [sorted(["glass", copy])]
+    assert not alike([copy, "paper", "type (1)", "type (2)", "hard copy"])

@@ -21,6 +21,7 @@ def names(tree: Tree) -> list[str]:
 
 # fmt: off
 JUNK = [
+    "mlruns", "wandb", "site-packages",
     "#recycle", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX", "@Recycle",
     "#snapshot", "LOST.DIR", "RECYCLER", "FOUND.000", "Network Trash Folder", "~snapshot", "node_modules",
 ]
