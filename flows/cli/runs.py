@@ -50,17 +50,17 @@ def check(
     overrides: Overrides = None,
 ) -> None:
     """Show what fluke would see in a folder or a CSV: classes, split, formats, sizes, groups, doubts."""
-    from flows import check as checks
     from flows import console, preflight
+    from flows.check import findings, source
     from tasks.store.context import executor
 
-    config = checks.config_of(path, overrides or ())
+    config = source.config_of(path, overrides or ())
     preflight.check_photo_folder(config, data_root())
     with executor(config.workers.threads) as threads, console.Bars() as bars:
-        findings = checks.check(config, executor=threads, progress=bars.progress)
-    console.console.print(console.class_table(findings.classes))
-    say("", *checks.summary(findings))
-    doubts = [*checks.setting_doubts(path, config, overrides or ()), *findings.doubts]
+        found = findings.check(config, executor=threads, progress=bars.progress)
+    console.console.print(console.class_table(found.classes))
+    say("", *findings.summary(found))
+    doubts = [*source.setting_doubts(path, config, overrides or ()), *found.doubts]
     say("", *(f"doubt: {doubt}" for doubt in doubts or ["none"]))
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flows.check import Findings, check, config_of, read_header, setting_doubts, summary
+from flows.check.findings import Findings, check, summary
+from flows.check.headers import read_header
+from flows.check.source import config_of, setting_doubts
 from flows.console import class_table
 from tasks.store.errors import UserError
 from tasks.store.progress import silent

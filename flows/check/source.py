@@ -1,0 +1,112 @@
+"""List the photos of a folder or of a CSV as the crawl would; no photo is read."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from configs import no_effect
+from configs.load import given_settings, load, replaced_overrides
+from configs.schema import Config
+from tasks.crawl import photo_csv
+from tasks.crawl.folder_listing import list_folder
+from tasks.crawl.http.errors import FetchError
+from tasks.crawl.http.urls import normalize_url
+from tasks.crawl.local_files import LocalFile
+from tasks.crawl.sources.urls import UrlList, list_urls
+from tasks.store.csv_file import read_csv
+from tasks.store.errors import UserError
+from tasks.text import first_few
+
+
+class Photo(NamedTuple):
+    """A photo, not decoded."""
+
+    name: str
+    label: str
+    split: str
+    """train, val or test if the source says so, else empty."""
+    group: str | None
+    file: LocalFile | None
+    """None: it is a URL."""
+
+
+def config_of(path: Path, overrides: Sequence[str]) -> Config:
+    """Return the config to read a path with: that of the preset `default`, with the source that suits the path.
+
+    Args:
+        path: A folder with one sub-folder per class, a folder with train.csv, or a CSV of photos or of URLs.
+        overrides: Settings to change, such as `crawl.columns.label=species`; crawl.sources, too.
+    """
+    path_given = f"crawl.path={json.dumps(str(path), ensure_ascii=False)}"  # in quotes: it may be called null
+    given = load("default", [path_given, *overrides])
+    if any(override.startswith("crawl.sources=") for override in overrides):
+        return given
+    return load("default", [path_given, f"crawl.sources={_source(path, given)}", *overrides])
+
+
+def setting_doubts(path: Path, config: Config, overrides: Sequence[str]) -> list[str]:
+    """Return a line for each override that changes nothing or is replaced by another one."""
+    sources = f"crawl.sources=[{','.join(config.crawl.sources)}]"
+    given = given_settings("default", [sources, *overrides])
+    return [*no_effect.notes(config, given), *replaced_overrides([f"crawl.path={path}", *overrides])]
+
+
+def _source(path: Path, config: Config) -> str:
+    path = path.expanduser()
+    if path.is_dir():
+        names = {entry.name.lower() for entry in path.iterdir()}
+        return "csv" if "train.csv" in names else "folder"
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        raise UserError(f"{path}: give a folder with one sub-folder of photos per class, or a CSV that lists photos")
+    names = {name.strip().lower() for name in read_csv(path).columns}
+    return "urls" if config.crawl.columns.url.lower() in names else "csv"
+
+
+def list_photos(config: Config) -> tuple[list[Photo], list[str], list[str]]:
+    """List the photos of the source; also return those of a folder that aren't there, and the notes of the source."""
+    crawl = config.crawl
+    match crawl.sources:
+        case ("folder",):
+            assert crawl.path
+            folder = list_folder(crawl.path.expanduser().absolute(), crawl.split)
+            listed = [
+                Photo(photo.name, label, photo.split or "", None, photo.file)
+                for label, found in folder.classes.items()
+                for photo in found
+            ]
+            missing = folder.missing
+            lost = [f"{len(missing):,} photos aren't there: {first_few(missing)}"] if missing else []
+            return listed, missing, [*folder.notes, *lost]
+        case ("csv",):
+            rows = photo_csv.list_photos(crawl)
+            return (
+                [Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos],
+                [],
+                rows.notes,
+            )
+        case ("urls",):
+            urls = list_urls(crawl)
+            return (
+                [
+                    Photo(result.url, label, urls.splits.get((label, result.url)) or "", None, None)
+                    for label, results in urls.candidates.items()
+                    for result in results
+                ],
+                [],
+                [*urls.notes, *_url_doubts(urls)],
+            )
+    raise UserError(f"crawl.sources={','.join(crawl.sources)}: check reads folders and CSV files only")
+
+
+def _url_doubts(urls: UrlList) -> Iterator[str]:
+    """Yield a line for each reason for which URLs can't be downloaded."""
+    problems: dict[str, list[str]] = {}
+    listed = [result.url for results in urls.candidates.values() for result in results]
+    for url in listed:
+        try:
+            normalize_url(url)
+        except FetchError as error:
+            problems.setdefault(str(error), []).append(url)
+    for problem, found in problems.items():
+        yield f"{len(found):,} of {len(listed):,} URLs can't be downloaded ({problem}): {first_few(found)}"
