@@ -14,7 +14,7 @@ from configs.schema import Config, StageName
 from flows.error_messages import disk_error
 from tasks.crawl import stage as crawl
 from tasks.crawl.engines.engine import MissingCredentialsError
-from tasks.crawl.tree import DATA_FOLDERS
+from tasks.crawl.listing.tree import DATA_FOLDERS
 from tasks.networks import backbones
 from tasks.store import plugins
 from tasks.store.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from tasks.crawl.local_files import read_file, utf8_name
+from tasks.crawl.listing.files import read_file, utf8_name
 from tasks.crawl.losses import require_few_lost
 from tasks.images import formats, photos
 from tasks.store.errors import UserError

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from configs import no_effect
 from configs.load import given_settings, load, replaced_overrides
 from configs.schema import Config
-from tasks.crawl import photo_csv
-from tasks.crawl.folder_listing import list_folder
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.urls import normalize_url
-from tasks.crawl.local_files import LocalFile
+from tasks.crawl.listing import photo_csv
+from tasks.crawl.listing.files import LocalFile
+from tasks.crawl.listing.folder import list_folder
 from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError

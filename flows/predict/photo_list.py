@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.crawl.folder_listing import list_photos_below
-from tasks.crawl.folder_notes import few, passed_over
-from tasks.crawl.listed_files import find_files
-from tasks.crawl.local_files import is_file, utf8_name
+from tasks.crawl.listing.files import is_file, utf8_name
+from tasks.crawl.listing.folder import list_photos_below
+from tasks.crawl.listing.folder_notes import few, passed_over
+from tasks.crawl.listing.listed_files import find_files
 from tasks.file_names import shown_missing
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc

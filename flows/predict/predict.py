@@ -14,8 +14,8 @@ from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
-from tasks.crawl.local_files import read_file
-from tasks.crawl.tree import HEAT_MAPS
+from tasks.crawl.listing.files import read_file
+from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
 from tasks.store.atomic import atomic_path
 from tasks.store.context import executor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from configs.schema import CrawlConfig
 from tasks.crawl.engines.engine import Engine
-from tasks.crawl.local_files import require_path
+from tasks.crawl.listing.files import require_path
 from tasks.crawl.result import require_two_classes
 from tasks.names import nfc
 from tasks.store import hashing

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from configs.schema import CrawlConfig
 from tasks.crawl.crawler import Crawler
@@ -99,7 +99,7 @@ def download_urls(
         ]
         stats = collect_stats(crawler, queries, candidates, downloads)
         _require_yield(stats, crawler, None)  # a list may have fewer than `per_class` URLs of a class
-        _require_list(stats, config, context)
+        _require_list(stats, config, context, gone=set(ledger.lost(offline=False)))
     return _result(candidates, photos_by_url(downloads.values()), config, stats, context)
 
 
@@ -148,13 +148,19 @@ def _require_yield(stats: CrawlStats, crawler: Crawler, per_class: int | None) -
     )
 
 
-def _require_list(stats: CrawlStats, config: CrawlConfig, context: StageContext) -> None:
+def _require_list(stats: CrawlStats, config: CrawlConfig, context: StageContext, *, gone: Collection[str]) -> None:
     """Say which URLs of the user's list can't be had; raise UserError if they are more than `max_loss` allows.
 
     The results of a search aren't the user's own, so for them only `min_yield` counts. `min_yield=0` disables both.
+
+    Args:
+        stats: The outcome of each URL.
+        config: The limits.
+        context: Receives the line.
+        gone: URLs whose photos were stored and are gone: the stage counts them.
     """
     total = len({url for search in stats.searches for url in search.outcomes})
-    lost = stats.lost()
+    lost = {url: reason for url, reason in stats.lost().items() if url not in gone}
     max_loss = config.max_loss if config.min_yield else 1
     table = f"the crawl's {DROPPED.name}"
     if len(lost) > max_loss * total:  # then there will be no artifact with the table

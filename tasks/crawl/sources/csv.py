@@ -2,8 +2,8 @@
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.local_files import LocalFile, fingerprint, ingest
-from tasks.crawl.photo_csv import ListedPhoto, list_photos
+from tasks.crawl.listing.files import LocalFile, fingerprint, ingest
+from tasks.crawl.listing.photo_csv import ListedPhoto, list_photos
 from tasks.crawl.result import CrawlResult, PhotoRow
 from tasks.store.context import StageContext
 

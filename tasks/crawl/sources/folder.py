@@ -1,9 +1,9 @@
 """Photos in a folder with one sub-folder per class; the folder may be split into train, val and test already."""
 
 from configs.schema import CrawlConfig
-from tasks.crawl.folder_listing import FolderListing, FolderPhoto, list_folder
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.local_files import fingerprint, ingest, require_path
+from tasks.crawl.listing.files import fingerprint, ingest, require_path
+from tasks.crawl.listing.folder import FolderListing, FolderPhoto, list_folder
 from tasks.crawl.result import CrawlResult, PhotoRow
 from tasks.store.context import StageContext
 

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 
 from configs.schema import CrawlConfig
-from tasks.crawl.given_split import GivenSplit
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.search_results import Search, SearchResult
-from tasks.crawl.local_files import fingerprint, require_path
-from tasks.crawl.losses import require_few_lost
-from tasks.crawl.photo_rows import (
+from tasks.crawl.listing.files import fingerprint, require_path
+from tasks.crawl.listing.given_split import GivenSplit
+from tasks.crawl.listing.photo_rows import (
     blanks_after_some_commas,
     given_parts,
     merged_by_blanks,
@@ -16,6 +15,7 @@ from tasks.crawl.photo_rows import (
     split_columns,
     unread_splits,
 )
+from tasks.crawl.losses import require_few_lost
 from tasks.crawl.result import CrawlResult, require_two_classes
 from tasks.names import nfc
 from tasks.store.context import StageContext

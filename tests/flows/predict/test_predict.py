@@ -15,7 +15,7 @@ from flows.predict import model
 from flows.predict.predict import PredictOptions
 from flows.run_records import read_records
 from tasks import tables
-from tasks.crawl.tree import HEAT_MAPS
+from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
 from tasks.store.shards import LazyRows

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import CrawlConfig
-from tasks.crawl import local_files
 from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.listing import files as local_files
 from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import folder
 from tasks.store.context import StageContext

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.crawl.tree import HEAT_MAPS, Tree, is_junk_name, list_tree
+from tasks.crawl.listing.tree import HEAT_MAPS, Tree, is_junk_name, list_tree
 
 
 def make(root: Path, *names: str) -> Path:

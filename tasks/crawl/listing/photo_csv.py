@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import CrawlConfig, CsvColumns
-from tasks.crawl.given_split import GivenSplit, given_split, given_splits
-from tasks.crawl.listed_files import ListedFiles, find_files
-from tasks.crawl.local_files import LocalFile, require_path
+from tasks.crawl.listing.files import LocalFile, require_path
+from tasks.crawl.listing.given_split import GivenSplit, given_split, given_splits
+from tasks.crawl.listing.listed_files import ListedFiles, find_files
+from tasks.crawl.listing.photo_rows import PhotoRows, read_rows
+from tasks.crawl.listing.tree import list_tree
 from tasks.crawl.losses import require_few_lost
-from tasks.crawl.photo_rows import PhotoRows, read_rows
 from tasks.crawl.result import require_two_classes
-from tasks.crawl.tree import list_tree
 from tasks.file_names import shown_missing
 from tasks.store.csv_columns import Column, find_columns
 from tasks.store.csv_file import read_csv, shown_lines

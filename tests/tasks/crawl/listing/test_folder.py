@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.crawl.folder_listing import FolderListing, SplitSetting, list_folder
+from tasks.crawl.listing.folder import FolderListing, SplitSetting, list_folder
 from tasks.store.errors import UserError
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.crawl.local_files import LocalFile, is_file
-from tasks.crawl.tree import list_tree
+from tasks.crawl.listing.files import LocalFile, is_file
+from tasks.crawl.listing.tree import list_tree
 from tasks.file_names import FoundNames, NameIndex, find_names
 from tasks.store.errors import UserError
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tasks.crawl import local_files
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.local_files import LocalFile, ingest, read_file
+from tasks.crawl.listing import files as local_files
+from tasks.crawl.listing.files import LocalFile, ingest, read_file
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -179,7 +179,7 @@ def test_the_names_of_classes_do_not_depend_on_the_locale(utf8_mode: str, tmp_pa
         (tmp_path / name).mkdir()
     os.mkdir(os.fsencode(tmp_path) + b"/caf\xe9")  # noqa: PTH102 pathlib takes no bytes
     code = (
-        "import os, sys; from tasks.crawl.local_files import utf8_name; "
+        "import os, sys; from tasks.crawl.listing.files import utf8_name; "
         "print(sorted(ascii(utf8_name(name)) for name in os.listdir(sys.argv[1])))"
     )
     locale = {

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tasks.crawl.folder_notes import (
+from tasks.crawl.listing.files import LocalFile, utf8_name
+from tasks.crawl.listing.folder_notes import (
     few,
     in_part_only,
     left_out,
@@ -15,11 +16,10 @@ from tasks.crawl.folder_notes import (
     photos_are,
     same_inside,
 )
-from tasks.crawl.folder_split import FolderSplit, Names, find_split
-from tasks.crawl.given_split import GivenSplit
-from tasks.crawl.local_files import LocalFile, utf8_name
+from tasks.crawl.listing.folder_split import FolderSplit, Names, find_split
+from tasks.crawl.listing.given_split import GivenSplit
+from tasks.crawl.listing.tree import Tree, list_tree
 from tasks.crawl.result import require_two_classes
-from tasks.crawl.tree import Tree, list_tree
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc
 from tasks.store.errors import UserError

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.crawl.local_files import LocalFile, is_file
+from tasks.crawl.listing.files import LocalFile, is_file
 from tasks.images.photos import EXTENSIONS
 
 HEAT_MAPS = ".fluke-heat-maps"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import CrawlConfig, CsvColumns
-from tasks.crawl.given_split import GivenSplit, given_splits, yes_no_splits
+from tasks.crawl.listing.given_split import GivenSplit, given_splits, yes_no_splits
 from tasks.names import nfc
 from tasks.store.csv_columns import Column, Columns, Need, find_columns
 from tasks.store.csv_file import CsvFile, CsvRow, read_csv, shown_lines

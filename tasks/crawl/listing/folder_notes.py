@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tasks.crawl.folder_split import FolderSplit, Names
-from tasks.crawl.given_split import PARTS
-from tasks.crawl.local_files import utf8_name
-from tasks.crawl.tree import Tree
+from tasks.crawl.listing.files import utf8_name
+from tasks.crawl.listing.folder_split import FolderSplit, Names
+from tasks.crawl.listing.given_split import PARTS
+from tasks.crawl.listing.tree import Tree
 from tasks.images.photos import EXTENSIONS
 from tasks.names import visible
 from tasks.text import first_few

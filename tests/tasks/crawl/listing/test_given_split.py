@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.crawl.given_split import given_split, given_splits, yes_no_splits
+from tasks.crawl.listing.given_split import given_split, given_splits, yes_no_splits
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tasks.crawl.given_split import PARTS, GivenSplit, given_splits, several_splits
+from tasks.crawl.listing.given_split import PARTS, GivenSplit, given_splits, several_splits
 from tasks.names import alike, alike_key, nfc
 
 Names: TypeAlias = tuple[str, ...]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from configs.schema import CrawlConfig
-from tasks.crawl.photo_csv import PhotoList, list_photos
+from tasks.crawl.listing.photo_csv import PhotoList, list_photos
 from tasks.store.errors import UserError
 
 
