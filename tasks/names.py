@@ -64,7 +64,10 @@ def warn_of_alike(photos: Mapping[str, int]) -> str | None:
     if not groups:
         return None
     shown = "; ".join(
-        ", ".join(f"{distinct(name, group)} ({photos[name]:,} photos)" for name in group) for group in groups[:3]
+        ", ".join(
+            f"{distinct(name, group)} ({photos[name]:,} {'photo' if photos[name] == 1 else 'photos'})" for name in group
+        )
+        for group in groups[:3]
     )
     more = f"; and {len(groups) - 3:,} more such groups" if len(groups) > 3 else ""
     return f"classes whose names look alike stay separate: {shown}{more}; if they are one class, give them one name"

@@ -32,6 +32,11 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
 
 
+def photos_are(count: int) -> str:
+    """Begin a sentence about a number of photos: `1 photo is`, `12 photos are`."""
+    return "1 photo is" if count == 1 else f"{count:,} photos are"
+
+
 def markdown(text: str) -> str:
     """Escape everything in a text that Markdown or HTML would interpret; line breaks become spaces."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)

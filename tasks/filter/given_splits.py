@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from configs.schema import FilterConfig
 from tasks.filter.splits import PARTS, Split, assign, unseen_classes
 from tasks.names import visible
-from tasks.text import first_few
+from tasks.text import first_few, photos_are
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,13 +143,14 @@ class GivenSplits:
             yield (
                 f"{len(leaks):,} groups of photos that show the same, or that belong together, are in several parts of "
                 f"the given split: {_few(shown)}; each group is now in the test only, or else in validation only, and "
-                f"{_count(set(moved).intersection(leaking))} not used as given"
+                f"{photos_are(len(set(moved).intersection(leaking)))} not used as given"
             )
             moved = sorted(set(moved).difference(leaking))
         if moved:
             yield (
-                f"{_count(moved)} not used as given, but in the test or validation, because they or photos like them "
-                f"were there in an earlier run: {_few(table['name'][moved])}; set another filter.seed to begin anew"
+                f"{photos_are(len(moved))} not used as given, but in the test or validation, because they or photos "
+                f"like them were there in an earlier run: {_few(table['name'][moved])}; set another filter.seed to "
+                "begin anew"
             )
         for part in ("val", "test") if None not in self.rows else ():
             setting = f"{part}_fraction"
@@ -189,10 +190,6 @@ def _assign(
 ) -> dict[int, Split]:
     labels, groups, names = (table[column].tolist() for column in ("label", "group", "photo"))
     return assign(labels, groups, names, known, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed)
-
-
-def _count(rows: Collection[int]) -> str:
-    return "1 photo is" if len(rows) == 1 else f"{len(rows):,} photos are"
 
 
 def _few(names: Iterable[str]) -> str:

@@ -202,7 +202,10 @@ def ingest(
         )
     for why in dict.fromkeys(unusable[index] for index in names):
         which = [name for index, name in names.items() if unusable[index] == why]
-        context.warn(f"{len(which):,} of {total:,} photos are left out: {first_few(which)}; each {why}")
+        context.warn(
+            f"of {total:,} photos, {len(which):,} {'is' if len(which) == 1 else 'are'} left out: {first_few(which)}; "
+            f"each {why}"
+        )
     if undecodable:
         context.warn(
             f"{len(undecodable):,} of {total:,} photos can't be decoded, and the filter rejects them: "

@@ -13,7 +13,6 @@ from tasks.crawl.listing.folder_notes import (
     names_of,
     not_placed,
     passed_over,
-    photos_are,
     same_inside,
 )
 from tasks.crawl.listing.folder_split import FolderSplit, Names, find_split
@@ -23,6 +22,7 @@ from tasks.crawl.result import require_two_classes
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc
 from tasks.store.errors import UserError
+from tasks.text import photos_are
 
 SplitSetting: TypeAlias = Literal["auto", "folders", "ignore"]
 """The values of `crawl.split`."""

@@ -10,7 +10,7 @@ from tasks.crawl.listing.given_split import PARTS
 from tasks.crawl.listing.tree import Tree
 from tasks.images.photos import EXTENSIONS
 from tasks.names import visible
-from tasks.text import first_few
+from tasks.text import first_few, photos_are
 
 # fmt: off
 _BESIDE_PHOTOS = frozenset({
@@ -133,11 +133,6 @@ def same_inside(root: Path, photos: Iterable[str]) -> list[str]:
 def left_out(root: Path, names: list[str], what: str) -> list[str]:
     """Say that sub-folders contain nothing; no line without a folder."""
     return [f"{root}: {len(names):,} sub-folders {what}: {few(names)}"] if names else []
-
-
-def photos_are(count: int) -> str:
-    """Begin a sentence about a number of photos."""
-    return "1 photo is" if count == 1 else f"{count:,} photos are"
 
 
 def names_of(names: Iterable[str]) -> str:

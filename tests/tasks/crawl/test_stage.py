@@ -111,8 +111,8 @@ def test_classes_that_look_alike_are_a_note(home: Path) -> None:
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     assert made.manifest.counts["classes"] == 5
     assert made.manifest.notes == (
-        "classes whose names look alike stay separate: 'Cat' (1 photos), 'cat' (3 photos), 'cat␣' (1 photos), "
-        "'c\\u200bat' (1 photos); if they are one class, give them one name",
+        "classes whose names look alike stay separate: 'Cat' (1 photo), 'cat' (3 photos), 'cat␣' (1 photo), "
+        "'c\\u200bat' (1 photo); if they are one class, give them one name",
     )
 
 

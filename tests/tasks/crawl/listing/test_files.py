@@ -53,7 +53,7 @@ def test_files_that_are_no_photos_are_one_line_with_a_remedy(tmp_path: Path, con
     stored, notes = ingest_with(paths, tmp_path)
     assert stored == [False] * 5 + [True] * 7
     [note] = notes
-    assert re.search(r"^5 of 12 photos are left out: .*0\.jpg, .*1\.jpg, .*2\.jpg \.\.\.; each " + why, note)
+    assert re.search(r"^of 12 photos, 5 are left out: .*0\.jpg, .*1\.jpg, .*2\.jpg \.\.\.; each " + why, note)
     with pytest.raises(UserError, match=r"5 of 12 photos can't be read: .*0\.jpg " + why):
         ingest_with(paths, tmp_path, max_loss=0.2)
 
@@ -65,7 +65,7 @@ def test_photos_with_too_many_pixels_are_left_out_until_the_setting_allows_them(
     stored, notes = ingest_with(paths, tmp_path, max_mpx=0.1, max_loss=0.7)
     assert stored == [True, False, False]
     assert re.search(
-        r"^2 of 3 photos are left out: .*large\.png, .*huge\.png; each .*crawl\.max_photo_mpx=0\.1 ", notes[0]
+        r"^of 3 photos, 2 are left out: .*large\.png, .*huge\.png; each .*crawl\.max_photo_mpx=0\.1 ", notes[0]
     )
     assert ingest_with(paths, tmp_path, max_mpx=178)[0] == [True, True, False]
     assert ingest_with(paths, tmp_path, max_mpx=250) == ([True, True, True], [])
