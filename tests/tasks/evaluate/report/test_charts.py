@@ -40,7 +40,7 @@ def test_figures_of_any_names_and_numbers_of_classes(classes: int) -> None:
 @pytest.mark.slow
 def test_the_confusion_matrix_is_small_enough_for_the_dashboard() -> None:
     for classes in (2, 15, 40, 300):
-        assert len(style.png(class_figures(classes)[0], 72)) < 60_000
+        assert len(style.png(class_figures(classes)[0], 45)) < 40_000
 
 
 def test_names_cannot_inject_into_a_page() -> None:
