@@ -12,6 +12,7 @@ from tasks.crawl.ledger.ledger import Ledger
 from tests.helpers.scripted_engine import ScriptedEngine, names, photo, photo_requests, run_crawl
 
 
+@pytest.mark.slow
 def test_the_deadline_ends_the_crawl_and_keeps_what_was_downloaded(
     engine: ScriptedEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

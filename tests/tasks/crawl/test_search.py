@@ -224,6 +224,7 @@ def test_every_query_is_validated_before_any_request(engine: ScriptedEngine, tmp
     assert not engine.site.asked
 
 
+@pytest.mark.slow
 def test_a_kept_photo_is_not_displaced_by_a_later_download(engine: ScriptedEngine, tmp_path: Path) -> None:
     engine.show("cat", [f"/cat{n}.jpg" for n in range(4)])
     engine.show("dog", ["/dog0.jpg", "/dog1.jpg"])

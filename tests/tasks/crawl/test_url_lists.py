@@ -52,7 +52,13 @@ def test_a_few_lost_urls_are_said_with_the_reason_and_the_table(site: Any, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, UserError), (410, UserError), (503, TransientError), (429, TransientError)]
+    ("status", "kind"),
+    [
+        (404, UserError),
+        (410, UserError),
+        (503, TransientError),
+        pytest.param(429, TransientError, marks=pytest.mark.slow),
+    ],
 )
 def test_more_than_max_loss_fails_the_crawl_with_the_remedy(
     site: Any, tmp_path: Path, status: int, kind: type[UserError]
@@ -79,6 +85,7 @@ def test_min_yield_0_only_says_it(site: Any, tmp_path: Path) -> None:
     assert notes[0].startswith("9 of 29 URLs ")
 
 
+@pytest.mark.slow
 def test_the_same_photo_and_photos_that_are_not_needed_are_not_lost(site: Any, tmp_path: Path) -> None:
     same = [f"/same{number}" for number in range(10)]
     for path in same:

@@ -46,6 +46,7 @@ def test_the_nearest_photo_is_a_baseline(pets: EvaluationWorld) -> None:
     assert [row["photos"] for row in metrics["by_train_photos"]] == [2, 3, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("infer_from", ["network", "nearest", "blend"])
 def test_photos_of_unknown_classes_are_recognised(tmp_path: Path, infer_from: str) -> None:
     _, folder = unseen(tmp_path).finish().evaluate(UNKNOWN.model_copy(update={"infer_from": infer_from}))

@@ -29,6 +29,7 @@ def class_figures(classes: int) -> list[Figure]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 5, 15, 16, 40, 41, 300])
 def test_figures_of_any_names_and_numbers_of_classes(classes: int) -> None:
     for figure in class_figures(classes):

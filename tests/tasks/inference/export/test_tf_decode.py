@@ -43,6 +43,7 @@ def assert_same_pixels(data: bytes) -> None:
     np.testing.assert_array_equal(graph(data).numpy(), photos.decode(data, at_least_px=AT_LEAST_PX))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(20, 50), (47, 99), (60, 48), (97, 96), (200, 193), (24, 800)])
 def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(size: tuple[int, int]) -> None:
     assert_same_pixels(encoded(noise(*size)))

@@ -45,6 +45,7 @@ def photo(height: int, width: int, coarse_px: int) -> np.ndarray:
     return cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_few_pixels_differ_and_by_at_most_1(name: str) -> None:
     ours = graph(CONFIGS[name])
