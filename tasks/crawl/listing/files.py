@@ -4,9 +4,9 @@ import hashlib
 import logging
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import stat_result
 from pathlib import Path
 
@@ -137,29 +137,26 @@ def ingest(
     again = context.fresh or context.verify
     found = [None if again else ledger.lookup(utf8_name(file.path), file.mtime_key) for file in files]
     unknown = [index for index, photo in enumerate(found) if photo is None]
-    unreadable: dict[int, str] = {}
-    unusable: dict[int, str] = {}
-    damaged: list[int] = []
+    losses = _Losses([utf8_name(file.path) for file in files], missing)
     too_large = f"has more pixels than crawl.max_photo_mpx={max_mpx:g} (megapixels): shrink it, or raise that setting"
     blocklisted: list[str] = []
 
     def read(index: int) -> StoredPhoto | None:
-        file = files[index]
-        name = utf8_name(file.path)
+        file, name = files[index], losses.names[index]
         try:
             data = read_file(file.path)
         except OSError as error:
-            unreadable[index] = f"{name} ({error.strerror or error})"
+            losses.unreadable[index] = error.strerror or str(error)
             return None
         if other := formats.foreign(data):
-            unusable[index] = other.description
+            losses.unusable[index] = other.description
             return None
         try:
             size_px = photos.size_px(data)
         except ValueError as problem:
             size_px = None  # the photo is stored, so that the filter rejects it and `fluke review` shows it
             if str(problem) == photos.TOO_MANY_PIXELS:
-                unusable[index] = too_large
+                losses.unusable[index] = too_large
                 return None
         try:
             return ledger.put(name, data, file.mtime_key, size_px=size_px)
@@ -175,41 +172,68 @@ def ingest(
             advance(1)
     for index, photo in enumerate(found):  # also of those that an earlier crawl stored with another limit
         if photo and (photo.width_px or 0) * (photo.height_px or 0) > max_mpx * 1e6:
-            found[index], unusable[index] = None, too_large
+            found[index], losses.unusable[index] = None, too_large
         elif photo and photo.width_px is None:
-            damaged.append(index)
+            losses.undecodable.append(index)
     if blocklisted:
         logger.warning("%d photos are skipped, because they are listed in %s", len(blocklisted), blocklist.NAME)
-    total = len(files) + len(missing)
-    lost = [*(unreadable[index] for index in sorted(unreadable)), *missing]
-    names = {index: utf8_name(files[index].path) for index in sorted(unusable)}
-    undecodable = [utf8_name(files[index].path) for index in damaged]
-    require_few_lost(
-        [
-            *lost,
-            *(f"{name} {unusable[index]}" for index, name in names.items()),
-            *(f"{name} (can't be decoded)" for name in undecodable),
-        ],
-        total,
-        max_loss=max_loss,
-        what="photos can't be read",
-        remedy="make them readable or remove them, and run again",
-    )
-    if lost:
-        context.warn(
-            f"{len(lost):,} of {total:,} photos can't be read: {first_few(lost)}; make them readable or remove them, "
-            "and run again"
-        )
-    for why in dict.fromkeys(unusable[index] for index in names):
-        which = [name for index, name in names.items() if unusable[index] == why]
-        context.warn(
-            f"of {total:,} photos, {len(which):,} {'is' if len(which) == 1 else 'are'} left out: {first_few(which)}; "
-            f"each {why}"
-        )
-    if undecodable:
-        context.warn(
-            f"{len(undecodable):,} of {total:,} photos can't be decoded, and the filter rejects them: "
-            f"{first_few(undecodable)}; each is damaged, no photo, or in a format that fluke can't decode: replace, "
-            "convert or remove it"
-        )
+    losses.require_few(max_loss)
+    for note in losses.notes():
+        context.warn(note)
     return found
+
+
+@dataclass
+class _Losses:
+    """The files that can't be used, by their position among all files."""
+
+    names: Sequence[str]
+    """Of all files."""
+    missing: Sequence[str]
+    """Names, with reasons, of files that are not among them, because they can't be listed."""
+    unreadable: dict[int, str] = field(default_factory=dict)
+    """With the reason."""
+    unusable: dict[int, str] = field(default_factory=dict)
+    """With what is wrong, and what to do."""
+    undecodable: list[int] = field(default_factory=list)
+    """They are stored nevertheless: the filter rejects them."""
+
+    def require_few(self, max_loss: float) -> None:
+        """Raise UserError if more than `max_loss` of the files can't be used."""
+        require_few_lost(
+            [
+                *self._unread(),
+                *(f"{self.names[index]} {why}" for index, why in sorted(self.unusable.items())),
+                *(f"{self.names[index]} (can't be decoded)" for index in self.undecodable),
+            ],
+            self._total,
+            max_loss=max_loss,
+            what="photos can't be read",
+            remedy="make them readable or remove them, and run again",
+        )
+
+    def notes(self) -> Iterator[str]:
+        """Yield a line for each kind of loss."""
+        if unread := self._unread():
+            yield (
+                f"{len(unread):,} of {self._total:,} photos can't be read: {first_few(unread)}; make them readable or "
+                "remove them, and run again"
+            )
+        for why in dict.fromkeys(why for _, why in sorted(self.unusable.items())):
+            which = [self.names[index] for index, other in sorted(self.unusable.items()) if other == why]
+            are = "is" if len(which) == 1 else "are"
+            yield f"of {self._total:,} photos, {len(which):,} {are} left out: {first_few(which)}; each {why}"
+        if self.undecodable:
+            yield (
+                f"{len(self.undecodable):,} of {self._total:,} photos can't be decoded, and the filter rejects them: "
+                f"{first_few([self.names[index] for index in self.undecodable])}; each is damaged, no photo, or in a "
+                "format that fluke can't decode: replace, convert or remove it"
+            )
+
+    @property
+    def _total(self) -> int:
+        return len(self.names) + len(self.missing)
+
+    def _unread(self) -> list[str]:
+        unreadable = [f"{self.names[index]} ({why})" for index, why in sorted(self.unreadable.items())]
+        return [*unreadable, *self.missing]
