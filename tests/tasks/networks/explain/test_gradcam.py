@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -59,13 +61,22 @@ def test_maps_of_a_code_classifier_have_the_size_of_the_codes() -> None:
     assert Explainer(model)(codes, np.array([0, 1])).shape == (2, 6, 6)
 
 
-def check(model: keras.Model, rows: np.ndarray) -> None:
-    """Check that the maps of all classes are finite and not all empty."""
-    explain = Explainer(model)
-    maps = np.concatenate([explain(rows, np.full(len(rows), chosen)) for chosen in range(3)])
+def check(build: Callable[[], keras.Model], rows: np.ndarray) -> None:
+    """Check that the maps of all classes are finite and not all empty.
+
+    An untrained network may give no evidence for any class. Other seeds are tried then: a seed doesn't always give the
+    same network, because threads of other tests draw random numbers, too.
+    """
+    for seed in range(4):
+        keras.utils.set_random_seed(seed)
+        model = build()
+        explain = Explainer(model)
+        maps = np.concatenate([explain(rows, np.full(len(rows), chosen)) for chosen in range(3)])
+        if maps.max() > 0:
+            break
+    assert maps.max() > 0
     assert maps.min() >= 0
     assert np.isfinite(maps).all()
-    assert maps.max() > 0
     shown = representative_layers(model)
     assert maps.shape[1:] == tuple(shown[-1].output.shape[1:3])
     sides = [side(layer) for layer in shown]
@@ -79,9 +90,8 @@ DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
 @pytest.mark.slow
 @pytest.mark.parametrize("network", sorted({*backbones.names()} - DEEPER))
 def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
-    keras.utils.set_random_seed(0)
     settings = TrainConfig(input="tiles", network=network)
-    check(tile_classifier((48, 48, 1), 3, settings), TILES[..., :1])
+    check(lambda: tile_classifier((48, 48, 1), 3, settings), TILES[..., :1])
     codes = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype(np.float32)
     moments = (codes.mean((0, 1, 2)), codes.var((0, 1, 2)))
-    check(feature_classifier((12, 12, 4), 3, TrainConfig(network=network), moments), codes)
+    check(lambda: feature_classifier((12, 12, 4), 3, TrainConfig(network=network), moments), codes)
