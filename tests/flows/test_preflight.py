@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -51,43 +53,47 @@ def _use(root: Path, ready, release) -> None:
         release.wait(30)
 
 
-def test_runs_share_the_data_folder_and_deleting_is_refused_meanwhile(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, release = context.Event(), context.Event()
-    process = context.Process(target=_use, args=(tmp_path, ready, release))
-    process.start()
-    assert ready.wait(30)
-    with preflight.in_use(tmp_path):
-        pass
-    with pytest.raises(UserError, match="a run is using this data folder"), preflight.in_use(tmp_path, exclusive=True):
-        pass
-    assert process.pid
-    os.kill(process.pid, 9)  # the kernel releases its lock
-    process.join()
-    with preflight.in_use(tmp_path, exclusive=True):
-        pass
-
-
 def _serve(root: Path, ready, release) -> None:
     with preflight.only_serve(root, "my/preset"):
         ready.set()
         release.wait(30)
 
 
-def test_a_preset_is_served_once_and_the_message_names_the_first(tmp_path: Path) -> None:
+def started(target: Callable[..., None], root: Path) -> BaseProcess:
+    """Start another process, and wait until it has its lock."""
     context = multiprocessing.get_context("spawn")
     ready, release = context.Event(), context.Event()
-    process = context.Process(target=_serve, args=(tmp_path, ready, release))
+    process = context.Process(target=target, args=(root, ready, release))
     process.start()
     assert ready.wait(30)
+    return process
+
+
+def kill(process: BaseProcess) -> None:
+    assert process.pid
+    os.kill(process.pid, 9)  # the kernel releases its lock
+    process.join()
+
+
+def test_runs_share_the_data_folder_and_deleting_is_refused_meanwhile(tmp_path: Path) -> None:
+    process = started(_use, tmp_path)
+    with preflight.in_use(tmp_path):
+        pass
+    with pytest.raises(UserError, match="a run is using this data folder"), preflight.in_use(tmp_path, exclusive=True):
+        pass
+    kill(process)
+    with preflight.in_use(tmp_path, exclusive=True):
+        pass
+
+
+def test_a_preset_is_served_once_and_the_message_names_the_first(tmp_path: Path) -> None:
+    process = started(_serve, tmp_path)
     with preflight.only_serve(tmp_path, "other"):
         pass
     refused = rf"my/preset is served already, by process {process.pid} since 2.* UTC; stop that one first"
     with pytest.raises(UserError, match=refused), preflight.only_serve(tmp_path, "my/preset"):
         pass
-    assert process.pid
-    os.kill(process.pid, 9)  # the kernel releases its lock
-    process.join()
+    kill(process)
     with (
         preflight.only_serve(tmp_path, "my/preset"),
         pytest.raises(UserError, match=f"by process {os.getpid()} since"),
