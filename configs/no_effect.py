@@ -6,7 +6,7 @@ The table lists what is known from the settings alone. What depends on the photo
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from configs.schema import Config
+from configs.schema import LISTS, WITHOUT_SIZES, Config
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ def _has_source(*names: str) -> Callable[[Config], bool]:
 
 
 def _searches(config: Config) -> bool:
-    return not {"folder", "csv", "urls"}.intersection(config.crawl.sources)
+    return LISTS.isdisjoint(config.crawl.sources)
 
 
 def _states_sizes(config: Config) -> bool:
-    return {"folder", "csv", "urls", "site", "gallery"}.isdisjoint(config.crawl.sources)
+    return WITHOUT_SIZES.isdisjoint(config.crawl.sources)
 
 
 def _downloads(config: Config) -> bool:
@@ -67,13 +67,13 @@ def _seeks_label_issues(config: Config) -> bool:
 
 
 RULES = (
-    Rule(("crawl.path",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
+    Rule(("crawl.path",), _has_source(*LISTS), "crawl.sources=folder, csv or urls"),
     Rule(("crawl.images",), _has_source("csv"), "crawl.sources=csv"),
     Rule(_in("crawl.columns", "image label group"), _has_source("csv"), "crawl.sources=csv"),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
     Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
     Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
-    Rule(("crawl.split",), _has_source("folder", "csv", "urls"), "crawl.sources=folder, csv or urls"),
+    Rule(("crawl.split",), _has_source(*LISTS), "crawl.sources=folder, csv or urls"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
     Rule(_in("crawl", "replay min_yield"), _downloads, "crawl.sources other than folder and csv"),
     Rule(

@@ -28,6 +28,12 @@ UserPath = Annotated[Path, AfterValidator(_expand_home)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's random numbers.")]
 
 
+LISTS = frozenset({"folder", "csv", "urls"})
+"""The sources that list photos in `crawl.path`, and don't search."""
+WITHOUT_SIZES = LISTS | {"site", "gallery"}
+"""The sources that don't say how large a photo is before it is downloaded; search engines do."""
+
+
 class Section(BaseModel):
     """A frozen group of settings; unknown names are refused."""
 
@@ -199,7 +205,7 @@ class CrawlConfig(Section):
     def _has_a_use_for_keywords(self) -> "CrawlConfig":
         if "site" in self.sources and self.top_up:
             raise ValueError("top_up can't be used with sources=site, whose keywords are URLs; unset it")
-        own = {"folder", "csv", "urls"}.intersection(self.sources)
+        own = set(self.sources) & LISTS
         if self.keywords and own:
             raise ValueError(
                 f"keywords are given, but sources is {own.pop()}, which doesn't search; "
@@ -614,7 +620,7 @@ class Config(Section):
 
         Only search engines say how large a photo is, so the settings, and the cache key, of other sources don't change.
         """
-        if {"folder", "csv", "urls", "site", "gallery"}.isdisjoint(self.crawl.sources):
+        if WITHOUT_SIZES.isdisjoint(self.crawl.sources):
             lowered = {
                 name: limit
                 for name in ("min_side_px", "min_aspect")

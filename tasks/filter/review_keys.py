@@ -114,7 +114,7 @@ def _replaced(replaced: Sequence[ReviewKey]) -> list[str]:
     """Return a line about decisions that a later one about the same photo contradicts, since classes became one."""
     if not replaced:
         return []
-    shown = ", ".join(map(_text, replaced[:_SHOWN])) + (" ..." if len(replaced) > _SHOWN else "")
+    shown = first_few([_text(key) for key in replaced])
     return [
         f"{NAME}: {len(replaced):,} decisions are not applied, because their class is one with another now, and a "
         f"later decision about the same photo is different: {shown}; review these photos again"

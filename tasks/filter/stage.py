@@ -54,17 +54,25 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     table = table.reset_index(drop=True)
     table["crawled_label"] = table["label"]
     decided = _apply_decisions(table, context)
+    given = GivenSplits.of(table)
     history = _split_history(config, context.pools)
     history.path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(history.path.with_suffix(".lock")):
         known = history.read()
         measured = measure(table, set(known), context)
         duplicates = measured.near_duplicates(config)
-        by_rules = ruling = _ruling(config, table, measured, duplicates, context=context)
+        by_rules = ruling = _ruling(config, table, given, measured, duplicates, context=context)
         issues = _find_label_issues(config, table, by_rules.verdicts, duplicates, context)
         if decided:
             ruling = _ruling(
-                config, table, measured, duplicates, decided=decided, suspended=by_rules.suspended, context=context
+                config,
+                table,
+                given,
+                measured,
+                duplicates,
+                decided=decided,
+                suspended=by_rules.suspended,
+                context=context,
             )
         verdicts = ruling.verdicts
         for row in issues:
@@ -77,7 +85,6 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         _set_verdicts(table, verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
         groups = split_groups(config, table, duplicates.group)
-        given = GivenSplits.of(table)
         names = group_names(config, table)
         test_list = read_test_list(config, table, known)
         for note in (*test_list.notes, *pattern_notes(config, table, names)):
@@ -161,6 +168,7 @@ def _apply_decisions(table: "pd.DataFrame", context: StageContext) -> dict[int, 
 def _ruling(
     config: FilterConfig,
     table: "pd.DataFrame",
+    given: GivenSplits,
     measured: Measurements,
     duplicates: NearDuplicates,
     *,
@@ -178,7 +186,7 @@ def _ruling(
         config,
         decided=decided,
         suspended=suspended,
-        preference=GivenSplits.of(table).preference(),
+        preference=given.preference(),
     )
     if config.faces:
         verdicts = ruling.verdicts
