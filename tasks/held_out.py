@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-from tasks.tables import KEPT, REJECTED
+from tasks.tables import ABSENT, KEPT, REJECTED
 
 
 def held_out(kept: Path) -> set[str]:
     """The photos of validation and test, by SHA-256.
 
-    Rejected photos count as well: a rejected duplicate of a test photo shows the same.
+    Rejected photos count as well: a rejected duplicate of a test photo shows the same. So do photos that
+    were trained on, have left the crawl, and are held out now.
 
     Args:
         kept: The folder of the filter.
     """
     import pandas as pd
 
-    known = pd.concat([table.read(kept, columns=["photo", "split"]) for table in (KEPT, REJECTED)])
+    tables = [KEPT, REJECTED, *([ABSENT] if ABSENT.path(kept).exists() else [])]  # earlier versions wrote none
+    known = pd.concat([table.read(kept, columns=["photo", "split"]) for table in tables])
     return set(known.loc[known["split"].isin(["val", "test"]), "photo"])

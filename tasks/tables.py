@@ -122,6 +122,14 @@ REMOVED = Table(
         Column("reason", "string", "The check that removed it."),
     ),
 )
+ABSENT = Table(
+    "absent.parquet",
+    ("filter",),
+    "The photos that earlier runs trained on and that are in validation or test now, but not in this crawl. They may "
+    "resemble test photos of this crawl, so no model that was trained on them is reused.",
+    (_PHOTO, _SPLIT),
+)
+MEMORY = File("memory.json", ("filter",), "Name, seed and generation of the memory that keeps photos in their splits.")
 REVIEW = Table(
     "review.parquet",
     ("filter",),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from tasks.filter.measure import Measurements
 from tasks.filter.remembered import Remembered, grouping_of, merged, shares_of, sightings
 from tasks.filter.splits import Split
 from tasks.store import hashing
+from tasks.tables import ABSENT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,7 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
     splits = _splits(remembered, config, outcome)
     photos = sorted(splits)
     old = {photo: position for position, photo in enumerate(remembered.photos)}
+    trained = {photo for photo, was in zip(remembered.photos, remembered.trained, strict=True) if was}
     labels = dict(zip(remembered.photos, remembered.labels, strict=True))
     labels |= dict(zip(table["photo"], table["label"], strict=True))
     names, pages, csv_groups = (sightings(outcome.sources, column) for column in ("name", "page", "group"))
@@ -73,6 +75,7 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
         header,
         photos=photos,
         splits=[splits[photo] for photo in photos],
+        trained=[split == "train" or photo in trained for photo, split in sorted(splits.items())],
         labels=[labels[photo] for photo in photos],
         names=all_names(remembered.names, names),
         pages=all_names(remembered.pages, pages),
@@ -92,12 +95,13 @@ def _splits(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> d
     of_group: dict[int, Split] = {}
     for photo, split, group in zip(table["photo"], table["split"], outcome.groups, strict=False):
         if isinstance(split, str):
-            assigned[photo] = of_group[group] = split
+            assigned[photo] = of_group[group] = cast("Split", split)
     splits: dict[str, Split | None] = {photo: known.get(photo) for photo in remembered.photos}
     for photo, group in zip(absent, outcome.groups[len(table) :], strict=True):
         splits[photo] = of_group.get(group, splits[photo])
     splits |= assigned
-    return splits | {photo: "test" for photo in tests}
+    tested: dict[str, Split | None] = dict.fromkeys(tests, "test")
+    return splits | tested
 
 
 def _group_names(photos: Sequence[str], groups: Sequence[int]) -> dict[str, str]:
@@ -105,9 +109,22 @@ def _group_names(photos: Sequence[str], groups: Sequence[int]) -> dict[str, str]
     members: dict[int, set[str]] = {}
     for photo, group in zip(photos, groups, strict=True):
         members.setdefault(group, set()).add(photo)
-    named = {}
+    named: dict[str, str] = {}
     for together in members.values():
         if len(together) > 1:
             name = hashing.of_value(["group", min(together)])[:24]
             named |= dict.fromkeys(together, name)
     return named
+
+
+def once_trained(remembered: Remembered, absent: Sequence[str]) -> "pd.DataFrame":
+    """Return the absent photos that were trained on once and are in validation or test now, with their split."""
+    import pandas as pd
+
+    away = set(absent)
+    rows = [
+        (photo, split)
+        for photo, split, trained in zip(remembered.photos, remembered.splits, remembered.trained, strict=True)
+        if trained and photo in away and split in ("val", "test")
+    ]
+    return pd.DataFrame(rows, columns=ABSENT.names, dtype="str")

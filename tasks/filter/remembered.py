@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("photo", "string", "SHA-256 of the photo's bytes, 64 hex digits."),
     Column("split", "string", "train, val or test; empty if it will be assigned again.", nullable=True),
+    Column("trained", "bool", "Whether it was ever in train."),
     Column("label", "string", "Class of the photo.", nullable=True),
     Column("names", "list[string]", "All names that it ever had at its source."),
     Column("pages", "list[string]", "All web pages that it was ever found on."),
@@ -32,6 +34,7 @@ COLUMNS = (
     Column("stats_version", "int64", "`image_stats.VERSION` of its statistics.", nullable=True),
 )
 """The columns of a memory, besides `stats`: the bytes of its row of `image_stats.STATS_DTYPE`."""
+_LISTS = ("names", "pages", "csv_groups")
 _HEADER = b"fluke"
 Names = tuple[str, ...]
 
@@ -67,6 +70,8 @@ class Remembered:
     photos: Sequence[str] = ()
     """SHA-256 of each photo, sorted."""
     splits: Sequence[Split | None] = ()
+    trained: Sequence[bool] = ()
+    """Whether the photo was ever in train."""
     labels: Sequence[str | None] = ()
     names: Sequence[Names] = ()
     pages: Sequence[Names] = ()
@@ -127,6 +132,7 @@ class Remembered:
             self,
             photos=pick(self.photos),
             splits=pick(self.splits),
+            trained=pick(self.trained),
             labels=pick(self.labels),
             names=pick(self.names),
             pages=pick(self.pages),
@@ -149,6 +155,7 @@ class Remembered:
         values: list[Any] = [
             self.photos,
             self.splits,
+            self.trained,
             self.labels,
             self.names,
             self.pages,
@@ -162,9 +169,10 @@ class Remembered:
         arrays["stats"] = self._stats_column(other)
         table = pa.table(arrays).replace_schema_metadata({_HEADER: json.dumps(asdict(self.header), sort_keys=True)})
         out = BytesIO()
-        texts = [column.name for column in COLUMNS if column.name not in ("photo", "names")]
-        compression = {name: "zstd" for name in texts} | {"photo": "zstd", "names": "zstd", "stats": "none"}
-        pq.write_table(table, out, compression=_paths(compression), use_dictionary=["split", "label"])
+        lists = [f"{name}.list.element" for name in _LISTS]  # as Parquet names the values of lists
+        texts = [column.name for column in COLUMNS if column.name not in _LISTS]
+        compression = {**dict.fromkeys([*texts, *lists], "zstd"), "stats": "none"}  # hashes are random bits
+        pq.write_table(table, out, compression=compression, use_dictionary=["split", "label"])
         return out.getvalue()
 
     def _stats_column(self, other: Sequence[tuple[int, bytes] | None] | None) -> "pa.Array":
@@ -202,11 +210,12 @@ class Remembered:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} has another form: {error}") from error
         texts = {name: columns[name].to_pylist() for name in ("photo", "split", "label", "group")}
-        lists = {name: _lists(columns[name]) for name in ("names", "pages", "csv_groups")}
+        lists = {name: _lists(columns[name]) for name in _LISTS}
         return cls(
             header,
             photos=texts["photo"],
             splits=cast("list[Split | None]", _shared(texts["split"])),
+            trained=columns["trained"].to_pylist(),
             labels=_shared(texts["label"]),
             groups=_shared(texts["group"]),
             stats=stats,
@@ -223,9 +232,7 @@ def shares_of(config: FilterConfig) -> dict[str, Any]:
 
 def grouping_of(config: FilterConfig) -> str:
     """Return a digest of the settings by which photos are grouped."""
-    settings = config.model_dump(
-        mode="json", include={"duplicate_bits", "mirrored", "group_pages", "group_pattern"}
-    )
+    settings = config.model_dump(mode="json", include={"duplicate_bits", "mirrored", "group_pages", "group_pattern"})
     return hashing.of_value([settings, image_stats.VERSION])[:24]
 
 
@@ -242,14 +249,6 @@ def sightings(table: "pd.DataFrame", column: str) -> dict[str, set[str]]:
 def merged(known: Iterable[str], new: Iterable[str]) -> Names:
     """Return all names, sorted."""
     return tuple(sorted({*known, *new}))
-
-
-def _paths(compression: Mapping[str, str]) -> dict[str, str]:
-    """Return the compression by Parquet's paths: values of lists have one of their own."""
-    return {
-        f"{name}.list.element" if name in ("names", "pages", "csv_groups") else name: kind
-        for name, kind in compression.items()
-    }
 
 
 def _read_stats(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_], dict[str, tuple[int, bytes]]]:
@@ -276,7 +275,7 @@ def _lists(column: "pa.ListArray") -> list[Names]:
     """Return a tuple of texts for each row; quick for rows with one or none."""
     values = column.flatten().to_pylist()
     ends = np.cumsum([0, *column.value_lengths().to_pylist()]).tolist()
-    return [tuple(values[start:end]) if end > start else () for start, end in zip(ends, ends[1:], strict=False)]
+    return [tuple(values[start:end]) if end > start else () for start, end in pairwise(ends)]
 
 
 def _shared(values: list[str | None]) -> list[str | None]:
