@@ -68,9 +68,9 @@ class OldSplitHistory:
         if not self.path.exists():
             if others := sorted(self.path.parent.glob(self.PATTERN)):
                 context.warn(
-                    f"{len(others):,} files such as {others[0]} have the splits of an earlier version for other "
-                    "fractions, unseen classes or seeds, and are not used; if photos of this preset were tested with "
-                    "those settings, set another filter.seed, or run once with those settings before you change them"
+                    "the splits that an earlier version stored for other fractions, unseen classes or seeds are not "
+                    f"used (such as {others[0]}); if photos of this preset were tested with those settings, set another "
+                    "filter.seed, or run once with those settings before you change them"
                 )
             return new
         splits = self._read()
