@@ -69,8 +69,8 @@ class OldSplitHistory:
             if others := sorted(self.path.parent.glob(self.PATTERN)):
                 context.warn(
                     "the splits that an earlier version stored for other fractions, unseen classes or seeds are not "
-                    f"used (such as {others[0]}); if photos of this preset were tested with those settings, set another "
-                    "filter.seed, or run once with those settings before you change them"
+                    f"used (such as {others[0]}); if photos of this preset were tested with those settings, set "
+                    "another filter.seed, or run once with those settings before you change them"
                 )
             return new
         splits = self._read()

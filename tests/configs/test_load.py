@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from configs.load import RENAMED, REPLACED, ConfigError, as_given, load, presets, settings, to_yaml, with_memory
-from configs.schema import STAGE_NAMES, Config, CrawlConfig
+from configs.schema import STAGE_NAMES, Config, CrawlConfig, FilterConfig
 
 
 def test_an_override_changes_one_setting() -> None:
@@ -211,6 +211,7 @@ def test_a_preset_whose_file_name_is_not_unicode_has_a_memory() -> None:
     assert with_memory(Config(), "caf\udce9").filter.memory == "caf\\udce9"
 
 
-def test_a_memory_has_a_name() -> None:
-    with pytest.raises(ConfigError, match=r"filter\.memory.*at least 1 character"):
-        load("default", ["filter.memory="])
+def test_an_empty_name_of_a_memory_is_none() -> None:
+    assert load("default", ["filter.memory="]).filter.memory == "default"
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        FilterConfig(memory="")
