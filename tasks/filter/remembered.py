@@ -225,6 +225,22 @@ class Remembered:
         )
 
 
+def read_tests(path: Path) -> tuple[Header, set[str]]:
+    """Return the header, and the photos that were ever in the test, without reading the rest.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is no such file.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["photo"], filters=[("split", "==", "test")])
+        return Header(**json.loads(pq.read_schema(path).metadata[_HEADER])), set(table["photo"].to_pylist())
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} has another form: {error}") from error
+
+
 def shares_of(config: FilterConfig) -> dict[str, Any]:
     """Return the settings by which photos are divided, as JSON has them."""
     return config.model_dump(mode="json", include={"val_fraction", "test_fraction", "unseen_classes"})
