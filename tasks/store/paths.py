@@ -5,6 +5,7 @@ They are checked as text (`inside`). Links in the data folder are followed when 
 have put `data/photos` on another disk. What is renamed or deleted is looked at more closely (`is_own`, `remove`).
 """
 
+import re
 import shutil
 from pathlib import Path, PureWindowsPath
 
@@ -13,6 +14,9 @@ _MAX_NAME_BYTES = 255
 
 _SHOWN = 80
 """So many letters of a bad name are shown."""
+
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}/)*[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+"""Almost all names; a manifest has one for each of its photos, so they are checked in a single step."""
 
 
 def inside(root: Path, name: str) -> Path:
@@ -29,8 +33,10 @@ def inside(root: Path, name: str) -> Path:
         ValueError: The name is no text, is absolute, has a drive, or has a part that is empty, `.`, `..`, contains NUL
             or is too long for a file. The message shows the name in ASCII.
     """
+    if isinstance(name, str) and _PLAIN.fullmatch(name):
+        return root / name
     if not isinstance(name, str):
-        raise ValueError(f"{_shown(name)} is not the name of a file below its folder: not a text")
+        raise ValueError(f"{shown(name)} is not the name of a file below its folder: not a text")
     windows = PureWindowsPath(name)
     parts = name.split("/")
     if windows.drive or windows.root:
@@ -45,7 +51,7 @@ def inside(root: Path, name: str) -> Path:
         problem = "too long"
     else:
         return root.joinpath(*parts)
-    raise ValueError(f"{_shown(name)} is not the name of a file below its folder: {problem}")
+    raise ValueError(f"{shown(name)} is not the name of a file below its folder: {problem}")
 
 
 def is_own(root: Path, path: Path) -> bool:
@@ -87,6 +93,7 @@ def remove(root: Path, path: Path) -> bool:
     return True
 
 
-def _shown(name: object) -> str:
-    text = ascii(name)
+def shown(value: object) -> str:
+    """Return a value of a file that isn't trusted for a message: in ASCII, without control characters, shortened."""
+    text = ascii(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
