@@ -24,6 +24,8 @@ from filelock import FileLock, Timeout
 
 from tasks.store import atomic
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
+from tasks.store.paths import remove
+from tasks.store.repair import set_aside
 
 logger = logging.getLogger("fluke.store")
 
@@ -84,7 +86,7 @@ class Store:
         """
         try:
             manifest = Manifest.read(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             logger.warning("%s has no manifest: it will be built again", folder)
             return None
         except ValueError as error:
@@ -94,8 +96,8 @@ class Store:
         for number, (path, problem) in enumerate(problems):
             if number < _MAX_PROBLEMS:
                 logger.warning("%s: it will be built again", problem)
-            if repair and path.exists() and not path.is_relative_to(folder):
-                path.replace(path.with_name(f".damaged-{path.name}"))
+            if repair and not path.is_relative_to(folder):
+                set_aside(self.root, path)
         if len(problems) > _MAX_PROBLEMS:
             logger.warning("%s: %d more files are missing or damaged", folder, len(problems) - _MAX_PROBLEMS)
         return None if problems else manifest.artifact
@@ -113,7 +115,7 @@ class Store:
         home = self.root / "artifacts" / cache_key.stage
         home.mkdir(parents=True, exist_ok=True)
         for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
-            shutil.rmtree(left_over)
+            remove(self.root, left_over)
         partial = home / f".partial-{cache_key.digest}"
         partial.mkdir()
         try:
@@ -178,8 +180,10 @@ def _generation(folder: Path, cache_key: CacheKey) -> int:
 
 
 def size_bytes(folder: Path) -> int:
-    """Add up the sizes of all files in a folder and its subfolders, in bytes."""
+    """Add up the sizes of all files in a folder and its subfolders, in bytes; links in them are not followed."""
     return sum(
-        entry.stat().st_size if entry.is_file(follow_symlinks=False) else size_bytes(Path(entry.path))
+        size_bytes(Path(entry.path))
+        if entry.is_dir(follow_symlinks=False)
+        else entry.stat(follow_symlinks=False).st_size
         for entry in os.scandir(folder)
     )
