@@ -3,6 +3,7 @@
     DATA/artifacts/<stage>/<key>/   an artifact: its files, and manifest.json written last
     DATA/pools/<stage>/<key>/       shards that artifacts refer to (see `shards`)
     DATA/photos/ab/<sha256>.jpg     the photos (see `tasks.images.photos`)
+    DATA/counter                    the last number of a run or an artifact (see `counter`)
     DATA/locks/                     one lock per key; the kernel releases it if its process dies
 
 A published artifact is never changed. If it is built again, because of `--fresh` or because it is damaged, the new one
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tasks.store import atomic
+from tasks.store import atomic, counter
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
 from tasks.store.paths import remove
 from tasks.store.repair import set_aside
@@ -133,6 +134,7 @@ class Store:
             artifact = Artifact(stage=cache_key.stage, key=key, digest=result.digest or content_digest(records))
             refs = {path.relative_to(self.root).as_posix(): record for path, record in result.refs.items()}
             Manifest(
+                number=counter.next_number(self.root),
                 artifact=artifact,
                 cache_key=cache_key,
                 counts=result.counts,
@@ -140,7 +142,7 @@ class Store:
                 refs=refs,
                 source=source,
                 notes=tuple(result.notes),
-                made_at=datetime.now(UTC),  # to the microsecond, to sort artifacts by age
+                made_at=datetime.now(UTC),
                 seconds=round(seconds, 3),
             ).write(partial)
             partial.rename(home / key)
