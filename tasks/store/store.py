@@ -20,10 +20,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tasks.store import atomic
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
+from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 
 logger = logging.getLogger("fluke.store")
 
@@ -112,6 +113,8 @@ class Store:
         """
         home = self.root / "artifacts" / cache_key.stage
         home.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root / name for name in PRIVATE_FOLDERS):
+            make_private_folder(folder, top=folder)
         for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
             shutil.rmtree(left_over)
         partial = home / f".partial-{cache_key.digest}"
@@ -151,9 +154,7 @@ class Store:
     @contextmanager
     def lock(self, cache_key: CacheKey) -> Iterator[None]:
         """Lock a cache key, so that only one run builds its artifact; waits while another run has the lock."""
-        path = self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
+        lock = file_lock(self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
