@@ -17,10 +17,9 @@ import urllib.request
 from pathlib import Path
 from urllib.request import getproxies_environment
 
-from filelock import FileLock
-
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
+from tasks.store.permissions import file_lock
 
 DEFAULT_PORT = 4200
 _HOST = "127.0.0.1"
@@ -94,8 +93,7 @@ def up(root: Path, port: int | None = None) -> str:
         UserError: The given port is in use, or the server doesn't start, or a running one doesn't answer.
     """
     home = root / "server"
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "up.lock"):
+    with file_lock(home / "up.lock"):
         running = _read_state(root)
         if running and _is_server(running):
             _wait_for_answer(running)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
@@ -26,6 +24,7 @@ from tasks.filter.trainable import check_trainable, reject_untrained_classes, si
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
+from tasks.store.permissions import file_lock
 from tasks.store.stage import Stage
 from tasks.store.store import Store
 from tasks.tables import KEPT, PHOTOS, REJECTED, REMOVED, REVIEW, SUMMARY
@@ -57,8 +56,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     decided = _apply_decisions(table, context)
     given = GivenSplits.of(table)
     history = _split_history(config, context.pools)
-    history.path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(history.path.with_suffix(".lock")):
+    with file_lock(history.path.with_suffix(".lock")):
         known = history.read()
         measured = measure(table, set(known), context)
         duplicates = measured.near_duplicates(config)
