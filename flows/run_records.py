@@ -99,7 +99,7 @@ class RunRecord(BaseModel):
 
     @property
     def preset_key(self) -> str:
-        """Tells presets apart: `./animals.yaml` is `animals.yaml`, but two files of that name in two folders are two."""
+        """Tells presets apart: `./animals.yaml` is `animals.yaml`; files of that name in two folders are two."""
         path = PurePath(os.path.normpath(self.preset_file or self.preset))
         return str(path.with_suffix("") if path.suffix.lower() in (".yaml", ".yml") else path)
 
