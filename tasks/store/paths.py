@@ -5,9 +5,11 @@ They are checked as text (`inside`). Links in the data folder are followed when 
 have put `data/photos` on another disk. What is renamed or deleted is looked at more closely (`is_own`, `remove`).
 """
 
+import os
 import re
 import shutil
 from pathlib import Path, PureWindowsPath
+from typing import BinaryIO
 
 _MAX_NAME_BYTES = 255
 """The longest name of a file on common file systems."""
@@ -91,6 +93,14 @@ def remove(root: Path, path: Path) -> bool:
     else:
         path.unlink(missing_ok=True)
     return True
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log in the data folder to append to it, or create it. A link in its place is replaced, not followed."""
+    if path.is_symlink():
+        path.unlink()
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    return os.fdopen(handle, "ab")
 
 
 def shown(value: object) -> str:
