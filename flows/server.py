@@ -14,12 +14,13 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import getproxies_environment
 
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.permissions import file_lock
+from tasks.store.permissions import create, file_lock
 
 DEFAULT_PORT = 4200
 _HOST = "127.0.0.1"
@@ -116,7 +117,10 @@ def down(root: Path) -> bool:
     pid = state["pid"]
     running = _is_server(state)
     if running:
-        os.killpg(pid, signal.SIGTERM)
+        try:
+            os.killpg(pid, signal.SIGTERM)
+        except PermissionError as error:
+            raise UserError(f"the Prefect server (process {pid}) belongs to another user; they can stop it") from error
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while _is_server(state) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -173,12 +177,22 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
         # The default, *, lets any web page that the user visits call the API, which has no password.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{_HOST}:{port},http://localhost:{port}",
     }
+    _share(home)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
     with (home / "server.log").open("ab") as log:
         # A new session, so that Ctrl-C in the terminal doesn't stop the server.
         return subprocess.Popen(
             command, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+
+
+def _share(home: Path) -> None:
+    """Let others in a team start the server, too: Prefect's own files are for the user who has started it only."""
+    with suppress(FileExistsError):
+        create(home / "prefect.db")  # SQLite would create it with mode 644 at most
+    for path in (home / "memo_store.toml", *(home / "concurrency_leases").glob("*.json")):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):  # of another user, whose server has ended
+            path.unlink()
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

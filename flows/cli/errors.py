@@ -4,6 +4,7 @@ Names of files and classes are printed with control characters made visible, see
 """
 
 import io
+import os
 import sys
 import tempfile
 import traceback
@@ -79,7 +80,7 @@ def _write_log(error: BaseException, root: Path) -> Path | None:
         pass
     try:
         handle, name = tempfile.mkstemp(prefix="fluke-error-", suffix=".log")
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(text)
     except OSError:
         return None

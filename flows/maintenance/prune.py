@@ -1,6 +1,5 @@
 """Find and delete what is no longer needed: artifacts of old runs, and shards that no artifact uses."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from configs.schema import STAGE_NAMES
 from flows import preflight
 from flows.run_records import read_records
 from tasks.store import manifest
+from tasks.store.file_errors import remove_folder
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store, size_bytes
 
@@ -83,7 +83,7 @@ def remove(path: Path) -> None:
     if path.is_dir():
         # Delete the manifest first: if this is interrupted, the rest of the folder counts as incomplete.
         (path / manifest.NAME).unlink(missing_ok=True)
-        shutil.rmtree(path)
+        remove_folder(path)
     else:
         path.unlink(missing_ok=True)
         if path.suffix == ".npy":

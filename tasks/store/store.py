@@ -23,6 +23,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from tasks.store import atomic
+from tasks.store.file_errors import remove_folder
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
 from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 
@@ -116,7 +117,7 @@ class Store:
         for folder in (self.root / name for name in PRIVATE_FOLDERS):
             make_private_folder(folder, top=folder)
         for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
-            shutil.rmtree(left_over)
+            remove_folder(left_over)
         partial = home / f".partial-{cache_key.digest}"
         partial.mkdir()
         try:
