@@ -122,6 +122,14 @@ REMOVED = Table(
         Column("reason", "string", "The check that removed it."),
     ),
 )
+ABSENT = Table(
+    "absent.parquet",
+    ("filter",),
+    "The photos that earlier runs trained on and that are in validation or test now, but not in this crawl. They may "
+    "resemble test photos of this crawl, so no model that was trained on them is reused.",
+    (_PHOTO, _SPLIT),
+)
+MEMORY = File("memory.json", ("filter",), "Name, seed and generation of the memory that keeps photos in their splits.")
 REVIEW = Table(
     "review.parquet",
     ("filter",),
@@ -169,7 +177,9 @@ RECONSTRUCTIONS = File(
 )
 ERROR = File("error.json", ("pretrain",), "Mean squared error of the autoencoder, and of a resize to as many values.")
 SNAPSHOT = Table("snapshot.parquet", ("pretrain",), "The photos of the train split at the time.", (_PHOTO,))
-SNAPSHOT_TILES = File("snapshot.json", ("pretrain",), "Version and config of the preprocess stage at the time.")
+SNAPSHOT_TILES = File(
+    "snapshot.json", ("pretrain",), "Version and config of the preprocess stage, and memory of the split, at the time."
+)
 CLASSIFIER = File("classifier.keras", ("train",), "The classifier: from tiles or features to logits.")
 LABELS = File("labels.json", ("train",), "Names of the classes, in the order of the logits.")
 TRAINED_ON = Table(
@@ -178,7 +188,11 @@ TRAINED_ON = Table(
     "The photos that the classifier, or one that it was initialised from, was trained on.",
     (_PHOTO,),
 )
-LINEAGE = File("lineage.json", ("train",), "Which classifier it was initialised from, and the logits' adjustment.")
+LINEAGE = File(
+    "lineage.json",
+    ("train",),
+    "Which classifier it was initialised from, the logits' adjustment, and the memory of the split.",
+)
 
 # ---- evaluate ----
 LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.held_out import held_out
+from tasks.held_out import held_out, memory_of
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -139,7 +139,7 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     finished.save(CLASSIFIER.path(context.out))
     for file, value in ((LABELS, labels), (HISTORY, schedule.history)):
         file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.write_lineage(context.out, base, set(train["photo"]), subtracted.tolist())
+    warm_start.write_lineage(context.out, base, set(train["photo"]), subtracted.tolist(), memory_of(kept))
     if (under_way / "tensorboard").exists():
         shutil.copytree(under_way / "tensorboard", context.out / "tensorboard")
     shutil.rmtree(under_way, ignore_errors=True)
@@ -176,6 +176,7 @@ def find_base(
         inputs=inputs,
         labels=labels,
         excluded=held_out(kept),
+        memory=memory_of(kept),
         external_inputs=external_inputs(config, context.root),
     )
 
