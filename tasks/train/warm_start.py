@@ -10,6 +10,7 @@ from configs.schema import TrainConfig
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 from tasks.tables import LABELS, LINEAGE, TRAINED_ON
+from tasks.train.same_photos import PHOTOS_KEY
 
 _SAME_SETTINGS = ("input", "network", "filters", "weights", "head", "hidden", "scale")
 """Settings of train that decide the shapes and the meaning of the weights."""
@@ -72,7 +73,7 @@ def find(
     return None
 
 
-def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float]) -> None:
+def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float], *, photos: str) -> None:
     """Write what later trainings need: the photos trained on, and the number of trainings since the last full one.
 
     Args:
@@ -80,6 +81,7 @@ def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Seq
         base: the classifier that the training started from, if any.
         train: photos of the train split.
         subtracted: see `Base`.
+        photos: digest of the photos that the training used, see `same_photos.photos_digest`.
     """
     import pandas as pd
 
@@ -89,6 +91,7 @@ def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Seq
         "nights": base.trainings + 1 if base else 1,
         "began_from": base.digest if base else None,
         "subtracted": list(subtracted),
+        PHOTOS_KEY: photos,
     }
     LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 

@@ -20,7 +20,7 @@ from tasks.store.progress import Advance
 from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
-from tasks.tables import INDEX, KEPT, REJECTED
+from tasks.tables import INDEX, KEPT, REJECTED, REMOVED, REMOVED_INDEX
 from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site
 
@@ -45,6 +45,7 @@ class Folders:
         def build(config: FilterConfig, *, context: StageContext) -> Result:
             table.to_parquet(KEPT.path(context.out), index=False)
             table[:0].to_parquet(REJECTED.path(context.out), index=False)
+            REMOVED.write_rows([], context.out)
             return Result({"photos": len(table)}, digest=hashing.of_value(table.to_dict("list")))
 
         stage = Stage("filter", 1, build=build, external_inputs=lambda config, root: {"table": table.to_json()})
@@ -61,7 +62,8 @@ class Folders:
                 list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
             )
             index = pool.index(tiles, context.root)
-            index.to_parquet(INDEX.path(context.out), index=False)
+            INDEX.write(index, context.out)
+            REMOVED_INDEX.write(index[:0], context.out)
             return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, context.root))
 
         stage = Stage("preprocess", 1, build=build, external_inputs=lambda config, root: {"photos": ",".join(tiles)})
