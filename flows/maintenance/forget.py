@@ -15,7 +15,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, TRAINED_ON
+from tasks.tables import KEPT, PHOTOS, REMOVED, TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,12 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
-    """Return whether a filter's artifact keeps any of these photos; True if it is damaged, to miss nothing."""
-    return not sha256s.isdisjoint(_photos(KEPT.path(folder), sha256s))
+    """Return whether later stages use any of these photos; True if the filter's artifact is damaged, to miss nothing.
+
+    They use the kept photos and those that are only scored apart. Filters of earlier versions list none of the latter.
+    """
+    tables = [table.path(folder) for table in (KEPT, REMOVED) if table is KEPT or table.path(folder).exists()]
+    return any(not sha256s.isdisjoint(_photos(table, sha256s)) for table in tables)
 
 
 def _photos(table: Path, if_damaged: set[str]) -> set[str]:
