@@ -17,7 +17,7 @@ from tasks.store.manifest import Artifact, Manifest
 from tasks.store.paths import remove
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.tables import ABSENT, KEPT, PHOTOS, TRAINED_ON
+from tasks.tables import ABSENT, KEPT, PHOTOS, REMOVED, TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,12 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
-    """Return whether a filter's artifact keeps any of these photos; True if it is damaged, to miss nothing."""
-    return not sha256s.isdisjoint(_photos(KEPT.path(folder), sha256s))
+    """Return whether later stages use any of these photos; True if the filter's artifact is damaged, to miss nothing.
+
+    They use the kept photos and those that are only scored apart. Filters of earlier versions list none of the latter.
+    """
+    tables = [table.path(folder) for table in (KEPT, REMOVED) if table is KEPT or table.path(folder).exists()]
+    return any(not sha256s.isdisjoint(_photos(table, sha256s)) for table in tables)
 
 
 def _photos(table: Path, if_damaged: set[str]) -> set[str]:

@@ -109,6 +109,20 @@ def test_a_rejected_photo_is_in_no_artifact_after_the_filter(home: Home) -> None
     assert [made.artifact.stage for made in find_traces(home.store, photo).artifacts] == ["crawl", "filter"]
 
 
+def test_a_photo_that_is_only_scored_apart_is_in_the_later_artifacts(home: Home) -> None:
+    first = next((home.config.crawl.path / "black").glob("*.png"))  # type: ignore[operator]
+    first.write_bytes(first.read_bytes()[:100])
+    made = home.run()
+    rejected = home.table(made["filter"], "rejected").iloc[0]
+    row = {name: rejected[name] for name in ("photo", "file", "label", "name")}
+    row |= {"group": rejected["photo"], "split": "test", "reason": "too dark"}
+    tables.REMOVED.write_rows([row], home.store.folder(made["filter"]))
+    assert {made.artifact for made in find_traces(home.store, rejected["photo"]).artifacts} == set(made.values())
+    tables.REMOVED.path(home.store.folder(made["filter"])).unlink()  # as a filter of an earlier version
+    found = find_traces(home.store, rejected["photo"]).artifacts
+    assert [made.artifact.stage for made in found] == ["crawl", "filter"]
+
+
 @pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b@example.org/me.jpg"])
 def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, url: str) -> None:
     forget(home.store, find_traces(home.store, url))
