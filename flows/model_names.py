@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.store.atomic import write_json
 from tasks.store.errors import UserError
+from tasks.store.permissions import file_lock
 
 FILE = "names.json"
 _FORM = re.compile(r"\w[\w.+-]{0,99}")
@@ -82,9 +82,7 @@ def delete(root: Path, name: str) -> str:
 @contextmanager
 def _changed(root: Path) -> Iterator[dict[str, str]]:
     """Yield the names, to be changed in place, and write them; one process at a time."""
-    lock = root / "locks" / "names.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with file_lock(root / "locks" / "names.lock"):
         names = read(root)
         yield names
         write_json(root / FILE, names, sort_keys=True)

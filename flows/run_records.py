@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
@@ -18,6 +17,7 @@ from tasks.store import manifest
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, now
+from tasks.store.permissions import file_lock
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 
@@ -148,8 +148,7 @@ class RunRecord(BaseModel):
     def lock(self, root: Path) -> Iterator[None]:
         """Lock the run's lock file while the run lasts; the kernel releases it however the process ends."""
         path = self._lock_file(root)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path):
+        with file_lock(path):
             yield
         path.unlink(missing_ok=True)
 

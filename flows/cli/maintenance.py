@@ -31,8 +31,6 @@ def prune(
 
     store = Store(data_root())
     unneeded = pruning.find_unneeded(store, keep, photos=photos)
-    for link in pruning.links(store):
-        say(f"not searched: {link} is a link")
     if not unneeded:
         say("nothing to delete")
         return

@@ -131,10 +131,10 @@ def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:
         try:
             measured = json.loads(tables.METRICS.path(store.folder(artifact)).read_bytes())
             key = measured["champion"]["key"]
+            if key in evaluations:
+                found[key] = Artifact(stage="evaluate", key=key, digest="")
         except (OSError, ValueError, KeyError, TypeError):  # it is gone or damaged, or was the first one
             continue
-        if key in evaluations:
-            found[key] = Artifact(stage="evaluate", key=key, digest="")
     return list(found.values())
 
 

@@ -4,9 +4,7 @@ Nothing of another kind is ever deleted: decisions, the memory of splits, backup
 """
 
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from flows.maintenance.left_over import find_left_over
 from flows.maintenance.needed import Needed, find_needed
 from flows.run_records import RunRecord, read_records
 from tasks.store import manifest
-from tasks.store.errors import UserError
+from tasks.store.paths import is_own, remove
 from tasks.store.store import Store, size_bytes
 
 _KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
@@ -42,15 +40,15 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         photos: Whether to include photos that no kept crawl contains; they may have vanished from the web.
 
     Raises:
-        UserError: The record of a run, or the file with the names, is damaged; a folder can't be read.
+        UserError: The record of a run, or the file with the names, is damaged.
+        OSError: A folder can't be read.
     """
     needed = find_needed(store, keep_runs)
-    with _named_errors(store.root, "read"):
-        return [
-            Unneeded(path, reason, bytes_)
-            for path, reason in _unneeded(store, needed, photos=photos)
-            if (bytes_ := _bytes(path)) is not None
-        ]
+    return [
+        Unneeded(path, reason, bytes_)
+        for path, reason in _unneeded(store, needed, photos=photos)
+        if (bytes_ := _bytes(path)) is not None
+    ]
 
 
 def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool = False) -> int:
@@ -62,14 +60,14 @@ def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool
         The number of bytes freed.
 
     Raises:
-        UserError: A run is using the data folder, or something can't be deleted.
+        UserError: A run is using the data folder.
+        OSError: Something can't be deleted, such as in a read-only folder.
     """
     with preflight.in_use(store.root, exclusive=True):
         paths = {item.path for item in agreed}
         unneeded = [item for item in find_unneeded(store, keep_runs, photos=photos) if item.path in paths]
         for item in unneeded:
-            with _named_errors(item.path, "deleted"):
-                remove(item.path)
+            delete_item(store.root, item.path)
     return sum(item.bytes for item in unneeded)
 
 
@@ -92,29 +90,22 @@ def unfinished_trainings(store: Store) -> list[Path]:
     return list(_entries(store.pools("train") / "under-way", store.root))
 
 
-def links(store: Store) -> list[Path]:
-    """Return the links among the store's folders; what they lead to is neither listed nor deleted."""
-    roots = [store.root / "artifacts", store.root / "pools", store.photos]
-    return [folder for root in roots for folder in (root, *sorted(root.glob("*"))) if folder.is_symlink()]
-
-
-def remove(path: Path) -> None:
-    """Delete an artifact's folder, or a file; with a shard, also its list of photos. A link is not followed."""
+def delete_item(root: Path, path: Path) -> None:
+    """Delete an artifact's folder, or a file; with a shard, also its list of photos. See `paths.remove` for links."""
     if path.is_dir() and not path.is_symlink():
         # Delete the manifest first: if this is interrupted, the rest of the folder counts as incomplete.
-        (path / manifest.NAME).unlink(missing_ok=True)
-        shutil.rmtree(path)
-    else:
-        if path.suffix == ".npy":  # its list first: if this is interrupted, the rest is still found
-            path.with_suffix(".json").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        remove(root, path / manifest.NAME)
+    elif path.suffix == ".npy":  # its list first: if this is interrupted, the rest is still found
+        remove(root, path.with_suffix(".json"))
+    remove(root, path)
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
     """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes)."""
     usage: dict[str, tuple[int, int]] = {}
     for stage in STAGE_NAMES:
-        folders = list((root / "artifacts" / stage).glob("[!.]*"))
+        found = (root / "artifacts" / stage).glob("[!.]*")
+        folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
     for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
         folder = root / name
@@ -137,7 +128,7 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
         folder
         for stage in reversed(STAGE_NAMES)  # no artifact is left without those that it was made from
         for folder in _entries(root / "artifacts" / stage, root)
-        if _KEY.fullmatch(folder.name) and folder.is_dir() and folder not in needed.folders
+        if _KEY.fullmatch(folder.name) and folder not in needed.folders
     ]
     for folder in artifacts:
         is_complete = (folder / manifest.NAME).exists()
@@ -153,24 +144,22 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
     yield from find_left_over(root, skip={*artifacts, *trainings})
     if photos and "crawl" not in needed.damaged:
         for path in _files(store.photos, root):
-            if not path.name.startswith(".") and path not in needed.files:
+            if path.name.startswith(path.parent.name) and path not in needed.files:  # photos/ab/<digest, ab...>.jpg
                 yield path, "photo that no kept crawl contains"
 
 
 def _entries(folder: Path, root: Path) -> list[Path]:
-    """Return what is in a folder, sorted, without links; nothing if a link leads to the folder."""
-    if folder.resolve() != root.resolve() / folder.relative_to(root):
-        return []
+    """Return what is in a folder, sorted; nothing if a link that may not be followed leads there, see `is_own`."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.is_symlink())
+        return sorted(folder.iterdir()) if is_own(root, folder / "any") else []
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def _files(folder: Path, root: Path) -> Iterator[Path]:
-    """Yield the files in a folder and below it, sorted; links are left out and not followed."""
+    """Yield the files and links in a folder and below it, sorted; links are not followed."""
     for path in _entries(folder, root):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             yield from _files(path, root)
         else:
             yield path
@@ -182,16 +171,3 @@ def _bytes(path: Path) -> int | None:
         return size_bytes(path) if path.is_dir() and not path.is_symlink() else path.lstat().st_size
     except FileNotFoundError:
         return None
-
-
-@contextmanager
-def _named_errors(path: Path, verb: str) -> Iterator[None]:
-    """Raise an error of the file system as a UserError that names the path."""
-    try:
-        yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(
-            f"{error.filename or path}: can't be {verb} ({reason}); change its permissions or those of its folder, and "
-            "run the same command again"
-        ) from error

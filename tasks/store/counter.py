@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from tasks.store.atomic import atomic_write
+from tasks.store.permissions import file_lock
 
 NAME = "counter"
 _HEAD_BYTES = 64
@@ -29,9 +28,7 @@ def next_number(root: Path) -> int:
     Raises:
         OSError: The data folder can't be written.
     """
-    lock = root / "locks" / "counter.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with file_lock(root / "locks" / "counter.lock"):
         last = _last(root / NAME)
         number = max([last or 0, *_given(root, head_only=last is not None)]) + 1
         atomic_write(root / NAME, b"%d\n" % number)

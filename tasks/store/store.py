@@ -21,10 +21,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tasks.store import atomic, counter
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
+from tasks.store.paths import remove
+from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
+from tasks.store.repair import set_aside
 
 logger = logging.getLogger("fluke.store")
 
@@ -85,7 +88,7 @@ class Store:
         """
         try:
             manifest = Manifest.read(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             logger.warning("%s has no manifest: it will be built again", folder)
             return None
         except ValueError as error:
@@ -95,8 +98,8 @@ class Store:
         for number, (path, problem) in enumerate(problems):
             if number < _MAX_PROBLEMS:
                 logger.warning("%s: it will be built again", problem)
-            if repair and path.exists() and not path.is_relative_to(folder):
-                path.replace(path.with_name(f".damaged-{path.name}"))
+            if repair and not path.is_relative_to(folder):
+                set_aside(self.root, path)
         if len(problems) > _MAX_PROBLEMS:
             logger.warning("%s: %d more files are missing or damaged", folder, len(problems) - _MAX_PROBLEMS)
         return None if problems else manifest.artifact
@@ -113,8 +116,10 @@ class Store:
         """
         home = self.root / "artifacts" / cache_key.stage
         home.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root / name for name in PRIVATE_FOLDERS):
+            make_private_folder(folder, top=folder)
         for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
-            shutil.rmtree(left_over)
+            remove(self.root, left_over)
         partial = home / f".partial-{cache_key.digest}"
         partial.mkdir()
         try:
@@ -153,9 +158,7 @@ class Store:
     @contextmanager
     def lock(self, cache_key: CacheKey) -> Iterator[None]:
         """Lock a cache key, so that only one run builds its artifact; waits while another run has the lock."""
-        path = self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
+        lock = file_lock(self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:

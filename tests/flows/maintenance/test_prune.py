@@ -13,10 +13,18 @@ import pytest
 from typer.testing import CliRunner
 
 from configs.schema import Config
-from flows import model_names, preflight
+from flows import error_messages, model_names, preflight
 from flows.cli import app
 from flows.maintenance.needed import find_needed
-from flows.maintenance.prune import Unneeded, by_reason, delete, find_unneeded, pruned_models, remove
+from flows.maintenance.prune import (
+    Unneeded,
+    by_reason,
+    delete,
+    delete_item,
+    disk_usage,
+    find_unneeded,
+    pruned_models,
+)
 from flows.run_records import RunRecord, find_run, read_records
 from tasks import tables
 from tasks.store import counter
@@ -46,6 +54,7 @@ class Runs:
         until: str = "evaluate",
         preset_file: str = "",
         previous: list[Artifact] | None = None,
+        previous_key: str = "",
         days_ahead: int = 0,
     ) -> list[Artifact]:
         """Add a run; a run that isn't done stops before the last stage. Returns its artifacts."""
@@ -58,7 +67,8 @@ class Runs:
         made = [self._tiles()]
         made.append(self._publish("train", {"tiles": made[0]}))
         if state == "done" and until == "evaluate":
-            measured = {"champion": {"key": previous[-1].key}} if previous else {}
+            key = previous[-1].key if previous else previous_key
+            measured = {"champion": {"key": key}} if key else {}
             made.append(self._publish("evaluate", {"classifier": made[1]}, measured))
         for artifact in made[1:] if self.count % 2 else made:
             record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
@@ -236,8 +246,7 @@ def test_a_previous_model_without_a_record_is_kept_and_an_unknown_one_is_ignored
     first = runs.run()
     (runs.store.root / "runs" / "001.json").unlink()
     second = runs.run(previous=first)
-    outside = Artifact(stage="evaluate", key="../../../etc", digest="")
-    third = runs.run(preset="another", previous=[outside])
+    third = runs.run(preset="another", previous_key="../../../etc")
     runs.prune(1)
     assert runs.intact([*first, *second, *third])
 
@@ -303,7 +312,7 @@ def test_the_command_says_what_goes_and_what_stays(runs: Runs, monkeypatch: pyte
 def test_records_of_artifacts_that_are_gone_do_not_matter(runs: Runs) -> None:
     made = runs.run()
     for artifact in made:
-        remove(runs.store.folder(artifact))
+        delete_item(runs.store.root, runs.store.folder(artifact))
     assert {item.reason for item in runs.prune(5)} == {"shard that no kept artifact uses"}
     with pytest.raises(UserError, match="no successful run or preset"):
         find_run(runs.store.root, "birds")
@@ -368,28 +377,21 @@ def test_damaged_files_older_than_a_day_are_deleted(runs: Runs) -> None:
     assert all(path.exists() for path in (young, *never))
 
 
-def test_links_are_not_followed(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_links_are_not_followed_in_search_of_partial_and_damaged_files(
+    runs: Runs, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     made = runs.run()
     outside = tmp_path_factory.mktemp("outside")
-    key = "0123456789abcdef01234567"
-    theirs = [
-        write(outside / ".partial-abc", days=9),
-        write(outside / key / "manifest.json", days=9),
-        write(outside / f"{key}.npy", days=9),
-        write(outside / "photo.jpg", days=9),
-    ]
-    (runs.store.root / "link").symlink_to(outside)
-    (runs.store.pools("train")).mkdir(parents=True, exist_ok=True)
-    (runs.store.pools("train") / "link").symlink_to(outside)
-    (runs.store.pools("extract")).symlink_to(outside)
+    theirs = [write(outside / "ab" / name, days=9) for name in (".partial-abc", ".damaged-abc.jpg")]
+    for place in ("link", "pools/train/link", "artifacts/evaluate/link", "exports"):
+        (runs.store.root / place).parent.mkdir(parents=True, exist_ok=True)
+        (runs.store.root / place).symlink_to(outside)
+    shutil.rmtree(runs.store.photos, ignore_errors=True)
     runs.store.photos.symlink_to(outside)
-    (runs.store.root / "artifacts" / "filter").symlink_to(outside)
-    (runs.store.root / "artifacts" / "train" / key).symlink_to(outside / key)
     (partial := runs.store.root / ".partial-link").symlink_to(outside)
     os.utime(partial, (1e9, 1e9), follow_symlinks=False)
-    unneeded = find_unneeded(runs.store, 1, photos=True)
-    assert [(item.path, item.bytes) for item in unneeded] == [(partial, partial.lstat().st_size)]
-    delete(runs.store, unneeded, 1, photos=True)
+    size = partial.lstat().st_size
+    assert [(item.path, item.bytes) for item in runs.prune(1)] == [(partial, size)]
     assert not partial.is_symlink()
     assert all(path.exists() for path in theirs)
     assert runs.intact(made)
@@ -465,8 +467,11 @@ def test_a_folder_that_is_read_only_is_named(runs: Runs, error: int, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", refuse)
-        with pytest.raises(UserError, match=rf"{made[0][2].key}.*: can't be deleted \({os.strerror(error).lower()}\)"):
+        with pytest.raises(OSError, match=made[0][2].key) as caught:
             delete(runs.store, unneeded, 1)
+    message, code = error_messages.explain(caught.value, runs.store.root)
+    assert code == error_messages.USER_ERROR
+    assert message.startswith(f"{runs.store.folder(made[0][2])}/manifest.json: {os.strerror(error).lower()}")
     assert runs.intact([artifact for each in made for artifact in each])
 
 
@@ -482,7 +487,7 @@ def test_a_folder_that_cannot_be_read_is_named(runs: Runs, monkeypatch: pytest.M
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UserError, match=r"secret: can't be read \(permission denied\)"):
+    with pytest.raises(PermissionError, match=r"/secret'"):
         find_unneeded(runs.store, 1)
 
 
@@ -569,3 +574,52 @@ def test_the_state_of_a_run_is_found_in_a_read_only_folder(runs: Runs, monkeypat
     (root / "locks" / f"run-{record.id}.lock").touch()  # as a killed run leaves it
     monkeypatch.setattr(os, "open", read_only)
     assert record.current_state(root) == "died"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """The user's other files, with names that the store could have chosen."""
+    home = tmp_path.parent / f"{tmp_path.name}-home"
+    (home / "ab").mkdir(parents=True)
+    for name in ("letter.txt", "manifest.json", f"{'0' * 24}.npy", f"{'0' * 24}.json", ".partial-x", "ab/holiday.jpg"):
+        (home / name).write_text("mine")
+    (home / f"{'1' * 24}").mkdir()
+    (home / f"{'1' * 24}" / "letter.txt").write_text("mine")
+    return home
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"artifacts/train/{'0' * 24}",
+        "artifacts/train/.partial-x",
+        "artifacts/train",
+        "pools/extract/key",
+        "pools/extract",
+        "pools/train/under-way",
+        "pools/train/under-way/key",
+        "photos/ab",
+        "photos",
+    ],
+)
+def test_nothing_behind_a_link_out_of_the_data_folder_is_deleted(runs: Runs, outside: Path, link: str) -> None:
+    runs.run()
+    path = runs.store.root / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():  # the store has made it
+        shutil.rmtree(path)
+    path.symlink_to(outside, target_is_directory=True)
+    before = sorted(outside.rglob("*"))
+    delete(runs.store, find_unneeded(runs.store, 0, photos=True), 0, photos=True)
+    assert sorted(outside.rglob("*")) == before
+    disk_usage(runs.store.root)
+
+
+def test_a_link_in_place_of_an_artifact_is_deleted_itself(runs: Runs, outside: Path) -> None:
+    link = runs.store.root / "artifacts" / "train" / ("0" * 24)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside, target_is_directory=True)
+    assert [item.path for item in find_unneeded(runs.store, 1)] == [link]
+    delete(runs.store, find_unneeded(runs.store, 1), 1)
+    assert not link.is_symlink()
+    assert (outside / "manifest.json").exists()
