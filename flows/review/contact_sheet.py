@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flows.review import app, session
 from flows.review.images import ImageCache
-from flows.review.items import ReviewItem, ReviewList
-from tasks.filter.review_log import Decision, ReviewKey
+from flows.review.items import Made, ReviewItem, ReviewList
+from tasks.filter.review_log import ReviewKey
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 
@@ -68,7 +68,7 @@ def _write_images(root: Path, review_list: ReviewList, folder: Path) -> dict[str
 
 
 def _row(
-    item: ReviewItem, files: Mapping[str, str], decisions: Mapping[ReviewKey, Decision], review_list: ReviewList
+    item: ReviewItem, files: Mapping[str, str], decisions: Mapping[ReviewKey, Made], review_list: ReviewList
 ) -> dict[str, str | bool | None]:
     """Return the values that the template shows of an item."""
     decision = decisions.get(item.key)

@@ -4,10 +4,24 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 SIDES_PX = {"small": 320, "large": 1600}
 _CACHE_BYTES = 64 << 20
+
+
+def inside(root: Path, name: str) -> Path:
+    """Return the path of a file below the data folder by the name that a table has.
+
+    Links on the way are followed: the folder of photos may be a link to another disk.
+
+    Raises:
+        ValueError: The name is absolute or leads out of the folder by `..`.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise ValueError(f"{name!r} is not below the data folder")
+    return root / path
 
 
 class ImageCache:
@@ -15,7 +29,7 @@ class ImageCache:
 
     def __init__(self, root: Path, files: Mapping[str, str], cache_bytes: int = _CACHE_BYTES) -> None:
         """Take the data folder, the path of each photo below it by SHA-256, and the most bytes to cache."""
-        self._root = root.resolve()
+        self._root = root
         self._files = files
         self._max_bytes = cache_bytes
         self._cache: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
@@ -51,10 +65,8 @@ class ImageCache:
 
         if photo not in self._files:
             return None
-        path = (self._root / self._files[photo]).resolve()
-        if not path.is_relative_to(self._root):
-            return None
         try:
+            path = inside(self._root, self._files[photo])
             with self._decoding:
                 return photos.decode_to(
                     lambda pixels: thumbnails.encode(pixels, side_px), path.read_bytes(), at_least_px=side_px
