@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -58,11 +58,10 @@ def native_output(log: Path) -> Iterator[None]:
 
     Python's own stderr still goes to the terminal.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     stderr, terminal = sys.stderr, os.dup(2)
     encoding = getattr(stderr, "encoding", None) or "utf-8"
     python_output = os.fdopen(os.dup(terminal), "w", buffering=1, encoding=encoding, errors="backslashreplace")
-    with log.open("ab") as file, python_output as python_stderr:
+    with _open_log(log) as file, python_output as python_stderr:
         os.dup2(file.fileno(), 2)
         sys.stderr = python_stderr
         try:
@@ -71,6 +70,15 @@ def native_output(log: Path) -> Iterator[None]:
             sys.stderr = stderr
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _open_log(log: Path) -> IO[bytes]:
+    """Open a log to append to it; without the right to, what it would contain is lost, but nothing else."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 class Bars:

@@ -107,6 +107,21 @@ REJECTED = Table(
         Column("split", "string", "train, val or test, if it belongs to a group that has a split.", nullable=True),
     ),
 )
+REMOVED = Table(
+    "removed.parquet",
+    ("filter",),
+    "The rejected photos that would be in the test if the check of their content, such as too dark, were off. They are "
+    "predicted too, so that the evaluation can say whether the check made the test easier; nothing is trained on them.",
+    (
+        _PHOTO,
+        _FILE,
+        _LABEL,
+        _NAME,
+        Column("group", "string", "SHA-256 of the first photo of its group, as in the table of kept photos."),
+        _SPLIT,
+        Column("reason", "string", "The check that removed it."),
+    ),
+)
 REVIEW = Table(
     "review.parquet",
     ("filter",),

@@ -1,6 +1,6 @@
 """Find and delete what is no longer needed: artifacts of old runs, and shards that no artifact uses."""
 
-import shutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from flows import preflight
 from flows.run_records import read_records
 from tasks.store import manifest
 from tasks.store.manifest import Manifest
+from tasks.store.paths import inside, is_own, remove
 from tasks.store.store import Store, size_bytes
 
 
@@ -24,7 +25,8 @@ class Unneeded:
     @classmethod
     def of(cls, path: Path, reason: str) -> "Unneeded":
         """Measure a file or folder."""
-        return cls(path, reason, size_bytes(path) if path.is_dir() else path.stat().st_size)
+        is_folder = path.is_dir() and not path.is_symlink()
+        return cls(path, reason, size_bytes(path) if is_folder else path.lstat().st_size)
 
 
 def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list[Unneeded]:
@@ -36,22 +38,23 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         photos: Whether to include photos that no kept crawl contains; they may have vanished from the web.
     """
     kept = _needed(store, keep_runs)
+    root = store.root
     unneeded = [
         Unneeded.of(folder, _reason(folder))
         for stage in STAGE_NAMES
-        for folder in sorted((store.root / "artifacts" / stage).glob("*"))
-        if folder not in kept
+        for folder in sorted((root / "artifacts" / stage).glob("*"))
+        if folder not in kept and _is_stores(root, folder)
     ]
-    used = {store.root / name for folder in kept for name in Manifest.read(folder).refs}
-    for path in sorted((store.root / "pools").rglob("*.npy")):
-        if path not in used:
+    used = {inside(root, name) for folder in kept for name in Manifest.read(folder).refs}
+    for path in sorted((root / "pools").rglob("*.npy")):
+        if path not in used and _is_stores(root, path):
             unneeded.append(Unneeded.of(path, "shard that no kept artifact uses"))
     unneeded += [Unneeded.of(path, "checkpoints of an unfinished training") for path in unfinished_trainings(store)]
-    partial = [path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy"]
+    partial = [path for path in (root / "pools").rglob(".partial-*") if path.suffix != ".npy"]
     partial += [path for folder in kept for path in folder.rglob(".partial-*")]  # of a report
-    unneeded += [Unneeded.of(path, "left by a killed run") for path in sorted(partial)]
+    unneeded += [Unneeded.of(path, "left by a killed run") for path in sorted(partial) if _is_stores(root, path)]
     if photos:
-        files = (path for path in sorted(store.photos.rglob("*")) if path.is_file())
+        files = (path for path in sorted(store.photos.rglob("*")) if path.is_file() and _is_stores(root, path))
         unneeded += [Unneeded.of(path, "photo that no kept crawl contains") for path in files if path not in used]
     return unneeded
 
@@ -69,32 +72,32 @@ def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool
         paths = {item.path for item in agreed}
         unneeded = [item for item in find_unneeded(store, keep_runs, photos=photos) if item.path in paths]
         for item in unneeded:
-            remove(item.path)
+            delete_item(store.root, item.path)
     return sum(item.bytes for item in unneeded)
 
 
 def unfinished_trainings(store: Store) -> list[Path]:
     """Return the folders with checkpoints of trainings that did not finish."""
-    return sorted((store.pools("train") / "under-way").glob("*"))
+    found = sorted((store.pools("train") / "under-way").glob("*"))
+    return [path for path in found if is_own(store.root, path)]
 
 
-def remove(path: Path) -> None:
-    """Delete an artifact's folder, or a file; with a shard, also its list of photos."""
+def delete_item(root: Path, path: Path) -> None:
+    """Delete an artifact's folder, or a file; with a shard, also its list of photos. See `paths.remove` for links."""
     if path.is_dir():
         # Delete the manifest first: if this is interrupted, the rest of the folder counts as incomplete.
-        (path / manifest.NAME).unlink(missing_ok=True)
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-        if path.suffix == ".npy":
-            path.with_suffix(".json").unlink(missing_ok=True)
+        remove(root, path / manifest.NAME)
+    remove(root, path)
+    if path.suffix == ".npy":
+        remove(root, path.with_suffix(".json"))
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
     """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes)."""
     usage: dict[str, tuple[int, int]] = {}
     for stage in STAGE_NAMES:
-        folders = list((root / "artifacts" / stage).glob("[!.]*"))
+        found = (root / "artifacts" / stage).glob("[!.]*")
+        folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
     for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
         folder = root / name
@@ -123,10 +126,21 @@ def _needed(store: Store, keep_runs: int) -> set[Path]:
             continue
         try:
             todo += Manifest.read(folder).cache_key.parents.values()
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             continue
         needed.add(folder)
     return needed
+
+
+def _is_stores(root: Path, path: Path) -> bool:
+    """Whether the store made a file or folder, by its place and name: `data/photos` may be a link to all pictures."""
+    if not is_own(root, path):
+        return False
+    kind, *folders, name = path.relative_to(root).parts
+    partial, digest = name.startswith(".partial-"), name.removeprefix(".damaged-")
+    if kind == "photos":  # photos/ab/<digest>.jpg
+        return len(folders) == 1 and len(folders[0]) == 2 and (partial or digest.startswith(folders[0]))
+    return bool(folders) and folders[0] in STAGE_NAMES and (partial or re.match("[0-9a-f]{24}", digest) is not None)
 
 
 def _reason(folder: Path) -> str:

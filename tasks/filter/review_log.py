@@ -27,6 +27,7 @@ from tasks.store.atomic import sync
 from tasks.store.errors import UserError
 from tasks.store.formulas import guard, unguard
 from tasks.store.manifest import now
+from tasks.store.permissions import file_lock
 
 NAME = "decisions.csv"
 Action = Literal["keep", "reject", "move"]
@@ -210,8 +211,7 @@ def _row(decision: Decision) -> tuple[str, ...]:
 
 
 def _locked(path: Path) -> FileLock:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(f".{NAME}.lock"))
+    return file_lock(path.with_name(f".{NAME}.lock"))
 
 
 def _append(path: Path, rows: list[tuple[str, ...]]) -> None:

@@ -151,3 +151,28 @@ def test_a_url_is_found_although_the_ledger_was_deleted(home: Home) -> None:
     assert traces.sha256s == {rows["photo"][3]}
     assert len(traces.files) == 1
     assert {made.artifact for made in traces.artifacts} == set(made.values())
+
+
+@pytest.mark.parametrize("name", ["*", "../*", "../../../mine", "**", "[a-z0-9]*", "x" * 300, "a\0b"])
+def test_a_table_that_names_other_files_as_the_photo_deletes_none(home: Home, tmp_path: Path, name: str) -> None:
+    made = home.run()
+    (tmp_path / "mine.jpg").write_text("mine")
+    path = tables.PHOTOS.path(home.store.folder(made["crawl"]))
+    photos = pd.read_parquet(path)
+    photos.loc[0, ["photo", "url"]] = [name, "http://a.example/x.jpg"]
+    photos.to_parquet(path, index=False)
+    traces = find_traces(home.store, "http://a.example/x.jpg")
+    assert traces.files == ()
+    forget(home.store, traces, purge=True)
+    assert (tmp_path / "mine.jpg").exists()
+    assert len(list(home.store.photos.rglob("*.*"))) == 12
+
+
+def test_purge_removes_a_link_in_place_of_an_artifact_not_its_target(home: Home, tmp_path: Path) -> None:
+    made = home.run()
+    folder = home.store.folder(made["preprocess"])
+    moved = folder.rename(tmp_path / folder.name)
+    folder.symlink_to(moved, target_is_directory=True)
+    forget(home.store, find_traces(home.store, home.table(made["filter"], "kept").iloc[0]["photo"]), purge=True)
+    assert not folder.is_symlink()
+    assert (moved / "manifest.json").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from configs.schema import Config
 from flows import preflight
-from flows.maintenance.prune import by_reason, delete, find_unneeded
+from flows.maintenance.prune import by_reason, delete, disk_usage, find_unneeded
 from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store.context import StageContext
@@ -186,3 +186,52 @@ def test_the_state_of_a_run_is_found_in_a_read_only_folder(runs: Runs, monkeypat
     (root / "locks" / f"run-{record.id}.lock").touch()  # as a killed run leaves it
     monkeypatch.setattr(os, "open", read_only)
     assert record.current_state(root) == "died"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """The user's other files, with names that the store could have chosen."""
+    home = tmp_path.parent / f"{tmp_path.name}-home"
+    (home / "ab").mkdir(parents=True)
+    for name in ("letter.txt", "manifest.json", f"{'0' * 24}.npy", f"{'0' * 24}.json", ".partial-x", "ab/holiday.jpg"):
+        (home / name).write_text("mine")
+    (home / f"{'1' * 24}").mkdir()
+    (home / f"{'1' * 24}" / "letter.txt").write_text("mine")
+    return home
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"artifacts/train/{'0' * 24}",
+        "artifacts/train/.partial-x",
+        "artifacts/train",
+        "pools/extract/key",
+        "pools/extract",
+        "pools/train/under-way",
+        "pools/train/under-way/key",
+        "photos/ab",
+        "photos",
+    ],
+)
+def test_nothing_behind_a_link_out_of_the_data_folder_is_deleted(runs: Runs, outside: Path, link: str) -> None:
+    runs.run()
+    path = runs.store.root / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():  # the store has made it, and it is empty
+        path.rmdir()
+    path.symlink_to(outside, target_is_directory=True)
+    before = sorted(outside.rglob("*"))
+    delete(runs.store, find_unneeded(runs.store, 0, photos=True), 0, photos=True)
+    assert sorted(outside.rglob("*")) == before
+    disk_usage(runs.store.root)
+
+
+def test_a_link_in_place_of_an_artifact_is_deleted_itself(runs: Runs, outside: Path) -> None:
+    link = runs.store.root / "artifacts" / "train" / ("0" * 24)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside, target_is_directory=True)
+    assert [item.path for item in find_unneeded(runs.store, 1)] == [link]
+    delete(runs.store, find_unneeded(runs.store, 1), 1)
+    assert not link.is_symlink()
+    assert (outside / "manifest.json").exists()
