@@ -1,7 +1,6 @@
 """The web application of the page: the page, its files, the images, and a JSON API of four routes."""
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from flows.file_problems import problem
 from flows.review.images import SIDES_PX
 from flows.review.lists import ReviewLists
 from flows.review.security import SecurityMiddleware
@@ -141,12 +141,8 @@ def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
     except UserError as error:  # a damaged log: the page shows the message
         return _json({"error": str(error)}, 409)
     except OSError as error:  # a full disk, or a folder that became read-only
-        return _json({"error": f"not saved: {_disk_text(error, root)}"}, 409)
-
-
-def _disk_text(error: OSError, root: Path) -> str:
-    where = error.filename or root / review_log.NAME
-    return f"{where}: {os.strerror(error.errno).lower() if error.errno else error}"
+        where = OSError(error.errno, error.strerror, str(error.filename or root / review_log.NAME))
+        return _json({"error": problem(where, root) or str(where)}, 409)
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -4,24 +4,12 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from tasks.store.paths import inside
 
 SIDES_PX = {"small": 320, "large": 1600}
 _CACHE_BYTES = 64 << 20
-
-
-def inside(root: Path, name: str) -> Path:
-    """Return the path of a file below the data folder by the name that a table has.
-
-    Links on the way are followed: the folder of photos may be a link to another disk.
-
-    Raises:
-        ValueError: The name is absolute or leads out of the folder by `..`.
-    """
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise ValueError(f"{name!r} is not below the data folder")
-    return root / path
 
 
 class ImageCache:

@@ -220,7 +220,7 @@ function decide(number, action, to = "", button = undefined) {
     if (isBack) select(number);
     const name = isBack ? "" : `${shown(row.name)}: `;
     if (conflict) showMessage(`${name}${elsewhere(conflict)}${isBack ? "; press again to change it" : "; go back to it to change it"}`, true);
-    else if (error) showMessage(`${name}${error}`, true);
+    else if (error) showMessage(`${name}not saved: ${error}`, true);
   });
 }
 

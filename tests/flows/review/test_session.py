@@ -1,5 +1,6 @@
 """Rows, counts, decisions and undo, over HTTP."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -141,3 +142,24 @@ def test_decisions_about_a_renamed_class_are_shown_replaced_and_undone(
     undone = [page.undo(page.rows()[0]).json()["changed"] for _ in range(2)]
     assert [value(row["decision"]) for row in undone] == [("reject", ""), None]
     assert review_log.read(page.root) == {}
+
+
+@pytest.mark.parametrize(("number", "why"), [(28, "no space left on the disk"), (30, "read-only file system")])
+def test_a_decision_that_cannot_be_logged_is_reported_and_can_be_made_later(
+    page: Any, monkeypatch: pytest.MonkeyPatch, number: int, why: str
+) -> None:
+    rows = page.rows()
+    page.decide(rows[0], "keep")
+    before = (page.root / review_log.NAME).read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.filter.review_log.os.fsync", fail)
+        response = page.decide(rows[1], "reject")
+    assert response.status_code == 409
+    assert f"{page.root / review_log.NAME}: {why}" in response.json()["error"]
+    assert "changed" not in response.json()  # it is no conflict
+    assert (page.root / review_log.NAME).read_bytes() == before
+    assert page.decide(rows[1], "reject").json()["written"]
