@@ -156,16 +156,23 @@ REVIEW = Table(
 )
 
 # ---- preprocess, extract ----
+_PLACE = (
+    _PHOTO,
+    Column("shard", "string", "Path of the shard, relative to the data folder."),
+    Column("row", "int64", "Row in the shard.", "from 0"),
+    Column("digest", "string", "First 24 hex digits of the SHA-256 of the row's values."),
+)
 INDEX = Table(
     "index.parquet",
     ("preprocess", "extract"),
     "Where the tile (preprocess) or the features (extract) of each kept photo are.",
-    (
-        _PHOTO,
-        Column("shard", "string", "Path of the shard, relative to the data folder."),
-        Column("row", "int64", "Row in the shard.", "from 0"),
-        Column("digest", "string", "First 24 hex digits of the SHA-256 of the row's values."),
-    ),
+    _PLACE,
+)
+REMOVED_INDEX = Table(
+    "removed_index.parquet",
+    ("preprocess", "extract"),
+    "The same for the photos of removed.parquet. Only evaluate reads it: nothing is trained on these photos.",
+    _PLACE,
 )
 
 # ---- pretrain, train ----
@@ -218,6 +225,22 @@ PREDICTIONS = Table(
         Column("top_probabilities", "list[float64]", "Their probabilities.", "0..1"),
     ),
 )
+REMOVED_PREDICTIONS = Table(
+    "removed_predictions.parquet",
+    ("evaluate",),
+    "The answer to each photo that a check of the filter removed from the test; only written if there is one.",
+    (
+        _PHOTO,
+        _NAME,
+        Column("label", "string", "True class; the unknown class where it was never trained on."),
+        Column("group", "string", "As in kept.parquet."),
+        Column("reason", "string", "The check that removed it."),
+        Column("predicted", "string", "Most likely class."),
+        Column("probability", "float64", "Calibrated probability of the most likely class.", "0..1"),
+        Column("rank", "int64", "Position of the true class by probability.", "from 1"),
+        Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
+    ),
+)
 SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
 METRICS = File("metrics.json", ("evaluate",), "All metrics with their intervals and baselines.")
 EXPLAINED = File("explained.json", ("evaluate",), "Settings and code behind the explanations, and their files.")
@@ -233,7 +256,9 @@ NEIGHBOURS = Table(
         Column("cosine", "float64", "Cosine similarity of the features of both.", "-1..1"),
     ),
 )
-NOTES = File("notes.json", ("evaluate",), "What of the user's input was not used as given, by stage.")
+NOTES = File(
+    "notes.json", ("evaluate",), "What of the user's input was not used as given, by stage; what is to be reviewed."
+)
 LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
 FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
 REPORT = File("report.html", ("evaluate",), "The report.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from configs.schema import FilterConfig
 from tasks.filter.old_split_history import OldSplitHistory
@@ -24,6 +24,7 @@ from tasks.store import hashing
 from tasks.store.errors import UserError
 from tasks.store.generations import Generation, Generations
 from tasks.store.manifest import NAME as MANIFEST
+from tasks.store.permissions import file_lock
 from tasks.store.store import Store
 from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
 
@@ -50,9 +51,7 @@ class SplitMemory:
             f"{root / COPIES / place} from a backup, or set another filter.seed (it is {config.seed}) to begin anew"
         )
         self._files = Generations(root / FOLDER / place, root / COPIES / place, suffix=_SUFFIX, remedy=self._remedy)
-        lock_path = root / "locks" / f"{FOLDER}-{place.replace('/', '-')}.lock"
-        lock_path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = FileLock(lock_path)
+        self.lock = file_lock(root / "locks" / f"{FOLDER}-{place.replace('/', '-')}.lock")
         self.old = OldSplitHistory(config, Store(root).pools("filter"))
         self._newest: Generation | None = None
 

@@ -10,6 +10,7 @@ from configs.schema import TrainConfig
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 from tasks.tables import LABELS, LINEAGE, TRAINED_ON
+from tasks.train.same_photos import PHOTOS_KEY
 
 _SAME_SETTINGS = ("input", "network", "filters", "weights", "head", "hidden", "scale")
 """Settings of train that decide the shapes and the meaning of the weights."""
@@ -83,7 +84,13 @@ def find(
 
 
 def write_lineage(
-    out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float], memory: str | None
+    out: Path,
+    base: Base | None,
+    train: Set[str],
+    subtracted: Sequence[float],
+    *,
+    memory: str | None,
+    photos: str,
 ) -> None:
     """Write what later trainings need: the photos trained on, and the number of trainings since the last full one.
 
@@ -93,6 +100,7 @@ def write_lineage(
         train: photos of the train split.
         subtracted: see `Base`.
         memory: see `Base`.
+        photos: digest of the photos that the training used, see `same_photos.photos_digest`.
     """
     import pandas as pd
 
@@ -103,6 +111,7 @@ def write_lineage(
         "began_from": base.digest if base else None,
         "subtracted": list(subtracted),
         "memory": memory,
+        PHOTOS_KEY: photos,
     }
     LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
