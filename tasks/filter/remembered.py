@@ -1,7 +1,7 @@
 """What the memory of a split contains: every photo that was ever assigned, also those that have left the crawl."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from itertools import pairwise
@@ -262,9 +262,9 @@ def sightings(table: "pd.DataFrame", column: str) -> dict[str, set[str]]:
     return found
 
 
-def merged(known: Iterable[str], new: Iterable[str]) -> Names:
+def merged(known: Names, new: Collection[str]) -> Names:
     """Return all names, sorted."""
-    return tuple(sorted({*known, *new}))
+    return known if known and all(name in known for name in new) else tuple(sorted({*known, *new}))
 
 
 def _read_stats(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_], dict[str, tuple[int, bytes]]]:
