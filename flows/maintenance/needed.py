@@ -71,7 +71,7 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
     for evaluation in _previous_models(store, kept):
         same = [run for run in records if evaluation.key in (artifact.key for artifact in run.model)]
         if same and all(run not in kept for run in same):
-            needed.runs.setdefault("the previous model, of run", []).append(same[0])
+            needed.runs.setdefault("the previous model, run", []).append(same[0])
         _add(store, needed, [evaluation, *(stage.artifact for run in same[:1] for stage in run.stages)])
     return needed
 

@@ -239,7 +239,7 @@ def test_the_previous_model_of_a_kept_evaluation_is_kept_but_not_that_ones_previ
     runs.prune(1)
     assert runs.intact([*second, *third, *last])
     assert runs.gone(first)
-    assert "the previous model, of run 002" in find_needed(runs.store, 1).text()
+    assert "the previous model, run 002" in find_needed(runs.store, 1).text()
 
 
 def test_a_previous_model_without_a_record_is_kept_and_an_unknown_one_is_ignored(runs: Runs) -> None:
