@@ -168,6 +168,8 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
         built = [stage.artifact.stage for stage in record.stages if not stage.cached]
         scores = record.stages[-1].counts if record.stages else {}
         template = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
+        if "accuracy with them" in scores:
+            template += ", with {removed from the test by the filter:,} removed {accuracy with them:.1%}"
         result = record.error or (template.format(**scores) if "accuracy" in scores else "")
         table.add_row(
             shown(record.id),

@@ -13,6 +13,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import getproxies_environment
 
@@ -21,7 +22,7 @@ from flows.processes import look_up
 from flows.server_process import HOST, Running
 from tasks.store.errors import UserError
 from tasks.store.paths import open_log, remove
-from tasks.store.permissions import file_lock
+from tasks.store.permissions import create, file_lock
 
 DEFAULT_PORT = 4200
 _LOOPBACK = (HOST, "localhost", "::1")
@@ -179,6 +180,7 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
         # The default, *, lets any web page that the user visits call the API, which has no password.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
     }
+    _share(home)
     with open_log(home / "server.log") as log:
         # A new session, so that Ctrl-C in the terminal doesn't stop the server.
         return subprocess.Popen(
@@ -190,6 +192,15 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
         )
+
+
+def _share(home: Path) -> None:
+    """Let others in a team start the server, too: Prefect's own files are for the user who has started it only."""
+    with suppress(FileExistsError):
+        create(home / "prefect.db")  # SQLite would create it with mode 644 at most
+    for path in (home / "memo_store.toml", *(home / "concurrency_leases").glob("*.json")):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):  # of another user, whose server has ended
+            path.unlink()
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

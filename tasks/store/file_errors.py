@@ -41,6 +41,20 @@ def naming(path: Path) -> Iterator[None]:
         raise OSError(number, os.strerror(number), str(place)) from error
 
 
+def remove_folder(path: Path) -> None:
+    """Delete a folder with all that is in it.
+
+    Raises:
+        OSError: Something can't be deleted; it names the folder whose mode is in the way, which `shutil` doesn't.
+    """
+    try:
+        shutil.rmtree(path)
+    except PermissionError as error:
+        folders = (folder for folder in (path, *sorted(path.rglob("*"))) if folder.is_dir())
+        blocking = next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), path)
+        raise OSError(error.errno, error.strerror, str(blocking)) from error
+
+
 def disk_full(error: BaseException) -> int | None:
     """Return ENOSPC or EDQUOT if a full disk is the reason for an exception, also of a library, or for its causes."""
     seen: list[BaseException] = []
