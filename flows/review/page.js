@@ -277,10 +277,9 @@ function act(number, what, button = undefined, key = "") {
 }
 
 function press(number, button, event) {
-  if (event.detail > 1) return; // the second click of a double click would act on the next photo, or undo the first
   if (!cards.has(number)) return;
   const isPressed = button.getAttribute("aria-pressed") === "true" && button.dataset.act !== "move";
-  // A button that was pressed by a key keeps the focus, on the next photo; after a click, keys act as everywhere.
+  // A button that was pressed by a key keeps the focus, on the next photo.
   const stays = event.detail === 0 ? button.dataset.act : undefined;
   if (isPressed) withdraw(number);
   else act(number, button.dataset.act, stays, "Enter");
@@ -373,11 +372,14 @@ $("list").addEventListener("click", (event) => {
   const number = Number(card.dataset.number);
   const button = event.target.closest("button");
   if (button) {
-    if (event.detail < 2) select(number, false);
+    if (event.detail > 1) return;
+    select(number, false);
     press(number, button, event);
   } else if (event.target.closest("figure")) openView(number);
   else select(number);
 });
+// The second click of a double click isn't meant: it would go back to the photo that the first one has decided.
+$("list").addEventListener("mousedown", (event) => event.detail > 1 && event.preventDefault());
 $("list").addEventListener("focusin", (event) => {
   const number = Number(event.target.closest(".card")?.dataset.number);
   if (cards.has(number) && number !== current) select(number, false);
@@ -385,8 +387,8 @@ $("list").addEventListener("focusin", (event) => {
 $("view").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.act === "close" || event.target === $("view")) $("view").close();
-  else if (button) {
-    if (event.detail) $("view").focus();
+  else if (button && event.detail < 2) {
+    if (event.detail) $("view").focus(); // after a click, keys act as everywhere
     press(current, button, event);
   }
 });
