@@ -1,6 +1,7 @@
 """The page in a real browser beside other pages and reviewers, with a slow or failing server, by mouse and keyboard."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,21 @@ DELAY = (
     "const real = fetch; window.fetch = (...all) => new Promise((go) => setTimeout(go, 900)).then(() => real(...all));"
 )
 FAIL = "window.real ??= fetch; window.fetch = () => Promise.reject(new TypeError('no network'));"
+
+PRESS = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'y', bubbles: true }))"
+SOON = f"""return (async () => {{
+  {PRESS};
+  while (!{MESSAGE}.includes('decided elsewhere')) await new Promise((go) => setTimeout(go, 1));
+  {PRESS};
+  await new Promise((go) => setTimeout(go, 300));
+}})()"""
+CLICK_SOON = """return (async () => {
+  const card = document.querySelector(`.card[data-number="${arguments[0]}"]`);
+  dispatchEvent(new Event('focus'));
+  while (!card.classList.contains('reject')) await new Promise((go) => setTimeout(go, 1));
+  card.querySelector('[data-act=reject]').click();
+  await new Promise((go) => setTimeout(go, 300));
+})()"""
 
 
 @pytest.fixture
@@ -58,6 +74,7 @@ def test_what_another_reviewer_decided_is_shown_first_and_changed_only_by_anothe
     browser.key("y")
     browser.wait(f"{MESSAGE} === 'decided elsewhere meanwhile: rejected; press again to change it'")
     assert (in_log(review_folder, keys), current(browser)) == ({0: "reject"}, 0)
+    time.sleep(0.3)  # a key that comes sooner isn't an answer to the message
     browser.key("y")
     browser.wait_for_reviewed(1, 5)
     assert in_log(review_folder, keys) == {0: "keep"}
@@ -72,6 +89,7 @@ def test_what_another_reviewer_decided_is_shown_first_and_changed_only_by_anothe
     browser.wait(f"{MESSAGE} === 'decided elsewhere meanwhile: undone; press again to change it'")
     assert in_log(review_folder, keys) == {0: "keep"}
     browser.key("Escape")
+    time.sleep(0.3)
 
     # The answer comes late, when the person looks at the next photo already: the selection stays.
     other(review_folder, keys[1], "reject")
@@ -80,6 +98,20 @@ def test_what_another_reviewer_decided_is_shown_first_and_changed_only_by_anothe
     browser.wait(f"{MESSAGE}.endsWith('decided elsewhere meanwhile: rejected; go back to it to change it')")
     assert current(browser) == 2
     assert in_log(review_folder, keys) == {0: "keep", 1: "reject"}
+
+
+def test_keys_that_come_too_soon_are_no_answer_to_the_message(
+    review_folder: ReviewFolder, browser: Browser, keys: list[ReviewKey]
+) -> None:
+    other(review_folder, keys[0], "reject")
+    browser.run(SOON)
+    assert in_log(review_folder, keys) == {0: "reject"}
+
+    other(review_folder, keys[1], "reject")
+    time.sleep(0.3)
+    browser.key("j")
+    browser.run(CLICK_SOON, 1)  # the button becomes the one of the decision: this click is no undo
+    assert in_log(review_folder, keys) == {0: "reject", 1: "reject"}
 
 
 def test_undo_leaves_what_others_and_other_tabs_decided(
@@ -179,3 +211,31 @@ def test_a_held_key_a_double_click_and_the_end_of_the_list_decide_once(
     browser.wait_for_reviewed(5, 5)
     assert in_log(review_folder, keys)[4] == "keep"
     assert browser.log_messages() == []
+
+
+def test_a_filter_that_ran_again_with_a_renamed_class_is_said_and_reloaded(
+    review_folder: ReviewFolder, browser: Browser, keys: list[ReviewKey]
+) -> None:
+    browser.key("x")
+    browser.key("y")
+    browser.wait_for_reviewed(2, 5)
+    (review_folder.photos / "cat").rename(review_folder.photos / "kitten")
+    crawled = review_folder.crawl()
+    kittens = [number for number, label in enumerate(crawled["label"]) if label == "kitten"]
+    review_folder.publish([{"photo": number} for number in kittens])
+    browser.wait("(dispatchEvent(new Event('focus')), !document.getElementById('newer').hidden)")
+    browser.key("x")  # the older page goes on: the decision is about the same photo
+    browser.wait_for_reviewed(3, 5)
+    browser.run("document.getElementById('reload').click()")
+    browser.wait_for_reviewed(3, 3)
+    assert browser.run("return document.getElementById('newer').hidden")
+    browser.key("u")  # what this page decided when the class had its older name
+    browser.wait_for_reviewed(2, 3)
+    browser.key("y")
+    browser.wait_for_reviewed(3, 3)
+    made = {key.photo: (key.label, made.action) for key, made in review_log.read(review_folder.data).items()}
+    assert made == {
+        keys[0].photo: ("cat", "reject"),
+        keys[1].photo: ("cat", "keep"),
+        keys[2].photo: ("kitten", "keep"),
+    }
