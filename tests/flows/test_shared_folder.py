@@ -41,7 +41,7 @@ def opened_for(data: Path, bits: int) -> list[str]:
 
 def private_parts(data: Path, bits: int) -> list[str]:
     """Return the private folders, and the photos and tiles in them, that somebody has one of these rights to."""
-    found = [data / "photos", data / "pools", *data.glob("photos/**/*"), *data.glob("pools/preprocess/**")]
+    found = [data / "photos", data / "pools", *data.glob("photos/**/*"), *data.glob("pools/preprocess/**/*")]
     assert len(found) > 60
     return [str(path.relative_to(data)) for path in found if path.stat().st_mode & bits]
 
