@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs import no_effect
-from configs.load import changed_settings
+from configs.load import changed_settings, with_memory
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
@@ -61,6 +61,7 @@ def pipeline(
         The record of the run, which is also in DATA/runs.
     """
     root = data_root()
+    config = with_memory(config, preset)
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     preflight.check_stage(config, until)

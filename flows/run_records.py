@@ -12,13 +12,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
+from flows import model_names
+from tasks.store import manifest
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, now
 from tasks.store.permissions import file_lock
 from tasks.store.stage import Outcome
+from tasks.store.store import Store
 
 RunState = Literal["running", "done", "failed", "interrupted"]
+MODEL_STAGES = ("preprocess", "pretrain", "train", "evaluate")
+"""The stages whose artifacts a model consists of."""
 
 
 def data_root() -> Path:
@@ -102,9 +107,25 @@ class RunRecord(BaseModel):
 
     @property
     def preset_key(self) -> str:
-        """Tells presets apart: `./animals.yaml` is `animals.yaml`; files of that name in two folders are two."""
-        path = PurePath(os.path.normpath(self.preset_file or self.preset))
-        return str(path.with_suffix("") if path.suffix.lower() in (".yaml", ".yml") else path)
+        """Tells presets apart: `./animals.yaml` is `animals.yaml`; files of one name in two folders are two presets."""
+        return _without_suffix(self.preset_file or self.preset)
+
+    @property
+    def model(self) -> list[Artifact]:
+        """The artifacts that its model consists of; empty if the run has none."""
+        artifacts = [stage.artifact for stage in self.stages if stage.artifact.stage in MODEL_STAGES]
+        return artifacts if self.is_good else []
+
+    def has_model(self, root: Path) -> bool:
+        """Whether its model is still in the store."""
+        return bool(self.model) and all((Store(root).folder(each) / manifest.NAME).exists() for each in self.model)
+
+    def is_called(self, name: str) -> bool:
+        """Whether a user means this run, or its preset, by this name, ID or path of a YAML file."""
+        return name in (self.id, self.preset) or self.preset_key in (
+            _without_suffix(name),
+            _without_suffix(str(Path(name).absolute())),
+        )
 
     def add(self, outcome: Outcome, seconds: float) -> None:
         """Add the outcome of a stage, and the seconds that it took in this run."""
@@ -154,6 +175,11 @@ class RunRecord(BaseModel):
         return root / "locks" / f"run-{self.id}.lock"
 
 
+def _without_suffix(preset: str) -> str:
+    path = PurePath(os.path.normpath(preset))
+    return str(path.with_suffix("") if path.suffix.lower() in (".yaml", ".yml") else path)
+
+
 def read_records(root: Path) -> list[RunRecord]:
     """Read the records of all runs below a data folder, the newest first.
 
@@ -177,15 +203,31 @@ def find_run(root: Path, name: str | None = None) -> RunRecord:
 
     Args:
         root: The data folder.
-        name: The ID of a run, or a preset (its last successful run); None: of any preset.
+        name: The ID of a run, the name of a model, or a preset (its last successful run); None: of any preset.
 
     Raises:
-        UserError: There is no such run.
+        UserError: There is no such run, or two things are called so.
     """
-    successful = [run for run in read_records(root) if run.state == "done" and run.until == "evaluate"]
-    matching = [run for run in successful if name in (None, run.id, run.preset)]
+    successful = [run for run in read_records(root) if run.is_good]
+    matching = [run for run in successful if name is None or run.is_called(name)]
+    names = model_names.read(root) if name else {}
+    named = names.get(name or "")
+    if named and matching:
+        raise UserError(
+            f"{name!r} is the name of run {named}, and also a preset or another run; give the ID of the run, or remove "
+            f"the name with `fluke name --delete {name}`"
+        )
+    if named:
+        matching = [run for run in successful if run.id == named]
+        if not matching:
+            raise UserError(
+                f"{name!r} is the name of run {named}, which has no record in {root / 'runs'} any more; remove the "
+                f"name with `fluke name --delete {name}`"
+            )
     if not matching:
         known = ", ".join(dict.fromkeys(run.preset for run in successful))
+        if known and names:
+            known += f"; names: {', '.join(names)}"
         problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
         raise UserError(f"{root}: {problem}; `fluke run PRESET` trains a model")
     return matching[0]

@@ -49,7 +49,8 @@ def config(
         say(*load.presets())
     else:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        say(*load.to_yaml(load_config(preset, overrides), ascii_only=not is_utf8).split("\n"))
+        load_config(preset, overrides)  # for its notes; `filter.memory` isn't printed, so that the file gets its own
+        say(*load.to_yaml(load.as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
 
 
 def check(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configs.schema import FilterConfig
 from tasks.filter import review_log
@@ -12,22 +12,22 @@ from tasks.filter.groups import group_names, pattern_notes, split_groups
 from tasks.filter.judge import judge, reject_label_issues, set_verdicts
 from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import measure
+from tasks.filter.memory_notes import memory_notes, tested_classes_note
+from tasks.filter.memory_update import Outcome, once_trained, updated
 from tasks.filter.notes import doubt_notes, loss_notes
 from tasks.filter.removed import is_removable, name_groups, removed_from_test
 from tasks.filter.review_keys import apply_decisions
 from tasks.filter.review_log import Action, ReviewKey
 from tasks.filter.rules import UNDECODABLE
-from tasks.filter.split_history import SplitHistory
+from tasks.filter.split_memory import SplitMemory
 from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
 from tasks.filter.trainable import check_trainable, reject_untrained_classes, single_photos_note
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
-from tasks.store.permissions import file_lock
 from tasks.store.stage import Stage
-from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, REJECTED, REMOVED, REVIEW, SUMMARY
+from tasks.tables import ABSENT, KEPT, PHOTOS, REJECTED, REMOVED, REVIEW, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +44,8 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         context: Where to read and write, and who computes.
 
     Returns:
-        The counts, the digest of the kept photos and of those that are only scored, and the shards with
-        their statistics.
+        The counts, the digest of the kept photos, of those that are only scored and of absent ones that nothing may
+        have been trained on, and the shards with their statistics.
 
     Raises:
         UserError: No classifier can be trained or tested on the kept photos, or a file of the user is invalid.
@@ -55,10 +55,12 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     table["crawled_label"] = table["label"]
     decided = _apply_decisions(table, context)
     given = GivenSplits.of(table)
-    history = _split_history(config, context.pools)
-    with file_lock(history.path.with_suffix(".lock")):
-        known = history.read()
-        measured = measure(table, set(known), context)
+    sources = table[table.columns.intersection(["photo", "name", "page", "group"])].copy()
+    memory = SplitMemory(config, context.root)
+    with memory.lock:
+        remembered = memory.read() or memory.old.take_over(memory.new(), context)
+        known = remembered.known(config)
+        measured = measure(table, remembered, context)
         duplicates = measured.near_duplicates(config)
         judged = judge(config, table, given, measured, duplicates, decided=decided, context=context)
         notes = doubt_notes(config, table, judged.doubts, judged.by_rules.failed, duplicates)
@@ -66,9 +68,9 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             context.warn(note)
         set_verdicts(table, judged.verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
-        groups = split_groups(config, table, duplicates.group)
+        groups = split_groups(config, table, duplicates.group, measured.absent, remembered.links(config))
         names = group_names(config, table)
-        test_list = read_test_list(config, table, known)
+        test_list = read_test_list(config, table, set(remembered.photos))
         for note in (*test_list.notes, *pattern_notes(config, table, names)):
             context.warn(note)
         table["group"] = groups[: len(table)]
@@ -81,11 +83,16 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
-        check_trainable(config, table, large_groups(table, names, duplicates, min_photos=2))
-        assigned = table[table["split"].notna()]
-        history.write(known, dict(zip(assigned["photo"], assigned["split"], strict=True)))
+        check_trainable(
+            config,
+            table,
+            large_groups(table, names, duplicates, min_photos=2),
+            tested_classes_note(config, table, remembered),
+        )
+        generation = memory.write(new := updated(remembered, config, Outcome(table, sources, measured, groups)))
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
-    for note in (*loss_notes(config, table), *filter(None, [large, single_photos_note(kept)])):
+    notes_of_memory = memory_notes(config, table, remembered, measured, given.present)
+    for note in (*loss_notes(config, table), *notes_of_memory, *filter(None, [large, single_photos_note(kept)])):
         context.warn(note)
     doubtful = len(judged.doubts.keys() & set(kept.index))
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
@@ -96,6 +103,9 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
     REJECTED.write(rejected, context.out)
     REMOVED.write(removed[REMOVED.names], context.out)
+    absent = once_trained(new, measured.absent)
+    ABSENT.write(absent, context.out)
+    memory.write_reference(context.out, generation)
     REVIEW.write(review_rows(table, judged.by_rules, judged.issues, decided), context.out)
     text = summary(
         kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
@@ -103,33 +113,26 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
     counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
     counts |= {"removed from test": len(removed)} if len(removed) else {}
-    rows = [kept[KEPT.names].to_dict("records"), removed[REMOVED.names].to_dict("records")]
+    rows = [frame.to_dict("records") for frame in (kept[KEPT.names], removed[REMOVED.names], absent)]
     return Result(counts, digest=hashing.of_value(rows), refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
     """Return what the result depends on besides the config and the crawl.
 
-    That is the number of photos that moved to another split (see `SplitHistory`), the decisions of people, and the
+    That is the number of photos that moved to another split (see `SplitMemory`), the decisions of people, and the
     content of files that the config names.
 
     Raises:
-        UserError: A file can't be read.
+        UserError: A file can't be read, or the memory of the split is damaged, gone or too old.
     """
-    inputs: dict[str, str | int] = {"moves": _split_history(config, Store(root).pools("filter")).moves()}
+    inputs: dict[str, str | int] = {"moves": SplitMemory(config, root).check()}
     if review_log.read(root):
         inputs["decisions"] = review_log.digest(root)[:24]
     for setting in ("test_list", "face_model", "embedding"):
         if path := getattr(config, setting):
             inputs[setting] = hashing.of_user_file(path, f"filter.{setting}")
     return inputs
-
-
-def _split_history(config: FilterConfig, pools: Path) -> SplitHistory:
-    settings: dict[str, Any] = {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed}
-    if config.unseen_classes:
-        settings["unseen"] = config.unseen_classes
-    return SplitHistory(pools, settings)
 
 
 def _apply_decisions(table: "pd.DataFrame", context: StageContext) -> dict[int, Action]:

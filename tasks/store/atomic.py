@@ -98,7 +98,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for made in partial.rglob("*"):
                 sync(made)
             if exists:
-                for made in sorted(partial.iterdir()):
+                for made in sorted(partial.iterdir(), key=lambda made: (made.is_file(), made.name)):  # folders first
                     made.replace(path / made.name)
             else:
                 partial.replace(path)

@@ -177,9 +177,13 @@ def names_by_content(index: "pd.DataFrame") -> list[str]:
     return (index["photo"] + "-" + index["digest"]).tolist()
 
 
-def index_digest(index: "pd.DataFrame") -> str:
-    """Compute the digest of the rows that an index refers to; their place in the pool doesn't count."""
-    return hashing.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))
+def index_digest(index: "pd.DataFrame", *more: "pd.DataFrame") -> str:
+    """Compute the digest of the rows that indexes refer to; their place in the pool doesn't count.
+
+    Without rows in the further indexes, it is the digest of the first one alone.
+    """
+    rows = [sorted(zip(each["photo"], each["digest"], strict=True)) for each in (index, *more)]
+    return hashing.of_value(rows if any(rows[1:]) else rows[0])
 
 
 class LazyRows:

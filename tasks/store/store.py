@@ -17,7 +17,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -183,10 +183,16 @@ def _generation(folder: Path, cache_key: CacheKey) -> int:
 
 
 def size_bytes(folder: Path) -> int:
-    """Add up the sizes of all files in a folder and its subfolders, in bytes; links in them are not followed."""
-    return sum(
-        size_bytes(Path(entry.path))
-        if entry.is_dir(follow_symlinks=False)
-        else entry.stat(follow_symlinks=False).st_size
-        for entry in os.scandir(folder)
-    )
+    """Add up the sizes of all files in a folder and its subfolders, in bytes.
+
+    Links are not followed, and what is deleted meanwhile doesn't count.
+    """
+    total = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += size_bytes(Path(entry.path))
+            else:
+                with suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total

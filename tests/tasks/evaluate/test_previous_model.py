@@ -26,7 +26,7 @@ def answers(labels: list[str], predicted: list[str], *, split: str = "test", sta
 
 def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: int = 3) -> Path:
     """Publish an evaluation; returns its folder."""
-    store, parent = Store(root), Artifact(stage="train", key=classifier, digest=classifier)
+    store, parent = Store(root), Artifact(stage="train", key=classifier.replace(" ", "-"), digest=classifier)
     cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
 
     def build(out: Path) -> Result:
