@@ -54,8 +54,12 @@ def is_file(status: stat_result) -> bool:
     return stat.S_ISREG(status.st_mode)
 
 
-def read_file(path: str | Path) -> bytes:
+def read_file(path: str | Path, *, at_most: int | None = None) -> bytes:
     """Read a regular file; a pipe or a device isn't waited for, and a file without end isn't read.
+
+    Args:
+        path: The file.
+        at_most: Read so many bytes from its beginning; None: all.
 
     Raises:
         OSError: It can't be read, isn't a regular file, is larger than `MAX_FILE_MB`, or is being written to.
@@ -69,6 +73,8 @@ def read_file(path: str | Path) -> bytes:
             if before.st_size > MAX_FILE_MB * 1_000_000:
                 raise OSError(None, f"larger than {MAX_FILE_MB:,} MB")
             file.seek(0)
+            if at_most is not None:
+                return _read(file, at_most)
             data = _read(file, before.st_size + 1)
             if len(data) == before.st_size and _version(os.fstat(handle)) == _version(before):
                 return data

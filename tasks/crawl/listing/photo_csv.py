@@ -241,7 +241,10 @@ def _entries(folder: Path) -> list[Path]:
 def _unlisted(root: Path, used: Sequence[Path]) -> Iterator[str]:
     """Yield a line for each folder of test photos that no CSV lists."""
     for folder in _folders_of(root, "test"):
-        photos = len(list_tree(folder).photos)
+        try:
+            photos = len(list_tree(folder).photos)
+        except OSError:  # it was there a moment ago
+            continue
         if photos and folder not in used:
             yield (
                 f"{folder}: no CSV lists its {photos:,} photos, so they are not used; `fluke predict {folder}` answers "
