@@ -100,7 +100,7 @@ def decisions(data: Path) -> dict[tuple[str, str], str]:
 
 def splits(data: Path) -> dict[tuple[str, str], str]:
     """Return the remembered split of each photo: (file, photo) -> split."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for path in [*(data / "splits").rglob("*.parquet"), *(data / "pools" / "filter").glob("splits-*.parquet")]:
         table = pd.read_parquet(path)
         if {"photo", "split"} <= set(table.columns):

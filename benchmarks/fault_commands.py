@@ -1,12 +1,15 @@
 """The commands that `benchmarks.faults` disturbs, on a small data folder, and the digests of their results."""
 
 import hashlib
+import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +26,8 @@ from benchmarks.measure import FLUKE, make_photos
 from flows.run_records import read_records
 
 _LIMIT_S = 300.0
+"""A command that takes longer is killed, and counts as one that has failed."""
+_POLL_S = 0.01
 _PHOTOS, _CLASSES = 60, 3
 _LATER = 10
 """Photos that are added before the run that is disturbed."""
@@ -77,6 +82,7 @@ class Attempt:
     status: int
     """Exit status; negative if it was killed."""
     seconds: float
+    cpu_s: float
     log: Path
     acknowledged: int = 0
     """Decisions of a review that the server has confirmed."""
@@ -99,10 +105,10 @@ class Command:
     decides: bool = False
     """It is a server that is asked for decisions, until it gets Ctrl-C."""
 
-    def attempt(self, places: Places, name: str, kill_after_s: float | None = None, acknowledged: int = 0) -> Attempt:
-        """Execute it; kill all its processes after some time if that is given."""
+    def attempt(self, places: Places, name: str, kill_at_cpu_s: float | None = None, acknowledged: int = 0) -> Attempt:
+        """Execute it; kill all its processes when it has used so much CPU time, if that is given."""
         log = places.logs / f"{name.replace(' ', '-').replace(':', '-')}.log"
-        began = time.monotonic()
+        began, before_s = time.monotonic(), _children_cpu_s()
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [FLUKE, *self.arguments(places)],
@@ -113,22 +119,42 @@ class Command:
                 cwd=places.disk,
                 env=os.environ | {"FLUKE_DATA": str(places.data)},
             )
-        until = began + (_LIMIT_S if kill_after_s is None else kill_after_s)
-        attempt = Attempt(0, 0, log, acknowledged)
+        killer = threading.Thread(target=_kill_at, args=(process, kill_at_cpu_s, began + _LIMIT_S))
+        killer.start()
+        attempt = Attempt(0, 0, 0, log, acknowledged)
         try:
-            if self.decides:
-                _decide(process, places, attempt, until)
-                if time.monotonic() < until:
-                    process.send_signal(signal.SIGINT)
-            attempt.status = process.wait(max(0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            if self.decides and _decide(process, places, attempt):
+                process.send_signal(signal.SIGINT)
             attempt.status = process.wait()
-        attempt.seconds = time.monotonic() - began
+        finally:
+            _kill(process)
+            process.wait()
+            killer.join()
+        attempt.seconds, attempt.cpu_s = time.monotonic() - began, _children_cpu_s() - before_s
         return attempt
+
+
+def _kill_at(process: "subprocess.Popen[bytes]", cpu_s: float | None, deadline: float) -> None:
+    """Kill all processes of a command when it has used so much CPU time; at the deadline in any case."""
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    while process.poll() is None:
+        with suppress(OSError):  # it has just ended
+            user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            if cpu_s is not None and (int(user) + int(system)) / ticks_per_s >= cpu_s:
+                _kill(process)
+        if time.monotonic() > deadline:
+            _kill(process)
+        time.sleep(_POLL_S)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):  # all of them have ended
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def prepare(places: Places) -> None:
@@ -154,12 +180,16 @@ def prepare(places: Places) -> None:
     shutil.rmtree(places.data)
 
 
-def _decide(process: "subprocess.Popen[bytes]", places: Places, attempt: Attempt, until: float) -> None:
-    """Make decisions through the HTTP API of a review, from the first that isn't acknowledged on."""
+def _decide(process: "subprocess.Popen[bytes]", places: Places, attempt: Attempt) -> bool:
+    """Make decisions through the HTTP API of a review, from the first that isn't acknowledged on.
+
+    Returns:
+        Whether it still waits for requests.
+    """
     address = None
     while address is None:
-        if process.poll() is not None or time.monotonic() > until:
-            return
+        if process.poll() is not None:
+            return False
         time.sleep(0.05)
         address = re.search(r"http://127\.0\.0\.1:\d+/\S*", attempt.log.read_text(errors="replace"))
     try:
@@ -171,14 +201,13 @@ def _decide(process: "subprocess.Popen[bytes]", places: Places, attempt: Attempt
             if action and action != (row["decision"] or {}).get("action"):
                 attempt.lost.append(f"acknowledged decision {action} about {key[0][:8]}")
         for number in range(attempt.acknowledged, _DECISIONS):
-            if time.monotonic() > until:
-                return
             photo, label = _key(rows, number)
             _ask(f"{address[0]}decide", {"photo": photo, "label": label, "action": _action(rows, number)})
             attempt.acknowledged += 1
             time.sleep(_PAUSE_S)
-    except OSError:
-        return  # refused for want of space, or killed: the decision is not acknowledged
+    except (OSError, http.client.HTTPException):
+        pass  # refused for want of space, or killed: the decision is not acknowledged
+    return process.poll() is None
 
 
 def _key(rows: list[dict[str, Any]], number: int) -> tuple[str, str]:
@@ -247,9 +276,8 @@ def _of_review(places: Places) -> dict[str, str]:
 
 
 def _of_prune(places: Places) -> dict[str, str]:
-    return dict.fromkeys(
-        [file for part in ("artifacts", "pools", "photos") for file in checks.files(places.data, part)], ""
-    )
+    parts = ("artifacts", "pools", "photos")
+    return dict.fromkeys((file for part in parts for file in checks.files(places.data, part)), "")
 
 
 COMMANDS = (

@@ -6,7 +6,8 @@ The commands are `run`, `predict` (with --out and --heat-maps), `export`, `revie
 `review --export` and `prune`, on a data folder of 60 tiny photos. Each fault is one case, on a fresh copy of the data
 folder:
 
-- a kill: SIGKILL of all processes of the command, at a moment that is uniform over its undisturbed duration;
+- a kill: SIGKILL of all processes of the command, at a moment that is uniform over its undisturbed duration. The
+  duration is measured as CPU time, so that the moments are the same on a busy machine;
 - a full disk: a file leaves between nothing and as much space as the undisturbed command needed. This needs root, for
   a tmpfs of its own; otherwise these cases are skipped.
 
@@ -43,7 +44,7 @@ _SHARES = {"run": 0.3, "predict": 0.2, "export": 0.14, "review": 0.12, "review -
 class Undisturbed:
     """What a command does without a fault."""
 
-    seconds: float
+    cpu_s: float
     bytes: int
     """By how much it makes the disk fuller."""
     digests: dict[str, str]
@@ -114,7 +115,7 @@ def main() -> None:
         for command in COMMANDS:
             if only in ("", command.name):
                 undisturbed = _undisturbed(command, places)
-                _note(f"{command.name}: {undisturbed.seconds:.1f} s, {undisturbed.bytes:,} bytes")
+                _note(f"{command.name}: {undisturbed.cpu_s:.1f} s of CPU time, {undisturbed.bytes:,} bytes")
                 score = scores[command.name] = Score()
                 for case in range(kills[command.name] + full[command.name]):
                     if number in ("", str(case)):
@@ -148,7 +149,7 @@ def _undisturbed(command: Command, places: Places) -> Undisturbed:
     if attempt.status:
         raise SystemExit(f"{command.name} fails without a fault: {attempt.log.read_text()[-2000:]}")
     needed = _used(places.disk) - used
-    return Undisturbed(attempt.seconds, max(needed, 1 << 14), command.digests(places), before)
+    return Undisturbed(attempt.cpu_s, max(needed, 1 << 14), command.digests(places), before)
 
 
 def _case(fault: Fault, undisturbed: Undisturbed, places: Places, score: Score) -> None:
@@ -156,10 +157,10 @@ def _case(fault: Fault, undisturbed: Undisturbed, places: Places, score: Score) 
     command, name = fault.command, fault.name
     places.reset(command)
     if fault.is_kill:
-        after_s = fault.share * undisturbed.seconds
-        moment = f"killed after {after_s:.2f} s"
+        cpu_s = fault.share * undisturbed.cpu_s
+        moment = f"killed after {cpu_s:.2f} s of CPU time"
         score.kills += 1
-        disturbed = command.attempt(places, f"{name} fault", kill_after_s=after_s)
+        disturbed = command.attempt(places, f"{name} fault", kill_at_cpu_s=cpu_s)
         found = []
     else:
         free_bytes = int(fault.share * undisturbed.bytes)
