@@ -79,6 +79,9 @@ def half_files(data: Path) -> list[str]:
         if path.with_suffix(".json").exists() and Shard.read(path, verify=True) is None:
             found.append(str(path))
     found += [str(path) for path in photos(data) if hashing.of_file(path) != path.stem]
+    for home in ("splits", "backups"):  # their names contain the beginning of their SHA-256
+        memories = (data / home).rglob("[!.]*.parquet")
+        found += [str(path) for path in memories if not hashing.of_file(path).startswith(path.stem.partition("-")[2])]
     found += [str(path) for path in data.rglob(".damaged-*")]
     return found
 
@@ -100,14 +103,12 @@ def decisions(data: Path) -> dict[tuple[str, str], str]:
 
 def splits(data: Path) -> dict[tuple[str, str], str]:
     """Return the remembered split of each photo: (file, photo) -> split."""
-    found: dict[tuple[str, str], str] = {}
-    for path in [*(data / "splits").rglob("*.parquet"), *(data / "pools" / "filter").glob("splits-*.parquet")]:
-        table = pd.read_parquet(path)
-        if {"photo", "split"} <= set(table.columns):
-            found |= {
-                (path.name, str(photo)): str(split) for photo, split in zip(table["photo"], table["split"], strict=True)
-            }
-    return found
+    table: dict[tuple[str, str], str] = {}
+    for path in sorted((data / "splits").rglob("[!.]*.parquet")):  # the newest generation is the last
+        remembered = pd.read_parquet(path)
+        keys = ((str(path.parent.relative_to(data)), str(photo)) for photo in remembered["photo"])
+        table |= dict(zip(keys, map(str, remembered["split"]), strict=True))
+    return table
 
 
 def _ledger_rows(data: Path) -> dict[str, int]:

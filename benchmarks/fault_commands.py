@@ -123,7 +123,7 @@ class Command:
         killer.start()
         attempt = Attempt(0, 0, 0, log, acknowledged)
         try:
-            if self.decides and _decide(process, places, attempt):
+            if self.decides and _decide(process, attempt):
                 process.send_signal(signal.SIGINT)
             attempt.status = process.wait()
         finally:
@@ -180,7 +180,7 @@ def prepare(places: Places) -> None:
     shutil.rmtree(places.data)
 
 
-def _decide(process: "subprocess.Popen[bytes]", places: Places, attempt: Attempt) -> bool:
+def _decide(process: "subprocess.Popen[bytes]", attempt: Attempt) -> bool:
     """Make decisions through the HTTP API of a review, from the first that isn't acknowledged on.
 
     Returns:
@@ -194,15 +194,18 @@ def _decide(process: "subprocess.Popen[bytes]", places: Places, attempt: Attempt
         address = re.search(r"http://127\.0\.0\.1:\d+/\S*", attempt.log.read_text(errors="replace"))
     try:
         rows = _ask(f"{address[0]}rows?state=all")["rows"]
+        shown = {(row["photo"], row["label"]): row["decision"] for row in rows}
         expected = {_key(rows, i): _action(rows, i) for i in range(attempt.acknowledged)}
         expected.pop(_key(rows, attempt.acknowledged), None)  # this one may have been made without an answer
-        for row in rows:
-            action = expected.get(key := (row["photo"], row["label"]))
-            if action and action != (row["decision"] or {}).get("action"):
-                attempt.lost.append(f"acknowledged decision {action} about {key[0][:8]}")
+        attempt.lost += [
+            f"acknowledged decision {action} about {key[0][:8]}"
+            for key, action in expected.items()
+            if action != (shown[key] or {}).get("action")
+        ]
         for number in range(attempt.acknowledged, _DECISIONS):
-            photo, label = _key(rows, number)
-            _ask(f"{address[0]}decide", {"photo": photo, "label": label, "action": _action(rows, number)})
+            photo, label = key = _key(rows, number)
+            body = {"photo": photo, "label": label, "action": _action(rows, number), "shown": shown[key]}
+            shown[key] = _ask(f"{address[0]}decide", body)["changed"]["decision"]
             attempt.acknowledged += 1
             time.sleep(_PAUSE_S)
     except (OSError, http.client.HTTPException):
@@ -219,7 +222,7 @@ def _action(rows: list[dict[str, Any]], number: int) -> str:
     return ("keep", "reject")[number // len(rows) % 2]
 
 
-def _ask(url: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=20) as response:

@@ -3,7 +3,6 @@
 Prefect's own `prefect server start --background` refuses to start after a power cut, because of its old PID file.
 """
 
-import json
 import logging
 import os
 import signal
@@ -14,17 +13,19 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import getproxies_environment
 
-from filelock import FileLock
-
-from tasks.store.atomic import atomic_write
+from flows import server_process
+from flows.processes import look_up
+from flows.server_process import HOST, Running
 from tasks.store.errors import UserError
+from tasks.store.paths import open_log, remove
+from tasks.store.permissions import create, file_lock
 
 DEFAULT_PORT = 4200
-_HOST = "127.0.0.1"
-_LOOPBACK = (_HOST, "localhost", "::1")
+_LOOPBACK = (HOST, "localhost", "::1")
 _START_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
 _ANSWER_TIMEOUT_S = 60
@@ -38,16 +39,14 @@ logger = logging.getLogger("fluke.server")
 
 def url(root: Path) -> str | None:
     """Return the API address of this data folder's server if it is running and answers, else None."""
-    state = _read_state(root)
-    if state is None or not _is_server(state) or not _is_healthy(_api(state["port"])):
-        return None
-    return _api(state["port"])
+    running = server_process.find(root)
+    return _api(running.port) if running and _is_healthy(_api(running.port)) else None
 
 
 def process_id(root: Path) -> int | None:
     """Return the process of this data folder's server if it lives, even if it doesn't answer, else None."""
-    state = _read_state(root)
-    return state["pid"] if state and _is_server(state) else None
+    running = server_process.find(root)
+    return running.process.pid if running else None
 
 
 def ask_loopback_directly() -> None:
@@ -94,38 +93,44 @@ def up(root: Path, port: int | None = None) -> str:
         UserError: The given port is in use, or the server doesn't start, or a running one doesn't answer.
     """
     home = root / "server"
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "up.lock"):
-        running = _read_state(root)
-        if running and _is_server(running):
+    with file_lock(home / "up.lock"):
+        if running := server_process.find(root):
+            server_process.write(root, running)
             _wait_for_answer(running)
-            return _api(running["port"])
+            return _api(running.port)
         if port is None:
             port = DEFAULT_PORT if _is_free(DEFAULT_PORT) else free_port()
         elif not _is_free(port):
             raise UserError(f"port {port} is in use by another program; choose another: fluke up --port {port + 1}")
         process = _start(home, port)
-        atomic_write(_state_file(root), json.dumps({"pid": process.pid, "port": port}).encode())
+        if found := look_up(process.pid):
+            server_process.write(root, Running(found, port))
         _wait_for(process, _api(port), home / "server.log")
     return _api(port)
 
 
 def down(root: Path) -> bool:
-    """Stop this data folder's server, and return whether it was running."""
-    state = _read_state(root)
-    if state is None:
-        return False
-    pid = state["pid"]
-    running = _is_server(state)
+    """Stop this data folder's server, and return whether it was running.
+
+    Raises:
+        UserError: It belongs to another user.
+    """
+    running = server_process.find(root)
     if running:
-        os.killpg(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _is_server(state) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if _is_server(state):
-            os.killpg(pid, signal.SIGKILL)
-    _state_file(root).unlink(missing_ok=True)
-    return running
+        try:
+            running.process.signal(signal.SIGTERM)
+            deadline = time.monotonic() + _STOP_TIMEOUT_S
+            while running.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            if running.is_alive():
+                running.process.signal(signal.SIGKILL)
+        except PermissionError as error:
+            raise UserError(
+                f"the Prefect server of {root} (process {running.process.pid}) belongs to another user; only they can "
+                "stop it"
+            ) from error
+    remove(root, server_process.state_file(root))
+    return running is not None
 
 
 def crash_zombies() -> None:
@@ -167,20 +172,35 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {
         "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_API_HOST": _HOST,
+        "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_UI_API_URL": "/api",  # else the dashboard works on port 4200 only
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # Else a power cut leaves the scheduled run's concurrency slot occupied, and every later run is cancelled.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # The default, *, lets any web page that the user visits call the API, which has no password.
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{_HOST}:{port},http://localhost:{port}",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
-    with (home / "server.log").open("ab") as log:
+    _share(home)
+    with open_log(home / "server.log") as log:
         # A new session, so that Ctrl-C in the terminal doesn't stop the server.
         return subprocess.Popen(
-            command, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, *server_process.arguments(port)],
+            env=environment,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
+
+
+def _share(home: Path) -> None:
+    """Let others in a team start the server, too: Prefect's own files are for the user who has started it only."""
+    with suppress(FileExistsError):
+        create(home / "prefect.db")  # SQLite would create it with mode 644 at most
+    for path in (home / "memo_store.toml", *(home / "concurrency_leases").glob("*.json")):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):  # of another user, whose server has ended
+            path.unlink()
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
@@ -196,15 +216,15 @@ def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> No
         raise
 
 
-def _wait_for_answer(state: dict[str, int]) -> None:
+def _wait_for_answer(running: Running) -> None:
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
-    while not _is_healthy(_api(state["port"])):
-        if not _is_server(state):
+    while not _is_healthy(_api(running.port)):
+        if not running.is_alive():
             raise UserError("the Prefect server ended while it was waited for; run the same command again")
         if time.monotonic() > deadline:
             raise UserError(
-                f"the Prefect server (process {state['pid']}, port {state['port']}) is running, but does not answer; "
-                "`fluke down` stops it, and the same command then starts another"
+                f"the Prefect server (process {running.process.pid}, port {running.port}) is running, but does not "
+                "answer; `fluke down` stops it, and the same command then starts another"
             )
         time.sleep(0.2)
 
@@ -228,31 +248,11 @@ def _is_healthy(address: str) -> bool:
         return False
 
 
-def _is_server(state: dict[str, int]) -> bool:
-    """Return whether a process is the Prefect server on its port: the PID may have been reused since."""
-    try:
-        os.kill(state["pid"], 0)
-        if os.waitpid(state["pid"], os.WNOHANG) != (0, 0):  # our own child process, which has ended
-            return False
-    except ProcessLookupError:
-        return False
-    except (ChildProcessError, PermissionError):
-        pass
-    command = Path(f"/proc/{state['pid']}/cmdline")
-    if not command.parent.parent.exists():
-        return True
-    try:
-        arguments = command.read_bytes().split(b"\0")
-    except OSError:  # it has just ended
-        return False
-    return b"prefect" in arguments and str(state["port"]).encode() in arguments
-
-
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HOST, port))
+            probe.bind((HOST, port))
         except OSError:
             return False
     return True
@@ -261,22 +261,9 @@ def _is_free(port: int) -> bool:
 def free_port() -> int:
     """Return a free port on the loopback interface."""
     with socket.socket() as probe:
-        probe.bind((_HOST, 0))
+        probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def _api(port: int) -> str:
-    return f"http://{_HOST}:{port}/api"
-
-
-def _state_file(root: Path) -> Path:
-    return root / "server" / "server.json"
-
-
-def _read_state(root: Path) -> dict[str, int] | None:
-    """Return the PID and port of the server that was started last, or None if they can't be read."""
-    try:
-        state = json.loads(_state_file(root).read_bytes())
-        return {"pid": int(state["pid"]), "port": int(state["port"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return f"http://{HOST}:{port}/api"

@@ -7,15 +7,17 @@ from string import hexdigits
 
 from configs.schema import STAGE_NAMES
 from flows import preflight
-from flows.maintenance.prune import remove, unfinished_trainings
+from flows.maintenance.prune import delete_item, unfinished_trainings
 from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
+from tasks.filter import split_memory
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
+from tasks.store.paths import remove
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, TRAINED_ON
+from tasks.tables import ABSENT, KEPT, PHOTOS, REMOVED, TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def find_traces(store: Store, photo: str) -> Traces:
             found, locations = known.locations_of(photo.lower() if sha256s else photo)
             sha256s |= found
     found, urls = _in_crawls(store, {photo, *sha256s})
-    sha256s, locations = sha256s | found, locations | urls
+    # Names of files are made from them, so nothing else may be among them, whatever a table says.
+    sha256s, locations = {each for each in sha256s | found if _is_sha256(each)}, locations | urls
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
     if not locations and not sha256s and not _is_url(photo):
         raise UserError(f"{photo!r} is not in {ledger}; give the photo's URL or SHA-256, as in {PHOTOS.name}")
@@ -69,25 +72,28 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         store: The store that contains it.
         traces: What `find_traces` found.
         purge: Also delete the artifacts and shards that were made from it, and all unfinished trainings; the next run
-            builds them again without it.
+            builds them again without it. The memories of the splits lose its row, too; without this, they keep it, so
+            that a copy of a tested photo is still not trained on.
 
     Raises:
-        UserError: A run is using the data folder.
+        UserError: A run is using the data folder, or a memory is damaged.
     """
     with preflight.in_use(store.root, exclusive=True):
         urls = {location for location in {traces.photo, *traces.locations} if _is_url(location)}
         # Block it first, so that it doesn't come back even if the rest is interrupted.
         blocklist.add(store.root, traces.sha256s | urls)
         for path in traces.files:
-            path.unlink(missing_ok=True)
+            remove(store.root, path)
         if (ledger := store.pools("crawl") / LEDGER).exists():
             with Ledger(ledger, store.photos) as known:
                 known.forget(traces.sha256s, traces.locations | urls)
         if purge:
             for manifest in traces.artifacts:
-                remove(store.folder(manifest.artifact))
+                delete_item(store.root, store.folder(manifest.artifact))
             for path in (*traces.shards, *unfinished_trainings(store)):
-                remove(path)
+                delete_item(store.root, path)
+            # After the results that were made with it: a memory must not be older than they are.
+            split_memory.forget(store.root, traces.sha256s)
 
 
 def _made_from(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
@@ -96,6 +102,8 @@ def _made_from(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
     for stage in STAGE_NAMES:
         for manifest in store.manifests(stage):
             direct = stage == "crawl" and any(Path(file).stem in sha256s for file in manifest.refs)
+            if stage == "filter":  # it may name the photo among those that have left the crawl
+                direct = not sha256s.isdisjoint(_photos(ABSENT.path(store.folder(manifest.artifact)), set()))
             if stage == "train":  # it may have started from a classifier that was trained on it
                 direct = not sha256s.isdisjoint(_photos(TRAINED_ON.path(store.folder(manifest.artifact)), sha256s))
             if direct or contains_it.intersection(manifest.cache_key.parents.values()):
@@ -123,8 +131,12 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
-    """Return whether a filter's artifact keeps any of these photos; True if it is damaged, to miss nothing."""
-    return not sha256s.isdisjoint(_photos(KEPT.path(folder), sha256s))
+    """Return whether later stages use any of these photos; True if the filter's artifact is damaged, to miss nothing.
+
+    They use the kept photos and those that are only scored apart. Filters of earlier versions list none of the latter.
+    """
+    tables = [table.path(folder) for table in (KEPT, REMOVED) if table is KEPT or table.path(folder).exists()]
+    return any(not sha256s.isdisjoint(_photos(table, sha256s)) for table in tables)
 
 
 def _photos(table: Path, if_damaged: set[str]) -> set[str]:
@@ -150,5 +162,5 @@ def _is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))  # malformed URLs must be removable, too
 
 
-def _is_sha256(text: str) -> bool:
-    return len(text) == 64 and set(text) <= set(hexdigits)
+def _is_sha256(text: object) -> bool:
+    return isinstance(text, str) and len(text) == 64 and set(text) <= set(hexdigits)

@@ -1,16 +1,25 @@
-"""Find and delete what is no longer needed: artifacts of old runs, and shards that no artifact uses."""
+"""Find and delete what is no longer needed: artifacts of old runs, shards that no artifact uses, and what is left over.
 
-import shutil
+Nothing of another kind is ever deleted: decisions, the memory of splits, backups, the blocklist, names, records.
+"""
+
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from configs.schema import STAGE_NAMES
 from flows import preflight
-from flows.run_records import read_records
+from flows.maintenance.left_over import find_left_over
+from flows.maintenance.needed import Needed, find_needed
+from flows.run_records import RunRecord, read_records
 from tasks.store import manifest
-from tasks.store.manifest import Manifest
+from tasks.store.paths import is_own, remove
 from tasks.store.store import Store, size_bytes
+
+_KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
+"""Name of an artifact's folder."""
+_SHARD = re.compile(r"[0-9a-f]{24}\.npy")
 
 
 @dataclass(frozen=True)
@@ -21,80 +30,82 @@ class Unneeded:
     reason: str
     bytes: int
 
-    @classmethod
-    def of(cls, path: Path, reason: str) -> "Unneeded":
-        """Measure a file or folder."""
-        return cls(path, reason, size_bytes(path) if path.is_dir() else path.stat().st_size)
-
 
 def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list[Unneeded]:
-    """Return what neither the last `keep_runs` runs nor the last successful run needs.
+    """Return what no kept run needs, see `needed.find_needed`.
 
     Args:
         store: The store to search.
-        keep_runs: How many of the newest runs to keep, whether or not they succeeded.
+        keep_runs: How many good runs of each preset to keep.
         photos: Whether to include photos that no kept crawl contains; they may have vanished from the web.
+
+    Raises:
+        UserError: The record of a run, or the file with the names, is damaged.
+        OSError: A folder can't be read.
     """
-    kept = _needed(store, keep_runs)
-    unneeded = [
-        Unneeded.of(folder, _reason(folder))
-        for stage in STAGE_NAMES
-        for folder in sorted((store.root / "artifacts" / stage).glob("*"))
-        if folder not in kept
+    needed = find_needed(store, keep_runs)
+    return [
+        Unneeded(path, reason, bytes_)
+        for path, reason in _unneeded(store, needed, photos=photos)
+        if (bytes_ := _bytes(path)) is not None
     ]
-    used = {store.root / name for folder in kept for name in Manifest.read(folder).refs}
-    for path in sorted((store.root / "pools").rglob("*.npy")):
-        if path not in used:
-            unneeded.append(Unneeded.of(path, "shard that no kept artifact uses"))
-    unneeded += [Unneeded.of(path, "checkpoints of an unfinished training") for path in unfinished_trainings(store)]
-    partial = [path for path in (store.root / "pools").rglob(".partial-*") if path.suffix != ".npy"]
-    partial += [path for folder in kept for path in folder.rglob(".partial-*")]  # of a report
-    unneeded += [Unneeded.of(path, "left by a killed run") for path in sorted(partial)]
-    if photos:
-        files = (path for path in sorted(store.photos.rglob("*")) if path.is_file())
-        unneeded += [Unneeded.of(path, "photo that no kept crawl contains") for path in files if path not in used]
-    return unneeded
 
 
 def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool = False) -> int:
     """Delete what the user agreed to, as far as it is still unneeded; a run may have reused some of it meanwhile.
+
+    If it is interrupted, the same call deletes the rest.
 
     Returns:
         The number of bytes freed.
 
     Raises:
         UserError: A run is using the data folder.
+        OSError: Something can't be deleted, such as in a read-only folder.
     """
     with preflight.in_use(store.root, exclusive=True):
         paths = {item.path for item in agreed}
         unneeded = [item for item in find_unneeded(store, keep_runs, photos=photos) if item.path in paths]
         for item in unneeded:
-            remove(item.path)
+            delete_item(store.root, item.path)
     return sum(item.bytes for item in unneeded)
+
+
+def pruned_models(store: Store, unneeded: list[Unneeded]) -> list[tuple[RunRecord, int]]:
+    """Return the runs whose classifier will be deleted, the newest first.
+
+    Of several runs with the same classifier the newest is returned, with the number of the others.
+    """
+    going = {item.path for item in unneeded}
+    runs: dict[Path, list[RunRecord]] = {}
+    for run in read_records(store.root):
+        for stage in run.stages:
+            if stage.artifact.stage == "train" and (folder := store.folder(stage.artifact)) in going:
+                runs.setdefault(folder, []).append(run)
+    return [(newest, len(others)) for newest, *others in runs.values()]
 
 
 def unfinished_trainings(store: Store) -> list[Path]:
     """Return the folders with checkpoints of trainings that did not finish."""
-    return sorted((store.pools("train") / "under-way").glob("*"))
+    return list(_entries(store.pools("train") / "under-way", store.root))
 
 
-def remove(path: Path) -> None:
-    """Delete an artifact's folder, or a file; with a shard, also its list of photos."""
-    if path.is_dir():
+def delete_item(root: Path, path: Path) -> None:
+    """Delete an artifact's folder, or a file; with a shard, also its list of photos. See `paths.remove` for links."""
+    if path.is_dir() and not path.is_symlink():
         # Delete the manifest first: if this is interrupted, the rest of the folder counts as incomplete.
-        (path / manifest.NAME).unlink(missing_ok=True)
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-        if path.suffix == ".npy":
-            path.with_suffix(".json").unlink(missing_ok=True)
+        remove(root, path / manifest.NAME)
+    elif path.suffix == ".npy":  # its list first: if this is interrupted, the rest is still found
+        remove(root, path.with_suffix(".json"))
+    remove(root, path)
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
     """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes)."""
     usage: dict[str, tuple[int, int]] = {}
     for stage in STAGE_NAMES:
-        folders = list((root / "artifacts" / stage).glob("[!.]*"))
+        found = (root / "artifacts" / stage).glob("[!.]*")
+        folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
     for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
         folder = root / name
@@ -110,26 +121,53 @@ def by_reason(unneeded: list[Unneeded]) -> Iterator[tuple[str, int, int]]:
         yield reason, len(items), sum(item.bytes for item in items)
 
 
-def _needed(store: Store, keep_runs: int) -> set[Path]:
-    """Return the folders of the kept runs' artifacts, and of all artifacts that those were made from."""
-    records = read_records(store.root)
-    successful = (record for record in records if record.state == "done" and record.until == "evaluate")
-    runs = [*records[:keep_runs], *[record for record, _ in zip(successful, range(1), strict=False)]]
-    todo = [stage.artifact for record in runs for stage in record.stages]
-    needed: set[Path] = set()
-    while todo:
-        folder = store.folder(todo.pop())
-        if folder in needed:
-            continue
-        try:
-            todo += Manifest.read(folder).cache_key.parents.values()
-        except (FileNotFoundError, ValueError):
-            continue
-        needed.add(folder)
-    return needed
+def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[Path, str]]:
+    """Yield each path that can be deleted once, with the reason."""
+    root = store.root
+    artifacts = [
+        folder
+        for stage in reversed(STAGE_NAMES)  # no artifact is left without those that it was made from
+        for folder in _entries(root / "artifacts" / stage, root)
+        if _KEY.fullmatch(folder.name) and folder not in needed.folders
+    ]
+    for folder in artifacts:
+        is_complete = (folder / manifest.NAME).exists()
+        yield folder, "artifact that no kept run needs" if is_complete else "incomplete artifact"
+    for stage in STAGE_NAMES:
+        if stage not in needed.damaged | needed.under_way:
+            for path in _files(store.pools(stage), root):
+                if _SHARD.fullmatch(path.name) and path not in needed.files:
+                    yield path, "shard that no kept artifact uses"
+    trainings = [] if "train" in needed.under_way else unfinished_trainings(store)
+    for folder in trainings:
+        yield folder, "checkpoints of an unfinished training"
+    yield from find_left_over(root, skip={*artifacts, *trainings})
+    if photos and "crawl" not in needed.damaged:
+        for path in _files(store.photos, root):
+            if path.name.startswith(path.parent.name) and path not in needed.files:  # photos/ab/<digest, ab...>.jpg
+                yield path, "photo that no kept crawl contains"
 
 
-def _reason(folder: Path) -> str:
-    if folder.name.startswith("."):
-        return "left by a killed run"
-    return "artifact that no kept run needs" if (folder / manifest.NAME).exists() else "incomplete artifact"
+def _entries(folder: Path, root: Path) -> list[Path]:
+    """Return what is in a folder, sorted; nothing if a link that may not be followed leads there, see `is_own`."""
+    try:
+        return sorted(folder.iterdir()) if is_own(root, folder / "any") else []
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _files(folder: Path, root: Path) -> Iterator[Path]:
+    """Yield the files and links in a folder and below it, sorted; links are not followed."""
+    for path in _entries(folder, root):
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path, root)
+        else:
+            yield path
+
+
+def _bytes(path: Path) -> int | None:
+    """Measure a file or folder; None if it was deleted meanwhile."""
+    try:
+        return size_bytes(path) if path.is_dir() and not path.is_symlink() else path.lstat().st_size
+    except FileNotFoundError:
+        return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from configs.schema import STAGE_NAMES
 from tasks.store.manifest import Artifact, Manifest
+from tasks.store.paths import inside
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ def trace(folders: Iterable[Path], root: Path) -> list[Ancestor]:
         artifact = todo.pop()
         if (artifact.stage, artifact.key) not in found:
             try:
-                manifest = Manifest.read(root / "artifacts" / artifact.stage / artifact.key)
-            except (FileNotFoundError, ValueError):
+                manifest = Manifest.read(inside(root, f"artifacts/{artifact.stage}/{artifact.key}"))
+            except (FileNotFoundError, NotADirectoryError, ValueError):
                 continue
             found[artifact.stage, artifact.key] = Ancestor(manifest, is_direct=False)
             todo += manifest.cache_key.parents.values()
     order: dict[str, int] = {name: place for place, name in enumerate(STAGE_NAMES)}
-    return sorted(found.values(), key=lambda a: (order[a.manifest.artifact.stage], not a.is_direct))
+    known = [ancestor for (stage, _), ancestor in found.items() if stage in order]  # another program may name others
+    return sorted(known, key=lambda a: (order[a.manifest.artifact.stage], not a.is_direct))

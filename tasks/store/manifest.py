@@ -1,16 +1,40 @@
 """The manifest of an artifact: its inputs, its files, and a check that the files are intact."""
 
+import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
+from tasks.store.paths import inside, shown
 
 NAME = "manifest.json"
+
+_REF_FOLDERS = ("photos/", "pools/")
+"""Where the files are that artifacts share. `--verify` sets damaged ones aside, so a ref leads nowhere else."""
+
+
+def _relative(name: str) -> str:
+    inside(Path(), name)
+    return name
+
+
+def _shared(name: str) -> str:
+    if not name.startswith(_REF_FOLDERS):
+        raise ValueError(f"{shown(name)} is neither in photos nor in pools")
+    return _relative(name)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
+"""The name of one file or folder, as the store chooses it."""
+RelativePath = Annotated[str, AfterValidator(_relative)]
+"""The path of a file below a folder, see `paths.inside`."""
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Record(BaseModel):
@@ -20,8 +44,8 @@ class _Record(BaseModel):
 class Artifact(_Record):
     """A reference to the output of a stage; stages pass nothing else to each other."""
 
-    stage: str
-    key: str
+    stage: Name
+    key: Name
     """Name of its folder: the digest of its cache key, with `-2`, `-3` ... if it was built again."""
     digest: str
     """Digest of its content; the cache keys of later stages include it."""
@@ -30,8 +54,8 @@ class Artifact(_Record):
 class FileRecord(_Record):
     """Size and SHA-256 of a file at the time when the artifact was published."""
 
-    bytes: int
-    sha256: str
+    bytes: Annotated[int, Field(ge=0, lt=2**63)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -46,11 +70,17 @@ class FileRecord(_Record):
             verify: Whether to read the content and compare its SHA-256; otherwise only the size is compared.
         """
         try:
-            size = path.stat().st_size
+            found = path.stat()
         except FileNotFoundError:
             return f"{path} is missing"
-        if size != self.bytes:
-            return f"{path} has {size:,} bytes instead of {self.bytes:,}"
+        except PermissionError:
+            raise
+        except OSError as error:  # a file instead of a folder, a link to itself
+            return f"{path} can't be read ({os.strerror(error.errno or 0).lower()})"
+        if not stat.S_ISREG(found.st_mode):  # such as a pipe, which would never end
+            return f"{path} is not a file"
+        if found.st_size != self.bytes:
+            return f"{path} has {found.st_size:,} bytes instead of {self.bytes:,}"
         if verify and hashing.of_file(path) != self.sha256:
             return f"{path} has changed"
         return None
@@ -59,7 +89,7 @@ class FileRecord(_Record):
 class CacheKey(_Record):
     """Everything that determines the result of a stage; its digest is the artifact's key."""
 
-    stage: str
+    stage: Name
     version: int
     config: dict[str, Any]
     parents: dict[str, Artifact] = Field(default_factory=dict)
@@ -79,32 +109,47 @@ class Manifest(_Record):
     It is written last: a folder without a valid manifest counts as no artifact.
     """
 
+    number: int = 0
+    """Of two artifacts, the one with the higher number is newer, whatever the clock said, see `counter`; 0: made by a
+    version without numbers. It comes first in the file, where `counter` reads it."""
     artifact: Artifact
     cache_key: CacheKey = Field(alias="recipe")  # the name on disk: existing artifacts stay valid
-    counts: dict[str, int | float]
-    files: dict[str, FileRecord]
+    counts: dict[str, Number]
+    files: dict[RelativePath, FileRecord]
     """Its own files, by path relative to its folder."""
-    refs: dict[str, FileRecord]
+    refs: dict[Annotated[str, AfterValidator(_shared)], FileRecord]
     """Files outside its folder that it needs (photos, shards), by path relative to the data folder."""
     source: str
     """Digest of the stage's code."""
     notes: tuple[str, ...] = ()
     """What the user gave that is not used as given, see `StageContext.warn`."""
-    made_at: datetime
-    seconds: float
+    made_at: AwareDatetime
+    seconds: Annotated[float, Field(allow_inf_nan=False)]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read the manifest in a folder.
+        """Read the manifest in an artifact's folder.
 
         Raises:
             FileNotFoundError: There is none.
-            ValueError: It is damaged.
+            NotADirectoryError: The folder is a file.
+            ValueError: It is damaged, or names files outside the data folder, or is the manifest of another artifact.
         """
+        path = folder / NAME
         try:
-            return cls.model_validate_json((folder / NAME).read_bytes())
+            manifest = cls.model_validate_json(read_regular(path))
         except ValidationError as error:
-            raise ValueError(f"{folder / NAME} is damaged") from error
+            raise ValueError(f"{path} is damaged ({first_problem(error)})") from error
+        here, stage = manifest.artifact.key, manifest.artifact.stage
+        digest = here.split("-")[0]
+        if (here, stage, stage, digest) != (
+            folder.name,
+            folder.parent.name,
+            manifest.cache_key.stage,
+            manifest.cache_key.digest,
+        ):
+            raise ValueError(f"{path} is damaged (it is the manifest of another artifact, {stage} {here})")
+        return manifest
 
     def write(self, folder: Path) -> None:
         """Write it into the folder atomically."""
@@ -118,8 +163,8 @@ class Manifest(_Record):
             root: The data folder.
             verify: Whether to compare contents, not only sizes.
         """
-        located = [(folder / name, record) for name, record in self.files.items()]
-        located += [(root / name, record) for name, record in self.refs.items()]
+        located = [(inside(folder, name), record) for name, record in self.files.items()]
+        located += [(inside(root, name), record) for name, record in self.refs.items()]
         for path, record in located:
             problem = record.problem(path, verify=verify)
             if problem:
@@ -157,11 +202,35 @@ def content_digest(files: Mapping[str, FileRecord]) -> str:
     return hashing.of_value({name: record.sha256 for name, record in files.items()})
 
 
+def read_regular(path: Path) -> bytes:
+    """Read a file, but not a pipe or a device, which may have no end.
+
+    Raises:
+        OSError: It is missing or can't be read.
+        ValueError: It isn't a file.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError(f"{path} is not a file")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        raise
+    except OSError as error:
+        raise ValueError(f"{path} can't be read ({os.strerror(error.errno or 0).lower()})") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Say in one line what is wrong with a value that doesn't fit its model."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ": ".join(str(part) if isinstance(part, int) else shown(part)[1:-1] for part in first["loc"][:3])
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
 def now() -> datetime:
     """Return the current time in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def newest(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Sort manifests, the newest first."""
-    return sorted(manifests, key=lambda manifest: manifest.made_at, reverse=True)
+    """Sort manifests, the newest first: by number; those without, which are older, by time."""
+    return sorted(manifests, key=lambda manifest: (manifest.number, manifest.made_at), reverse=True)

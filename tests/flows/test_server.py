@@ -8,19 +8,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
 
 import httpx
 import pytest
 
-from flows import server
+from flows import processes, server, server_process
 from tasks.store.errors import UserError
+from tasks.store.paths import open_log
 
 
 class StandIn:
-    """A process that looks and answers like this data folder's Prefect server."""
+    """A process that looks and answers like a data folder's Prefect server: with its command, in its folder."""
 
     _CODE = """
 import sys
@@ -35,25 +36,43 @@ class Handler(BaseHTTPRequestHandler):
 HTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
 """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *more: str, cwd: Path | None = None, session: bool = False) -> None:
+        self.home = root / "server"
+        modules = root.parent / f"{root.name}-modules"
+        for folder in (self.home, modules / "prefect"):
+            folder.mkdir(exist_ok=True, parents=True)
+        (modules / "prefect" / "__init__.py").touch()
+        (modules / "prefect" / "__main__.py").write_text(self._CODE, encoding="utf-8")
         self.port = server.free_port()
-        self.process = subprocess.Popen([sys.executable, "-c", self._CODE, "prefect", "server", str(self.port)])
-        self.state = {"pid": self.process.pid, "port": self.port}
-        self.file = root / "server" / "server.json"
-        self.file.parent.mkdir(exist_ok=True)
-        self.file.write_text(json.dumps(self.state), encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, *(more or server_process.arguments(self.port)), *([str(self.port)] if more else [])],
+            cwd=cwd or self.home,
+            env=os.environ | {"PYTHONPATH": str(modules)},
+            start_new_session=session,
+        )
+        found = processes.look_up(self.process.pid)
+        assert found
+        self.state = {"pid": self.process.pid, "port": self.port, "started": found.started}
+        self.file = self.home / "server.json"
+        self.write(**self.state)
         deadline = time.monotonic() + 20
-        while server.url(root) is None:
+        while socket.socket().connect_ex(("127.0.0.1", self.port)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+    def write(self, **state: object) -> None:
+        self.file.write_text(json.dumps(state), encoding="utf-8")
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Iterator[StandIn]:
     made = StandIn(tmp_path)
     yield made
-    made.process.kill()
-    made.process.wait()
+    made.end()
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_our_server(
@@ -136,12 +155,132 @@ def test_a_server_that_does_not_answer_gets_no_second_one_beside_it(
     assert stand_in.process.poll() is None
 
 
-def test_a_reused_process_number_is_no_server(tmp_path: Path, stand_in: StandIn) -> None:
-    stand_in.file.write_text(json.dumps(stand_in.state | {"port": stand_in.port + 1}), encoding="utf-8")
-    assert server.process_id(tmp_path) is None  # another Prefect server
-    stand_in.file.write_text(json.dumps({"pid": os.getpid(), "port": stand_in.port}), encoding="utf-8")
+@pytest.fixture
+def other_program(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
+    """Start a program that is not this data folder's server, but whose number server.json has."""
+    started = []
+
+    def start(*command: str, cwd: Path | None = None) -> StandIn:
+        started.append(StandIn(tmp_path, *command, cwd=cwd, session=True))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.end()
+
+
+@pytest.mark.parametrize("with_start", [True, False], ids=["with start", "of an earlier version"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-c", StandIn._CODE, "prefect"),
+        ("-c", StandIn._CODE, "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
+        ("-c", StandIn._CODE, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
+        ("-u", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
+        ("-m", "prefect", "server", "start", "--host", "0.0.0.0", "--port"),
+        ("-m", "prefect", "worker", "start", "--port"),
+    ],
+)
+def test_another_program_with_the_servers_number_gets_no_signal(
+    tmp_path: Path, other_program: Callable[..., StandIn], command: tuple[str, ...], with_start: bool
+) -> None:
+    program = other_program(*command)
+    if not with_start:
+        program.write(pid=program.process.pid, port=program.port)
+    assert server.process_id(tmp_path) is None
+    assert server.url(tmp_path) is None
+    assert server.down(tmp_path) is False
+    assert program.process.poll() is None
+    assert not program.file.exists()
+
+
+def test_the_server_of_another_data_folder_gets_no_signal(
+    tmp_path: Path, other_program: Callable[..., StandIn]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    program = other_program(cwd=tmp_path / "elsewhere")  # server.json was copied with its data folder
+    assert server.down(tmp_path) is False
+    assert program.process.poll() is None
+
+
+def test_a_server_of_an_earlier_version_is_stopped(tmp_path: Path, stand_in: StandIn) -> None:
+    stand_in.write(pid=stand_in.process.pid, port=stand_in.port)
+    assert server.url(tmp_path) == f"http://127.0.0.1:{stand_in.port}/api"
+    assert server.down(tmp_path) is True
+    assert stand_in.process.wait(10) == -signal.SIGTERM
+
+
+def test_a_process_that_started_at_another_time_is_not_the_server_that_was_started(
+    tmp_path: Path, other_program: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = other_program()
+    program.write(**program.state | {"started": "earlier"})
+    monkeypatch.setattr(server_process, "everyone", lambda: iter(()))
     assert server.process_id(tmp_path) is None
     assert server.down(tmp_path) is False
+    assert program.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        "",
+        "[" * 100_000,
+        '{"pid": 1, "port": PORT}',
+        '{"pid": 0, "port": PORT}',
+        '{"pid": -1, "port": PORT}',
+        '{"pid": -PID, "port": PORT}',
+        '{"pid": OWN, "port": PORT}',
+        '{"pid": "PID", "port": "PORT"}',
+        '{"pid": PID.5, "port": PORT}',
+        '{"pid": 1e999, "port": PORT}',
+        '{"pid": 99999999999999999999999999, "port": PORT}',
+        '{"pid": PID, "port": 1}',
+        '{"pid": PID, "port": 99999999}',
+        '{"pid": PID, "port": PORT, "started": "earlier"}',
+        '{"pid": PID, "port": PORT, "started": 3}',
+        '{"pid": null, "port": null}',
+        "[PID, PORT]",
+    ],
+)
+def test_a_living_server_is_found_and_stopped_although_its_file_is_gone_or_wrong(
+    tmp_path: Path, stand_in: StandIn, state: str | None
+) -> None:
+    stand_in.file.unlink()
+    if state is not None:
+        numbers = {"PID": stand_in.process.pid, "PORT": stand_in.port, "OWN": os.getpid()}
+        for name, number in numbers.items():
+            state = state.replace(name, str(number))
+        stand_in.file.write_text(state)
+    address = f"http://127.0.0.1:{stand_in.port}/api"
+    assert server.url(tmp_path) == server.up(tmp_path) == address  # not a second one on the same database
+    assert json.loads(stand_in.file.read_text()) == stand_in.state
+    stand_in.file.unlink()
+    assert server.down(tmp_path) is True
+    assert stand_in.process.wait(10) == -signal.SIGTERM
+    assert server.down(tmp_path) is False
+
+
+def test_a_server_of_another_user_is_named(tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    with pytest.raises(UserError, match=f"process {stand_in.process.pid}.*another user"):
+        server.down(tmp_path)
+    assert stand_in.file.exists()
+
+
+def test_a_link_in_place_of_the_servers_log_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "log").symlink_to(tmp_path / "mine")
+    with open_log(tmp_path / "log") as log:
+        log.write(b"theirs")
+    with open_log(tmp_path / "log") as log:
+        log.write(b", again")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "log").read_text() == "theirs, again"
 
 
 def test_a_port_in_use_is_refused_with_another_to_choose(tmp_path: Path) -> None:

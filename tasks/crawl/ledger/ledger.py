@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger import retry_schedule, search_results
@@ -19,6 +19,7 @@ from tasks.crawl.ledger.sqlite import Database
 from tasks.images import photos
 from tasks.store import hashing
 from tasks.store.manifest import FileRecord, now
+from tasks.store.paths import inside
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS brought (
@@ -90,12 +91,15 @@ class Ledger:
         )
         if not rows:
             return None
-        sha256, file, size, width_px, height_px, status, etag, fetched_at = rows[0]
-        photo = StoredPhoto(sha256, file, size, width_px, height_px, status, etag, datetime.fromisoformat(fetched_at))
+        try:
+            photo = _photo(rows[0])
+            stored, path = FileRecord(bytes=photo.bytes, sha256=photo.sha256), inside(self._home, photo.file)
+        except (ValueError, TypeError):  # somebody changed the ledger
+            self._lost.add(location)
+            return None
         if photo.sha256 in self._blocklist or location in self._blocklist:
             return None
-        stored = FileRecord(bytes=photo.bytes, sha256=photo.sha256)
-        if stored.problem(self._home / photo.file, verify=self._verify):
+        if stored.problem(path, verify=self._verify):
             self._lost.add(location)
             return None
         return photo
@@ -191,3 +195,20 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _photo(row: tuple[Any, ...]) -> StoredPhoto:
+    """Return the photo of a row with `_COLUMNS`; SQLite columns may contain values of any type.
+
+    Raises:
+        TypeError, ValueError: A value is not what the ledger writes.
+    """
+    sha256, file, size, width_px, height_px, status, etag, fetched_at = row
+    if not all(number is None or isinstance(number, int) for number in (width_px, height_px, status)):
+        raise TypeError("width, height and status are whole numbers")
+    if not (etag is None or isinstance(etag, str)):
+        raise TypeError("an etag is a text")
+    time = datetime.fromisoformat(fetched_at)
+    if time.tzinfo is None:
+        raise ValueError("a time has a time zone")
+    return StoredPhoto(sha256, file, size, width_px, height_px, status, etag, time)

@@ -15,7 +15,7 @@ from tasks.images import photos as decoding
 def test_the_heat_map_of_a_huge_photo_is_smaller_and_not_drawn_without_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    photo, picture = tmp_path / f"photo{kind}", tmp_path / "maps" / "00001-photo.jpg"
+    photo, picture = tmp_path / f"photo{kind}", tmp_path / "map.jpg"
     cv2.imwrite(str(photo), np.full((600, 1200), 200, np.uint8))
     monkeypatch.setattr(predict, "_MOST_DRAWN_PX", 1e4)
     config = load("default").preprocess

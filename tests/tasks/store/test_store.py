@@ -6,12 +6,16 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result
-from tasks.store.store import Store
+from tasks.store.store import Store, size_bytes
 
 
 def cache_key(**config: object) -> CacheKey:
@@ -131,6 +135,135 @@ def test_a_damaged_file_in_a_pool_is_renamed(store: Store) -> None:
     assert (shard.parent / ".damaged-s.npy").read_bytes() == b"1234"
 
 
+def rewrite(manifest: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = json.loads(manifest.read_bytes())
+    change(content)
+    manifest.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def outside(store: Store) -> Path:
+    """A file beside the data folder that must stay as it is."""
+    path = store.root.parent / "outside" / "shadow.npy"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"secret")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside/shadow.npy",
+        "pools/../../outside/shadow.npy",
+        "photos/../../outside/shadow.npy",
+        "OUTSIDE",
+        "pools//OUTSIDE",
+        "pools/a\0b.npy",
+        "pools/" + "x" * 5000,
+        "",
+        "pools/",
+        "decisions.csv",
+        "runs/1.json",
+    ],
+)
+@pytest.mark.parametrize("where", ["refs", "files"])
+def test_a_file_that_a_manifest_names_elsewhere_is_left_alone(
+    store: Store, outside: Path, name: str, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = store.publish(cache_key(), "", write("text"))
+    name = name.replace("OUTSIDE", str(outside))
+    record = {"bytes": 1, "sha256": "0" * 64}
+    (store.root / "decisions.csv").write_text("mine")
+    rewrite(store.folder(made) / "manifest.json", lambda content: content[where].update({name: record}))
+    assert store.find(cache_key(), verify=True, repair=True) is None
+    assert [path.name for path in outside.parent.iterdir()] == ["shadow.npy"]
+    assert (store.root / "decisions.csv").read_text() == "mine"
+    assert len(caplog.messages) == 1
+    assert "it will be built again" in caplog.text
+    assert len(caplog.text) < 500
+    assert store.publish(cache_key(), "", write("text")).key.endswith("-2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["artifact"].update(stage="../../x"),
+        lambda content: content["artifact"].update(key=".."),
+        lambda content: content["artifact"].update(key="0" * 24),
+        lambda content: content["recipe"].update(config={"a": 3}),
+        lambda content: content["recipe"]["parents"].update(kept={"stage": "/etc", "key": "x", "digest": "d"}),
+        lambda content: content["counts"].update(photos="many"),
+        lambda content: content["counts"].update(photos=10**4000),
+        lambda content: content["counts"].update(photos=float("nan")),
+        lambda content: content["files"].update({"sub/a.txt": {"bytes": -1, "sha256": "x"}}),
+        lambda content: content.update(made_at="2026-01-01T00:00:00"),
+        lambda content: content.update(notes=3),
+    ],
+)
+def test_a_manifest_with_other_content_than_the_store_writes_is_damaged(
+    store: Store, change: Callable[[dict[str, Any]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = store.publish(cache_key(), "", write("text"))
+    rewrite(store.folder(made) / "manifest.json", change)
+    assert store.find(cache_key(), repair=True) is None
+    assert store.manifests("train") == []
+    assert "manifest.json is damaged (" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' + "9" * 100_000 + "}", "\0", "\ud800", '"\\ud800"'])
+def test_a_manifest_that_no_parser_reads_is_damaged(store: Store, text: str) -> None:
+    made = store.publish(cache_key(), "", write("text"))
+    (store.folder(made) / "manifest.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert store.find(cache_key(), repair=True) is None
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(store: Store) -> None:
+    made = store.publish(cache_key(), "", write("text"))
+    for name in ("sub/a.txt", "manifest.json"):
+        (store.folder(made) / name).unlink()
+        os.mkfifo(store.folder(made) / name)
+        assert store.find(cache_key(), verify=True) is None
+
+
+def test_repair_leaves_files_behind_a_link_alone(store: Store, outside: Path) -> None:
+    store.pools("extract").mkdir(parents=True)
+    (store.pools("extract") / "key").symlink_to(outside.parent, target_is_directory=True)
+    shard = store.pools("extract") / "key" / "shadow.npy"
+    store.publish(cache_key(), "", lambda out: Result({}, refs={shard: FileRecord(bytes=1, sha256="0" * 64)}))
+    assert store.find(cache_key(), verify=True, repair=True) is None
+    assert outside.read_bytes() == b"secret"
+
+
+def test_repair_keeps_an_intact_photo_whatever_a_manifest_says_of_it(store: Store) -> None:
+    photo = store.photos / "2b" / f"{hashing.of_bytes(b'photo')}.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"photo")
+    store.publish(cache_key(), "", lambda out: Result({}, refs={photo: FileRecord(bytes=1, sha256="0" * 64)}))
+    assert store.find(cache_key(), repair=True) is None
+    assert photo.exists()
+    photo.write_bytes(b"other")
+    assert store.find(cache_key(), repair=True) is None
+    assert not photo.exists()
+
+
+def test_a_link_in_place_of_what_a_killed_run_left_is_removed(store: Store, outside: Path) -> None:
+    home = store.root / "artifacts" / "train"
+    home.mkdir(parents=True)
+    (home / f".partial-{cache_key().digest}").symlink_to(outside.parent, target_is_directory=True)
+    store.publish(cache_key(), "", write("text"))
+    assert outside.exists()
+    assert not (outside.parent / "sub").exists()
+
+
+def test_sizes_do_not_follow_links(store: Store, outside: Path) -> None:
+    made = store.publish(cache_key(), "", write("text"))
+    before = size_bytes(store.folder(made))
+    (store.folder(made) / "link").symlink_to(outside.parent, target_is_directory=True)
+    (store.folder(made) / "loop").symlink_to(".", target_is_directory=True)
+    (store.folder(made) / "file").symlink_to(outside)
+    assert size_bytes(store.folder(made)) < before + 200
+
+
 def test_a_build_that_fails_publishes_nothing(store: Store) -> None:
     def build(out: Path) -> Result:
         (out / "half.txt").write_text("half")
@@ -204,3 +337,24 @@ def test_the_manifest_is_json_that_people_can_read(store: Store) -> None:
     text = json.loads((store.folder(made) / "manifest.json").read_text())
     assert text["recipe"]["config"] == {"epochs": 3}
     assert Manifest.read(store.folder(made)).artifact == made
+
+
+def test_the_newest_artifact_has_the_highest_number_whatever_the_clock_said(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    years = {"before": 2026, "of a clock a year ahead": 2027, "after": 2026}
+    for name, year in years.items():
+        key = CacheKey(stage="train", version=1, config={"name": name})
+        folder = store.folder(store.publish(key, "", lambda _: Result({})))
+        Manifest.read(folder).model_copy(update={"made_at": datetime(year, 11, 26, tzinfo=UTC)}).write(folder)
+    newest_first = [manifest.cache_key.config["name"] for manifest in store.manifests("train")]
+    assert newest_first == list(reversed(years))
+
+
+def test_artifacts_without_a_number_are_older_than_all_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name, number, year in (("numbered", 1, 2025), ("late", 0, 2027), ("early", 0, 2026)):
+        key = CacheKey(stage="train", version=1, config={"name": name})
+        folder = store.folder(store.publish(key, "", lambda _: Result({})))
+        update = {"number": number, "made_at": datetime(year, 1, 1, tzinfo=UTC)}
+        Manifest.read(folder).model_copy(update=update).write(folder)
+    assert [manifest.cache_key.config["name"] for manifest in store.manifests("train")] == ["numbered", "late", "early"]

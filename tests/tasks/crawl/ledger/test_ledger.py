@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,33 @@ def test_verify_detects_a_changed_photo_of_the_same_size_and_put_replaces_it(tmp
         ledger.put("a", b"photo")
         assert ledger.lookup("a")
     assert path.read_bytes() == b"photo"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "file = '../outside.jpg'",
+        "file = '/etc/passwd'",
+        "file = ''",
+        "file = x'00'",
+        "file = 'ab/' || char(0)",
+        "sha256 = 'x'",
+        "bytes = 'many'",
+        "bytes = -1",
+        "width_px = 'wide'",
+        "status = 'fine'",
+        "etag = x'00'",
+        "fetched_at = 'today'",
+        "fetched_at = 5",
+        "fetched_at = '2026-01-01'",
+    ],
+)
+def test_a_row_with_other_content_than_the_ledger_writes_counts_as_lost(tmp_path: Path, change: str) -> None:
+    (tmp_path / "outside.jpg").write_bytes(b"photo")
+    with Ledger(tmp_path / "ledger.sqlite", tmp_path / "photos") as ledger:
+        ledger.put("http://a.example/1.jpg", b"photo")
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
+        database.execute(f"UPDATE brought SET {change}")
+    with Ledger(tmp_path / "ledger.sqlite", tmp_path / "photos") as ledger:
+        assert ledger.lookup("http://a.example/1.jpg") is None
+        assert ledger.lost(offline=True) == ["http://a.example/1.jpg"]
