@@ -21,7 +21,7 @@ def test_the_heat_map_of_a_huge_photo_is_smaller_and_not_drawn_without_the_memor
     config = load("default").preprocess
     assert predict._draw(photo, np.ones((4, 4), np.float32), config, picture)
     height, width = cv2.imread(str(picture)).shape[:2]
-    assert width == 2 * height
+    assert abs(width - 2 * height) <= 2
     assert 0.8e4 < height * width <= 1e4
     monkeypatch.setattr(decoding, "_MOST_BYTES", 1e4)
     picture.unlink()
