@@ -9,6 +9,7 @@ from pathlib import Path
 
 from configs.load import ConfigError
 from flows.file_problems import problem
+from tasks.images.memory import PhotoTooLargeError
 from tasks.store.errors import UserError
 from tasks.store.file_errors import disk_full
 
@@ -42,6 +43,8 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
 
 def _remedy(error: BaseException) -> str | None:
     """Return the message for an exception of Python or a library that the user can mend; None for others."""
+    if isinstance(error, PhotoTooLargeError):
+        return f"a photo {error}, or lower crawl.max_photo_mpx to leave it out"
     if isinstance(error, MemoryError):
         return (
             "not enough memory; close other programs or set workers.threads to a smaller number, and run the same "

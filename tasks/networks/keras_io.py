@@ -2,10 +2,12 @@
 
 import hashlib
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.random import seed_generator
 from numpy.typing import NDArray
 
 from tasks.networks import hardware
@@ -23,6 +25,9 @@ def seed_everything(seed: int) -> None:
     because XLA has none.
     """
     keras.utils.set_random_seed(seed)
+    # Keras takes the seeds of initial weights and of dropout from Python's generator, which all threads share, and from
+    # which Prefect's connection draws every 20 s. With a generator of its own, Keras gets the same numbers each time.
+    seed_generator.python_random = Random(seed)
     if keras.backend.backend() == "tensorflow" and not hardware.gpu_count():
         import tensorflow
 
