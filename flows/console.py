@@ -14,9 +14,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from configs.redact import redact, redacting
 from flows.maintenance.forget import Traces
 from flows.run_records import RunRecord, StageRecord
 from tasks import names
+from tasks.store.paths import open_log
 from tasks.store.progress import Advance
 from tasks.store.store import Store
 from tasks.text import show_controls
@@ -32,7 +34,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def shown(text: str) -> str:
     """Return a text for rich that shows the control characters and the markup in names of files and classes."""
-    return escape(show_controls(text))
+    return escape(show_controls(redact(text)))
 
 
 class _Messages(logging.Handler):
@@ -62,9 +64,9 @@ def native_output(log: Path) -> Iterator[None]:
     stderr, terminal = sys.stderr, os.dup(2)
     encoding = getattr(stderr, "encoding", None) or "utf-8"
     python_output = os.fdopen(os.dup(terminal), "w", buffering=1, encoding=encoding, errors="backslashreplace")
-    with log.open("ab") as file, python_output as python_stderr:
+    with open_log(log) as file, python_output as python_stderr:
         os.dup2(file.fileno(), 2)
-        sys.stderr = python_stderr
+        sys.stderr = redacting(python_stderr)
         try:
             yield
         finally:

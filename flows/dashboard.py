@@ -23,6 +23,7 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.handlers import APILogHandler
 
+from configs.redact import redact
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
@@ -48,7 +49,7 @@ class _RunLogHandler(APILogHandler):
     def emit(self, record: logging.LogRecord) -> None:
         current = _flow_run_id()
         record = copy(record)  # the terminal's handler prints it, too
-        record.msg, record.args = show_controls(record.getMessage()), None
+        record.msg, record.args = show_controls(redact(record.getMessage())), None
         if current is None:
             record.flow_run_id = str(self._flow_run_id)
         if current is None or self.sends(current):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from configs.load import ConfigError
+from configs.redact import redact
 from tasks.store.errors import UserError
 
 INTERNAL_ERROR, USER_ERROR = 1, 2
@@ -29,7 +30,7 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         root: The data folder, whose disk may be full.
     """
     if isinstance(error, UserError | ConfigError):
-        return str(error), USER_ERROR
+        return redact(str(error)), USER_ERROR
     if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_WRITABLE:
         return str(disk_error(error, root)), USER_ERROR
     if remedy := _remedy(error):
@@ -37,7 +38,7 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
     # Libraries raise their own exceptions when the disk is full.
     if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES:
         return str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), USER_ERROR
-    message = " ".join(str(error).split())
+    message = " ".join(redact(str(error)).split())
     return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
 
 

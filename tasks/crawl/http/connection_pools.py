@@ -11,7 +11,7 @@ import certifi
 from urllib3 import PoolManager, ProxyManager, Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import ProxySchemeUnknown
+from urllib3.exceptions import LocationParseError, ProxySchemeUnknown
 from urllib3.util import Url, create_urllib3_context, make_headers, parse_url
 
 from tasks.crawl.http.connections import Connections, TlsSocket
@@ -69,7 +69,13 @@ class ConnectionPools:
             manager.clear()
 
     def _proxy(self, url: str) -> ProxyManager:
-        parts = parse_url(url if "://" in url else f"http://{url}")
+        try:
+            parts = parse_url(url if "://" in url else f"http://{url}")
+        except (LocationParseError, ValueError):
+            raise UserError(
+                "http_proxy or https_proxy in the environment is not the address of a proxy; correct it, or unset it "
+                "(in a password, write / as %2F, # as %23 and ? as %3F)"
+            ) from None
         login = make_headers(proxy_basic_auth=parts.auth) if parts.auth else None
         address = parts._replace(auth=None, path=None).url
         try:
