@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, now
+from tasks.store.manifest import Artifact, Name, Number, now
 from tasks.store.stage import Outcome
 
 RunState = Literal["running", "done", "failed", "interrupted"]
@@ -43,7 +43,7 @@ class StageRecord(BaseModel):
     cached: bool
     why: str
     seconds: float
-    counts: dict[str, int | float]
+    counts: dict[str, Number]
 
 
 class RunRecord(BaseModel):
@@ -51,12 +51,12 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str
+    id: Name
     preset: str
     until: StageName
     config: dict[str, Any]
     """As it was at the time of the run; a later version of fluke may have other settings."""
-    started_at: datetime
+    started_at: AwareDatetime
     ended_at: datetime | None = None
     state: RunState = "running"
     error: str = ""
