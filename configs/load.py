@@ -54,11 +54,28 @@ def presets() -> list[str]:
 
 
 def load(preset: str, overrides: Sequence[str] = ()) -> Config:
-    """Load a preset and apply overrides.
+    """Load a preset and apply overrides. `filter.memory` becomes the preset's name, unless it is given.
 
     Args:
         preset: A preset's name, or the path of a YAML file.
         overrides: `section.setting=value`. Text is used as it is; lists and mappings are read as YAML.
+
+    Raises:
+        ConfigError: The preset or an override is invalid; one line for each mistake.
+    """
+    return with_memory(as_given(preset, overrides), _path(preset).stem)
+
+
+def with_memory(config: Config, preset: str) -> Config:
+    """Return a config whose `filter.memory` is the preset's name, unless it is set."""
+    if config.filter.memory is not None:
+        return config
+    name = preset.encode("utf-8", "backslashreplace").decode()  # the name of a file may not be valid Unicode
+    return config.model_copy(update={"filter": config.filter.model_copy(update={"memory": name})})
+
+
+def as_given(preset: str, overrides: Sequence[str] = ()) -> Config:
+    """Load a preset and apply overrides; `filter.memory` stays null unless it is given.
 
     Raises:
         ConfigError: The preset or an override is invalid; one line for each mistake.
@@ -93,7 +110,7 @@ def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
     own_file = _path(preset).parent != PRESETS
     return [
         name
-        for name, value in _leaves(load(preset, overrides))
+        for name, value in _leaves(as_given(preset, overrides))
         if any(f"{given}.".startswith(f"{name}.") for given in names)
         or (value != defaults[name] and (own_file or any(name.startswith(f"{section}.") for section in names)))
     ]
@@ -104,7 +121,7 @@ def changed_settings(preset: str, config: Config) -> list[str]:
 
     Prefect's parameters contain all settings, and don't tell which of them a user gave.
     """
-    before = dict(_leaves(load(preset) if preset in presets() else Config()))
+    before = dict(_leaves(with_memory(as_given(preset) if preset in presets() else Config(), preset)))
     return [name for name, value in _leaves(config) if value != before[name]]
 
 

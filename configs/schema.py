@@ -322,6 +322,12 @@ class FilterConfig(Section):
     )
     val_fraction: Fraction = Field(0.15, description="Share of each class's photos for validation.")
     test_fraction: Fraction = Field(0.2, description="Share of each class's photos for the test.")
+    memory: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the memory that keeps each photo in its split; presets with the same name share it; null: "
+        "the preset's name.",
+    )
     seed: Seed = 0
 
     @field_validator("unseen_classes", mode="before")

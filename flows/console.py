@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from configs.redact import redact, redacting
+from flows import model_names
 from flows.maintenance.forget import Traces
 from flows.run_records import RunRecord, StageRecord
 from tasks import names
@@ -60,11 +61,10 @@ def native_output(log: Path) -> Iterator[None]:
 
     Python's own stderr still goes to the terminal.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     stderr, terminal = sys.stderr, os.dup(2)
     encoding = getattr(stderr, "encoding", None) or "utf-8"
     python_output = os.fdopen(os.dup(terminal), "w", buffering=1, encoding=encoding, errors="backslashreplace")
-    with open_log(log) as file, python_output as python_stderr:
+    with _open_log(log) as file, python_output as python_stderr:
         os.dup2(file.fileno(), 2)
         sys.stderr = redacting(python_stderr)
         try:
@@ -73,6 +73,15 @@ def native_output(log: Path) -> Iterator[None]:
             sys.stderr = stderr
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _open_log(log: Path) -> IO[bytes]:
+    """Open a log to append to it; without the right to, what it would contain is lost, but nothing else."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return open_log(log)
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 class Bars:
@@ -148,24 +157,40 @@ def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
 
 
 def runs_table(records: list[RunRecord], root: Path) -> Table:
-    """Return a table with one row per run, in the order given."""
+    """Return a table with one row per run, in the order given.
+
+    Raises:
+        UserError: The file with the models' names is damaged.
+    """
+    names = model_names.of_runs(root)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("started (UTC)", "preset", "until", "state", "built", "result"):
+    for column in ("run", "preset", "until", "state", "built", "model", "result"):
         table.add_column(column)
     for record in records:
         built = [stage.artifact.stage for stage in record.stages if not stage.cached]
         scores = record.stages[-1].counts if record.stages else {}
         template = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
+        if "accuracy with them" in scores:
+            template += ", with {removed from the test by the filter:,} removed {accuracy with them:.1%}"
         result = record.error or (template.format(**scores) if "accuracy" in scores else "")
         table.add_row(
-            f"{record.started_at:%Y-%m-%d %H:%M}",
+            shown(record.id),
             shown(record.preset),
             record.until,
             record.current_state(root),
             ", ".join(built) if built else "nothing",
+            shown(_model_text(record, root, names)),
             shown(result),
         )
     return table
+
+
+def _model_text(record: RunRecord, root: Path, names: Mapping[str, list[str]]) -> str:
+    """Say whether a run still has its model, and how people call it."""
+    if not record.model:
+        return ""
+    named = ", ".join(names.get(record.id, ()))
+    return (named or "yes") if record.has_model(root) else f"deleted ({named})" if named else "deleted"
 
 
 def predictions_table(predictions: "pd.DataFrame") -> Table:
@@ -195,6 +220,14 @@ def traces_lines(traces: Traces, store: Store) -> list[str]:
         ]
     lines += [f"  a row of    {path}" for path in traces.shards]
     return lines
+
+
+def pruned_model_line(run: RunRecord, others: int) -> str:
+    """Name a run whose model will be deleted, and the number of other runs with the same model."""
+    accuracy = run.stages[-1].counts.get("accuracy")
+    score = f"accuracy {accuracy:.1%}" if accuracy is not None else f"no evaluation, {run.state}"
+    also = f"; and of {others} other runs with the same model" if others else ""
+    return f"the model of run {run.id} ({run.preset}, {run.started_at:%Y-%m-%d %H:%M} UTC, {score}{also})"
 
 
 def disk_table(sizes: Mapping[str, tuple[int, int]]) -> Table:

@@ -15,7 +15,7 @@ from tasks.store.errors import UserError
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 
-def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[RunnerDeployment]:
+def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file: str = "") -> list[RunnerDeployment]:
     """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
 
     The pipeline's parameters are the config's sections; those of the last are the options of `fluke predict`.
@@ -25,6 +25,7 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
         config: The config of every run.
         cron: When the scheduled run starts, e.g. "0 2 * * *". A run is cancelled if the previous one still runs.
         timezone: Time zone of `cron`, e.g. "Europe/Berlin".
+        preset_file: Absolute path of the preset's YAML file, if it has one.
 
     Raises:
         UserError: The cron expression or the time zone is invalid.
@@ -38,6 +39,8 @@ def build(preset: str, config: Config, *, cron: str, timezone: str) -> list[Runn
     except ValueError as error:
         raise UserError(f"--cron {cron!r}: not a cron expression; '0 2 * * *' means daily at 2:00") from error
     parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
+    if preset_file:
+        parameters["preset_file"] = preset_file
     nightly = pipeline.to_deployment(
         f"{preset}-nightly",
         description="The whole pipeline: searches for new photos, and rebuilds only what they change.",

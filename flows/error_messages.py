@@ -9,12 +9,12 @@ from pathlib import Path
 
 from configs.load import ConfigError
 from configs.redact import redact
+from flows.file_problems import problem
 from tasks.store.errors import UserError
+from tasks.store.file_errors import disk_full
 
 INTERNAL_ERROR, USER_ERROR = 1, 2
 """Exit codes of the command line."""
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
-_NOT_WRITABLE = {errno.EACCES, errno.EROFS, errno.EPERM}
 _OF_PROXIES = ("Using SOCKS proxy", "Unknown scheme for proxy URL")
 """How httpx, with which Prefect asks its server, begins its messages about such proxies."""
 _FULL_BELOW_BYTES = 16 << 20
@@ -31,13 +31,12 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
     """
     if isinstance(error, UserError | ConfigError):
         return redact(str(error)), USER_ERROR
-    if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_WRITABLE:
-        return str(disk_error(error, root)), USER_ERROR
+    if isinstance(error, OSError) and (message := problem(error, root)):
+        return message, USER_ERROR
     if remedy := _remedy(error):
         return remedy, USER_ERROR
-    # Libraries raise their own exceptions when the disk is full.
-    if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES:
-        return str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), root)), USER_ERROR
+    if number := disk_full(error) or _is_nearly_full(root):
+        return problem(OSError(number, os.strerror(number)), root) or "", USER_ERROR
     message = " ".join(redact(str(error)).split())
     return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
 
@@ -68,13 +67,6 @@ def _is_of_locale(encoding: str) -> bool:
     return codecs.lookup(encoding).name == here != "utf-8"
 
 
-def disk_error(error: OSError, root: Path) -> UserError:
-    """Return the UserError for a file or folder that can't be written."""
-    if error.errno in _DISK_FULL:
-        return UserError(
-            f"{root}: no space left on the disk; free some space (`fluke prune` lists what fluke can delete) and run "
-            "the same command again: it continues after the last finished stage"
-        )
-    where = error.filename or root
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return UserError(f"{where}: {reason.lower()}; make it writable, or set FLUKE_DATA to a writable folder")
+def _is_nearly_full(root: Path) -> int | None:
+    """Return ENOSPC if the disk of the data folder is: libraries raise exceptions of their own then."""
+    return errno.ENOSPC if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES else None

@@ -1,17 +1,19 @@
 """What a command checks before it starts, and how it protects the data folder and notices Ctrl-C."""
 
+import errno
 import fcntl
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import IO
 from urllib.parse import quote
 
 from configs.schema import Config, StageName
-from flows.error_messages import disk_error
+from flows.file_problems import problem
 from tasks.crawl import stage as crawl
 from tasks.crawl.engines.engine import MissingCredentialsError
 from tasks.crawl.listing.tree import DATA_FOLDERS
@@ -19,6 +21,8 @@ from tasks.networks import backbones
 from tasks.store import plugins
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
+
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 
 
 def check_names(config: Config, *, crawls: bool = True) -> None:
@@ -65,13 +69,17 @@ def check_photo_folder(config: Config, root: Path) -> None:
 
 def check_writable(root: Path) -> None:
     """Create the data folder if needed; raise UserError if it isn't writable."""
+    probe = root / f".probe-{os.getpid()}"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        probe = root / f".probe-{os.getpid()}"
-        probe.write_bytes(b"fluke")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"fluke")
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
-        raise disk_error(OSError(error.errno, error.strerror, str(root)), root) from error
+        at_root = OSError(error.errno, error.strerror, str(root))
+        message = problem(at_root, root) or f"{root}: {error.strerror}"
+        raise UserError(message if "FLUKE_DATA" in message else f"{message}; or set FLUKE_DATA") from error
 
 
 @contextmanager
@@ -79,18 +87,36 @@ def in_use(root: Path, *, exclusive: bool = False) -> Iterator[None]:
     """Lock the data folder: shared by any number of runs, or `exclusive` for a command that deletes.
 
     The kernel releases the lock when the process ends, also after kill -9. This uses fcntl because filelock has no
-    shared locks between processes.
+    shared locks between processes. Who may only read the folder can lock it, too, if the lock file exists: its content
+    doesn't matter. Without one, nothing is locked.
 
     Raises:
         UserError: A run uses the folder, and `exclusive` is asked for.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".in-use").open("ab") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
-        except BlockingIOError as error:
-            raise UserError(f"{root}: a run is using this data folder; try again after it has ended") from error
+    with ExitStack() as stack:
+        if handle := _lock_file(root / ".in-use", exclusive=exclusive):
+            stack.enter_context(handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+            except BlockingIOError as error:
+                raise UserError(f"{root}: a run is using this data folder; try again after it has ended") from error
         yield
+
+
+def _lock_file(path: Path, *, exclusive: bool) -> IO[bytes] | None:
+    """Open a lock file, and create it if that is possible; None if there is none, and a shared lock is asked for."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        try:
+            return path.open("rb")
+        except OSError:
+            if exclusive:
+                raise error from None
+            return None
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Write the report of a run again, from the files of its evaluation."""
 
+import errno
+import logging
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,6 +11,9 @@ from flows.run_records import find_run
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
+from tasks.tables import REPORT
+
+logger = logging.getLogger("fluke.report")
 
 _MISSING_OR_DAMAGED = (
     FileNotFoundError,
@@ -45,3 +50,9 @@ def write(root: Path, name: str | None = None) -> Path:
                 f"the report of run {run.id} can't be written from {evaluation}: {error}; run {run.preset} again, "
                 "which makes a missing file (with --verify --fresh evaluate, also a damaged one)"
             ) from error
+        except OSError as error:
+            report = REPORT.path(evaluation)
+            if error.errno not in (errno.EROFS, errno.EACCES) or not report.exists():
+                raise
+            logger.warning("%s can't be written again (%s); it is the one of an earlier time", report, error.strerror)
+            return report

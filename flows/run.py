@@ -12,12 +12,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs import no_effect
-from configs.load import changed_settings
+from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
+from tasks.store import counter
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
@@ -44,6 +45,8 @@ def pipeline(
     until: StageName = "evaluate",
     fresh: list[StageName] | None = None,
     verify: bool = False,
+    *,
+    preset_file: str = "",
 ) -> RunRecord:
     """Turn keywords or photos into an evaluated classifier; build only what the store doesn't contain.
 
@@ -53,17 +56,19 @@ def pipeline(
         until: The last stage to run; earlier stages come from the store or are built.
         fresh: Stages to build again although the store contains them, e.g. crawl to search for new photos.
         verify: Compare stored files with their SHA-256 before reuse, not only their size.
+        preset_file: Absolute path of the preset's YAML file, if it has one: it tells presets of one name apart.
 
     Returns:
         The record of the run, which is also in DATA/runs.
     """
     root = data_root()
+    config = with_memory(config, preset)
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     preflight.check_stage(config, until)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
-    record = RunRecord.start(preset, until, config)
+    record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         dashboard.logs(),
         preflight.in_use(root),

@@ -6,19 +6,24 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
+from flows import model_names
+from tasks.store import manifest
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Name, Number, now
+from tasks.store.permissions import file_lock
 from tasks.store.stage import Outcome
+from tasks.store.store import Store
 
 RunState = Literal["running", "done", "failed", "interrupted"]
+MODEL_STAGES = ("preprocess", "pretrain", "train", "evaluate")
+"""The stages whose artifacts a model consists of."""
 
 
 def data_root() -> Path:
@@ -51,8 +56,15 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    number: int = 0
+    """Of two runs, the one with the higher number started later, whatever the clock said, see `tasks.store.counter`; 0:
+    a run of a version without numbers. It comes first in the file, where the counter reads it."""
     id: Name
+    """For people: it begins with the time of the start."""
     preset: str
+    """Its name: `animals` of `animals.yaml`."""
+    preset_file: str = ""
+    """Absolute path of the preset's YAML file; empty if the preset was given by its name alone."""
     until: StageName
     config: dict[str, Any]
     """As it was at the time of the run; a later version of fluke may have other settings."""
@@ -65,11 +77,52 @@ class RunRecord(BaseModel):
     """Settings that the user gave and that changed nothing."""
 
     @classmethod
-    def start(cls, preset: str, until: StageName, config: Config) -> "RunRecord":
-        """Return the record of a run that starts now."""
+    def start(
+        cls, preset: str, until: StageName, config: Config, *, number: int = 0, preset_file: str = ""
+    ) -> "RunRecord":
+        """Return the record of a run that starts now; `number` is the next of the data folder's counter."""
         started_at = now()
-        run_id = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        return cls(id=run_id, preset=preset, until=until, config=config.model_dump(mode="json"), started_at=started_at)
+        return cls(
+            number=number,
+            id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            preset=preset,
+            preset_file=preset_file,
+            until=until,
+            config=config.model_dump(mode="json"),
+            started_at=started_at,
+        )
+
+    @property
+    def order(self) -> tuple[int, datetime, str]:
+        """Sorts runs by age: by number; those without, which are older, by time."""
+        return self.number, self.started_at, self.id
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the whole pipeline succeeded, so that the run has a model."""
+        return self.state == "done" and self.until == "evaluate"
+
+    @property
+    def preset_key(self) -> str:
+        """Tells presets apart: `./animals.yaml` is `animals.yaml`; files of one name in two folders are two presets."""
+        return _without_suffix(self.preset_file or self.preset)
+
+    @property
+    def model(self) -> list[Artifact]:
+        """The artifacts that its model consists of; empty if the run has none."""
+        artifacts = [stage.artifact for stage in self.stages if stage.artifact.stage in MODEL_STAGES]
+        return artifacts if self.is_good else []
+
+    def has_model(self, root: Path) -> bool:
+        """Whether its model is still in the store."""
+        return bool(self.model) and all((Store(root).folder(each) / manifest.NAME).exists() for each in self.model)
+
+    def is_called(self, name: str) -> bool:
+        """Whether a user means this run, or its preset, by this name, ID or path of a YAML file."""
+        return name in (self.id, self.preset) or self.preset_key in (
+            _without_suffix(name),
+            _without_suffix(str(Path(name).absolute())),
+        )
 
     def add(self, outcome: Outcome, seconds: float) -> None:
         """Add the outcome of a stage, and the seconds that it took in this run."""
@@ -95,8 +148,7 @@ class RunRecord(BaseModel):
     def lock(self, root: Path) -> Iterator[None]:
         """Lock the run's lock file while the run lasts; the kernel releases it however the process ends."""
         path = self._lock_file(root)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path):
+        with file_lock(path):
             yield
         path.unlink(missing_ok=True)
 
@@ -120,8 +172,13 @@ class RunRecord(BaseModel):
         return root / "locks" / f"run-{self.id}.lock"
 
 
+def _without_suffix(preset: str) -> str:
+    path = PurePath(os.path.normpath(preset))
+    return str(path.with_suffix("") if path.suffix.lower() in (".yaml", ".yml") else path)
+
+
 def read_records(root: Path) -> list[RunRecord]:
-    """Read the records of all runs below a data folder, newest first.
+    """Read the records of all runs below a data folder, the newest first.
 
     Raises:
         UserError: A record can't be read.
@@ -135,7 +192,7 @@ def read_records(root: Path) -> list[RunRecord]:
                 f"{path} can't be read, and it lists the artifacts that its run needs; restore the file, or delete it "
                 "if those artifacts are not needed"
             ) from error
-    return sorted(records, key=lambda record: (record.started_at, record.id), reverse=True)
+    return sorted(records, key=lambda record: record.order, reverse=True)
 
 
 def find_run(root: Path, name: str | None = None) -> RunRecord:
@@ -143,15 +200,31 @@ def find_run(root: Path, name: str | None = None) -> RunRecord:
 
     Args:
         root: The data folder.
-        name: The ID of a run, or a preset (its last successful run); None: of any preset.
+        name: The ID of a run, the name of a model, or a preset (its last successful run); None: of any preset.
 
     Raises:
-        UserError: There is no such run.
+        UserError: There is no such run, or two things are called so.
     """
-    successful = [run for run in read_records(root) if run.state == "done" and run.until == "evaluate"]
-    matching = [run for run in successful if name in (None, run.id, run.preset)]
+    successful = [run for run in read_records(root) if run.is_good]
+    matching = [run for run in successful if name is None or run.is_called(name)]
+    names = model_names.read(root) if name else {}
+    named = names.get(name or "")
+    if named and matching:
+        raise UserError(
+            f"{name!r} is the name of run {named}, and also a preset or another run; give the ID of the run, or remove "
+            f"the name with `fluke name --delete {name}`"
+        )
+    if named:
+        matching = [run for run in successful if run.id == named]
+        if not matching:
+            raise UserError(
+                f"{name!r} is the name of run {named}, which has no record in {root / 'runs'} any more; remove the "
+                f"name with `fluke name --delete {name}`"
+            )
     if not matching:
         known = ", ".join(dict.fromkeys(run.preset for run in successful))
+        if known and names:
+            known += f"; names: {', '.join(names)}"
         problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
         raise UserError(f"{root}: {problem}; `fluke run PRESET` trains a model")
     return matching[0]

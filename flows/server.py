@@ -14,10 +14,9 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import getproxies_environment
-
-from filelock import FileLock
 
 from configs.redact import strip_login
 from flows import server_process
@@ -25,6 +24,7 @@ from flows.processes import look_up
 from flows.server_process import HOST, Running
 from tasks.store.errors import UserError
 from tasks.store.paths import open_log, remove
+from tasks.store.permissions import create, file_lock
 
 DEFAULT_PORT = 4200
 _LOOPBACK = (HOST, "localhost", "::1")
@@ -95,8 +95,7 @@ def up(root: Path, port: int | None = None) -> str:
         UserError: The given port is in use, or the server doesn't start, or a running one doesn't answer.
     """
     home = root / "server"
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "up.lock"):
+    with file_lock(home / "up.lock"):
         if running := server_process.find(root):
             server_process.write(root, running)
             _wait_for_answer(running)
@@ -183,6 +182,7 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
         # The default, *, lets any web page that the user visits call the API, which has no password.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
     }
+    _share(home)
     with open_log(home / "server.log") as log:
         # A new session, so that Ctrl-C in the terminal doesn't stop the server.
         return subprocess.Popen(
@@ -194,6 +194,15 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
         )
+
+
+def _share(home: Path) -> None:
+    """Let others in a team start the server, too: Prefect's own files are for the user who has started it only."""
+    with suppress(FileExistsError):
+        create(home / "prefect.db")  # SQLite would create it with mode 644 at most
+    for path in (home / "memo_store.toml", *(home / "concurrency_leases").glob("*.json")):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):  # of another user, whose server has ended
+            path.unlink()
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

@@ -107,6 +107,29 @@ REJECTED = Table(
         Column("split", "string", "train, val or test, if it belongs to a group that has a split.", nullable=True),
     ),
 )
+REMOVED = Table(
+    "removed.parquet",
+    ("filter",),
+    "The rejected photos that would be in the test if the check of their content, such as too dark, were off. They are "
+    "predicted too, so that the evaluation can say whether the check made the test easier; nothing is trained on them.",
+    (
+        _PHOTO,
+        _FILE,
+        _LABEL,
+        _NAME,
+        Column("group", "string", "SHA-256 of the first photo of its group, as in the table of kept photos."),
+        _SPLIT,
+        Column("reason", "string", "The check that removed it."),
+    ),
+)
+ABSENT = Table(
+    "absent.parquet",
+    ("filter",),
+    "The photos that earlier runs trained on and that are in validation or test now, but not in this crawl. They may "
+    "resemble test photos of this crawl, so no model that was trained on them is reused.",
+    (_PHOTO, _SPLIT),
+)
+MEMORY = File("memory.json", ("filter",), "Name, seed and generation of the memory that keeps photos in their splits.")
 REVIEW = Table(
     "review.parquet",
     ("filter",),
@@ -133,16 +156,23 @@ REVIEW = Table(
 )
 
 # ---- preprocess, extract ----
+_PLACE = (
+    _PHOTO,
+    Column("shard", "string", "Path of the shard, relative to the data folder.", is_path=True),
+    Column("row", "int64", "Row in the shard.", "from 0"),
+    Column("digest", "string", "First 24 hex digits of the SHA-256 of the row's values."),
+)
 INDEX = Table(
     "index.parquet",
     ("preprocess", "extract"),
     "Where the tile (preprocess) or the features (extract) of each kept photo are.",
-    (
-        _PHOTO,
-        Column("shard", "string", "Path of the shard, relative to the data folder.", is_path=True),
-        Column("row", "int64", "Row in the shard.", "from 0"),
-        Column("digest", "string", "First 24 hex digits of the SHA-256 of the row's values."),
-    ),
+    _PLACE,
+)
+REMOVED_INDEX = Table(
+    "removed_index.parquet",
+    ("preprocess", "extract"),
+    "The same for the photos of removed.parquet. Only evaluate reads it: nothing is trained on these photos.",
+    _PLACE,
 )
 
 # ---- pretrain, train ----
@@ -154,7 +184,9 @@ RECONSTRUCTIONS = File(
 )
 ERROR = File("error.json", ("pretrain",), "Mean squared error of the autoencoder, and of a resize to as many values.")
 SNAPSHOT = Table("snapshot.parquet", ("pretrain",), "The photos of the train split at the time.", (_PHOTO,))
-SNAPSHOT_TILES = File("snapshot.json", ("pretrain",), "Version and config of the preprocess stage at the time.")
+SNAPSHOT_TILES = File(
+    "snapshot.json", ("pretrain",), "Version and config of the preprocess stage, and memory of the split, at the time."
+)
 CLASSIFIER = File("classifier.keras", ("train",), "The classifier: from tiles or features to logits.")
 LABELS = File("labels.json", ("train",), "Names of the classes, in the order of the logits.")
 TRAINED_ON = Table(
@@ -163,7 +195,11 @@ TRAINED_ON = Table(
     "The photos that the classifier, or one that it was initialised from, was trained on.",
     (_PHOTO,),
 )
-LINEAGE = File("lineage.json", ("train",), "Which classifier it was initialised from, and the logits' adjustment.")
+LINEAGE = File(
+    "lineage.json",
+    ("train",),
+    "Which classifier it was initialised from, the logits' adjustment, and the memory of the split.",
+)
 
 # ---- evaluate ----
 LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")
@@ -189,6 +225,22 @@ PREDICTIONS = Table(
         Column("top_probabilities", "list[float64]", "Their probabilities.", "0..1"),
     ),
 )
+REMOVED_PREDICTIONS = Table(
+    "removed_predictions.parquet",
+    ("evaluate",),
+    "The answer to each photo that a check of the filter removed from the test; only written if there is one.",
+    (
+        _PHOTO,
+        _NAME,
+        Column("label", "string", "True class; the unknown class where it was never trained on."),
+        Column("group", "string", "As in kept.parquet."),
+        Column("reason", "string", "The check that removed it."),
+        Column("predicted", "string", "Most likely class."),
+        Column("probability", "float64", "Calibrated probability of the most likely class.", "0..1"),
+        Column("rank", "int64", "Position of the true class by probability.", "from 1"),
+        Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
+    ),
+)
 SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
 METRICS = File("metrics.json", ("evaluate",), "All metrics with their intervals and baselines.")
 EXPLAINED = File("explained.json", ("evaluate",), "Settings and code behind the explanations, and their files.")
@@ -204,7 +256,9 @@ NEIGHBOURS = Table(
         Column("cosine", "float64", "Cosine similarity of the features of both.", "-1..1"),
     ),
 )
-NOTES = File("notes.json", ("evaluate",), "What of the user's input was not used as given, by stage.")
+NOTES = File(
+    "notes.json", ("evaluate",), "What of the user's input was not used as given, by stage; what is to be reviewed."
+)
 LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
 FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
 REPORT = File("report.html", ("evaluate",), "The report.")

@@ -23,6 +23,7 @@ for _command in (
     review.review,
     models.predict,
     models.export,
+    models.name,
     maintenance.prune,
     maintenance.forget,
     maintenance.status,

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and how they are read."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +26,11 @@ Verify = Annotated[
 StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", metavar="RUN|PRESET", help="Run or preset of the model; default: the last successful run."),
+    typer.Option(
+        "--model",
+        metavar="RUN|PRESET|NAME",
+        help="Run, preset or name (`fluke name`) of the model; default: the last successful run.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 
@@ -45,6 +50,11 @@ def setting_notes(preset: str, overrides: list[str] | None) -> list[str]:
     from configs.load import doubtful_comments, replaced_overrides
 
     return [*doubtful_comments(preset), *replaced_overrides(overrides or ())]
+
+
+def preset_file(preset: str) -> str:
+    """Return the absolute path of a preset's YAML file; an empty text for a preset that comes with fluke."""
+    return str(Path(preset).absolute()) if preset.lower().endswith((".yaml", ".yml")) else ""
 
 
 def stage_name(name: str) -> StageName:

@@ -4,6 +4,7 @@ Names of files and classes are printed with control characters made visible, see
 """
 
 import io
+import os
 import sys
 import tempfile
 import traceback
@@ -52,7 +53,8 @@ def report_error(error: Exception) -> int:
         error, root = no_data_folder, Path()
     message, code = error_messages.explain(error, root)
     if code == error_messages.INTERNAL_ERROR:
-        message += f"; please report it with {_write_log(error)}"
+        log = _write_log(error, root)
+        message += f"; please report it with {log}" if log else "; its traceback can't be written anywhere"
     print_error(*(message.split("\n") if isinstance(error, ConfigError) else [message]))
     return code
 
@@ -81,12 +83,19 @@ def confirm(question: str, yes: bool) -> bool:
     return yes or typer.confirm(show_controls(question))
 
 
-def _write_log(error: BaseException) -> Path:
-    text = redact("".join(traceback.format_exception(error)))
-    path = data_root() / "logs" / "error.log"
+def _write_log(error: BaseException, root: Path) -> Path | None:
+    """Write a traceback to a log in the data folder, or else to a temporary file; None if neither can be written."""
+    text = redact("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
+    path = root / "logs" / "error.log"
     try:
-        atomic_write(path, text.encode("utf-8", "backslashreplace"))  # a link in its place is not followed
+        atomic_write(path, text)  # a log of another user is replaced, not written to
+        return path
     except OSError:
-        path = Path(tempfile.gettempdir()) / "fluke-error.log"
-        path.write_text(text, encoding="utf-8")
-    return path
+        pass
+    try:
+        handle, name = tempfile.mkstemp(prefix="fluke-error-", suffix=".log")
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+    except OSError:
+        return None
+    return Path(name)

@@ -13,15 +13,20 @@ from tasks.tables import PHOTOS
 
 def prune(
     keep: Annotated[
-        int, typer.Option(min=0, help="Number of runs whose artifacts are kept, besides the last successful run.")
+        int, typer.Option(min=0, help="Number of good runs of each preset that are kept; the newest one always is.")
     ] = 5,
     photos: Annotated[
         bool, typer.Option(help="Also delete photos that no kept crawl contains; they may have vanished from the web.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """List what no recent run needs and its size, then delete it if you confirm."""
+    """List what no kept run needs and its size, then delete it if you confirm.
+
+    Kept are the newest good runs of each preset, its last run, and the models that are named or compared with.
+    """
+    from flows import console
     from flows.maintenance import prune as pruning
+    from flows.maintenance.needed import find_needed
     from tasks.store.store import Store
 
     store = Store(data_root())
@@ -31,6 +36,8 @@ def prune(
         return
     for reason, count, total in pruning.by_reason(unneeded):
         say(f"{decimal(total):>10}  {count:,} x {reason}")
+    say(*(console.pruned_model_line(run, others) for run, others in pruning.pruned_models(store, unneeded)))
+    say(find_needed(store, keep).text())
     total = sum(item.bytes for item in unneeded)
     if confirm(f"Delete these {decimal(total)}?", yes):
         freed = pruning.delete(store, unneeded, keep, photos=photos)

@@ -8,6 +8,7 @@ import typer
 from flows.cli.arguments import ModelOption
 from flows.cli.errors import note, say
 from flows.run_records import data_root
+from tasks.store.errors import UserError
 
 _MAX_ROWS = 50
 """Photos whose predictions are printed."""
@@ -60,6 +61,34 @@ def predict(
         note(f"warning: {unreadable:,} of {len(table):,} photos could not be read; {where}")
     if unreadable == len(table):
         raise typer.Exit(2)
+
+
+def name(
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN|PRESET", help="Run of the model, or preset: its last successful run.")
+    ] = None,
+    new_name: Annotated[str | None, typer.Argument(metavar="NAME", help="Letters, digits and . _ + -")] = None,
+    delete: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Remove a name; the model stays until it is pruned.")
+    ] = None,
+) -> None:
+    """Name the model of a run: --model takes the name, and prune keeps the model. Without arguments, list the names."""
+    from flows import model_names
+    from flows.predict.model import name_model
+    from tasks.store.store import Store
+
+    root = data_root()
+    if delete is not None:
+        if run is not None:
+            raise UserError("--delete NAME takes no other argument")
+        say(f"run {model_names.delete(root, delete)} is no longer named {delete}")
+    elif run is None:
+        say(*(f"{name}: run {run}" for name, run in model_names.read(root).items()))
+    elif new_name is None:
+        raise UserError(f"give the name, too: fluke name {run} NAME")
+    else:
+        named = name_model(Store(root), run, new_name)
+        say(f"{new_name}: run {named.id} of {named.preset}; `fluke prune` keeps it")
 
 
 def export(

@@ -2,13 +2,16 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.arguments import Overrides, Preset, load_config
-from flows.cli.errors import say
+from flows.cli.errors import note, say
 from flows.run_records import data_root
+
+if TYPE_CHECKING:
+    from flows.review.items import ReviewList
 
 
 def review(
@@ -24,6 +27,7 @@ def review(
     from flows import preflight
     from flows.review import items
     from flows.review.contact_sheet import export as write_contact_sheet
+    from flows.review.lists import ReviewLists
     from flows.review.server import serve as serve_page
     from tasks.store.store import Store
 
@@ -32,15 +36,27 @@ def review(
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     store = Store(root)
     review_list = items.read(store.folder(items.artifact(store, loaded, command)), command)
+
+    def newer(than: "ReviewList") -> "ReviewList | None":
+        folder = items.newer(store, loaded, command, than.folder)
+        return items.read(folder, command) if folder else None
+
     title = Path(preset).stem
     if export:
         say(f"contact sheet: {write_contact_sheet(root, review_list, export.absolute(), title=title)}")
         return
     preflight.check_writable(root)
 
-    def announce(address: str, count: int) -> None:
+    lists = ReviewLists(root, review_list, newer)
+
+    def announce(address: str) -> None:
+        count = len(review_list.items)
         say(f"{count:,} photos to review: {address}", "Ctrl-C stops the page; your decisions are kept")
 
-    changed = serve_page(root, review_list, title=title, port=port, browser=browser, announce=announce)
+    def remind() -> None:
+        note("the browser hasn't opened the page: open the address above in it")
+
+    serve_page(root, lists, title=title, port=port, browser=browser, announce=announce, remind=remind)
+    changed = lists.changed()
     photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
     say("", f"reviewed {photos}; `fluke run {command}` applies your decisions" if changed else "no changes")

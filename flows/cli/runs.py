@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from configs.schema import StageName
-from flows.cli.arguments import Fresh, Overrides, Preset, StageArgument, Verify, load_config, setting_notes, stage_name
+from flows.cli.arguments import (
+    Fresh,
+    Overrides,
+    Preset,
+    StageArgument,
+    Verify,
+    load_config,
+    preset_file,
+    setting_notes,
+    stage_name,
+)
 from flows.cli.errors import print_error, say
 from flows.cli.server import connect
 from flows.run_records import RunRecord, data_root
@@ -39,7 +49,8 @@ def config(
         say(*load.presets())
     else:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        say(*load.to_yaml(load_config(preset, overrides), ascii_only=not is_utf8).split("\n"))
+        load_config(preset, overrides)  # for its notes; `filter.memory` isn't printed, so that the file gets its own
+        say(*load.to_yaml(load.as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
 
 
 def check(
@@ -104,7 +115,14 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
             extra_progress.set(bars.progress)
             said_before.set(setting_notes(preset, overrides))
             given_settings.set(load.given_settings(preset, overrides or ()))
-            record = pipeline(loaded, preset=Path(preset).stem, until=until, fresh=stages, verify=verify)
+            record = pipeline(
+                loaded,
+                preset=Path(preset).stem,
+                until=until,
+                fresh=stages,
+                verify=verify,
+                preset_file=preset_file(preset),
+            )
     except KeyboardInterrupt as interrupt:
         print_error("interrupted; finished work is kept, and the same command continues from there")
         raise typer.Exit(130) from interrupt

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from configs.schema import Config
-from flows.cli.arguments import Overrides, Preset, load_config
+from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
 from flows.run_records import data_root
 from tasks.store.errors import UserError
@@ -53,7 +53,7 @@ def serve(
         from configs.load import given_settings
         from flows import deployments, server
 
-        built = deployments.build(name, loaded, cron=cron, timezone=timezone)
+        built = deployments.build(name, loaded, cron=cron, timezone=timezone, preset_file=preset_file(preset))
         is_our_server = os.environ["PREFECT_API_URL"] == server.url(root)
         if is_our_server:
             server.crash_zombies()

@@ -12,12 +12,13 @@ from flows.maintenance.prune import delete_item, unfinished_trainings
 from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
+from tasks.filter import split_memory
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.paths import remove
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, TRAINED_ON
+from tasks.tables import ABSENT, KEPT, PHOTOS, REMOVED, TRAINED_ON
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         store: The store that contains it.
         traces: What `find_traces` found.
         purge: Also delete the artifacts and shards that were made from it, and all unfinished trainings; the next run
-            builds them again without it.
+            builds them again without it. The memories of the splits lose its row, too; without this, they keep it, so
+            that a copy of a tested photo is still not trained on.
 
     Raises:
-        UserError: A run is using the data folder.
+        UserError: A run is using the data folder, or a memory is damaged.
     """
     with preflight.in_use(store.root, exclusive=True):
         found = {traces.photo, *traces.locations}
@@ -93,6 +95,8 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
                 delete_item(store.root, store.folder(manifest.artifact))
             for path in (*traces.shards, *unfinished_trainings(store)):
                 delete_item(store.root, path)
+            # After the results that were made with it: a memory must not be older than they are.
+            split_memory.forget(store.root, traces.sha256s)
 
 
 def _made_from(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
@@ -101,6 +105,8 @@ def _made_from(store: Store, sha256s: set[str]) -> Iterator[Manifest]:
     for stage in STAGE_NAMES:
         for manifest in store.manifests(stage):
             direct = stage == "crawl" and any(Path(file).stem in sha256s for file in manifest.refs)
+            if stage == "filter":  # it may name the photo among those that have left the crawl
+                direct = not sha256s.isdisjoint(_photos(ABSENT.path(store.folder(manifest.artifact)), set()))
             if stage == "train":  # it may have started from a classifier that was trained on it
                 direct = not sha256s.isdisjoint(_photos(TRAINED_ON.path(store.folder(manifest.artifact)), sha256s))
             if direct or contains_it.intersection(manifest.cache_key.parents.values()):
@@ -128,8 +134,12 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _keeps(folder: Path, sha256s: set[str]) -> bool:
-    """Return whether a filter's artifact keeps any of these photos; True if it is damaged, to miss nothing."""
-    return not sha256s.isdisjoint(_photos(KEPT.path(folder), sha256s))
+    """Return whether later stages use any of these photos; True if the filter's artifact is damaged, to miss nothing.
+
+    They use the kept photos and those that are only scored apart. Filters of earlier versions list none of the latter.
+    """
+    tables = [table.path(folder) for table in (KEPT, REMOVED) if table is KEPT or table.path(folder).exists()]
+    return any(not sha256s.isdisjoint(_photos(table, sha256s)) for table in tables)
 
 
 def _photos(table: Path, if_damaged: set[str]) -> set[str]:

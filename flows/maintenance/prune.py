@@ -1,4 +1,7 @@
-"""Find and delete what is no longer needed: artifacts of old runs, and shards that no artifact uses."""
+"""Find and delete what is no longer needed: artifacts of old runs, shards that no artifact uses, and what is left over.
+
+Nothing of another kind is ever deleted: decisions, the memory of splits, backups, the blocklist, names, records.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,11 +10,16 @@ from pathlib import Path
 
 from configs.schema import STAGE_NAMES
 from flows import preflight
-from flows.run_records import read_records
+from flows.maintenance.left_over import find_left_over
+from flows.maintenance.needed import Needed, find_needed
+from flows.run_records import RunRecord, read_records
 from tasks.store import manifest
-from tasks.store.manifest import Manifest
-from tasks.store.paths import inside, is_own, remove
+from tasks.store.paths import is_own, remove
 from tasks.store.store import Store, size_bytes
+
+_KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
+"""Name of an artifact's folder."""
+_SHARD = re.compile(r"[0-9a-f]{24}\.npy")
 
 
 @dataclass(frozen=True)
@@ -22,51 +30,38 @@ class Unneeded:
     reason: str
     bytes: int
 
-    @classmethod
-    def of(cls, path: Path, reason: str) -> "Unneeded":
-        """Measure a file or folder."""
-        is_folder = path.is_dir() and not path.is_symlink()
-        return cls(path, reason, size_bytes(path) if is_folder else path.lstat().st_size)
-
 
 def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list[Unneeded]:
-    """Return what neither the last `keep_runs` runs nor the last successful run needs.
+    """Return what no kept run needs, see `needed.find_needed`.
 
     Args:
         store: The store to search.
-        keep_runs: How many of the newest runs to keep, whether or not they succeeded.
+        keep_runs: How many good runs of each preset to keep.
         photos: Whether to include photos that no kept crawl contains; they may have vanished from the web.
+
+    Raises:
+        UserError: The record of a run, or the file with the names, is damaged.
+        OSError: A folder can't be read.
     """
-    kept = _needed(store, keep_runs)
-    root = store.root
-    unneeded = [
-        Unneeded.of(folder, _reason(folder))
-        for stage in STAGE_NAMES
-        for folder in sorted((root / "artifacts" / stage).glob("*"))
-        if folder not in kept and _is_stores(root, folder)
+    needed = find_needed(store, keep_runs)
+    return [
+        Unneeded(path, reason, bytes_)
+        for path, reason in _unneeded(store, needed, photos=photos)
+        if (bytes_ := _bytes(path)) is not None
     ]
-    used = {inside(root, name) for folder in kept for name in Manifest.read(folder).refs}
-    for path in sorted((root / "pools").rglob("*.npy")):
-        if path not in used and _is_stores(root, path):
-            unneeded.append(Unneeded.of(path, "shard that no kept artifact uses"))
-    unneeded += [Unneeded.of(path, "checkpoints of an unfinished training") for path in unfinished_trainings(store)]
-    partial = [path for path in (root / "pools").rglob(".partial-*") if path.suffix != ".npy"]
-    partial += [path for folder in kept for path in folder.rglob(".partial-*")]  # of a report
-    unneeded += [Unneeded.of(path, "left by a killed run") for path in sorted(partial) if _is_stores(root, path)]
-    if photos:
-        files = (path for path in sorted(store.photos.rglob("*")) if path.is_file() and _is_stores(root, path))
-        unneeded += [Unneeded.of(path, "photo that no kept crawl contains") for path in files if path not in used]
-    return unneeded
 
 
 def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool = False) -> int:
     """Delete what the user agreed to, as far as it is still unneeded; a run may have reused some of it meanwhile.
+
+    If it is interrupted, the same call deletes the rest.
 
     Returns:
         The number of bytes freed.
 
     Raises:
         UserError: A run is using the data folder.
+        OSError: Something can't be deleted, such as in a read-only folder.
     """
     with preflight.in_use(store.root, exclusive=True):
         paths = {item.path for item in agreed}
@@ -76,20 +71,33 @@ def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool
     return sum(item.bytes for item in unneeded)
 
 
+def pruned_models(store: Store, unneeded: list[Unneeded]) -> list[tuple[RunRecord, int]]:
+    """Return the runs whose classifier will be deleted, the newest first.
+
+    Of several runs with the same classifier the newest is returned, with the number of the others.
+    """
+    going = {item.path for item in unneeded}
+    runs: dict[Path, list[RunRecord]] = {}
+    for run in read_records(store.root):
+        for stage in run.stages:
+            if stage.artifact.stage == "train" and (folder := store.folder(stage.artifact)) in going:
+                runs.setdefault(folder, []).append(run)
+    return [(newest, len(others)) for newest, *others in runs.values()]
+
+
 def unfinished_trainings(store: Store) -> list[Path]:
     """Return the folders with checkpoints of trainings that did not finish."""
-    found = sorted((store.pools("train") / "under-way").glob("*"))
-    return [path for path in found if is_own(store.root, path)]
+    return list(_entries(store.pools("train") / "under-way", store.root))
 
 
 def delete_item(root: Path, path: Path) -> None:
     """Delete an artifact's folder, or a file; with a shard, also its list of photos. See `paths.remove` for links."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         # Delete the manifest first: if this is interrupted, the rest of the folder counts as incomplete.
         remove(root, path / manifest.NAME)
-    remove(root, path)
-    if path.suffix == ".npy":
+    elif path.suffix == ".npy":  # its list first: if this is interrupted, the rest is still found
         remove(root, path.with_suffix(".json"))
+    remove(root, path)
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
@@ -113,37 +121,53 @@ def by_reason(unneeded: list[Unneeded]) -> Iterator[tuple[str, int, int]]:
         yield reason, len(items), sum(item.bytes for item in items)
 
 
-def _needed(store: Store, keep_runs: int) -> set[Path]:
-    """Return the folders of the kept runs' artifacts, and of all artifacts that those were made from."""
-    records = read_records(store.root)
-    successful = (record for record in records if record.state == "done" and record.until == "evaluate")
-    runs = [*records[:keep_runs], *[record for record, _ in zip(successful, range(1), strict=False)]]
-    todo = [stage.artifact for record in runs for stage in record.stages]
-    needed: set[Path] = set()
-    while todo:
-        folder = store.folder(todo.pop())
-        if folder in needed:
-            continue
-        try:
-            todo += Manifest.read(folder).cache_key.parents.values()
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            continue
-        needed.add(folder)
-    return needed
+def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[Path, str]]:
+    """Yield each path that can be deleted once, with the reason."""
+    root = store.root
+    artifacts = [
+        folder
+        for stage in reversed(STAGE_NAMES)  # no artifact is left without those that it was made from
+        for folder in _entries(root / "artifacts" / stage, root)
+        if _KEY.fullmatch(folder.name) and folder not in needed.folders
+    ]
+    for folder in artifacts:
+        is_complete = (folder / manifest.NAME).exists()
+        yield folder, "artifact that no kept run needs" if is_complete else "incomplete artifact"
+    for stage in STAGE_NAMES:
+        if stage not in needed.damaged | needed.under_way:
+            for path in _files(store.pools(stage), root):
+                if _SHARD.fullmatch(path.name) and path not in needed.files:
+                    yield path, "shard that no kept artifact uses"
+    trainings = [] if "train" in needed.under_way else unfinished_trainings(store)
+    for folder in trainings:
+        yield folder, "checkpoints of an unfinished training"
+    yield from find_left_over(root, skip={*artifacts, *trainings})
+    if photos and "crawl" not in needed.damaged:
+        for path in _files(store.photos, root):
+            if path.name.startswith(path.parent.name) and path not in needed.files:  # photos/ab/<digest, ab...>.jpg
+                yield path, "photo that no kept crawl contains"
 
 
-def _is_stores(root: Path, path: Path) -> bool:
-    """Whether the store made a file or folder, by its place and name: `data/photos` may be a link to all pictures."""
-    if not is_own(root, path):
-        return False
-    kind, *folders, name = path.relative_to(root).parts
-    partial, digest = name.startswith(".partial-"), name.removeprefix(".damaged-")
-    if kind == "photos":  # photos/ab/<digest>.jpg
-        return len(folders) == 1 and len(folders[0]) == 2 and (partial or digest.startswith(folders[0]))
-    return bool(folders) and folders[0] in STAGE_NAMES and (partial or re.match("[0-9a-f]{24}", digest) is not None)
+def _entries(folder: Path, root: Path) -> list[Path]:
+    """Return what is in a folder, sorted; nothing if a link that may not be followed leads there, see `is_own`."""
+    try:
+        return sorted(folder.iterdir()) if is_own(root, folder / "any") else []
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
-def _reason(folder: Path) -> str:
-    if folder.name.startswith("."):
-        return "left by a killed run"
-    return "artifact that no kept run needs" if (folder / manifest.NAME).exists() else "incomplete artifact"
+def _files(folder: Path, root: Path) -> Iterator[Path]:
+    """Yield the files and links in a folder and below it, sorted; links are not followed."""
+    for path in _entries(folder, root):
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path, root)
+        else:
+            yield path
+
+
+def _bytes(path: Path) -> int | None:
+    """Measure a file or folder; None if it was deleted meanwhile."""
+    try:
+        return size_bytes(path) if path.is_dir() and not path.is_symlink() else path.lstat().st_size
+    except FileNotFoundError:
+        return None

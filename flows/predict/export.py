@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.predict.model import Model
+from flows.predict.outputs import check_folder
 from tasks.store.atomic import atomic_folder, write_json
 from tasks.store.errors import UserError
+from tasks.store.file_errors import PARTIAL
 from tasks.tables import LABELS
 
 Format = Literal["savedmodel", "onnx"]
@@ -52,8 +54,9 @@ tiles = np.stack([tile_of(open("photo.jpg", "rb").read(), preprocess)])
 
 
 def check(folder: Path) -> None:
-    """Raise UserError unless the folder is new or empty."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """Raise UserError unless the folder is new or empty, and can be written."""
+    check_folder("FOLDER", folder)
+    if folder.is_dir() and not all(path.name.startswith(PARTIAL) for path in folder.iterdir()):
         raise UserError(f"{folder} exists and is not an empty folder; name a new folder, or delete this one first")
 
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.load import presets
 from configs.schema import PreprocessConfig
-from flows.run_records import RunRecord, find_run
+from flows import model_names, preflight
+from flows.run_records import MODEL_STAGES, RunRecord, find_run, read_records
 from tasks.inference.decision import DecisionRule
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
@@ -31,7 +33,7 @@ def find(store: Store, name: str | None = None) -> Model:
 
     Args:
         store: The store that contains the models.
-        name: A run, or a preset (its last successful run); None: of any preset.
+        name: The ID of a run, the name of a model, or a preset (its last successful run); None: of any preset.
 
     Raises:
         UserError: There is no such model, or it has been deleted.
@@ -39,8 +41,29 @@ def find(store: Store, name: str | None = None) -> Model:
     return _model(store, find_run(store.root, name))
 
 
+def name_model(store: Store, run: str, name: str) -> RunRecord:
+    """Give the model of a run a name, so that it can be used by this name and isn't pruned; returns the run.
+
+    Args:
+        store: The store that contains the models.
+        run: The ID of a run, or a preset (its last successful run).
+        name: The name.
+
+    Raises:
+        UserError: There is no such model, it has been deleted, or it can't have this name.
+    """
+    with preflight.in_use(store.root):  # so that it isn't being pruned
+        found = find_run(store.root, run)
+        _model(store, found)
+        if name in presets() or any(name in (record.id, record.preset) for record in read_records(store.root)):
+            raise UserError(f"{name!r} is the name of a preset or the ID of a run; choose another name")
+        model_names.add(store.root, name, found.id)
+    return found
+
+
 def _model(store: Store, run: RunRecord) -> Model:
     folders = {stage.artifact.stage: store.folder(stage.artifact) for stage in run.stages}
+    folders = {stage: folder for stage, folder in folders.items() if stage in MODEL_STAGES}
     try:
         manifests = {stage: Manifest.read(folder) for stage, folder in folders.items()}
     except (FileNotFoundError, ValueError) as error:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,16 @@ from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
 from flows import preflight
+from flows.predict import outputs
 from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
-from tasks.store.atomic import atomic_path
+from tasks.store.atomic import atomic_folder, atomic_output
 from tasks.store.context import executor
 from tasks.store.errors import UserError
+from tasks.store.file_errors import PARTIAL
 from tasks.store.formulas import guard
 from tasks.store.progress import Progress
 from tasks.store.store import Store
@@ -59,12 +62,12 @@ class PredictOptions:
         for option, path, formats in (("--out", self.out, FORMATS), ("--submission", self.submission, (".csv",))):
             if path and path.suffix not in formats:
                 raise UserError(f"{option} {path}: the file's name must end in one of {', '.join(formats)}")
-            if path and not path.absolute().parent.is_dir():
-                raise UserError(f"{option} {path}: the folder does not exist; create it first")
-        if self.heat_maps and self.heat_maps.exists() and not self.heat_maps.is_dir():
-            raise UserError(f"--heat-maps {self.heat_maps}: this is a file; name a folder")
+            if path:
+                outputs.check_file(option, path)
+        if self.heat_maps:
+            outputs.check_folder("--heat-maps", self.heat_maps)
         if self.heat_maps and self.heat_maps.is_dir():
-            names = {path.name for path in self.heat_maps.iterdir()}
+            names = {path.name for path in self.heat_maps.iterdir() if not path.name.startswith(PARTIAL)}
             if names and HEAT_MAPS not in names:  # a later crawl would take the pictures for photos
                 raise UserError(
                     f"--heat-maps {self.heat_maps}: the folder holds other files; name a new or an empty folder"
@@ -128,7 +131,7 @@ def predict(
         top_k: Number of classes per photo; at most all classes.
         threads: Decode the photos.
         progress: Reports how many photos are done.
-        heat_maps: A folder for one picture per photo, of the photo's size.
+        heat_maps: A folder for one picture per photo, of the photo's size; all appear in it at the end, or none.
 
     Returns:
         One row per photo: image (its name), class_1, probability_1 ... class_k, probability_k (most likely first), and
@@ -145,7 +148,12 @@ def predict(
     columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
     predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
-    with progress("photos", total=len(photos)) as advance:
+    with (
+        progress("photos", total=len(photos)) as advance,
+        atomic_folder(heat_maps) if heat_maps else nullcontext() as drawn,
+    ):
+        if drawn:
+            (drawn / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
         for images, tiles, errors in _batches(model.preprocess, photos, threads):
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
@@ -158,13 +166,13 @@ def predict(
                 if unknown_label and top:
                     row["unknown"] = top[0][0] == unknown_label
                 rows.append(row)
-            if heat_maps and inputs is not None:
+            if heat_maps and drawn and inputs is not None:
                 decoded = [i for i, error in enumerate(errors) if not error]
                 maps = predictor.heat_maps(inputs, probabilities)
                 for i, heat_map in zip(decoded, maps, strict=True):
-                    path = heat_maps / _picture_name(first + i + 1, images[i])
-                    if _draw(photos[first + i][1], heat_map, model.preprocess, path):
-                        rows[first + i]["heat_map"] = str(path)
+                    name = _picture_name(first + i + 1, images[i])
+                    if _draw(photos[first + i][1], heat_map, model.preprocess, drawn / name):
+                        rows[first + i]["heat_map"] = str(heat_maps / name)
             advance(len(images))
     optional = (["unknown"] if unknown_label else []) + (["heat_map"] if heat_maps else [])
     return pd.DataFrame(rows, columns=["image", *columns, *optional, "error"])
@@ -179,7 +187,7 @@ def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> N
 
     In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`.
     """
-    with atomic_path(path) as partial:
+    with atomic_output(path) as partial:
         match path.suffix:
             case ".csv":
                 if guarded:
@@ -231,10 +239,7 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
     if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
         return False
     drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (path.parent / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
-    with atomic_path(path) as partial:
-        partial.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
+    path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
     return True
 
 

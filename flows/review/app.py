@@ -1,4 +1,4 @@
-"""The web application of the page: the page, its files, the images, and a JSON API of three routes."""
+"""The web application of the page: the page, its files, the images, and a JSON API of four routes."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -13,34 +13,46 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from flows.review import session
-from flows.review.images import SIDES_PX, ImageCache
-from flows.review.items import ReviewList
+from flows.file_problems import problem
+from flows.review.images import SIDES_PX
+from flows.review.lists import ReviewLists
 from flows.review.security import SecurityMiddleware
-from flows.review.session import ItemFilter, ReviewSession
+from flows.review.session import ConflictError, ItemFilter, ReviewSession, ShownDecision, parse_state
+from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
 
 HERE = Path(__file__).parent
-_FILES = {"page.js": "text/javascript", "page.css": "text/css", "icon.svg": "image/svg+xml"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_FILES = {path.name: _TYPES[path.suffix] for path in sorted(HERE.iterdir()) if path.suffix in _TYPES}
 _MAX_BODY_BYTES = 16 << 10
 
 
-def build(root: Path, review_list: ReviewList, review: ReviewSession, *, title: str, token: str, port: int) -> ASGIApp:
-    """Build the application for one list of photos.
+def build(
+    root: Path,
+    lists: ReviewLists,
+    *,
+    title: str,
+    token: str,
+    port: int,
+    opened: Callable[[], None] = lambda: None,
+) -> ASGIApp:
+    """Build the application.
 
     Args:
-        root: The data folder.
-        review_list: The photos to review.
-        review: Answers the requests for rows, decisions and undo.
+        root: The data folder, for error messages.
+        lists: The photos to review; answers the requests for rows, decisions and undo.
         title: Title of the page.
         token: First part of every path; requests without it are rejected.
         port: Port in the Host and Origin headers; requests with another one are rejected.
+        opened: Called when a browser opens the page.
     """
-    images = ImageCache(root, review_list.files)
-    page = environment().get_template("page.html.jinja").render(title=title, classes=review_list.classes)
 
     def home(request: Request) -> Response:
+        opened()
+        shown = lists.newest()
+        template = environment().get_template("page.html.jinja")
+        page = template.render(title=title, classes=shown.photos.classes, list_name=shown.name)
         return HTMLResponse(page.encode(errors="replace"))
 
     def file(request: Request) -> Response:
@@ -48,27 +60,41 @@ def build(root: Path, review_list: ReviewList, review: ReviewSession, *, title: 
 
     def image(request: Request) -> Response:
         size = request.path_params["size"]
-        encoded = images.get(request.path_params["photo"], size) if size in SIDES_PX else None
+        encoded = lists.images.get(request.path_params["photo"], size) if size in SIDES_PX else None
         if encoded is None:
             return Response("this photo can't be shown", 404, media_type="text/plain")
         return Response(encoded[1], media_type=encoded[0], headers={"Cache-Control": "private, max-age=600"})
 
+    def session(request: Request) -> ReviewSession:
+        return lists.get(request.query_params.get("list", "0")).session
+
     def rows(request: Request) -> Response:
-        return _respond(lambda: review.rows(_item_filter(request), int(request.query_params.get("after", -1))))
+        after = request.query_params.get("after", "-1")
+        return _respond(root, lambda: session(request).rows(_item_filter(request), int(after)))
+
+    def news(request: Request) -> Response:
+        outdated = lists.is_outdated(request.query_params.get("list", "0"))
+        return _respond(root, lambda: {**session(request).decisions(_item_filter(request)), "outdated": outdated})
 
     def decide(request: Request, body: dict[str, Any]) -> Response:
-        key = ReviewKey(_text(body, "photo"), _text(body, "label"))
-        return _respond(lambda: review.decide(key, _text(body, "action"), _text(body, "to", ""), _item_filter(request)))
+        action, to = _text(body, "action"), _text(body, "to", "")
+        shown = _shown(body)
+        seen = None if shown is None else ShownDecision(_text(shown, "action"), _text(shown, "to"))
+        return _respond(root, lambda: session(request).decide(_key(body), action, to, seen, _item_filter(request)))
 
     def undo(request: Request, body: dict[str, Any]) -> Response:
-        key = ReviewKey(_text(body, "photo"), _text(body, "label")) if body else None
-        return _respond(lambda: review.undo(key, _item_filter(request)))
+        shown = _shown(body)
+        if shown is None:
+            raise ValueError("shown must be the decision to undo")
+        row = _text(shown, "row")
+        return _respond(root, lambda: session(request).undo(_key(body), row, _item_filter(request)))
 
     routes = [
         Route("/", home),
         *(Route(f"/{name}", file) for name in _FILES),
         Route("/picture/{photo}/{size}", image),
         Route("/rows", rows),
+        Route("/news", news),
         Route("/decide", _posted(decide), methods=["POST"]),
         Route("/undo", _posted(undo), methods=["POST"]),
     ]
@@ -104,14 +130,19 @@ def _posted(respond: Callable[[Request, dict[str, Any]], Response]) -> Callable[
     return endpoint
 
 
-def _respond(call: Callable[[], dict[str, Any]]) -> Response:
+def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
     """Return the result of a call as JSON, or its error: 400 for an invalid request, 409 for other errors."""
     try:
         return _json(call())
+    except ConflictError as conflict:
+        return _json({"error": str(conflict), **conflict.now}, 409)
     except ValueError as error:
         return _json({"error": str(error)}, 400)
-    except (UserError, OSError) as error:  # a damaged log or a full disk: the page shows the message
+    except UserError as error:  # a damaged log: the page shows the message
         return _json({"error": str(error)}, 409)
+    except OSError as error:  # a full disk, or a folder that became read-only
+        where = OSError(error.errno, error.strerror, str(error.filename or root / review_log.NAME))
+        return _json({"error": problem(where, root) or str(where)}, 409)
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -121,7 +152,19 @@ def _json(value: Any, status: int = 200) -> Response:
 
 def _item_filter(request: Request) -> ItemFilter:
     query = request.query_params
-    return ItemFilter(query.get("reason"), query.get("label"), session.parse_state(query.get("state", "open")))
+    return ItemFilter(query.get("reason"), query.get("label"), parse_state(query.get("state", "open")))
+
+
+def _key(body: dict[str, Any]) -> ReviewKey:
+    return ReviewKey(_text(body, "photo"), _text(body, "label"))
+
+
+def _shown(body: dict[str, Any]) -> dict[str, Any] | None:
+    """Return which decision the page showed; every change says it, so that nobody replaces one unseen."""
+    shown = body.get("shown", "")
+    if shown is not None and not isinstance(shown, dict):
+        raise ValueError("shown must be the decision that the page showed, or null")
+    return shown
 
 
 def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:

@@ -9,25 +9,46 @@ from pathlib import Path
 
 from flows.review import app, session
 from flows.review.images import ImageCache
-from flows.review.items import ReviewItem, ReviewList
-from tasks.filter.review_log import Decision, ReviewKey
-from tasks.store.atomic import atomic_write
+from flows.review.items import Made, ReviewItem, ReviewList
+from tasks.crawl.listing.tree import DATA_FOLDERS
+from tasks.filter.review_log import ReviewKey
+from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
+from tasks.store.file_errors import PARTIAL
 
+_PAGE = "index.html"
 _DECIDED = {"keep": "kept", "reject": "rejected", "move": "moved to"}
 
 
 def export(root: Path, review_list: ReviewList, folder: Path, *, title: str) -> Path:
     """Write the contact sheet into a new folder, by reason and class; returns the path of the page.
 
+    The files appear in the folder when all are complete.
+
     Raises:
-        UserError: The folder isn't empty, or the log of decisions is damaged.
+        UserError: The folder isn't empty or is one of the data folder's own, or the log of decisions is damaged.
+        OSError: A file can't be written; it names `folder`.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} already exists and isn't empty; give --export a new folder")
+    _check(root, folder)
     decisions = review_list.decisions(root)
-    files = _write_images(root, review_list, folder)
-    shutil.copyfile(app.HERE / "page.css", folder / "page.css")
+    with atomic_folder(folder) as partial:
+        files = _write_images(root, review_list, partial)
+        shutil.copyfile(app.HERE / "page.css", partial / "page.css")
+        (partial / _PAGE).write_bytes(_page(review_list, files, decisions, title).encode(errors="replace"))
+    return folder / _PAGE
+
+
+def _check(root: Path, folder: Path) -> None:
+    """Raise UserError if a contact sheet can't be written to a folder."""
+    if folder.exists() and (not folder.is_dir() or any(not path.name.startswith(PARTIAL) for path in folder.iterdir())):
+        what = "already exists and isn't empty" if folder.is_dir() else "is a file"
+        raise UserError(f"{folder} {what}; give --export a new folder")
+    own = [root.resolve() / name for name in DATA_FOLDERS]
+    if any(folder.resolve().is_relative_to(path) for path in own):
+        raise UserError(f"{folder} is in a folder that fluke manages; give --export a folder outside {root}")
+
+
+def _page(review_list: ReviewList, files: Mapping[str, str], decisions: Mapping[ReviewKey, Made], title: str) -> str:
     groups = []
     for reason, of_reason in groupby(review_list.items, key=lambda item: item.reason):
         rows = sorted(of_reason, key=lambda item: item.key.label)  # stable: the most doubtful stays first
@@ -36,23 +57,14 @@ def export(root: Path, review_list: ReviewList, folder: Path, *, title: str) -> 
             for label, of_class in groupby(rows, key=lambda item: item.key.label)
         ]
         groups.append({"reason": reason, "count": len(rows), "classes": classes})
-    page = (
-        app.environment()
-        .get_template("contact_sheet.html.jinja")
-        .render(
-            title=title,
-            groups=groups,
-            total=len(review_list.items),
-            reviewed=sum(item.key in decisions for item in review_list.items),
-        )
-    )
-    atomic_write(folder / "index.html", page.encode(errors="replace"))
-    return folder / "index.html"
+    template = app.environment().get_template("contact_sheet.html.jinja")
+    reviewed = sum(item.key in decisions for item in review_list.items)
+    return template.render(title=title, groups=groups, total=len(review_list.items), reviewed=reviewed)
 
 
 def _write_images(root: Path, review_list: ReviewList, folder: Path) -> dict[str, str]:
     """Write the images; returns the file below the folder of each photo that can be shown, by SHA-256."""
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    (folder / "pictures").mkdir()
     images = ImageCache(root, review_list.files, cache_bytes=0)  # each is used once
 
     def write(photo: str) -> tuple[str, str] | None:
@@ -64,11 +76,15 @@ def _write_images(root: Path, review_list: ReviewList, folder: Path) -> dict[str
         return photo, name
 
     with ThreadPoolExecutor(cpu_count()) as executor:
-        return dict(written for written in executor.map(write, sorted(review_list.files)) if written)
+        try:
+            return dict(written for written in executor.map(write, sorted(review_list.files)) if written)
+        except BaseException:  # a full disk, or Ctrl-C: don't write the others
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _row(
-    item: ReviewItem, files: Mapping[str, str], decisions: Mapping[ReviewKey, Decision], review_list: ReviewList
+    item: ReviewItem, files: Mapping[str, str], decisions: Mapping[ReviewKey, Made], review_list: ReviewList
 ) -> dict[str, str | bool | None]:
     """Return the values that the template shows of an item."""
     decision = decisions.get(item.key)

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
+from tasks.store.paths import inside
+
 SIDES_PX = {"small": 320, "large": 1600}
 _CACHE_BYTES = 64 << 20
 
@@ -15,7 +17,7 @@ class ImageCache:
 
     def __init__(self, root: Path, files: Mapping[str, str], cache_bytes: int = _CACHE_BYTES) -> None:
         """Take the data folder, the path of each photo below it by SHA-256, and the most bytes to cache."""
-        self._root = root.resolve()
+        self._root = root
         self._files = files
         self._max_bytes = cache_bytes
         self._cache: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
@@ -51,10 +53,8 @@ class ImageCache:
 
         if photo not in self._files:
             return None
-        path = (self._root / self._files[photo]).resolve()
-        if not path.is_relative_to(self._root):
-            return None
         try:
+            path = inside(self._root, self._files[photo])
             with self._decoding:
                 return photos.decode_to(
                     lambda pixels: thumbnails.encode(pixels, side_px), path.read_bytes(), at_least_px=side_px

@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.schema import Config, Section
 from flows.pipeline import stages
 from tasks.filter import review_log
-from tasks.filter.review_log import Decision, ReviewKey
+from tasks.filter.review_keys import apply_decisions
+from tasks.filter.review_log import Action, Log, ReviewKey
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
 from tasks.tables import KEPT, REJECTED, REVIEW
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,27 @@ class ReviewItem:
     """SHA-256 of the photo that it duplicates or contradicts."""
     suggestion: str | None
     """The class that it may belong to instead."""
-    decided_as: str | None = None
-    """The class under which the log has its decision, if that class has been renamed since."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A decision in effect about an item, and where the log has it."""
+
+    action: Action
+    to: str
+    """The new class of a move, by its present name; empty for the other actions."""
+    key: ReviewKey
+    """Photo and class in the log; the class may have another name now."""
+    row: str
+    """Which row of the log made it: two decisions about one photo never have the same."""
 
 
 @dataclass(frozen=True)
 class ReviewList:
     """All items of one artifact of the filter, by reason, the most doubtful first."""
 
+    folder: Path
+    """The folder of the artifact."""
     items: tuple[ReviewItem, ...]
     files: Mapping[str, str]
     """Path below the data folder of each photo that can be shown, duplicates included; by SHA-256."""
@@ -48,16 +65,38 @@ class ReviewList:
     classes: tuple[str, ...]
     """All classes, sorted."""
 
-    @cached_property
-    def renamed(self) -> dict[ReviewKey, ReviewKey]:
-        """The item's key for each photo and class under which the log has a decision about a renamed class."""
-        return {
-            ReviewKey(item.key.photo, item.decided_as): item.key for item in self.items if item.decided_as is not None
-        }
+    crawled: frozenset[ReviewKey]
+    """All photos of the artifact, in the classes under which the crawl found them."""
 
-    def decisions(self, root: Path) -> dict[ReviewKey, Decision]:
-        """Read the decisions in effect, by the keys of the items; the latest counts, if a class has been renamed."""
-        return {self.renamed.get(key, key): decision for key, decision in review_log.read(root).items()}
+    @cached_property
+    def keys(self) -> frozenset[ReviewKey]:
+        """The photos and classes of all items."""
+        return frozenset(item.key for item in self.items)
+
+    @cached_property
+    def _labels(self) -> frozenset[str]:
+        """The classes of the crawl, and the empty one of decisions that move nothing."""
+        return frozenset(label for _, label in self.crawled) | {""}
+
+    def in_effect(self, log: Log) -> dict[ReviewKey, Made]:
+        """Return the decisions about the photos of this list, by the classes that they have in it.
+
+        A decision made under another name of a class, before or since, counts as the filter would apply it.
+        """
+        decisions = {key: entry.decision for key, entry in log.items()}
+        decided_as: Mapping[ReviewKey, ReviewKey] = {}
+        if not all(key in self.crawled and decision.to in self._labels for key, decision in decisions.items()):
+            applied = apply_decisions(decisions, self.crawled)
+            decisions, decided_as = applied.by_key, applied.decided_as
+        found = {}
+        for key, decision in decisions.items():
+            logged = decided_as.get(key, key)
+            found[key] = Made(decision.action, decision.to, logged, f"{log[logged].number} {logged.label}")
+        return found
+
+    def decisions(self, root: Path) -> dict[ReviewKey, Made]:
+        """Read the decisions in effect; raises UserError if the log is damaged."""
+        return self.in_effect(review_log.entries(root))
 
 
 def artifact(store: Store, config: Config, preset: str) -> Artifact:
@@ -87,6 +126,23 @@ def artifact(store: Store, config: Config, preset: str) -> Artifact:
         return found
 
     return next(made for made in stages(config, get_or_build) if made.stage == "filter")
+
+
+def newer(store: Store, config: Config, preset: str, than: Path) -> Path | None:
+    """Return the folder of the artifact that a review would show now, if it was published after another one.
+
+    Args:
+        store: The store of artifacts.
+        config: The settings of the run.
+        preset: The preset and its overrides.
+        than: The folder of the other artifact.
+    """
+    try:
+        folder = store.folder(artifact(store, config, preset))
+    except UserError:  # the photos have changed, and the filter has not run since
+        return None
+    order = [store.folder(manifest.artifact) for manifest in store.manifests("filter")]
+    return folder if folder in order and order.index(folder) < [*order, than].index(than) else None
 
 
 def _artifact_before_decisions(store: Store, cache_key: CacheKey) -> Artifact | None:
@@ -127,11 +183,27 @@ def read(folder: Path, preset: str) -> ReviewList:
     rows = review.sort_values("order", kind="stable").to_dict("records")
     suggested = {str(label) for label in review["suggestion"].dropna()}
     return ReviewList(
+        folder=folder,
         items=tuple(_item({str(column): value for column, value in row.items()}) for row in rows),
         files=dict(zip(shown["photo"], shown["file"], strict=True)),
         places=places,
         classes=tuple(sorted({str(label) for label in everything["label"]} | suggested)),
+        crawled=_crawled(review, others),
     )
+
+
+def _crawled(review: "pd.DataFrame", others: Sequence["pd.DataFrame"]) -> frozenset[ReviewKey]:
+    """Return all photos, in the classes under which the crawl found them.
+
+    The other tables have the new class of a photo that was moved by hand; the table for the review has the crawl's.
+    """
+    import pandas as pd
+
+    listed = [*map(ReviewKey._make, zip(review["photo"], review["label"], strict=True))]
+    moved = set(review.loc[review["decision"] == "move", "photo"])
+    rest = pd.concat(others)
+    rest = rest[~rest["photo"].isin(moved)]
+    return frozenset(listed).union(map(ReviewKey._make, zip(rest["photo"], rest["label"], strict=True)))
 
 
 def _item(row: Mapping[str, Any]) -> ReviewItem:
@@ -144,7 +216,6 @@ def _item(row: Mapping[str, Any]) -> ReviewItem:
         threshold=_number(row["threshold"]),
         duplicate_of=_text(row["twin"]),
         suggestion=_text(row["suggestion"]),
-        decided_as=_text(row["decided_as"]),
     )
 
 

@@ -1,286 +1,289 @@
-"use strict";
-// Text from the data is only used as textContent or as an encoded part of a URL, never as markup.
+// The list of photos, which one is selected, and what keys and clicks do with it.
+//
+// At most one photo is selected, and it is the one that the person sees as current. Keys act on it and on nothing else:
+// after a decision no photo is selected until the next one is found, and none after the last one. The focus is in the
+// list only within the selected photo, so a browser that gives it back (after a dialog, or from another window) selects
+// no other photo.
 
-const $ = (id) => document.getElementById(id);
-const classes = [...$("classes").content.children].map((item) => item.textContent);
-const cards = new Map(); // row number -> {row, node}
+import { about, pictures, refill, status, wordOf } from "./card.js";
+import * as decisions from "./decisions.js";
+import { $, make, named, shown } from "./dom.js";
+import { filters, passes, readHash, showCounts, showProgress } from "./filters.js";
+import { pickClass } from "./picker.js";
+
+const POLL_MS = 30_000;
+const UNSEEN_MS = 400; // nobody has seen and judged the next photo within this time
+const cards = new Map(); // row number -> {row, node}, sorted by number
 const wideScreen = matchMedia("(min-width: 52rem)");
-const doneWords = { keep: "kept", reject: "rejected", move: "moved" };
-let filters = { state: "open" };
-let current = null; // number of the selected row
+let current = null; // number of the selected row, or null
+let place = null; // number of the row that was selected last: j and k go on from there
+let moves = 0; // increased by each change of the selection
+let touches = 0; // increased by each key and click
+let last = -1; // number of the last row of the list that was loaded
 let more = false;
 let loading = null;
+let hasFailed = false; // whether the last request for rows failed
 let generation = 0; // increased by each reload: responses of an older generation are ignored
-let writing = Promise.resolve(); // the decisions are sent in order
-let unsent = 0;
 
-function make(tag, props = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-const shown = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");
-const named = (text, props = {}) => make("bdi", { textContent: shown(text), ...props });
-
-// ---- requests to the server
-
-function urlOf(what, more = {}) {
-  const query = new URLSearchParams({ ...filters, ...more });
-  return `${what}?${query}`;
-}
-
-async function request(what, options) {
-  let response;
-  try {
-    response = await fetch(what, options);
-  } catch {
-    throw new Error("fluke review has stopped; start it again, and open the address that it prints");
-  }
-  const body = await response.json().catch(() => ({ error: `the server answered with status ${response.status}` }));
-  if (!response.ok) throw new Error(body.error);
-  return body;
-}
-
-function post(what, body) {
-  const to = urlOf(what);
-  const headers = { "Content-Type": "application/json" };
-  const sent = writing.then(() => request(to, { method: "POST", keepalive: true, headers, body: JSON.stringify(body) }));
-  unsent += 1;
-  writing = sent.catch(() => {}).finally(() => (unsent -= 1));
-  return sent;
-}
-
-addEventListener("beforeunload", (event) => unsent && event.preventDefault());
+const urlOf = (what, given = {}) => `${what}?${new URLSearchParams({ ...filters, ...given, list: document.body.dataset.list })}`;
 
 // ---- the list
 
 async function reload() {
   const mine = ++generation;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  unselect();
   cards.clear();
-  current = null;
+  place = null;
+  last = -1;
   $("list").replaceChildren();
   loading = null;
   more = true;
-  await load(mine);
-  if (mine === generation && cards.size) select(cards.keys().next().value, false);
+  await load();
+  const touched = current !== null || place !== null;
+  // A photo with a decision is selected only by the person.
+  const first = [...cards].find(([, { row }]) => !decisions.decisionOf(row));
+  if (mine === generation && first && !touched) select(first[0], false);
 }
 
-function load(mine = generation) {
+function load() {
   if (!more || loading) return loading ?? Promise.resolve();
+  const mine = generation;
   loading = (async () => {
     try {
-      await writing; // otherwise a photo decided a moment ago might be returned as open
-      const after = [...cards.keys()].at(-1) ?? -1;
-      const page = await request(urlOf("rows", { after }));
+      await decisions.settled(); // otherwise a photo decided a moment ago might be returned as open
+      const since = decisions.changes();
+      const page = await decisions.request(urlOf("rows", { after: last }));
       if (mine !== generation) return;
-      page.rows.forEach(append);
+      for (const row of page.rows) {
+        decisions.learn(row, row.decision, since);
+        insert(row);
+      }
+      last = page.rows.at(-1)?.number ?? last;
       more = page.more;
-      show(page.counts);
+      hasFailed = false;
+      showCounts(page.counts);
     } catch (error) {
-      if (mine === generation) more = false;
+      if (mine !== generation) return;
+      hasFailed = true;
       showMessage(error.message, true);
     } finally {
       if (mine === generation) loading = null;
     }
     if (mine !== generation) return;
-    $("end").textContent = more ? "" : cards.size ? "End of the list." : "Nothing to review here.";
-    if (more && $("end").getBoundingClientRect().top < 2 * innerHeight) load(mine); // the observer reports only changes
+    $("end").textContent = hasFailed ? "These photos could not be loaded; j tries again." : more ? "" : cards.size ? "End of the list." : "Nothing to review here.";
+    if (more && !hasFailed && $("end").getBoundingClientRect().top < 2 * innerHeight) load(); // the observer reports only changes
   })();
   return loading;
 }
 
-function append(row) {
-  let section = $("list").lastElementChild;
-  if (!section || section.reason !== row.reason) {
-    const id = `reason-${$("list").children.length}`;
+// Put a row at its place in the list.
+function insert(row) {
+  if (cards.has(row.number)) return;
+  const numbers = [...cards.keys()];
+  const next = row.number > (numbers.at(-1) ?? -1) ? undefined : numbers.find((number) => number > row.number);
+  const before = next === undefined ? null : cards.get(next).node;
+  const sections = [...$("list").children];
+  let section = before ? before.closest("section") : sections.at(-1);
+  if (section?.reason !== row.reason) section = before && section === sections[0] ? null : before ? sections[sections.indexOf(section) - 1] : null;
+  if (section?.reason !== row.reason) {
+    const id = `reason-${row.number}`;
     section = make("section", { reason: row.reason }, make("h2", { id }, named(row.reason)), make("ul", {}));
     section.setAttribute("aria-labelledby", id);
     section.lastChild.setAttribute("role", "list"); // some screen readers ignore lists without bullets
-    $("list").append(section);
+    $("list").insertBefore(section, before ? before.closest("section") : null);
   }
   const node = make("li", { className: "card", tabIndex: -1 });
   node.dataset.number = row.number;
-  section.lastChild.append(node);
-  cards.set(row.number, { row, node });
+  section.lastChild.insertBefore(node, before?.parentNode === section.lastChild ? before : null);
+  const later = next === undefined ? [] : [...cards].filter(([number]) => number > row.number);
+  for (const [number] of later) cards.delete(number);
+  for (const [number, card] of [[row.number, { row, node }], ...later]) cards.set(number, card);
   fill(row.number);
-}
-
-function picture(photo, size, alt) {
-  const image = make("img", { alt, loading: "lazy", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(make("span", { className: "gone", textContent: "can't be shown" })));
-  image.src = `picture/${encodeURIComponent(photo)}/${size}`;
-  return image;
-}
-
-function pictures(row, size) {
-  const mine = make("figure", {}, picture(row.photo, size, "the photo"), make("figcaption", {}, named(row.label)));
-  if (!row.duplicate_of) return [mine];
-  const labels = [...new Set(row.duplicate_places.map(([place]) => place))].join(", ");
-  const theirs = row.duplicate_places.map(([place, name]) => `${shown(place)}: ${shown(name)}`).join("\n");
-  return [
-    mine,
-    make("figure", { className: "duplicate", title: theirs }, picture(row.duplicate_of, size, "the photo that it duplicates"), make("figcaption", {}, "copy of ", named(labels))),
-  ];
-}
-
-function status(row) {
-  if (!row.decision) return `${row.kept ? "kept" : "rejected"} by the filter`;
-  return `${doneWords[row.decision.action]}${row.decision.to ? ` to ${shown(row.decision.to)}` : ""}`;
-}
-
-function buttons(number, row) {
-  const button = (act, text, key) => {
-    const node = make("button", { type: "button", tabIndex: -1 }, text, " ", make("kbd", { textContent: key }));
-    node.dataset.act = act;
-    node.setAttribute("aria-keyshortcuts", key);
-    node.setAttribute("aria-pressed", String(row.decision?.action === act));
-    return node;
-  };
-  return make("div", { className: "buttons" }, button("keep", "Keep", "y"), button("reject", "Reject", "x"), button("move", "Move", "m"));
-}
-
-function suggestion(row) {
-  if (!row.suggestion) return null;
-  const node = make("button", { type: "button", tabIndex: -1, className: "suggestion" }, "Move to ", named(row.suggestion), " ", make("kbd", { textContent: "s" }));
-  node.dataset.act = "suggestion";
-  return node;
-}
-
-function about(number, row) {
-  return [
-    make("p", { className: "name", title: shown(row.name) }, named(row.name)),
-    make("p", { className: "why" }, make("span", { className: "mark", textContent: status(row) }), make("span", { textContent: row.score })),
-    suggestion(row),
-    buttons(number, row),
-  ].filter(Boolean);
-}
-
-function refill(node, ...children) {
-  const focused = node.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
-  node.replaceChildren(...children);
-  if (focused) node.querySelector(`[data-act=${focused}]`)?.focus({ preventScroll: true });
 }
 
 function fill(number) {
   const { row, node } = cards.get(number);
-  node.className = `card ${row.decision ? row.decision.action : "undecided"}${row.duplicate_of ? " pair" : ""}`;
+  node.className = `card ${decisions.decisionOf(row)?.action ?? "undecided"}${row.duplicate_of ? " pair" : ""}`;
   node.setAttribute("aria-label", `${shown(row.label)}, ${shown(row.reason)}, ${row.score || "no score"}, ${status(row)}, ${shown(row.name)}`);
   if (!node.firstChild) node.append(make("div", { className: "pictures" }, ...pictures(row, "small")));
-  refill(node, node.firstChild, ...about(number, row)); // the images are kept, otherwise they would flicker
+  refill(node, node.firstChild, ...about(row)); // the images are kept, otherwise they would flicker
   for (const button of node.querySelectorAll("button")) button.tabIndex = number === current ? 0 : -1;
   if ($("view").open && number === current) view();
 }
 
+function refillAll(key) {
+  for (const [number, { row }] of cards) if (isSame(row, key)) fill(number);
+}
+
+const isSame = (one, other) => one.photo === other.photo && one.label === other.label;
+
 // ---- selection
 
-function select(number, focus = true) {
-  const was = cards.get(current);
-  if (was) {
-    was.node.tabIndex = -1;
-    was.node.removeAttribute("aria-current");
-    for (const button of was.node.querySelectorAll("button")) button.tabIndex = -1;
-  }
-  current = number;
+const hasFocus = (node) => node.contains(document.activeElement);
+
+function unselect() {
+  const card = cards.get(current);
+  current = null;
+  moves += 1;
+  if (!card) return;
+  card.node.tabIndex = -1;
+  card.node.removeAttribute("aria-current");
+  for (const button of card.node.querySelectorAll("button")) button.tabIndex = -1;
+}
+
+// Select a row. With `focus` it gets the focus and is scrolled into view; `button` focuses one of its buttons instead.
+function select(number, focus = true, button = undefined) {
   const { node } = cards.get(number);
+  if (!hasFocus(node)) aside();
+  unselect();
+  current = place = number;
+  moves += 1;
   node.tabIndex = 0;
   node.setAttribute("aria-current", "true");
-  for (const button of node.querySelectorAll("button")) button.tabIndex = 0;
-  if (focus) {
-    if (!$("view").open) node.focus({ preventScroll: true });
-    node.scrollIntoView({ block: "nearest" });
-  }
+  for (const each of node.querySelectorAll("button")) each.tabIndex = 0;
+  if (focus) showFocus(button);
   if ($("view").open) view();
 }
 
-async function step(by, wanted = () => true) {
+function showFocus(button) {
+  const node = cards.get(current)?.node;
+  if (!node) return;
+  const at = (button && node.querySelector(`[data-act=${button}]`)) || node;
+  if (!document.querySelector("dialog[open]")) at.focus({ preventScroll: true });
+  node.scrollIntoView({ block: "nearest" });
+}
+
+async function step(by) {
+  const mine = moves;
   for (;;) {
     const numbers = [...cards.keys()];
-    for (let i = numbers.indexOf(current) + by; i >= 0 && i < numbers.length; i += by) {
-      if (wanted(cards.get(numbers[i]).row)) return select(numbers[i]);
-    }
+    const here = numbers.indexOf(place);
+    const next = numbers[current === null && by < 0 && here >= 0 ? here : here + by]; // k goes back to the last photo
+    if (next !== undefined) return select(next);
     if (by < 0 || !more) return undefined;
     await load();
+    if (mine !== moves || hasFailed) return undefined;
   }
 }
 
-function stepRow(by) {
+async function stepRow(by) {
   const here = cards.get(current)?.node.getBoundingClientRect();
-  if (!here) return;
+  if (!here) return step(by);
   const all = [...cards].map(([number, { node }]) => ({ number, box: node.getBoundingClientRect() }));
   const beyond = all.filter(({ box }) => by * (box.top - here.top) > 2);
   if (!beyond.length) {
-    if (by > 0 && more) load().then(() => stepRow(by));
-    return;
+    if (by < 0 || !more) return undefined;
+    const mine = moves;
+    await load();
+    return mine === moves && !hasFailed ? stepRow(by) : undefined;
   }
   const top = by > 0 ? Math.min(...beyond.map(({ box }) => box.top)) : Math.max(...beyond.map(({ box }) => box.top));
   const line = beyond.filter(({ box }) => Math.abs(box.top - top) <= 2);
   line.sort((one, other) => Math.abs(one.box.left - here.left) - Math.abs(other.box.left - here.left));
-  select(line[0].number);
+  return select(line[0].number);
+}
+
+// Select the next photo after a decision: the next without one, or among the reviewed ones just the next.
+async function advance(words, button) {
+  aside();
+  unselect();
+  const mine = moves;
+  const isWanted = filters.state === "reviewed" ? () => true : ({ row }) => !decisions.decisionOf(row);
+  for (;;) {
+    const next = [...cards].find(([number, card]) => number > place && isWanted(card));
+    if (next) return select(next[0], true, button);
+    if (!more) break;
+    if ($("view").open) view();
+    await load();
+    if (mine !== moves || hasFailed) return undefined;
+  }
+  $("view").close();
+  return showMessage(`${words}; that was the end of the list, k: go back`, false);
 }
 
 // ---- deciding
 
-const isSame = (one, other) => one.photo === other.photo && one.label === other.label;
-
-function setDecision(key, decision) {
-  for (const [number, { row }] of cards) {
-    if (isSame(row, key)) {
-      row.decision = decision;
-      fill(number);
-    }
-  }
-}
-
-function decide(number, action, to = "", advance = true) {
+function decide(number, action, to = "", button = undefined) {
   const { row } = cards.get(number);
-  const before = row.decision;
-  const decision = { action, to };
-  const mine = generation;
-  setDecision(row, decision); // immediately; the response of the server comes later
-  showMessage(`${status(row)}; u: undo`, false);
-  const sent = post("decide", { photo: row.photo, label: row.label, action, to });
-  sent.then(
-    // Several decisions in a row update the filters only once.
-    ({ counts }) => mine === generation && (unsent > 1 ? progress(counts) : show(counts)),
-    (error) => {
-      if (row.decision === decision) setDecision(row, before);
-      showMessage(error.message, true);
-    },
-  );
-  if (advance && number === current) step(1, (next) => !next.decision);
+  const touched = touches;
+  const at = performance.now();
+  const answer = decisions.decide(row, action, to);
+  const words = `${status(row)}; u: undo`;
+  showMessage(words, false);
+  if (number === current) advance(words, button);
+  answer.then(({ error, conflict, counts }) => {
+    if (counts) (decisions.pending() ? showProgress : showCounts)(counts); // several decisions in a row update the filters once
+    if (error === undefined) return;
+    // Nothing was written. Go back to the photo, unless the person may be looking at the next one already.
+    const isBack = touched === touches && performance.now() - at < UNSEEN_MS && cards.get(number)?.row === row;
+    if (isBack) select(number);
+    const name = isBack ? "" : `${shown(row.name)}: `;
+    if (conflict) showMessage(`${name}${elsewhere(conflict)}${isBack ? "; press again to change it" : "; go back to it to change it"}`, true);
+    else if (error) showMessage(`${name}not saved: ${error}`, true);
+  });
 }
 
-async function undo(key = {}) {
+function elsewhere({ decision }) {
+  return `decided elsewhere meanwhile: ${decision ? wordOf(decision) : "undone"}`;
+}
+
+async function undo() {
+  const entry = decisions.lastMade();
+  if (!entry) return showMessage("this page has nothing to undo; press the coloured button of a photo to withdraw its decision", false);
+  const was = current;
+  const same = [...cards].filter(([, { row }]) => isSame(row, entry));
+  const found = same.find(([number]) => number === entry.number) ?? same[0]; // a photo may be listed for several reasons
+  const answer = decisions.undo();
   const mine = generation;
-  try {
-    const { changed, counts } = await post("undo", key);
-    if (!changed) return showMessage("nothing to undo", false);
-    if (mine !== generation) return undefined;
-    setDecision(changed, changed.decision);
-    show(counts);
-    if (!cards.has(changed.number)) await reload(); // it was decided before this page was opened
-    if (cards.has(changed.number)) select(changed.number, !key.photo);
-    return showMessage(`undone: ${shown(changed.name)} is ${status(changed)} again`, false);
-  } catch (error) {
-    return showMessage(error.message, true);
+  if (found) select(found[0]);
+  else aside(), unselect(); // no key decides until it is clear which photo is selected
+  const moved = moves;
+  showMessage(`undone: ${shown(entry.name)}${found ? ` is ${status(found[1].row)} again` : ""}`, false);
+  const { changed, conflict, error, counts } = await answer;
+  if (mine !== generation) return undefined;
+  if (counts) showCounts(counts);
+  const row = changed ?? conflict;
+  if (row) decisions.learn(row, row.decision, decisions.changes());
+  if (!found && moved === moves) {
+    if (row && passes(row, row.decision)) insert(row);
+    const back = row && cards.has(row.number) ? row.number : was;
+    if (cards.has(back)) select(back);
   }
+  if (conflict) return showMessage(`nothing is undone, ${shown(entry.name)} was ${elsewhere(conflict)}`, true);
+  if (error !== undefined) return error && showMessage(error, true);
+  return showMessage(`undone: ${shown(changed.name)} is ${status(changed)} again`, false);
 }
 
-function act(number, what, advance = true) {
+async function withdraw(number) {
+  const { row } = cards.get(number);
+  const { conflict, error, counts } = await decisions.withdraw(row);
+  if (counts) showCounts(counts);
+  if (conflict) showMessage(`nothing is undone, ${shown(row.name)} was ${elsewhere(conflict)}`, true);
+  else if (error) showMessage(error, true);
+  else showMessage(`undone: ${shown(row.name)} is ${status(row)} again`, false);
+}
+
+function act(number, what, button = undefined, key = "") {
   const row = cards.get(number)?.row;
-  if (!row) return;
-  if (what === "move") pickClass(number, advance);
-  else if (what !== "suggestion") decide(number, what, "", advance);
-  else if (row.suggestion) decide(number, "move", row.suggestion, advance);
-  else showMessage("there is no suggestion for this photo", false);
+  if (!row) return showMessage(loading ? "loading the next photos …" : "no photo is selected: j, k or a click selects one", false);
+  if (what === "move") {
+    aside();
+    return pickClass(row, key, (label) => decide(number, "move", label, button));
+  }
+  if (what !== "suggestion") return decide(number, what, "", button);
+  if (row.suggestion) return decide(number, "move", row.suggestion, button);
+  return showMessage("there is no suggestion for this photo", false);
 }
 
-function press(number, button, advance) {
-  const { row } = cards.get(number);
+function press(number, button, event) {
+  if (event.detail > 1) return; // the second click of a double click would act on the next photo, or undo the first
+  if (!cards.has(number)) return;
   const isPressed = button.getAttribute("aria-pressed") === "true" && button.dataset.act !== "move";
-  if (isPressed) undo({ photo: row.photo, label: row.label });
-  else act(number, button.dataset.act, advance);
+  // A button that was pressed by a key keeps the focus, on the next photo; after a click, keys act as everywhere.
+  const stays = event.detail === 0 ? button.dataset.act : undefined;
+  if (isPressed) withdraw(number);
+  else act(number, button.dataset.act, stays, "Enter");
 }
 
 let messageTimer = 0;
@@ -288,153 +291,81 @@ function showMessage(text, isError) {
   clearTimeout(messageTimer);
   $("said").textContent = text;
   $("said").className = isError ? "error" : "";
-  const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body; // elements behind a dialog are inert
-  if ($("said").parentNode !== host) host.append($("said"));
+  placeMessage();
   if (!isError) messageTimer = setTimeout(() => ($("said").textContent = ""), 5000);
 }
 
-// ---- the larger view
+function placeMessage() {
+  const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body; // elements behind a dialog are inert
+  if ($("said").parentNode !== host) host.append($("said"));
+}
+
+// ---- dialogs and the larger view
+
+// Take the focus out of the list before a dialog opens: when it closes, the browser gives the focus back.
+function aside() {
+  if (hasFocus($("list"))) document.activeElement.blur();
+}
 
 function view() {
   const card = cards.get(current);
-  if (!card) return;
   const [stage, words] = $("view").children;
   const key = `${current} ${generation}`;
   if (stage.dataset.key !== key) {
     stage.dataset.key = key;
-    stage.replaceChildren(...pictures(card.row, "large"));
+    stage.replaceChildren(...(card ? pictures(card.row, "large") : [make("p", { className: "muted", textContent: "loading …" })]));
   }
   const close = make("button", { type: "button", className: "close", textContent: "Close" });
   close.dataset.act = "close";
-  refill(words, ...about(current, card.row), close);
-  words.className = `about ${card.row.decision ? card.row.decision.action : "undecided"}`;
+  refill(words, ...(card ? about(card.row) : []), close);
+  words.className = `about ${(card && decisions.decisionOf(card.row)?.action) ?? "undecided"}`;
   for (const button of words.querySelectorAll("button")) button.tabIndex = 0;
 }
 
 function openView(number) {
   select(number, false);
+  aside();
   $("view").showModal();
+  $("view").focus(); // not its first button, which Enter would press
   view();
 }
 
-// ---- the class picker
-
-let moving = null;
-let advances = true;
-let option = 0;
-
-function pickClass(number, advance) {
-  moving = number;
-  advances = advance;
-  $("to").value = cards.get(number).row.suggestion ?? "";
-  $("move").showModal();
-  $("to").select();
-  options();
+function openHelp() {
+  aside();
+  $("help").showModal();
 }
 
-function options() {
-  const typed = $("to").value.trim().toLowerCase();
-  const own = cards.get(moving).row.label;
-  const rank = (name) => (name.toLowerCase() === typed ? 0 : name.toLowerCase().startsWith(typed) ? 1 : 2);
-  const found = classes.filter((name) => name !== own && name.toLowerCase().includes(typed));
-  found.sort((one, other) => rank(one) - rank(other));
-  $("options").replaceChildren(
-    ...found.slice(0, 50).map((name, i) => {
-      const node = make("li", { id: `option-${i}` }, named(name));
-      node.setAttribute("role", "option");
-      node.chosen = name;
-      return node;
-    }),
-  );
-  highlight(0);
-}
+// ---- other pages and reviewers, and a filter that ran again
 
-function highlight(number) {
-  const nodes = [...$("options").children];
-  option = Math.max(0, Math.min(number, nodes.length - 1));
-  nodes.forEach((node, i) => node.setAttribute("aria-selected", String(i === option)));
-  nodes[option]?.scrollIntoView({ block: "nearest" });
-  if (nodes.length) $("to").setAttribute("aria-activedescendant", `option-${option}`);
-  else $("to").removeAttribute("aria-activedescendant");
-}
-
-function choose(node) {
-  if (!node) return;
-  $("move").close();
-  decide(moving, "move", node.chosen, advances);
-}
-
-$("to").addEventListener("input", options);
-$("to").addEventListener("keydown", (event) => {
-  if (event.isComposing) return;
-  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (by) highlight(option + by);
-  else if (event.key === "Enter") choose($("options").children[option]);
-  else return;
-  event.preventDefault();
-});
-$("options").addEventListener("click", (event) => choose(event.target.closest("li")));
-
-// ---- filters and counts; the URL contains the filters, so reloading keeps them
-
-function readHash() {
-  const given = new URLSearchParams(location.hash.slice(1));
-  filters = { state: ["open", "reviewed", "all"].includes(given.get("state")) ? given.get("state") : "open" };
-  for (const name of ["reason", "label"]) if (given.has(name)) filters[name] = given.get(name);
-}
-
-function link(text, change, count, isChosen) {
-  const to = { ...filters, ...change };
-  for (const name of Object.keys(to)) if (to[name] === null) delete to[name];
-  const node = make("a", { href: `#${new URLSearchParams(to)}` }, named(text), make("span", { className: "count", textContent: count }));
-  if (isChosen) node.setAttribute("aria-current", "true");
-  return make("li", {}, node);
-}
-
-function progress(counts) {
-  $("bar").max = Math.max(1, counts.total);
-  $("bar").value = counts.reviewed;
-  $("progress").textContent = `${counts.reviewed.toLocaleString("en")} of ${counts.total.toLocaleString("en")} reviewed`;
-}
-
-function show(counts) {
-  progress(counts);
-  const focused = document.activeElement?.closest("nav a")?.getAttribute("href");
-  const titles = { open: "Open", reviewed: "Reviewed", all: "All" };
-  $("states").replaceChildren(
-    ...Object.keys(titles).map((state) => link(titles[state], { state }, counts.states[state], state === filters.state)),
-  );
-  for (const [list, name, all] of [["reasons", "reason", "All reasons"], ["labels", "label", "All classes"]]) {
-    const items = counts[list];
-    const sum = items.reduce((total, item) => total + item.open, 0);
-    $(list).replaceChildren(
-      link(all, { [name]: null }, sum, filters[name] === undefined),
-      ...items.map((item) => link(item.name, { [name]: item.name }, item.open, filters[name] === item.name)),
-    );
+async function catchUp() {
+  if (document.hidden) return;
+  const mine = generation;
+  let news;
+  const since = decisions.changes();
+  try {
+    await decisions.settled();
+    news = await decisions.request(urlOf("news"));
+  } catch {
+    return; // the next decision says what is wrong
   }
-  $("find").hidden = counts.labels.length < 12;
-  narrow();
-  if (focused) [...document.querySelectorAll("nav a")].find((node) => node.getAttribute("href") === focused)?.focus();
-  const chosen = [titles[filters.state], filters.reason, filters.label].filter((text) => text !== undefined);
-  $("chosen").textContent = `: ${chosen.map(shown).join(", ")}`;
+  $("newer").hidden = !news.outdated;
+  if (mine !== generation || decisions.pending()) return;
+  const made = new Map(news.decisions.map(({ number, decision }) => [number, decision]));
+  const changed = [...cards].filter(([number, { row }]) => decisions.learn(row, made.get(number) ?? null, since));
+  for (const [, { row }] of changed) refillAll(row);
+  showCounts(news.counts);
+  if (changed.length === 1) showMessage(`${shown(changed[0][1].row.name)} was ${elsewhere({ decision: decisions.decisionOf(changed[0][1].row) })}`, false);
+  if (changed.length > 1) showMessage(`${changed.length} photos were decided elsewhere meanwhile`, false);
 }
 
-function narrow() {
-  const typed = $("find").value.trim().toLowerCase();
-  [...$("labels").children].forEach((item, i) => {
-    item.hidden = i > 0 && !item.firstChild.firstChild.textContent.toLowerCase().includes(typed);
-  });
-}
-
-$("find").addEventListener("input", narrow);
-addEventListener("hashchange", () => {
-  readHash();
-  if (!wideScreen.matches) $("filters").open = false;
-  scrollTo(0, 0);
-  reload();
-});
+addEventListener("focus", catchUp);
+document.addEventListener("visibilitychange", catchUp);
+setInterval(catchUp, POLL_MS);
+$("reload").addEventListener("click", () => location.reload());
 
 // ---- mouse and keys
+
+for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, () => (touches += 1), true);
 
 $("list").addEventListener("click", (event) => {
   const card = event.target.closest(".card");
@@ -442,8 +373,8 @@ $("list").addEventListener("click", (event) => {
   const number = Number(card.dataset.number);
   const button = event.target.closest("button");
   if (button) {
-    select(number, false);
-    press(number, button, false); // a mouse user chooses the next photo
+    if (event.detail < 2) select(number, false);
+    press(number, button, event);
   } else if (event.target.closest("figure")) openView(number);
   else select(number);
 });
@@ -454,12 +385,19 @@ $("list").addEventListener("focusin", (event) => {
 $("view").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.act === "close" || event.target === $("view")) $("view").close();
-  else if (button) press(current, button, true);
+  else if (button) {
+    if (event.detail) $("view").focus();
+    press(current, button, event);
+  }
 });
-$("view").addEventListener("close", () => cards.has(current) && select(current));
-$("move").addEventListener("close", () => !$("view").open && cards.has(current) && cards.get(current).node.focus());
+for (const id of ["view", "move", "help"]) {
+  $(id).addEventListener("close", () => {
+    placeMessage();
+    if (!hasFocus($("list")) && [document.body, null].includes(document.activeElement)) showFocus();
+  });
+}
 $("undo").addEventListener("click", () => undo());
-$("ask").addEventListener("click", () => $("help").showModal());
+$("ask").addEventListener("click", openHelp);
 
 const keys = {
   j: () => step(1),
@@ -471,30 +409,43 @@ const keys = {
   y: () => act(current, "keep"),
   Enter: () => act(current, "keep"),
   x: () => act(current, "reject"),
-  m: () => act(current, "move"),
+  m: () => act(current, "move", undefined, "m"),
   s: () => act(current, "suggestion"),
   u: () => undo(),
-  v: () => ($("view").open ? $("view").close() : cards.has(current) && openView(current)),
-  "?": () => $("help").showModal(),
+  v: () => {
+    if ($("view").open) $("view").close();
+    else if (cards.has(current)) openView(current);
+    else act(current);
+  },
+  "?": openHelp,
 };
 keys[" "] = keys.v;
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("move").open || $("help").open) return;
-  const at = event.target;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("move").open || $("help").open) return;
+  const at = event.target.closest("dialog:not([open])") ? document.body : event.target; // it keeps the focus for a moment
   if (at.closest("input")) return;
-  const onControl = at.closest("button, a, summary");
-  if (onControl && [" ", "Enter"].includes(event.key)) return; // the browser clicks the control
-  if (at.closest("nav") && event.key.startsWith("Arrow")) return; // the browser scrolls the list
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (event.repeat && !["j", "k"].includes(key) && !key.startsWith("Arrow")) return; // a held key decides only once
+  const isHeld = event.repeat && !["j", "k"].includes(key) && !key.startsWith("Arrow"); // a held key decides only once
+  if (at.closest("button, a, summary") && [" ", "Enter"].includes(event.key)) {
+    if (isHeld) event.preventDefault();
+    return; // the browser clicks the control
+  }
+  if (at.closest("nav") && event.key.startsWith("Arrow")) return; // the browser scrolls the list
   if (!Object.hasOwn(keys, key)) return;
   event.preventDefault();
-  keys[key]();
+  if (!isHeld) keys[key]();
 });
 
+addEventListener("hashchange", () => {
+  readHash();
+  if (!wideScreen.matches) $("filters").open = false;
+  scrollTo(0, 0);
+  reload();
+});
 new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && load(), { rootMargin: "1500px" }).observe($("end"));
 $("filters").open = wideScreen.matches;
 wideScreen.addEventListener("change", () => ($("filters").open = wideScreen.matches));
+decisions.connect(urlOf, refillAll);
 readHash();
-reload();
+reload().then(catchUp);

@@ -2,50 +2,54 @@
 
 import os
 import secrets
+import signal
 import socket
 import sys
-import threading
-import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from flows.review import app
-from flows.review.items import ReviewList
-from flows.review.session import ReviewSession
+from flows.review.handover import Handover
+from flows.review.lists import ReviewLists
 from tasks.store.errors import UserError
 
 _TOKEN_BYTES = 24
 
 
 def serve(
-    root: Path, review_list: ReviewList, *, title: str, port: int, browser: bool, announce: Callable[[str, int], None]
-) -> int:
-    """Serve the page until Ctrl-C.
+    root: Path,
+    lists: ReviewLists,
+    *,
+    title: str,
+    port: int,
+    browser: bool,
+    announce: Callable[[str], None],
+    remind: Callable[[], None],
+) -> None:
+    """Serve the page until Ctrl-C, or until the process is told to end.
 
     Args:
         root: The data folder.
-        review_list: The photos to review.
+        lists: The photos to review.
         title: Title of the page.
         port: Port on 127.0.0.1; 0 takes a free one.
         browser: Whether to open the page in the browser.
-        announce: Called with the address of the page and the number of photos, once the port is bound.
-
-    Returns:
-        How many photos have another decision than before.
+        announce: Called with the address of the page, once the port is bound.
+        remind: Called if the browser was started, but hasn't opened the page.
 
     Raises:
-        UserError: The port can't be bound, or the log of decisions is damaged.
+        UserError: The port can't be bound.
     """
     import uvicorn
 
-    session = ReviewSession(root, review_list)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    with _listen(port) as listener:
+    handover = Handover(root, remind)
+    with _listen(port) as listener, suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
         port = listener.getsockname()[1]
         address = f"http://127.0.0.1:{port}/{token}/"
         config = uvicorn.Config(
-            app.build(root, review_list, session, title=title, token=token, port=port),
+            app.build(root, lists, title=title, token=token, port=port, opened=handover.done),
             lifespan="off",
             ws="none",
             proxy_headers=False,
@@ -54,12 +58,15 @@ def serve(
             log_level="error",
             timeout_graceful_shutdown=2,
         )
-        announce(address, len(review_list.items))
-        if browser and _has_screen():
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        with suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
+        ending = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that the file is deleted
+        try:
+            announce(address)
+            if browser and _has_screen():
+                handover.open(address)
             uvicorn.Server(config).run(sockets=[listener])
-    return session.changed()
+        finally:
+            handover.done()
+            signal.signal(signal.SIGTERM, ending)
 
 
 def _listen(port: int) -> socket.socket:

@@ -5,17 +5,21 @@ The file is next to the pools, not among them, because pools may be deleted at a
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from string import hexdigits
 
-from filelock import FileLock
-
-from tasks.store.atomic import atomic_write
+from tasks.store.atomic import atomic_output
+from tasks.store.errors import UserError
 from tasks.store.manifest import now
+from tasks.store.permissions import file_lock
 
 NAME = "forgotten.csv"
 """The file's name in the data folder, after the command `fluke forget`."""
 _COLUMNS = ("what", "forgotten_at")
+_SHOWN = 80
+"""So many characters of a wrong entry are shown."""
 
 
 class BlocklistedError(Exception):
@@ -26,29 +30,71 @@ def read(root: Path) -> frozenset[str]:
     """Return the URLs and SHA-256 on the blocklist of a data folder; empty without a file.
 
     SHA-256 are returned in lower case, whichever way they are written.
+
+    Raises:
+        UserError: The file is damaged. Without all of it, a photo could be stored again.
     """
     entries = [row[0].strip() for row in _rows(root / NAME)]
-    return frozenset(entry if "/" in entry else entry.lower() for entry in entries)
+    return frozenset(entry.lower() if _is_sha256(entry) else entry for entry in entries)
 
 
 def add(root: Path, entries: Iterable[str]) -> None:
-    """Add URLs and SHA-256 to the blocklist of a data folder; existing rows stay unchanged."""
+    """Add URLs and SHA-256 to the blocklist of a data folder; existing rows stay unchanged.
+
+    Raises:
+        UserError: The file is damaged.
+    """
     path = root / NAME
-    with FileLock(path.with_name(f".{NAME}.lock")):
+    with file_lock(path.with_name(f".{NAME}.lock")):
         rows = _rows(path)
         known = {row[0] for row in rows}
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
         writer.writerows([*rows, *((entry, f"{now():%Y-%m-%dT%H:%M:%SZ}") for entry in sorted(set(entries) - known))])
-        atomic_write(path, text.getvalue().encode())
+        with atomic_output(path) as partial:  # people may edit it, and share it
+            partial.write_bytes(text.getvalue().encode())
 
 
 def _rows(path: Path) -> list[list[str]]:
     """Return the rows without the header, which a user's own list may lack."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row and row[0].strip()]
-            return rows[1:] if rows and rows[0][0] == _COLUMNS[0] else rows
+        data = path.read_bytes()
     except FileNotFoundError:
+        if path.is_symlink():
+            raise  # the list is somewhere else, and has been lost
         return []
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = len(re.findall(rb"\r\n?|\n", data[: error.start])) + 1
+        raise _damaged(path, line, "it is not UTF-8", "save the file as CSV, encoded as UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if row and row[0].strip() and not (not rows and reader.line_num == 1 and row[0].strip() == _COLUMNS[0]):
+                _check(path, reader.line_num, row[0].strip())
+                rows.append(row)
+    except csv.Error as error:
+        raise _damaged(path, max(1, reader.line_num), str(error), "correct or delete the line") from error
+    return rows
+
+
+def _check(path: Path, line: int, entry: str) -> None:
+    """Raise UserError for an entry that could not block anything."""
+    is_location = entry.lower().startswith(("http://", "https://", "/")) and "\0" not in entry
+    if not is_location and not _is_sha256(entry):
+        reason = f"{entry[:_SHOWN]!r} is no URL (http:// or https://), no absolute path and no SHA-256 (64 hex digits)"
+        raise _damaged(path, line, reason, "correct or delete the line")
+
+
+def _damaged(path: Path, line: int, reason: str, remedy: str) -> UserError:
+    return UserError(
+        f"{path}, line {line:,}: {reason}; {remedy}. Nothing is crawled until then, because the list says which photos "
+        "must not be stored again"
+    )
+
+
+def _is_sha256(entry: str) -> bool:
+    return len(entry) == 64 and set(entry) <= set(hexdigits)

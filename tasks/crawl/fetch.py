@@ -108,8 +108,17 @@ def collect_stats(
         unreachable=sum(download.transient for download in downloads.values()),
         requests=crawler.client.requests,
         bytes=crawler.client.bytes,
-        notes=[*notes, *_notes(crawler, searches)],
+        notes=[*notes, *_skipped(queries), *_notes(crawler, searches)],
     )
+
+
+def _skipped(queries: Sequence[Query]) -> Iterator[str]:
+    """Yield a line for each start URL of a site some of whose pages couldn't be read."""
+    for query in queries:
+        if query.skipped:
+            reasons = ", ".join(f"{count:,} x {reason}" for reason, count in query.skipped.most_common(4))
+            pages = "page was" if query.skipped.total() == 1 else "pages were"
+            yield f"{query.search.query}: {query.skipped.total():,} {pages} skipped ({reasons})"
 
 
 def _notes(crawler: Crawler, searches: Sequence[SearchStats]) -> Iterator[str]:

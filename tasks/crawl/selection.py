@@ -1,5 +1,6 @@
 """Which of the found URLs are downloaded, and which photos are kept; needs neither network nor threads."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -45,6 +46,8 @@ class Query(WorkItem):
     """The URLs found in this crawl, in order."""
     new: int = 0
     """How many of the URLs no earlier crawl had found; all, if the search isn't recorded."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Number of pages of a site that couldn't be read, by reason."""
     needs_canary: bool = True
     """Whether an empty result may mean that the engine's format has changed."""
 

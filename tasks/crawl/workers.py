@@ -151,6 +151,7 @@ class Parser(icrawler.Parser):
                 if not self._is_site or request is first or misses >= _MAX_MISSES or self.session.is_cancelled:
                     raise
                 logger.info("%s: skipped: %s", request.url, failure)  # every site has some dead links
+                query.skipped[str(failure)] += 1
                 continue
             misses = 0
             hits = new_hits(query, page.hits, response.url)

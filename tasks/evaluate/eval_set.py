@@ -14,6 +14,7 @@ from tasks.inference.arrays import Floats, Ids
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
 from tasks.store.shards import LazyRows
+from tasks.store.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,13 +113,14 @@ class EvalSet:
         return np.array([position[photo] for photo in photos], np.int64)
 
 
-def rows_of(folder: Path, photos: "pd.Series[str]", root: Path) -> LazyRows:
+def rows_of(folder: Path, photos: "pd.Series[str]", root: Path, table: Table = tables.INDEX) -> LazyRows:
     """Find the tiles or features of photos.
 
     Args:
         folder: The folder of the artifact with their index.
         photos: Digests of the photos.
         root: The data folder.
+        table: The index that contains them.
     """
-    index = tables.INDEX.read(folder).set_index("photo", drop=False)
+    index = table.read(folder).set_index("photo", drop=False)
     return LazyRows(index.loc[photos.tolist()], root)

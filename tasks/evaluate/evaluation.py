@@ -8,11 +8,12 @@ from tasks.evaluate.decide import decide
 from tasks.evaluate.eval_set import EvalSet, rows_of
 from tasks.evaluate.measure import counts, measure
 from tasks.evaluate.predict import predict
+from tasks.evaluate.removed import RemovedPhotos
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 
-VERSION = 3
+VERSION = 4
 
 
 def build_evaluation(
@@ -27,6 +28,9 @@ def build_evaluation(
     encoder: Path | None = None,
 ) -> Result:
     """Predict the classes of the validation and test photos, and measure the predictions.
+
+    The photos that a check of the filter removed from the test are predicted afterwards, for a comparison of the scores
+    with and without them.
 
     Args:
         config: The section of the evaluate stage.
@@ -48,10 +52,12 @@ def build_evaluation(
     rows = rows_of(inputs, eval_set.rows["photo"], context.root)
     predict(classifier, rows, eval_set, context.out, context.progress)
     decide(config, eval_set, context.out)
+    removed = RemovedPhotos.predict(eval_set, kept=kept, inputs=inputs, classifier=classifier, context=context)
     measured = measure(
         config,
         eval_set,
         context.out,
+        removed=removed,
         root=context.root,
         classifier=classifier,
         has_encoder=encoder is not None,

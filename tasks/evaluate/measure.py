@@ -13,6 +13,7 @@ from tasks.evaluate import metrics, previous_model, summary
 from tasks.evaluate.decide import Decisions, references_of
 from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.predict import NetworkOutput
+from tasks.evaluate.removed import RemovedPhotos
 from tasks.inference import calibration
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.decision import DecisionRule
@@ -26,6 +27,7 @@ def measure(
     eval_set: EvalSet,
     out: Path,
     *,
+    removed: RemovedPhotos | None,
     root: Path,
     classifier: Path,
     has_encoder: bool,
@@ -37,6 +39,7 @@ def measure(
         config: The section of the evaluate stage.
         eval_set: The evaluation set.
         out: The folder with the files of the steps before; metrics.json is written there.
+        removed: The photos that a check of the filter removed from the test, and their predictions.
         root: The data folder, where the previous model is searched.
         classifier: The folder of the train stage.
         has_encoder: Whether the classifier was trained on an encoder's codes.
@@ -56,6 +59,8 @@ def measure(
     test = _test_predictions(eval_set, out)
     if previous := previous_model.find_previous(root, version, trained.artifact.digest, test):
         measured["champion"] = previous_model.compare_with(previous, test, config)
+    if removed:
+        measured["removed"] = _with_removed(config, eval_set, Decisions.read(out), removed, measured["test"]["scores"])
     write_json(tables.METRICS.path(out), measured, sort_keys=True)
     return measured
 
@@ -69,6 +74,7 @@ def counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
         "accuracy": accuracy["value"],
         "accuracy from": accuracy["low"],
         "accuracy to": accuracy["high"],
+        **_removed_counts(measured.get("removed")),
         "baseline accuracy": accuracy["against"]["commonest"]["value"],
         "nearest photo's accuracy": accuracy["against"]["nearest"]["value"],
         "macro F1": scores["macro_f1"]["value"],
@@ -77,6 +83,28 @@ def counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
     if "champion" in measured:
         shown["previous model's accuracy"] = measured["champion"]["scores"]["accuracy"]["against"]["champion"]["value"]
     return shown
+
+
+def _removed_counts(removed: Mapping[str, Any] | None) -> dict[str, int | float]:
+    if not removed:
+        return {}
+    accuracy: float = removed["scores"]["accuracy"]["with"]["value"]
+    return {"removed from the test by the filter": removed["photos"], "accuracy with them": accuracy}
+
+
+def _with_removed(
+    config: EvaluateConfig,
+    eval_set: EvalSet,
+    decisions: Decisions,
+    removed: RemovedPhotos,
+    scores: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Compute the scores with the photos that the filter removed; `scores`: those of the test without them."""
+    test = decisions.answers.only(eval_set.of("test")[eval_set.is_held_out])
+    rows = removed.rows.assign(label=[removed.names[i] for i in removed.answers.truth], right=removed.is_right)
+    together = removed.added_to(test)
+    groups = np.concatenate([eval_set.groups, rows["group"].to_numpy()])
+    return summary.summarize_removed(rows, scores, together, groups, config)
 
 
 def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32]) -> ScoredPredictions:

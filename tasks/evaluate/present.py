@@ -6,6 +6,7 @@ from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
+from tasks.evaluate.to_review import TO_REVIEW, review_note
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
@@ -63,7 +64,7 @@ def present(
         )
         ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
     folders = [photos, kept, tiles, *([encoder] if encoder else []), inputs, classifier, evaluation]
-    _write_notes(evaluation, folders, context.notes)
+    _write_notes(evaluation, folders, context.notes, review_note(kept))
     report = ViewRecord.read(tables.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
@@ -71,8 +72,8 @@ def present(
         write_report(evaluation, context.root)
 
 
-def _write_notes(evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str]) -> None:
-    """Write the notes of the run and of all its stages, if they have changed.
+def _write_notes(evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str], to_review: str) -> None:
+    """Write the notes of the run and of all its stages, and what is to be reviewed, if they have changed.
 
     They are read from the artifacts of this run: a crawl that now leaves out more files may still give the same photos,
     so the evaluation in the store may come from an earlier crawl.
@@ -80,6 +81,7 @@ def _write_notes(evaluation: Path, folders: Iterable[Path], about_settings: Sequ
     manifests = {folder: Manifest.read(folder) for folder in folders}
     notes = {"settings": list(about_settings)} if about_settings else {}
     notes |= {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
+    notes |= {TO_REVIEW: [to_review]} if to_review else {}
     data = json.dumps(notes, ensure_ascii=False, indent=1).encode()
     path = tables.NOTES.path(evaluation)
     if not path.exists() or path.read_bytes() != data:

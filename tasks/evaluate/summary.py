@@ -1,7 +1,7 @@
 """The scores of an evaluation as plain JSON. A number is finite, or None if its denominator is 0."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from configs.schema import EvaluateConfig
 from tasks.evaluate import metrics
 from tasks.evaluate.metrics import Comparison, Estimate
 from tasks.inference.arrays import DIGITS, Ids, ScoredPredictions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CONFUSIONS = 30
 """Maximum number of listed confusions."""
@@ -108,6 +111,49 @@ def summarize_unknown(answers: ScoredPredictions, groups: NDArray[Any], config: 
             wrong = Estimate(1 - right.value, 1 - right.high, 1 - right.low)
             found[name] = estimate(right if true_class else wrong)
     return found
+
+
+def summarize_removed(
+    removed: "pd.DataFrame",
+    without: Mapping[str, Any],
+    together: ScoredPredictions,
+    groups: NDArray[Any],
+    config: EvaluateConfig,
+) -> dict[str, Any]:
+    """Compare the scores with and without the photos that a check of the filter removed from the test.
+
+    Args:
+        removed: The removed photos, with the columns reason, label and right.
+        without: The scores of the test without them, as `scores` writes them.
+        together: The predictions for the n test photos and the removed photos.
+        groups: The group of near duplicates of each photo of `together`.
+        config: The section of the evaluate stage.
+
+    Returns:
+        The part `removed` of metrics.json. photos and right: removed photos, and how many of them are answered
+        correctly, in all, by reason and by class; groups: groups of near duplicates in the test with them; scores: each
+        score without and with them, and the difference, which is how much higher the score is without them.
+    """
+    found = metrics.compare(together, {}, groups, top_k=config.top_k, resamples=config.bootstrap, seed=config.seed)
+    compared = {}
+    for name, comparison in found.items():
+        alone = {key: without[name][key] for key in ("value", "low", "high")}
+        complete = estimate(comparison.classifier)
+        difference = rounded(alone["value"] - comparison.classifier.value)
+        compared[name] = {"without": alone, "with": complete, "difference": difference}
+    return {
+        "photos": len(removed),
+        "right": int(removed["right"].sum()),
+        **{
+            part: {
+                str(name): {"photos": len(rows), "right": int(rows["right"].sum())}
+                for name, rows in removed.groupby(column)
+            }
+            for part, column in (("by_reason", "reason"), ("by_class", "label"))
+        },
+        "groups": len(np.unique(groups)),
+        "scores": compared,
+    }
 
 
 def scores(compared: Mapping[str, Comparison]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Groups of photos that must be in the same split."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,22 +25,33 @@ def connected_groups(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return group
 
 
-def split_groups(config: FilterConfig, table: "pd.DataFrame", duplicate_groups: Sequence[int]) -> list[int]:
+def split_groups(
+    config: FilterConfig,
+    table: "pd.DataFrame",
+    duplicate_groups: Sequence[int],
+    absent: Sequence[str] = (),
+    remembered: Iterable[tuple[str, str, str]] = (),
+) -> list[int]:
     """Join groups of near duplicates that have a page, a `group` of the CSV, or a part of their name in common.
 
     Args:
         config: Says whether pages count, and which part of a name counts.
         table: The crawl's table; the columns `group` and `page` are optional.
         duplicate_groups: Group of near duplicates of each row, and of the absent photos after them.
+        absent: The photos of earlier runs that are not in the table.
+        remembered: (kind, name of a group, photo) of the photos of earlier runs, see `Remembered.links`.
 
     Returns:
         The joined group of each element of `duplicate_groups`.
     """
-    named = group_names(config, table).values()
-    links: list[tuple[int, int]] = []
-    for names in named:
-        first: dict[str, int] = {}
-        links += [(duplicate_groups[first.setdefault(name, row)], duplicate_groups[row]) for row, name in names.items()]
+    place = {photo: len(table) + number for number, photo in enumerate(absent)}
+    place |= {photo: row for row, photo in enumerate(table["photo"])}
+    named = [(kind, name, row) for kind, names in group_names(config, table).items() for row, name in names.items()]
+    named += [(kind, name, place[photo]) for kind, name, photo in remembered]
+    first: dict[tuple[str, str], int] = {}
+    links = [
+        (duplicate_groups[first.setdefault((kind, name), item)], duplicate_groups[item]) for kind, name, item in named
+    ]
     joined = connected_groups(max(duplicate_groups, default=-1) + 1, np.array(links, np.int64).reshape(-1, 2))
     return [int(joined[group]) for group in duplicate_groups]
 
@@ -58,10 +69,15 @@ def group_names(config: FilterConfig, table: "pd.DataFrame") -> dict[str, dict[i
     columns = ["group"] + ["page"] * config.group_pages
     named = {column: dict(table[column].dropna()) for column in columns if column in table}
     if config.group_pattern:
-        found = {row: re.search(config.group_pattern, name) for row, name in table["name"].items()}
-        matches = {row: match[min(1, match.re.groups)] for row, match in found.items() if match}
-        named["pattern"] = {row: text for row, text in matches.items() if text is not None}  # its group is optional
+        found = {row: match_name(config.group_pattern, name) for row, name in table["name"].items()}
+        named["pattern"] = {row: text for row, text in found.items() if text is not None}
     return named
+
+
+def match_name(pattern: str, name: str) -> str | None:
+    """Return the part of a name that names its group: the match of the pattern's first group, or of all of it."""
+    match = re.search(pattern, name)
+    return match[min(1, match.re.groups)] if match else None  # also None if the pattern's group is optional
 
 
 def pattern_notes(config: FilterConfig, table: "pd.DataFrame", named: Mapping[str, Mapping[int, str]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Compute what the filter needs of each photo: statistics, number of faces, embedding. Each is cached per photo."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from configs.schema import FilterConfig
 from tasks.filter import faces, image_stats
 from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.remembered import Remembered
 from tasks.images import photos
 from tasks.store import hashing
 from tasks.store.context import StageContext
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _NETWORK_VERSION = 2
 """Increase it when decoding or resizing gives other pixels: embeddings are then computed again."""
+UNKNOWN = b"unknown"
+"""The flaw of a photo without statistics, so that it resembles no other photo."""
 Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.floating]]
 """A function from n photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
 
@@ -41,9 +44,11 @@ class Measurements:
     photos: Sequence[str]
     """Photo of each row."""
     absent: Sequence[str]
-    """Photos that have a split but are not in this crawl. What resembles a test photo must not be trained on either."""
+    """Photos of earlier runs that are not in this crawl. What resembles a test photo must not be trained on either."""
     absent_stats: NDArray[np.void]
-    """Statistics of each absent photo."""
+    """Statistics of each absent photo; as of a photo that can't be decoded where it is not `comparable`."""
+    comparable: NDArray[np.bool_]
+    """Whether the statistics of each absent photo are known."""
     refs: dict[Path, FileRecord]
     """The shards that contain the statistics of the table."""
 
@@ -55,35 +60,62 @@ class Measurements:
         return NearDuplicates.find(every, config.duplicate_bits, mirrored=config.mirrored)
 
 
-def measure(table: "pd.DataFrame", known: set[str], context: StageContext) -> Measurements:
+def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext) -> Measurements:
     """Compute the statistics of each row's photo. Only new photos are read.
+
+    The statistics of photos that are not in the table come from the memory. Where they are of another version of the
+    statistics, they are computed again if the photo is still stored.
 
     Args:
         table: The crawl's table, with the columns photo and file.
-        known: Photos that have a split. Those that are not in the table are included if they are stored, or if their
-            statistics are cached.
+        remembered: All photos of earlier runs.
         context: Where the cache is, and who computes.
     """
     files = {photo: context.root / file for photo, file in zip(table["photo"], table["file"], strict=True)}
+    away = [position for position, photo in enumerate(remembered.photos) if photo not in files]
+    absent = [remembered.photos[position] for position in away]
+    stats, comparable = remembered.stats[away], remembered.measured[away]
+    stored = stored_files(context.photos, {absent[number] for number in np.flatnonzero(~comparable)})
 
     def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        rows = [image_stats.compute_stats(files[photo].read_bytes()) for photo in chunk]
+        rows = [image_stats.compute_stats((files | stored)[photo].read_bytes()) for photo in chunk]
         return np.array(rows, image_stats.STATS_DTYPE)
 
+    pool = stats_pool(context)
     context = replace(context, source=hashing.of_source(image_stats.__name__))
-    pool = ShardPool.open(context.pools / hashing.of_value(["facts", image_stats.VERSION])[:24], context)
-    cached = {photo for shard in pool.shards for photo in shard.photos}
-    if unmeasured := known - files.keys() - cached:  # the cache is empty after a new VERSION
-        files |= {path.stem: path for path in context.photos.glob("??/*") if path.stem in unmeasured}
-    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos measured", shard_photos=128)
+    wanted = sorted({*files, *stored})
+    pool, _ = pool.compute_missing(wanted, compute, context, label="photos measured", shard_photos=128)
     index = pool.index(table["photo"], context.root)
-    absent = sorted((known - set(table["photo"])) & (cached | files.keys()))
-    others = np.empty(0, image_stats.STATS_DTYPE)
-    if absent:
-        others = LazyRows(pool.index(absent, context.root), context.root)[:]
+    if again := [number for number, photo in enumerate(absent) if photo in stored]:
+        found = pool.index([absent[number] for number in again], context.root)
+        stats[again] = LazyRows(found, context.root)[:]
+        comparable[again] = True
+    stats["flaw"][~comparable] = UNKNOWN
     return Measurements(
-        LazyRows(index, context.root)[:], table["photo"].tolist(), absent, others, pool.refs(index, context.root)
+        LazyRows(index, context.root)[:],
+        table["photo"].tolist(),
+        absent,
+        stats,
+        comparable,
+        pool.refs(index, context.root),
     )
+
+
+def stats_pool(context: StageContext) -> ShardPool:
+    """Open the cache of statistics."""
+    context = replace(context, source=hashing.of_source(image_stats.__name__))
+    return ShardPool.open(context.pools / hashing.of_value(["facts", image_stats.VERSION])[:24], context)
+
+
+def stored_files(photos: Path, wanted: Collection[str]) -> dict[str, Path]:
+    """Return the files of the photos that are stored.
+
+    Args:
+        photos: The folder of all photos.
+        wanted: SHA-256 of photos.
+    """
+    folders = sorted({photo[:2] for photo in wanted})
+    return {path.stem: path for folder in folders for path in (photos / folder).glob("*") if path.stem in wanted}
 
 
 def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> list[int]:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from configs.schema import FilterConfig
 from tasks.filter.checks import CHECKS
 from tasks.filter.near_duplicates import NearDuplicates
-from tasks.filter.rules import DUPLICATE, NEAR_DUPLICATE, TWO_CLASSES, Verdict
+from tasks.filter.rules import DUPLICATE, FACES, NEAR_DUPLICATE, TWO_CLASSES, Verdict
 
 UNTRAINED = "nothing to train on"
 """The reason of photos whose class has no train photo left."""
 _SETTINGS = {check.reason: check.setting for check in CHECKS} | {
-    "faces": "faces",
+    FACES: "faces",
     "outlier": "max_outlier",
     "wrong label": "max_label_doubt",
     NEAR_DUPLICATE: "duplicate_bits",

@@ -12,7 +12,8 @@ import csv
 import errno
 import io
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from tasks.store.atomic import sync
 from tasks.store.errors import UserError
 from tasks.store.formulas import guard, unguard
 from tasks.store.manifest import now
+from tasks.store.permissions import file_lock
 
 NAME = "decisions.csv"
 Action = Literal["keep", "reject", "move"]
@@ -53,6 +55,24 @@ class Decision:
     """The new class of a move; empty for the other actions."""
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A decision in effect, and the row of the log that made it."""
+
+    decision: Decision
+    number: int
+    """How many rows about the same photo and class come before it in the log; rows are never removed."""
+
+
+Log = Mapping[ReviewKey, Entry]
+"""The decisions in effect, in the order in which they were made."""
+
+
+def entries(root: Path) -> dict[ReviewKey, Entry]:
+    """Return the decisions in effect with their rows, in the order in which they were made; errors as `read`."""
+    return _in_effect(root / NAME)
+
+
 def read(root: Path) -> dict[ReviewKey, Decision]:
     """Return the decisions in effect, in the order in which they were made.
 
@@ -62,7 +82,29 @@ def read(root: Path) -> dict[ReviewKey, Decision]:
     Raises:
         UserError: A line is damaged; the message has the file and the line number.
     """
-    return {decision.key: decision for decision in _in_effect(root / NAME)}
+    return {key: entry.decision for key, entry in entries(root).items()}
+
+
+def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None]) -> bool:
+    """Append one row that depends on what the log has; nobody can write in between.
+
+    Args:
+        root: The data folder.
+        choose: Called with the decisions in effect. Returns the decision to log, or the photo and class whose decision
+            to cancel, or None to write nothing. Its exceptions are passed on, and nothing is written.
+
+    Returns:
+        Whether a row was written.
+    """
+    path = root / NAME
+    with _locked(path):
+        chosen = choose(_in_effect(path))
+        if isinstance(chosen, Decision):
+            _check(chosen)
+            _append(path, [_row(chosen)])
+        elif chosen is not None:
+            _append(path, [(*chosen, _UNDO, "")])
+        return chosen is not None
 
 
 def add(root: Path, decisions: Iterable[Decision]) -> list[Decision]:
@@ -76,18 +118,20 @@ def add(root: Path, decisions: Iterable[Decision]) -> list[Decision]:
                 _check(decision)
                 in_effect[decision.key] = decision
                 written.append(decision)
-        _append(path, [(*decision.key, decision.action, decision.to) for decision in written])
+        _append(path, [_row(decision) for decision in written])
     return written
 
 
 def undo(root: Path, among: Container[ReviewKey]) -> Decision | None:
     """Cancel the last decision in effect about one of these keys; returns it, or None if there is none."""
-    path = root / NAME
-    with _locked(path):
-        last = next((decision for decision in reversed(_in_effect(path)) if decision.key in among), None)
-        if last:
-            _append(path, [(*last.key, _UNDO, "")])
-    return last
+    undone: list[Decision] = []
+
+    def choose(log: Log) -> ReviewKey | None:
+        undone.extend(entry.decision for key, entry in log.items() if key in among)
+        return undone[-1].key if undone else None
+
+    change(root, choose)
+    return undone[-1] if undone else None
 
 
 def digest(root: Path) -> str:
@@ -99,17 +143,19 @@ def digest(root: Path) -> str:
     return digests.of_value([[*key, made.action, made.to] for key, made in decisions])
 
 
-def _in_effect(path: Path) -> list[Decision]:
+def _in_effect(path: Path) -> dict[ReviewKey, Entry]:
     """Return the decisions in effect, in the order in which they were made."""
-    stacks: dict[ReviewKey, list[tuple[int, Decision]]] = {}
+    stacks: dict[ReviewKey, list[tuple[int, Entry]]] = {}
+    rows: Counter[ReviewKey] = Counter()
     for number, (key, decision) in enumerate(_log(path)):
         stack = stacks.setdefault(key, [])
         if decision:
-            stack.append((number, decision))
+            stack.append((number, Entry(decision, rows[key])))
         elif stack:  # an undo without a decision is ignored: it can result from merging two logs
             stack.pop()
+        rows[key] += 1
     tops = sorted((stack[-1] for stack in stacks.values() if stack), key=lambda top: top[0])
-    return [decision for _, decision in tops]
+    return {entry.decision.key: entry for _, entry in tops}
 
 
 def _log(path: Path) -> Iterator[tuple[ReviewKey, Decision | None]]:
@@ -160,9 +206,12 @@ def _check(decision: Decision) -> None:
         raise ValueError(f"to is {decision.to!r}, which is already the class of the photo")
 
 
+def _row(decision: Decision) -> tuple[str, ...]:
+    return (*decision.key, decision.action, decision.to)
+
+
 def _locked(path: Path) -> FileLock:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(f".{NAME}.lock"))
+    return file_lock(path.with_name(f".{NAME}.lock"))
 
 
 def _append(path: Path, rows: list[tuple[str, ...]]) -> None:

@@ -20,6 +20,8 @@ BY_HAND = "by hand"
 """The reason of photos that a person rejected."""
 TWO_CLASSES, DUPLICATE, NEAR_DUPLICATE = "two classes", "duplicate", "near duplicate"
 """The reasons of photos that are rejected because of other photos."""
+FACES = "faces"
+"""The reason of photos with too few or too many faces."""
 UNDECODABLE = PROBLEMS
 """The reasons of photos that can't be decoded. No decision of a person overrides them."""
 

@@ -1,25 +1,25 @@
 """The filter stage: which photos are kept, which are rejected and why, and which split each is in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock
+from typing import TYPE_CHECKING
 
 from configs.schema import FilterConfig
 from tasks.filter import review_log
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.given_splits import GivenSplits
 from tasks.filter.groups import group_names, pattern_notes, split_groups
+from tasks.filter.judge import judge, reject_label_issues, set_verdicts
 from tasks.filter.large_groups import large_groups
-from tasks.filter.measure import Measurements, count_faces, embed, measure
-from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.measure import measure
+from tasks.filter.memory_notes import memory_notes, tested_classes_note
+from tasks.filter.memory_update import Outcome, once_trained, updated
 from tasks.filter.notes import doubt_notes, loss_notes
-from tasks.filter.remedies import mirrored_rows
+from tasks.filter.removed import is_removable, name_groups, removed_from_test
 from tasks.filter.review_keys import apply_decisions
 from tasks.filter.review_log import Action, ReviewKey
-from tasks.filter.rules import NEAR_DUPLICATE, TWO_CLASSES, UNDECODABLE, Ruling, Verdict, apply_rules
-from tasks.filter.split_history import SplitHistory
+from tasks.filter.rules import UNDECODABLE
+from tasks.filter.split_memory import SplitMemory
 from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
 from tasks.filter.trainable import check_trainable, reject_untrained_classes, single_photos_note
@@ -27,17 +27,16 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
-from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, REJECTED, REVIEW, SUMMARY
+from tasks.tables import ABSENT, KEPT, PHOTOS, REJECTED, REMOVED, REVIEW, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 3
+VERSION = 4
 
 
 def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
-    """Write `kept.parquet`, `rejected.parquet`, `review.parquet` and `summary.md` from the crawl's `photos.parquet`.
+    """Write the tables of kept, rejected and removed photos, the list for the review, and a summary.
 
     Args:
         config: The settings of the filter.
@@ -45,7 +44,8 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         context: Where to read and write, and who computes.
 
     Returns:
-        The counts, the digest of the kept photos, and the shards with their statistics.
+        The counts, the digest of the kept photos, of those that are only scored and of absent ones that nothing may
+        have been trained on, and the shards with their statistics.
 
     Raises:
         UserError: No classifier can be trained or tested on the kept photos, or a file of the user is invalid.
@@ -55,38 +55,22 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     table["crawled_label"] = table["label"]
     decided = _apply_decisions(table, context)
     given = GivenSplits.of(table)
-    history = _split_history(config, context.pools)
-    history.path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(history.path.with_suffix(".lock")):
-        known = history.read()
-        measured = measure(table, set(known), context)
+    sources = table[table.columns.intersection(["photo", "name", "page", "group"])].copy()
+    memory = SplitMemory(config, context.root)
+    with memory.lock:
+        remembered = memory.read() or memory.old.take_over(memory.new(), context)
+        known = remembered.known(config)
+        measured = measure(table, remembered, context)
         duplicates = measured.near_duplicates(config)
-        by_rules = ruling = _ruling(config, table, given, measured, duplicates, context=context)
-        issues = _find_label_issues(config, table, by_rules.verdicts, duplicates, context)
-        if decided:
-            ruling = _ruling(
-                config,
-                table,
-                given,
-                measured,
-                duplicates,
-                decided=decided,
-                suspended=by_rules.suspended,
-                context=context,
-            )
-        verdicts = ruling.verdicts
-        for row in issues:
-            if row not in decided and not verdicts[row].reason:
-                verdicts[row] = by_rules.verdicts[row]
-        doubts = {row: found for row, found in ruling.doubts.items() if not verdicts[row].reason}
-        notes = doubt_notes(config, table, doubts, by_rules.failed, duplicates)
+        judged = judge(config, table, given, measured, duplicates, decided=decided, context=context)
+        notes = doubt_notes(config, table, judged.doubts, judged.by_rules.failed, duplicates)
         for note in notes:
             context.warn(note)
-        _set_verdicts(table, verdicts, duplicates)
+        set_verdicts(table, judged.verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
-        groups = split_groups(config, table, duplicates.group)
+        groups = split_groups(config, table, duplicates.group, measured.absent, remembered.links(config))
         names = group_names(config, table)
-        test_list = read_test_list(config, table, known)
+        test_list = read_test_list(config, table, set(remembered.photos))
         for note in (*test_list.notes, *pattern_notes(config, table, names)):
             context.warn(note)
         table["group"] = groups[: len(table)]
@@ -95,54 +79,60 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         )
         for note in given.notes(config, table, groups[: len(table)], test_list.photos):
             context.warn(note)
+        for note in reject_label_issues(table, judged.beyond, config):
+            context.warn(note)
         reject_untrained_classes(config, table)
         kept, rejected = table[table["reason"].isna()], table[table["reason"].notna()]
-        check_trainable(config, table, large_groups(table, names, duplicates, min_photos=2))
-        assigned = table[table["split"].notna()]
-        history.write(known, dict(zip(assigned["photo"], assigned["split"], strict=True)))
+        check_trainable(
+            config,
+            table,
+            large_groups(table, names, duplicates, min_photos=2),
+            tested_classes_note(config, table, remembered),
+        )
+        generation = memory.write(new := updated(remembered, config, Outcome(table, sources, measured, groups)))
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
-    for note in (*loss_notes(config, table), *filter(None, [large, single_photos_note(kept)])):
+    notes_of_memory = memory_notes(config, table, remembered, measured, given.present)
+    for note in (*loss_notes(config, table), *notes_of_memory, *filter(None, [large, single_photos_note(kept)])):
         context.warn(note)
-    doubtful = len(doubts.keys() & set(kept.index))
+    doubtful = len(judged.doubts.keys() & set(kept.index))
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
-    kept = kept.assign(group=kept.groupby("group")["photo"].transform("min")).sort_values(["label", "photo"])
-    kept = kept[KEPT.names]
-    KEPT.write(kept, context.out)
+    removed = removed_from_test(rejected, set(kept["label"]))
+    kept, removed = name_groups(kept, removed)
+    KEPT.write(kept[KEPT.names], context.out)
     rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
     REJECTED.write(rejected, context.out)
-    REVIEW.write(review_rows(table, by_rules, issues, decided), context.out)
+    REMOVED.write(removed[REMOVED.names], context.out)
+    absent = once_trained(new, measured.absent)
+    ABSENT.write(absent, context.out)
+    memory.write_reference(context.out, generation)
+    REVIEW.write(review_rows(table, judged.by_rules, judged.issues, decided), context.out)
     text = summary(
         kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
     )
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
     counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
-    return Result(counts, digest=hashing.of_value(kept.to_dict("records")), refs=measured.refs)
+    counts |= {"removed from test": len(removed)} if len(removed) else {}
+    rows = [frame.to_dict("records") for frame in (kept[KEPT.names], removed[REMOVED.names], absent)]
+    return Result(counts, digest=hashing.of_value(rows), refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
     """Return what the result depends on besides the config and the crawl.
 
-    That is the number of photos that moved to another split (see `SplitHistory`), the decisions of people, and the
+    That is the number of photos that moved to another split (see `SplitMemory`), the decisions of people, and the
     content of files that the config names.
 
     Raises:
-        UserError: A file can't be read.
+        UserError: A file can't be read, or the memory of the split is damaged, gone or too old.
     """
-    inputs: dict[str, str | int] = {"moves": _split_history(config, Store(root).pools("filter")).moves()}
+    inputs: dict[str, str | int] = {"moves": SplitMemory(config, root).check()}
     if review_log.read(root):
         inputs["decisions"] = review_log.digest(root)[:24]
     for setting in ("test_list", "face_model", "embedding"):
         if path := getattr(config, setting):
             inputs[setting] = hashing.of_user_file(path, f"filter.{setting}")
     return inputs
-
-
-def _split_history(config: FilterConfig, pools: Path) -> SplitHistory:
-    settings: dict[str, Any] = {"val": config.val_fraction, "test": config.test_fraction, "seed": config.seed}
-    if config.unseen_classes:
-        settings["unseen"] = config.unseen_classes
-    return SplitHistory(pools, settings)
 
 
 def _apply_decisions(table: "pd.DataFrame", context: StageContext) -> dict[int, Action]:
@@ -165,75 +155,6 @@ def _apply_decisions(table: "pd.DataFrame", context: StageContext) -> dict[int, 
     return decided
 
 
-def _ruling(
-    config: FilterConfig,
-    table: "pd.DataFrame",
-    given: GivenSplits,
-    measured: Measurements,
-    duplicates: NearDuplicates,
-    *,
-    context: StageContext,
-    decided: Mapping[int, Action] | None = None,
-    suspended: Mapping[str, set[str]] | None = None,
-) -> Ruling:
-    """Return the verdicts on all rows, by all rules except label issues; see `apply_rules`."""
-    labels = (table["label"] if decided else table["crawled_label"]).tolist()
-    ruling = apply_rules(
-        measured.stats,
-        table["photo"].tolist(),
-        labels,
-        duplicates,
-        config,
-        decided=decided,
-        suspended=suspended,
-        preference=given.preference(),
-    )
-    if config.faces:
-        verdicts = ruling.verdicts
-        rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason and row not in (decided or {})]
-        least, most = config.faces
-        for row, count in zip(rows, count_faces(config, table.loc[rows], context), strict=True):
-            if not least <= count <= most:
-                verdicts[row] = Verdict("faces", count, least if count < least else most)
-    return ruling
-
-
-def _set_verdicts(table: "pd.DataFrame", verdicts: Sequence[Verdict], duplicates: NearDuplicates) -> None:
-    """Set reason, score and twin of each row, and whether it is rejected only because it is a mirror image."""
-    table["reason"] = [verdict.reason for verdict in verdicts]
-    table["score"] = [verdict.score for verdict in verdicts]
-    table["twin"] = [None if v.duplicate_of is None else table["photo"][v.duplicate_of] for v in verdicts]
-    mirrored: set[int] = set()
-    for reason in (NEAR_DUPLICATE, TWO_CLASSES):
-        found = [(row, v.duplicate_of) for row, v in enumerate(verdicts) if v.reason == reason]
-        mirrored |= mirrored_rows(reason, {row: twin for row, twin in found if twin is not None}, duplicates)
-    table["is_mirrored"] = table.index.isin(mirrored)
-
-
-def _find_label_issues(
-    config: FilterConfig,
-    table: "pd.DataFrame",
-    verdicts: list[Verdict],
-    duplicates: NearDuplicates,
-    context: StageContext,
-) -> dict[int, list[Verdict]]:
-    """Return the label issues of rows that have any. Rows beyond a threshold are rejected: `verdicts` is changed."""
-    if not config.label_issues and config.max_outlier is None and config.max_label_doubt is None:
-        return {}
-    from tasks.filter.label_issues.rank import rank_label_issues
-
-    rows = [row for row, verdict in enumerate(verdicts) if not verdict.reason]
-    labels, groups = table.loc[rows, "crawled_label"].tolist(), [duplicates.group[row] for row in rows]
-    embedding = embed(config, table.loc[rows], context)
-    found: dict[int, list[Verdict]] = {}
-    for position, verdict in rank_label_issues(embedding, labels, groups, config):
-        row = rows[position]
-        found.setdefault(row, []).append(verdict)
-        if verdict.threshold is not None and verdict.score > verdict.threshold and not verdicts[row].reason:
-            verdicts[row] = verdict
-    return found
-
-
 def _assign_splits(
     config: FilterConfig,
     table: "pd.DataFrame",
@@ -243,7 +164,8 @@ def _assign_splits(
 ) -> list[Split | None]:
     """Return the split of each row of the table.
 
-    Rejected photos have one, too, if they are in the group of a kept photo or of one with a known split.
+    Rejected photos have one, too, if a check of their content rejected them, or if they are in the group of a kept
+    photo or of one with a known split.
 
     Args:
         config: The fractions, the unseen classes and the seed.
@@ -254,12 +176,13 @@ def _assign_splits(
     """
     undecodable = table["reason"].isin(UNDECODABLE).tolist()  # they have no hash, so they resemble no other photo
     assigned = resolve(groups, known)
-    kept = table[table["reason"].isna()]
-    labels, kept_groups, names = (kept[column].tolist() for column in ("label", "group", "photo"))
-    assigned |= hold_out_classes(labels, kept_groups, names, assigned, unseen=config.unseen_classes, seed=config.seed)
-    assigned = given.deal(
-        kept, assigned, val_fraction=config.val_fraction, test_fraction=config.test_fraction, seed=config.seed
-    )
+    for rows in (table["reason"].isna(), table["reason"].isna() | is_removable(table)):  # the kept ones first
+        candidates = table[rows]
+        labels, members, names = (candidates[column].tolist() for column in ("label", "group", "photo"))
+        assigned |= hold_out_classes(labels, members, names, assigned, unseen=config.unseen_classes, seed=config.seed)
+        assigned = given.deal(
+            candidates, assigned, val_fraction=config.val_fraction, test_fraction=config.test_fraction, seed=config.seed
+        )
     return [None if hidden else assigned.get(group) for group, hidden in zip(table["group"], undecodable, strict=True)]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.filter.review_log import Action
-from tasks.filter.rules import BY_HAND, Ruling, Verdict
+from tasks.filter.rules import BY_HAND, FACES, Ruling, Verdict
 from tasks.images import thumbnails
 from tasks.names import visible
 from tasks.text import markdown
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EXAMPLE_PX = 112
 _LABEL_ISSUES = ("outlier", "wrong label")
-_HIGH_IS_WORSE = ("too light", "faces", *_LABEL_ISSUES)
+_HIGH_IS_WORSE = ("too light", FACES, *_LABEL_ISSUES)
 
 
 def review_rows(

@@ -31,13 +31,16 @@ def reject_untrained_classes(config: FilterConfig, table: "pd.DataFrame") -> Non
     table.loc[untrained, "reason"] = UNTRAINED
 
 
-def check_trainable(config: FilterConfig, table: "pd.DataFrame", large_groups: str | None) -> None:
+def check_trainable(
+    config: FilterConfig, table: "pd.DataFrame", large_groups: str | None, tested: str | None = None
+) -> None:
     """Raise UserError if no classifier can be trained or tested on the kept photos; the message says why.
 
     Args:
         config: The settings of the filter.
         table: All rows, see `notes.loss_notes`, with their split.
         large_groups: Which groups have most photos of a class, see `large_groups`.
+        tested: Which classes have only photos that were tested before, see `tested_classes_note`.
     """
     kept = table[table["reason"].isna()]
     labels = sorted(set(kept["label"]))
@@ -45,10 +48,11 @@ def check_trainable(config: FilterConfig, table: "pd.DataFrame", large_groups: s
         lost = sorted(set(table["crawled_label"]) - set(labels))
         why = listed((f"{visible(label)} lost {losses_of(table, label)}" for label in lost), separator="; ")
         left = f"only the class {labels[0]!r} has" if labels else "no class has"
+        earlier = f"; {tested}" if tested else ""
         grouped = f"; {large_groups}" if large_groups and (table["reason"] == UNTRAINED).any() else ""
         raise UserError(
             f"{left} photos left after the filter, but a classifier needs two classes; of {len(table):,} photos it "
-            f"rejected {len(table) - len(kept):,}: {why or 'none; add a second class'}{grouped}"
+            f"rejected {len(table) - len(kept):,}: {why or 'none; add a second class'}{earlier}{grouped}"
         )
     if config.unseen_classes and len(trained := sorted(set(kept.loc[kept["split"] == "train", "label"]))) < 2:
         left = f"only the class {trained[0]!r}" if trained else "no class"

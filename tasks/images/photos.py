@@ -17,6 +17,7 @@ from tasks.images.orientation import TRANSPOSED, as_stored, orientation
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
+from tasks.store.permissions import make_private_folder
 
 Value = TypeVar("Value", bound=np.generic)
 Output = TypeVar("Output")
@@ -58,7 +59,7 @@ _MOST_SCANS = 100
 
 
 def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
-    """Store a photo unless it is stored already.
+    """Store a photo unless it is stored already; it is private, see `tasks.store.permissions`.
 
     Args:
         home: The folder of the photos.
@@ -68,10 +69,10 @@ def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
     Returns:
         The SHA-256 and the path of the file.
     """
-    sha256 = sha256 or hashing.of_bytes(data)
-    path = path_of(home, data, sha256)
+    path = path_of(home, data, sha256 := sha256 or hashing.of_bytes(data))
     if not path.exists() or hashing.of_file(path) != sha256:
-        atomic_write(path, data)
+        make_private_folder(path.parent, top=home)
+        atomic_write(path, data, private=True)
     return sha256, path
 
 

@@ -1,4 +1,8 @@
-"""The preprocess stage: turn each kept photo into a square tile."""
+"""The preprocess stage: turn each kept photo into a square tile.
+
+The photos that a check of the filter removed from the test get tiles, too, so that evaluate can predict them. Their
+index is a file of its own: what reads the index of the kept photos, such as a training, can't meet them.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,35 +17,39 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Stage
-from tasks.tables import INDEX, KEPT
+from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
 
 VERSION = 2
 
 
 def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
-    """Write the index of the tiles of all kept photos; only missing tiles are computed.
+    """Write the indexes of the tiles of all kept and all removed photos; only missing tiles are computed.
 
     Args:
         config: The section of the stage.
         kept: The folder of the filter.
         context: Where to write.
     """
-    table = KEPT.read(kept)
-    files = dict(zip(table["photo"], table["file"], strict=True))
+    files: dict[str, dict[str, str]] = {}
+    for table in (KEPT, REMOVED):
+        rows = table.read(kept, ["photo", "file"])
+        files[table.name] = dict(zip(rows["photo"], rows["file"], strict=True))
+    paths = files[REMOVED.name] | files[KEPT.name]
 
     def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
-        return np.stack([tile_of((context.root / files[photo]).read_bytes(), config) for photo in chunk])
+        return np.stack([tile_of((context.root / paths[photo]).read_bytes(), config) for photo in chunk])
 
     key = hashing.of_value([VERSION, config.model_dump(mode="json")])[:24]
     pool, new = ShardPool.open(context.pools / key, context).compute_missing(
-        list(files), compute, context, label="tiles"
+        [*files[KEPT.name], *files[REMOVED.name]], compute, context, label="tiles"
     )
-    index = pool.index(files, context.root)
+    index, removed = (pool.index(files[table.name], context.root) for table in (KEPT, REMOVED))
     INDEX.write(index, context.out)
+    REMOVED_INDEX.write(removed, context.out)
     return Result(
         {"tiles": len(index), "new": new},
-        digest=index_digest(index),
-        refs=pool.refs(index, context.root),
+        digest=index_digest(index, removed),
+        refs=pool.refs(index, context.root) | pool.refs(removed, context.root),
     )
 
 

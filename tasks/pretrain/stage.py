@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PretrainConfig
-from tasks.held_out import held_out
+from tasks.held_out import held_out, memory_of
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
@@ -141,7 +141,7 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: S
     copies = np.clip(np.rint(model.predict_on_batch(shown)), 0, BRIGHTEST).astype(np.uint8)
     np.savez(RECONSTRUCTIONS.path(context.out), originals=shown, reconstructions=copies)
     SNAPSHOT.write(snapshot.to_frame(), context.out)
-    for file, value in ((HISTORY, history), (ERROR, error), (SNAPSHOT_TILES, _tile_cache_key(tiles))):
+    for file, value in ((HISTORY, history), (ERROR, error), (SNAPSHOT_TILES, _made_from(kept, tiles))):
         file.path(context.out).write_text(json.dumps(value, indent=1))
     counts = {"tiles": len(trained_on), "values": values, "error": error["autoencoder"]}
     return Result({**counts, "error of a resize": error["resize"]}, digest=weights_digest(model))
@@ -154,7 +154,7 @@ def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: 
         made_from = read_json(SNAPSHOT_TILES.path(candidate), dict[str, Any])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
-    if made_from != _tile_cache_key(tiles):
+    if made_from != _made_from(kept, tiles):
         return None
     photos = KEPT.read(kept, ["photo", "split"])
     train = set(photos.loc[photos["split"] == "train", "photo"])
@@ -205,10 +205,10 @@ def _errors(model: "keras.Model", tiles: LazyRows, values: int, batch_size: int)
     return {"autoencoder": copied / len(tiles), "resize": small / len(tiles)}
 
 
-def _tile_cache_key(tiles: Path) -> dict[str, Any]:
-    """Return what decides the tiles, besides the photos."""
+def _made_from(kept: Path, tiles: Path) -> dict[str, Any]:
+    """Return what decides the tiles, besides the photos, and the memory that decided their splits."""
     cache_key = Manifest.read(tiles).cache_key
-    return {"version": cache_key.version, "config": cache_key.config}
+    return {"version": cache_key.version, "config": cache_key.config, "memory": memory_of(kept)}
 
 
 STAGE = Stage("pretrain", VERSION, build=build_encoder, accept_stale=accept_stale)

@@ -1,13 +1,19 @@
-"""Write files and folders atomically: a reader or a crash never sees a part of one."""
+"""Write files and folders atomically: a reader or a crash never sees a part of one.
+
+Who may read them is decided by the umask, see `tasks.store.permissions`.
+"""
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tasks.store import permissions
+from tasks.store.file_errors import PARTIAL, naming
 
 
 def sync(path: Path) -> None:
@@ -20,48 +26,85 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` on success, delete it otherwise.
 
     The content is flushed to the disk before the file is renamed. Missing parent folders are created.
+
+    Args:
+        path: The file; a link is replaced.
+        private: Whether its folder is private, see `tasks.store.permissions`.
+
+    Raises:
+        OSError: The file can't be written; it names `path`, also if a library has noticed that the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        partial.chmod(0o644)
-        sync(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync(path.parent)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(path, path.suffix)
+        permissions.create(partial, private=private)
+        try:
+            yield partial
+            sync(partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync(path.parent)
 
 
-def atomic_write(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    with atomic_path(path) as partial:
+@contextmanager
+def atomic_output(path: Path) -> Iterator[Path]:
+    """Yield a temporary path as `atomic_path` does, for a file that the user named.
+
+    A link is followed, as by `cp`: the file that it leads to is replaced. A file that exists keeps its mode and group.
+
+    Raises:
+        OSError: The file can't be written, or is write-protected; it names `path`.
+    """
+    target = Path(os.path.realpath(path))
+    replaced = target.stat() if target.exists() else None
+    with naming(path):
+        if replaced:
+            os.close(os.open(target, os.O_WRONLY | os.O_NONBLOCK))  # a rename would replace a write-protected file
+        with atomic_path(target) as partial:
+            if replaced:
+                permissions.keep_access(partial, replaced)
+            yield partial
+
+
+def atomic_write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file atomically; see `atomic_path`."""
+    with atomic_path(path, private=private) as partial:
         partial.write_bytes(data)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder in the same folder; rename it to `path` on success, delete it otherwise.
+    """Yield a temporary folder, whose files appear in the folder `path` on success; delete it otherwise.
 
-    Its files are flushed to the disk before it is renamed. If `path` exists, it must be an empty folder.
+    The files are flushed to the disk before that. A folder that exists keeps its mode and its other files; it may be a
+    link, or another disk: so its files are written within it, and each is moved into place when all are complete.
+
+    Raises:
+        OSError: A file can't be written; it names `path`, also if a library has noticed that the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
-    try:
-        yield partial
-        partial.chmod(0o755)
-        for made in partial.rglob("*"):
-            sync(made)
-        partial.replace(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    sync(path.parent)
+    with naming(path):
+        exists = path.is_dir()
+        if not exists:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(path / "files" if exists else path)
+        partial.mkdir()
+        try:
+            yield partial
+            for made in partial.rglob("*"):
+                sync(made)
+            if exists:
+                for made in sorted(partial.iterdir(), key=lambda made: (made.is_file(), made.name)):  # folders first
+                    made.replace(path / made.name)
+            else:
+                partial.replace(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        sync(path if exists else path.parent)
 
 
 def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:
@@ -72,3 +115,8 @@ def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:
     """
     text = json.dumps(value, sort_keys=sort_keys, indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(path, f"{text}\n".encode())
+
+
+def _partial(path: Path, suffix: str = "") -> Path:
+    """Return a new name next to a file or folder."""
+    return path.with_name(f"{PARTIAL}{secrets.token_hex(8)}{suffix}")

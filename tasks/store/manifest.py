@@ -109,6 +109,9 @@ class Manifest(_Record):
     It is written last: a folder without a valid manifest counts as no artifact.
     """
 
+    number: int = 0
+    """Of two artifacts, the one with the higher number is newer, whatever the clock said, see `counter`; 0: made by a
+    version without numbers. It comes first in the file, where `counter` reads it."""
     artifact: Artifact
     cache_key: CacheKey = Field(alias="recipe")  # the name on disk: existing artifacts stay valid
     counts: dict[str, Number]
@@ -229,5 +232,5 @@ def now() -> datetime:
 
 
 def newest(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Sort manifests, the newest first."""
-    return sorted(manifests, key=lambda manifest: manifest.made_at, reverse=True)
+    """Sort manifests, the newest first: by number; those without, which are older, by time."""
+    return sorted(manifests, key=lambda manifest: (manifest.number, manifest.made_at), reverse=True)

@@ -7,9 +7,10 @@ have put `data/photos` on another disk. What is renamed or deleted is looked at 
 
 import os
 import re
-import shutil
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
+
+from tasks.store.file_errors import remove_folder
 
 _MAX_NAME_BYTES = 255
 """The longest name of a file on common file systems."""
@@ -89,7 +90,7 @@ def remove(root: Path, path: Path) -> bool:
     if not is_own(root, path):
         return False
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_folder(path)
     else:
         path.unlink(missing_ok=True)
     return True

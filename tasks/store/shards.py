@@ -25,6 +25,7 @@ from tasks.store.context import StageContext
 from tasks.store.errors import DamagedFileError
 from tasks.store.manifest import FileRecord, read_regular
 from tasks.store.paths import inside
+from tasks.store.permissions import make_private_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,15 +65,15 @@ class Shard:
             array: Their rows, `(n, ...)`.
             source: Digest of the code that computed them.
         """
-        pool.mkdir(parents=True, exist_ok=True)
+        make_private_folder(pool)
         array = np.ascontiguousarray(array)
         rows = tuple(hashing.of_bytes(row.tobytes())[:24] for row in array)
         path = pool / f"{hashing.of_value([photos, rows])[:24]}.npy"
-        with atomic_path(path) as partial:
+        with atomic_path(path, private=True) as partial:
             np.save(partial, array)
             record = FileRecord.of(partial)
         side = {"photos": list(photos), "rows": rows, "source": source, "file": record.model_dump()}
-        atomic_write(path.with_suffix(".json"), json.dumps(side).encode())
+        atomic_write(path.with_suffix(".json"), json.dumps(side).encode(), private=True)
         return cls(path, record, tuple(photos), rows, source)
 
     @classmethod
@@ -188,9 +189,13 @@ def names_by_content(index: "pd.DataFrame") -> list[str]:
     return (index["photo"] + "-" + index["digest"]).tolist()
 
 
-def index_digest(index: "pd.DataFrame") -> str:
-    """Compute the digest of the rows that an index refers to; their place in the pool doesn't count."""
-    return hashing.of_value(sorted(zip(index["photo"], index["digest"], strict=True)))
+def index_digest(index: "pd.DataFrame", *more: "pd.DataFrame") -> str:
+    """Compute the digest of the rows that indexes refer to; their place in the pool doesn't count.
+
+    Without rows in the further indexes, it is the digest of the first one alone.
+    """
+    rows = [sorted(zip(each["photo"], each["digest"], strict=True)) for each in (index, *more)]
+    return hashing.of_value(rows if any(rows[1:]) else rows[0])
 
 
 class LazyRows:

@@ -89,7 +89,8 @@ def find(
     if stage.accept_stale:
         folders = {name: store.folder(parent) for name, parent in cache_key.parents.items()}
         for manifest in store.manifests(stage.name):
-            same = (cache_key.version, cache_key.config) == (manifest.cache_key.version, manifest.cache_key.config)
+            theirs = manifest.cache_key
+            same = cache_key.model_copy(update={"parents": theirs.parents}) == theirs
             folder = store.folder(manifest.artifact)
             why = stage.accept_stale(config, folder, **folders) if same else None
             if why and store.valid(folder, verify=verify, repair=repair):

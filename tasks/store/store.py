@@ -3,6 +3,7 @@
     DATA/artifacts/<stage>/<key>/   an artifact: its files, and manifest.json written last
     DATA/pools/<stage>/<key>/       shards that artifacts refer to (see `shards`)
     DATA/photos/ab/<sha256>.jpg     the photos (see `tasks.images.photos`)
+    DATA/counter                    the last number of a run or an artifact (see `counter`)
     DATA/locks/                     one lock per key; the kernel releases it if its process dies
 
 A published artifact is never changed. If it is built again, because of `--fresh` or because it is damaged, the new one
@@ -16,15 +17,16 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from tasks.store import atomic
+from tasks.store import atomic, counter
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
 from tasks.store.paths import remove
+from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 from tasks.store.repair import set_aside
 
 logger = logging.getLogger("fluke.store")
@@ -114,6 +116,8 @@ class Store:
         """
         home = self.root / "artifacts" / cache_key.stage
         home.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root / name for name in PRIVATE_FOLDERS):
+            make_private_folder(folder, top=folder)
         for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
             remove(self.root, left_over)
         partial = home / f".partial-{cache_key.digest}"
@@ -133,6 +137,7 @@ class Store:
             artifact = Artifact(stage=cache_key.stage, key=key, digest=result.digest or content_digest(records))
             refs = {path.relative_to(self.root).as_posix(): record for path, record in result.refs.items()}
             Manifest(
+                number=counter.next_number(self.root),
                 artifact=artifact,
                 cache_key=cache_key,
                 counts=result.counts,
@@ -140,7 +145,7 @@ class Store:
                 refs=refs,
                 source=source,
                 notes=tuple(result.notes),
-                made_at=datetime.now(UTC),  # to the microsecond, to sort artifacts by age
+                made_at=datetime.now(UTC),
                 seconds=round(seconds, 3),
             ).write(partial)
             partial.rename(home / key)
@@ -153,9 +158,7 @@ class Store:
     @contextmanager
     def lock(self, cache_key: CacheKey) -> Iterator[None]:
         """Lock a cache key, so that only one run builds its artifact; waits while another run has the lock."""
-        path = self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
+        lock = file_lock(self.root / "locks" / f"{cache_key.stage}-{cache_key.digest}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -180,10 +183,16 @@ def _generation(folder: Path, cache_key: CacheKey) -> int:
 
 
 def size_bytes(folder: Path) -> int:
-    """Add up the sizes of all files in a folder and its subfolders, in bytes; links in them are not followed."""
-    return sum(
-        size_bytes(Path(entry.path))
-        if entry.is_dir(follow_symlinks=False)
-        else entry.stat(follow_symlinks=False).st_size
-        for entry in os.scandir(folder)
-    )
+    """Add up the sizes of all files in a folder and its subfolders, in bytes.
+
+    Links are not followed, and what is deleted meanwhile doesn't count.
+    """
+    total = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += size_bytes(Path(entry.path))
+            else:
+                with suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total

@@ -150,6 +150,7 @@ class TensorBoard(keras.callbacks.Callback):
         super().__init__()
         import tensorflow
 
+        folder.mkdir(parents=True, exist_ok=True)  # TensorFlow would keep the group from writing, whatever the umask is
         self._summary = tensorflow.summary
         self._writer = tensorflow.summary.create_file_writer(str(folder))
         self._kind = tensorflow.compat.v1.SummaryMetadata(

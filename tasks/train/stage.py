@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.held_out import held_out
+from tasks.held_out import held_out, memory_of
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.store.manifest import Manifest, Result
+from tasks.store.manifest import Result
 from tasks.store.shards import LazyRows, ShardPool, names_by_content
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, HISTORY, INDEX, KEPT, LABELS
+from tasks.tables import CLASSIFIER, HISTORY, INDEX, LABELS
 from tasks.train import class_balance, warm_start
+from tasks.train.same_photos import accept_stale, photos_digest, trained_and_validated
 
 if TYPE_CHECKING:
     import keras
@@ -91,13 +92,11 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     from tasks.networks.keras_io import predict, seed_everything, weights_digest
     from tasks.train.schedule import Schedule
 
-    photos = KEPT.read(kept, ["photo", "label", "split"])
-    train = photos[photos["split"] == "train"]
+    train, val = trained_and_validated(kept)
     labels = sorted(set(train["label"]))
     if len(labels) < 2:
         found = f"only {labels[0]!r} has photos" if labels else "there is no photo"
         raise UserError(f"train: {found} to train on; a classifier needs photos of two classes")
-    val = photos[(photos["split"] == "val") & photos["label"].isin(labels)]
     hardware.enable_memory_growth()
     base = find_base(config, kept, labels, inputs, context)
     under_way = _under_way(config, kept, inputs, base, context)
@@ -139,7 +138,10 @@ def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: 
     finished.save(CLASSIFIER.path(context.out))
     for file, value in ((LABELS, labels), (HISTORY, schedule.history)):
         file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    warm_start.write_lineage(context.out, base, set(train["photo"]), subtracted.tolist())
+    photos = photos_digest(kept, inputs)
+    warm_start.write_lineage(
+        context.out, base, set(train["photo"]), subtracted.tolist(), memory=memory_of(kept), photos=photos
+    )
     if (under_way / "tensorboard").exists():
         shutil.copytree(under_way / "tensorboard", context.out / "tensorboard")
     shutil.rmtree(under_way, ignore_errors=True)
@@ -176,6 +178,7 @@ def find_base(
         inputs=inputs,
         labels=labels,
         excluded=held_out(kept),
+        memory=memory_of(kept),
         external_inputs=external_inputs(config, context.root),
     )
 
@@ -186,11 +189,10 @@ def _under_way(
     """Return the folder for the unfinished training; its name is a digest of all that decides the result."""
     from tasks.networks import hardware
 
-    parents = [Manifest.read(folder).artifact.digest for folder in (kept, inputs)]
     inputs_of_training = [
         VERSION,
         context.source,
-        *parents,
+        photos_digest(kept, inputs),
         hardware.compute_signature(config.precision),
         config.model_dump(mode="json"),
         external_inputs(config, context.root),
@@ -279,4 +281,5 @@ STAGE = Stage(
     build=build_classifier,
     external_inputs=external_inputs,
     dynamic_modules=_dynamic_modules,
+    accept_stale=accept_stale,
 )

@@ -11,6 +11,7 @@ from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 from tasks.tables import LABELS, LINEAGE, TRAINED_ON
+from tasks.train.same_photos import PHOTOS_KEY
 
 _SAME_SETTINGS = ("input", "network", "filters", "weights", "head", "hidden", "scale")
 """Settings of train that decide the shapes and the meaning of the weights."""
@@ -29,6 +30,8 @@ class Base:
     """Number of trainings since the last full one, including that one."""
     trained_on: frozenset[str]
     """Photos that it, or any classifier before it in the series, was trained on."""
+    memory: str | None
+    """The memory that decided the splits, see `held_out.memory_of`."""
     subtracted: list[float]
     """What was subtracted from each class's logit after its training; see `train.imbalance`."""
 
@@ -41,12 +44,14 @@ def find(
     inputs: Path,
     labels: Sequence[str],
     excluded: Set[str],
+    memory: str | None,
     external_inputs: Mapping[str, str | int],
 ) -> Base | None:
     """Find the newest suitable classifier whose run succeeded.
 
     It must have the same network, weights file and head, the same kind of inputs, and half of the classes. It must not
-    have been trained on a photo that is now held out.
+    have been trained on a photo that is now held out, or on splits of another memory: its photos may be copies of those
+    that are held out.
 
     Args:
         store: the earlier artifacts.
@@ -55,6 +60,7 @@ def find(
         inputs: folder of the inputs of this training.
         labels: classes of this training.
         excluded: photos that are held out for validation or test.
+        memory: the memory that decided their splits.
         external_inputs: digest of the weights file, as in the cache key.
 
     Returns:
@@ -67,13 +73,26 @@ def find(
         if manifest.cache_key.external_inputs != external_inputs or not _is_compatible(store, manifest, config, inputs):
             continue
         base = _read(store.folder(manifest.artifact), manifest.artifact)
-        if base is None or not _share_classes(base.labels, labels) or base.trained_on & excluded:
+        if (
+            base is None
+            or base.memory != memory
+            or not _share_classes(base.labels, labels)
+            or base.trained_on & excluded
+        ):
             continue
         return base if base.trainings < config.full_retrain_every else None
     return None
 
 
-def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Sequence[float]) -> None:
+def write_lineage(
+    out: Path,
+    base: Base | None,
+    train: Set[str],
+    subtracted: Sequence[float],
+    *,
+    memory: str | None,
+    photos: str,
+) -> None:
     """Write what later trainings need: the photos trained on, and the number of trainings since the last full one.
 
     Args:
@@ -81,6 +100,8 @@ def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Seq
         base: the classifier that the training started from, if any.
         train: photos of the train split.
         subtracted: see `Base`.
+        memory: see `Base`.
+        photos: digest of the photos that the training used, see `same_photos.photos_digest`.
     """
     import pandas as pd
 
@@ -90,6 +111,8 @@ def write_lineage(out: Path, base: Base | None, train: Set[str], subtracted: Seq
         "nights": base.trainings + 1 if base else 1,
         "began_from": base.digest if base else None,
         "subtracted": list(subtracted),
+        "memory": memory,
+        PHOTOS_KEY: photos,
     }
     LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
@@ -123,4 +146,4 @@ def _read(folder: Path, artifact: Artifact) -> Base | None:
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     subtracted = lineage.get("subtracted", [0.0] * len(labels))
-    return Base(folder, artifact.digest, labels, lineage["nights"], seen, subtracted)
+    return Base(folder, artifact.digest, labels, lineage["nights"], seen, lineage.get("memory"), subtracted)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.load import RENAMED, REPLACED, ConfigError, load, presets, settings, to_yaml
-from configs.schema import STAGE_NAMES, Config, CrawlConfig
+from configs.load import RENAMED, REPLACED, ConfigError, as_given, load, presets, settings, to_yaml, with_memory
+from configs.schema import STAGE_NAMES, Config, CrawlConfig, FilterConfig
 
 
 def test_an_override_changes_one_setting() -> None:
@@ -193,3 +193,25 @@ def test_shorthand_values_are_accepted(override: str, value: dict[str, Any]) -> 
 def test_a_yaml_file_may_have_its_extension_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "MINE.YML").write_text("train:\n  epochs: 7\n")
     assert load(str(tmp_path / "MINE.YML")).train.epochs == 7
+
+
+@pytest.mark.parametrize("stem", ["cats", "내 고양이", "my.cats", "a b"])
+def test_the_memory_is_named_as_the_preset(tmp_path: Path, stem: str) -> None:
+    (tmp_path / f"{stem}.yaml").write_text("crawl:\n  path: x\n", encoding="utf-8")
+    path = str(tmp_path / f"{stem}.yaml")
+    assert load("default").filter.memory == "default"
+    assert load(path).filter.memory == stem
+    assert load(path, ["filter.memory=shared"]).filter.memory == "shared"
+    assert as_given(path).filter.memory is None
+    assert with_memory(as_given(path), "other").filter.memory == "other"
+    assert with_memory(load(path), "other").filter.memory == stem
+
+
+def test_a_preset_whose_file_name_is_not_unicode_has_a_memory() -> None:
+    assert with_memory(Config(), "caf\udce9").filter.memory == "caf\\udce9"
+
+
+def test_an_empty_name_of_a_memory_is_none() -> None:
+    assert load("default", ["filter.memory="]).filter.memory == "default"
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        FilterConfig(memory="")

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import ConfigError, doubtful_comments, given_settings, load, presets, replaced_overrides, to_yaml
+from configs.load import (
+    ConfigError,
+    as_given,
+    doubtful_comments,
+    given_settings,
+    load,
+    presets,
+    replaced_overrides,
+    to_yaml,
+)
 from configs.schema import Config
 
 ODD_NAMES = """
@@ -152,7 +161,7 @@ def test_a_section_may_be_given_as_a_mapping_or_left_empty(tmp_path: Path) -> No
     assert load("default", ["crawl.columns={image: file, label: 001}"]).crawl.columns.label == "001"
     mine = tmp_path / "mine.yaml"
     mine.write_text("crawl:\n  path: x\ntrain:\n  # epochs: 5\n", encoding="utf-8")
-    assert load(str(mine)) == load("default", ["crawl.path=x"])
+    assert load(str(mine)) == load("default", ["crawl.path=x", "filter.memory=mine"])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -207,7 +216,7 @@ def test_given_settings_are_those_of_the_user(tmp_path: Path) -> None:
     given = given_settings("faces", ["train.imbalance=focal", "crawl.keywords.a=b", "train.patience=10"])
     assert given == ["crawl.keywords", "train.patience", "train.imbalance.method"]
     mine = tmp_path / "mine.yaml"
-    mine.write_text(to_yaml(load("default", ["train.epochs=7"])), encoding="utf-8")
+    mine.write_text(to_yaml(as_given("default", ["train.epochs=7"])), encoding="utf-8")
     assert given_settings(str(mine), ["crawl.columns={label: x}"]) == ["crawl.columns.label", "train.epochs"]
 
 

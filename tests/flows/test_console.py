@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from configs.schema import Config
-from flows import console
+from flows import console, model_names
 from flows.run_records import RunRecord, StageRecord
-from tasks.store.manifest import Artifact
+from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.store import Store
 
 
 def test_counts_are_printed_before_their_name_and_scores_after_it() -> None:
@@ -113,3 +114,29 @@ def test_stderr_is_restored_after_an_error(tmp_path: Path, capfd: pytest.Capture
     os.write(2, b"here\n")
     print("and here", file=sys.stderr)
     assert capfd.readouterr().err == "here\nand here\n"
+
+
+def test_status_shows_which_runs_have_their_model_and_how_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, records = Store(tmp_path), []
+    for run in ("kept", "named", "pruned", "failed"):
+        key = CacheKey(stage="train", version=1, config={"run": run})
+        artifact = store.publish(key, "", lambda _: Result({}))
+        record = RunRecord.start("demo", "evaluate", Config())
+        record.id = run
+        record.stages = [StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts={})]
+        record.end("failed" if run == "failed" else "done")
+        records.append(record)
+        if run == "pruned":
+            (store.folder(artifact) / "manifest.json").unlink()
+    model_names.add(tmp_path, "champion", "named")
+    model_names.add(tmp_path, "best", "named")
+    Console(file=sys.stdout, width=200).print(console.runs_table(records, tmp_path))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(row[0], row[5:]) for row in rows[1:]] == [
+        ("kept", ["yes"]),
+        ("named", ["best,", "champion"]),
+        ("pruned", ["deleted"]),
+        ("failed", []),
+    ]

@@ -15,6 +15,7 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.stage import STAGE
 from tasks.images import photos
+from tasks.store import hashing
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.stage import Outcome, Run
@@ -35,13 +36,32 @@ class EvaluationWorld:
     """Classes that the classifier was trained on; empty: all."""
     rows: list[dict[str, Any]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    removed: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of photos that a check removed from the test."""
+    removed_answers: list[int] = field(default_factory=list)
+    listed: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of review.parquet."""
+    trained_on: list[str] = field(default_factory=list)
+    """Photos that an earlier classifier was trained on, besides those of the train split."""
     parents: dict[str, Artifact] = field(default_factory=dict)
     is_broken: bool = False
     """Whether the classifier returns NaN."""
 
     def photo(self, label: str, split: str, answer: str | None = None, group: str | None = None) -> None:
         """Add a kept photo for which the classifier predicts `answer`, by default its label."""
-        number = len(self.rows)
+        self.rows.append(self._stored(label, group) | {"split": split})
+        self.answers.append(self.names.index(answer or label))
+
+    def remove(
+        self, label: str, answer: str | None = None, *, reason: str = "blurred", group: str | None = None
+    ) -> None:
+        """Add a photo that a check removed from the test."""
+        self.removed.append(self._stored(label, group) | {"split": "test", "reason": reason})
+        self.removed_answers.append(self.names.index(answer or label))
+
+    def _stored(self, label: str, group: str | None) -> dict[str, Any]:
+        """Store a new photo, and return its row without its split."""
+        number = len(self.rows) + len(self.removed)
         image = np.full((40, 30, 3), self.colour(label), np.uint8)
         image[0, 0] = number % 256, number // 256, 7
         path = self.store.root / f"{number}.png"
@@ -50,17 +70,13 @@ class EvaluationWorld:
         sha, stored = photos.put(self.store.photos, path.read_bytes())
         path.unlink()
         file = stored.relative_to(self.store.root).as_posix()
-        self.rows.append(
-            {
-                "photo": sha,
-                "file": file,
-                "label": label,
-                "name": f"{label}/{number}.png",
-                "group": group or sha,
-            }
-            | {"split": split}
-        )
-        self.answers.append(self.names.index(answer or label))
+        return {
+            "photo": sha,
+            "file": file,
+            "label": label,
+            "name": f"{label}/{number}.png",
+            "group": group or sha,
+        }
 
     def colour(self, label: str) -> tuple[int, int, int]:
         """Return the colour of a class."""
@@ -90,23 +106,28 @@ class EvaluationWorld:
             kept.to_parquet(tables.KEPT.path(out))
             columns = ["photo", "file", "label", "name", "reason", "score", "twin"]
             pd.DataFrame(rejected or [], columns=columns).to_parquet(tables.REJECTED.path(out))
-            return Result({"kept": len(kept)})
+            tables.REMOVED.write_rows(self.removed, out)
+            tables.REVIEW.write_rows(self.listed, out)
+            return Result({"kept": len(kept)}, digest=hashing.of_value([self.rows, self.removed]))
 
         def rows_folder(stage: str, array: np.ndarray) -> Callable[[Path], Result]:
             def build(out: Path) -> Result:
-                pool = self.store.pools(stage) / "pool"
+                pool, photos = self.store.pools(stage) / "pool", [row["photo"] for row in [*self.rows, *self.removed]]
                 middle = len(array) // 2  # two shards, the later photos first
                 shards = [
-                    Shard.write(pool, [row["photo"] for row in self.rows[part]], array[part])
-                    for part in (slice(middle, None), slice(0, middle))
+                    Shard.write(pool, photos[part], array[part]) for part in (slice(middle, None), slice(0, middle))
                 ]
-                index = ShardPool(pool, tuple(shards)).index([row["photo"] for row in self.rows], self.store.root)
-                index.to_parquet(tables.INDEX.path(out))
-                return Result({"tiles": len(index)}, digest=index_digest(index))
+                kept, removed = (
+                    ShardPool(pool, tuple(shards)).index([row["photo"] for row in rows], self.store.root)
+                    for rows in (self.rows, self.removed)
+                )
+                tables.INDEX.write(kept, out)
+                tables.REMOVED_INDEX.write(removed, out)
+                return Result({"tiles": len(kept)}, digest=index_digest(kept, removed))
 
             return build
 
-        colours = np.array([self.colour(self.names[i]) for i in self.answers], np.uint8)
+        colours = np.array([self.colour(self.names[i]) for i in [*self.answers, *self.removed_answers]], np.uint8)
         tiles = np.broadcast_to(colours[:, None, None], (len(colours), SIDE_PX, SIDE_PX, 3))
         p = self.parents
         p["photos"] = self.publish("crawl", photos_folder)
@@ -147,6 +168,8 @@ class EvaluationWorld:
         dense.set_weights([200 * colours.T, bias * np.nan if self.is_broken else bias])
         model.save(tables.CLASSIFIER.path(out))
         tables.LABELS.path(out).write_text(json.dumps(labels))
+        trained_on = [*(row["photo"] for row in self.rows if row["split"] == "train"), *self.trained_on]
+        tables.TRAINED_ON.write(pd.DataFrame({"photo": trained_on}), out)
         history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
         history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
         tables.HISTORY.path(out).write_text(json.dumps(history))

@@ -1,6 +1,6 @@
 """A store with small artifacts of the first stages, made without photos."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from tasks.store.progress import Advance
 from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
-from tasks.tables import INDEX, KEPT, REJECTED
+from tasks.tables import INDEX, KEPT, REJECTED, REMOVED, REMOVED_INDEX
 from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site
 
@@ -45,15 +45,21 @@ class Folders:
         def build(config: FilterConfig, *, context: StageContext) -> Result:
             table.to_parquet(KEPT.path(context.out), index=False)
             table[:0].to_parquet(REJECTED.path(context.out), index=False)
+            REMOVED.write_rows([], context.out)
             return Result({"photos": len(table)}, digest=hashing.of_value(table.to_dict("list")))
 
         stage = Stage("filter", 1, build=build, external_inputs=lambda config, root: {"table": table.to_json()})
         return self.run.get_or_build(stage, FilterConfig()).artifact, photos
 
     def tiles(
-        self, kept: Artifact, tiles: dict[str, NDArray[np.uint8]], side_px: int = SIDE_PX, fresh: bool = False
+        self,
+        kept: Artifact,
+        tiles: dict[str, NDArray[np.uint8]],
+        side_px: int = SIDE_PX,
+        fresh: bool = False,
+        removed: Collection[str] = (),
     ) -> Artifact:
-        """Publish tiles `(side, side, c)` by photo, in a pool as preprocess writes them."""
+        """Publish tiles `(side, side, c)` by photo, as preprocess does; `removed` photos have an index of their own."""
 
         def build(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
             pool = ShardPool.open(context.pools / "tiles", context)
@@ -61,10 +67,14 @@ class Folders:
                 list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
             )
             index = pool.index(tiles, context.root)
-            index.to_parquet(INDEX.path(context.out), index=False)
-            return Result({"computed": computed}, digest=index_digest(index), refs=pool.refs(index, context.root))
+            apart = index["photo"].isin(removed)
+            INDEX.write(index[~apart], context.out)
+            REMOVED_INDEX.write(index[apart], context.out)
+            digest = index_digest(index[~apart], index[apart])
+            return Result({"computed": computed}, digest=digest, refs=pool.refs(index, context.root))
 
-        stage = Stage("preprocess", 1, build=build, external_inputs=lambda config, root: {"photos": ",".join(tiles)})
+        photos = {"photos": ",".join(tiles), "removed": ",".join(removed)}
+        stage = Stage("preprocess", 1, build=build, external_inputs=lambda config, root: photos)
         return self.get_or_build(stage, PreprocessConfig(side_px=side_px), fresh, kept=kept).artifact
 
     def get_or_build(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:

@@ -102,6 +102,10 @@ class FormatChangedError(EngineError):
     """The response has neither photos nor the engine's text for "no results": its format has changed."""
 
 
+class PageLimitError(EngineError):
+    """A response would cost too much time or memory: it is over a limit, which the text names."""
+
+
 class MissingCredentialsError(UserError):
     """The environment has no credentials for an engine that needs them."""
 

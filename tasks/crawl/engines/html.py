@@ -1,11 +1,12 @@
-"""Find the image URLs and page links in HTML, for crawling a site. A page here is a BeautifulSoup."""
+"""Find the image URLs and page links in HTML, for crawling a site. A page here is the list of its tags."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import parse_qsl, quote, urldefrag, urlsplit, urlunsplit
 
-from tasks.crawl.engines.parsing import web_url
+from tasks.crawl.engines.engine import PageLimitError
+from tasks.crawl.engines.html_tags import Tag
+from tasks.crawl.engines.parsing import may_be_url, web_url
 
 _LAZY = (
     "data-src",
@@ -28,23 +29,30 @@ _IGNORED = re.compile(r"log-?(?:in|out)|sign-?(?:in|out|up)|register|cart|checko
 """Parts of a path, or query parameters, that trigger an action or lead to personal pages."""
 _MAX_PARAMETERS = 2
 """Query parameters of a page: enough for `?category=3&page=2`, too few for all combinations of a shop's filters."""
-_SEPARATORS = " \t\r\n\f,"
+MAX_URLS = 20_000
+"""Different images, and different links, of a page; resolving so many takes about a second."""
+MAX_SRCSET_COMMAS = 200_000
+"""Commas in all srcsets of a page: it has no more candidates than these, some microseconds each."""
+_SRCSET_URL = re.compile(r"[^\s,]\S*")
+"""A URL may contain commas, but not begin with one."""
+_SRCSET_DESCRIPTOR = re.compile(r"[^,]*")
 _NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
 _Candidate = tuple[float, str]
 """The number in an image's srcset descriptor (width, density or height), and the image's URL."""
 
 
-def base_url(soup: Any, url: str) -> str:
+def base_url(page: Sequence[Tag], url: str) -> str:
     """Return the URL that a page's links are relative to: its `<base href>`, or its own URL."""
-    tag = soup.find("base", href=True)
-    return (web_url(tag["href"], url) if tag else None) or url
+    hrefs = (tag.attributes["href"] for tag in page if tag.name == "base" and "href" in tag.attributes)
+    return web_url(next(hrefs, None), url) or url
 
 
-def robots_directives(soup: Any) -> set[str]:
+def robots_directives(page: Sequence[Tag]) -> set[str]:
     """Return the directives in the page's `<meta name="robots">` tags, in lower case."""
-    tags = soup.find_all("meta", attrs={"name": re.compile(r"^\s*robots\s*$", re.IGNORECASE)})
-    return set().union(*(split_directives(str(tag.get("content", ""))) for tag in tags))
+    values = (tag.attributes for tag in page if tag.name == "meta")
+    robots = (value for value in values if value.get("name", "").strip().lower() == "robots")
+    return set().union(*(split_directives(value.get("content", "")) for value in robots))
 
 
 def split_directives(content: str) -> set[str]:
@@ -52,30 +60,39 @@ def split_directives(content: str) -> set[str]:
     return {word.strip().lower() for word in content.split(",")}
 
 
-def image_urls(soup: Any, base: str) -> list[str]:
-    """Return the images of a page in its order, each once and at its largest size; its preview image comes last."""
-    return list(dict.fromkeys(url for found in _image_sources(soup) if (url := _image_url(found, base))))
+def image_urls(page: Sequence[Tag], base: str) -> list[str]:
+    """Return the images of a page in its order, each once and at its largest size; its preview image comes last.
+
+    Raises:
+        PageLimitError: There are more than `MAX_URLS`.
+    """
+    sources = _each_once(_image_sources(page), "images")
+    return list(dict.fromkeys(url for found in sources if (url := _image_url(found, base))))
 
 
-def page_links(soup: Any, base: str, page: str) -> list[str]:
+def page_links(page: Sequence[Tag], base: str, url: str) -> list[str]:
     """Return the links to other pages of the same host, each once.
 
     Args:
-        soup: The page.
+        page: The page.
         base: URL that the links are relative to.
-        page: URL of the page.
+        url: URL of the page.
+
+    Raises:
+        PageLimitError: There are more than `MAX_URLS`.
     """
-    host = urlsplit(page).netloc.lower()
+    host = urlsplit(url).netloc.lower()
     found: dict[str, None] = {}
-    for tag in soup.find_all(["a", "area"], href=True):
-        url = None if "nofollow" in _rel(tag) else web_url(tag["href"], base)
-        if url is None:
+    links = (tag for tag in page if tag.name in ("a", "area") and "href" in tag.attributes)
+    for href in _each_once((tag.attributes["href"] for tag in links if not _is_nofollow(tag)), "links"):
+        link = web_url(href, base)
+        if link is None:
             continue
-        url = quote_url(urldefrag(url).url)
-        parts = urlsplit(url)
+        link = quote_url(urldefrag(link).url)
+        parts = urlsplit(link)
         if parts.netloc.lower() == host and not _IMAGE.search(parts.path) and _is_page(parts.path, parts.query):
-            found[url] = None
-    found.pop(quote_url(urldefrag(page).url), None)
+            found[link] = None
+    found.pop(quote_url(urldefrag(url).url), None)
     return list(found)
 
 
@@ -88,16 +105,15 @@ def quote_url(url: str) -> str:
 def largest_in_srcset(srcset: str) -> _Candidate | None:
     """Return the number and URL of the largest image in a srcset, the first of equals; None if there is none."""
     found: _Candidate | None = None
-    rest = srcset[:20_000].strip(_SEPARATORS)
-    while rest:
-        url, *after = rest.split(maxsplit=1)  # a URL may contain commas, but not begin or end with one
-        rest, descriptor = "".join(after), ""
-        if not url.endswith(","):
-            descriptor, _, rest = rest.partition(",")
+    text, position = srcset[:20_000], 0
+    while match := _SRCSET_URL.search(text, position):
+        url, position = match[0], match.end()
+        descriptor = ""
+        if not url.endswith(",") and (match := _SRCSET_DESCRIPTOR.match(text, position)):
+            descriptor, position = match[0], match.end()
         size = _size(descriptor)
         if found is None or size > found[0]:
             found = size, url.rstrip(",")
-        rest = rest.lstrip(_SEPARATORS)
     return found
 
 
@@ -106,36 +122,52 @@ def _size(descriptor: str) -> float:
     return float(number) if _NUMBER.fullmatch(number) else 1.0
 
 
-def _image_sources(soup: Any) -> Iterator[str]:
+def _each_once(urls: Iterable[str], what: str) -> Iterator[str]:
+    """Yield different URLs; raises PageLimitError if they are too many."""
+    seen: set[str] = set()
+    for url in urls:
+        if url not in seen:
+            seen.add(url)
+            if len(seen) > MAX_URLS:
+                raise PageLimitError(f"the page has more than {MAX_URLS:,} different {what}")
+            yield url
+
+
+def _image_sources(page: Sequence[Tag]) -> Iterator[str]:
     linked: set[int] = set()
-    """Ids of tags within a link to an image."""
+    """Positions of tags within a link to an image."""
     picture_sources: dict[int, list[_Candidate]] = {}
-    """Per id of a tag within a `<picture>`: the largest of its sources so far, shared by all tags within it."""
-    # One pass from the outside in: find_parent() for each img takes hours on a deeply nested page.
-    for tag in soup.find_all(True):
+    """Per position of a tag within a `<picture>`: the largest of its sources so far, shared by all tags within it."""
+    if sum(tag.attributes.get(name, "").count(",") for tag in page for name in _SRCSET_ATTRIBUTES) > MAX_SRCSET_COMMAS:
+        raise PageLimitError("the page has too many images in srcset")
+    for position, tag in enumerate(page):
         is_link = tag.name == "a" and _is_image_link(tag)
-        if is_link or id(tag.parent) in linked:
-            linked.add(id(tag))
-        sources = [] if tag.name == "picture" else picture_sources.get(id(tag.parent))
+        if is_link or tag.parent in linked:
+            linked.add(position)
+        sources = [] if tag.name == "picture" else picture_sources.get(tag.parent)
         if sources is not None:
-            picture_sources[id(tag)] = sources
+            picture_sources[position] = sources
         if is_link:
-            yield str(tag["href"])
+            yield tag.attributes["href"]
         elif tag.name == "source" and sources is not None:
             sources[:] = _largest_of([*sources, *_srcset_candidates(tag)])
-        elif tag.name == "img" and id(tag) not in linked:  # within a link to an image, it is a thumbnail
+        elif tag.name == "img" and position not in linked:  # within a link to an image, it is a thumbnail
             best = _largest_of([*(sources or ()), *_srcset_candidates(tag)])
-            source = best[0][1] if best else next((str(tag[name]) for name in (*_LAZY, "src") if tag.get(name)), None)
+            source = best[0][1] if best else next(filter(None, map(tag.attributes.get, (*_LAZY, "src"))), None)
             if source:
                 yield source
-    for tag in soup.find_all("meta", content=True):
-        if str(tag.get("property") or tag.get("name")).lower() in ("og:image", "og:image:secure_url", "twitter:image"):
-            yield str(tag["content"])
+    for tag in page:
+        if tag.name == "meta" and "content" in tag.attributes:
+            about = tag.attributes.get("property") or tag.attributes.get("name") or ""
+            if about.lower() in ("og:image", "og:image:secure_url", "twitter:image"):
+                yield tag.attributes["content"]
 
 
-def _srcset_candidates(tag: Any) -> list[_Candidate]:
+def _srcset_candidates(tag: Tag) -> list[_Candidate]:
     """Return the largest image of each srcset attribute of a tag, except vector images."""
-    sets = [str(tag[name]) for name in _SRCSET_ATTRIBUTES if tag.get(name)] if "svg" not in str(tag.get("type")) else []
+    if "svg" in tag.attributes.get("type", ""):
+        return []
+    sets = filter(None, map(tag.attributes.get, _SRCSET_ATTRIBUTES))
     return [best for srcset in sets if (best := largest_in_srcset(srcset))]
 
 
@@ -144,9 +176,10 @@ def _largest_of(found: list[_Candidate]) -> list[_Candidate]:
     return [max(found, key=lambda best: best[0])] if found else []
 
 
-def _is_image_link(tag: Any) -> bool:
+def _is_image_link(tag: Tag) -> bool:
+    href = tag.attributes.get("href", "")
     try:
-        return bool(_IMAGE.search(urlsplit(str(tag.get("href", ""))).path)) and "nofollow" not in _rel(tag)
+        return may_be_url(href) and bool(_IMAGE.search(urlsplit(href).path)) and not _is_nofollow(tag)
     except ValueError:
         return False
 
@@ -156,9 +189,8 @@ def _image_url(found: str, base: str) -> str | None:
     return None if url is None or _VECTOR.search(urlsplit(url).path) else quote_url(urldefrag(url).url)
 
 
-def _rel(tag: Any) -> set[str]:
-    rel = tag.get("rel") or ()
-    return {word.lower() for word in (rel.split() if isinstance(rel, str) else rel)}
+def _is_nofollow(tag: Tag) -> bool:
+    return "nofollow" in tag.attributes.get("rel", "").lower().split()
 
 
 def _is_page(path: str, query: str) -> bool:

@@ -10,7 +10,8 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from tasks.crawl.engines.engine import BlockedError, FormatChangedError, QuotaError, Response
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, PageLimitError, QuotaError, Response
+from tasks.crawl.engines.html_tags import Tag, parse_tags, text_of
 
 JsonObject = dict[str, Any]
 Parameters = dict[str, str | int]
@@ -20,6 +21,12 @@ _BLOCK_PAGE = re.compile(rb"captcha|unusual traffic|cf-chl|enablejs|/sorry/|are 
 _STRIPPED = "".join(map(chr, range(0x21)))
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _MAX_MESSAGE_CHARACTERS = 120
+_MAX_JSON_VALUES = 100_000
+"""Several times those of the longest response of an engine: Flickr's 500 photos have some 15,000."""
+_MAX_TEXT_CHARACTERS = 10_000
+_MAX_URL_CHARACTERS, _MAX_HOST_CHARACTERS = 16_000, 1_000
+_HOST = re.compile(r"(?:[^:/?#]{0,100}:)?//([^/?#]*)")
+_BLOCK_PAGE_BYTES = 1_000_000
 _TOO_LARGE = 1 << 53
 """JSON numbers may have any number of digits, but neither the ledger nor a float takes them all."""
 _LONG_WAIT_S = 600
@@ -77,15 +84,29 @@ def json_object(response: Response, text: str | None = None) -> JsonObject:
     Raises:
         BlockedError: The body is a captcha or consent page.
         FormatChangedError: The body is not a JSON object.
+        PageLimitError: It has too many values.
     """
     text = response.body.decode("utf-8", "replace") if text is None else text
     try:
-        value = json.loads(text, strict=False)
+        value = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise no_photos_error(response, "the response is not JSON, or is truncated") from error
     if not isinstance(value, dict):
         raise no_photos_error(response, "the response is not a JSON object")
     return value
+
+
+def parse_json(text: str) -> object:
+    """Parse JSON, with a limit on the number of its values: each takes up to a hundred times its length.
+
+    Raises:
+        PageLimitError: There may be too many values.
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    if sum(map(text.count, "]},")) > _MAX_JSON_VALUES:  # what opens a list may be nested, but that ends with an error
+        raise PageLimitError(f"the response has more than {_MAX_JSON_VALUES:,} values")
+    return json.loads(text, strict=False)  # type: ignore[no-any-return]
 
 
 def no_photos_error(response: Response, reason: str) -> BlockedError | FormatChangedError:
@@ -105,18 +126,12 @@ def is_block_page(response: Response) -> bool:
 
     Call it only for a response without photos: a page with photos may contain such words too.
     """
-    return response.body.lstrip()[:1] == b"<" and bool(_BLOCK_PAGE.search(response.body))
+    return response.body.lstrip()[:1] == b"<" and bool(_BLOCK_PAGE.search(response.body, 0, _BLOCK_PAGE_BYTES))
 
 
-def parse_html(response: Response) -> Any:
-    """Return the body as a BeautifulSoup; raise FormatChangedError if it is not HTML."""
-    from bs4 import BeautifulSoup
-    from bs4.exceptions import ParserRejectedMarkup
-
-    try:
-        return BeautifulSoup(response.body, "lxml")
-    except (ParserRejectedMarkup, RecursionError, LookupError) as error:
-        raise FormatChangedError("the response is not HTML") from error
+def parse_html(response: Response) -> list[Tag]:
+    """Return the tags of the body; raises PageLimitError if they are too many."""
+    return parse_tags(response.body)
 
 
 def dicts_in(value: object) -> list[JsonObject]:
@@ -130,25 +145,21 @@ def as_dict(value: object) -> JsonObject:
 
 
 def clean_text(value: object) -> str | None:
-    """Return a string without HTML entities and repeated spaces; None if it is empty or not a string."""
+    """Return a string without HTML entities and repeated spaces; None if it is empty or not a string.
+
+    Of a long one, the first 10,000 characters count.
+    """
     if not isinstance(value, str):
         return None
-    text = unescape(value).encode("utf-8", "ignore").decode()
+    text = unescape(value[:_MAX_TEXT_CHARACTERS]).encode("utf-8", "ignore").decode()
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or None
 
 
 def strip_html(value: object) -> str | None:
-    """Return the text of an HTML fragment; None if it is empty or not a string."""
-    from bs4 import BeautifulSoup
-
+    """Return the text of an HTML fragment; None if it is empty or not a string. Its first 10,000 characters count."""
     if not isinstance(value, str):
         return None
-    if "<" not in value:
-        return clean_text(value)
-    try:
-        return clean_text(BeautifulSoup(value[:10_000], "lxml").get_text(" "))
-    except (RecursionError, ValueError, AssertionError):
-        return None
+    return clean_text(text_of(value[:_MAX_TEXT_CHARACTERS]) if "<" in value else value)
 
 
 def parse_count(value: object) -> int | None:
@@ -173,6 +184,8 @@ def web_url(value: object, base: str = "") -> str | None:
     """
     if not isinstance(value, str):
         return None
+    if not may_be_url(value):
+        return None
     try:
         url = urljoin(base or "https:", value.strip(_STRIPPED))
         parts = urlsplit(url)
@@ -182,6 +195,15 @@ def web_url(value: object, base: str = "") -> str | None:
     except ValueError:  # a malformed host or port, or half of a surrogate pair
         return None
     return _CONTROL.sub(lambda match: f"%{ord(match[0]):02X}", url)
+
+
+def may_be_url(text: str) -> bool:
+    """Whether a text is short enough for a URL: the standard library takes minutes for some hosts of a megabyte."""
+    if len(text) > _MAX_URL_CHARACTERS:
+        return False
+    plain = text.strip(_STRIPPED).replace("\t", "").replace("\n", "").replace("\r", "")
+    host = _HOST.match(plain)
+    return host is None or len(host[1]) <= _MAX_HOST_CHARACTERS
 
 
 def error_text(value: object) -> str:
@@ -202,8 +224,8 @@ def _retry_after(response: Response) -> str:
 def _error_message(response: Response) -> str:
     """Return the error message in an API's JSON, if there is one."""
     try:
-        value = as_dict(json.loads(response.body))
-    except (ValueError, RecursionError):
+        value = as_dict(parse_json(response.body.decode("utf-8", "replace")))
+    except (ValueError, RecursionError, PageLimitError):
         return ""
     messages = (clean_text(value.get(name)) for name in ("detail", "errorMessage", "message"))
     message = next((message for message in messages if message), None)

@@ -1,5 +1,6 @@
 """The rules of a site's owner: robots.txt (RFC 9309) and the header X-Robots-Tag; and our own User-Agent."""
 
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,9 @@ PRODUCT = "fluke"
 """Our name in robots.txt and in the User-Agent header."""
 MAX_BYTES = 500_000
 """Size up to which a robots.txt is read."""
+MAX_WILDCARD_RULES = 5_000
+"""Rules with a * that may apply to us: each is compared with each URL. The host isn't asked if there are more."""
+_USER_AGENT = re.compile(r"\s*user[- ]?agent\b[\s:]*([^#]*)", re.IGNORECASE)
 _NO_AI = {"noai", "noimageai"}
 _DIRECTIVES_WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 
@@ -50,7 +54,7 @@ class RobotsTxt:
                 raise
         rules = future.result()
         if isinstance(rules, FetchError):
-            raise FetchError(str(rules), status=rules.status, transient=True)
+            raise FetchError(str(rules), status=rules.status, transient=rules.transient)
         if not rules.can_fetch(url.url, PRODUCT):
             raise FetchError("robots.txt")
 
@@ -61,14 +65,33 @@ class RobotsTxt:
             raise
         except FetchError as failure:
             if failure.transient:
-                return FetchError(f"robots.txt: {failure}", status=failure.status)
+                return FetchError(f"robots.txt: {failure}", status=failure.status, transient=True)
             return Protego.parse("")  # unavailable, e.g. a redirect loop: everything is allowed (RFC 9309 2.3.1.3)
         if status == 429 or status >= 500:
-            return FetchError(f"robots.txt: HTTP {status}", status=status)
-        rules = Protego.parse(body.decode("utf-8-sig", "replace") if status == 200 else "")
+            return FetchError(f"robots.txt: HTTP {status}", status=status, transient=True)
+        text = for_us(body.decode("utf-8-sig", "replace")) if status == 200 else ""
+        if sum("*" in line.partition(":")[2] for line in text.splitlines()) > MAX_WILDCARD_RULES:
+            return FetchError("robots.txt: too many rules")
+        rules = Protego.parse(text)
         if delay_s := rules.crawl_delay(PRODUCT):
             self._rate_limiter.set_delay(host_key(url), delay_s)
         return rules
+
+
+def for_us(text: str) -> str:
+    """Return a robots.txt in which all robots but us and `*` have one name.
+
+    A group with thousands of names costs Protego so many copies of its rules.
+    """
+    lines = []
+    for line in text.splitlines():
+        if named := _USER_AGENT.match(line):
+            name = named[1].strip().lower().strip("*")
+            line = f"User-agent: {named[1].strip()}" if name in PRODUCT else "User-agent: another"
+            if lines and lines[-1] == line:
+                continue
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def forbids_ai(headers: Iterable[str]) -> bool:

@@ -19,6 +19,8 @@ from urllib3.util.connection import allowed_gai_family
 from tasks.crawl.http.errors import FetchError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_CHARACTERS = 16_000
+"""Of a URL: servers take fewer, and the standard library takes minutes for some of a megabyte."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
@@ -28,8 +30,10 @@ def normalize_url(url: str) -> Url:
     """Parse an absolute URL to its normal form: percent-encoded, host in lower case, no fragment, no user name.
 
     Raises:
-        FetchError: The URL is malformed, or its scheme is neither http nor https.
+        FetchError: The URL is malformed or very long, or its scheme is neither http nor https.
     """
+    if len(url) > MAX_CHARACTERS:
+        raise FetchError("URL too long")
     try:
         parts = parse_url(_STRAY_PERCENT.sub("%25", url.strip()))
     except (LocationParseError, ValueError) as error:
@@ -60,6 +64,8 @@ def is_listed(hosts: Collection[str], host: str, port: int) -> bool:
 
 def redirect_target(url: Url, location: str) -> Url:
     """Return the normal form of the URL in a Location header; raises FetchError as `normalize_url` does."""
+    if len(location) > MAX_CHARACTERS:
+        raise FetchError("URL too long")
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode()  # http.client decodes headers as Latin-1
     try:

@@ -18,6 +18,9 @@ _HOUR_S = 3600.0
 _DAY_S = 24 * _HOUR_S
 _MAX_DELAY_S = 60 * _DAY_S
 
+_CLOCK_CORRECTION_S = _HOUR_S
+"""By so much a clock may be set back without any effect, such as by NTP during a crawl."""
+
 _LIMITS = {"too large": "max_photo_mb", "too many pixels": "max_photo_mpx"}
 """The setting that decides about each of these reasons."""
 _ROBOTS = ("robots.txt", "noai")
@@ -71,8 +74,18 @@ class RetrySchedule:
         self._database.execute("DELETE FROM failures WHERE url = ?", (url,))
 
     def waiting(self) -> dict[str, str]:
-        """Return the URLs whose next try is in the future, with the reason of the last failure."""
-        return dict(self._database.execute("SELECT url, reason FROM failures WHERE due > ?", (time.time(),)))
+        """Return the URLs whose next try is in the future, with the reason of the last failure.
+
+        A try further in the future than the longest delay after so many failures was scheduled by a clock that was
+        ahead: it is due now.
+        """
+        now = time.time()
+        rows = self._database.execute("SELECT url, reason, times, due FROM failures WHERE due > ?", (now,))
+        return {
+            url: reason
+            for url, reason, times, due in rows
+            if due <= now + retry_delay_s(times, transient=False) + _CLOCK_CORRECTION_S
+        }
 
     def failed(self) -> set[str]:
         """Return the URLs whose last download failed, whenever their next try is."""

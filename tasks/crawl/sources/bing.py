@@ -6,15 +6,15 @@ repositories recorded (2019 to 2026). The page lists links `a.iusc` whose attrib
 values (`qft`) are those of Bing's own search page. After about 1,000 photos, the results repeat.
 """
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl
 
 from configs.schema import SearchFilters
 from tasks.crawl.engines import parsing
-from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, Request, Response
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, PageLimitError, Request, Response
 from tasks.crawl.engines.filters import SupportedFilters
+from tasks.crawl.engines.html_tags import Tag
 from tasks.crawl.engines.parsing import Parameters
 
 _PAGE_SIZE = 35
@@ -83,13 +83,13 @@ class Bing:
             raise BlockedError("blocked: captcha required")
         parsing.require_ok(response)
         first = parsing.int_param(request.url, "first", 1)
-        soup = parsing.parse_html(response)
-        links = soup.select("a.iusc")
+        page = parsing.parse_html(response)
+        links = [tag for tag in page if tag.name == "a" and "iusc" in tag.words("class")]
         hits = [hit for link in links if (hit := _hit(link))]
         if not hits:
             if links:
                 raise FormatChangedError("the photo links can't be parsed")
-            if any(text in response.body for text in _NO_RESULTS) or (first > 1 and _is_end(response, soup)):
+            if any(text in response.body for text in _NO_RESULTS) or (first > 1 and _is_end(response, page)):
                 return Page(())
             raise parsing.no_photos_error(response, 'the page has neither photos nor the text for "no results"')
         next_start = first + len(links)
@@ -98,23 +98,23 @@ class Bing:
         return Page(hits, [Request(parsing.with_params(request.url, {"first": next_start}), request.headers)])
 
 
-def _hit(link: Any) -> Hit | None:
-    text = str(link.get("m")).encode("utf-8", "replace").decode()  # without half surrogate pairs
+def _hit(link: Tag) -> Hit | None:
+    text = link.attributes.get("m", "").encode("utf-8", "replace").decode()  # without half surrogate pairs
     try:
-        about = parsing.as_dict(json.loads(text, strict=False))
-    except (ValueError, RecursionError):
+        about = parsing.as_dict(parsing.parse_json(text))
+    except (ValueError, RecursionError, PageLimitError):
         return None
     url = parsing.web_url(about.get("murl"))
     if url is None:
         return None
-    shown = dict(parse_qsl(str(link.get("href", "")).partition("?")[2]))
+    shown = dict(parse_qsl(link.attributes.get("href", "").partition("?")[2]))
     size = parsing.parse_size(shown.get("expw"), shown.get("exph"))
     return Hit(url, parsing.web_url(about.get("purl")), size_px=size)
 
 
-def _is_end(response: Response, soup: Any) -> bool:
+def _is_end(response: Response, page: Sequence[Tag]) -> bool:
     """Return whether it is the response after the last page: an empty body, or an empty list."""
-    return not response.body.strip() or soup.select_one(".dgControl") is not None
+    return not response.body.strip() or any("dgControl" in tag.words("class") for tag in page)
 
 
 ENGINE = Bing()

@@ -7,6 +7,7 @@ from configs.schema import CrawlConfig, SearchFilters
 from tasks.crawl import keywords
 from tasks.crawl.demo.photos import VERSION
 from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Hit, Page, Request, Response
+from tasks.crawl.engines.parsing import parse_html
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
@@ -30,14 +31,13 @@ class Gallery:
 
     def parse(self, request: Request, response: Response) -> Page:
         """Return the links of the CSS class `photo`."""
-        from bs4 import BeautifulSoup
-
         if response.status != 200:
             raise BlockedError(f"HTTP {response.status}")
-        page = BeautifulSoup(response.body, "html.parser")
-        if page.ul is None:
+        tags = parse_html(response)
+        if not any(tag.name == "ul" for tag in tags):
             raise FormatChangedError("the page has no list of photos")
-        hits = [Hit(link["href"], licence=link.get("data-licence")) for link in page.select("a.photo[href]")]
+        links = [tag.attributes for tag in tags if tag.name == "a" and "photo" in tag.words("class")]
+        hits = [Hit(link["href"], licence=link.get("data-licence")) for link in links if "href" in link]
         query = dict(parse_qsl(urlsplit(request.url).query))
         return Page(hits, [self._page(query["q"], int(query["page"]) + 1)] if hits else [])
 

@@ -55,14 +55,14 @@ class Site:
         content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type not in _HTML and not (not content_type and response.body.lstrip()[:1] == b"<"):
             return Page(())
-        soup = parsing.parse_html(response)
-        base = html.base_url(soup, response.url)
-        forbidden = html.robots_directives(soup) | html.split_directives(response.headers.get("x-robots-tag", ""))
+        tags = parsing.parse_html(response)
+        base = html.base_url(tags, response.url)
+        forbidden = html.robots_directives(tags) | html.split_directives(response.headers.get("x-robots-tag", ""))
         hits, links = [], []
         if not forbidden & {"noai", "noimageai", "noimageindex", "none"}:
-            hits = [Hit(url, response.url) for url in html.image_urls(soup, base)]
+            hits = [Hit(url, response.url) for url in html.image_urls(tags, base)]
         if not forbidden & {"nofollow", "none"}:
-            links = [Request(url, {"Referer": response.url}) for url in html.page_links(soup, base, response.url)]
+            links = [Request(url, {"Referer": response.url}) for url in html.page_links(tags, base, response.url)]
         return Page(hits, links)
 
 

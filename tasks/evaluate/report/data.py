@@ -14,6 +14,7 @@ from configs.schema import STAGE_NAMES
 from tasks import tables
 from tasks.evaluate import metrics
 from tasks.evaluate.explanations import Explanations
+from tasks.evaluate.to_review import TO_REVIEW
 from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
@@ -128,9 +129,18 @@ class EvaluationFiles:
     @cached_property
     def notes(self) -> list[tuple[str, str]]:
         """What of the user's input was not used as given: ("settings" or the stage that says so, one line)."""
+        return [(origin, note) for origin in _NOTE_ORIGINS for note in self._all_notes.get(origin, ())]
+
+    @cached_property
+    def to_review(self) -> str:
+        """How many test photos are marked for review, in a sentence; empty if none is."""
+        return " ".join(self._all_notes.get(TO_REVIEW, ()))
+
+    @cached_property
+    def _all_notes(self) -> Mapping[str, Sequence[str]]:
         path = tables.NOTES.path(self.folder)
-        by_stage: Mapping[str, Sequence[str]] = _read_json(path) if path.exists() else {}
-        return [(origin, note) for origin in _NOTE_ORIGINS for note in by_stage.get(origin, ())]
+        found: Mapping[str, Sequence[str]] = _read_json(path) if path.exists() else {}
+        return found
 
     def tile(self, photo: str) -> NDArray[np.uint8]:
         """Read the tile of a photo, (side, side, 1 or 3)."""

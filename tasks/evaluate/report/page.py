@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from tasks.evaluate import samples
 from tasks.evaluate.report import style
 from tasks.evaluate.report.data import EvaluationFiles
+from tasks.evaluate.report.removed import removed_counts, removed_scores, removed_sentence
 from tasks.evaluate.report.text import (
     BASELINES,
     by_class_frequency,
@@ -72,8 +73,11 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         metrics=files.metrics,
         subject=subject(files.settings, files.metrics),
         given_split=given_split(files.crawled["given_split"]) if "given_split" in files.crawled else "",
-        verdict=verdict(files.metrics),
+        verdict=_sentences(files),
         headline=list(headline(files.metrics)),
+        removed_scores=removed_scores(files.metrics),
+        removed_counts=removed_counts(files.metrics),
+        to_review=files.to_review,
         baselines=_baselines(files),
         previous_model=list(headline(files.metrics, previous_model["scores"])) if previous_model else [],
         by_class_frequency=by_class_frequency(files.metrics),
@@ -169,7 +173,7 @@ def _gallery(files: EvaluationFiles, shown: pd.DataFrame) -> list[dict[str, Any]
 
 def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
     """Write the verdict, the scores and the worst classes as Markdown without HTML, for the dashboard."""
-    first, *rest = (markdown(sentence) for sentence in verdict(files.metrics))
+    first, *rest = (markdown(sentence) for sentence in _sentences(files))
     lines = [f"**{first}** {' '.join(rest)}", ""]
     lines += [f"- Not used as given: {markdown(note)} ({stage})" for stage, note in files.notes]
     lines += [""] * bool(files.notes)
@@ -179,6 +183,10 @@ def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> st
     for score in headline(files.metrics):
         against = [f"{baseline['value']} ({baseline['outcome']})" for baseline in score["baselines"]]
         lines.append(f"| {' | '.join([score['title'], score['value'], score['interval'], *against])} |")
+    for complete in removed_scores(files.metrics)[:1]:
+        title = f"{complete['title']} with the {files.metrics['removed']['photos']:,} removed photos"
+        cells = [title, complete["with_them"], complete["with_interval"], *("" for _ in baselines)]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| worst classes | recall | precision | test photos |", "|:--|--:|--:|--:|"]
     for row in [row for row in worst_classes(files.metrics) if row["test"]][:5]:
         shares = ("–" if row[key] is None else percent(row[key], 0) for key in ("recall", "precision"))
@@ -187,6 +195,12 @@ def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> st
     small = next(picture for picture in pictures if len(picture) < _THUMBNAIL_BYTES)
     lines += ["", f"![confusion matrix]({thumbnails.png_uri(small)})", ""]
     return "\n".join(lines)
+
+
+def _sentences(files: EvaluationFiles) -> list[str]:
+    """Write the verdict in sentences; what the filter did to the test comes second."""
+    first, *rest = verdict(files.metrics)
+    return [first, *removed_sentence(files.metrics), *rest]
 
 
 def _baselines(files: EvaluationFiles) -> list[str]:

@@ -17,7 +17,8 @@ _SCORES = {
     "log_loss": ("Log loss", "mean negative log-likelihood of the true class; lower is better"),
 }
 """Title and meaning of each score."""
-_PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
+PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
+"""The scores that are written as percentages."""
 BASELINES = {"commonest": "majority class", "nearest": "nearest photo", "champion": "previous model"}
 """The names of the baselines of metrics.json, as users see them."""
 OUTCOMES = {"better": "classifier better", "worse": "classifier worse", "undecided": "not significant"}
@@ -174,9 +175,10 @@ def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None
         is_certain = name == "top_k_accuracy" and test["top_k"] in (1, *range(metrics["classes"], 99))
         if name not in measured or is_certain:
             continue
-        score, percentage = measured[name], name in _PERCENTAGES
+        score, percentage = measured[name], name in PERCENTAGES
         write = percent if percentage else decimals
         yield {
+            "name": name,
             "title": title.format(**test),
             "meaning": meaning.format(**test),
             "value": write(score["value"]),
@@ -226,9 +228,9 @@ def difference_interval(difference: Mapping[str, float]) -> str:
     return f"{signed(difference['low'] * 100)} to {signed(difference['high'] * 100)}"
 
 
-def signed(number: float) -> str:
-    """Write a number with one decimal and its sign; the minus sign is that of typography."""
-    return f"{number:+.1f}".replace("-", "−")
+def signed(number: float, digits: int = 1) -> str:
+    """Write a number with its sign; the minus sign is that of typography."""
+    return f"{number:+.{digits}f}".replace("-", "−")
 
 
 def decimals(number: float) -> str:

@@ -14,6 +14,7 @@ from flows.pipeline import stages
 from tasks import tables
 from tasks.crawl import blocklist
 from tasks.crawl.stage import LEDGER
+from tasks.filter.split_memory import SplitMemory
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard
@@ -108,6 +109,20 @@ def test_a_rejected_photo_is_in_no_artifact_after_the_filter(home: Home) -> None
     assert [made.artifact.stage for made in find_traces(home.store, photo).artifacts] == ["crawl", "filter"]
 
 
+def test_a_photo_that_is_only_scored_apart_is_in_the_later_artifacts(home: Home) -> None:
+    first = next((home.config.crawl.path / "black").glob("*.png"))  # type: ignore[operator]
+    first.write_bytes(first.read_bytes()[:100])
+    made = home.run()
+    rejected = home.table(made["filter"], "rejected").iloc[0]
+    row = {name: rejected[name] for name in ("photo", "file", "label", "name")}
+    row |= {"group": rejected["photo"], "split": "test", "reason": "too dark"}
+    tables.REMOVED.write_rows([row], home.store.folder(made["filter"]))
+    assert {made.artifact for made in find_traces(home.store, rejected["photo"]).artifacts} == set(made.values())
+    tables.REMOVED.path(home.store.folder(made["filter"])).unlink()  # as a filter of an earlier version
+    found = find_traces(home.store, rejected["photo"]).artifacts
+    assert [made.artifact.stage for made in found] == ["crawl", "filter"]
+
+
 @pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b@example.org/me.jpg"])
 def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, url: str) -> None:
     forget(home.store, find_traces(home.store, url))
@@ -176,3 +191,31 @@ def test_purge_removes_a_link_in_place_of_an_artifact_not_its_target(home: Home,
     forget(home.store, find_traces(home.store, home.table(made["filter"], "kept").iloc[0]["photo"]), purge=True)
     assert not folder.is_symlink()
     assert (moved / "manifest.json").exists()
+
+
+def test_without_purge_a_memory_keeps_the_row_and_with_it_only_the_rows_of_others(home: Home) -> None:
+    made = home.run()
+    memory = SplitMemory(home.config.filter, home.store.root)
+    before = memory.read()
+    assert before
+    first, second = home.table(made["filter"], "kept")["photo"][:2]
+    forget(home.store, find_traces(home.store, first))
+    kept = memory.read()
+    assert kept
+    assert kept.encode() == before.encode()
+    forget(home.store, find_traces(home.store, second), purge=True)
+    left = memory.read()
+    assert left
+    assert left.encode() == before.without([second]).encode()
+    home.run()  # the memory isn't older than a result that is still there
+
+
+def test_purge_deletes_results_that_name_the_photo_among_those_that_have_left(home: Home) -> None:
+    first = home.table(home.run()["filter"], "kept").iloc[0]
+    assert home.config.crawl.path
+    next(home.config.crawl.path.rglob(Path(first["name"]).name)).unlink()
+    later = home.run()["filter"]
+    assert later not in {trace.artifact for trace in find_traces(home.store, first["photo"]).artifacts}
+    row = pd.DataFrame({"photo": [first["photo"]], "split": ["test"]})
+    tables.ABSENT.write(row, home.store.folder(later))
+    assert later in {trace.artifact for trace in find_traces(home.store, first["photo"]).artifacts}

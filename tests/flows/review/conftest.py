@@ -1,6 +1,7 @@
 """A page with six photos of two classes to review, and an HTTP client for it."""
 
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 
 from flows.review import app, items
 from flows.review.items import ReviewList
-from flows.review.session import ReviewSession
+from flows.review.lists import ReviewLists
+from tests.helpers.browser import Browser
 from tests.helpers.review import ReviewFolder, write_classes
 
 with warnings.catch_warnings():
@@ -47,14 +49,33 @@ class Page:
         assert response.status_code == 200, response.text
         return response.json()["rows"]
 
-    def decide(self, row: dict[str, Any], action: str, **more: str) -> Any:
-        return self.post("decide", {"photo": row["photo"], "label": row["label"], "action": action} | more)
+    def decide(self, row: dict[str, Any], action: str, **more: Any) -> Any:
+        """Decide as a page that shows the photo as it is now; `shown` is what another page shows."""
+        key = {"photo": row["photo"], "label": row["label"]}
+        return self.post("decide", {**key, "action": action, **self._shown(row, more)})
+
+    def undo(self, row: dict[str, Any], **more: Any) -> Any:
+        """Undo the decision about a photo, or the one in `shown`."""
+        return self.post("undo", {"photo": row["photo"], "label": row["label"], **self._shown(row, more)})
+
+    def _shown(self, row: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+        return more if "shown" in more else {"shown": self.decision(row), **more}
+
+    def decision(self, row: dict[str, Any]) -> dict[str, str] | None:
+        """Return the decision that the page shows about a photo."""
+        same = [now for now in self.rows() if (now["photo"], now["label"]) == (row["photo"], row["label"])]
+        return same[0]["decision"] if same else None
 
 
-def open_page(data: Path, review_list: ReviewList, title: str = "demo") -> Page:
+def open_page(
+    data: Path,
+    review_list: ReviewList,
+    title: str = "demo",
+    newer: Callable[[ReviewList], ReviewList | None] = lambda _: None,
+) -> Page:
     """Serve a list of photos to a client in this process."""
-    session = ReviewSession(data, review_list)
-    built = app.build(data, review_list, session, title=title, token=TOKEN, port=PORT)
+    lists = ReviewLists(data, review_list, newer)
+    built = app.build(data, lists, title=title, token=TOKEN, port=PORT)
     client = TestClient(built, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
     return Page(data, review_list, client)
 
@@ -75,3 +96,12 @@ def review_folder(tmp_path: Path) -> ReviewFolder:
 def page(review_folder: ReviewFolder) -> Page:
     """The page with ROWS."""
     return open_page(review_folder.data, items.read(review_folder.publish(ROWS), "demo"))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    opened = Browser(tmp_path / "profile")
+    try:
+        yield opened
+    finally:
+        opened.driver.quit()

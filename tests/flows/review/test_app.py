@@ -39,11 +39,16 @@ def test_posted_data_must_be_short_valid_json(page: Any) -> None:
     form = page.client.post("/secret/decide", data={"photo": "a"}, headers=ours)
     assert form.status_code == 415
     row = page.rows()[0]
-    good = {"photo": row["photo"], "label": row["label"], "action": "keep"}
+    good = {"photo": row["photo"], "label": row["label"], "action": "keep", "shown": None}
+    unseen = {name: value for name, value in good.items() if name != "shown"}
     assert page.post("decide", good | {"to": "x" * 20000}).status_code == 413
     for bad in [
         [],
         {},
+        unseen,
+        good | {"shown": "keep"},
+        good | {"shown": {}},
+        good | {"shown": {"action": "keep", "to": None}},
         good | {"action": "undo"},
         good | {"action": ["keep"]},
         good | {"photo": "0" * 64},
@@ -56,11 +61,15 @@ def test_posted_data_must_be_short_valid_json(page: Any) -> None:
     ]:
         response = page.post("decide", bad)
         assert (response.status_code, list(response.json())) == (400, ["error"]), bad
+    for shown in (None, {}, {"action": "keep", "to": ""}):
+        assert page.post("undo", good | {"shown": shown}).status_code == 400
+    assert page.post("undo", unseen).status_code == 400
     json = {"Content-Type": "application/json"}
     for data in (b"{", b"\xff", b"[" * 10000):
         assert page.client.post("/secret/decide", content=data, headers=ours | json).status_code == 400
     assert page.get("rows?after=x").status_code == 400
     assert page.get("rows?state=x").status_code == 400
+    assert page.get("rows?list=7").status_code == 400
     assert not (page.root / review_log.NAME).exists()
 
 

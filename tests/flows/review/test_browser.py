@@ -1,16 +1,9 @@
 """The page in a real browser: show, decide by keyboard, reload, undo."""
 
-import os
-import re
-import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
@@ -18,76 +11,17 @@ import pytest
 
 from tasks import tables
 from tasks.filter import review_log
+from tests.helpers.browser import CHROMIUM, DRIVER, NEEDS_CHROMIUM, WAIT_S, Browser, printed_url, serving
 from tests.helpers.pipeline import write_photos
 from tests.helpers.review import ReviewFolder, write_classes
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-WAIT_S = 60
-"""Long enough for a busy machine."""
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = {"cat": 4, "dog": 4, HOSTILE: 4}
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium: apt-get install chromium chromium-driver"),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NEEDS_CHROMIUM),
 ]
-
-
-class Browser:
-    """Headless Chromium, with its requests and its log."""
-
-    def __init__(self, profile: Path) -> None:
-        webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-            options.add_argument(argument)
-        options.add_argument("--window-size=1280,800")
-        options.add_argument(f"--user-data-dir={profile}")
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-
-    def all(self, selector: str) -> list[Any]:
-        return self.driver.find_elements("css selector", selector)
-
-    def text(self, selector: str) -> str:
-        return self.driver.find_element("css selector", selector).get_property("textContent")
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
-
-    def wait(self, condition: str) -> None:
-        """Wait for a JavaScript expression to be true."""
-        until = time.monotonic() + WAIT_S
-        while time.monotonic() < until:
-            if self.driver.execute_script(f"return Boolean({condition})"):
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"not within {WAIT_S} s: {condition}; the page says {self.text('body')[:2000]}")
-
-    def wait_for_reviewed(self, count: int, total: int = 12) -> None:
-        self.wait(f"document.getElementById('progress').textContent === '{count} of {total} reviewed'")
-
-    def log_messages(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser")]
-
-    def hosts(self) -> set[str]:
-        """Return the hosts and ports of all requests of web pages; those of Chromium itself don't count."""
-        asked = re.findall(
-            r'"method":"Network.requestWillBeSent".*?"request":\{.*?"url":"([^"]+)"',
-            "\n".join(entry["message"] for entry in self.driver.get_log("performance")),
-        )
-        return {urlsplit(url).netloc for url in asked if urlsplit(url).scheme in ("http", "https", "ws", "wss")}
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    opened = Browser(tmp_path / "profile")
-    try:
-        yield opened
-    finally:
-        opened.driver.quit()
 
 
 @pytest.fixture
@@ -111,33 +45,10 @@ def hostile(tmp_path: Path) -> ReviewFolder:
     return review_folder
 
 
-@contextmanager
-def serving(review_folder: ReviewFolder) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "review", "default", f"crawl.path={review_folder.photos}", "--no-browser"],
-        env=os.environ | {"FLUKE_DATA": str(review_folder.data)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.fixture
 def served(hostile: ReviewFolder) -> Iterator["subprocess.Popen[str]"]:
     with serving(hostile) as process:
         yield process
-
-
-def printed_url(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout
-    found = re.search(r"http://\S+", process.stdout.readline())
-    assert found
-    return found[0]
 
 
 def valid_decisions(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:

@@ -45,3 +45,61 @@ def test_nothing_is_overwritten(page: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give --export a new folder"):
         export(page.root, page.review_list, tmp_path / "mine", title="demo")
     assert (tmp_path / "mine" / "index.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_full_disk_leaves_nothing_and_names_the_folder(
+    page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    sheet = tmp_path / "sheet"
+    if exists:
+        sheet.mkdir()
+    written: list[Path] = []
+    write = Path.write_bytes
+
+    def fill(path: Path, data: bytes) -> int:
+        written.append(path)
+        if len(written) > 3:
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OSError, match="No space left") as failed:
+        export(page.root, page.review_list, sheet, title="demo")
+    assert failed.value.filename == str(sheet)
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("data", "photos")] == ["sheet"] * exists
+    assert not exists or list(sheet.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing_and_the_other_photos_are_not_encoded(
+    page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.review import contact_sheet
+
+    def interrupt(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(contact_sheet, "_page", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        export(page.root, page.review_list, tmp_path / "sheet", title="demo")
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "photos"}
+
+
+def test_what_a_killed_export_has_left_is_not_in_the_way(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "sheet" / ".partial-files-x" / "pictures").mkdir(parents=True)
+    assert export(page.root, page.review_list, tmp_path / "sheet", title="demo").exists()
+
+
+@pytest.mark.parametrize("below", ["photos", "artifacts/filter/sheet", "runs/sheet"])
+def test_the_folders_of_the_data_folder_are_refused(page: Any, below: str) -> None:
+    before = sorted(page.root.rglob("*"))
+    with pytest.raises(UserError, match="give --export"):
+        export(page.root, page.review_list, page.root / below, title="demo")
+    assert sorted(page.root.rglob("*")) == before
+
+
+def test_a_file_is_refused_and_kept(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "sheet").write_text("mine")
+    with pytest.raises(UserError, match="is a file; give --export a new folder"):
+        export(page.root, page.review_list, tmp_path / "sheet", title="demo")
+    assert (tmp_path / "sheet").read_text() == "mine"

@@ -47,11 +47,20 @@ def test_only_photos_of_the_list_are_shown_and_only_by_their_digest(page: Any, p
 
 def test_a_table_cannot_name_files_outside_the_data_folder(tmp_path: Path) -> None:
     Image.new("RGB", (60, 60)).save(tmp_path / "outside.png")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "link.png").symlink_to(tmp_path / "outside.png")
-    files = {"a": "../outside.png", "b": str(tmp_path / "outside.png"), "c": "link.png"}
-    images = ImageCache(tmp_path / "data", files)
-    assert [images.get(photo, "small") for photo in files] == [None] * 3
+    (tmp_path / "data" / "photos").mkdir(parents=True)
+    outside = ["../outside.png", "photos/../../outside.png", str(tmp_path / "outside.png"), "photos/nul\0.png"]
+    images = ImageCache(tmp_path / "data", dict(zip("abcd", outside, strict=True)))
+    assert [images.get(photo, "small") for photo in "abcd"] == [None] * 4
+
+
+@pytest.mark.parametrize("linked", ["photos", "."])
+def test_the_photos_may_be_on_another_disk(page: Any, tmp_path: Path, linked: str) -> None:
+    """The owner replaced the folder of photos, or the data folder, by a link."""
+    folder = page.root / linked
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    photo = page.rows()[0]["photo"]
+    assert page.get(f"picture/{photo}/small").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,6 @@ def test_rejected_and_moved_photos_stay_so(tmp_path: Path, open_page: Any, new: 
     decided = {row["photo"]: (row["label"], row["decision"]) for row in page.rows() if row["photo"] in photos}
     assert {label for label, _ in decided.values()} == {new}
     assert [made["action"] for _, made in (decided[row["photo"]] for row in rows)] == ["reject"] * 3 + ["move"]
-    page.post("undo", {"photo": rows[0]["photo"], "label": new})
+    page.undo({"photo": rows[0]["photo"], "label": new})
     page.decide({"photo": rows[1]["photo"], "label": new}, "keep")
     assert outcome() == ({rows[2]["photo"]}, "white")

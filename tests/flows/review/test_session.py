@@ -1,5 +1,6 @@
 """Rows, counts, decisions and undo, over HTTP."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -73,36 +74,28 @@ def test_rows_are_paged_and_none_is_skipped_when_earlier_ones_are_decided(
 def test_decisions_are_logged_and_undone_one_by_one(page: Any) -> None:
     rows = page.rows()
     response = page.decide(rows[0], "keep").json()
-    assert response["changed"]["decision"] == {"action": "keep", "to": ""}
+    assert response["written"]
+    assert value(response["changed"]["decision"]) == ("keep", "")
     assert response["counts"]["reviewed"] == 1
     page.decide(rows[0], "move", to="dog")
     page.decide(rows[5], "reject")
     assert [decision.action for decision in review_log.read(page.root).values()] == ["move", "reject"]
-    undone = [page.post("undo", {}).json()["changed"] for _ in range(4)]
-    assert [row and (row["number"], row["decision"]) for row in undone] == [
-        (5, None),
-        (0, {"action": "keep", "to": ""}),
-        (0, None),
-        None,
-    ]
+    undone = [page.undo(rows[number]).json()["changed"] for number in (5, 0, 0)]
+    assert [(row["number"], value(row["decision"])) for row in undone] == [(5, None), (0, ("keep", "")), (0, None)]
+    assert page.undo(rows[0]).status_code == 400  # there is no decision to undo
     assert review_log.read(page.root) == {}
     assert (page.root / review_log.NAME).read_text().count("undo") == 3
 
 
-def test_undo_of_one_photo_leaves_the_others(page: Any) -> None:
-    rows = page.rows()
-    page.decide(rows[0], "keep")
-    page.decide(rows[1], "keep")
-    undone = page.post("undo", {"photo": rows[0]["photo"], "label": rows[0]["label"]}).json()
-    assert undone["changed"]["number"] == 0
-    assert page.rows()[1]["decision"] == {"action": "keep", "to": ""}
+def value(decision: dict[str, str] | None) -> tuple[str, str] | None:
+    return (decision["action"], decision["to"]) if decision else None
 
 
 def test_concurrent_posts_lose_nothing(page: Any) -> None:
     rows = page.rows()
     with ThreadPoolExecutor(6) as executor:
-        responses = list(executor.map(lambda row: page.decide(row, "reject"), rows * 3))
-    assert {response.status_code for response in responses} == {200}
+        responses = list(executor.map(lambda row: page.decide(row, "reject", shown=None), rows * 3))
+    assert sorted(response.status_code for response in responses) == [200] * 6 + [409] * 12
     assert len(review_log.read(page.root)) == 6
     assert len((page.root / review_log.NAME).read_text().splitlines()) == 7  # a decision in effect isn't written again
 
@@ -112,7 +105,7 @@ def test_a_log_damaged_during_the_session_is_reported_and_left_unchanged(page: A
     page.decide(row, "keep")
     log = page.root / review_log.NAME
     log.write_text(log.read_text() + "oops\n")
-    response = page.decide(row, "reject")
+    response = page.decide(row, "reject", shown={"action": "keep", "to": ""})
     assert response.status_code == 409
     assert "line 3" in response.json()["error"]
     assert log.read_text().endswith("oops\n")
@@ -142,10 +135,31 @@ def test_decisions_about_a_renamed_class_are_shown_replaced_and_undone(
     review_log.add(review_folder.data, [review_log.Decision(old, "reject")])
     folder = review_folder.publish([{"photo": 0, "decided_as": "kitten"}, {"photo": 1}])
     page = open_page(review_folder.data, items.read(folder, "demo"))
-    assert [row["decision"] for row in page.rows()] == [{"action": "reject", "to": ""}, None]
+    assert [value(row["decision"]) for row in page.rows()] == [("reject", ""), None]
     assert page.get("rows").json()["counts"]["reviewed"] == 1
     page.decide(page.rows()[0], "keep")  # under the new name; it is the later one
-    assert page.rows()[0]["decision"] == {"action": "keep", "to": ""}
-    undone = [page.post("undo", {}).json()["changed"] for _ in range(3)]
-    assert [row and row["decision"] for row in undone] == [{"action": "reject", "to": ""}, None, None]
+    assert value(page.rows()[0]["decision"]) == ("keep", "")
+    undone = [page.undo(page.rows()[0]).json()["changed"] for _ in range(2)]
+    assert [value(row["decision"]) for row in undone] == [("reject", ""), None]
     assert review_log.read(page.root) == {}
+
+
+@pytest.mark.parametrize(("number", "why"), [(28, "no space left on the disk"), (30, "read-only file system")])
+def test_a_decision_that_cannot_be_logged_is_reported_and_can_be_made_later(
+    page: Any, monkeypatch: pytest.MonkeyPatch, number: int, why: str
+) -> None:
+    rows = page.rows()
+    page.decide(rows[0], "keep")
+    before = (page.root / review_log.NAME).read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.filter.review_log.os.fsync", fail)
+        response = page.decide(rows[1], "reject")
+    assert response.status_code == 409
+    assert f"{page.root / review_log.NAME}: {why}" in response.json()["error"]
+    assert "changed" not in response.json()  # it is no conflict
+    assert (page.root / review_log.NAME).read_bytes() == before
+    assert page.decide(rows[1], "reject").json()["written"]

@@ -1,5 +1,6 @@
 """Which earlier evaluation is compared, and on which photos."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate import previous_model
-from tasks.store.manifest import Artifact, CacheKey, Result
+from tasks.store.manifest import Artifact, CacheKey, Manifest, Result
 from tasks.store.store import Store
 
 CONFIG = EvaluateConfig(bootstrap=100)
@@ -25,7 +26,7 @@ def answers(labels: list[str], predicted: list[str], *, split: str = "test", sta
 
 def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: int = 3) -> Path:
     """Publish an evaluation; returns its folder."""
-    store, parent = Store(root), Artifact(stage="train", key=classifier, digest=classifier)
+    store, parent = Store(root), Artifact(stage="train", key=classifier.replace(" ", "-"), digest=classifier)
     cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
 
     def build(out: Path) -> Result:
@@ -47,6 +48,18 @@ def test_the_newest_evaluation_of_another_classifier_is_found(tmp_path: Path) ->
     found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None
     assert found.key == newest.name
+
+
+def test_the_previous_model_is_the_last_one_whatever_the_clock_said(tmp_path: Path) -> None:
+    test = answers(LABELS, LABELS)
+    for classifier, year in (("before", 2026), ("of a clock a year ahead", 2027), ("yesterday", 2026), ("today", 2026)):
+        folder = evaluated(tmp_path, classifier, test)
+        Manifest.read(folder).model_copy(update={"made_at": datetime(year, 11, 26, tzinfo=UTC)}).write(folder)
+        if classifier == "yesterday":
+            yesterday = folder.name
+    found = previous_model.find_previous(tmp_path, 3, "today", test)
+    assert found is not None
+    assert found.key == yesterday
 
 
 def test_a_damaged_evaluation_is_skipped(tmp_path: Path) -> None:

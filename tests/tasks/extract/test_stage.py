@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from configs.schema import ExtractConfig, PretrainConfig
@@ -40,8 +41,9 @@ def tiles_and_encoder(folders, stripes):
     pictures = stripes(0, 22)
     kept, photos = folders.kept(["a"] * 22, ["train"] * 22)
 
-    def tiles(count: int):
-        return folders.tiles(kept, dict(zip(photos[:count], pictures, strict=False)))
+    def tiles(count: int, removed: int = 0):
+        apart = photos[count - removed : count]
+        return folders.tiles(kept, dict(zip(photos[:count], pictures, strict=False)), removed=apart)
 
     trained = folders.get_or_build(pretrain.STAGE, PRETRAIN, kept=kept, tiles=tiles(22))
     return tiles, trained.artifact
@@ -60,6 +62,20 @@ def test_only_new_photos_are_computed(folders, tiles_and_encoder) -> None:
     model = keras.models.load_model(tables.ENCODER.path(folders.store.folder(trained)))
     pictures = LazyRows(tables.INDEX.read(folders.store.folder(tiles(22))), folders.store.root)[:]
     np.testing.assert_array_equal(features, encode(model, pictures, 8))
+
+
+def test_removed_photos_have_features_in_an_index_of_their_own(folders, tiles_and_encoder) -> None:
+    tiles, trained = tiles_and_encoder
+    whole = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(12), encoder=trained)
+    apart = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(12, removed=3), encoder=trained)
+    assert apart.manifest.counts == {"photos": 9, "new": 0}
+    assert apart.artifact.digest != whole.artifact.digest
+    assert apart.manifest.refs == whole.manifest.refs
+    expected = tables.INDEX.read(folders.folder(whole))
+    found = [table.read(folders.folder(apart)) for table in (tables.INDEX, tables.REMOVED_INDEX)]
+    assert [len(index) for index in found] == [9, 3]
+    for index, rows in zip(found, (expected[:9], expected[9:]), strict=True):
+        pd.testing.assert_frame_equal(index, rows.reset_index(drop=True))
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def test_listed_photos_are_always_in_the_test(crawled: CrawledPhotos, tmp_path: 
     assert external_inputs(config, tmp_path)["test_list"]
     second, _, _ = crawled.filter(config)
     assert set(second.set_index("photo")["split"][test_list]) == {"test"}
-    only = FilterConfig(test_list=tmp_path / "test_list.csv", test_fraction=0)
+    only = FilterConfig(test_list=tmp_path / "test_list.csv", test_fraction=0, memory="only the list")
     third, _, _ = crawled.filter(only)
     assert set(third[third["split"] == "test"]["photo"]) == set(test_list)
 

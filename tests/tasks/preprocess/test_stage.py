@@ -11,8 +11,8 @@ from configs.schema import PreprocessConfig
 from tasks.images import photos
 from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows
-from tasks.tables import INDEX, KEPT
+from tasks.store.shards import LazyRows, index_digest
+from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
 
 
 class Album:
@@ -21,6 +21,7 @@ class Album:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.rows: list[dict[str, str]] = []
+        self.removed: list[dict[str, str]] = []
 
     def add(self, *greys: int) -> None:
         for grey in greys:
@@ -35,11 +36,15 @@ class Album:
         kept.mkdir()
         out.mkdir()
         pd.DataFrame(self.rows).to_parquet(KEPT.path(kept))
+        pd.DataFrame(self.removed, columns=["photo", "file"]).to_parquet(REMOVED.path(kept))
         result = build_tiles(
             config, kept=kept, context=StageContext(self.root, out, self.root / "pools", self.root / "photos")
         )
         index = INDEX.read(out)
         assert index["photo"].tolist() == [row["photo"] for row in self.rows]
+        removed = REMOVED_INDEX.read(out)
+        assert removed["photo"].tolist() == [row["photo"] for row in self.removed]
+        assert set(result.refs) == {self.root / shard for shard in [*index["shard"], *removed["shard"]]}
         return LazyRows(index, self.root)[:], result.counts, result.digest
 
 
@@ -73,3 +78,26 @@ def test_the_digest_does_not_depend_on_the_order_of_arrival(tmp_path: Path) -> N
     two.add(10, 20)
     two.rows.sort(key=lambda row: [r["photo"] for r in one.rows].index(row["photo"]))
     assert one.build(PreprocessConfig(side_px=16))[2] == two.build(PreprocessConfig(side_px=16))[2]
+
+
+def test_removed_photos_have_tiles_in_an_index_of_their_own(tmp_path: Path) -> None:
+    album = Album(tmp_path)
+    album.add(10, 20, 30)
+    config = PreprocessConfig(side_px=16, colour="grey")
+    _, _, before = album.build(config)
+    album.removed = [album.rows[0], album.rows.pop()]  # the first is kept in another class
+    tiles, counts, digest = album.build(config)
+    assert tiles[:, 8, 8, 0].tolist() == [10, 20]
+    assert (counts["tiles"], counts["new"]) == (2, 0)
+    assert digest != before  # later stages must see them
+    newest = max(tmp_path.glob("out*"))
+    assert LazyRows(REMOVED_INDEX.read(newest), tmp_path)[:][:, 8, 8, 0].tolist() == [10, 30]
+    album.removed = []
+    assert album.build(config)[2] not in (before, digest)
+
+
+def test_without_removed_photos_the_digest_is_that_of_the_kept_tiles(tmp_path: Path) -> None:
+    album = Album(tmp_path)
+    album.add(10, 20)
+    _, _, digest = album.build(PreprocessConfig(side_px=16))
+    assert digest == index_digest(INDEX.read(tmp_path / "out0"))

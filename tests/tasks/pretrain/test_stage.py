@@ -153,3 +153,21 @@ def test_an_encoder_trained_on_a_rejected_duplicate_of_a_test_photo_is_not_reuse
     assert pretrain.accept_stale(config, encoder, **where)
     seen.iloc[:1].assign(split="test").to_parquet(tables.REJECTED.path(where["kept"]))
     assert pretrain.accept_stale(config, encoder, **where) is None
+
+
+@pytest.mark.slow
+def test_an_encoder_of_another_memory_or_trained_on_an_absent_photo_that_is_held_out_is_not_reused(
+    folders, stripes
+) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    made = parents(folders, stripes(0, 10))
+    encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
+    where = {name: folders.store.folder(parent) for name, parent in made.items()}
+    kept = tables.KEPT.read(where["kept"])
+    kept[1:].to_parquet(tables.KEPT.path(where["kept"]))
+    assert pretrain.accept_stale(config, encoder, **where)
+    kept[:1].assign(split="test").to_parquet(tables.ABSENT.path(where["kept"]))
+    assert pretrain.accept_stale(config, encoder, **where) is None
+    tables.ABSENT.path(where["kept"]).unlink()
+    tables.MEMORY.path(where["kept"]).write_text('{"name": "other", "seed": 0, "generation": 1}')
+    assert pretrain.accept_stale(config, encoder, **where) is None

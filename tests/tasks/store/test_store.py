@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +337,24 @@ def test_the_manifest_is_json_that_people_can_read(store: Store) -> None:
     text = json.loads((store.folder(made) / "manifest.json").read_text())
     assert text["recipe"]["config"] == {"epochs": 3}
     assert Manifest.read(store.folder(made)).artifact == made
+
+
+def test_the_newest_artifact_has_the_highest_number_whatever_the_clock_said(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    years = {"before": 2026, "of a clock a year ahead": 2027, "after": 2026}
+    for name, year in years.items():
+        key = CacheKey(stage="train", version=1, config={"name": name})
+        folder = store.folder(store.publish(key, "", lambda _: Result({})))
+        Manifest.read(folder).model_copy(update={"made_at": datetime(year, 11, 26, tzinfo=UTC)}).write(folder)
+    newest_first = [manifest.cache_key.config["name"] for manifest in store.manifests("train")]
+    assert newest_first == list(reversed(years))
+
+
+def test_artifacts_without_a_number_are_older_than_all_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name, number, year in (("numbered", 1, 2025), ("late", 0, 2027), ("early", 0, 2026)):
+        key = CacheKey(stage="train", version=1, config={"name": name})
+        folder = store.folder(store.publish(key, "", lambda _: Result({})))
+        update = {"number": number, "made_at": datetime(year, 1, 1, tzinfo=UTC)}
+        Manifest.read(folder).model_copy(update=update).write(folder)
+    assert [manifest.cache_key.config["name"] for manifest in store.manifests("train")] == ["numbered", "late", "early"]

@@ -92,6 +92,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
         config: TrainConfig = CONFIG,
         labels: list[str] = labels,
         excluded: frozenset[str] = frozenset(),
+        memory: str | None = None,
         **external_inputs,
     ):
         return warm_start.find(
@@ -101,6 +102,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
             inputs=inputs,
             labels=labels,
             excluded=excluded,
+            memory=memory,
             external_inputs=external_inputs,
         )
 
@@ -110,6 +112,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
     assert find(CONFIG.model_copy(update={"filters": (8, 8)})) is None
     assert find(labels=["cat", "dog"]) is None
     assert find(weights="those of another file") is None
+    assert find(memory="another preset, seed 0") is None
 
 
 @pytest.mark.slow
@@ -121,7 +124,13 @@ def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folde
     others.to_parquet(tables.KEPT.path(tmp_path))
     inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
     context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
-    for rejected, suits in ((duplicate[:0], True), (duplicate, False)):
+    nothing = duplicate[:0]
+    for rejected, absent, suits in (
+        (nothing, nothing, True),
+        (duplicate, nothing, False),
+        (nothing, duplicate, False),
+    ):
         rejected.to_parquet(tables.REJECTED.path(tmp_path))
+        absent.to_parquet(tables.ABSENT.path(tmp_path))
         base = train.find_base(warm, tmp_path, ["lying", "upright"], inputs, context)
         assert (base is not None) == suits

@@ -1,21 +1,21 @@
 """Image URLs and page links in HTML."""
 
 import pytest
-from bs4 import BeautifulSoup
 
 from tasks.crawl.engines.html import base_url, image_urls, largest_in_srcset, page_links, quote_url
+from tasks.crawl.engines.html_tags import parse_tags
 
 PAGE = "https://a.example/x/y.html"
 _MANY = "<source srcset=1.jpg>" * 4_000 + "<img src=2.jpg>" * 4_000
 
 
 def _images(html: str) -> list[str]:
-    return image_urls(BeautifulSoup(html, "lxml"), PAGE)
+    return image_urls(parse_tags(html.encode()), PAGE)
 
 
 def _links(html: str) -> list[str]:
-    soup = BeautifulSoup(html, "lxml")
-    return page_links(soup, base_url(soup, PAGE), PAGE)
+    page = parse_tags(html.encode())
+    return page_links(page, base_url(page, PAGE), PAGE)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_other_urls_are_not_images(html: str) -> None:
 @pytest.mark.timeout(60)  # a search outwards from each image took minutes; one pass takes a second or two
 @pytest.mark.parametrize("html", ["<div>" * 20_000 + "<img src=1.jpg>" * 5_000, "<picture>" + _MANY])
 def test_a_deeply_nested_page_is_parsed_in_one_pass(html: str) -> None:
-    soup = BeautifulSoup(html, "lxml")
-    assert image_urls(soup, PAGE) == ["https://a.example/x/1.jpg"]
+    page = parse_tags(html.encode())
+    assert image_urls(page, PAGE) == ["https://a.example/x/1.jpg"]
 
 
 def test_a_srcset_may_contain_urls_with_commas() -> None:

@@ -1,0 +1,158 @@
+"""What prune keeps: models of each preset, those that people have named, and everything that they were made from."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from configs.schema import STAGE_NAMES, StageName
+from flows import model_names
+from flows.run_records import RunRecord, read_records
+from tasks import tables
+from tasks.store.manifest import Artifact, Manifest
+from tasks.store.store import Store
+
+
+@dataclass
+class Needed:
+    """The runs that are kept, and what they need on the disk."""
+
+    runs: dict[str, list[RunRecord]] = field(default_factory=dict)
+    """The kept runs by the reason, the newest first."""
+    folders: set[Path] = field(default_factory=set)
+    """Folders of their artifacts and of all artifacts that those were made from, also damaged ones."""
+    files: set[Path] = field(default_factory=set)
+    """Shards and photos that those artifacts refer to."""
+    damaged: set[str] = field(default_factory=set)
+    """Stages of kept artifacts whose manifest is damaged, so that nobody knows which shards or photos they need."""
+    under_way: set[str] = field(default_factory=set)
+    """Stages in which the newest run of a preset has stopped, so that it can continue with the shards that it made."""
+
+    def text(self) -> str:
+        """Say on one line which runs are kept, and why."""
+        parts = []
+        for reason, records in self.runs.items():
+            of = [record.preset if reason in _OF_PRESET else record.id for record in records]
+            counted = {preset: of.count(preset) for preset in of}
+            shown = ", ".join(preset + (f" ({count})" if count > 1 else "") for preset, count in counted.items())
+            parts.append(f"{reason} {shown}")
+        parts += [f"all shards of {stage}: a kept artifact has a damaged manifest" for stage in sorted(self.damaged)]
+        parts += [f"unfinished work of {stage}" for stage in sorted(self.under_way)]
+        return f"kept: {'; '.join(parts)}" if parts else "kept: nothing, since no run has a model or artifacts"
+
+
+_NEWEST_GOOD, _EARLIER_GOOD, _NEWEST = "the newest good run of", "earlier good runs of", "the newest run of"
+_OF_PRESET = {_NEWEST_GOOD, _EARLIER_GOOD, _NEWEST}
+
+
+def find_needed(store: Store, keep_runs: int) -> Needed:
+    """Find what must be kept.
+
+    Kept are, of each preset, the `keep_runs` newest good runs that still have their model, but at least one, and the
+    newest run of all, so that it can continue if it failed; the runs that people have named; and the previous models
+    with which the evaluations of all these runs compare. A run is good if its whole pipeline succeeded.
+
+    Args:
+        store: The store.
+        keep_runs: How many good runs of each preset to keep.
+
+    Raises:
+        UserError: The record of a run, or the file with the names, is damaged.
+    """
+    records = read_records(store.root)
+    needed = Needed()
+    for reason, run in _kept_runs(store, records, keep_runs):
+        needed.runs.setdefault(reason, []).append(run)
+        _add(store, needed, [stage.artifact for stage in run.stages])
+        stopped_in = _stopped_in(run) if reason == _NEWEST else None
+        if stopped_in:
+            needed.under_way.add(stopped_in)
+    kept = [run for runs in needed.runs.values() for run in runs]
+    for evaluation in _previous_models(store, kept):
+        same = [run for run in records if evaluation.key in (artifact.key for artifact in run.model)]
+        if same and all(run not in kept for run in same):
+            needed.runs.setdefault("the previous model, of run", []).append(same[0])
+        _add(store, needed, [evaluation, *(stage.artifact for run in same[:1] for stage in run.stages)])
+    return needed
+
+
+def _kept_runs(store: Store, records: list[RunRecord], keep_runs: int) -> Iterator[tuple[str, RunRecord]]:
+    """Yield the runs that are kept for their own sake, each once or more, with the reason."""
+    by_preset: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_preset.setdefault(record.preset_key, []).append(record)
+    for runs in by_preset.values():
+        intact = 0
+        for run in runs:
+            state = _model_state(store, run) if intact < max(keep_runs, 1) else "gone"
+            if state != "gone":  # a damaged model doesn't count, but it may be all that there is
+                yield (_EARLIER_GOOD if intact else _NEWEST_GOOD), run
+                intact += state == "intact"
+            elif run is runs[0]:
+                yield _NEWEST, run
+    names = model_names.of_runs(store.root)
+    for run in records:
+        if run.id in names:
+            yield f"named {', '.join(names[run.id])}: run", run
+
+
+def _model_state(store: Store, run: RunRecord) -> str:
+    """Return `gone`, `damaged` or `intact`, as far as names and sizes tell."""
+    if not run.has_model(store.root):
+        return "gone"
+    try:
+        for artifact in run.model:
+            folder = store.folder(artifact)
+            manifest = Manifest.read(folder)
+            if any(record.problem(folder / name, verify=False) for name, record in manifest.files.items()):
+                return "damaged"
+    except (OSError, ValueError):
+        return "damaged"
+    return "intact"
+
+
+def _stopped_in(run: RunRecord) -> StageName | None:
+    """Return the stage in which a run has stopped, or in which it is now; None if it is done."""
+    if run.state == "done":
+        return None
+    skipped = {"pretrain", "extract"} if run.config.get("train", {}).get("input") == "tiles" else set()
+    order = [stage for stage in STAGE_NAMES if stage not in skipped]
+    recorded = {stage.artifact.stage for stage in run.stages}
+    done = max((number for number, stage in enumerate(order, 1) if stage in recorded), default=0)
+    return order[done] if done < len(order) else None
+
+
+def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:
+    """Return the evaluations of the previous models with which the evaluations of these runs compare."""
+    evaluations = {folder.name for folder in (store.root / "artifacts" / "evaluate").glob("[!.]*")}
+    compared = {each.key: each for run in runs for each in run.model if each.stage == "evaluate"}
+    found: dict[str, Artifact] = {}
+    for artifact in compared.values():
+        try:
+            measured = json.loads(tables.METRICS.path(store.folder(artifact)).read_bytes())
+            key = measured["champion"]["key"]
+            if key in evaluations:
+                found[key] = Artifact(stage="evaluate", key=key, digest="")
+        except (OSError, ValueError, KeyError, TypeError):  # it is gone or damaged, or was the first one
+            continue
+    return list(found.values())
+
+
+def _add(store: Store, needed: Needed, artifacts: list[Artifact]) -> None:
+    """Add artifacts, all artifacts that they were made from, and the files that these refer to."""
+    todo = list(artifacts)
+    while todo:
+        artifact = todo.pop()
+        folder = store.folder(artifact)
+        if folder in needed.folders or not folder.is_dir():
+            continue
+        needed.folders.add(folder)
+        try:
+            manifest = Manifest.read(folder)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            needed.damaged.add(artifact.stage)
+            continue
+        needed.files.update(store.root / name for name in manifest.refs)
+        todo += manifest.cache_key.parents.values()

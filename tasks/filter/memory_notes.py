@@ -1,0 +1,101 @@
+"""What a run says about its memory: what it can't compare, and where it keeps the settings from being met."""
+
+from collections.abc import Iterator, Set
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.schema import FilterConfig
+from tasks.filter.measure import Measurements
+from tasks.filter.notes import listed
+from tasks.filter.remedies import UNTRAINED
+from tasks.filter.remembered import Remembered, shares_of
+from tasks.filter.splits import unseen_classes
+from tasks.names import visible
+from tasks.text import photos_are
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def comparison_note(config: FilterConfig, remembered: Remembered, measured: Measurements) -> str | None:
+    """Say how many photos that have left can't be compared with new ones; None if all can.
+
+    Args:
+        config: Without near duplicates, nothing is compared.
+        remembered: All photos of earlier runs.
+        measured: Their statistics.
+    """
+    unknown = np.flatnonzero(~measured.comparable).tolist()
+    if not unknown or config.duplicate_bits is None:
+        return None
+    tested = len(remembered.tests().intersection(measured.absent[number] for number in unknown))
+    return (
+        f"{photos_are(len(unknown))} no longer in the crawl and can't be compared with new ones, because "
+        f"filter.memory={remembered.header.name} has no statistics of them, or those of another version, and their "
+        f"files are no longer in data/photos; {tested:,} of them were tested, and a changed copy of one could be "
+        f"trained on; put the files back, or {_remedy(config)}"
+    )
+
+
+def share_note(config: FilterConfig, table: "pd.DataFrame", remembered: Remembered, given: Set[str]) -> str | None:
+    """Say how many photos stay in the test although `test_fraction` or the unseen classes were changed.
+
+    Args:
+        config: The settings of the filter.
+        table: All rows, with photo, label, split and reason.
+        remembered: All photos of earlier runs.
+        given: The parts of the split that the source gives; their size is not a setting.
+    """
+    changed = remembered.header.redealt or remembered.header.shares != shares_of(config)
+    if not changed or "test" in given:
+        return None
+    unseen = unseen_classes(table["label"], config.unseen_classes, config.seed)
+    kept = table[table["reason"].isna() | (table["reason"] == UNTRAINED)]
+    kept = kept[~kept["label"].isin(unseen)]
+    tested = kept["photo"].isin(remembered.tests())
+    sizes, tests = kept.groupby("label").size(), kept[tested].groupby("label").size()
+    if not (tests > np.floor(config.test_fraction * sizes.reindex(tests.index)) + 1).any():
+        return None
+    return (
+        f"filter.test_fraction={config.test_fraction:g} can't be met: {int(tested.sum()):,} of {len(kept):,} photos "
+        f"stay in the test, because an earlier run tested them; {_remedy(config)}"
+    )
+
+
+def tested_classes_note(config: FilterConfig, table: "pd.DataFrame", remembered: Remembered) -> str | None:
+    """Say which classes have nothing to train on because all of their photos were tested; None if there are none.
+
+    Args:
+        config: The settings of the filter.
+        table: All rows, with photo, label, split and reason.
+        remembered: All photos of earlier runs.
+    """
+    untrained = table[table["reason"] == UNTRAINED]
+    others = untrained.loc[~untrained["photo"].isin(remembered.tests()), "label"]
+    labels = sorted(set(untrained["label"]).difference(others))
+    if not labels:
+        return None
+    texts = (f"{visible(label)} ({(untrained['label'] == label).sum():,})" for label in labels)
+    return (
+        f"all photos of these classes stay in the test, because an earlier run tested them, so none is left to train "
+        f"on: {listed(texts, len(labels))}; add photos that were never tested, or {_remedy(config)}"
+    )
+
+
+def memory_notes(
+    config: FilterConfig, table: "pd.DataFrame", remembered: Remembered, measured: Measurements, given: Set[str]
+) -> Iterator[str]:
+    """Yield all of these lines; see the other functions for the arguments."""
+    yield from filter(
+        None,
+        [
+            comparison_note(config, remembered, measured),
+            share_note(config, table, remembered, given),
+            tested_classes_note(config, table, remembered),
+        ],
+    )
+
+
+def _remedy(config: FilterConfig) -> str:
+    return f"set another filter.seed (it is {config.seed}) to begin anew"

@@ -1,0 +1,190 @@
+"""The memory of a split: which photos were ever in the test, so that they are never trained on.
+
+There is one for each name (`filter.memory`) and seed. It is no cache: nothing else knows what it contains. So it is
+never pruned, has a copy in another place, and is checked whenever a run asks for the filter's result.
+
+    DATA/splits/<name>/seed-<n>/            its generations, see `tasks.store.generations`
+    DATA/backups/splits/<name>/seed-<n>/    the same files
+"""
+
+import json
+import logging
+from collections.abc import Collection
+from pathlib import Path
+from urllib.parse import quote
+
+from filelock import Timeout
+
+from configs.schema import FilterConfig
+from tasks.filter.old_split_history import OldSplitHistory
+from tasks.filter.remembered import Header, Remembered
+from tasks.names import nfc
+from tasks.store import hashing
+from tasks.store.errors import UserError
+from tasks.store.generations import Generation, Generations
+from tasks.store.manifest import NAME as MANIFEST
+from tasks.store.permissions import file_lock
+from tasks.store.store import Store
+from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
+
+logger = logging.getLogger("fluke.filter")
+
+FOLDER, COPIES = "splits", "backups/splits"
+_UNNAMED = "custom"
+"""The name of the memory of settings that come from no preset."""
+_MAX_NAME = 120
+_SUFFIX = ".parquet"
+
+
+class SplitMemory:
+    """The memory that a config names, in a data folder."""
+
+    def __init__(self, config: FilterConfig, root: Path) -> None:
+        """Take the filter's settings and the data folder; nothing is read."""
+        self.name = config.memory or _UNNAMED
+        self._config, self._root = config, root
+        place = f"{folder_name(self.name)}/seed-{config.seed}"
+        self._remedy = (
+            f"it says which photos of filter.memory={self.name} were tested; restore {root / FOLDER / place} or "
+            f"{root / COPIES / place} from a backup, or set another filter.seed (it is {config.seed}) to begin anew"
+        )
+        self._files = Generations(root / FOLDER / place, root / COPIES / place, suffix=_SUFFIX, remedy=self._remedy)
+        self.lock = file_lock(root / "locks" / f"{FOLDER}-{place.replace('/', '-')}.lock")
+        self.old = OldSplitHistory(config, Store(root).pools("filter"))
+        self._newest: Generation | None = None
+
+    def check(self) -> int:
+        """Check the memory at the start of a run, restore damaged copies, and return how often photos have moved.
+
+        Raises:
+            UserError: It can't be read, is gone, or is older than a result of the filter that was made with it.
+        """
+        remembered = self.read()
+        tests = remembered.tests() if remembered else set()
+        for folder in self._results():
+            try:
+                tested = _tests_of(folder)
+            except (OSError, ValueError):  # damaged; the store reports that elsewhere
+                continue
+            if remembered is None:
+                raise UserError(f"{self._files.folder} is gone, but {folder} was made with it; {self._remedy}")
+            if lacking := sorted(tested - tests):
+                raise UserError(
+                    f"{self._files.folder} is older than {folder}, which was made with it: {len(lacking):,} photos "
+                    f"that were tested there are not in it, such as {lacking[0][:12]}; {self._remedy}"
+                )
+            break
+        return remembered.header.moves if remembered else self.old.moves()
+
+    def read(self) -> Remembered | None:
+        """Return what is remembered; None if nothing is, yet. Damaged copies are restored.
+
+        Raises:
+            UserError: No copy can be read.
+        """
+        self._newest = self._files.newest()
+        if self._newest is None:
+            return None
+        if self._newest.damaged:
+            self._repair(self._newest)
+        try:
+            return Remembered.decode(self._newest.path)
+        except ValueError as error:
+            raise UserError(f"{error}; it may be of a newer version of fluke; {self._remedy}") from error
+
+    def new(self) -> Remembered:
+        """Return a memory without photos."""
+        return Remembered(Header.of(self._config, self.name))
+
+    def write(self, remembered: Remembered) -> int:
+        """Store what is remembered, in addition to what `read` has returned; the caller must hold the lock.
+
+        Returns:
+            The number of the generation. It is not a new one if nothing has changed.
+        """
+        self._newest = self._files.write(remembered.encode(), self._newest)
+        return self._newest.number
+
+    def write_reference(self, out: Path, generation: int) -> None:
+        """Write into an artifact which memory it was made with."""
+        value = {"name": self.name, "seed": self._config.seed, "generation": generation}
+        MEMORY.path(out).write_text(json.dumps(value, indent=1), encoding="utf-8")
+
+    def _repair(self, generation: Generation) -> None:
+        """Restore damaged copies, unless another run holds the lock, which does it, or the data folder is read-only."""
+        try:
+            with self.lock.acquire(timeout=0):
+                self._files.repair(generation)
+        except Timeout:
+            return
+        except OSError as error:
+            paths = ", ".join(map(str, generation.damaged))
+            logger.warning("%s can't be restored from %s (%s)", paths, generation.path, error.strerror)
+
+    def _results(self) -> list[Path]:
+        """Return the folders of the artifacts that were made with this memory, those of the newest generation first."""
+        found = []
+        for path in (self._root / "artifacts" / "filter").glob(f"[!.]*/{MANIFEST}"):
+            reference = read_reference(path.parent)
+            if reference and reference[:2] == (self.name, self._config.seed):
+                found.append((reference[2], path.parent))
+        return [folder for _, folder in sorted(found, reverse=True)]
+
+
+def read_reference(folder: Path) -> tuple[str, int, int] | None:
+    """Return the name, the seed and the generation of the memory that an artifact of the filter was made with.
+
+    None if it has none: it was made by a version without memory, or is damaged.
+    """
+    try:
+        value = json.loads(MEMORY.path(folder).read_bytes())
+        return str(value["name"]), int(value["seed"]), int(value["generation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def forget(root: Path, photos: Collection[str]) -> int:
+    """Remove photos from all memories of a data folder, and from all copies of these.
+
+    Returns:
+        The number of memories that contained one of them.
+
+    Raises:
+        UserError: No copy of a memory can be read.
+    """
+    places = {
+        path.relative_to(root / home)
+        for home in (FOLDER, COPIES)
+        for path in (root / home).glob("*/*")
+        if path.is_dir()
+    }
+    changed = 0
+    for place in sorted(places):
+        remedy = f"restore {root / FOLDER / place} or {root / COPIES / place} from a backup, or delete both"
+        files = Generations(root / FOLDER / place, root / COPIES / place, suffix=_SUFFIX, remedy=remedy)
+        newest = files.newest()
+        if newest is None:
+            continue
+        remembered = Remembered.decode(newest.path)
+        if not set(photos).isdisjoint(remembered.photos):
+            files.replace_all(remembered.without(photos).encode(), newest)
+            changed += 1
+    for path in Store(root).pools("filter").glob(OldSplitHistory.PATTERN):
+        changed += OldSplitHistory.forget(path, photos)
+    return changed
+
+
+def folder_name(name: str) -> str:
+    """Return a valid name of a folder for any text; different texts give different names."""
+    quoted = quote(nfc(name), safe="", errors="backslashreplace")
+    quoted = f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+    return quoted if len(quoted) <= _MAX_NAME else f"{quoted[:_MAX_NAME]}-{hashing.of_value(name)[:24]}"
+
+
+def _tests_of(folder: Path) -> set[str]:
+    """Return the test photos of a result of the filter."""
+    import pandas as pd
+
+    tables = [table.read(folder, columns=["photo", "split"]) for table in (KEPT, REJECTED, ABSENT)]
+    rows = pd.concat(tables)
+    return set(rows.loc[rows["split"] == "test", "photo"])

@@ -1,0 +1,56 @@
+"""The counter of a data folder: it numbers runs and artifacts, so that no clock decides which of them is the newest.
+
+    DATA/counter    the last number that was given
+
+It never gives a number twice, and never a smaller one: each number is also above those in the records of runs and in
+the manifests. So a counter that is missing, damaged or older than they are (a restored backup) does no harm.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.store.atomic import atomic_write
+from tasks.store.permissions import file_lock
+
+NAME = "counter"
+_HEAD_BYTES = 64
+"""So much of a record is read if the counter is intact: the number comes first."""
+_NUMBER = re.compile(rb'"number":\s*([0-9]{1,30})\b')
+
+
+def next_number(root: Path) -> int:
+    """Return the next number, from 1; it is on the disk before this returns. Safe for several threads and processes.
+
+    Args:
+        root: The data folder.
+
+    Raises:
+        OSError: The data folder can't be written.
+    """
+    with file_lock(root / "locks" / "counter.lock"):
+        last = _last(root / NAME)
+        number = max([last or 0, *_given(root, head_only=last is not None)]) + 1
+        atomic_write(root / NAME, b"%d\n" % number)
+    return number
+
+
+def _last(path: Path) -> int | None:
+    """Return the number in the counter's file; None if the file is missing or damaged."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    return int(text) if re.fullmatch(rb"[0-9]{1,30}\n", text) else None
+
+
+def _given(root: Path, *, head_only: bool) -> Iterator[int]:
+    """Yield the numbers in the records of all runs and in the manifests of all artifacts, also in damaged ones."""
+    for pattern in ("runs/*.json", "artifacts/*/*/manifest.json"):
+        for path in root.glob(pattern):
+            try:
+                with path.open("rb") as file:
+                    found = _NUMBER.findall(file.read(_HEAD_BYTES if head_only else -1))
+            except OSError:  # it has just been pruned, or can't be read
+                continue
+            yield from map(int, found)

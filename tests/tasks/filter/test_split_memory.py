@@ -1,0 +1,161 @@
+"""The memory of a split: its name, its content, and what is forgotten."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.schema import FilterConfig
+from tasks.filter import image_stats, split_memory
+from tasks.filter.remembered import Header, Remembered
+from tasks.filter.split_memory import SplitMemory, folder_name
+from tasks.store.errors import UserError
+from tests.helpers.nights import Nights, of_seeds
+
+CONFIG = FilterConfig(memory="cats")
+
+
+def remembered(count: int) -> Remembered:
+    stats = np.zeros(count, image_stats.STATS_DTYPE)
+    stats["hash"] = np.random.default_rng(0).integers(0, 256, stats["hash"].shape)
+    stats["flaw"][:1] = b"x\x00y"
+    return Remembered(
+        Header.of(CONFIG, "cats"),
+        photos=[f"{number:064x}" for number in range(count)],
+        splits=(["train", "test", None] * count)[:count],
+        trained=([True, False, True] * count)[:count],
+        labels=([None, "cat"] * count)[:count],
+        names=([("a", "b"), (), ("고양이",)] * count)[:count],
+        pages=([()] * count)[:count],
+        csv_groups=([("1",)] * count)[:count],
+        groups=([None, "g"] * count)[:count],
+        stats=stats,
+        measured=np.arange(count) % 2 == 0,
+        other_stats={f"{number:064x}": (3, b"old") for number in range(1, count, 4)},
+    )
+
+
+def same(one: Remembered, other: Remembered) -> bool:
+    return one.encode() == other.encode()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+@pytest.mark.parametrize("with_other", [False, True])
+def test_what_is_written_is_read(tmp_path: Path, count: int, with_other: bool) -> None:
+    before = remembered(count)
+    before = before if with_other else replace(before, other_stats={})
+    path = tmp_path / "memory"
+    path.write_bytes(before.encode())
+    after = Remembered.decode(path)
+    for name in ("photos", "splits", "trained", "labels", "names", "pages", "csv_groups", "groups"):
+        assert list(getattr(after, name)) == list(getattr(before, name)), name
+    assert after.header == before.header
+    assert after.other_stats == before.other_stats
+    np.testing.assert_array_equal(after.measured, before.measured)
+    np.testing.assert_array_equal(after.stats[after.measured], before.stats[before.measured])
+    assert same(before, after)
+
+
+def test_rows_without_a_photo_are_those_of_the_others(tmp_path: Path) -> None:
+    before = remembered(5)
+    left = before.without({before.photos[1]})
+    assert left.photos == [*before.photos[:1], *before.photos[2:]]
+    assert left.splits == ["train", None, "train", "test"]
+    assert left.other_stats == {}
+    np.testing.assert_array_equal(left.stats, before.stats[[0, 2, 3, 4]])
+
+
+def test_after_a_change_of_the_shares_only_tested_photos_keep_their_split() -> None:
+    memory = remembered(3)
+    first, second, _ = memory.photos
+    assert memory.known(CONFIG) == {first: "train", second: "test"}
+    for settings in ({"val_fraction": 0.3}, {"test_fraction": 0.3}, {"unseen_classes": ("cat",)}):
+        assert memory.known(CONFIG.model_copy(update=settings)) == {second: "test"}
+    assert memory.known(CONFIG.model_copy(update={"duplicate_bits": 8})) == memory.known(CONFIG)
+
+
+NAMES = ["cats", "내 고양이", "a b", "a/b", "..", ".", ".hidden", "CON", "a\nb", "x" * 300, "고양이" * 40, "%41", "A"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_a_folder_of_its_own_below_the_memories(tmp_path: Path, name: str) -> None:
+    memory = SplitMemory(FilterConfig(memory=name), tmp_path)
+    with memory.lock:
+        memory.write(memory.new())
+    folders = list((tmp_path / "splits").iterdir())
+    assert len(folders) == 1
+    assert len(folders[0].name.encode()) < 200
+    assert memory.read()
+    assert len({folder_name(each) for each in NAMES}) == len(NAMES)
+
+
+def test_one_name_in_two_unicode_forms_is_one_memory() -> None:
+    assert folder_name("Caf\u00e9") == folder_name("Cafe\u0301")
+
+
+def test_a_memory_that_another_version_wrote_is_refused(tmp_path: Path) -> None:
+    memory = SplitMemory(CONFIG, tmp_path)
+    with memory.lock:
+        memory._files.write(b"no Parquet", None)
+    with pytest.raises(UserError, match=r"has another form.*newer version of fluke.*filter\.seed"):
+        memory.read()
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    return Nights(tmp_path, of_seeds(range(24)), CONFIG)
+
+
+def test_what_is_not_changed_is_not_written_again(nights: Nights) -> None:
+    nights.run()
+    files = sorted((nights.root / "splits").rglob("*.parquet"))
+    nights.run(fresh=True)
+    assert sorted((nights.root / "splits").rglob("*.parquet")) == files
+
+
+def test_forgetting_a_photo_leaves_no_trace_of_it_and_all_others_as_they_were(nights: Nights) -> None:
+    nights.run()
+    nights.crawl += of_seeds(range(30, 40))
+    nights.run()
+    nights.run(memory="dogs")
+    before = SplitMemory(CONFIG, nights.root).read()
+    assert before
+    photo = before.photos[3]
+    assert split_memory.forget(nights.root, [photo]) == 2
+    after = SplitMemory(CONFIG, nights.root).read()
+    assert after
+    assert same(after, before.without([photo]))
+    for home in (split_memory.FOLDER, split_memory.COPIES):
+        files = list((nights.root / home).rglob("*.parquet"))
+        assert len(files) == 2
+        assert all(photo not in Remembered.decode(path).photos for path in files)
+    assert split_memory.forget(nights.root, [photo]) == 0
+
+
+def test_a_photo_of_a_damaged_memory_cannot_be_forgotten(nights: Nights) -> None:
+    nights.run()
+    for home in (split_memory.FOLDER, split_memory.COPIES):
+        for path in (nights.root / home).rglob("*.parquet"):
+            path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"is damaged.*from a backup, or delete both"):
+        split_memory.forget(nights.root, ["0" * 64])
+
+
+def test_the_name_of_a_group_tells_nothing_about_its_photos(nights: Nights) -> None:
+    nights.run(group_pattern="^(.)")
+    memory = SplitMemory(CONFIG, nights.root).read()
+    assert memory
+    assert any(memory.groups)
+    assert not any(photo.startswith(group) for photo in memory.photos for group in memory.groups if group)
+
+
+def test_the_memory_is_read_on_a_read_only_disk(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    nights.run()
+    next((nights.root / split_memory.COPIES).rglob("*.parquet")).unlink()
+
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tasks.store.generations.atomic_write", read_only)
+    assert SplitMemory(CONFIG, nights.root).check() == 0
