@@ -36,6 +36,9 @@ def data_root() -> Path:
         raise UserError(f"FLUKE_DATA={folder}: there is no such user; give the path of a folder") from error
     except UnicodeEncodeError as error:
         raise UserError(f"{root}: not valid UTF-8; set FLUKE_DATA to a folder whose path is") from error
+    if os.path.lexists(root) and not root.is_dir():
+        what = "a link to nothing" if root.is_symlink() and not root.exists() else "a file"
+        raise UserError(f"{root} is {what}, but must be a folder; move it away, or set FLUKE_DATA to a folder")
     return root
 
 
