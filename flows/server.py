@@ -3,6 +3,7 @@
 Prefect's own `prefect server start --background` refuses to start after a power cut, because of its old PID file.
 """
 
+import errno
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from flows import server_process
 from flows.processes import look_up
 from flows.server_process import HOST, Running
 from tasks.store.errors import UserError
+from tasks.store.file_errors import is_nearly_full
 from tasks.store.paths import open_log, remove
 from tasks.store.permissions import create, file_lock
 
@@ -207,6 +209,8 @@ def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> No
     deadline = time.monotonic() + _START_TIMEOUT_S
     try:
         while not _is_healthy(address):
+            if process.poll() is not None and is_nearly_full(log):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log.parent))
             if process.poll() is not None or time.monotonic() > deadline:
                 raise UserError(f"the Prefect server did not start; its log says why: {log}")
             time.sleep(0.2)

@@ -3,6 +3,7 @@
 Nothing of another kind is ever deleted: decisions, the memory of splits, backups, the blocklist, names, records.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,7 +102,10 @@ def delete_item(root: Path, path: Path) -> None:
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
-    """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes)."""
+    """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes).
+
+    Folders that are private for another user are left out.
+    """
     usage: dict[str, tuple[int, int]] = {}
     for stage in STAGE_NAMES:
         found = (root / "artifacts" / stage).glob("[!.]*")
@@ -109,7 +113,7 @@ def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
     for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
         folder = root / name
-        if folder.exists():
+        if os.access(folder, os.R_OK | os.X_OK):
             usage[name] = (sum(1 for _ in folder.rglob(pattern)), size_bytes(folder))
     return usage
 
