@@ -160,7 +160,14 @@ class CrawlConfig(Section):
     )
     contact: str | None = Field(None, description="Contact URL or e-mail address, sent in the User-Agent header.")
     private_hosts: tuple[str, ...] = Field(
-        (), description="Hosts on this machine or in private networks that are allowed, e.g. intranet:8080."
+        (),
+        description="Hosts on this machine or in private networks that are allowed, e.g. intranet:8080 or *.corp. With "
+        "a proxy, also names that this machine can't resolve.",
+    )
+    proxy_resolves: bool = Field(
+        False,
+        description="With http_proxy or https_proxy: whether names of the public internet that this machine can't "
+        "resolve are handed to the proxy, for networks in which only the proxy resolves names.",
     )
     port: int = Field(8765, ge=1024, le=65535, description="gallery: the local port of the demo's photo site.")
 
@@ -168,6 +175,14 @@ class CrawlConfig(Section):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("private_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"(\*\.)?[^\s/*@?#]+", host):
+                raise ValueError(f"{host!r} is no host; write intranet, intranet:8080 or *.corp")
+        return value
 
     @field_validator("sources")
     @classmethod

@@ -188,7 +188,11 @@ def _model_text(record: RunRecord, root: Path, names: Mapping[str, list[str]]) -
     if not record.model:
         return ""
     named = ", ".join(names.get(record.id, ()))
-    return (named or "yes") if record.has_model(root) else f"deleted ({named})" if named else "deleted"
+    state = record.model_state(root)
+    if state == "intact":
+        return named or "yes"
+    shown_state = "deleted" if state == "gone" else state
+    return f"{named}: {shown_state}" if named else shown_state
 
 
 def predictions_table(predictions: "pd.DataFrame") -> Table:

@@ -13,15 +13,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
 from flows import model_names
-from tasks.store import manifest
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, now
+from tasks.store.manifest import Artifact, Manifest, now
 from tasks.store.permissions import file_lock
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 
 RunState = Literal["running", "done", "failed", "interrupted"]
+ModelState = Literal["intact", "damaged", "gone"]
 MODEL_STAGES = ("preprocess", "pretrain", "train", "evaluate")
 """The stages whose artifacts a model consists of."""
 
@@ -116,9 +116,26 @@ class RunRecord(BaseModel):
         artifacts = [stage.artifact for stage in self.stages if stage.artifact.stage in MODEL_STAGES]
         return artifacts if self.is_good else []
 
-    def has_model(self, root: Path) -> bool:
-        """Whether its model is still in the store."""
-        return bool(self.model) and all((Store(root).folder(each) / manifest.NAME).exists() for each in self.model)
+    def model_state(self, root: Path) -> ModelState:
+        """Return whether its model is still in the store, as far as manifests and the sizes of its files tell.
+
+        An artifact that was made later under the same key, with another content, isn't that of this run.
+        """
+        store = Store(root)
+        state: ModelState = "intact" if self.model else "gone"
+        for artifact in self.model:
+            folder = store.folder(artifact)
+            try:
+                made = Manifest.read(folder)
+                if made.artifact != artifact:
+                    return "gone"
+                if any(record.problem(folder / name, verify=False) for name, record in made.files.items()):
+                    state = "damaged"
+            except (FileNotFoundError, NotADirectoryError):
+                return "gone"
+            except (OSError, ValueError):
+                state = "damaged"
+        return state
 
     def is_called(self, name: str) -> bool:
         """Whether a user means this run, or its preset, by this name, ID or path of a YAML file."""

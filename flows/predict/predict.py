@@ -228,14 +228,21 @@ def _picture_name(number: int, image: str) -> str:
 
 
 def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
-    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size; return False if that is too large."""
+    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size.
+
+    Returns:
+        False if that is too large, or if the photo has vanished or changed since its answer.
+    """
     import cv2
 
     from tasks.images.heatmap import draw_heat_map
     from tasks.images.photos import decode
     from tasks.images.tiles import map_to_photo
 
-    pixels = decode(read_file(photo))
+    try:
+        pixels = decode(read_file(photo))
+    except (OSError, ValueError):
+        return False
     if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
         return False
     drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))

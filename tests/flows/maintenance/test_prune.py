@@ -204,6 +204,29 @@ def test_two_ways_to_write_a_preset_are_one_and_two_files_of_one_name_are_two(ru
     assert runs.intact([*new[0], *old[1], *new[1]])
 
 
+def test_runs_of_earlier_versions_are_those_of_the_only_file_of_their_presets_name(runs: Runs) -> None:
+    old = [runs.run(preset=preset) for preset in ("birds", "config", "default")]
+    for preset, folder in (("birds", "a"), ("config", "b"), ("config", "c"), ("default", "d")):
+        runs.run(preset=preset, preset_file=f"/{folder}/{preset}.yaml")
+    runs.prune(1)
+    assert runs.gone(old[0])
+    assert runs.intact([*old[1], *old[2]])  # two files have this name; fluke has a preset of this name
+
+
+def test_an_artifact_made_later_under_the_same_key_is_not_the_model_of_an_earlier_run(runs: Runs) -> None:
+    made = [runs.run() for _ in range(2)]
+    record = read_records(runs.store.root)[0]
+    assert record.model_state(runs.store.root) == "intact"
+    record.stages = [
+        stage.model_copy(update={"artifact": stage.artifact.model_copy(update={"digest": "another"})})
+        for stage in record.stages
+    ]
+    record.save(runs.store.root)
+    assert record.model_state(runs.store.root) == "gone"
+    runs.prune(1)
+    assert runs.intact(made[0])
+
+
 def test_the_run_after_a_night_with_a_clock_a_year_ahead_is_the_newest(runs: Runs) -> None:
     ahead, after = runs.run(days_ahead=365), runs.run()
     runs.prune(1)
@@ -239,7 +262,7 @@ def test_the_previous_model_of_a_kept_evaluation_is_kept_but_not_that_ones_previ
     runs.prune(1)
     assert runs.intact([*second, *third, *last])
     assert runs.gone(first)
-    assert "the previous model, of run 002" in find_needed(runs.store, 1).text()
+    assert "the previous model, run 002" in find_needed(runs.store, 1).text()
 
 
 def test_a_previous_model_without_a_record_is_kept_and_an_unknown_one_is_ignored(runs: Runs) -> None:
