@@ -3,6 +3,7 @@
 Nothing of another kind is ever deleted: decisions, the memory of splits, backups, the blocklist, names, records.
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from flows.maintenance.needed import Needed, find_needed
 from flows.run_records import RunRecord, read_records
 from tasks.store import manifest
 from tasks.store.paths import is_own, remove
+from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
 
 _KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
@@ -44,6 +46,10 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         UserError: The record of a run, or the file with the names, is damaged.
         OSError: A folder can't be read.
     """
+    stages = (f"artifacts/{stage}" for stage in STAGE_NAMES)
+    for folder in (store.root / name for name in ("artifacts", *stages, *PRIVATE_FOLDERS)):
+        if os.path.lexists(folder) and not folder.is_dir():  # a disk that isn't mounted: all else would seem unneeded
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     needed = find_needed(store, keep_runs)
     return [
         Unneeded(path, reason, bytes_)

@@ -256,3 +256,18 @@ def test_a_link_in_place_of_an_artifact_is_deleted_itself(runs: Runs, outside: P
     delete(runs.store, find_unneeded(runs.store, 1), 1)
     assert not link.is_symlink()
     assert (outside / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("name", ["artifacts", "artifacts/train", "pools", "photos"])
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_a_disk_that_is_not_there_makes_nothing_unneeded(tmp_path: Path, name: str, kind: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    if kind == "link":
+        path.symlink_to(tmp_path / "not-mounted" / name)
+    else:
+        path.touch()
+    with pytest.raises(NotADirectoryError) as raised:
+        find_unneeded(Store(tmp_path), 5)
+    message, code = error_messages.explain(raised.value, tmp_path)
+    assert (code, message.startswith(f"{path} is a {kind}")) == (2, True)
