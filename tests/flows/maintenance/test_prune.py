@@ -23,6 +23,7 @@ from flows.run_records import RunRecord, read_records
 from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.stage import Outcome
+from tasks.store.store import Store
 from tests.helpers.runs import Runs, write
 
 
