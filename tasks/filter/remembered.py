@@ -34,9 +34,8 @@ COLUMNS = (
     Column("stats_version", "int64", "`image_stats.VERSION` of its statistics.", nullable=True),
 )
 """The columns of a memory, besides `stats`: the bytes of its row of `image_stats.STATS_DTYPE`."""
-_LISTS = ("names", "pages", "csv_groups")
-_HEADER = b"fluke"
 Names = tuple[str, ...]
+_LISTS, _HEADER = ("names", "pages", "csv_groups"), b"fluke"
 
 
 @dataclass(frozen=True)
@@ -288,10 +287,10 @@ def _read_stats(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_],
 
 
 def _lists(column: "pa.ListArray") -> list[Names]:
-    """Return a tuple of texts for each row; quick for rows with one or none."""
+    """Return a tuple of texts for each row."""
     values = column.flatten().to_pylist()
     ends = np.cumsum([0, *column.value_lengths().to_pylist()]).tolist()
-    return [tuple(values[start:end]) if end > start else () for start, end in pairwise(ends)]
+    return [tuple(values[start:end]) for start, end in pairwise(ends)]
 
 
 def _shared(values: list[str | None]) -> list[str | None]:
