@@ -9,13 +9,13 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
 from flows import model_names
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, Manifest, now
+from tasks.store.manifest import Artifact, Manifest, Name, Number, now
 from tasks.store.permissions import file_lock
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
@@ -51,7 +51,7 @@ class StageRecord(BaseModel):
     cached: bool
     why: str
     seconds: float
-    counts: dict[str, int | float]
+    counts: dict[str, Number]
 
 
 class RunRecord(BaseModel):
@@ -62,7 +62,7 @@ class RunRecord(BaseModel):
     number: int = 0
     """Of two runs, the one with the higher number started later, whatever the clock said, see `tasks.store.counter`; 0:
     a run of a version without numbers. It comes first in the file, where the counter reads it."""
-    id: str
+    id: Name
     """For people: it begins with the time of the start."""
     preset: str
     """Its name: `animals` of `animals.yaml`."""
@@ -71,7 +71,7 @@ class RunRecord(BaseModel):
     until: StageName
     config: dict[str, Any]
     """As it was at the time of the run; a later version of fluke may have other settings."""
-    started_at: datetime
+    started_at: AwareDatetime
     ended_at: datetime | None = None
     state: RunState = "running"
     error: str = ""

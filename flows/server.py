@@ -4,6 +4,7 @@ Prefect's own `prefect server start --background` refuses to start after a power
 """
 
 import errno
+import http.client
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.request import getproxies_environment
 
+from configs.redact import strip_login
 from flows import server_process
 from flows.processes import look_up
 from flows.server_process import HOST, Running
@@ -236,10 +238,11 @@ def _wait_for_answer(running: Running) -> None:
 def reachable(address: str) -> bool:
     """Return whether a server answers at an API address, even with an HTTP error."""
     try:
-        urllib.request.build_opener().open(f"{address}/health", timeout=10).close()
+        # urllib takes a login for a part of the host; a server that wants one answers with an error, which is enough.
+        urllib.request.build_opener().open(f"{strip_login(address)}/health", timeout=10).close()
     except urllib.error.HTTPError:
         return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # also an address that is none
         return False
     return True
 

@@ -1,5 +1,7 @@
-"""For all tests: their reports may contain names that are not UTF-8."""
+"""For all tests: their reports may contain names that are not UTF-8; a test's seed isn't that of a test before it."""
 
+import random
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -11,3 +13,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
     return report
+
+
+@pytest.fixture(autouse=True)
+def seed_of_keras() -> None:
+    """Let `keras.utils.set_random_seed` decide again, after a test that used `seed_everything`."""
+    if found := sys.modules.get("keras.src.random.seed_generator"):
+        found.python_random = random  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Predict the classes of new photos with a trained model."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -38,6 +39,8 @@ _MAX_STEM_BYTES = 200
 """File systems allow names of 255 bytes."""
 _MAX_JPEG_SIDE_PX = 65_500
 """Longest side that libjpeg can write."""
+_MOST_DRAWN_PX, _BYTES_PER_DRAWN_PX = 64e6, 14
+"""Pixels of the largest picture with a heat map, and the memory that drawing needs for each."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,14 @@ def predict(
         top_k: Number of classes per photo; at most all classes.
         threads: Decode the photos.
         progress: Reports how many photos are done.
-        heat_maps: A folder for one picture per photo, of the photo's size; all appear in it at the end, or none.
+        heat_maps: A folder for one picture per photo, of the photo's size, at most 64 megapixels; all appear in it at
+            the end, or none.
 
     Returns:
         One row per photo: image (its name), class_1, probability_1 ... class_k, probability_k (most likely first), and
         error. A photo that can't be read has the reason in error, and no classes. If the model can predict "unknown",
         that is one of the classes, and column unknown says whether it is the most likely. With `heat_maps`, column
-        heat_map contains the picture's path; it is missing if the photo is larger than a JPEG can be.
+        heat_map contains the picture's path; it is missing if the photo is larger than a JPEG can be, or than memory.
     """
     import pandas as pd
 
@@ -203,6 +207,7 @@ def _batches(
     config: PreprocessConfig, photos: Sequence[tuple[str, Path]], threads: Executor
 ) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
     """Yield batches: all names, the tiles of readable photos, and all errors ("" if readable); decodes one ahead."""
+    from tasks.images.memory import PhotoTooLargeError
     from tasks.images.tiles import tile_of
 
     def tile(path: Path) -> NDArray[np.uint8] | str:
@@ -210,7 +215,7 @@ def _batches(
             return tile_of(read_file(path), config)
         except OSError as error:
             return f"can't be read: {error.strerror or error}"
-        except ValueError as error:
+        except (ValueError, PhotoTooLargeError) as error:
             return str(error)
 
     batches = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
@@ -228,25 +233,43 @@ def _picture_name(number: int, image: str) -> str:
 
 
 def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
-    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size.
+    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size, at most _MOST_DRAWN_PX pixels.
 
     Returns:
-        False if that is too large, or if the photo has vanished or changed since its answer.
+        False if it is too large for a JPEG or for the memory, or if the photo has vanished or changed since its answer.
     """
-    import cv2
-
-    from tasks.images.heatmap import draw_heat_map
-    from tasks.images.photos import decode
-    from tasks.images.tiles import map_to_photo
+    from tasks.images import photos
 
     try:
-        pixels = decode(read_file(photo))
+        data = read_file(photo)
+        size = photos.size_px(data)
     except (OSError, ValueError):
         return False
-    if max(pixels.shape) > _MAX_JPEG_SIDE_PX:
+    if max(size) > _MAX_JPEG_SIDE_PX:
         return False
-    drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
-    path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
+    scale = min(1.0, (_MOST_DRAWN_PX / math.prod(size)) ** 0.5)
+
+    def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+        import cv2
+
+        from tasks.images.heatmap import draw_heat_map
+        from tasks.images.tiles import map_to_photo
+
+        if scale < 1:
+            pixels = photos.shrink(pixels, int(scale * max(size)))
+        drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
+        return cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+    try:
+        encoded = photos.decode_to(
+            jpeg,
+            data,
+            at_least_px=int(scale * min(size)) if scale < 1 else None,
+            more_bytes=int(_BYTES_PER_DRAWN_PX * min(_MOST_DRAWN_PX, math.prod(size))),
+        )
+    except ValueError:
+        return False
+    path.write_bytes(encoded)
     return True
 
 

@@ -50,6 +50,7 @@ class ImageCache:
 
     def _encode(self, photo: str, side_px: int) -> tuple[str, bytes] | None:
         from tasks.images import photos, thumbnails
+        from tasks.images.memory import PhotoTooLargeError
 
         if photo not in self._files:
             return None
@@ -59,7 +60,7 @@ class ImageCache:
                 return photos.decode_to(
                     lambda pixels: thumbnails.encode(pixels, side_px), path.read_bytes(), at_least_px=side_px
                 )
-        except (OSError, ValueError):
+        except (OSError, ValueError, PhotoTooLargeError):
             return None
 
     def _store(self, key: tuple[str, str], image: tuple[str, bytes]) -> None:

@@ -45,6 +45,7 @@ from tasks.crawl.ledger.retry_schedule import with_limit
 from tasks.crawl.selection import Download, Query, Quota, new_hits
 from tasks.crawl.stats import BLOCKLISTED, NOT_NEEDED
 from tasks.images import photos
+from tasks.images.memory import PhotoTooLargeError
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -234,6 +235,8 @@ class Downloader(icrawler.Downloader):
             size_px = photos.check(response.body, most_px=self._most_px)
         except ValueError as problem:
             raise FetchError(str(problem)) from problem
+        except PhotoTooLargeError as problem:
+            raise FetchError(problem.REASON) from problem
         download.photo = self.storage.put(
             download.url, response.body, size_px=size_px, status=response.status, etag=response.headers.get("etag")
         )

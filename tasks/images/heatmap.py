@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 _OPACITY = 0.7
 """Opacity of the hottest part, 0..1."""
+_ROWS = 256
+"""Rows that are drawn at a time, so that no large temporary arrays are needed."""
 
 
 def draw_heat_map(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -20,8 +22,13 @@ def draw_heat_map(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArr
     import cv2
 
     height, width = pixels.shape[:2]
-    over = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
-    share = (over / max(float(over.max()), 1e-9))[..., None]
-    colours = cv2.cvtColor(cv2.applyColorMap(np.uint8(255 * share[..., 0]), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-    opacity = _OPACITY * share
-    return np.asarray((1 - opacity) * pixels + opacity * colours, np.uint8)
+    over = heat if heat.shape == (height, width) else cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+    hottest = max(float(over.max()), 1e-9)
+    drawn = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _ROWS):
+        rows = slice(top, top + _ROWS)
+        share = (over[rows] / hottest)[..., None]
+        colours = cv2.applyColorMap(np.uint8(255 * share[..., 0]), cv2.COLORMAP_INFERNO)[..., ::-1]
+        opacity = _OPACITY * share
+        drawn[rows] = (1 - opacity) * pixels[rows] + opacity * colours
+    return drawn

@@ -1,13 +1,14 @@
 """Limit the memory that all threads together need to decode photos."""
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Condition, Lock
 from typing import TYPE_CHECKING
 
-from tasks.images import depth
+from tasks.images import depth, formats
 from tasks.images.formats import extension
 
 if TYPE_CHECKING:
@@ -16,10 +17,30 @@ if TYPE_CHECKING:
 _BYTES_PER_PX = {"jpg": 8, "png": 8, "gif": 8, "bmp": 8, "webp": 17, "tif": 8, "avif": 14, "heic": 14}
 """Memory that is needed to decode one pixel: what the decoder holds, the decoded image, and the returned RGB pixels."""
 _BYTES_PER_DEEP_PX, _BYTES_PER_SCIENTIFIC_PX = 24, 120
-_BYTES_PER_COEFFICIENT_PX = 6
+"""The second is that of four fractions of 64 bits per pixel."""
+_MOST_BITS = 4 * 64
+_BYTES_PER_COEFFICIENT = 2
 """A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it."""
 _SHARE = 8
 _LEAST, _MOST = 1 << 30, 16 << 30
+_REST = 3 << 29
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _TILE_WIDTH, _TILE_LENGTH = 258, 277, 322, 323
+"""TIFF tags, see TIFF 6.0."""
+
+
+class PhotoTooLargeError(MemoryError):
+    """A photo needs more memory than this machine has; on another one it could be decoded.
+
+    The message continues a sentence that begins with the photo.
+    """
+
+    REASON = "too many pixels for the memory of this machine"
+
+    def __init__(self, limit: int) -> None:
+        """Take the bytes that a photo may need."""
+        super().__init__(
+            f"has {self.REASON}, which allows {limit / 1e9:.1f} GB for one photo: shrink it, or provide more memory"
+        )
 
 
 class MemoryBudget:
@@ -52,16 +73,51 @@ class MemoryBudget:
                 self._freed.notify_all()
 
 
-def decoding_limit() -> int:
-    """Return the bytes that decoding may use: an eighth of the memory, at least 1 and at most 16 GiB.
+def memory_limit(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Return the bytes that this process may use.
 
-    The memory is that of the machine, or of the container (cgroup) if that has less.
+    That is the memory of the machine or, if it is less, the limit of the process (RLIMIT_AS, RLIMIT_DATA: `ulimit -v`,
+    `-d`), or of the container or service: of its cgroup (version 1 or 2) and of those around it.
+
+    Args:
+        cgroups: Where the cgroups are mounted.
+        own: Lists the cgroups of this process, see `man 7 cgroups`.
     """
-    memory = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # there is no such file, or it says "max"
-            memory.append(int(Path(file).read_text()))
-    return max(_LEAST, min(_MOST, min(memory) // _SHARE))
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_cgroup_limits(cgroups, own)]
+    of_process = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    return min([*limits, *(limit for limit in of_process if limit != resource.RLIM_INFINITY)])
+
+
+def _cgroup_limits(cgroups: Path, own: Path) -> Iterator[int]:
+    """Yield the limits of the cgroups of this process; one without a limit says "max", or is a very large number."""
+    places = {""}  # a container may see its own cgroup as the root, and the path of the host
+    with suppress(OSError):
+        for line in own.read_text().splitlines():
+            _, kinds, place = line.split(":", 2)
+            if kinds in ("", "memory"):
+                path = PurePosixPath(place.lstrip("/"))
+                places |= {str(part) for part in (path, *path.parents) if ".." not in path.parts}
+    for file in ("memory.max", "memory.limit_in_bytes"):
+        for mount in ("", "unified", "memory"):
+            for place in places:
+                with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+                    yield int((cgroups / mount / place / file).read_text())
+
+
+def decoding_limit(memory: int) -> int:
+    """Return the bytes that all threads together may use to decode: an eighth of the memory, 1 to 16 GiB.
+
+    Of less than 4 GiB of memory it is a quarter.
+    """
+    return max(min(_LEAST, memory // 4), min(_MOST, memory // _SHARE))
+
+
+def photo_limit(memory: int) -> int:
+    """Return the bytes that a photo may use that is decoded alone: the memory without 1.5 GiB, but at least half of it.
+
+    The rest is for TensorFlow and for Prefect.
+    """
+    return max(memory // 2, memory - _REST)
 
 
 def bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> int:
@@ -74,7 +130,21 @@ def bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> i
     """
     width, height = image.size if image else size
     if image is None and extension(data) == "tif":
-        return _BYTES_PER_SCIENTIFIC_PX * width * height
+        tags = formats.tiff_tags(data)
+        bits = tags.get(_BITS_PER_SAMPLE, _MOST_BITS) * tags.get(_SAMPLES_PER_PIXEL, 1)
+        return _BYTES_PER_SCIENTIFIC_PX * min(bits, _MOST_BITS) // _MOST_BITS * width * height
     per_px = _BYTES_PER_DEEP_PX if image and depth.is_deep(image, data) else _BYTES_PER_PX[extension(data)]
-    coefficients = _BYTES_PER_COEFFICIENT_PX * size[0] * size[1] if image and image.info.get("progressive") else 0
-    return per_px * width * height + coefficients
+    tags = getattr(image, "tag_v2", {})
+    tile_px = tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_LENGTH, 0)  # may be larger than the photo
+    return per_px * max(width * height, tile_px) + _bytes_of_coefficients(data, image, size)
+
+
+def _bytes_of_coefficients(data: bytes, image: "Image | None", size: tuple[int, int]) -> int:
+    """Return the memory for the coefficients of a JPEG: all of its full size, if not each scan has all channels."""
+    if image is None or image.format not in ("JPEG", "MPO"):
+        return 0
+    channels = len(image.getbands())
+    scan = next(formats.jpeg_scans(data), None)
+    in_first_scan = data[scan + 4] if scan is not None and scan + 4 < len(data) else channels
+    in_one_scan = in_first_scan == channels and not image.info.get("progressive")
+    return 0 if in_one_scan else _BYTES_PER_COEFFICIENT * channels * size[0] * size[1]

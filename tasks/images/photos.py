@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.images import depth, formats
+from tasks.images import depth, formats, memory
 from tasks.images.formats import extension
-from tasks.images.memory import MemoryBudget, bytes_needed, decoding_limit
-from tasks.images.orientation import TRANSPOSED, as_stored, orientation
+from tasks.images.memory import MemoryBudget, PhotoTooLargeError
+from tasks.images.rgb import upright_rgb
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
@@ -50,10 +50,10 @@ PROBLEMS = (
 """All reasons why a photo can't be decoded, up to 20 ASCII characters each."""
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # about EXIF data that we don't read
 _DRAFT_PX = 64
-_ROWS = 256
-"""Rows that are converted at a time, so that no large temporary images are needed."""
-_BUDGET = MemoryBudget(decoding_limit())
+_BUDGET = MemoryBudget(memory.decoding_limit(memory.memory_limit()))
 """What all threads together may use: a WebP file of 34 bytes can need more than 1 GB."""
+_MOST_BYTES = memory.photo_limit(memory.memory_limit())
+"""What a photo may use that needs more than that and is decoded alone."""
 _MOST_SCANS = 100
 """Most scans of a JPEG. About 10 are usual; a scan of a few bytes can make the decoder process all pixels again."""
 
@@ -95,6 +95,18 @@ def size_px(data: bytes) -> tuple[int, int]:
     return _header(data)[0]
 
 
+def check_memory(data: bytes) -> None:
+    """Check that this machine has the memory to decode a photo, a JPEG at a fraction of its size; it isn't decoded.
+
+    Raises:
+        PhotoTooLargeError: It has not.
+        ValueError: The reason why it can't be decoded, one of PROBLEMS.
+    """
+    size, image = _header(data)
+    _draft(image, _DRAFT_PX)
+    _bytes_needed(data, image, size)
+
+
 def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     """Check that a downloaded photo can be decoded completely, as cheaply as possible.
 
@@ -108,7 +120,7 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     Raises:
         ValueError: The reason: `not a picture`, `unreadable` or `truncated`; `too many pixels` and `too many scans` are
             found without decoding it.
-        MemoryError: There isn't enough memory.
+        MemoryError: There isn't enough memory; PhotoTooLargeError if that depends on the photo.
     """
     try:
         (width, height), image = _header(data)
@@ -119,7 +131,7 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     if extension(data) == "jpg" and next(islice(formats.jpeg_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
     opened = _draft(image, _DRAFT_PX)
-    with _BUDGET.use(needed := bytes_needed(data, image, (width, height))):
+    with _BUDGET.use(needed := _bytes_needed(data, image, (width, height))):
         del image
         _load(opened, data, needed)
     return width, height
@@ -131,7 +143,11 @@ def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:
 
 
 def decode_to(
-    function: Callable[[NDArray[np.uint8]], Output], data: bytes, *, at_least_px: int | None = None
+    function: Callable[[NDArray[np.uint8]], Output],
+    data: bytes,
+    *,
+    at_least_px: int | None = None,
+    more_bytes: int = 0,
 ) -> Output:
     """Decode a photo to RGB pixels, rotated as its EXIF or XMP data says, and return what a function makes of them.
 
@@ -146,14 +162,15 @@ def decode_to(
         data: The bytes of the photo.
         at_least_px: If given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is several times faster, as
             long as no side becomes shorter than this.
+        more_bytes: Memory that the function needs besides the pixels; 0 if it is less than decoding needs.
 
     Raises:
         ValueError: The reason, one of PROBLEMS.
-        MemoryError: There isn't enough memory; this doesn't say anything about the photo.
+        MemoryError: There isn't enough memory; only a PhotoTooLargeError says something about the photo.
     """
     size, image = _header(data)
     opened = _draft(image, at_least_px)
-    needed = bytes_needed(data, image, size)
+    needed = _bytes_needed(data, image, size, more_bytes)
     del image  # no variable may keep it longer than the budget does: `_load` takes it out of the list
     with _BUDGET.use(needed):
         return function(_pixels(opened, data, needed))
@@ -195,6 +212,15 @@ def _header(data: bytes) -> tuple[tuple[int, int], "Image | None"]:
     if size[0] * size[1] > MOST_PX:
         raise ValueError(TOO_MANY_PIXELS)
     return size, image
+
+
+def _bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int], more_bytes: int = 0) -> int:
+    """Estimate the memory for a photo, see `decode_to`; raises PhotoTooLargeError if this machine has less."""
+    width, height = image.size if image else size
+    needed = max(memory.bytes_needed(data, image, size), 3 * width * height + more_bytes)
+    if needed > _MOST_BYTES:
+        raise PhotoTooLargeError(_MOST_BYTES)
+    return needed
 
 
 def _open(data: bytes, needed: int = 0) -> "Image":
@@ -246,39 +272,9 @@ def _pixels(opened: "list[Image | None]", data: bytes, needed: int) -> NDArray[n
     """Decode the image in a list to upright RGB pixels `(h, w, 3)`; the arguments are those of `_load`."""
     image = _load(opened, data, needed)
     try:
-        return _rgb(image, data)
+        return upright_rgb(image, data)
     except Exception as error:
         raise _failure(error, needed) from error
-
-
-def _rgb(image: "Image", data: bytes) -> NDArray[np.uint8]:
-    """Convert a loaded image to upright RGB pixels `(h, w, 3)`."""
-    turned = orientation(image)
-    if depth.is_deep(image, data):
-        grey_or_rgb = depth.pixels_of(image, data)
-        height, width = grey_or_rgb.shape[:2]
-    else:
-        grey_or_rgb, (width, height) = None, image.size
-    upright = np.empty((width, height, 3) if turned in TRANSPOSED else (height, width, 3), np.uint8)
-    stored = as_stored(upright, turned)
-    if grey_or_rgb is not None:
-        stored[:] = grey_or_rgb
-        return upright
-    for top in range(0, height, _ROWS):
-        bottom = min(height, top + _ROWS)
-        rows = image if (top, bottom) == (0, height) else image.crop((0, top, width, bottom))
-        stored[top:bottom] = np.asarray(_over_white(rows))
-    return upright
-
-
-def _over_white(image: "Image") -> "Image":
-    """Convert an image to RGB; transparent parts become white."""
-    from PIL import Image
-
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _failure(error: Exception, needed: int) -> Exception:

@@ -7,6 +7,7 @@ import pytest
 
 from configs.load import ConfigError
 from flows import error_messages
+from tasks.images.memory import PhotoTooLargeError
 from tasks.store.errors import UserError
 
 
@@ -23,6 +24,7 @@ from tasks.store.errors import UserError
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2, "/data/x: permission denied"),
         (MemoryError(), 2, "set workers.threads to a smaller number"),
+        (PhotoTooLargeError(10**9), 2, "a photo has too many pixels for the memory of this machine"),
         (KeyError("oops"), 1, "internal error: KeyError: 'oops'"),
         (ValueError("many\n  lines"), 1, "internal error: ValueError: many lines"),
     ],

@@ -88,7 +88,7 @@ class ConnectionPools:
     def _proxy(self, url: str) -> ProxyManager:
         try:
             parts = parse_url(url if "://" in url else f"http://{url}")
-        except LocationParseError:
+        except (LocationParseError, ValueError):
             parts = None
         if parts is None or not parts.host or "@" in f"{parts.path}{parts.query}{parts.fragment}":
             raise UserError(

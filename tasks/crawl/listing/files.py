@@ -16,6 +16,7 @@ from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
 from tasks.crawl.losses import require_few_lost
 from tasks.images import formats, photos
+from tasks.images.memory import PhotoTooLargeError
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.text import first_few
@@ -184,6 +185,10 @@ def ingest(
             return None
         try:
             size_px = photos.size_px(data)
+            photos.check_memory(data)
+        except PhotoTooLargeError as problem:
+            losses.unusable[index] = str(problem)
+            return None
         except ValueError as problem:
             size_px = None  # the photo is stored, so that the filter rejects it and `fluke review` shows it
             if str(problem) == photos.TOO_MANY_PIXELS:

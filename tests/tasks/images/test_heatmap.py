@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tasks.images import heatmap
 from tasks.images.heatmap import draw_heat_map
 
 
@@ -19,3 +20,11 @@ def test_the_hottest_part_is_coloured_and_the_coldest_unchanged(channels: int) -
 def test_a_heat_map_of_zeros_changes_nothing() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)
     np.testing.assert_array_equal(draw_heat_map(picture, np.zeros((2, 2), np.float32)), picture)
+
+
+def test_a_large_picture_is_drawn_in_parts_like_a_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    picture, heat = rng.integers(0, 255, (70, 30, 3), np.uint8), rng.random((70, 30), np.float32)
+    whole = draw_heat_map(picture, heat)
+    monkeypatch.setattr(heatmap, "_ROWS", 16)
+    np.testing.assert_array_equal(draw_heat_map(picture, heat), whole)

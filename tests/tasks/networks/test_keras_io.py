@@ -1,3 +1,5 @@
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -31,3 +33,13 @@ def test_a_seed_determines_the_initial_weights() -> None:
         return weights_digest(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
 
     assert initial_weights(1) == initial_weights(1) != initial_weights(2)
+
+
+def test_random_numbers_of_other_threads_do_not_change_the_initial_weights() -> None:
+    def initial_weights(others_draw: int) -> str:
+        seed_everything(1)
+        for _ in range(others_draw):
+            random.getrandbits(32)
+        return weights_digest(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
+
+    assert initial_weights(0) == initial_weights(1) == initial_weights(5)

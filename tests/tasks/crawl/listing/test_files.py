@@ -15,6 +15,7 @@ from PIL import Image
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.listing import files as local_files
 from tasks.crawl.listing.files import LocalFile, ingest, read_file
+from tasks.images import photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 
@@ -72,6 +73,22 @@ def test_photos_with_too_many_pixels_are_left_out_until_the_setting_allows_them(
     assert ingest_with(paths, tmp_path, max_mpx=178)[0] == [True, True, False]
     assert ingest_with(paths, tmp_path, max_mpx=250) == ([True, True, True], [])
     assert ingest_with(paths, tmp_path, max_mpx=178)[0] == [True, True, False]  # it is stored, but over the limit again
+
+
+def test_photos_that_need_more_memory_than_there_is_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / name for name in ("small.png", "large.png", "huge.png")]
+    for path, (width, height) in zip(paths, ((30, 20), (400, 300), (800, 400)), strict=True):
+        path.write_bytes(png(width, height))
+    with monkeypatch.context() as of_a_small_machine:
+        of_a_small_machine.setattr(photos, "_MOST_BYTES", 500_000)
+        stored, notes = ingest_with(paths, tmp_path, max_loss=0.7)
+    assert stored == [True, False, False]
+    assert re.search(
+        r"2 are left out: .*large\.png, .*huge\.png; each has too many pixels for the memory of this machine", notes[0]
+    )
+    assert ingest_with(paths, tmp_path)[0] == [True, True, True]
 
 
 def crawl(paths: list[Path], root: Path, *, fresh: bool = False, verify: bool = False) -> list[bytes | None]:
