@@ -1,6 +1,8 @@
 import json
+import os
 import sys
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -71,3 +73,13 @@ def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
         folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
+
+
+def test_the_folders_of_curves_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        callbacks.TensorBoard(tmp_path / "under-way" / "training")
+    finally:
+        os.umask(before)
+    made = (tmp_path / "under-way", tmp_path / "under-way" / "training")
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o775, 0o775]
