@@ -80,7 +80,7 @@ RULES = (
         _in(
             "crawl",
             "threads connections_per_host requests_per_s timeout_s retries deadline_s max_gb max_photo_mb robots "
-            "contact private_hosts",
+            "contact private_hosts proxy_resolves",
         ),
         lambda config: _downloads(config) and not config.crawl.replay,
         "crawl.sources other than folder and csv, without crawl.replay",

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from configs.redact import strip_login
+
 StageName = Literal["crawl", "filter", "preprocess", "pretrain", "extract", "train", "evaluate"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 
@@ -18,6 +20,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 def _expand_home(path: Path) -> Path:
     """Replace ~ and ~user at the beginning of a path, which a shell leaves as they are behind an equals sign."""
+    path = Path(strip_login(str(path)))  # a URL is no path, but the run's record has what was given
     try:
         return path.expanduser()
     except RuntimeError:  # there is no such user: a file's name begins with ~
@@ -160,7 +163,14 @@ class CrawlConfig(Section):
     )
     contact: str | None = Field(None, description="Contact URL or e-mail address, sent in the User-Agent header.")
     private_hosts: tuple[str, ...] = Field(
-        (), description="Hosts on this machine or in private networks that are allowed, e.g. intranet:8080."
+        (),
+        description="Hosts on this machine or in private networks that are allowed, e.g. intranet:8080 or *.corp. With "
+        "a proxy, also names that this machine can't resolve.",
+    )
+    proxy_resolves: bool = Field(
+        False,
+        description="With http_proxy or https_proxy: whether names of the public internet that this machine can't "
+        "resolve are handed to the proxy, for networks in which only the proxy resolves names.",
     )
     port: int = Field(8765, ge=1024, le=65535, description="gallery: the local port of the demo's photo site.")
 
@@ -168,6 +178,14 @@ class CrawlConfig(Section):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("private_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"(\*\.)?[^\s/*@?#]+", host):
+                raise ValueError(f"{host!r} is no host; write intranet, intranet:8080 or *.corp")
+        return value
 
     @field_validator("sources")
     @classmethod
@@ -189,7 +207,7 @@ class CrawlConfig(Section):
             words = [label, *listed] if isinstance(listed, list | tuple) else [None]
             if not all(isinstance(word, str | int | float) and not isinstance(word, bool) for word in words):
                 raise ValueError(f"write `{label}: [query, query]`, or give the path of a text file")
-            keywords[str(label)] = tuple(map(str, listed))
+            keywords[strip_login(str(label))] = tuple(strip_login(str(query)) for query in listed)
         return keywords
 
     @field_validator("contact")
@@ -199,7 +217,7 @@ class CrawlConfig(Section):
             raise ValueError("give an e-mail address or a URL, such as https://example.org/crawl")
         if value is not None and not (value.isascii() and value.isprintable()):
             raise ValueError("must be printable ASCII, because it is sent in a header")
-        return value
+        return value and strip_login(value)
 
     @model_validator(mode="after")
     def _has_a_use_for_keywords(self) -> "CrawlConfig":

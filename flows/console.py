@@ -14,10 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from configs.redact import redact, redacting
 from flows import model_names
 from flows.maintenance.forget import Traces
 from flows.run_records import RunRecord, StageRecord
 from tasks import names
+from tasks.store.paths import open_log
 from tasks.store.progress import Advance
 from tasks.store.store import Store
 from tasks.text import show_controls
@@ -33,7 +35,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def shown(text: str) -> str:
     """Return a text for rich that shows the control characters and the markup in names of files and classes."""
-    return escape(show_controls(text))
+    return escape(show_controls(redact(text)))
 
 
 class _Messages(logging.Handler):
@@ -64,7 +66,7 @@ def native_output(log: Path) -> Iterator[None]:
     python_output = os.fdopen(os.dup(terminal), "w", buffering=1, encoding=encoding, errors="backslashreplace")
     with _open_log(log) as file, python_output as python_stderr:
         os.dup2(file.fileno(), 2)
-        sys.stderr = python_stderr
+        sys.stderr = redacting(python_stderr)
         try:
             yield
         finally:
@@ -77,7 +79,7 @@ def _open_log(log: Path) -> IO[bytes]:
     """Open a log to append to it; without the right to, what it would contain is lost, but nothing else."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        return log.open("ab")
+        return open_log(log)
     except OSError:
         return Path(os.devnull).open("ab")
 
@@ -188,7 +190,11 @@ def _model_text(record: RunRecord, root: Path, names: Mapping[str, list[str]]) -
     if not record.model:
         return ""
     named = ", ".join(names.get(record.id, ()))
-    return (named or "yes") if record.has_model(root) else f"deleted ({named})" if named else "deleted"
+    state = record.model_state(root)
+    if state == "intact":
+        return named or "yes"
+    shown_state = "deleted" if state == "gone" else state
+    return f"{named}: {shown_state}" if named else shown_state
 
 
 def predictions_table(predictions: "pd.DataFrame") -> Table:

@@ -5,6 +5,7 @@ Nothing here makes a run fail: if the dashboard can't be updated, that is logged
 
 import contextvars
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +24,12 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.handlers import APILogHandler
 
+from configs.redact import redact
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 from tasks.tables import REPORT, SUMMARY
-from tasks.text import show_controls
+from tasks.text import markdown, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +50,7 @@ class _RunLogHandler(APILogHandler):
     def emit(self, record: logging.LogRecord) -> None:
         current = _flow_run_id()
         record = copy(record)  # the terminal's handler prints it, too
-        record.msg, record.args = show_controls(record.getMessage()), None
+        record.msg, record.args = show_controls(redact(record.getMessage())), None
         if current is None:
             record.flow_run_id = str(self._flow_run_id)
         if current is None or self.sends(current):
@@ -98,15 +100,15 @@ def show(outcome: Outcome, store: Store) -> None:
     _try(
         lambda: create_table_artifact(
             key=f"fluke-{outcome.artifact.stage}",
-            table=[{"what": name, "count": count} for name, count in manifest.counts.items()],
-            description=f"**{outcome.artifact.stage}** {origin}  \n`{folder}`, built at {made_at}",
+            table=[{"what": show_controls(name), "count": count} for name, count in manifest.counts.items()],
+            description=f"**{outcome.artifact.stage}** {markdown(origin)}  \n{_code(folder)}, built at {made_at}",
         )
     )
     summary = SUMMARY.path(folder)
     if summary.exists():
-        text = summary.read_text(encoding="utf-8")
+        text = _safe(summary.read_text(encoding="utf-8", errors="replace"))
         if (report := REPORT.path(folder)).exists():
-            text += f"\n\nFull report: `{report}`\n"
+            text += f"\n\nFull report: {_code(report)}\n"
         _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
 
 
@@ -118,10 +120,10 @@ def show_predictions(predictions: "pd.DataFrame", path: Path) -> None:
         path: The file that contains the predictions.
     """
     counted = predictions.loc[predictions["error"] == "", "class_1"].value_counts()
-    rows = [{"what": name, "count": int(count)} for name, count in counted.items()]
+    rows = [{"what": show_controls(str(name)), "count": int(count)} for name, count in counted.items()]
     if unreadable := int((predictions["error"] != "").sum()):
         rows.append({"what": "can't be read", "count": unreadable})
-    _try(lambda: create_table_artifact(key="fluke-predictions", table=rows, description=f"**predicted** `{path}`"))
+    _try(lambda: create_table_artifact(key="fluke-predictions", table=rows, description=f"**predicted** {_code(path)}"))
 
 
 @contextmanager
@@ -154,6 +156,21 @@ def progress(label: str, total: int) -> Iterator[Advance]:
     if artifact is not None:
         done = total  # work may end before its total, such as training with early stopping
         _try(lambda: context.run(show_progress))
+
+
+def _code(path: Path) -> str:
+    """Return a path as code in Markdown, whatever characters it has."""
+    return "`" + show_controls(str(path)).replace("`", "'") + "`"
+
+
+def _safe(text: str) -> str:
+    """Return Markdown of the data folder without HTML, and without images and links to other places.
+
+    Stages escape the names in their summaries, but anybody may have changed the file. Escaped characters and images
+    that are part of the text stay.
+    """
+    text = re.sub(r"(?<!\\)<", r"\\<", text)
+    return re.sub(r"(?<!\\)\](?=\s*[\[(:])(?!\(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]*\))", r"\\]", text)
 
 
 def _try(action: Callable[[], Any]) -> None:

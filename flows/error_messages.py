@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from configs.load import ConfigError
+from configs.redact import redact
 from flows.file_problems import problem
 from tasks.images.memory import PhotoTooLargeError
 from tasks.store.errors import UserError
@@ -30,14 +31,14 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         root: The data folder, whose disk may be full.
     """
     if isinstance(error, UserError | ConfigError):
-        return str(error), USER_ERROR
+        return redact(str(error)), USER_ERROR
     if isinstance(error, OSError) and (message := problem(error, root)):
         return message, USER_ERROR
     if remedy := _remedy(error):
         return remedy, USER_ERROR
     if number := disk_full(error) or _is_nearly_full(root):
         return problem(OSError(number, os.strerror(number)), root) or "", USER_ERROR
-    message = " ".join(str(error).split())
+    message = " ".join(redact(str(error)).split())
     return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
 
 

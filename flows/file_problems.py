@@ -95,11 +95,13 @@ def _remedy(number: int, place: Path, root: Path) -> str:
     letters = "rwX" if stat.S_ISDIR(_mode(blocking)) else "rw"
     if found.st_uid == os.geteuid():
         return f"make it writable (chmod u+{letters} {blocking}), or {other}"
+    group = "" if found.st_gid in {os.getegid(), *os.getgroups()} else "chgrp to a group of yours, then "
+    shared = f"its owner can share it with your group ({group}chmod g+{letters} {blocking})"
     if not in_data:
-        return f"its owner can make it writable (chmod g+{letters} {blocking}) for your group; or {other}"
+        return f"{shared}, or {other}"
     return (
-        f"its owner can share it with your group (chmod g+{letters} {blocking}); in a shared data folder everybody "
-        f"needs umask 002 and all folders chmod g+s, see docs/store.md; or {other}"
+        f"{shared}; in a shared data folder everybody needs umask 002 and all folders chmod g+s, see docs/store.md; or "
+        f"{other}"
     )
 
 

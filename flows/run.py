@@ -13,6 +13,7 @@ from prefect.states import Completed
 
 from configs import no_effect
 from configs.load import changed_settings, with_memory
+from configs.redact import redact, redact_exception
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
@@ -76,7 +77,7 @@ def pipeline(
         executor(config.workers.threads) as workers,
     ):
         progress = tee(dashboard.progress, extra_progress.get())
-        record.notes = list(_notes(config, preset))
+        record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),
             workers,
@@ -94,6 +95,7 @@ def pipeline(
             if interrupted.is_set():
                 record.end("interrupted")
                 raise KeyboardInterrupt from error
+            redact_exception(error)  # Prefect logs it
             record.end("failed", error_messages.explain(error, root)[0])
             raise
         except BaseException:
@@ -144,6 +146,7 @@ class _GetOrBuild:
         except Exception as error:
             if self._interrupted.is_set():  # else the crawl would be tried again after Ctrl-C
                 raise KeyboardInterrupt from error
+            redact_exception(error)
             raise
         seconds = time.monotonic() - start
         counts = ", ".join(f"{name} {count:,}" for name, count in outcome.manifest.counts.items())

@@ -9,19 +9,19 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.schema import Config, StageName
 from flows import model_names
-from tasks.store import manifest
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, now
+from tasks.store.manifest import Artifact, Manifest, Name, Number, now
 from tasks.store.permissions import file_lock
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 
 RunState = Literal["running", "done", "failed", "interrupted"]
+ModelState = Literal["intact", "damaged", "gone"]
 MODEL_STAGES = ("preprocess", "pretrain", "train", "evaluate")
 """The stages whose artifacts a model consists of."""
 
@@ -36,6 +36,9 @@ def data_root() -> Path:
         raise UserError(f"FLUKE_DATA={folder}: there is no such user; give the path of a folder") from error
     except UnicodeEncodeError as error:
         raise UserError(f"{root}: not valid UTF-8; set FLUKE_DATA to a folder whose path is") from error
+    if os.path.lexists(root) and not root.is_dir():
+        what = "a link to nothing" if root.is_symlink() and not root.exists() else "a file"
+        raise UserError(f"{root} is {what}, but must be a folder; move it away, or set FLUKE_DATA to a folder")
     return root
 
 
@@ -48,7 +51,7 @@ class StageRecord(BaseModel):
     cached: bool
     why: str
     seconds: float
-    counts: dict[str, int | float]
+    counts: dict[str, Number]
 
 
 class RunRecord(BaseModel):
@@ -59,7 +62,7 @@ class RunRecord(BaseModel):
     number: int = 0
     """Of two runs, the one with the higher number started later, whatever the clock said, see `tasks.store.counter`; 0:
     a run of a version without numbers. It comes first in the file, where the counter reads it."""
-    id: str
+    id: Name
     """For people: it begins with the time of the start."""
     preset: str
     """Its name: `animals` of `animals.yaml`."""
@@ -68,7 +71,7 @@ class RunRecord(BaseModel):
     until: StageName
     config: dict[str, Any]
     """As it was at the time of the run; a later version of fluke may have other settings."""
-    started_at: datetime
+    started_at: AwareDatetime
     ended_at: datetime | None = None
     state: RunState = "running"
     error: str = ""
@@ -113,9 +116,26 @@ class RunRecord(BaseModel):
         artifacts = [stage.artifact for stage in self.stages if stage.artifact.stage in MODEL_STAGES]
         return artifacts if self.is_good else []
 
-    def has_model(self, root: Path) -> bool:
-        """Whether its model is still in the store."""
-        return bool(self.model) and all((Store(root).folder(each) / manifest.NAME).exists() for each in self.model)
+    def model_state(self, root: Path) -> ModelState:
+        """Return whether its model is still in the store, as far as manifests and the sizes of its files tell.
+
+        An artifact that was made later under the same key, with another content, isn't that of this run.
+        """
+        store = Store(root)
+        state: ModelState = "intact" if self.model else "gone"
+        for artifact in self.model:
+            folder = store.folder(artifact)
+            try:
+                made = Manifest.read(folder)
+                if made.artifact != artifact:
+                    return "gone"
+                if any(record.problem(folder / name, verify=False) for name, record in made.files.items()):
+                    state = "damaged"
+            except (FileNotFoundError, NotADirectoryError):
+                return "gone"
+            except (OSError, ValueError):
+                state = "damaged"
+        return state
 
     def is_called(self, name: str) -> bool:
         """Whether a user means this run, or its preset, by this name, ID or path of a YAML file."""

@@ -3,6 +3,8 @@
 Prefect's own `prefect server start --background` refuses to start after a power cut, because of its old PID file.
 """
 
+import errno
+import http.client
 import logging
 import os
 import signal
@@ -17,10 +19,12 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.request import getproxies_environment
 
+from configs.redact import strip_login
 from flows import server_process
 from flows.processes import look_up
 from flows.server_process import HOST, Running
 from tasks.store.errors import UserError
+from tasks.store.file_errors import is_nearly_full
 from tasks.store.paths import open_log, remove
 from tasks.store.permissions import create, file_lock
 
@@ -207,6 +211,8 @@ def _wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> No
     deadline = time.monotonic() + _START_TIMEOUT_S
     try:
         while not _is_healthy(address):
+            if process.poll() is not None and is_nearly_full(log):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log.parent))
             if process.poll() is not None or time.monotonic() > deadline:
                 raise UserError(f"the Prefect server did not start; its log says why: {log}")
             time.sleep(0.2)
@@ -232,10 +238,11 @@ def _wait_for_answer(running: Running) -> None:
 def reachable(address: str) -> bool:
     """Return whether a server answers at an API address, even with an HTTP error."""
     try:
-        urllib.request.build_opener().open(f"{address}/health", timeout=10).close()
+        # urllib takes a login for a part of the host; a server that wants one answers with an error, which is enough.
+        urllib.request.build_opener().open(f"{strip_login(address)}/health", timeout=10).close()
     except urllib.error.HTTPError:
         return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # also an address that is none
         return False
     return True
 

@@ -12,7 +12,7 @@ from configs.schema import STAGE_NAMES
 from tasks.store.table import Column, File, Table
 
 _PHOTO = Column("photo", "string", "SHA-256 of the photo's bytes, 64 hex digits.")
-_FILE = Column("file", "string", "Path of the photo, relative to the data folder.")
+_FILE = Column("file", "string", "Path of the photo, relative to the data folder.", is_path=True)
 _LABEL = Column("label", "string", "Class of the photo.")
 _NAME = Column("name", "string", "Name of the photo at its source: a path, the CSV's Image, or the last part of a URL.")
 _SPLIT = Column("split", "string", "train, val or test.")
@@ -158,7 +158,7 @@ REVIEW = Table(
 # ---- preprocess, extract ----
 _PLACE = (
     _PHOTO,
-    Column("shard", "string", "Path of the shard, relative to the data folder."),
+    Column("shard", "string", "Path of the shard, relative to the data folder.", is_path=True),
     Column("row", "int64", "Row in the shard.", "from 0"),
     Column("digest", "string", "First 24 hex digits of the SHA-256 of the row's values."),
 )

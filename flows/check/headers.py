@@ -1,7 +1,6 @@
 """Read the format and the size of photos from the beginnings of their files."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
@@ -33,8 +32,7 @@ def read_header(path: str, *, most_px: float) -> Header:
         most_px: Photos with more pixels have a problem.
     """
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(_BEGINNING_BYTES)
+        data = read_file(path, at_most=_BEGINNING_BYTES)
         if other := formats.foreign(data):
             return Header(formats.extension(data), None, other.description)
         try:

@@ -55,7 +55,10 @@ def setting_doubts(path: Path, config: Config, overrides: Sequence[str]) -> list
 def _source(path: Path, config: Config) -> str:
     path = path.expanduser()
     if path.is_dir():
-        names = {entry.name.lower() for entry in path.iterdir()}
+        try:
+            names = {entry.name.lower() for entry in path.iterdir()}
+        except OSError as error:
+            raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
         return "csv" if "train.csv" in names else "folder"
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise UserError(f"{path}: give a folder with one sub-folder of photos per class, or a CSV that lists photos")

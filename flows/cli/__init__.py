@@ -41,9 +41,11 @@ def main() -> None:
     errors.survive_any_locale()
     ask_loopback_directly()
     try:
-        app()
-    except Exception as error:
-        sys.exit(errors.report_error(error))
+        with errors.no_passwords():
+            try:
+                app()
+            except Exception as error:
+                sys.exit(errors.report_error(error))
     finally:
         # After a Ctrl-C inside code that runs from source text (dataclasses do so on import), CPython ends the process
         # by that signal even if the exception was handled; running another source text resets this.

@@ -8,11 +8,14 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
 from configs.load import ConfigError
+from configs.redact import redact, redacting
 from flows.run_records import data_root
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
@@ -24,6 +27,17 @@ def survive_any_locale() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def no_passwords() -> Iterator[None]:
+    """Keep the passwords of the environment out of what anything prints, Prefect and other libraries included."""
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = redacting(out), redacting(err)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
 
 
 def report_error(error: Exception) -> int:
@@ -48,18 +62,18 @@ def report_error(error: Exception) -> int:
 def say(*lines: str) -> None:
     """Print lines of a result on stdout."""
     for line in lines:
-        print(show_controls(line), flush=True)
+        print(show_controls(redact(line)), flush=True)
 
 
 def print_error(*lines: str) -> None:
     """Print an error on stderr."""
     for line in lines:
-        print(f"error: {show_controls(line)}", file=sys.stderr)
+        print(f"error: {show_controls(redact(line))}", file=sys.stderr)
 
 
 def note(message: str) -> None:
     """Print a message on stderr at once, so that stdout contains only results."""
-    print(show_controls(message), file=sys.stderr, flush=True)
+    print(show_controls(redact(message)), file=sys.stderr, flush=True)
 
 
 def confirm(question: str, yes: bool) -> bool:
@@ -71,7 +85,7 @@ def confirm(question: str, yes: bool) -> bool:
 
 def _write_log(error: BaseException, root: Path) -> Path | None:
     """Write a traceback to a log in the data folder, or else to a temporary file; None if neither can be written."""
-    text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
+    text = redact("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
     path = root / "logs" / "error.log"
     try:
         atomic_write(path, text)  # a log of another user is replaced, not written to

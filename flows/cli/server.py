@@ -61,7 +61,7 @@ def serve(
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
         # On a server that others share, somebody else may serve the same preset.
-        serve_all(*built, pause_on_shutdown=is_our_server)
+        serve_all(*built, pause_on_shutdown=is_our_server, print_starting_message=False)
 
 
 def connect(config: Config) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import hexdigits
 
+from configs.redact import strip_login
 from configs.schema import STAGE_NAMES
 from flows import preflight
 from flows.maintenance.prune import delete_item, unfinished_trainings
@@ -47,9 +48,10 @@ def find_traces(store: Store, photo: str) -> Traces:
     locations: set[str] = set()
     if ledger.exists():
         with Ledger(ledger, store.photos) as known:
-            found, locations = known.locations_of(photo.lower() if sha256s else photo)
-            sha256s |= found
-    found, urls = _in_crawls(store, {photo, *sha256s})
+            for name in {photo.lower()} if sha256s else {photo, strip_login(photo)}:
+                found, places = known.locations_of(name)
+                sha256s, locations = sha256s | found, locations | places
+    found, urls = _in_crawls(store, {photo, strip_login(photo), *sha256s})
     # Names of files are made from them, so nothing else may be among them, whatever a table says.
     sha256s, locations = {each for each in sha256s | found if _is_sha256(each)}, locations | urls
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
@@ -79,7 +81,8 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         UserError: A run is using the data folder, or a memory is damaged.
     """
     with preflight.in_use(store.root, exclusive=True):
-        urls = {location for location in {traces.photo, *traces.locations} if _is_url(location)}
+        found = {traces.photo, *traces.locations}
+        urls = {strip_login(location) for location in found if _is_url(location)}
         # Block it first, so that it doesn't come back even if the rest is interrupted.
         blocklist.add(store.root, traces.sha256s | urls)
         for path in traces.files:

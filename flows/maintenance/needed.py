@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from configs.load import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
 from flows.run_records import RunRecord, read_records
@@ -71,20 +72,17 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
     for evaluation in _previous_models(store, kept):
         same = [run for run in records if evaluation.key in (artifact.key for artifact in run.model)]
         if same and all(run not in kept for run in same):
-            needed.runs.setdefault("the previous model, of run", []).append(same[0])
+            needed.runs.setdefault("the previous model, run", []).append(same[0])
         _add(store, needed, [evaluation, *(stage.artifact for run in same[:1] for stage in run.stages)])
     return needed
 
 
 def _kept_runs(store: Store, records: list[RunRecord], keep_runs: int) -> Iterator[tuple[str, RunRecord]]:
     """Yield the runs that are kept for their own sake, each once or more, with the reason."""
-    by_preset: dict[str, list[RunRecord]] = {}
-    for record in records:
-        by_preset.setdefault(record.preset_key, []).append(record)
-    for runs in by_preset.values():
+    for runs in _by_preset(records):
         intact = 0
         for run in runs:
-            state = _model_state(store, run) if intact < max(keep_runs, 1) else "gone"
+            state = run.model_state(store.root) if intact < max(keep_runs, 1) else "gone"
             if state != "gone":  # a damaged model doesn't count, but it may be all that there is
                 yield (_EARLIER_GOOD if intact else _NEWEST_GOOD), run
                 intact += state == "intact"
@@ -96,19 +94,21 @@ def _kept_runs(store: Store, records: list[RunRecord], keep_runs: int) -> Iterat
             yield f"named {', '.join(names[run.id])}: run", run
 
 
-def _model_state(store: Store, run: RunRecord) -> str:
-    """Return `gone`, `damaged` or `intact`, as far as names and sizes tell."""
-    if not run.has_model(store.root):
-        return "gone"
-    try:
-        for artifact in run.model:
-            folder = store.folder(artifact)
-            manifest = Manifest.read(folder)
-            if any(record.problem(folder / name, verify=False) for name, record in manifest.files.items()):
-                return "damaged"
-    except (OSError, ValueError):
-        return "damaged"
-    return "intact"
+def _by_preset(records: list[RunRecord]) -> Iterator[list[RunRecord]]:
+    """Yield the runs of each preset, the newest first.
+
+    Runs of earlier versions don't say which file their preset is in; they are those of the only file of that name.
+    """
+    files: dict[str, set[str]] = {}
+    for record in records:
+        if record.preset_file:
+            files.setdefault(record.preset, set()).add(record.preset_key)
+    found: dict[str, list[RunRecord]] = {}
+    for record in records:
+        same = files.get(record.preset, set())
+        is_in_it = not record.preset_file and len(same) == 1 and record.preset not in presets()
+        found.setdefault(min(same) if is_in_it else record.preset_key, []).append(record)
+    yield from found.values()
 
 
 def _stopped_in(run: RunRecord) -> StageName | None:

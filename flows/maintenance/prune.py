@@ -3,6 +3,8 @@
 Nothing of another kind is ever deleted: decisions, the memory of splits, backups, the blocklist, names, records.
 """
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from flows.maintenance.needed import Needed, find_needed
 from flows.run_records import RunRecord, read_records
 from tasks.store import manifest
 from tasks.store.paths import is_own, remove
+from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
 
 _KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
@@ -43,6 +46,10 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         UserError: The record of a run, or the file with the names, is damaged.
         OSError: A folder can't be read.
     """
+    stages = (f"artifacts/{stage}" for stage in STAGE_NAMES)
+    for folder in (store.root / name for name in ("artifacts", *stages, *PRIVATE_FOLDERS)):
+        if os.path.lexists(folder) and not folder.is_dir():  # a disk that isn't mounted: all else would seem unneeded
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     needed = find_needed(store, keep_runs)
     return [
         Unneeded(path, reason, bytes_)
@@ -101,7 +108,10 @@ def delete_item(root: Path, path: Path) -> None:
 
 
 def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
-    """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes)."""
+    """Return the disk usage below the data folder: name -> (number of artifacts, shards or files; bytes).
+
+    Folders that are private for another user are left out.
+    """
     usage: dict[str, tuple[int, int]] = {}
     for stage in STAGE_NAMES:
         found = (root / "artifacts" / stage).glob("[!.]*")
@@ -109,7 +119,7 @@ def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
     for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
         folder = root / name
-        if folder.exists():
+        if os.access(folder, os.R_OK | os.X_OK):
             usage[name] = (sum(1 for _ in folder.rglob(pattern)), size_bytes(folder))
     return usage
 

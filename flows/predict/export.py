@@ -55,9 +55,9 @@ tiles = np.stack([tile_of(open("photo.jpg", "rb").read(), preprocess)])
 
 def check(folder: Path) -> None:
     """Raise UserError unless the folder is new or empty, and can be written."""
-    check_folder("FOLDER", folder)
-    if folder.is_dir() and not all(path.name.startswith(PARTIAL) for path in folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or not all(path.name.startswith(PARTIAL) for path in folder.iterdir())):
         raise UserError(f"{folder} exists and is not an empty folder; name a new folder, or delete this one first")
+    check_folder("FOLDER", folder)
 
 
 def export(model: Model, folder: Path, form: Format) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from configs.load import presets
 from configs.schema import PreprocessConfig
 from flows import model_names, preflight
-from flows.run_records import MODEL_STAGES, RunRecord, find_run, read_records
+from flows.run_records import RunRecord, find_run, read_records
 from tasks.inference.decision import DecisionRule
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
@@ -62,10 +62,11 @@ def name_model(store: Store, run: str, name: str) -> RunRecord:
 
 
 def _model(store: Store, run: RunRecord) -> Model:
-    folders = {stage.artifact.stage: store.folder(stage.artifact) for stage in run.stages}
-    folders = {stage: folder for stage, folder in folders.items() if stage in MODEL_STAGES}
+    folders = {artifact.stage: store.folder(artifact) for artifact in run.model}
     try:
         manifests = {stage: Manifest.read(folder) for stage, folder in folders.items()}
+        if [manifests[artifact.stage].artifact for artifact in run.model] != run.model:
+            raise ValueError("it was built again with another result")
     except (FileNotFoundError, ValueError) as error:
         raise UserError(
             f"the model of run {run.id} has been deleted or damaged ({error}); run {run.preset} again"

@@ -20,6 +20,8 @@ def check_file(option: str, path: Path) -> None:
     target = Path(os.path.realpath(path))
     if path.is_symlink() and not target.parent.is_dir():
         raise UserError(f"{option} {path}: it is a link to {target}, whose folder does not exist; create that first")
+    if target.is_symlink():
+        raise UserError(f"{option} {path}: it is a link to itself; name a file")
     if not target.parent.is_dir():
         raise UserError(f"{option} {path}: the folder does not exist; create it first")
     if target.is_dir():

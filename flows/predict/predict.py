@@ -233,15 +233,18 @@ def _picture_name(number: int, image: str) -> str:
 
 
 def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
-    """Write a photo with its heat map `(h', w')` as a JPEG; return False if it is too large for one, or for the memory.
+    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size, at most _MOST_DRAWN_PX pixels.
 
-    The picture has the size of the photo, but no more than _MOST_DRAWN_PX pixels.
+    Returns:
+        False if it is too large for a JPEG or for the memory, or if the photo has vanished or changed since its answer.
     """
     from tasks.images import photos
-    from tasks.images.memory import PhotoTooLargeError
 
-    data = read_file(photo)
-    size = photos.size_px(data)
+    try:
+        data = read_file(photo)
+        size = photos.size_px(data)
+    except (OSError, ValueError):
+        return False
     if max(size) > _MAX_JPEG_SIDE_PX:
         return False
     scale = min(1.0, (_MOST_DRAWN_PX / math.prod(size)) ** 0.5)
@@ -264,7 +267,7 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
             at_least_px=int(scale * min(size)) if scale < 1 else None,
             more_bytes=int(_BYTES_PER_DRAWN_PX * min(_MOST_DRAWN_PX, math.prod(size))),
         )
-    except PhotoTooLargeError:
+    except ValueError:
         return False
     path.write_bytes(encoded)
     return True

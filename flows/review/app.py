@@ -21,6 +21,7 @@ from flows.review.session import ConflictError, ItemFilter, ReviewSession, Shown
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
+from tasks.store.file_errors import DISK_FULL
 
 HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -142,6 +143,10 @@ def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
         return _json({"error": str(error)}, 409)
     except OSError as error:  # a full disk, or a folder that became read-only
         where = OSError(error.errno, error.strerror, str(error.filename or root / review_log.NAME))
+        if error.errno in DISK_FULL:
+            return _json(
+                {"error": f"{where.filename}: no space left on the disk; free some space, then decide again"}, 409
+            )
         return _json({"error": problem(where, root) or str(where)}, 409)
 
 

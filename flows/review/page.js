@@ -13,6 +13,7 @@ import { pickClass } from "./picker.js";
 
 const POLL_MS = 30_000;
 const UNSEEN_MS = 400; // nobody has seen and judged the next photo within this time
+const REACTION_MS = 250; // a key this soon after a change isn't an answer to it
 const cards = new Map(); // row number -> {row, node}, sorted by number
 const wideScreen = matchMedia("(min-width: 52rem)");
 let current = null; // number of the selected row, or null
@@ -20,9 +21,11 @@ let place = null; // number of the row that was selected last: j and k go on fro
 let moves = 0; // increased by each change of the selection
 let touches = 0; // increased by each key and click
 let last = -1; // number of the last row of the list that was loaded
+let highest = -1; // number of the last row in `cards`
 let more = false;
 let loading = null;
 let hasFailed = false; // whether the last request for rows failed
+const surprises = new Map(); // row number -> when something else than a key or a click changed or selected it, in ms
 let generation = 0; // increased by each reload: responses of an older generation are ignored
 
 const urlOf = (what, given = {}) => `${what}?${new URLSearchParams({ ...filters, ...given, list: document.body.dataset.list })}`;
@@ -35,7 +38,7 @@ async function reload() {
   unselect();
   cards.clear();
   place = null;
-  last = -1;
+  last = highest = -1;
   $("list").replaceChildren();
   loading = null;
   more = true;
@@ -80,8 +83,8 @@ function load() {
 // Put a row at its place in the list.
 function insert(row) {
   if (cards.has(row.number)) return;
-  const numbers = [...cards.keys()];
-  const next = row.number > (numbers.at(-1) ?? -1) ? undefined : numbers.find((number) => number > row.number);
+  const next = row.number > highest ? undefined : [...cards.keys()].find((number) => number > row.number);
+  highest = Math.max(highest, row.number);
   const before = next === undefined ? null : cards.get(next).node;
   const sections = [...$("list").children];
   let section = before ? before.closest("section") : sections.at(-1);
@@ -218,6 +221,7 @@ function decide(number, action, to = "", button = undefined) {
     // Nothing was written. Go back to the photo, unless the person may be looking at the next one already.
     const isBack = touched === touches && performance.now() - at < UNSEEN_MS && cards.get(number)?.row === row;
     if (isBack) select(number);
+    if (isBack && conflict) surprises.set(number, performance.now());
     const name = isBack ? "" : `${shown(row.name)}: `;
     if (conflict) showMessage(`${name}${elsewhere(conflict)}${isBack ? "; press again to change it" : "; go back to it to change it"}`, true);
     else if (error) showMessage(`${name}not saved: ${error}`, true);
@@ -251,7 +255,7 @@ async function undo() {
     if (cards.has(back)) select(back);
   }
   if (conflict) return showMessage(`nothing is undone, ${shown(entry.name)} was ${elsewhere(conflict)}`, true);
-  if (error !== undefined) return error && showMessage(error, true);
+  if (error !== undefined) return error && showMessage(`not undone: ${error}`, true);
   return showMessage(`undone: ${shown(changed.name)} is ${status(changed)} again`, false);
 }
 
@@ -260,13 +264,21 @@ async function withdraw(number) {
   const { conflict, error, counts } = await decisions.withdraw(row);
   if (counts) showCounts(counts);
   if (conflict) showMessage(`nothing is undone, ${shown(row.name)} was ${elsewhere(conflict)}`, true);
-  else if (error) showMessage(error, true);
+  else if (error) showMessage(`not undone: ${error}`, true);
   else showMessage(`undone: ${shown(row.name)} is ${status(row)} again`, false);
+}
+
+// Whether a row changed so recently that the person can't have seen it; says so.
+function isSurprise(number) {
+  if (performance.now() - (surprises.get(number) ?? -Infinity) > REACTION_MS) return false;
+  showMessage(`${elsewhere({ decision: decisions.decisionOf(cards.get(number).row) })}; press again to change it`, true);
+  return true;
 }
 
 function act(number, what, button = undefined, key = "") {
   const row = cards.get(number)?.row;
   if (!row) return showMessage(loading ? "loading the next photos …" : "no photo is selected: j, k or a click selects one", false);
+  if (isSurprise(number)) return undefined;
   if (what === "move") {
     aside();
     return pickClass(row, key, (label) => decide(number, "move", label, button));
@@ -277,10 +289,9 @@ function act(number, what, button = undefined, key = "") {
 }
 
 function press(number, button, event) {
-  if (event.detail > 1) return; // the second click of a double click would act on the next photo, or undo the first
-  if (!cards.has(number)) return;
+  if (!cards.has(number) || isSurprise(number)) return;
   const isPressed = button.getAttribute("aria-pressed") === "true" && button.dataset.act !== "move";
-  // A button that was pressed by a key keeps the focus, on the next photo; after a click, keys act as everywhere.
+  // A button that was pressed by a key keeps the focus, on the next photo.
   const stays = event.detail === 0 ? button.dataset.act : undefined;
   if (isPressed) withdraw(number);
   else act(number, button.dataset.act, stays, "Enter");
@@ -352,7 +363,10 @@ async function catchUp() {
   if (mine !== generation || decisions.pending()) return;
   const made = new Map(news.decisions.map(({ number, decision }) => [number, decision]));
   const changed = [...cards].filter(([number, { row }]) => decisions.learn(row, made.get(number) ?? null, since));
-  for (const [, { row }] of changed) refillAll(row);
+  for (const [number, { row }] of changed) {
+    surprises.set(number, performance.now());
+    refillAll(row);
+  }
   showCounts(news.counts);
   if (changed.length === 1) showMessage(`${shown(changed[0][1].row.name)} was ${elsewhere({ decision: decisions.decisionOf(changed[0][1].row) })}`, false);
   if (changed.length > 1) showMessage(`${changed.length} photos were decided elsewhere meanwhile`, false);
@@ -373,11 +387,14 @@ $("list").addEventListener("click", (event) => {
   const number = Number(card.dataset.number);
   const button = event.target.closest("button");
   if (button) {
-    if (event.detail < 2) select(number, false);
+    if (event.detail > 1) return;
+    select(number, false);
     press(number, button, event);
   } else if (event.target.closest("figure")) openView(number);
   else select(number);
 });
+// The second click of a double click isn't meant: it would go back to the photo that the first one has decided.
+$("list").addEventListener("mousedown", (event) => event.detail > 1 && event.preventDefault());
 $("list").addEventListener("focusin", (event) => {
   const number = Number(event.target.closest(".card")?.dataset.number);
   if (cards.has(number) && number !== current) select(number, false);
@@ -385,8 +402,8 @@ $("list").addEventListener("focusin", (event) => {
 $("view").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.act === "close" || event.target === $("view")) $("view").close();
-  else if (button) {
-    if (event.detail) $("view").focus();
+  else if (button && event.detail < 2) {
+    if (event.detail) $("view").focus(); // after a click, keys act as everywhere
     press(current, button, event);
   }
 });

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from configs.redact import strip_login
 from configs.schema import CrawlConfig
 from tasks.crawl.engines.engine import Engine
 from tasks.crawl.listing.files import require_path
@@ -30,6 +31,7 @@ def keywords_of(config: CrawlConfig) -> Keywords:
     if isinstance(config.keywords, Path):
         path = require_path(config.keywords, "crawl.keywords", "keywords.txt")
         where, keywords = str(path), read_keywords(path)
+        keywords = {strip_login(label): tuple(map(strip_login, queries)) for label, queries in keywords.items()}
     else:
         merged: dict[str, dict[str, None]] = {}
         for label, queries in config.keywords.items():

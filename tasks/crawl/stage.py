@@ -92,7 +92,7 @@ def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:
     These are the source's own inputs, a digest of the blocklist, and for a replay the size of the ledger.
     """
     inputs = dict(_source(config).external_inputs(config))
-    if (path := root / blocklist.NAME).exists():
+    if (path := root / blocklist.NAME).exists() or path.is_symlink():  # a link to nothing is an error
         inputs["forgotten"] = hashing.of_file(path)[:24]
     pools = Store(root).pools("crawl")
     if config.replay and (path := pools / LEDGER).exists():

@@ -1,6 +1,5 @@
 """The evaluation set: the kept photos, their true classes, and the answers that the classifier can give."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.inference.arrays import Floats, Ids
 from tasks.store.errors import UserError
+from tasks.store.json_file import read_json
 from tasks.store.shards import LazyRows
 from tasks.store.table import Table
 
@@ -48,7 +48,7 @@ class EvalSet:
             UserError: The test split is empty, or the unknown class can't be fitted.
         """
         rows = tables.KEPT.read(kept)
-        labels: list[str] = json.loads(tables.LABELS.path(classifier).read_text(encoding="utf-8"))
+        labels = read_json(tables.LABELS.path(classifier), list[str])
         if not (rows["split"] == "test").any():
             raise UserError(
                 "the test split contains no photo, so the classifier can't be evaluated; "

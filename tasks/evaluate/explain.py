@@ -17,7 +17,7 @@ from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.network import TrainedClassifier
 from tasks.networks.explain.inspect import inspect_layers
 from tasks.networks.explain.result import LayerInspection
-from tasks.networks.keras_io import load
+from tasks.networks.keras_io import load_artifact
 from tasks.store.shards import LazyRows
 
 _LAYER_PHOTOS = 12
@@ -107,5 +107,5 @@ def _inspect_layers(
     config: EvaluateConfig, network: TrainedClassifier, encoder: Path | None, tiles: NDArray[np.uint8]
 ) -> LayerInspection:
     """Make feature maps of the first tile, and images that maximise the activation of channels."""
-    model = load(tables.ENCODER.path(encoder)) if encoder else None
+    model = load_artifact(tables.ENCODER.path(encoder)) if encoder else None
     return inspect_layers(network.classifier, tiles, model, most=config.layer_images, seed=config.seed)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tasks import tables
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
-from tasks.store.manifest import FileRecord
+from tasks.store.manifest import FileRecord, RelativePath, read_regular
+from tasks.store.paths import inside
 
 
 class ViewRecord(BaseModel):
@@ -19,7 +20,7 @@ class ViewRecord(BaseModel):
 
     made_from: dict[str, Any]
     """Settings and digests; with other ones, the part is made again."""
-    files: dict[str, FileRecord]
+    files: dict[RelativePath, FileRecord]
     """By path in the folder of the evaluation."""
 
     @classmethod
@@ -32,8 +33,8 @@ class ViewRecord(BaseModel):
     def read(cls, path: Path) -> Self | None:
         """Read a record; None if it is missing, damaged, or of an earlier version."""
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except (FileNotFoundError, ValidationError):
+            return cls.model_validate_json(read_regular(path))
+        except (FileNotFoundError, ValueError):
             return None
 
     def write(self, path: Path) -> None:
@@ -48,7 +49,7 @@ class ViewRecord(BaseModel):
             made_from: What the part would be made from now.
             verify: Whether to compare the SHA-256 of each file, not only its size.
         """
-        intact = all(record.problem(folder / name, verify=verify) is None for name, record in self.files.items())
+        intact = all(record.problem(inside(folder, name), verify=verify) is None for name, record in self.files.items())
         return self.made_from == made_from and intact
 
 

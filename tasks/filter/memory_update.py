@@ -106,15 +106,15 @@ def _splits(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> d
 
 def _group_names(photos: Sequence[str], groups: Sequence[int]) -> dict[str, str]:
     """Return a name for the group of each photo that is in one with others; it tells nothing about the photos."""
-    members: dict[int, set[str]] = {}
+    first: dict[int, str] = {}
+    shared: set[int] = set()
     for photo, group in zip(photos, groups, strict=True):
-        members.setdefault(group, set()).add(photo)
-    named: dict[str, str] = {}
-    for together in members.values():
-        if len(together) > 1:
-            name = hashing.of_value(["group", min(together)])[:24]
-            named |= dict.fromkeys(together, name)
-    return named
+        known = first.setdefault(group, photo)
+        if known != photo:
+            shared.add(group)
+            first[group] = min(known, photo)
+    name = {group: hashing.of_value(["group", first[group]])[:24] for group in shared}
+    return {photo: name[group] for photo, group in zip(photos, groups, strict=True) if group in shared}
 
 
 def once_trained(remembered: Remembered, absent: Sequence[str]) -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """What the memory of a split contains: every photo that was ever assigned, also those that have left the crawl."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from itertools import pairwise
@@ -225,6 +225,22 @@ class Remembered:
         )
 
 
+def read_tests(path: Path) -> tuple[Header, set[str]]:
+    """Return the header, and the photos that were ever in the test, without reading the rest.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is no such file.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["photo"], filters=[("split", "==", "test")])
+        return Header(**json.loads(pq.read_schema(path).metadata[_HEADER])), set(table["photo"].to_pylist())
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} has another form: {error}") from error
+
+
 def shares_of(config: FilterConfig) -> dict[str, Any]:
     """Return the settings by which photos are divided, as JSON has them."""
     return config.model_dump(mode="json", include={"val_fraction", "test_fraction", "unseen_classes"})
@@ -246,9 +262,9 @@ def sightings(table: "pd.DataFrame", column: str) -> dict[str, set[str]]:
     return found
 
 
-def merged(known: Iterable[str], new: Iterable[str]) -> Names:
+def merged(known: Names, new: Collection[str]) -> Names:
     """Return all names, sorted."""
-    return tuple(sorted({*known, *new}))
+    return known if known and all(name in known for name in new) else tuple(sorted({*known, *new}))
 
 
 def _read_stats(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_], dict[str, tuple[int, bytes]]]:

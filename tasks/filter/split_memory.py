@@ -9,15 +9,16 @@ never pruned, has a copy in another place, and is checked whenever a run asks fo
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from filelock import Timeout
 
 from configs.schema import FilterConfig
 from tasks.filter.old_split_history import OldSplitHistory
-from tasks.filter.remembered import Header, Remembered
+from tasks.filter.remembered import Header, Remembered, read_tests
 from tasks.names import nfc
 from tasks.store import hashing
 from tasks.store.errors import UserError
@@ -30,6 +31,7 @@ from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
 logger = logging.getLogger("fluke.filter")
 
 FOLDER, COPIES = "splits", "backups/splits"
+Content = TypeVar("Content")
 _UNNAMED = "custom"
 """The name of the memory of settings that come from no preset."""
 _MAX_NAME = 120
@@ -59,22 +61,25 @@ class SplitMemory:
         Raises:
             UserError: It can't be read, is gone, or is older than a result of the filter that was made with it.
         """
-        remembered = self.read()
-        tests = remembered.tests() if remembered else set()
-        for folder in self._results():
+        newest = self._find()
+        header, tests = self._decoded(read_tests, newest) if newest else (None, set())
+        number, checked = newest.number if newest else 0, False
+        for generation, folder in self._results():
+            if checked and generation <= number:
+                break  # what it was made with is a part of what is remembered now
             try:
                 tested = _tests_of(folder)
             except (OSError, ValueError):  # damaged; the store reports that elsewhere
                 continue
-            if remembered is None:
+            if header is None:
                 raise UserError(f"{self._files.folder} is gone, but {folder} was made with it; {self._remedy}")
             if lacking := sorted(tested - tests):
                 raise UserError(
                     f"{self._files.folder} is older than {folder}, which was made with it: {len(lacking):,} photos "
                     f"that were tested there are not in it, such as {lacking[0][:12]}; {self._remedy}"
                 )
-            break
-        return remembered.header.moves if remembered else self.old.moves()
+            checked = True
+        return header.moves if header else self.old.moves()
 
     def read(self) -> Remembered | None:
         """Return what is remembered; None if nothing is, yet. Damaged copies are restored.
@@ -82,13 +87,18 @@ class SplitMemory:
         Raises:
             UserError: No copy can be read.
         """
-        self._newest = self._files.newest()
-        if self._newest is None:
-            return None
-        if self._newest.damaged:
-            self._repair(self._newest)
+        self._newest = self._find()
+        return self._decoded(Remembered.decode, self._newest) if self._newest else None
+
+    def _find(self) -> Generation | None:
+        newest = self._files.newest()
+        if newest and newest.damaged:
+            self._repair(newest)
+        return newest
+
+    def _decoded(self, decode: Callable[[Path], Content], generation: Generation) -> Content:
         try:
-            return Remembered.decode(self._newest.path)
+            return decode(generation.path)
         except ValueError as error:
             raise UserError(f"{error}; it may be of a newer version of fluke; {self._remedy}") from error
 
@@ -121,14 +131,14 @@ class SplitMemory:
             paths = ", ".join(map(str, generation.damaged))
             logger.warning("%s can't be restored from %s (%s)", paths, generation.path, error.strerror)
 
-    def _results(self) -> list[Path]:
-        """Return the folders of the artifacts that were made with this memory, those of the newest generation first."""
+    def _results(self) -> list[tuple[int, Path]]:
+        """Return the artifacts that were made with this memory: its generation and their folder, the newest first."""
         found = []
         for path in (self._root / "artifacts" / "filter").glob(f"[!.]*/{MANIFEST}"):
             reference = read_reference(path.parent)
             if reference and reference[:2] == (self.name, self._config.seed):
                 found.append((reference[2], path.parent))
-        return [folder for _, folder in sorted(found, reverse=True)]
+        return sorted(found, reverse=True)
 
 
 def read_reference(folder: Path) -> tuple[str, int, int] | None:
@@ -165,7 +175,10 @@ def forget(root: Path, photos: Collection[str]) -> int:
         newest = files.newest()
         if newest is None:
             continue
-        remembered = Remembered.decode(newest.path)
+        try:
+            remembered = Remembered.decode(newest.path)
+        except ValueError as error:
+            raise UserError(f"{error}; it may be of a newer version of fluke; {remedy}") from error
         if not set(photos).isdisjoint(remembered.photos):
             files.replace_all(remembered.without(photos).encode(), newest)
             changed += 1

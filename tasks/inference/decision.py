@@ -1,12 +1,12 @@
 """The decision rule: from logits and class similarity to calibrated probabilities."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from configs.schema import InferFrom
 from tasks.inference import calibration
@@ -15,6 +15,7 @@ from tasks.inference.calibration import Calibration
 from tasks.inference.knn import References
 from tasks.store.atomic import write_json
 from tasks.store.errors import UserError
+from tasks.store.json_file import damaged, read_json
 from tasks.tables import DECISION_RULE, REFERENCES
 
 _LEAST = 1e-12
@@ -102,14 +103,18 @@ class DecisionRule:
             UserError: The folder has no rule, because an earlier version of fluke made the evaluation.
         """
         try:
-            found = json.loads(DECISION_RULE.path(folder).read_text(encoding="utf-8"))
+            found = read_json(DECISION_RULE.path(folder), dict[str, Any])
         except FileNotFoundError as error:
             raise UserError(
                 f"{folder} was made by an earlier version of fluke; run its preset again to evaluate again"
             ) from error
-        for name in ("network", "nearest"):
-            found[name] = Calibration(**found[name]) if found[name] else None
-        return cls(**found | {"labels": tuple(found["labels"])})
+        try:
+            for name in ("network", "nearest"):
+                found[name] = Calibration(**found[name]) if found[name] else None
+            rule: Self = TypeAdapter(cls).validate_python(found | {"labels": tuple(found["labels"])})
+            return rule
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged(DECISION_RULE.path(folder), error) from error
 
 
 def _best_weight(network: Floats, nearest: Floats, truth: Ids) -> float:

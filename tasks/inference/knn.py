@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.inference.arrays import Ids, l2_normalize
 from tasks.store.atomic import atomic_path
+from tasks.store.json_file import damaged
 
 _BLOCK = 1024
 """Photos whose cosines are computed at once, to limit memory."""
@@ -46,9 +47,18 @@ class References:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file of `write`."""
-        with np.load(path) as found:
-            return cls.of(found["features"], found["classes"], found["photos"])
+        """Read a file of `write`.
+
+        Raises:
+            DamagedFileError: It contains something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as found:
+                return cls.of(found["features"], found["classes"], found["photos"])
+        except OSError:
+            raise
+        except Exception as error:  # NumPy and zipfile raise many kinds of errors
+            raise damaged(path, error) from error
 
     def class_similarity(self, features: NDArray[Any], classes: int) -> NDArray[np.float32]:
         """Compute how similar photos are to each class: the cosine with the most similar reference of the class.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.networks.classifier import with_features
-from tasks.networks.keras_io import load
+from tasks.networks.keras_io import load_artifact
 from tasks.store.errors import UserError
 
 _BATCH_ROWS = 64
@@ -21,7 +21,7 @@ class TrainedClassifier:
     def __init__(self, path: Path) -> None:
         """Load a classifier.keras."""
         self._path = path
-        self._classifier = load(path)
+        self._classifier = load_artifact(path)
         self._with_features = with_features(self._classifier)
 
     @property

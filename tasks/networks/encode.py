@@ -52,7 +52,7 @@ class Encoder:
         """Compute the codes of tiles; see `encode`."""
         with self._lock:
             if self._encoder is None:
-                from tasks.networks.keras_io import load
+                from tasks.networks.keras_io import load_artifact
 
-                self._encoder = load(self._path)
+                self._encoder = load_artifact(self._path)
             return encode(self._encoder, tiles, self._batch_size)

@@ -11,6 +11,7 @@ from keras.src.random import seed_generator
 from numpy.typing import NDArray
 
 from tasks.networks import hardware
+from tasks.store.json_file import damaged
 
 _BATCH_ROWS = 64
 _WARM_UP = 0.05
@@ -51,8 +52,22 @@ def warmup_cosine(learning_rate: float, steps: int) -> keras.optimizers.schedule
 
 
 def load(path: Path) -> keras.Model:
-    """Load a network from a .keras file for prediction."""
-    return keras.models.load_model(path, compile=False)
+    """Load a network from a file of a user, for prediction; code in it is refused, whatever the process has allowed."""
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def load_artifact(path: Path) -> keras.Model:
+    """Load a network from a .keras file of an artifact.
+
+    Raises:
+        DamagedFileError: It is damaged, or has code in it, such as a Lambda layer.
+    """
+    try:
+        return load(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Keras raises many kinds of errors
+        raise damaged(path, first_line(error)) from error
 
 
 def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> NDArray[np.floating[Any]]:

@@ -16,6 +16,7 @@ from configs.schema import PretrainConfig
 from tasks.held_out import held_out, memory_of
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
+from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest, Result
 from tasks.store.shards import LazyRows
 from tasks.store.stage import Stage
@@ -150,7 +151,7 @@ def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: 
     """Return why a stored encoder can be reused although the kept photos have changed; None if it cannot."""
     try:
         trained_on = set(SNAPSHOT.read(candidate)["photo"])
-        made_from = json.loads(SNAPSHOT_TILES.path(candidate).read_bytes())
+        made_from = read_json(SNAPSHOT_TILES.path(candidate), dict[str, Any])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     if made_from != _made_from(kept, tiles):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from configs.redact import redact
 from tasks.store.progress import Progress, silent
 
 Item = TypeVar("Item")
@@ -46,7 +47,7 @@ class StageContext:
         as a warning and stored in the manifest, so that the report and later runs, which find the artifact in the
         store, say it too.
         """
-        message = message.encode("utf-8", "backslashreplace").decode()
+        message = redact(message.encode("utf-8", "backslashreplace").decode())
         logger.warning("%s", message)
         self.notes.append(message)
 

@@ -8,5 +8,9 @@ class UserError(Exception):
     """
 
 
+class DamagedFileError(UserError, ValueError):
+    """A file of the data folder doesn't contain what fluke writes; the message says how it is made again."""
+
+
 class TransientError(UserError):
     """An error that may be gone later, such as a network that is down; the crawl is tried again."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
+from tasks.store.permissions import make_private_folder
 
 logger = logging.getLogger("fluke.store")
 
@@ -78,7 +79,8 @@ class Generations:
         """Write a generation's undamaged copy to where it is missing or damaged. The caller must hold a lock."""
         for path in generation.damaged:
             what = "damaged" if path.exists() else "missing"
-            atomic_write(path, generation.path.read_bytes())
+            make_private_folder(path.parent)
+            atomic_write(path, generation.path.read_bytes(), private=True)
             logger.warning("%s was %s; it was restored from its copy %s", path, what, generation.path)
 
     def write(self, data: bytes, newest: Generation | None) -> Generation:
@@ -107,7 +109,8 @@ class Generations:
         for place in (self.folder, self.copies):
             for left_over in place.glob(".partial-*"):  # of a killed run, since the caller holds the lock
                 left_over.unlink(missing_ok=True)
-            atomic_write(place / self._file(number, digest), data)
+            make_private_folder(place)
+            atomic_write(place / self._file(number, digest), data, private=True)
 
     def _delete(self, up_to: int) -> None:
         for number, path in list(self._files()):

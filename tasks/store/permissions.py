@@ -3,7 +3,7 @@
 The kernel applies the umask and the default ACLs of folders, because everything is created with the widest mode. The
 umask is never asked for: that would change it for a moment, for all threads.
 
-Photos and what is computed for each of them (tiles, features, statistics, the crawl's ledger) are private: nobody
+Photos and what is stored for each of them (tiles, features, statistics, splits, the crawl's ledger) are private: nobody
 outside the group has access, and the group has it only if the umask lets the group write, as in a team (002). Below
 such a folder nothing is more open than the folder, except that a person who opens the folder opens what comes later.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-PRIVATE_FOLDERS = ("photos", "pools")
+PRIVATE_FOLDERS = ("photos", "pools", "splits", "backups")
 """The folders of a data folder that are private."""
 _EVERYBODY, _NOT_OTHERS = 0o777, 0o770
 _GROUP, _OTHERS = 0o070, 0o007

@@ -17,17 +17,29 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from tasks.store import hashing
 from tasks.store.atomic import atomic_path, atomic_write
 from tasks.store.context import StageContext
-from tasks.store.manifest import FileRecord
+from tasks.store.errors import DamagedFileError
+from tasks.store.manifest import FileRecord, read_regular
+from tasks.store.paths import inside
 from tasks.store.permissions import make_private_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger("fluke.pool")
+
+
+class _Side(BaseModel):
+    """The description of a shard on disk."""
+
+    photos: tuple[str, ...]
+    rows: tuple[str, ...]
+    source: str
+    file: FileRecord
 
 
 @dataclass(frozen=True)
@@ -76,12 +88,12 @@ class Shard:
             The shard, or None if it is incomplete or damaged.
         """
         try:
-            side = json.loads(path.with_suffix(".json").read_bytes())
-            record = FileRecord.model_validate(side["file"])
-            shard = cls(path, record, tuple(side["photos"]), tuple(side["rows"]), side["source"])
-        except (FileNotFoundError, ValueError, KeyError):
+            side = _Side.model_validate_json(read_regular(path.with_suffix(".json")))
+        except (FileNotFoundError, ValueError):
             return None
-        return None if record.problem(path, verify=verify) else shard
+        if len(side.photos) != len(side.rows) or side.file.problem(path, verify=verify):
+            return None
+        return cls(path, side.file, side.photos, side.rows, side.source)
 
 
 @dataclass(frozen=True)
@@ -203,20 +215,38 @@ class LazyRows:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one row."""
-        return _load(self._root / self._names[0]).shape[1:]
+        return self._array(0).shape[1:]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the values."""
-        return _load(self._root / self._names[0]).dtype
+        return self._array(0).dtype
 
     def __getitem__(self, positions: Sequence[int] | NDArray[np.integer] | slice) -> NDArray[Any]:
         shard, row = self._shard[positions], self._row[positions]
         out = np.empty((len(row), *self.shape), self.dtype)
         for number in np.unique(shard):
             where = np.flatnonzero(shard == number)
-            out[where] = _load(self._root / self._names[number])[row[where]]
+            array = self._array(int(number))
+            if array.shape[1:] != out.shape[1:] or row[where].min() < 0 or row[where].max() >= len(array):
+                raise _damaged(inside(self._root, self._names[number]), f"it has no such rows: {array.shape}")
+            out[where] = array[row[where]]
         return out
+
+    def _array(self, number: int) -> NDArray[Any]:
+        path = inside(self._root, self._names[number])
+        try:
+            return _load(path)
+        except OSError:
+            raise
+        except Exception as error:  # NumPy raises many kinds of errors, even those of its tokenizer
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, reason: object) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path} is damaged ({str(reason)[:200]}); run the same command again with --verify, which computes it again"
+    )
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.schema import StageName
+from tasks.store.json_file import damaged
+from tasks.store.paths import inside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,8 @@ class Column:
     """Unit or range of the values; empty for text and plain counts."""
     nullable: bool = False
     """Whether a value may be missing."""
+    is_path: bool = False
+    """Whether the values are paths relative to the data folder; a table with other paths is damaged."""
 
     @property
     def arrow_type(self) -> "pyarrow.DataType":
@@ -41,6 +45,24 @@ class Column:
             "list[float64]": pa.list_(pa.float64()),
         }
         return types[self.dtype]
+
+    def fits(self, found: "pyarrow.DataType") -> bool:
+        """Whether values of an Arrow type can be read as those of the column; pandas chooses among similar types."""
+        from pyarrow import types
+
+        if types.is_dictionary(found):
+            found = found.value_type
+        is_text = types.is_string(found) or types.is_large_string(found) or types.is_string_view(found)
+        kinds = {
+            "string": is_text,
+            "int64": types.is_integer(found) or (self.nullable and types.is_floating(found)),
+            "float64": types.is_floating(found) or types.is_integer(found),
+            "bool": types.is_boolean(found),
+            "timestamp[s, UTC]": types.is_timestamp(found),
+            "list[string]": types.is_list(found) or types.is_large_list(found),
+            "list[float64]": types.is_list(found) or types.is_large_list(found),
+        }
+        return kinds[self.dtype] or (types.is_null(found) and self.nullable)
 
 
 @dataclass(frozen=True)
@@ -78,11 +100,35 @@ class Table(File):
 
         Raises:
             OSError: The file is missing.
-            ValueError: The file is damaged.
+            DamagedFileError: The file is no table, has other columns or types, or names files outside the data folder.
         """
         import pandas as pd
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-        return pd.read_parquet(self.path(folder), columns=None if columns is None else list(columns))
+        path = self.path(folder)
+        wanted = [column for column in self.columns if columns is None or column.name in columns]
+        try:
+            schema = pq.read_schema(path)
+            for column in wanted:
+                if column.name not in schema.names:
+                    raise ValueError(f"it has no column {column.name}")
+                if not column.fits(found := schema.field(column.name).type):
+                    raise ValueError(f"column {column.name} contains {found}, not {column.dtype}")
+            frame = pd.read_parquet(path, columns=None if columns is None else list(columns))
+            for column in wanted:
+                if not column.nullable and column.dtype == "string" and frame[column.name].isna().any():
+                    raise ValueError(f"column {column.name} has rows without a value")
+                if column.is_path:
+                    for name in set(frame[column.name]):
+                        inside(folder, name)
+        except OSError as error:
+            if error.errno is not None:  # else it is pyarrow's word for a damaged file
+                raise
+            raise damaged(path, error) from error
+        except (ValueError, TypeError, pa.ArrowException) as error:
+            raise damaged(path, error) from error
+        return frame
 
     def write(self, frame: "pd.DataFrame", folder: Path) -> None:
         """Write a frame with exactly the table's columns, without its index.

@@ -62,9 +62,9 @@ class Checkpoint:
                     [stored[f"{kind}{i}"] for i in range(sum(name.startswith(kind) for name in stored.files))]
                     for kind in ("best", "state")
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return TrainingState(**fields, best=best), variables
+        except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RecursionError, zipfile.BadZipFile):
             return None
-        return TrainingState(**fields, best=best), variables
 
 
 def read_variables(model: keras.Model) -> Arrays:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.schema import TrainConfig
-from tasks.held_out import held_out
+from tasks.held_out import held_out, memory_of
 from tasks.store import hashing
 from tasks.tables import INDEX, KEPT, LINEAGE, TRAINED_ON
 
@@ -46,10 +46,13 @@ def photos_digest(kept: Path, inputs: Path) -> str:
 def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path, inputs: Path) -> str | None:
     """Return why a stored classifier can be used although the kept photos have changed; None if it can't."""
     try:
-        photos = json.loads(LINEAGE.path(candidate).read_bytes()).get(PHOTOS_KEY)
+        lineage = json.loads(LINEAGE.path(candidate).read_bytes())
         trained_on = set(TRAINED_ON.read(candidate)["photo"])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
-    if photos != photos_digest(kept, inputs) or trained_on & held_out(kept):
+    if lineage.get(PHOTOS_KEY) != photos_digest(kept, inputs) or trained_on & held_out(kept):
+        return None
+    earlier = trained_on.difference(trained_and_validated(kept)[0]["photo"])
+    if earlier and lineage.get("memory") != memory_of(kept):  # nothing knows whether these resemble a test photo
         return None
     return "no train or validation photo has changed"

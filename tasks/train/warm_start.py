@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.schema import TrainConfig
+from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 from tasks.tables import LABELS, LINEAGE, TRAINED_ON
@@ -139,8 +140,8 @@ def _share_classes(ours: Sequence[str], theirs: Sequence[str]) -> bool:
 
 def _read(folder: Path, artifact: Artifact) -> Base | None:
     try:
-        lineage = json.loads(LINEAGE.path(folder).read_text(encoding="utf-8"))
-        labels = json.loads(LABELS.path(folder).read_text(encoding="utf-8"))
+        lineage = read_json(LINEAGE.path(folder), dict[str, Any])
+        labels = read_json(LABELS.path(folder), list[str])
         seen = frozenset(TRAINED_ON.read(folder)["photo"])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None

@@ -1,6 +1,7 @@
 """The dashboard: shows the progress of long work only, and never makes a run fail."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -161,3 +162,31 @@ def test_the_dashboards_log_shows_control_characters_and_the_terminal_gets_the_r
         logging.getLogger("fluke.crawl").warning("%s: skipped", "caf\udce9\x1b[2J")
     assert sent == [(run, "caf\\udce9\\x1b[2J: skipped")]
     assert caplog.records[-1].args == ("caf\udce9\x1b[2J",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[click](http://evil.example)",
+        "![](http://evil.example/pixel.png)",
+        "![](data:image/svg+xml;base64,PHN2Zz4=)",
+        "[click][1]\n\n[1]: http://evil.example",
+        "<script>alert(1)</script>",
+        "<img src=http://evil.example>",
+        "<http://evil.example>",
+    ],
+)
+def test_links_images_and_html_in_a_summary_of_the_data_folder_are_text(text: str) -> None:
+    safe = dashboard._safe(text)
+    assert "<" not in safe.replace("\\<", "")
+    assert not re.search(r"(?<!\\)\]\s*[(\[:]", safe)
+
+
+def test_what_stages_write_into_summaries_stays() -> None:
+    text = "**90 %** of *a\\<b\\]* (10 \u2265 9)\n\n![map](data:image/png;base64,iVBORw0KGgo=)"
+    text += "\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+    assert dashboard._safe(text) == text
+
+
+def test_a_path_with_back_ticks_stays_code() -> None:
+    assert dashboard._code(Path("/data/`<b>`\n[x](y)")) == "`/data/'<b>'\\n[x](y)`"

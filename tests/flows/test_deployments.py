@@ -49,6 +49,20 @@ def test_an_invalid_schedule_is_refused(cron: str, timezone: str, says: str) -> 
         build("x", Config(), cron=cron, timezone=timezone)
 
 
+def test_runs_of_a_served_preset_and_of_the_command_line_name_its_file_in_the_same_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.cli.arguments import preset_file
+    from flows.deployments import build
+
+    monkeypatch.chdir(tmp_path)
+    file = preset_file("my/animals.yaml")
+    assert file == str(tmp_path / "my" / "animals.yaml")
+    assert preset_file("animals") == ""
+    served = build("animals", Config(), cron="0 2 * * *", timezone="UTC", preset_file=file)
+    assert [each.parameters.get("preset_file") for each in served[:-1]] == [file] * (len(STAGE_NAMES) + 1)
+
+
 def test_the_dashboards_form_shows_every_setting_with_its_description() -> None:
     from prefect.utilities.callables import parameter_schema
 

@@ -60,3 +60,22 @@ def test_a_full_disk_is_recognised_behind_other_exceptions(tmp_path: Path, monke
 def test_a_proxy_that_prefect_cannot_use_is_named(text: str, tmp_path: Path) -> None:
     message, code = error_messages.explain(ImportError(text), tmp_path)
     assert (code, message.partition(" in the")[0]) == (2, "http_proxy or https_proxy")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("SavedModel: x.tmp; No space left on device"),
+        ValueError("Unable to synchronously write (errno = 28, error message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_is_told_by_what_libraries_say(error: Exception, tmp_path: Path) -> None:
+    message, code = error_messages.explain(error, tmp_path)
+    assert (code, message.partition(" on the disk")[0]) == (2, f"{tmp_path}: no space left")
+
+
+def test_each_error_of_the_file_system_with_a_known_remedy_is_the_users(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    error = FileExistsError(errno.EEXIST, "File exists", str(tmp_path / "link"))
+    assert error_messages.explain(error, tmp_path)[1] == 2
+    assert error_messages.explain(FileNotFoundError(errno.ENOENT, "no", str(tmp_path / "x")), tmp_path)[1] == 1

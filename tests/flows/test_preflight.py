@@ -1,5 +1,6 @@
 """Checks before a run, and the locks of the data folder."""
 
+import errno
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -100,3 +101,49 @@ def test_a_preset_is_served_once_and_the_message_names_the_first(tmp_path: Path)
         preflight.only_serve(tmp_path, "my/preset"),
     ):
         pass
+
+
+def _refuse_writing(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let files be opened for reading only: tests run as root, whom no mode keeps from writing."""
+    real = Path.open
+
+    def open_to_read(path: Path, mode: str = "r", *more: object, **options: object) -> object:
+        if mode != "rb":
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, mode)
+
+    monkeypatch.setattr(Path, "open", open_to_read)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_who_may_only_read_still_locks_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    with preflight.in_use(tmp_path):
+        pass
+    process = started(_use, tmp_path)
+    _refuse_writing(monkeypatch, number)
+    with preflight.in_use(tmp_path):
+        pass
+    with pytest.raises(UserError, match="a run is using"), preflight.in_use(tmp_path, exclusive=True):
+        pass
+    kill(process)
+
+
+def test_a_read_only_folder_without_a_lock_file_can_be_read_but_not_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _refuse_writing(monkeypatch, errno.EROFS)
+    with preflight.in_use(tmp_path):
+        pass
+    with pytest.raises(OSError, match="Read-only"), preflight.in_use(tmp_path, exclusive=True):
+        pass
+
+
+def test_a_probe_that_fills_the_disk_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, data: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(UserError, match=f"{tmp_path}: no space left on the disk"):
+        preflight.check_writable(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,8 @@
 """`fluke report` writes the report of a run again."""
 
+import errno
 import logging
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +114,19 @@ def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
     ViewRecord.of(folder, [], {"gallery": 1, "layer_images": 0}).write(tables.EXPLAINED.path(folder))
     assert tables.PHOTOS.name in (said := copy("report", code=2))
     assert "run default again" in said
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_report_that_cannot_be_written_again_can_still_be_read(
+    evaluation: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def refuse(*_: object) -> Path:
+        raise OSError(number, os.strerror(number), str(evaluation))
+
+    monkeypatch.setattr(write, "write_report", refuse)
+    root = evaluation.parents[2]
+    with pytest.raises(OSError, match=os.strerror(number)):
+        report.write(root)
+    tables.REPORT.path(evaluation).touch()
+    assert report.write(root) == tables.REPORT.path(evaluation)
+    assert "it is the one of an earlier time" in caplog.text

@@ -1,7 +1,10 @@
 """Records of runs: which run is the last one, and which preset it is of."""
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +65,36 @@ def test_a_record_of_a_version_without_numbers_can_be_read(tmp_path: Path) -> No
 def test_presets_are_told_apart(one: tuple[str, str], other: tuple[str, str], same: bool) -> None:
     keys = {RunRecord.start(preset, "evaluate", Config(), preset_file=file).preset_key for preset, file in (one, other)}
     assert (len(keys) == 1) is same
+
+
+def test_a_record_with_unknown_settings_can_be_read(tmp_path: Path) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    record.config["train"]["a_removed_setting"] = 1
+    record.save(tmp_path)
+    assert read_records(tmp_path)[0].config == record.config
+
+
+def test_a_killed_run_is_distinguished_from_a_running_one(tmp_path: Path) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    with record.lock(tmp_path):
+        assert record.current_state(tmp_path) == "running"
+    assert record.current_state(tmp_path) == "died"
+    record.end("done")
+    assert record.current_state(tmp_path) == "done"
+
+
+def test_the_state_of_a_run_is_found_in_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    root, os_open = tmp_path, os.open
+
+    def read_only(path: str, flags: int, *args: Any, **options: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return os_open(path, flags, *args, **options)
+
+    with record.lock(root), monkeypatch.context() as patch:
+        patch.setattr(os, "open", read_only)
+        assert record.current_state(root) == "running"
+    (root / "locks" / f"run-{record.id}.lock").touch()  # as a killed run leaves it
+    monkeypatch.setattr(os, "open", read_only)
+    assert record.current_state(root) == "died"

@@ -341,3 +341,30 @@ def test_the_automation_against_zombie_runs_is_created_once(api_url: str) -> Non
     with urllib.request.urlopen(request) as response:
         names = [automation["name"] for automation in json.load(response)]
     assert names.count("fluke: crash runs whose process has died") == 1
+
+
+def test_a_server_that_ends_on_a_full_disk_names_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    monkeypatch.setattr(server, "is_nearly_full", lambda path: True)
+    with pytest.raises(OSError, match="No space left") as raised:
+        server._wait_for(ended, server._api(server.free_port()), tmp_path / "server.log")
+    assert raised.value.filename == str(tmp_path)
+
+
+def test_what_only_another_user_may_read_is_replaced_before_the_server_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = tmp_path / "concurrency_leases"
+    leases.mkdir()
+    for path in (tmp_path / "memo_store.toml", leases / "theirs.json", leases / "ours.json"):
+        path.touch()
+    monkeypatch.setattr(server.os, "access", lambda path, mode: "ours" in Path(path).name)
+    before = os.umask(0o002)
+    try:
+        server._share(tmp_path)
+        server._share(tmp_path)
+    finally:
+        os.umask(before)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["concurrency_leases", "ours.json", "prefect.db"]
+    assert (tmp_path / "prefect.db").stat().st_mode & 0o777 == 0o664

@@ -46,8 +46,8 @@ class ReviewFolder:
 
     @property
     def config(self) -> Config:
-        """Settings that crawl the folder of photos."""
-        return Config(crawl=CrawlConfig(path=self.photos))
+        """Settings that crawl the folder of photos, as the preset default has them."""
+        return Config(crawl=CrawlConfig(path=self.photos), filter=FilterConfig(memory="default"))
 
     def crawl(self) -> pd.DataFrame:
         """Run the crawl; returns the columns photo, file, label and name."""

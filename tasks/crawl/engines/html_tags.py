@@ -19,6 +19,8 @@ MAX_TAGS = 200_000
 """Tags of a page. The longest pages that people write, such as the HTML standard on one page, have fewer."""
 MAX_ATTRIBUTES = 400_000
 """Attributes of all tags of a page."""
+MAX_TEXTS = 1_000_000
+"""Pieces of text of a page: one for each entity, each stray `<` and each few hundred characters."""
 _MAX_SEPARATORS = 300_000
 """Blanks, slashes and quotes in one tag, which has no more attributes than these."""
 _MAX_STEPS = 100_000_000
@@ -78,21 +80,23 @@ def parse_tags(body: bytes) -> list[Tag]:
     steps = separators = silent_since = 0
     for start in range(0, len(body), _CHUNK_BYTES):
         chunk = body[start : start + _CHUNK_BYTES]
-        tags, events = len(target.tags), target.events
+        tags, events = len(target.tags), target.events + target.texts
         target.deepest = len(target.open)
         parser.feed(chunk)
         # Each tag that has begun has its own `<`; the others may be end tags without a start tag.
         steps += target.deepest * max(0, chunk.count(b"<") - (len(target.tags) - tags))
-        if target.events > events:
+        if target.events + target.texts > events:
             separators, silent_since = 0, start
         separators += len(chunk) - len(chunk.translate(None, _SEPARATORS))
         if len(target.tags) > MAX_TAGS:
             raise PageLimitError(f"the page has more than {MAX_TAGS:,} tags")
         if target.attributes > MAX_ATTRIBUTES:
             raise PageLimitError(f"the page has more than {MAX_ATTRIBUTES:,} attributes")
+        if target.texts > MAX_TEXTS:
+            raise PageLimitError(f"the page has more than {MAX_TEXTS:,} pieces of text")
         if steps > _MAX_STEPS:
             raise PageLimitError("the page is nested too deeply")
-        if separators > _MAX_SEPARATORS:  # of a tag that hasn't ended, or of text
+        if separators > _MAX_SEPARATORS:  # of a tag that hasn't ended, or of a comment or script
             if target.innermost not in _RAW_TEXT and _TAG_BEGINS.search(body, silent_since, start):
                 raise PageLimitError("a tag of the page is too long")
             separators, silent_since = 0, start
@@ -116,7 +120,7 @@ class _Tags:
         self.tags: list[Tag] = []
         self.open: list[int] = []
         """Positions of the tags that haven't ended."""
-        self.deepest = self.attributes = self.events = 0
+        self.deepest = self.attributes = self.events = self.texts = 0
         self._names: dict[str, str] = {}
         """Each name once, because lxml makes a new string for each tag."""
 
@@ -135,6 +139,10 @@ class _Tags:
         self.events += 1
         if self.open:
             self.open.pop()
+
+    def data(self, text: str) -> None:
+        """Count a piece of text, which isn't kept."""
+        self.texts += 1
 
     def close(self) -> None:
         """Do nothing at the end."""
@@ -199,7 +207,7 @@ def _declared(body: bytes) -> str | None:
         return None
     try:
         codec = codecs.lookup((found[1] or found[2]).decode("ascii", "replace"))
-        b"".decode(codec.name)  # LookupError: it is a codec for other things than text
+        b"a".decode(codec.name)  # LookupError: it is a codec for other things than text
     except (LookupError, ValueError):
         return None
     return None if _NO_CHARSET.match(codec.name) else codec.name

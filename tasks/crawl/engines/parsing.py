@@ -106,7 +106,8 @@ def parse_json(text: str) -> object:
     """
     if sum(map(text.count, "]},")) > _MAX_JSON_VALUES:  # what opens a list may be nested, but that ends with an error
         raise PageLimitError(f"the response has more than {_MAX_JSON_VALUES:,} values")
-    return json.loads(text, strict=False)  # type: ignore[no-any-return]
+    value: object = json.loads(text, strict=False)
+    return value
 
 
 def no_photos_error(response: Response, reason: str) -> BlockedError | FormatChangedError:

@@ -94,7 +94,9 @@ class Client:
             may_be_private=lambda host, port: is_listed(self._private, host, port),
         )
         keep = max(config.threads, config.connections_per_host)
-        self._pools = ConnectionPools(connections, timeout_s=config.timeout_s, keep=keep)
+        self._pools = ConnectionPools(
+            connections, timeout_s=config.timeout_s, keep=keep, proxy_resolves=config.proxy_resolves
+        )
         self._cancel_token = CancelToken(config.deadline_s)
         self._cancel_token.on_cancel(connections.shut_down)
 

@@ -19,7 +19,8 @@ MAX_BYTES = 500_000
 """Size up to which a robots.txt is read."""
 MAX_WILDCARD_RULES = 5_000
 """Rules with a * that may apply to us: each is compared with each URL. The host isn't asked if there are more."""
-_USER_AGENT = re.compile(r"\s*user[- ]?agent\b[\s:]*([^#]*)", re.IGNORECASE)
+_USER_AGENT = re.compile(r"\s*user(?:-|\s*)agent\b[\s:]*([^#]*)", re.IGNORECASE)
+_ANOTHER = "User-agent: another"
 _NO_AI = {"noai", "noimageai"}
 _DIRECTIVES_WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 
@@ -85,12 +86,13 @@ def for_us(text: str) -> str:
     """
     lines = []
     for line in text.splitlines():
-        if named := _USER_AGENT.match(line):
-            name = named[1].strip().lower().strip("*")
-            line = f"User-agent: {named[1].strip()}" if name in PRODUCT else "User-agent: another"
-            if lines and lines[-1] == line:
-                continue
-        lines.append(line)
+        named = _USER_AGENT.match(line)
+        if named is None:
+            lines.append(line)
+        elif named[1].replace("*", "").strip().lower() in PRODUCT:
+            lines.append(f"User-agent: {named[1]}")
+        elif lines[-1:] != [_ANOTHER]:
+            lines.append(_ANOTHER)
     return "\n".join(lines)
 
 

@@ -23,6 +23,18 @@ MAX_CHARACTERS = 16_000
 """Of a URL: servers take fewer, and the standard library takes minutes for some of a megabyte."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_QUAD = re.compile(r"(?<!\d)(\d{1,3})[.-](\d{1,3})[.-](\d{1,3})[.-](\d{1,3})(?!\d)")
+UNKNOWN_NAME = "unknown name (set crawl.proxy_resolves=true if only the proxy resolves names)"
+"""Why a URL isn't handed to the proxy."""
+# fmt: off
+PRIVATE_DOMAINS = frozenset({
+    "internal", "local", "localhost", "localdomain", "lan", "home", "corp", "intranet", "intra", "private", "mail",
+    "domain", "workgroup", "office", "router", "gateway", "box", "test", "example", "invalid", "onion", "alt", "arpa",
+    "svc", "cluster", "consul", "docker", "lxd", "k8s", "node", "vpn", "dmz", "priv", "loc", "lcl", "site-local",
+})
+# fmt: on
+"""Domains that are reserved (RFC 2606, 6761, 6762, 7686, 8375, 9476; ICANN's .internal), or that are in use in private
+networks and are no public top-level domains, or rare ones; `box` because of `fritz.box`."""
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
@@ -58,8 +70,10 @@ def host_key(url: Url) -> str:
 
 
 def is_listed(hosts: Collection[str], host: str, port: int) -> bool:
-    """Return whether `hosts` contains the host (any port) or `host:port`."""
-    return host in hosts or f"{host}:{port}" in hosts
+    """Return whether `hosts` contains the host (any port) or `host:port`, or `*.` and a domain that the host is in."""
+    labels = host.rstrip(".").split(".")
+    names = [host, ".".join(labels), *("*." + ".".join(labels[start:]) for start in range(1, len(labels)))]
+    return any(name in hosts or f"{name}:{port}" in hosts for name in names)
 
 
 def redirect_target(url: Url, location: str) -> Url:
@@ -119,14 +133,46 @@ def resolve(host: str, port: int, *, allow_private: bool) -> list[tuple[Any, ...
     return usable
 
 
-def check_proxy_target(host: str, port: int) -> None:
-    """Raise FetchError if a proxy must not be used for this host, because its address is private.
+def check_proxy_target(host: str, port: int, *, proxy_resolves: bool) -> bool:
+    """Check that a proxy may be used for a host.
 
-    A name that we can't resolve is left to the proxy. A number that we can't resolve is refused: it is not a name, and
-    the proxy might read it as an address.
+    A proxy may reach what we can't, such as its own machine and network. So a host whose address is private is refused;
+    and one whose address we don't know, too, unless `proxy_resolves` and its name looks public (`is_public_name`).
+
+    Returns:
+        Whether we know the host's address.
+
+    Raises:
+        FetchError: The proxy must not be used.
     """
     try:
         resolve(host, port, allow_private=False)
     except OSError as error:
-        if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        if not is_public_name(host):
             raise FetchError("private address") from error
+        if not proxy_resolves:
+            raise FetchError(UNKNOWN_NAME) from error
+        return False
+    return True
+
+
+def is_public_name(host: str) -> bool:
+    """Return whether a name may be one of the public internet, as far as the name itself shows it.
+
+    It isn't a name without a dot, under a domain that exists in private networks only, or with a private address in it
+    (`10.0.0.1.nip.io`); nor a number, which a proxy may read as an address.
+    """
+    labels = host.lower().rstrip(".").split(".")
+    if ":" in host or len(labels) < 2 or _NUMBER.fullmatch(labels[-1]) or not labels[-1].isascii():
+        return False
+    domains = {".".join(labels[start:]) for start in range(len(labels))}
+    quads = (".".join(map(str, map(int, quad))) for quad in _QUAD.findall(host))
+    return not domains & PRIVATE_DOMAINS and all(is_public(quad) for quad in quads if _is_address(quad))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

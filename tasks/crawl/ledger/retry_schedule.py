@@ -24,6 +24,8 @@ _CLOCK_CORRECTION_S = _HOUR_S
 _LIMITS = {"too large": "max_photo_mb", "too many pixels": "max_photo_mpx"}
 """The setting that decides about each of these reasons."""
 _ROBOTS = ("robots.txt", "noai")
+_ADDRESSES = ("private address", "unknown name")
+"""Refused before any request, so that trying again costs nothing."""
 
 
 def retry_delay_s(times: int, *, transient: bool) -> float:
@@ -53,7 +55,7 @@ def still_applies(reason: str, config: CrawlConfig) -> bool:
     bare = reason.partition(" (")[0]
     if bare in _LIMITS:
         return reason == with_limit(bare, config)
-    return bare != "private address" and not (bare in _ROBOTS and config.robots == "nowhere")
+    return bare not in _ADDRESSES and not (bare in _ROBOTS and config.robots == "nowhere")
 
 
 class RetrySchedule:

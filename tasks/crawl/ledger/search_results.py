@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from configs.redact import strip_login
 from tasks.crawl.engines.engine import Hit
 from tasks.crawl.ledger.sqlite import Database
 
@@ -92,7 +93,8 @@ class SearchResults:
         """Add hits with their ranks; return how many were new. Known hits keep their first crawl and rank."""
         key = (search.engine, search.query, search.filters)
         rows = [
-            (*key, hit.url, crawl_id, rank, hit.page, hit.licence, hit.author, *(hit.size_px or (None, None)))
+            (*key, strip_login(hit.url), crawl_id, rank, hit.page and strip_login(hit.page), hit.licence, hit.author)
+            + (hit.size_px or (None, None))
             for rank, hit in hits
         ]
         return self._database.execute_many(

@@ -1,6 +1,7 @@
 """Photos in files on this machine: listing them, detecting changes, and copying them into the store."""
 
 import hashlib
+import io
 import logging
 import os
 import stat
@@ -25,6 +26,8 @@ logger = logging.getLogger("fluke.crawl")
 
 MAX_FILE_MB = 1000
 """Larger files aren't read. It is the largest value of `crawl.max_photo_mb`, which limits downloads only."""
+_READ_ATTEMPTS = 3
+"""A file that changes each time is being written to; its mere renaming or a new link to it is another change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +55,45 @@ def is_file(status: stat_result) -> bool:
     return stat.S_ISREG(status.st_mode)
 
 
-def read_file(path: str | Path) -> bytes:
+def read_file(path: str | Path, *, at_most: int | None = None) -> bytes:
     """Read a regular file; a pipe or a device isn't waited for, and a file without end isn't read.
+
+    Args:
+        path: The file.
+        at_most: Read so many bytes from its beginning; None: all.
 
     Raises:
         OSError: It can't be read, isn't a regular file, is larger than `MAX_FILE_MB`, or is being written to.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:  # closes the handle
-        status = os.fstat(handle)
-        if not is_file(status):
-            raise OSError(None, "not a regular file")
-        if status.st_size > MAX_FILE_MB * 1_000_000:
-            raise OSError(None, f"larger than {MAX_FILE_MB:,} MB")
-        data = file.read(status.st_size + 1)
-    if len(data) != status.st_size:
-        raise OSError(None, "is being written to")
-    return data
+    with os.fdopen(handle, "rb", buffering=0) as file:  # closes the handle
+        for _ in range(_READ_ATTEMPTS):
+            before = os.fstat(handle)
+            if not is_file(before):
+                raise OSError(None, "not a regular file")
+            if before.st_size > MAX_FILE_MB * 1_000_000:
+                raise OSError(None, f"larger than {MAX_FILE_MB:,} MB")
+            file.seek(0)
+            if at_most is not None:
+                return _read(file, at_most)
+            data = _read(file, before.st_size + 1)
+            if len(data) == before.st_size and _version(os.fstat(handle)) == _version(before):
+                return data
+    raise OSError(None, "is being written to")
+
+
+def _read(file: io.FileIO, size: int) -> bytes:
+    """Read up to `size` bytes; a network drive may deliver them in pieces."""
+    pieces = []
+    while size > 0 and (piece := file.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _version(status: stat_result) -> tuple[int, int, int]:
+    """Return what changes when the content of a file changes."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def utf8_name(name: str) -> str:
@@ -98,12 +123,18 @@ def require_path(path: Path | None, setting: str, example: str) -> Path:
         example: an example of a value, for messages.
 
     Raises:
-        UserError: the setting is not given, or the path doesn't exist.
+        UserError: the setting is not given, or the path doesn't exist or can't be reached.
     """
     if path is None:
         raise UserError(f"{setting} is not given; set it to a path, e.g. {setting}={example}")
     found = path.expanduser().absolute()
-    if not found.exists():
+    try:
+        exists = found.exists()
+    except OSError as error:
+        raise UserError(
+            f"{found}: can't be read ({error.strerror or error}); make it readable, or set {setting} to another path"
+        ) from error
+    if not exists:
         raise UserError(f"{found}: there is no such file or folder; create it, or set {setting} to another path")
     return found
 

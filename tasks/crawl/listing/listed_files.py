@@ -69,7 +69,11 @@ def _locate(path: Path, names: Sequence[str], folder: Path) -> tuple[dict[str, L
     others = [name for name in names if name not in files]
     if not others:
         return files, FoundNames({}, {}, [], {})
-    index = NameIndex((name for name, _ in list_tree(folder).photos), folder=str(folder))
+    try:
+        below = list_tree(folder).photos
+    except OSError:  # it was there a moment ago: all others count as missing
+        below = []
+    index = NameIndex((name for name, _ in below), folder=str(folder))
     found = find_names(others, index, str(path))
     files |= {name: file for name, known in found.found.items() if (file := _file(folder / known))}
     return files, found

@@ -197,7 +197,7 @@ def _images(path: Path, config: CrawlConfig) -> Path:
 
 def _split_files(folder: Path) -> dict[Path, GivenSplit]:
     """Return the CSV of each part of the split; raises UserError if none is for training."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.name[0] != ".")
+    files = sorted(path for path in _entries(folder) if path.suffix.lower() == ".csv" and path.name[0] != ".")
     parts = given_splits(path.stem for path in files)
     if "train" not in parts.values():
         names = f" ({first_few([path.name for path in files])})" if files else ""
@@ -225,13 +225,26 @@ def _candidates(root: Path, file: Path, part: GivenSplit, config: CrawlConfig) -
 
 def _folders_of(top: Path, part: GivenSplit) -> list[Path]:
     """Return the folders in a folder that are named as a part of a split."""
-    return sorted(path for path in top.iterdir() if given_split(path.name) == part and path.is_dir())
+    return sorted(path for path in _entries(top) if given_split(path.name) == part and path.is_dir())
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder; raises UserError if it can't be listed."""
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UserError(
+            f"{folder}: can't be read ({error.strerror or error}); make it readable, and run again"
+        ) from error
 
 
 def _unlisted(root: Path, used: Sequence[Path]) -> Iterator[str]:
     """Yield a line for each folder of test photos that no CSV lists."""
     for folder in _folders_of(root, "test"):
-        photos = len(list_tree(folder).photos)
+        try:
+            photos = len(list_tree(folder).photos)
+        except OSError:  # it was there a moment ago
+            continue
         if photos and folder not in used:
             yield (
                 f"{folder}: no CSV lists its {photos:,} photos, so they are not used; `fluke predict {folder}` answers "

@@ -137,7 +137,10 @@ def _add(tree: Tree, entry: os.DirEntry[str], name: str) -> bool:
 
 def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
     """Whether this is a link without extension, so probably to a folder, and what it leads to isn't there."""
-    return entry.is_symlink() and "." not in entry.name and not Path(entry.path).exists()
+    try:
+        return entry.is_symlink() and "." not in entry.name and not Path(entry.path).exists()
+    except OSError:  # what it leads to can't be reached
+        return True
 
 
 def _add_photo(tree: Tree, entry: os.DirEntry[str], name: str) -> None:

@@ -4,7 +4,7 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.listing.files import LocalFile, fingerprint, ingest
 from tasks.crawl.listing.photo_csv import ListedPhoto, list_photos
-from tasks.crawl.result import CrawlResult, PhotoRow
+from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
 from tasks.store.context import StageContext
 
 
@@ -29,13 +29,14 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         if config.per_class is None or rank <= config.per_class:
             chosen.append((rank, photo))
     files: dict[str, LocalFile] = {photo.file.path: photo.file for _, photo in chosen}
-    stored = dict(
-        zip(
-            files,
-            ingest(list(files.values()), ledger, context, max_loss=config.max_loss, max_mpx=config.max_photo_mpx),
-            strict=True,
-        )
+    photos = ingest(
+        list(files.values()),
+        ledger,
+        context,
+        max_loss=config.max_loss,
+        max_mpx=config.max_photo_mpx,
     )
+    stored = dict(zip(files, photos, strict=True))
     rows = [
         PhotoRow.of(
             found,
@@ -51,4 +52,6 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
     ]
     for note in listed.notes:
         context.warn(note)
+    remedy = "the photos of the others can't be read: make them readable"
+    require_two_classes((row.label for row in rows), str(config.path), remedy)
     return CrawlResult(rows, listed.counts)

@@ -4,14 +4,18 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.listing.files import fingerprint, ingest, require_path
 from tasks.crawl.listing.folder import FolderListing, FolderPhoto, list_folder
-from tasks.crawl.result import CrawlResult, PhotoRow
+from tasks.crawl.listing.seen_before import SeenBefore
+from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
 from tasks.store.context import StageContext
+
+_seen = SeenBefore()
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the listing: names, sizes, times and inodes of all photos."""
     listing = _list(config)
     photos = [(photo.name, photo.file.mtime_key) for photo in listing.photos]
+    _seen.remember(str(listing.root), (name for name, _ in photos))
     notes = [(note,) for note in listing.notes]  # so that a cached crawl doesn't repeat what is no longer so
     return {"photos": len(photos), "listing": fingerprint([*photos, *notes])}
 
@@ -35,13 +39,15 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         context,
         max_loss=config.max_loss,
         max_mpx=config.max_photo_mpx,
-        missing=listing.missing,
+        missing=[*listing.missing, *_seen.vanished(str(listing.root), [photo.name for photo in listing.photos])],
     )
     rows = [
         PhotoRow.of(kept, label=label, name=photo.name, engine="folder", rank=rank, given_split=photo.split)
         for (label, rank, photo), kept in zip(chosen, stored, strict=True)
         if kept
     ]
+    remedy = "the photos of the others can't be read: make them readable"
+    require_two_classes((row.label for row in rows), str(listing.root), remedy)
     return CrawlResult(rows, {"other files": listing.other_files})
 
 

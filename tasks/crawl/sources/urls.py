@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from configs.redact import strip_login
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.ledger.search_results import Search, SearchResult
@@ -93,12 +94,12 @@ def list_urls(config: CrawlConfig) -> UrlList:
     splits: dict[tuple[str, str], GivenSplit] = {}
     repeated: list[int] = []
     for row, part in zip(complete, given_parts(path, complete, found, config), strict=True):
-        url, label = found.get(row, names.url), nfc(found.get(row, names.url_label))
+        url, label = strip_login(found.get(row, names.url)), nfc(found.get(row, names.url_label))
         of_class = candidates.setdefault(label, {})
         if url in of_class:
             repeated.append(row.line)
             continue
-        page, licence, author = (found.get(row, name) or None for name in _FURTHER)
+        page, licence, author = (strip_login(found.get(row, name)) or None for name in _FURTHER)
         of_class[url] = SearchResult(Search(NAME, ""), url, 0, len(of_class) + 1, page, licence, author)
         if part:
             splits[label, url] = part

@@ -1,6 +1,5 @@
 """The files that the report reads: those of an evaluation and of the artifacts that it was made from."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,8 +19,10 @@ from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
 from tasks.store.errors import UserError
+from tasks.store.json_file import read_json
 from tasks.store.lineage import Ancestor
 from tasks.store.manifest import Manifest
+from tasks.store.paths import inside
 from tasks.store.shards import LazyRows
 
 _NOTE_ORIGINS = tuple(dict.fromkeys(("filter", "settings", *STAGE_NAMES)))
@@ -60,7 +61,7 @@ class EvaluationFiles:
     def parent(self, name: str) -> Path:
         """Return the folder of a parent, such as `kept`."""
         artifact = self.manifest.cache_key.parents[name]
-        return self.root / "artifacts" / artifact.stage / artifact.key
+        return inside(self.root, f"artifacts/{artifact.stage}/{artifact.key}")
 
     @cached_property
     def metrics(self) -> Mapping[str, Any]:
@@ -186,4 +187,4 @@ class EvaluationFiles:
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path, dict[str, Any])

@@ -8,6 +8,7 @@ from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.figures import figures
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store.atomic import atomic_write
+from tasks.store.paths import remove
 
 
 def write_report(evaluation: Path, root: Path) -> Path:
@@ -27,6 +28,8 @@ def write_report(evaluation: Path, root: Path) -> Path:
     tables.REPORTED.path(evaluation).unlink(missing_ok=True)
     drawn = figures(files)
     home = tables.FIGURES.path(evaluation)
+    if not home.is_dir() or home.is_symlink():
+        remove(root, home)  # a link that leads to other files, of which the loop below would delete some
     home.mkdir(exist_ok=True)
     for old in home.iterdir():
         if old.stem not in drawn:

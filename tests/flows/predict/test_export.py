@@ -62,3 +62,11 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     for taken in (tmp_path, tmp_path / "mine"):
         with pytest.raises(UserError, match="exists and is not an empty folder; name a new folder, or delete this one"):
             export.check(taken)
+
+
+def test_what_a_killed_export_has_left_does_not_refuse_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".partial-0123").mkdir()
+    export.check(tmp_path)
+    (tmp_path / "other").touch()
+    with pytest.raises(UserError, match="is not an empty folder"):
+        export.check(tmp_path)

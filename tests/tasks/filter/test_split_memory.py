@@ -1,5 +1,6 @@
 """The memory of a split: its name, its content, and what is forgotten."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,8 +155,21 @@ def test_the_memory_is_read_on_a_read_only_disk(nights: Nights, monkeypatch: pyt
     nights.run()
     next((nights.root / split_memory.COPIES).rglob("*.parquet")).unlink()
 
-    def read_only(*_: object) -> None:
+    def read_only(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tasks.store.generations.atomic_write", read_only)
     assert SplitMemory(CONFIG, nights.root).check() == 0
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o700), (0o002, 0o770), (0o077, 0o700)])
+def test_a_memory_is_as_private_as_the_photos(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        Nights(tmp_path / "data", of_seeds(range(24)), CONFIG).run()
+    finally:
+        os.umask(before)
+    for home in (split_memory.FOLDER, split_memory.COPIES):
+        made = [tmp_path / "data" / home, *(tmp_path / "data" / home).rglob("*")]
+        assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {mode}
+        assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {mode & 0o666}

@@ -84,10 +84,10 @@ def test_a_crash_between_the_two_copies_loses_nothing(files: Generations, monkey
 
     write = generations.atomic_write
 
-    def killed(path: Path, data: bytes) -> None:
+    def killed(path: Path, data: bytes, *, private: bool) -> None:
         if path.parent == files.copies:
             raise KeyboardInterrupt
-        write(path, data)
+        write(path, data, private=private)
 
     monkeypatch.setattr(generations, "atomic_write", killed)
     with pytest.raises(KeyboardInterrupt):

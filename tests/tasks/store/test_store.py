@@ -358,3 +358,15 @@ def test_artifacts_without_a_number_are_older_than_all_others(tmp_path: Path) ->
         update = {"number": number, "made_at": datetime(year, 1, 1, tzinfo=UTC)}
         Manifest.read(folder).model_copy(update=update).write(folder)
     assert [manifest.cache_key.config["name"] for manifest in store.manifests("train")] == ["numbered", "late", "early"]
+
+
+def test_sizes_leave_out_what_links_lead_to(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "large").write_bytes(b"x" * 10_000)
+    (folder / "deep" / "file").write_bytes(b"x" * 100)
+    (folder / "link").symlink_to(outside)
+    (folder / "nowhere").symlink_to(tmp_path / "nothing")
+    assert 100 < size_bytes(folder) < 1000
+    assert size_bytes(tmp_path / "deleted meanwhile") == 0

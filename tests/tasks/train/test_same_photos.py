@@ -11,9 +11,9 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Outcome, Stage
-from tasks.tables import INDEX, KEPT, REJECTED
+from tasks.tables import INDEX, KEPT, MEMORY, REJECTED, TRAINED_ON
 from tasks.train import stage as train
-from tasks.train.same_photos import photos_digest
+from tasks.train.same_photos import accept_stale, photos_digest
 from tests.helpers.training import CONFIG
 
 ROWS = [(f"{split}{label}{i}", label, split) for split in ("train", "val", "test") for label in "ab" for i in range(3)]
@@ -95,3 +95,19 @@ def test_the_digest_covers_the_content_of_the_tiles(night, folders, stripes) -> 
         home.mkdir()
         INDEX.write(other, home)
         assert (photos_digest(folders.store.folder(kept), home) != digest) == is_used
+
+
+@pytest.mark.slow
+def test_a_classifier_that_continued_one_of_another_memory_is_not_reused(night, folders) -> None:
+    first = night.train(ROWS)
+    folder = folders.store.folder(first.artifact)
+    kept, tiles = map(folders.store.folder, night.kept(ROWS[:-1]))
+    assert accept_stale(QUICK, folder, kept=kept, inputs=tiles)
+    MEMORY.path(kept).write_text('{"name": "other", "seed": 0, "generation": 1}')
+    assert accept_stale(QUICK, folder, kept=kept, inputs=tiles)  # all that it was trained on is in train here
+    seen = TRAINED_ON.read(folder)
+    seen.loc[len(seen)] = "a photo of a training before"
+    seen.to_parquet(TRAINED_ON.path(folder))
+    assert accept_stale(QUICK, folder, kept=kept, inputs=tiles) is None
+    MEMORY.path(kept).unlink()
+    assert accept_stale(QUICK, folder, kept=kept, inputs=tiles)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.crawl.engines.engine import BlockedError, FormatChangedError
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, PageLimitError
 from tasks.crawl.engines.parsing import (
     clean_text,
     dicts_in,
@@ -90,3 +90,29 @@ def test_a_captcha_is_not_a_changed_format() -> None:
 def test_a_status_means_blocked_or_changed(status: int, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=f"HTTP {status}"):
         require_ok(_response(b'{"detail": "no"}', status))
+
+
+@pytest.mark.parametrize("piece", [b"[],", b'{"a":1},', b"1.5,", b"[[]],"])
+def test_json_of_very_many_values_is_over_the_limit(piece: bytes) -> None:
+    with pytest.raises(PageLimitError, match="more than 100,000 values"):
+        json_object(_response(b'{"a":[' + piece * 200_000 + b"0]}"))
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 10_000_000, b'{"a":' * 1_000_000, b'{"a":' + b"9" * 10_000_000 + b"}", b"\xff" * 100]
+)
+def test_json_that_is_nested_deeply_or_has_huge_numbers_is_a_changed_format(body: bytes) -> None:
+    with pytest.raises(FormatChangedError):
+        json_object(_response(body))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.com/" + "b" * 20_000, "http://a" + "\u0301\u0323" * 4_000 + "/", "ht\ntp:/\t/" + "\u0301" * 2_000]
+)
+def test_a_text_that_is_too_long_for_a_url_is_none(url: str) -> None:
+    assert web_url(url) is None
+    assert web_url("http://a.com/" + "b" * 8_000)
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(clean_text("a" * 10_000_000) or "") == len(strip_html("<b>" + "a" * 10_000_000) or "") + 3 == 10_000

@@ -1,5 +1,6 @@
 """Requests through a proxy, and checked TLS certificates."""
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -13,23 +14,78 @@ from tests.helpers.raw_replies import failure
 Make = Callable[..., Client]
 
 
-def test_the_environment_s_proxy_is_used_except_for_this_machine(
-    site: Any, client: Make, names: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setenv("http_proxy", f"http://me:word@127.0.0.1:{site.server_address[1]}")
+@pytest.fixture
+def proxy(site: Any, monkeypatch: Any) -> Any:
+    """The site as a proxy for both schemes."""
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://me:word@127.0.0.1:{site.server_address[1]}")
+    return site
+
+
+def test_the_environment_s_proxy_is_used_except_for_this_machine(proxy: Any, client: Make, names: Any) -> None:
     names["inside.example"] = ["10.0.0.1"]
     names["known.example"] = ["8.8.8.8"]
-    for host in ("known.example", "unknown.example"):
-        site.on(f"http://{host}/a b", b"by proxy")
-    site.on("/a", b"directly")
+    proxy.on("http://known.example/a b", b"by proxy")
+    proxy.on("/a", b"directly")
     web = client(robots="nowhere")
     assert web.fetch_photo("http://known.example/a b").body == b"by proxy"
-    assert site.headers[0]["proxy-authorization"].startswith("Basic ")
-    assert web.fetch_photo("http://unknown.example/a b").body == b"by proxy"
-    assert web.fetch_photo(f"{site.url}/a").body == b"directly"
+    assert proxy.headers[0]["proxy-authorization"].startswith("Basic ")
+    assert web.fetch_photo(f"{proxy.url}/a").body == b"directly"
     for host in ("inside.example", "169.254.169.254", "2130706433", "127.0.0.1.", "10.0.0.1"):
         assert str(failure(lambda host=host: web.fetch_photo(f"http://{host}/"))) == "private address"  # type: ignore[misc]
-    assert site.asked.total() == 3
+    assert proxy.asked.total() == 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_names_of_private_networks_reach_the_proxy_only_if_they_are_listed(
+    scheme: str, proxy: Any, client: Make, names: Any
+) -> None:
+    web = client(robots="nowhere", proxy_resolves=True, retries=0)
+    for host in ("metadata.google.internal", "intranet", "wiki.corp", "printer.local"):
+        assert str(failure(lambda host=host: web.fetch_photo(f"{scheme}://{host}/a"))) == "private address"  # type: ignore[misc]
+    assert not proxy.asked
+    proxy.on("http://wiki.corp/a", b"wiki")
+    assert client(robots="nowhere", private_hosts=("*.corp",)).fetch_photo("http://wiki.corp/a").body == b"wiki"
+
+
+def test_a_redirect_and_robots_txt_of_an_unknown_name_are_refused_too(proxy: Any, client: Make, names: Any) -> None:
+    names["known.example"] = ["8.8.8.8"]
+    for number, host in enumerate(("metadata.google.internal", "photos.example.com")):
+        proxy.on(f"http://known.example/{number}", proxy.status(302, Location=f"http://{host}/a"))
+    web = client()
+    assert str(failure(lambda: web.fetch_photo("http://known.example/0"))) == "private address"
+    assert str(failure(lambda: web.fetch_photo("http://known.example/1"))).startswith("unknown name (set crawl.proxy")
+    assert not [path for path in proxy.asked if "known.example" not in path]
+
+
+def test_a_name_that_only_the_proxy_resolves_is_looked_up_once(
+    proxy: Any, client: Make, names: Any, monkeypatch: Any
+) -> None:
+    looked_up: list[str] = []
+    known = socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **more: Any) -> Any:
+        looked_up.append(host)
+        return known(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    for number in range(3):
+        proxy.on(f"http://photos.example.com/{number}", b"by proxy")
+    web, strict = client(robots="nowhere", proxy_resolves=True), client(robots="nowhere")
+    for number in range(3):
+        url = f"http://photos.example.com/{number}"
+        assert web.fetch_photo(url).body == b"by proxy"
+        assert str(failure(lambda url=url: strict.fetch_photo(url))).startswith("unknown name")  # type: ignore[misc]
+    assert looked_up.count("photos.example.com") == 2
+
+
+@pytest.mark.parametrize("login", ["me:se#cret", "me:se/cret", "me:12#secret", "me:secret@host:99999999#"])
+def test_a_malformed_proxy_is_an_error_without_its_password(login: str, client: Make, monkeypatch: Any) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{login}@proxy.example:3128")
+    with pytest.raises(UserError, match=r"http_proxy .* %23 for #") as caught:
+        client()
+    assert "se" not in str(caught.value).partition("http_proxy")[0]
+    assert "cret" not in str(caught.value)
 
 
 def test_an_unsupported_proxy_is_an_error_that_names_it(client: Make, monkeypatch: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tasks.crawl.http import FetchError
 from tasks.crawl.http.client import Client
 from tasks.crawl.http.rate_limit import RateLimiter
-from tasks.crawl.http.robots import RobotsTxt, forbids_ai
+from tasks.crawl.http.robots import RobotsTxt, for_us, forbids_ai
 from tasks.crawl.http.urls import normalize_url
 from tests.helpers.clock import FakeClock
 
@@ -166,3 +166,30 @@ def test_noai_is_obeyed_unless_switched_off(site: Any, limited: Make, example: s
         limited().fetch_photo(f"{example}/a")
     assert not caught.value.transient
     assert limited(robots="nowhere").fetch_photo(f"{example}/a").body == b"photo"
+
+
+def test_other_robots_share_one_name_so_that_their_rules_are_not_copied_for_each() -> None:
+    agents = "".join(f"{word}: robot{number}\n" for number in range(4000) for word in ("User-agent", "user  agent"))
+    text = agents + "User-agent: Flu*ke\nDisallow: /a\n\nUSERAGENT: * # all\nDisallow: /b\n" + "Disallow: /c\n" * 4000
+    assert for_us(text).splitlines()[:3] == ["User-agent: another", "User-agent: Flu*ke", "Disallow: /a"]
+    start = time.process_time()
+    robots = rules(text)
+    with pytest.raises(FetchError, match=r"^robots\.txt$"):
+        robots.check(normalize_url("http://a.com/a"))
+    robots.check(normalize_url("http://a.com/b"))
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["User-agent: fluke\nDisallow: /a", "user-agent:*\nDisallow: /a", "useragent flu\nDisallow: /a"]
+)
+def test_our_own_group_counts_however_it_is_written(text: str) -> None:
+    with pytest.raises(FetchError, match=r"^robots\.txt$"):
+        rules(f"User-agent: other\nAllow: /\n\n{text}").check(normalize_url("http://a.com/a"))
+
+
+def test_a_host_with_thousands_of_wildcards_is_not_asked() -> None:
+    text = "User-agent: *\n" + "".join(f"Disallow: /*a*{number}\n" for number in range(6000))
+    with pytest.raises(FetchError, match=r"robots\.txt: too many rules") as caught:
+        rules(text).check(normalize_url("http://a.com/a"))
+    assert not caught.value.transient

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from tasks.crawl.http import FetchError
-from tasks.crawl.http.urls import check_proxy_target, host_key, is_public, normalize_url, resolve
+from tasks.crawl.http.urls import (
+    check_proxy_target,
+    host_key,
+    is_listed,
+    is_public,
+    normalize_url,
+    redirect_target,
+    resolve,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +124,60 @@ def test_the_host_key_ignores_the_scheme_but_not_other_ports() -> None:
     assert host_key(normalize_url("http://a.com:8080/x")) == "a.com:8080"
 
 
-def test_a_proxy_is_used_for_unknown_names_but_not_for_private_addresses(names: dict[str, list[str]]) -> None:
-    names["inside.example"] = ["10.0.0.1"]
-    check_proxy_target("unknown.example", 80)
-    check_proxy_target("8.8.8.8", 80)
-    for host in ("inside.example", "127.0.0.1", "127.0.0.1.", "0x7f.1", "2130706433"):
+def test_a_proxy_is_used_for_known_public_addresses_only(names: dict[str, list[str]]) -> None:
+    names["inside.example"], names["outside.example"] = ["10.0.0.1"], ["8.8.8.8"]
+    assert check_proxy_target("8.8.8.8", 80, proxy_resolves=False)
+    assert check_proxy_target("outside.example", 80, proxy_resolves=False)
+    for host in ("inside.example", "127.0.0.1", "127.0.0.1.", "0x7f.1", "2130706433", "[::1]", "[fe80::1%25eth0]"):
+        for proxy_resolves in (False, True):
+            with pytest.raises(FetchError, match="private address"):
+                check_proxy_target(host, 80, proxy_resolves=proxy_resolves)
+
+
+def test_public_names_that_only_the_proxy_resolves_are_allowed_by_a_setting(names: dict[str, list[str]]) -> None:
+    for host in ("photos.example.com", "upload.wikimedia.org", "a.internal.com", "x1-2-3-4y.de", "8-8-8-8.nip.io"):
+        with pytest.raises(FetchError, match=r"unknown name .*crawl\.proxy_resolves=true"):
+            check_proxy_target(host, 80, proxy_resolves=False)
+        assert not check_proxy_target(host, 80, proxy_resolves=True)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("metadata.google.internal", "metadata", "intranet", "wiki.corp", "WIKI.Corp.", "printer.local", "nas.lan"),
+        *("a.b.home.arpa", "x.localhost", "x.intranet", "x.private", "x.test", "x.example", "x.invalid", "x.onion"),
+        *("kubernetes.default.svc", "fritz.box", "x.localdomain", "x.home", "instance-data.ec2.internal", "a.1"),
+        *("10.0.0.1.nip.io", "app-192-168-1-1.sslip.io", "169.254.169.254.nip.io"),
+    ],
+)
+def test_names_of_private_networks_are_never_handed_to_a_proxy(host: str, names: dict[str, list[str]]) -> None:
+    for proxy_resolves in (False, True):
         with pytest.raises(FetchError, match="private address"):
-            check_proxy_target(host, 80)
+            check_proxy_target(host, 80, proxy_resolves=proxy_resolves)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "listed"),
+    [
+        ("wiki.corp", 80, True),
+        ("a.b.corp", 443, True),
+        ("corp", 80, False),
+        ("wiki.corp.evil.com", 80, False),
+        ("evilcorp", 80, False),
+        ("nas", 8080, True),
+        ("nas", 80, False),
+        ("x.lan", 81, True),
+        ("x.lan", 80, False),
+        ("intranet", 1, True),
+    ],
+)
+def test_allowed_hosts_are_names_with_or_without_port_and_whole_domains(host: str, port: int, listed: bool) -> None:
+    assert is_listed({"*.corp", "nas:8080", "*.lan:81", "intranet"}, host, port) is listed
+
+
+@pytest.mark.parametrize("url", ["http://a.com/" + "b" * 20_000, "http://" + "\u0301\u0323" * 50_000])
+def test_a_url_of_a_megabyte_is_refused_at_once(url: str) -> None:
+    with pytest.raises(FetchError, match="URL too long"):
+        normalize_url(url)
+    with pytest.raises(FetchError, match="URL too long"):
+        redirect_target(normalize_url("http://a.com/"), url)

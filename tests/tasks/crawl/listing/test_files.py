@@ -1,5 +1,7 @@
 """Files on this machine: reading them safely, and noticing that they have changed."""
 
+import errno
+import io
 import os
 import re
 import subprocess
@@ -160,6 +162,70 @@ def test_a_file_that_vanishes_is_lost(files: list[Path], tmp_path: Path, monkeyp
     monkeypatch.setattr(local_files, "read_file", lambda path: (Path(path).unlink(), real(path))[1])
     with pytest.raises(UserError, match=r"2 of 2 photos can't be read: .*a\.jpg \(No such file or directory\)"):
         crawl(files, tmp_path, fresh=True)
+
+
+def overwrite_after_reading(path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Overwrite a file with content of the same length after each of its first readings."""
+    real, contents = local_files._read, [f"new{number}".encode() for number in range(times)]
+
+    def read(file: io.FileIO, size: int) -> bytes:
+        data = real(file, size)
+        if contents:
+            path.write_bytes(contents.pop())
+            os.utime(path, ns=EPOCH)  # as `rsync --inplace -t` does
+        return data
+
+    monkeypatch.setattr(local_files, "_read", read)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"old0")
+    overwrite_after_reading(tmp_path / "a.jpg", monkeypatch, times)
+    assert read_file(tmp_path / "a.jpg") == b"new0"
+
+
+def test_a_file_that_changes_all_the_time_is_not_read_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"old0")
+    overwrite_after_reading(tmp_path / "a.jpg", monkeypatch, 9)
+    with pytest.raises(OSError, match="is being written to"):
+        read_file(tmp_path / "a.jpg")
+
+
+def test_the_beginning_of_a_file_is_read_without_waiting_for_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_file(tmp_path / "a", at_most=3) == b"123"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_file(tmp_path / "pipe", at_most=3)
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.EACCES, errno.ENODEV])
+def test_a_file_on_a_drive_that_is_gone_is_lost_with_the_reason(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.open
+
+    def fail(path: object, *rest: int) -> int:
+        if path == str(files[0]):
+            raise OSError(number, os.strerror(number))
+        return real(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(local_files.os, "open", fail)
+    stored, [note] = ingest_with(files, tmp_path)
+    assert stored == [False, True]
+    assert note.startswith(f"1 of 2 photos can't be read: {files[0]} ({os.strerror(number)})")
+
+
+def test_a_path_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path) -> bool:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "exists", fail)
+    with pytest.raises(UserError, match=r"/nas/photos: can't be read \(Stale file handle\); .*set crawl\.path"):
+        local_files.require_path(Path("/nas/photos"), "crawl.path", "photos")
 
 
 def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:

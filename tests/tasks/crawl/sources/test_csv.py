@@ -139,3 +139,14 @@ def test_wrong_paths_are_errors(home: Path) -> None:
         csv.external_inputs(config(home, text, images=home / "nowhere"))
     with pytest.raises(UserError, match=r"set crawl\.images to the folder"):
         csv.external_inputs(config(home, text, images=home / "labels.csv"))
+
+
+def test_a_photo_that_vanishes_between_listing_and_reading_is_lost_and_named(home: Path) -> None:
+    text = "Image,Id,split\n1.jpg,a,train\n2.jpg,b,train\n3.jpg,a,test\n"
+    csv.external_inputs(config(home, text))
+    (home / "images" / "3.jpg").unlink()
+    with pytest.raises(UserError, match=r"1 of 3 rows of .*: 3\.jpg.*crawl\.max_loss"):
+        collect(home, config(home, text, max_loss=0))
+    notes: list[str] = []
+    assert pairs(collect(home, config(home, text, max_loss=0.4), notes)) == [("1.jpg", "a"), ("2.jpg", "b")]
+    assert "3.jpg" in notes[0]

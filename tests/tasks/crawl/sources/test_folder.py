@@ -242,3 +242,33 @@ def test_many_photos_are_listed_with_one_scan_per_folder(tmp_path: Path, monkeyp
     monkeypatch.delattr(local_files, "read_file")
     assert external_inputs(tmp_path / "in")["photos"] == 25_000
     assert len(scanned) == len(set(scanned)) == 26
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed", "a folder", "a link to nothing"])
+def test_a_photo_that_vanishes_between_listing_and_reading_is_lost_and_named(home: Path, how: str) -> None:
+    external_inputs(home)
+    photo = home / "cat" / "b.jpg"
+    photo.rename(home.parent / "b.jpg")
+    if how == "renamed":
+        (home.parent / "b.jpg").rename(home / "cat" / "c.jpg")
+    elif how == "a folder":
+        photo.mkdir()
+    elif how == "a link to nothing":
+        photo.symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"can't be read: .*cat/b\.jpg .*crawl\.max_loss allows"):
+        collect(home, max_loss=0)
+    external_inputs(home)
+    assert "cat/b.jpg" not in names(collect(home, max_loss=0.25 if how == "a link to nothing" else 0))
+
+
+def test_a_class_whose_photos_all_vanish_stops_the_crawl(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = local_files.read_file
+
+    def read(path: str) -> bytes:
+        if "/cat/" in path:
+            Path(path).unlink()
+        return real(path)
+
+    monkeypatch.setattr(local_files, "read_file", read)
+    with pytest.raises(UserError, match=r"contains only one class, 'dog', .*make them readable"):
+        collect(home, max_loss=1)

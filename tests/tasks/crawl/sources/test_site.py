@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from configs.schema import SearchFilters
-from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Page, Request
+from tasks.crawl.engines.engine import BlockedError, FormatChangedError, Page, PageLimitError, Request
 from tasks.crawl.http.client import FetchResult
 from tasks.crawl.sources.site import ENGINE
 from tasks.store.errors import UserError
@@ -101,3 +101,14 @@ def test_other_keywords_than_urls_and_all_filters_are_errors() -> None:
 def test_an_empty_page_is_not_an_error(fake_search: FakeSearch) -> None:
     response = replace(get(Request(f"{fake_search.url}/site/")), body=b"")
     assert ENGINE.parse(FIRST, response) == Page([], [])
+
+
+def test_a_page_with_too_many_links_images_or_candidates_is_over_a_limit() -> None:
+    for piece, why in (
+        ("<a href=/%d>x</a>", "different links"),
+        ("<img src=%d.jpg>", "different images"),
+        ("<img srcset='%d.jpg 1w,b.jpg 2w,,,,,,,,,'>", "images in srcset"),
+    ):
+        with pytest.raises(PageLimitError, match=why):
+            _read("".join(piece % number for number in range(25_000)))
+    assert len(_read("<a href=/1>x</a><img src=1.jpg>" * 25_000).next) == 1

@@ -106,8 +106,8 @@ def test_the_page_and_the_summary_show_it_near_the_headline(tmp_path: Path) -> N
     assert "the filter made the test 18.3 points easier" in header
     assert header.index("The filter removed 8 photos") < header.index("better than always predicting")
     table = text[text.index('id="removed"') : text.index("About the baselines")]
-    assert "without them: 30" in table
-    assert "with them: 38" in table
+    assert "without them<br>30 photos" in table
+    assert "with them<br>38 photos" in table
     assert "&lt;script&gt;" in table
     assert "<script>" not in text
     summary = page.dashboard_summary(again, drawn)
