@@ -1,27 +1,23 @@
 """The commands that `benchmarks.faults` disturbs, on a small data folder, and the digests of their results."""
 
 import hashlib
-import http.client
-import json
 import os
-import re
 import resource
 import shutil
 import signal
 import subprocess
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from benchmarks import fault_checks as checks
+from benchmarks.fault_review import Review, decide
 from benchmarks.measure import FLUKE, make_photos
 from flows.run_records import read_records
 
@@ -36,8 +32,6 @@ _SETTINGS = (
     *("pretrain.epochs=2", "pretrain.refresh_growth=0", "train.filters=[8,8]", "train.epochs=3"),
     *("evaluate.layer_images=0", "evaluate.gallery=6", "evaluate.bootstrap=100", "workers.threads=2"),
 )
-_DECISIONS, _PAUSE_S = 60, 0.05
-"""Decisions that a review makes, and the time between two of them."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +78,7 @@ class Attempt:
     seconds: float
     cpu_s: float
     log: Path
-    acknowledged: int = 0
-    """Decisions of a review that the server has confirmed."""
-    lost: list[str] = field(default_factory=list)
-    """Confirmed decisions that the next server doesn't know."""
+    review: Review = field(default_factory=Review)
 
 
 @dataclass(frozen=True)
@@ -102,6 +93,8 @@ class Command:
     """Digests of what the command has made, by name."""
     half: Callable[[Places, Mapping[str, str]], list[str]] = lambda places, digests: []
     """What is there after a fault and is neither what was there before nor the whole result."""
+    creates: bool = False
+    """It makes a new folder, and refuses one that is there."""
     decides: bool = False
     """It is a server that is asked for decisions, until it gets Ctrl-C."""
 
@@ -121,9 +114,9 @@ class Command:
             )
         killer = threading.Thread(target=_kill_at, args=(process, kill_at_cpu_s, began + _LIMIT_S))
         killer.start()
-        attempt = Attempt(0, 0, 0, log, acknowledged)
+        attempt = Attempt(0, 0, 0, log, Review(acknowledged))
         try:
-            if self.decides and _decide(process, attempt):
+            if self.decides and decide(process, log, attempt.review):
                 process.send_signal(signal.SIGINT)
             attempt.status = process.wait()
         finally:
@@ -178,56 +171,6 @@ def prepare(places: Places) -> None:
             for photo in photos[1:10:3]:  # the split of photos that have gone must be remembered
                 photo.unlink()
     shutil.rmtree(places.data)
-
-
-def _decide(process: "subprocess.Popen[bytes]", attempt: Attempt) -> bool:
-    """Make decisions through the HTTP API of a review, from the first that isn't acknowledged on.
-
-    Returns:
-        Whether it still waits for requests.
-    """
-    address = None
-    while address is None:
-        if process.poll() is not None:
-            return False
-        time.sleep(0.05)
-        address = re.search(r"http://127\.0\.0\.1:\d+/\S*", attempt.log.read_text(errors="replace"))
-    try:
-        rows = _ask(f"{address[0]}rows?state=all")["rows"]
-        shown = {(row["photo"], row["label"]): row["decision"] for row in rows}
-        expected = {_key(rows, i): _action(rows, i) for i in range(attempt.acknowledged)}
-        expected.pop(_key(rows, attempt.acknowledged), None)  # this one may have been made without an answer
-        attempt.lost += [
-            f"acknowledged decision {action} about {key[0][:8]}"
-            for key, action in expected.items()
-            if action != (shown[key] or {}).get("action")
-        ]
-        for number in range(attempt.acknowledged, _DECISIONS):
-            photo, label = key = _key(rows, number)
-            body = {"photo": photo, "label": label, "action": _action(rows, number), "shown": shown[key]}
-            shown[key] = _ask(f"{address[0]}decide", body)["changed"]["decision"]
-            attempt.acknowledged += 1
-            time.sleep(_PAUSE_S)
-    except (OSError, http.client.HTTPException):
-        pass  # refused for want of space, or killed: the decision is not acknowledged
-    return process.poll() is None
-
-
-def _key(rows: list[dict[str, Any]], number: int) -> tuple[str, str]:
-    row = rows[number % len(rows)]
-    return row["photo"], row["label"]
-
-
-def _action(rows: list[dict[str, Any]], number: int) -> str:
-    return ("keep", "reject")[number // len(rows) % 2]
-
-
-def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as response:
-        found: dict[str, Any] = json.load(response)
-    return found
 
 
 def _of_files(folder: Path, pattern: str = "*") -> dict[str, str]:
@@ -295,7 +238,14 @@ COMMANDS = (
         lambda places: _of_files(places.out),
         _half_prediction,
     ),
-    Command("export", "second", lambda places: ["export", f"{places.out}/model"], _of_export, _half_folder("model")),
+    Command(
+        "export",
+        "second",
+        lambda places: ["export", f"{places.out}/model"],
+        _of_export,
+        _half_folder("model"),
+        creates=True,
+    ),
     Command("review", "second", lambda places: ["review", *places.preset, "--no-browser"], _of_review, decides=True),
     Command(
         "review --export",
@@ -303,6 +253,7 @@ COMMANDS = (
         lambda places: ["review", *places.preset, "--export", f"{places.out}/sheet"],
         lambda places: _of_files(places.out),
         _half_folder("sheet"),
+        creates=True,
     ),
     Command("prune", "second", lambda places: ["prune", "--keep", "0", "--yes"], _of_prune),
 )

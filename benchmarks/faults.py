@@ -34,6 +34,7 @@ import numpy as np
 from benchmarks import fault_checks as checks
 from benchmarks.fault_commands import COMMANDS, Attempt, Command, Places, prepare
 from benchmarks.measure import FLUKE, run, scratch
+from flows.error_messages import USER_ERROR
 
 _DISK_MB = 512
 _SHARES = {"run": 0.3, "predict": 0.2, "export": 0.14, "review": 0.12, "review --export": 0.12, "prune": 0.12}
@@ -169,20 +170,21 @@ def _case(fault: Fault, undisturbed: Undisturbed, places: Places, score: Score) 
         with _filled(places.disk, free_bytes):
             disturbed = command.attempt(places, f"{name} fault")
         found = checks.message_of_a_full_disk(disturbed.status, disturbed.log)
-    score.unharmed += disturbed.status == 0
+    score.unharmed += disturbed.status == 0 and not disturbed.review.is_refused
     half = checks.half_files(places.data) + command.half(places, undisturbed.digests)
     lost = checks.lost(undisturbed.before, places.data)
 
-    again = command.attempt(places, f"{name} again", acknowledged=disturbed.acknowledged)
-    if again.status == 0:
+    again = command.attempt(places, f"{name} again", acknowledged=disturbed.review.acknowledged)
+    digests = command.digests(places)
+    differs = sorted(key for key in digests | undisturbed.digests if digests.get(key) != undisturbed.digests.get(key))
+    # A command that was killed after it had finished its folder finds that when it runs again.
+    if again.status == 0 or (command.creates and again.status == USER_ERROR and not differs):
         score.recovered += 1
         score.slowest_s = max(score.slowest_s, again.seconds)
     else:
         found.append(f"the second command ended with {again.status}: {_last_line(again)}")
     half += checks.half_files(places.data)
-    lost += checks.lost(undisturbed.before, places.data) + again.lost
-    digests = command.digests(places)
-    differs = sorted(key for key in digests | undisturbed.digests if digests.get(key) != undisturbed.digests.get(key))
+    lost += checks.lost(undisturbed.before, places.data) + again.review.lost
     if differs:
         found.append(f"differs: {', '.join(differs[:5])}")
     left = checks.partial(places.data)
