@@ -246,10 +246,9 @@ def _used(disk: Path) -> int:
 def _server(data: Path) -> Iterator[None]:
     """Run one Prefect server for all commands, apart from the disk that is filled."""
     data.mkdir()
-    run([FLUKE, "up"], data)
-    port = checks.server_port(data)
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     try:
+        run([FLUKE, "up"], data)
+        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{checks.server_port(data)}/api"
         yield
     finally:
         run([FLUKE, "down"], data)
