@@ -53,6 +53,11 @@ def test_what_is_no_parquet_file_is_damaged(folder: Path, data: bytes) -> None:
         tables.INDEX.read(folder)
 
 
+def test_a_table_without_rows_is_not_damaged(folder: Path) -> None:
+    tables.INDEX.write(pd.DataFrame([], columns=tables.INDEX.names), folder)  # their types are unknown then
+    assert tables.INDEX.read(folder).empty
+
+
 def test_a_missing_table_is_missing_and_an_intact_one_is_read(folder: Path) -> None:
     with pytest.raises(FileNotFoundError):
         tables.INDEX.read(folder)
