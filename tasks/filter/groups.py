@@ -38,14 +38,14 @@ def split_groups(
         config: Says whether pages count, and which part of a name counts.
         table: The crawl's table; the columns `group` and `page` are optional.
         duplicate_groups: Group of near duplicates of each row, and of the absent photos after them.
-        absent: The photos of earlier runs that are not in the table.
+        absent: The photos of earlier runs that are not in the table, or whose file is damaged now.
         remembered: (kind, name of a group, photo) of the photos of earlier runs, see `Remembered.links`.
 
     Returns:
         The joined group of each element of `duplicate_groups`.
     """
-    place = {photo: len(table) + number for number, photo in enumerate(absent)}
-    place |= {photo: row for row, photo in enumerate(table["photo"])}
+    place = {photo: row for row, photo in enumerate(table["photo"])}
+    place |= {photo: len(table) + number for number, photo in enumerate(absent)}
     named = [(kind, name, row) for kind, names in group_names(config, table).items() for row, name in names.items()]
     named += [(kind, name, place[photo]) for kind, name, photo in remembered]
     first: dict[tuple[str, str], int] = {}

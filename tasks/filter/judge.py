@@ -8,9 +8,11 @@ from configs.schema import FilterConfig
 from tasks.filter.given_splits import GivenSplits
 from tasks.filter.measure import Measurements, count_faces, embed
 from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.notes import listed
 from tasks.filter.remedies import mirrored_rows, setting
 from tasks.filter.review_log import Action
 from tasks.filter.rules import FACES, NEAR_DUPLICATE, TWO_CLASSES, Ruling, Verdict, apply_rules
+from tasks.names import visible
 from tasks.store.context import StageContext
 from tasks.text import photos_are
 
@@ -90,7 +92,8 @@ def reject_label_issues(table: "pd.DataFrame", beyond: Mapping[int, Verdict], co
     """Reject the train photos whose label issue is beyond its threshold; those of validation and test stay.
 
     What a model doubts is often what a model gets wrong. Without it, the test would be easier, and the classifier no
-    better.
+    better. For the same reason, a class whose train photos are all doubted keeps them: without any, its photos of
+    validation and test would go as well.
 
     Args:
         table: All rows, with split; `reason` and `score` are changed in place.
@@ -98,20 +101,37 @@ def reject_label_issues(table: "pd.DataFrame", beyond: Mapping[int, Verdict], co
         config: The thresholds.
 
     Returns:
-        One line for each kind of label issue that photos of validation or test have beyond its threshold.
+        One line for each kind of label issue that photos of validation or test have beyond its threshold, and one with
+        the classes whose train photos are all doubted.
     """
+    spared = _wholly_doubted(table, beyond)
     exams: dict[str, list[str]] = {}
     for row, verdict in beyond.items():
         if table.at[row, "split"] == "train":
-            table.loc[row, ["reason", "score"]] = [verdict.reason, verdict.score]
+            if table.at[row, "label"] not in spared:
+                table.loc[row, ["reason", "score"]] = [verdict.reason, verdict.score]
         else:
             exams.setdefault(str(verdict.reason), []).append(str(table.at[row, "split"]))
-    return [
+    notes = [
         f"{photos_are(len(splits))} beyond the limit of {reason!r}{setting(reason, config)} but in the test "
         f"({splits.count('test'):,}) or validation ({splits.count('val'):,}); no model's doubt removes photos from "
         "there, so they are kept; `fluke review` shows them to a person"
         for reason, splits in sorted(exams.items())
     ]
+    if spared:
+        notes.append(
+            "all train photos of these classes are beyond the limit of a label issue; none is rejected, because "
+            f"without them the classes' photos of the test would go as well: {listed(map(visible, sorted(spared)))}; "
+            "`fluke review` shows them to a person"
+        )
+    return notes
+
+
+def _wholly_doubted(table: "pd.DataFrame", beyond: Mapping[int, Verdict]) -> set[str]:
+    """Return the classes with photos in validation or test whose train photos are all beyond a threshold."""
+    kept, trains = table["reason"].isna(), table["split"] == "train"
+    accepted = table.loc[kept & trains & ~table.index.isin(list(beyond)), "label"]
+    return set(table.loc[kept & trains, "label"]).intersection(table.loc[kept & ~trains, "label"]).difference(accepted)
 
 
 def _ruling(

@@ -44,7 +44,8 @@ class Measurements:
     photos: Sequence[str]
     """Photo of each row."""
     absent: Sequence[str]
-    """Photos of earlier runs that are not in this crawl. What resembles a test photo must not be trained on either."""
+    """Photos of earlier runs that are not in this crawl, or whose file is damaged now. What resembles a test photo must
+    not be trained on either."""
     absent_stats: NDArray[np.void]
     """Statistics of each absent photo; as of a photo that can't be decoded where it is not `comparable`."""
     comparable: NDArray[np.bool_]
@@ -91,14 +92,23 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
         stats[again] = LazyRows(found, context.root)[:]
         comparable[again] = True
     stats["flaw"][~comparable] = UNKNOWN
+    present = LazyRows(index, context.root)[:]
+    damaged = _damaged_since(table["photo"].tolist(), present, remembered)
     return Measurements(
-        LazyRows(index, context.root)[:],
+        present,
         table["photo"].tolist(),
-        absent,
-        stats,
-        comparable,
+        [*absent, *(remembered.photos[position] for position in damaged)],
+        np.concatenate([stats, remembered.stats[damaged]]),
+        np.concatenate([comparable, np.ones(len(damaged), bool)]),
         pool.refs(index, context.root),
     )
+
+
+def _damaged_since(names: Sequence[str], stats: NDArray[np.void], remembered: Remembered) -> list[int]:
+    """Return the positions in the memory of photos that could be decoded once, and can't any more."""
+    flawed = {photo for photo, flaw in zip(names, stats["flaw"].tolist(), strict=True) if flaw}
+    sound = remembered.measured & (remembered.stats["flaw"] == b"")
+    return [position for position in np.flatnonzero(sound).tolist() if remembered.photos[position] in flawed]
 
 
 def stats_pool(context: StageContext) -> ShardPool:

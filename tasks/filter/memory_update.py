@@ -63,11 +63,15 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
         return [merged(known[old[photo]] if photo in old else (), new.get(photo, ())) for photo in photos]
 
     moved = sum(split is not None and splits[photo] != split for photo, split in before.items())
-    shares = shares_of(config)
+    shares, grouping = shares_of(config), grouping_of(config)
+    tests_added = dict(remembered.header.tests_added)
+    if any(split == "test" and before.get(photo) != "test" for photo, split in splits.items()):
+        tests_added[grouping] = tests_added.get(grouping, 0) + 1
     header = replace(
         remembered.header,
         shares=shares,
-        grouping=grouping_of(config),
+        grouping=grouping,
+        tests_added=tests_added,
         moves=remembered.header.moves + moved,
         redealt=remembered.header.redealt or remembered.header.shares != shares,
     )

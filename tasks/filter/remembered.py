@@ -50,15 +50,25 @@ class Header:
     grouping: str
     """Digest of the settings by which photos were grouped, see `grouping_of`."""
     moves: int = 0
-    """How often a photo has moved to another split. It is an external input of the filter: an older result that still
-    trains on a photo that has moved is not reused."""
+    """How often a photo has moved to another split."""
     redealt: bool = False
     """Whether `shares` have ever changed."""
+    tests_added: Mapping[str, int] = field(default_factory=dict)
+    """How many runs have added photos to the test, by their `grouping`."""
 
     @classmethod
     def of(cls, config: FilterConfig, name: str) -> Self:
         """The header of a new memory."""
         return cls(name, config.seed, shares_of(config), grouping_of(config))
+
+    def changes(self, config: FilterConfig) -> int:
+        """Return how often the memory has changed in a way that can make an older result of the config wrong.
+
+        That is how often a photo has moved, and how many runs with other settings for groups have tested new photos:
+        these may resemble a photo that an older result trains on.
+        """
+        grouping = grouping_of(config)
+        return self.moves + sum(runs for other, runs in self.tests_added.items() if other != grouping)
 
 
 @dataclass(frozen=True)

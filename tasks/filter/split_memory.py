@@ -56,7 +56,10 @@ class SplitMemory:
         self._newest: Generation | None = None
 
     def check(self) -> int:
-        """Check the memory at the start of a run, restore damaged copies, and return how often photos have moved.
+        """Check the memory at the start of a run, restore damaged copies, and return its number of changes.
+
+        This number is an external input of the filter: an older result that still trains on a photo that has moved to
+        the test is not reused. See `Header.changes`.
 
         Raises:
             UserError: It can't be read, is gone, or is older than a result of the filter that was made with it.
@@ -79,7 +82,7 @@ class SplitMemory:
                     f"that were tested there are not in it, such as {lacking[0][:12]}; {self._remedy}"
                 )
             checked = True
-        return header.moves if header else self.old.moves()
+        return header.changes(self._config) if header else self.old.moves()
 
     def read(self) -> Remembered | None:
         """Return what is remembered; None if nothing is, yet. Damaged copies are restored.

@@ -120,7 +120,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
     """Return what the result depends on besides the config and the crawl.
 
-    That is the number of photos that moved to another split (see `SplitMemory`), the decisions of people, and the
+    That is how often the memory has changed (see `SplitMemory.check`), the decisions of people, and the
     content of files that the config names.
 
     Raises:

@@ -12,6 +12,7 @@ from tasks import tables
 from tasks.filter import image_stats, split_memory
 from tasks.filter import stage as filter_stage
 from tasks.filter.split_memory import SplitMemory
+from tasks.store import hashing
 from tasks.store.errors import UserError
 from tests.helpers.filtering import jpeg
 from tests.helpers.nights import Nights, Photo, of_seeds
@@ -335,3 +336,43 @@ def test_a_photo_that_has_left_and_moves_to_the_test_is_held_out_from_models(nig
 
     assert sha256(trained) in held_out(folder)
     assert tables.ABSENT.read(folder)["photo"].tolist() == [sha256(trained)]
+
+
+@pytest.mark.parametrize("settings", [{"duplicate_bits": None}, {"group_pages": False}])
+def test_an_old_result_is_not_reused_after_other_settings_have_tested_mates_of_its_train_photos(
+    nights: Nights, settings: dict[str, object]
+) -> None:
+    originals = [replace(photo, page=f"https://example.org/{photo.seed}") for photo in nights.crawl]
+    nights.crawl = originals
+    before = nights.splits(nights.run())
+    trained = [photo for photo in originals if before[f"{photo.seed}.jpg"] == "train"]
+    if "group_pages" in settings:
+        mates = [replace(photo, seed=photo.seed + 500, name=f"mate {photo.seed}.jpg") for photo in trained]
+    else:
+        mates = [replace(photo, quality=70, page=None, name=f"mate {photo.seed}.jpg") for photo in trained]
+    nights.crawl = originals + mates
+    splits = nights.splits(nights.run(**settings))
+    tested = [int(name.removeprefix("mate ").removesuffix(".jpg")) for name in splits if name.startswith("mate")]
+    tested = [seed for seed in tested if splits[f"mate {seed}.jpg"] == "test" and splits[f"{seed}.jpg"] == "train"]
+    assert tested
+    assert nights.run(**settings).cached
+    nights.crawl = originals
+    splits = nights.splits(nights.run())
+    assert {splits[f"{seed}.jpg"] for seed in tested} == {"test"}
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_statistics_of_a_photo_whose_file_is_damaged_later_are_not_forgotten(nights: Nights, present: bool) -> None:
+    left = photos_tested_by(nights)
+    damaged = {hashing.of_bytes(jpeg(photo.seed)) for photo in left}
+    for path in (nights.root / "photos").rglob("*.jpg"):
+        if path.stem in damaged:
+            path.chmod(0o600)
+            path.write_bytes(bytes(path.stat().st_size))
+    nights.run(fresh=True)
+    if not present:
+        nights.crawl = [photo for photo in nights.crawl if photo not in left]
+    copies = [replace(photo, quality=q, name=f"{q} {photo.seed}.jpg") for photo in left for q in (50, 60, 70)]
+    nights.crawl += copies
+    splits = nights.splits(nights.run(drop_near_duplicates=False))
+    assert {splits[photo.name] for photo in copies} == {"test"}

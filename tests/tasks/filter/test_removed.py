@@ -40,6 +40,15 @@ def test_label_issues_remove_no_photo_from_validation_and_test(coloured: Crawled
     assert any("no model's doubt removes photos" in note for note in coloured.notes)
 
 
+def test_a_class_whose_train_photos_are_all_doubted_stays_in_the_test(coloured: CrawledPhotos) -> None:
+    hard = {coloured.add("hard", _shade(20, seed)) for seed in range(100, 106)}
+    config = FilterConfig(max_label_doubt=0.6, duplicate_bits=None)
+    kept, rejected, _ = coloured.filter(config)
+    assert hard <= set(kept["photo"])
+    assert set(rejected["split"]) == {"train"}
+    assert any("all train photos of these classes" in note and note.count("hard") == 1 for note in coloured.notes)
+
+
 def test_doubted_photos_of_the_test_are_listed_for_review_as_kept(coloured: CrawledPhotos) -> None:
     config = FilterConfig(max_label_doubt=0.3, duplicate_bits=None)
     kept, rejected, _ = coloured.filter(config)
