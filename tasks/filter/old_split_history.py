@@ -1,7 +1,7 @@
 """The splits that versions before the memory stored with the filter's pools; they are taken over once."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -53,14 +53,17 @@ class OldSplitHistory:
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise UserError(f"{path} is damaged; delete it, so that the filter runs again") from error
 
-    def take_over(self, new: Remembered, context: StageContext) -> Remembered:
+    def take_over(self, new: Remembered, context: StageContext, crawled: Collection[str]) -> Remembered:
         """Return a memory with these splits; it says so in one line.
 
-        The names and classes are those of all stored crawls, and the statistics are those that are in the pool.
+        The statistics are those that are in the pool. The names, pages and groups are those of the stored crawls that
+        have photos in common with this one, directly or through others: another preset may use the same names for other
+        groups.
 
         Args:
             new: A memory without photos.
             context: Where pools and crawls are.
+            crawled: The photos of this crawl.
 
         Raises:
             UserError: The file is damaged.
@@ -80,7 +83,7 @@ class OldSplitHistory:
             "of this preset, so that tested photos stay in the test"
         )
         labels, names, pages, csv_groups = ({photo: set[str]() for photo in photos} for _ in range(4))
-        for table in _crawls(context.root):
+        for table in _related(list(_crawls(context.root)), crawled):
             for known, column in ((labels, "label"), (names, "name"), (pages, "page"), (csv_groups, "group")):
                 for photo, values in sightings(table, column).items():
                     if photo in known:
@@ -134,6 +137,16 @@ class OldSplitHistory:
             with atomic_path(path) as partial:
                 table[~named].to_parquet(partial, index=False)
         return bool(named.any())
+
+
+def _related(tables: Sequence["pd.DataFrame"], crawled: Collection[str]) -> list["pd.DataFrame"]:
+    """Return the crawls that have photos in common with the given ones, directly or through other crawls."""
+    reached, found, others = set(crawled), list["pd.DataFrame"](), list(tables)
+    while related := [table for table in others if not reached.isdisjoint(table["photo"])]:
+        found += related
+        others = [table for table in others if reached.isdisjoint(table["photo"])]
+        reached.update(*(table["photo"] for table in related))
+    return found
 
 
 def _crawls(root: Path) -> Iterator["pd.DataFrame"]:

@@ -58,7 +58,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
     sources = table[table.columns.intersection(["photo", "name", "page", "group"])].copy()
     memory = SplitMemory(config, context.root)
     with memory.lock:
-        remembered = memory.read() or memory.old.take_over(memory.new(), context)
+        remembered = memory.read() or memory.old.take_over(memory.new(), context, set(table["photo"]))
         known = remembered.known(config)
         measured = measure(table, remembered, context)
         duplicates = measured.near_duplicates(config)

@@ -1,6 +1,7 @@
 """The splits that earlier versions stored with the filter's pools are taken over."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -95,3 +96,16 @@ def test_a_forgotten_photo_leaves_the_old_file(nights: Nights) -> None:
     assert sha256(7) not in set(left["photo"])
     assert len(left) == 23
     assert json.loads(old_path(nights).with_suffix(".json").read_text()) == {"moves": 3}
+
+
+def test_groups_of_another_preset_with_the_same_names_are_not_taken_over(nights: Nights) -> None:
+    mine = [replace(photo, group="1") if photo.seed in (6, 8) else photo for photo in nights.crawl]
+    nights.crawl = [replace(photo, group="1") for photo in of_seeds(range(200, 204))] + of_seeds(range(204, 224))
+    nights.run(memory="of a third preset")
+    splits = pd.read_parquet(old_path(nights))
+    theirs = pd.DataFrame([(sha256(seed), "test") for seed in range(200, 224)], columns=["photo", "split"])
+    pd.concat([splits, theirs]).to_parquet(old_path(nights))
+    nights.crawl = mine
+    outcome = nights.run()
+    assert {nights.splits(outcome)[name] for name in ("6.jpg", "8.jpg")} == {"train"}
+    assert "leaks fixed" not in outcome.manifest.counts
