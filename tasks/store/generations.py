@@ -105,6 +105,10 @@ class Generations:
         self._write(data, newest.number + 1, hashing.of_bytes(data)[:_DIGITS])
         self._delete(newest.number)
 
+    def delete_earlier(self, newest: Generation) -> None:
+        """Delete all generations before the newest one, which a killed `replace_all` may have left."""
+        self._delete(newest.number - 1)
+
     def _write(self, data: bytes, number: int, digest: str) -> None:
         for place in (self.folder, self.copies):
             for left_over in place.glob(".partial-*"):  # of a killed run, since the caller holds the lock
