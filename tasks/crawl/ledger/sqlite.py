@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tasks.store.errors import UserError
+from tasks.store.errors import TransientError
 from tasks.store.file_errors import is_nearly_full
 from tasks.store.permissions import create, file_lock, make_private_folder
 
@@ -43,7 +43,7 @@ class Database:
 
         Raises:
             OSError: the file or its folder isn't writable, or the disk is full; it names the file.
-            UserError: another program has locked the file.
+            TransientError: another program has locked the file.
         """
         self._lock = Lock()
         self._path = path
@@ -96,7 +96,7 @@ def _named(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more about the same error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise UserError(
+            raise TransientError(
                 f"{path} is locked: another program has it open and didn't let go for {_TIMEOUT_S} s; close that "
                 f"program (`fuser {path}` names it), and run the same command again"
             ) from error
