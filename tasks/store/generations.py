@@ -16,6 +16,7 @@ from pathlib import Path
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
+from tasks.store.file_errors import PARTIAL
 from tasks.store.permissions import make_private_folder
 
 logger = logging.getLogger("fluke.store")
@@ -111,7 +112,7 @@ class Generations:
 
     def _write(self, data: bytes, number: int, digest: str) -> None:
         for place in (self.folder, self.copies):
-            for left_over in place.glob(".partial-*"):  # of a killed run, since the caller holds the lock
+            for left_over in place.glob(f"{PARTIAL}*"):  # of a killed run, since the caller holds the lock
                 left_over.unlink(missing_ok=True)
             make_private_folder(place)
             atomic_write(place / self._file(number, digest), data, private=True)

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from tasks.store.errors import TransientError
-from tasks.store.file_errors import is_nearly_full
+from tasks.store.file_errors import DAMAGED, is_nearly_full
 from tasks.store.permissions import create, file_lock, make_private_folder
 
 logger = logging.getLogger("fluke.crawl")
@@ -60,7 +60,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             logger.warning("%s is damaged (%s): a new database is created, and photos are fetched again", path, error)
             for part in (path, *path.parent.glob(f"{path.name}-*")):  # the write-ahead log belongs to the file
-                part.replace(part.with_name(f".damaged-{part.name}"))
+                part.replace(part.with_name(f"{DAMAGED}{part.name}"))
             return _open(path, tables)
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
