@@ -20,6 +20,7 @@ from benchmarks import fault_checks as checks
 from benchmarks.fault_review import Review, decide
 from benchmarks.measure import FLUKE, make_photos
 from flows.run_records import read_records
+from tasks.tables import REPORT
 
 _LIMIT_S = 300.0
 """A command that takes longer is killed, and counts as one that has failed."""
@@ -186,7 +187,7 @@ def _of_run(places: Places) -> dict[str, str]:
     folder = places.data / "artifacts"
     found = {stage.artifact.stage: stage.artifact.digest for stage in record.stages}
     found |= {"state": record.state, "photos": repr(sorted(path.name for path in checks.photos(places.data)))}
-    found["report"] = str((folder / "evaluate" / record.stages[-1].artifact.key / "report.html").exists())
+    found["report"] = str(REPORT.path(folder / "evaluate" / record.stages[-1].artifact.key).exists())
     return found | {"splits": repr(sorted(checks.splits(places.data).items()))}
 
 

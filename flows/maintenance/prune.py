@@ -117,7 +117,7 @@ def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
         found = (root / "artifacts" / stage).glob("[!.]*")
         folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
-    for name, pattern in (("pools", "*.npy"), ("photos", "*.*")):
+    for name, pattern in (("pools", "*.npy"), ("photos", "*.*"), ("splits", "*.parquet")):
         folder = root / name
         if os.access(folder, os.R_OK | os.X_OK):
             usage[name] = (sum(1 for _ in folder.rglob(pattern)), size_bytes(folder))

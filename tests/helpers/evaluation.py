@@ -20,6 +20,7 @@ from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 
 SIDE_PX = 8
 CONFIG = EvaluateConfig(bootstrap=100, gallery=6, layer_images=0)
@@ -99,13 +100,13 @@ class EvaluationWorld:
             table = kept.drop(columns=["group", "split"]).assign(
                 url="", engine="folder", keyword="", rank=0, licence="", bytes=1
             )
-            table.to_parquet(tables.PHOTOS.path(out))
+            stored_tables.write(tables.PHOTOS, table, out)
             return Result({"photos": len(table)})
 
         def kept_folder(out: Path) -> Result:
-            kept.to_parquet(tables.KEPT.path(out))
+            stored_tables.write(tables.KEPT, kept, out)
             columns = ["photo", "file", "label", "name", "reason", "score", "twin"]
-            pd.DataFrame(rejected or [], columns=columns).to_parquet(tables.REJECTED.path(out))
+            stored_tables.write(tables.REJECTED, pd.DataFrame(rejected or [], columns=columns), out)
             tables.REMOVED.write_rows(self.removed, out)
             tables.REVIEW.write_rows(self.listed, out)
             return Result({"kept": len(kept)}, digest=hashing.of_value([self.rows, self.removed]))
@@ -147,7 +148,7 @@ class EvaluationWorld:
         np.savez(tables.RECONSTRUCTIONS.path(out), originals=pairs, reconstructions=pairs)
         tables.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
         tables.ERROR.path(out).write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034}))
-        pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}).to_parquet(tables.SNAPSHOT.path(out))
+        stored_tables.write(tables.SNAPSHOT, pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}), out)
         return Result({"photos": 5})
 
     def classifier_folder(self, out: Path) -> Result:

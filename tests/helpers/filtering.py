@@ -13,6 +13,7 @@ from tasks.filter import image_stats, review_log
 from tasks.filter.stage import build_kept
 from tasks.images import photos
 from tasks.store.context import StageContext
+from tests.helpers import stored_tables
 
 
 def jpeg(seed: int, size: tuple[int, int] = (96, 96), quality: int = 90) -> bytes:
@@ -77,7 +78,7 @@ class CrawledPhotos:
         crawl, out = self.root / f"crawl{number}", self.root / f"out{number}"
         crawl.mkdir()
         out.mkdir()
-        pd.DataFrame(self.rows).to_parquet(tables.PHOTOS.path(crawl))
+        stored_tables.write(tables.PHOTOS, pd.DataFrame(self.rows), crawl)
         self.notes = []
         context = StageContext(self.root, out, self.root / "pools" / "filter", self.root / "photos", notes=self.notes)
         result = build_kept(config or FilterConfig(), photos=crawl, context=context)

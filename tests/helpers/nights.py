@@ -14,6 +14,7 @@ from tasks.images import photos
 from tasks.store.manifest import CacheKey, Result
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 from tests.helpers.filtering import jpeg
 
 
@@ -51,7 +52,7 @@ class Nights:
             rows.append(row | {"name": name, "page": photo.page, "group": photo.group})
 
         def build(out: Path) -> Result:
-            pd.DataFrame(rows).astype({"page": "str", "group": "str"}).to_parquet(tables.PHOTOS.path(out))
+            stored_tables.write(tables.PHOTOS, pd.DataFrame(rows).astype({"page": "str", "group": "str"}), out)
             return Result({})
 
         made = self.store.publish(CacheKey(stage="crawl", version=1, config={}), "", build)

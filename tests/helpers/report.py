@@ -21,6 +21,7 @@ from tasks.store.atomic import write_json
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 
 HOSTILE = '<script>alert("x")</script>'
 NAMES = [HOSTILE, '"><img src=http://evil.example/a.png onerror=alert(1)>', "강아지 | `code` **b** {{ 7*7 }}"]
@@ -90,20 +91,20 @@ def report_files(root: Path, names: list[str] = NAMES, wrong: int = 2, channels:
     measured = summarize(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
 
     def write_kept(out: Path) -> None:
-        kept.to_parquet(tables.KEPT.path(out))
-        rejected.to_parquet(tables.REJECTED.path(out))
+        stored_tables.write(tables.KEPT, kept, out)
+        stored_tables.write(tables.REJECTED, rejected, out)
 
     def write_evaluation(out: Path) -> None:
         write_json(tables.METRICS.path(out), measured | {"val": {}, "nearest_by": "pixels", "commonest": names})
-        table(kept, answers, probabilities, names, 3).to_parquet(tables.PREDICTIONS.path(out))
+        stored_tables.write(tables.PREDICTIONS, table(kept, answers, probabilities, names, 3), out)
         np.savez(tables.ANSWERS.path(out), truth=truth)
 
     store = Store(root)
     config = {"keywords": {HOSTILE: [HOSTILE]}}
     parents = {
-        "photos": publish(store, "crawl", lambda out: crawled.to_parquet(tables.PHOTOS.path(out)), config=config),
+        "photos": publish(store, "crawl", lambda out: stored_tables.write(tables.PHOTOS, crawled, out), config=config),
         "kept": publish(store, "filter", write_kept),
-        "tiles": publish(store, "preprocess", lambda out: index.to_parquet(tables.INDEX.path(out))),
+        "tiles": publish(store, "preprocess", lambda out: stored_tables.write(tables.INDEX, index, out)),
         "classifier": publish(store, "train", lambda out: write_json(tables.HISTORY.path(out), history)),
     }
     evaluation = publish(store, "evaluate", write_evaluation, parents=parents, config={"bootstrap": 100})

@@ -18,6 +18,7 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 
 COLUMNS = ["photo", "file", "label", "name"]
 
@@ -73,12 +74,12 @@ class ReviewFolder:
         config = self.config.filter
 
         def build(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
-            crawled.assign(group="", split="train").to_parquet(tables.KEPT.path(context.out), index=False)
+            stored_tables.write(tables.KEPT, crawled.assign(group="", split="train"), context.out)
             nothing = crawled[:0].assign(reason="", score=0.0, twin="")
-            nothing.to_parquet(tables.REJECTED.path(context.out), index=False)
+            stored_tables.write(tables.REJECTED, nothing, context.out)
             if review is not None:
                 table = pd.DataFrame([self._row(crawled, row) for row in review])
-                table.to_parquet(tables.REVIEW.path(context.out), index=False)
+                stored_tables.write(tables.REVIEW, table, context.out)
             return Result({"kept": len(crawled)}, digest=hashing.of_value(len(crawled)))
 
         stage = Stage("filter", filter.VERSION, build=build, external_inputs=filter.external_inputs)

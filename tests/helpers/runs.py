@@ -22,6 +22,7 @@ from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import ShardPool
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 
 DAY_S = 86400
 STAGES = ("preprocess", "train", "evaluate")
@@ -89,7 +90,7 @@ class Runs:
         index = pool.index([photo], context.root)
 
         def build(out: Path) -> Result:
-            index.to_parquet(tables.INDEX.path(out))
+            stored_tables.write(tables.INDEX, index, out)
             return Result({"tiles": 1}, refs=pool.refs(index, context.root))
 
         return self.store.publish(CacheKey(stage="preprocess", version=1, config={"run": self.count}), "", build)

@@ -21,6 +21,7 @@ from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
 from tasks.tables import INDEX, KEPT, REJECTED, REMOVED, REMOVED_INDEX
+from tests.helpers import stored_tables
 from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site
 
@@ -43,8 +44,8 @@ class Folders:
         table = pd.DataFrame({"photo": photos, "label": labels, "split": splits})
 
         def build(config: FilterConfig, *, context: StageContext) -> Result:
-            table.to_parquet(KEPT.path(context.out), index=False)
-            table[:0].to_parquet(REJECTED.path(context.out), index=False)
+            stored_tables.write(KEPT, table, context.out)
+            stored_tables.write(REJECTED, table[:0], context.out)
             REMOVED.write_rows([], context.out)
             return Result({"photos": len(table)}, digest=hashing.of_value(table.to_dict("list")))
 

@@ -4,13 +4,14 @@ import pandas as pd
 
 from tasks.held_out import held_out, memory_of
 from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
+from tests.helpers import stored_tables
 
 
 def test_kept_and_rejected_photos_of_validation_and_test_are_held_out(tmp_path: Path) -> None:
-    pd.DataFrame({"photo": ["a", "b", "c"], "split": ["train", "val", "test"]}).to_parquet(KEPT.path(tmp_path))
-    pd.DataFrame({"photo": ["d", "e", "f"], "split": ["test", None, "train"]}).to_parquet(REJECTED.path(tmp_path))
+    stored_tables.write(KEPT, pd.DataFrame({"photo": ["a", "b", "c"], "split": ["train", "val", "test"]}), tmp_path)
+    stored_tables.write(REJECTED, pd.DataFrame({"photo": ["d", "e", "f"], "split": ["test", None, "train"]}), tmp_path)
     assert held_out(tmp_path) == {"b", "c", "d"}
-    pd.DataFrame({"photo": ["g"], "split": ["test"]}).to_parquet(ABSENT.path(tmp_path))
+    stored_tables.write(ABSENT, pd.DataFrame({"photo": ["g"], "split": ["test"]}), tmp_path)
     assert held_out(tmp_path) == {"b", "c", "d", "g"}
 
 

@@ -20,6 +20,7 @@ from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard
 from tasks.store.stage import Run
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 from tests.helpers.pipeline import write_photos
 
 
@@ -90,7 +91,7 @@ def test_purge_deletes_features_and_warm_started_classifiers_too(home: Home) -> 
     under_way.mkdir(parents=True)
 
     def build(out: Path) -> Result:
-        pd.DataFrame({"photo": [photo]}).to_parquet(tables.TRAINED_ON.path(out))
+        stored_tables.write(tables.TRAINED_ON, pd.DataFrame({"photo": [photo]}), out)
         return Result({})
 
     later = home.store.publish(CacheKey(stage="train", version=1, config={}), "", build)

@@ -10,6 +10,7 @@ import pytest
 from flows.review import items, session
 from tasks.filter import review_log
 from tasks.tables import REVIEW
+from tests.helpers import stored_tables
 from tests.helpers.review import ReviewFolder
 
 
@@ -118,7 +119,7 @@ def test_only_the_rows_of_one_response_are_formatted(
     one = pd.read_parquet(REVIEW.path(folder))
     table = pd.concat([one] * 5000, ignore_index=True)
     table["label"] = [f"class {i}" for i in range(5000)]
-    table.to_parquet(REVIEW.path(folder))
+    stored_tables.write(REVIEW, table, folder)
     page = open_page(review_folder.data, items.read(folder, "demo"))
     formatted: list[items.ReviewItem] = []
     monkeypatch.setattr(session, "score_text", lambda item: formatted.append(item) or "")

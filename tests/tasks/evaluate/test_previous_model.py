@@ -11,6 +11,7 @@ from tasks import tables
 from tasks.evaluate import previous_model
 from tasks.store.manifest import Artifact, CacheKey, Manifest, Result
 from tasks.store.store import Store
+from tests.helpers import stored_tables
 
 CONFIG = EvaluateConfig(bootstrap=100)
 LABELS = ["cat", "cat", "dog", "dog"]
@@ -30,7 +31,7 @@ def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: i
     cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
 
     def build(out: Path) -> Result:
-        predictions.drop(columns="group").to_parquet(tables.PREDICTIONS.path(out))
+        stored_tables.write(tables.PREDICTIONS, predictions.drop(columns="group"), out)
         return Result({"photos": len(predictions)})
 
     return store.folder(store.publish(cache_key, "source", build))

@@ -13,6 +13,7 @@ from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
 from tasks.store.shards import LazyRows, index_digest
 from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
+from tests.helpers import stored_tables
 
 
 class Album:
@@ -35,8 +36,8 @@ class Album:
         kept, out = self.root / f"kept{number}", self.root / f"out{number}"
         kept.mkdir()
         out.mkdir()
-        pd.DataFrame(self.rows).to_parquet(KEPT.path(kept))
-        pd.DataFrame(self.removed, columns=["photo", "file"]).to_parquet(REMOVED.path(kept))
+        stored_tables.write(KEPT, pd.DataFrame(self.rows), kept)
+        stored_tables.write(REMOVED, pd.DataFrame(self.removed, columns=["photo", "file"]), kept)
         result = build_tiles(
             config, kept=kept, context=StageContext(self.root, out, self.root / "pools", self.root / "photos")
         )

@@ -10,6 +10,7 @@ from tasks import tables
 from tasks.pretrain import stage as pretrain
 from tasks.pretrain.stage import drift, hold_back, mean_squared_error, resize_error, resized
 from tasks.store.errors import UserError
+from tests.helpers import stored_tables
 
 CONFIG = PretrainConfig(filters=(4, 8), code_channels=4, epochs=2, batch_size=8, learning_rate=3e-3)
 SMOOTH = np.broadcast_to(np.linspace(0, 255, 16)[:, None, None], (2, 16, 16, 1)).astype(np.uint8)
@@ -149,9 +150,9 @@ def test_an_encoder_trained_on_a_rejected_duplicate_of_a_test_photo_is_not_reuse
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
     kept = tables.KEPT.read(where["kept"])
     seen = kept[kept["split"] == "train"]
-    kept[kept["photo"] != seen["photo"].iloc[0]].to_parquet(tables.KEPT.path(where["kept"]))
+    stored_tables.write(tables.KEPT, kept[kept["photo"] != seen["photo"].iloc[0]], where["kept"])
     assert pretrain.accept_stale(config, encoder, **where)
-    seen.iloc[:1].assign(split="test").to_parquet(tables.REJECTED.path(where["kept"]))
+    stored_tables.write(tables.REJECTED, seen.iloc[:1].assign(split="test"), where["kept"])
     assert pretrain.accept_stale(config, encoder, **where) is None
 
 
@@ -164,9 +165,9 @@ def test_an_encoder_of_another_memory_or_trained_on_an_absent_photo_that_is_held
     encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
     kept = tables.KEPT.read(where["kept"])
-    kept[1:].to_parquet(tables.KEPT.path(where["kept"]))
+    stored_tables.write(tables.KEPT, kept[1:], where["kept"])
     assert pretrain.accept_stale(config, encoder, **where)
-    kept[:1].assign(split="test").to_parquet(tables.ABSENT.path(where["kept"]))
+    stored_tables.write(tables.ABSENT, kept[:1].assign(split="test"), where["kept"])
     assert pretrain.accept_stale(config, encoder, **where) is None
     tables.ABSENT.path(where["kept"]).unlink()
     tables.MEMORY.path(where["kept"]).write_text('{"name": "other", "seed": 0, "generation": 1}')

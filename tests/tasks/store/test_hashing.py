@@ -63,7 +63,7 @@ def test_the_digest_of_a_stage_includes_all_modules_that_it_imports() -> None:
         ("tasks/store/store.py", "it will be built again", "it is built once more", set()),
         ("tasks/held_out.py", '"val"', '"validation"', {"pretrain", "train"}),
         ("tasks/images/tiles.py", "INTER_AREA", "INTER_LINEAR", {"preprocess"}),
-        ("tasks/text.py", "rounded", "near", {"crawl", "filter"}),
+        ("tasks/text.py", "rounded", "near", {"crawl", "filter", "evaluate"}),
     ],
 )
 def test_an_edit_changes_only_the_digests_of_stages_that_use_it(

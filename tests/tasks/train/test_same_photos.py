@@ -14,6 +14,7 @@ from tasks.store.stage import Outcome, Stage
 from tasks.tables import INDEX, KEPT, MEMORY, REJECTED, TRAINED_ON
 from tasks.train import stage as train
 from tasks.train.same_photos import accept_stale, photos_digest
+from tests.helpers import stored_tables
 from tests.helpers.training import CONFIG
 
 ROWS = [(f"{split}{label}{i}", label, split) for split in ("train", "val", "test") for label in "ab" for i in range(3)]
@@ -30,9 +31,9 @@ class Night:
         import pandas as pd
 
         def build(config: FilterConfig, *, context: StageContext) -> Result:
-            pd.DataFrame(rows, columns=["photo", "label", "split"]).to_parquet(KEPT.path(context.out))
+            stored_tables.write(KEPT, pd.DataFrame(rows, columns=["photo", "label", "split"]), context.out)
             others = pd.DataFrame({"photo": list(rejected), "split": list(rejected.values())}, dtype=str)
-            others.to_parquet(REJECTED.path(context.out))
+            stored_tables.write(REJECTED, others, context.out)
             return Result({"photos": len(rows)}, digest=hashing.of_value([rows, dict(rejected)]))
 
         stage = Stage("filter", 1, build=build, external_inputs=lambda config, root: {"rows": str((rows, rejected))})
@@ -107,7 +108,7 @@ def test_a_classifier_that_continued_one_of_another_memory_is_not_reused(night, 
     assert accept_stale(QUICK, folder, kept=kept, inputs=tiles)  # all that it was trained on is in train here
     seen = TRAINED_ON.read(folder)
     seen.loc[len(seen)] = "a photo of a training before"
-    seen.to_parquet(TRAINED_ON.path(folder))
+    stored_tables.write(TRAINED_ON, seen, folder)
     assert accept_stale(QUICK, folder, kept=kept, inputs=tiles) is None
     MEMORY.path(kept).unlink()
     assert accept_stale(QUICK, folder, kept=kept, inputs=tiles)

@@ -12,6 +12,7 @@ from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Outcome, Stage
 from tasks.train import stage as train
 from tasks.train import warm_start
+from tests.helpers import stored_tables
 from tests.helpers.training import CONFIG
 
 
@@ -121,7 +122,7 @@ def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folde
     publish_evaluation(folders, folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles))
     photos = tables.KEPT.read(folders.store.folder(kept))
     duplicate, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
-    others.to_parquet(tables.KEPT.path(tmp_path))
+    stored_tables.write(tables.KEPT, others, tmp_path)
     inputs, warm = folders.store.folder(tiles), CONFIG.model_copy(update={"warm_start": True})
     context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
     nothing = duplicate[:0]
@@ -130,7 +131,7 @@ def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folde
         (duplicate, nothing, False),
         (nothing, duplicate, False),
     ):
-        rejected.to_parquet(tables.REJECTED.path(tmp_path))
-        absent.to_parquet(tables.ABSENT.path(tmp_path))
+        stored_tables.write(tables.REJECTED, rejected, tmp_path)
+        stored_tables.write(tables.ABSENT, absent, tmp_path)
         base = train.find_base(warm, tmp_path, ["lying", "upright"], inputs, context)
         assert (base is not None) == suits

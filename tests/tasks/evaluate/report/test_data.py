@@ -7,6 +7,7 @@ import pytest
 
 from tasks import tables
 from tasks.store.errors import UserError
+from tests.helpers import stored_tables
 from tests.helpers.report import report_files
 
 
@@ -43,7 +44,7 @@ def test_uncalibrated_probabilities_are_those_of_test_photos(tmp_path: Path) -> 
     files = report_files(tmp_path)
     predictions = tables.PREDICTIONS.read(files.folder)
     predictions.loc[:4, "split"] = "val"
-    predictions.to_parquet(tables.PREDICTIONS.path(files.folder))
+    stored_tables.write(tables.PREDICTIONS, predictions, files.folder)
     np.savez(tables.ANSWERS.path(files.folder), uncalibrated=np.arange(30) / 30)
     assert files.uncalibrated is not None
     np.testing.assert_allclose(files.uncalibrated, np.arange(5, 30) / 30)
