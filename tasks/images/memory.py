@@ -20,8 +20,8 @@ _BYTES_PER_DEEP_PX, _BYTES_PER_DEEP_GREY_PX, _BYTES_PER_SCIENTIFIC_PX = 24, 12, 
 """The second is for integers of 16 bits, the last for four fractions of 64 bits."""
 _MOST_BITS = 4 * 64
 _BYTES_PER_COEFFICIENT, _BYTES_PER_DECODED_PX = 2, 5
-"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it; they are freed
-before the decoded image is converted."""
+"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it. When they are
+freed, the decoded image is converted."""
 _SHARE = 8
 _LEAST, _MOST = 1 << 30, 16 << 30
 _REST = 3 << 29
