@@ -25,6 +25,7 @@ from tasks.tables import REPORT
 _LIMIT_S = 300.0
 """A command that takes longer is killed, and counts as one that has failed."""
 _POLL_S = 0.01
+_PREDICTIONS = "predictions.csv"
 _PHOTOS, _CLASSES = 60, 3
 _LATER = 10
 """Photos that are added before the run that is disturbed."""
@@ -67,7 +68,7 @@ class Places:
             shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.home / command.template, self.data)
         self.out.mkdir()
-        (self.out / "predictions.csv").write_text("image,class_1\nof an earlier prediction,class 0\n")
+        (self.out / _PREDICTIONS).write_text("image,class_1\nof an earlier prediction,class 0\n")
 
 
 @dataclass
@@ -174,10 +175,10 @@ def prepare(places: Places) -> None:
     shutil.rmtree(places.data)
 
 
-def _of_files(folder: Path, pattern: str = "*") -> dict[str, str]:
-    """Return the SHA-256 of each file in a folder, by its path."""
-    files = (path for path in folder.rglob(pattern) if path.is_file() and ".partial-" not in str(path))
-    return {str(path.relative_to(folder.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+def _of_files(places: Places) -> dict[str, str]:
+    """Return the SHA-256 of each file that the command has written outside the data folder, by its path."""
+    paths = (path for path in places.out.rglob("*") if path.is_file() and ".partial-" not in str(path))
+    return {str(path.relative_to(places.out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def _of_run(places: Places) -> dict[str, str]:
@@ -191,9 +192,10 @@ def _of_run(places: Places) -> dict[str, str]:
 
 
 def _half_prediction(places: Places, whole: Mapping[str, str]) -> list[str]:
-    found = [] if checks.is_old(places.out / "predictions.csv") else _of_files(places.out, "predictions.csv").items()
-    pictures = _of_files(places.out / "maps", "*.jpg").items()
-    return [name for name, digest in [*found, *pictures] if whole.get(name) != digest]
+    there = _of_files(places)
+    if checks.is_old(places.out / _PREDICTIONS):
+        del there[_PREDICTIONS]
+    return [name for name, digest in there.items() if whole.get(name) != digest] + _lacking(there, whole, "maps")
 
 
 def _of_export(places: Places) -> dict[str, str]:
@@ -201,21 +203,25 @@ def _of_export(places: Places) -> dict[str, str]:
     import tensorflow as tf
 
     folder = places.out / "model"
-    found = dict.fromkeys(_of_files(folder), "")
-    if not found:
+    if not folder.exists():
         return {}
+    found = dict.fromkeys(_of_files(places), "")
     photo = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8))[1].tobytes()
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"](photos=tf.constant([photo]))
     return found | {"answer": repr(np.round(answer["probabilities"].numpy(), 5).tolist())}
 
 
 def _half_folder(name: str) -> Callable[[Places, Mapping[str, str]], list[str]]:
-    def half(places: Places, whole: Mapping[str, str]) -> list[str]:
-        there = set(_of_files(places.out / name))
-        missing = [file for file in whole if file.startswith(f"{name}/") and file not in there]
-        return [f"{name} lacks {len(missing)} files"] if there and missing else []
+    return lambda places, whole: _lacking(_of_files(places), whole, name)
 
-    return half
+
+def _lacking(there: Mapping[str, str], whole: Mapping[str, str], folder: str) -> list[str]:
+    """Say how many files a folder lacks, if it is there."""
+    begins = f"{folder}/"
+    if not any(name.startswith(begins) for name in there):
+        return []
+    missing = [name for name in whole if name.startswith(begins) and name not in there]
+    return [f"{folder} lacks {len(missing)} files"] if missing else []
 
 
 def _of_review(places: Places) -> dict[str, str]:
@@ -233,10 +239,10 @@ COMMANDS = (
         "predict",
         "second",
         lambda places: [
-            *("predict", str(places.photos), "--out", f"{places.out}/predictions.csv"),
+            *("predict", str(places.photos), "--out", f"{places.out}/{_PREDICTIONS}"),
             *("--heat-maps", f"{places.out}/maps"),
         ],
-        lambda places: _of_files(places.out),
+        _of_files,
         _half_prediction,
     ),
     Command(
@@ -252,7 +258,7 @@ COMMANDS = (
         "review --export",
         "second",
         lambda places: ["review", *places.preset, "--export", f"{places.out}/sheet"],
-        lambda places: _of_files(places.out),
+        _of_files,
         _half_folder("sheet"),
         creates=True,
     ),

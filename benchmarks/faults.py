@@ -100,7 +100,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--full-disks", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", metavar="COMMAND[:NUMBER]", help="repeat the cases of a command, or one of them")
+    parser.add_argument(
+        "--only", metavar="COMMANDS[:NUMBER]", help="the cases of some commands, or one: run,prune or run:17"
+    )
     parser.add_argument("--logs", type=Path, help="keep the output of the commands in this folder")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # stops the server, unmounts the disk
@@ -117,7 +119,7 @@ def main() -> None:
             print("no full disks: mounting a tmpfs needs root", flush=True)
         kills, full = (_deal(count) for count in (options.kills, options.full_disks if is_own else 0))
         for command in COMMANDS:
-            if only in ("", command.name):
+            if not only or command.name in only.split(","):
                 undisturbed = _undisturbed(command, places)
                 _note(f"{command.name}: {undisturbed.cpu_s:.1f} s of CPU time, {undisturbed.bytes:,} bytes")
                 score = scores[command.name] = Score()

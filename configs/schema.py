@@ -281,13 +281,17 @@ class FilterConfig(Section):
         "labels; 0 disables the search.",
     )
     max_outlier: float | None = Field(
-        None, ge=0, description="Reject outliers with a score above this; 1 in 100 to 1,000 photos has more than 4."
+        None,
+        ge=0,
+        description="Reject train photos that are outliers with a score above this; 1 in 100 to 1,000 photos has more "
+        "than 4. Those of validation and test stay, and are listed for review.",
     )
     max_label_doubt: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Reject photos whose label is wrong with a probability above this; 0.9 suits a good embedding.",
+        description="Reject train photos whose label is wrong with a probability above this; 0.9 suits a good "
+        "embedding. Those of validation and test stay, and are listed for review.",
     )
     embedding: UserPath | None = Field(
         None,

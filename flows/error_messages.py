@@ -3,7 +3,6 @@
 import codecs
 import errno
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from configs.redact import redact
 from flows.file_problems import problem
 from tasks.images.memory import PhotoTooLargeError
 from tasks.store.errors import UserError
-from tasks.store.file_errors import disk_full
+from tasks.store.file_errors import disk_full, is_nearly_full
 
 INTERNAL_ERROR, USER_ERROR = 1, 2
 """Exit codes of the command line."""
@@ -36,7 +35,10 @@ def explain(error: BaseException, root: Path) -> tuple[str, int]:
         return message, USER_ERROR
     if remedy := _remedy(error):
         return remedy, USER_ERROR
-    if number := disk_full(error) or _is_nearly_full(root):
+    number = disk_full(error)
+    if number is None and is_nearly_full(root, _FULL_BELOW_BYTES):  # libraries raise exceptions of their own then
+        number = errno.ENOSPC
+    if number is not None:
         return problem(OSError(number, os.strerror(number)), root) or "", USER_ERROR
     message = " ".join(redact(str(error)).split())
     return f"internal error: {type(error).__name__}: {message[:_MAX_CHARACTERS]}", INTERNAL_ERROR
@@ -68,8 +70,3 @@ def _is_of_locale(encoding: str) -> bool:
     """Whether it is an encoding that names of files have here, and not UTF-8, which has all characters."""
     here = codecs.lookup(sys.getfilesystemencoding()).name
     return codecs.lookup(encoding).name == here != "utf-8"
-
-
-def _is_nearly_full(root: Path) -> int | None:
-    """Return ENOSPC if the disk of the data folder is: libraries raise exceptions of their own then."""
-    return errno.ENOSPC if root.exists() and shutil.disk_usage(root).free < _FULL_BELOW_BYTES else None

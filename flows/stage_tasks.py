@@ -14,7 +14,6 @@ is raised only when the current blocking call has returned.
 import errno
 import logging
 import socket
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -52,7 +51,7 @@ logger = logging.getLogger("fluke.run")
 
 
 def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Tell Prefect whether to retry a failed task: only if the network, a server or a locked database is the reason."""
+    """Tell Prefect whether to retry a failed task: only if the network, a server or a locked ledger is the reason."""
     error = state.data
     if not isinstance(error, Exception) or not _may_pass(error):
         return False
@@ -69,8 +68,6 @@ def exceeded_time_limit(state: State[Any]) -> bool:
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, TaskRunTimeoutError):
         return False
-    if isinstance(error, sqlite3.OperationalError):
-        return "locked" in str(error)
     if isinstance(error, TransientError | ConnectionError | TimeoutError | socket.gaierror):
         return True
     return isinstance(error, OSError) and error.errno in _NETWORK_DOWN

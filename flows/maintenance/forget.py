@@ -70,6 +70,8 @@ def find_traces(store: Store, photo: str) -> Traces:
 def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
     """Delete a photo, and exclude it from all later crawls, by its SHA-256 and by the URLs where it was found.
 
+    If it is interrupted, the same call with what `find_traces` finds then deletes the rest.
+
     Args:
         store: The store that contains it.
         traces: What `find_traces` found.
@@ -87,16 +89,17 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         blocklist.add(store.root, traces.sha256s | urls)
         for path in traces.files:
             remove(store.root, path)
-        if (ledger := store.pools("crawl") / LEDGER).exists():
-            with Ledger(ledger, store.photos) as known:
-                known.forget(traces.sha256s, traces.locations | urls)
         if purge:
-            for manifest in traces.artifacts:
+            for manifest in reversed(traces.artifacts):
                 delete_item(store.root, store.folder(manifest.artifact))
             for path in (*traces.shards, *unfinished_trainings(store)):
                 delete_item(store.root, path)
             # After the results that were made with it: a memory must not be older than they are.
             split_memory.forget(store.root, traces.sha256s)
+        # Last: it knows the photo by its URL and path, so that the same command finds the rest if it is interrupted.
+        if (ledger := store.pools("crawl") / LEDGER).exists():
+            with Ledger(ledger, store.photos) as known:
+                known.forget(traces.sha256s, traces.locations | urls)
 
 
 def _made_from(store: Store, sha256s: set[str]) -> Iterator[Manifest]:

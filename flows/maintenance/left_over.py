@@ -5,7 +5,9 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-PARTIAL, DAMAGED = "left by a killed run", "damaged file that was replaced"
+from tasks.store.file_errors import DAMAGED, PARTIAL
+
+_KILLED, _REPLACED = "left by a killed run", "damaged file that was replaced"
 _DAY_S = 86400.0
 _LOCKED = ("artifacts", "pools", "photos")
 """Only commands that lock the data folder write here: when nobody else has the lock, no partial file is in use."""
@@ -44,12 +46,12 @@ def _below(folder: Path, root: Path, skip: Collection[Path]) -> Iterator[tuple[P
     top = folder.relative_to(root).parts[:1]
     for entry in entries:
         path = folder / entry.name
-        if entry.name.startswith(".partial-"):
+        if entry.name.startswith(PARTIAL):
             if (top and top[0] in _LOCKED) or is_old(path):
-                yield path, PARTIAL
-        elif entry.name.startswith(".damaged-"):
+                yield path, _KILLED
+        elif entry.name.startswith(DAMAGED):
             if top and top[0] not in _NEVER_PRUNED and is_old(path):
-                yield path, DAMAGED
+                yield path, _REPLACED
         elif entry.is_dir(follow_symlinks=False) and path not in skip:
             yield from _below(path, root, skip)
 

@@ -239,6 +239,7 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
         False if it is too large for a JPEG or for the memory, or if the photo has vanished or changed since its answer.
     """
     from tasks.images import photos
+    from tasks.images.memory import PhotoTooLargeError
 
     try:
         data = read_file(photo)
@@ -267,7 +268,7 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
             at_least_px=int(scale * min(size)) if scale < 1 else None,
             more_bytes=int(_BYTES_PER_DRAWN_PX * min(_MOST_DRAWN_PX, math.prod(size))),
         )
-    except ValueError:
+    except (ValueError, PhotoTooLargeError):
         return False
     path.write_bytes(encoded)
     return True

@@ -10,11 +10,12 @@ never pruned, has a copy in another place, and is checked whenever a run asks fo
 import json
 import logging
 from collections.abc import Callable, Collection
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 from configs.schema import FilterConfig
 from tasks.filter.old_split_history import OldSplitHistory
@@ -51,9 +52,14 @@ class SplitMemory:
             f"{root / COPIES / place} from a backup, or set another filter.seed (it is {config.seed}) to begin anew"
         )
         self._files = Generations(root / FOLDER / place, root / COPIES / place, suffix=_SUFFIX, remedy=self._remedy)
-        self.lock = file_lock(root / "locks" / f"{FOLDER}-{place.replace('/', '-')}.lock")
+        self._lock_file = root / "locks" / f"{FOLDER}-{place.replace('/', '-')}.lock"
         self.old = OldSplitHistory(config, Store(root).pools("filter"))
         self._newest: Generation | None = None
+
+    @cached_property
+    def lock(self) -> FileLock:
+        """The lock of whoever writes the memory. Its file is made when it is first used: readers need none."""
+        return file_lock(self._lock_file)
 
     def check(self) -> int:
         """Check the memory at the start of a run, restore damaged copies, and return its number of changes.
@@ -182,7 +188,9 @@ def forget(root: Path, photos: Collection[str]) -> int:
             remembered = Remembered.decode(newest.path)
         except ValueError as error:
             raise UserError(f"{error}; it may be of a newer version of fluke; {remedy}") from error
-        if not set(photos).isdisjoint(remembered.photos):
+        if set(photos).isdisjoint(remembered.photos):
+            files.delete_earlier(newest)  # a killed call may have left one that has them
+        else:
             files.replace_all(remembered.without(photos).encode(), newest)
             changed += 1
     for path in Store(root).pools("filter").glob(OldSplitHistory.PATTERN):

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 _BYTES_PER_PX = {"jpg": 8, "png": 8, "gif": 8, "bmp": 8, "webp": 17, "tif": 8, "avif": 14, "heic": 14}
 """Memory that is needed to decode one pixel: what the decoder holds, the decoded image, and the returned RGB pixels."""
-_BYTES_PER_DEEP_PX, _BYTES_PER_SCIENTIFIC_PX = 24, 120
-"""The second is that of four fractions of 64 bits per pixel."""
+_BYTES_PER_DEEP_PX, _BYTES_PER_DEEP_GREY_PX, _BYTES_PER_SCIENTIFIC_PX = 24, 12, 120
+"""The second is for integers of 16 bits, the last for four fractions of 64 bits."""
 _MOST_BITS = 4 * 64
-_BYTES_PER_COEFFICIENT = 2
-"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it."""
+_BYTES_PER_COEFFICIENT, _BYTES_PER_DECODED_PX = 2, 5
+"""A progressive JPEG is kept as coefficients of its full size, even if it is decoded at a fraction of it. When they are
+freed, the decoded image is converted."""
 _SHARE = 8
 _LEAST, _MOST = 1 << 30, 16 << 30
 _REST = 3 << 29
@@ -133,10 +134,13 @@ def bytes_needed(data: bytes, image: "Image | None", size: tuple[int, int]) -> i
         tags = formats.tiff_tags(data)
         bits = tags.get(_BITS_PER_SAMPLE, _MOST_BITS) * tags.get(_SAMPLES_PER_PIXEL, 1)
         return _BYTES_PER_SCIENTIFIC_PX * min(bits, _MOST_BITS) // _MOST_BITS * width * height
-    per_px = _BYTES_PER_DEEP_PX if image and depth.is_deep(image, data) else _BYTES_PER_PX[extension(data)]
+    per_px = _BYTES_PER_PX[extension(data)]
+    if image and depth.is_deep(image, data):
+        per_px = _BYTES_PER_DEEP_GREY_PX if image.mode.startswith("I;16") else _BYTES_PER_DEEP_PX
     tags = getattr(image, "tag_v2", {})
     tile_px = tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_LENGTH, 0)  # may be larger than the photo
-    return per_px * max(width * height, tile_px) + _bytes_of_coefficients(data, image, size)
+    decoding = _BYTES_PER_DECODED_PX * width * height + _bytes_of_coefficients(data, image, size)
+    return max(per_px * max(width * height, tile_px), decoding)
 
 
 def _bytes_of_coefficients(data: bytes, image: "Image | None", size: tuple[int, int]) -> int:

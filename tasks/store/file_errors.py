@@ -13,6 +13,8 @@ from tasks.store.errors import UserError
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin that are being written, or that a killed process has left."""
+DAMAGED = ".damaged-"
+"""How the names of damaged files begin that were replaced."""
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL = re.compile(
     rf"no space left on device|disk quota exceeded|disk is full|errno[ =]+({errno.ENOSPC}|{errno.EDQUOT})\b",
@@ -70,11 +72,11 @@ def disk_full(error: BaseException) -> int | None:
     return None
 
 
-def is_nearly_full(path: Path) -> bool:
-    """Whether less than 1 MB is free on the disk of a file or folder, which need not exist."""
+def is_nearly_full(path: Path, below_bytes: int = _NEARLY_FULL_BYTES) -> bool:
+    """Whether less is free on the disk of a file or folder, which need not exist."""
     folder = next((parent for parent in (path, *path.parents) if parent.is_dir()), path)
     try:
-        return shutil.disk_usage(folder).free < _NEARLY_FULL_BYTES
+        return shutil.disk_usage(folder).free < below_bytes
     except OSError:
         return False
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
+from tasks.store.file_errors import PARTIAL
 from tasks.store.permissions import make_private_folder
 
 logger = logging.getLogger("fluke.store")
@@ -105,9 +106,13 @@ class Generations:
         self._write(data, newest.number + 1, hashing.of_bytes(data)[:_DIGITS])
         self._delete(newest.number)
 
+    def delete_earlier(self, newest: Generation) -> None:
+        """Delete all generations before the newest one, which a killed `replace_all` may have left."""
+        self._delete(newest.number - 1)
+
     def _write(self, data: bytes, number: int, digest: str) -> None:
         for place in (self.folder, self.copies):
-            for left_over in place.glob(".partial-*"):  # of a killed run, since the caller holds the lock
+            for left_over in place.glob(f"{PARTIAL}*"):  # of a killed run, since the caller holds the lock
                 left_over.unlink(missing_ok=True)
             make_private_folder(place)
             atomic_write(place / self._file(number, digest), data, private=True)

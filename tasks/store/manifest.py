@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
-from tasks.store.paths import inside, shown
+from tasks.store.paths import check_inside, inside, shown
 
 NAME = "manifest.json"
 
@@ -20,7 +20,7 @@ _REF_FOLDERS = ("photos/", "pools/")
 
 
 def _relative(name: str) -> str:
-    inside(Path(), name)
+    check_inside(name)
     return name
 
 

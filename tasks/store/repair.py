@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tasks.store import hashing
+from tasks.store.file_errors import DAMAGED
 from tasks.store.paths import is_own
 
 
@@ -24,5 +25,5 @@ def set_aside(root: Path, path: Path) -> bool:
     kind = path.relative_to(root).parts[0]
     damaged = path.suffix == ".npy" if kind == "pools" else kind == "photos" and hashing.of_file(path) != path.stem
     if damaged:
-        path.replace(path.with_name(f".damaged-{path.name}"))
+        path.replace(path.with_name(f"{DAMAGED}{path.name}"))
     return damaged

@@ -24,7 +24,7 @@ from tasks.store.atomic import atomic_path, atomic_write
 from tasks.store.context import StageContext
 from tasks.store.errors import DamagedFileError
 from tasks.store.manifest import FileRecord, read_regular
-from tasks.store.paths import inside
+from tasks.store.paths import inside, shown
 from tasks.store.permissions import make_private_folder
 
 if TYPE_CHECKING:
@@ -244,9 +244,8 @@ class LazyRows:
 
 
 def _damaged(path: Path, reason: object) -> DamagedFileError:
-    return DamagedFileError(
-        f"{path} is damaged ({str(reason)[:200]}); run the same command again with --verify, which computes it again"
-    )
+    why = shown(str(reason))[1:-1]
+    return DamagedFileError(f"{path} is damaged ({why}); run the same command again with --verify, which replaces it")
 
 
 @lru_cache(maxsize=256)

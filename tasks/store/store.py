@@ -24,6 +24,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from tasks.store import atomic, counter
+from tasks.store.file_errors import PARTIAL
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
 from tasks.store.paths import remove
 from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
@@ -118,9 +119,9 @@ class Store:
         home.mkdir(parents=True, exist_ok=True)
         for folder in (self.root / name for name in PRIVATE_FOLDERS):
             make_private_folder(folder, top=folder)
-        for left_over in home.glob(f".partial-{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
+        for left_over in home.glob(f"{PARTIAL}{cache_key.digest}*"):  # of a killed run, since the caller holds the lock
             remove(self.root, left_over)
-        partial = home / f".partial-{cache_key.digest}"
+        partial = home / f"{PARTIAL}{cache_key.digest}"
         partial.mkdir()
         try:
             start = time.monotonic()

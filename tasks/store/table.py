@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configs.schema import StageName
 from tasks.store.json_file import damaged
-from tasks.store.paths import inside
+from tasks.store.paths import check_inside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,13 +109,12 @@ class Table(File):
         path = self.path(folder)
         wanted = [column for column in self.columns if columns is None or column.name in columns]
         try:
-            schema, rows = pq.read_schema(path), pq.read_metadata(path).num_rows
+            schema, has_rows = pq.read_schema(path), pq.read_metadata(path).num_rows > 0
             for column in wanted:
                 if column.name not in schema.names:
                     raise ValueError(f"it has no column {column.name}")
-                if rows and not column.fits(
-                    found := schema.field(column.name).type
-                ):  # pandas has no types without rows
+                found = schema.field(column.name).type
+                if has_rows and not column.fits(found):  # pandas gives columns without rows no types
                     raise ValueError(f"column {column.name} contains {found}, not {column.dtype}")
             frame = pd.read_parquet(path, columns=None if columns is None else list(columns))
             for column in wanted:
@@ -123,7 +122,7 @@ class Table(File):
                     raise ValueError(f"column {column.name} has rows without a value")
                 if column.is_path:
                     for name in set(frame[column.name]):
-                        inside(folder, name)
+                        check_inside(name)
         except OSError as error:
             if error.errno is not None:  # else it is pyarrow's word for a damaged file
                 raise

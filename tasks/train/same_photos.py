@@ -3,13 +3,13 @@
 Then other test photos, or others that the filter removed from the test, need no new training.
 """
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.schema import TrainConfig
 from tasks.held_out import held_out, memory_of
 from tasks.store import hashing
+from tasks.store.json_file import read_json
 from tasks.tables import INDEX, KEPT, LINEAGE, TRAINED_ON
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def photos_digest(kept: Path, inputs: Path) -> str:
 def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path, inputs: Path) -> str | None:
     """Return why a stored classifier can be used although the kept photos have changed; None if it can't."""
     try:
-        lineage = json.loads(LINEAGE.path(candidate).read_bytes())
+        lineage = read_json(LINEAGE.path(candidate), dict[str, Any])
         trained_on = set(TRAINED_ON.read(candidate)["photo"])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None

@@ -143,7 +143,8 @@ def _read(folder: Path, artifact: Artifact) -> Base | None:
         lineage = read_json(LINEAGE.path(folder), dict[str, Any])
         labels = read_json(LABELS.path(folder), list[str])
         seen = frozenset(TRAINED_ON.read(folder)["photo"])
-    except (OSError, ValueError):  # damaged; the store reports that elsewhere
+        trainings = int(lineage["nights"])
+    except (OSError, ValueError, KeyError, TypeError):  # damaged; the store reports that elsewhere
         return None
     subtracted = lineage.get("subtracted", [0.0] * len(labels))
-    return Base(folder, artifact.digest, labels, lineage["nights"], seen, lineage.get("memory"), subtracted)
+    return Base(folder, artifact.digest, labels, trainings, seen, lineage.get("memory"), subtracted)

@@ -1,6 +1,7 @@
 """Errors are printed in one line, with the remedy and the correct exit code."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def test_a_name_that_the_locale_lacks_names_the_remedy(tmp_path: Path, monkeypat
 
 
 def test_a_full_disk_is_recognised_behind_other_exceptions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = error_messages.shutil.disk_usage(tmp_path)._replace(free=4096)
-    monkeypatch.setattr(error_messages.shutil, "disk_usage", lambda path: usage)
+    usage = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     message, code = error_messages.explain(RuntimeError("HDF5: write failed"), tmp_path)
     assert (code, "no space left" in message) == (2, True)
 

@@ -95,12 +95,11 @@ def test_an_error_that_will_not_pass_is_not_retried() -> None:
         (ConnectionResetError(errno.ECONNRESET, "reset"), True),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), True),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), True),
-        (sqlite3.OperationalError("database is locked"), True),
         (TaskRunTimeoutError("Scope timed out after 8 second(s)."), False),
         (UserError("crawl.path is not set"), False),
         (PermissionError(errno.EACCES, "Permission denied"), False),
         (FileNotFoundError(errno.ENOENT, "No such file"), False),
-        (sqlite3.OperationalError("no such column: rank"), False),
+        (sqlite3.OperationalError("database is locked"), False),  # of the ledger it is a TransientError
         (KeyError("label"), False),
     ],
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tasks.store.errors import UserError
-from tasks.store.file_errors import is_nearly_full
+from tasks.store.errors import TransientError
+from tasks.store.file_errors import DAMAGED, is_nearly_full
 from tasks.store.permissions import create, file_lock, make_private_folder
 
 logger = logging.getLogger("fluke.crawl")
@@ -43,7 +43,7 @@ class Database:
 
         Raises:
             OSError: the file or its folder isn't writable, or the disk is full; it names the file.
-            UserError: another program has locked the file.
+            TransientError: another program has locked the file.
         """
         self._lock = Lock()
         self._path = path
@@ -60,7 +60,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             logger.warning("%s is damaged (%s): a new database is created, and photos are fetched again", path, error)
             for part in (path, *path.parent.glob(f"{path.name}-*")):  # the write-ahead log belongs to the file
-                part.replace(part.with_name(f".damaged-{part.name}"))
+                part.replace(part.with_name(f"{DAMAGED}{part.name}"))
             return _open(path, tables)
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -96,7 +96,7 @@ def _named(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more about the same error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise UserError(
+            raise TransientError(
                 f"{path} is locked: another program has it open and didn't let go for {_TIMEOUT_S} s; close that "
                 f"program (`fuser {path}` names it), and run the same command again"
             ) from error

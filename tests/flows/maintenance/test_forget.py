@@ -10,10 +10,12 @@ import pytest
 from configs.schema import Config, CrawlConfig, FilterConfig, PreprocessConfig
 from flows import preflight
 from flows.maintenance.forget import find_traces, forget
+from flows.maintenance.prune import delete_item
 from flows.pipeline import stages
 from tasks import tables
 from tasks.crawl import blocklist
 from tasks.crawl.stage import LEDGER
+from tasks.filter import split_memory
 from tasks.filter.split_memory import SplitMemory
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
@@ -124,7 +126,7 @@ def test_a_photo_that_is_only_scored_apart_is_in_the_later_artifacts(home: Home)
     assert [made.artifact.stage for made in found] == ["crawl", "filter"]
 
 
-@pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b@example.org/me.jpg"])
+@pytest.mark.parametrize("url", ["https://example.org/me.jpg", "http://a[b.example.org/me.jpg"])
 def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, url: str) -> None:
     forget(home.store, find_traces(home.store, url))
     assert blocklist.read(home.store.root) == {url}
@@ -220,3 +222,41 @@ def test_purge_deletes_results_that_name_the_photo_among_those_that_have_left(ho
     row = pd.DataFrame({"photo": [first["photo"]], "split": ["test"]})
     tables.ABSENT.write(row, home.store.folder(later))
     assert later in {trace.artifact for trace in find_traces(home.store, first["photo"]).artifacts}
+
+
+def test_a_purge_that_was_killed_finds_the_rest_by_the_same_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = home.table(home.run()["filter"], "kept").iloc[0]
+    (place,) = find_traces(home.store, victim["photo"]).locations
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(split_memory, "forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            forget(home.store, find_traces(home.store, place), purge=True)
+    forget(home.store, find_traces(home.store, place), purge=True)
+    memory = SplitMemory(home.config.filter, home.store.root).read()
+    assert memory
+    assert victim["photo"] not in memory.photos
+
+
+def test_a_purge_that_was_killed_between_two_artifacts_finds_the_others(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = home.run()
+    photo = home.table(made["filter"], "kept").iloc[0]["photo"]
+    deleted: list[Path] = []
+
+    def killed_after_one(root: Path, path: Path) -> None:
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(path)
+        delete_item(root, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.maintenance.forget.delete_item", killed_after_one)
+        with pytest.raises(KeyboardInterrupt):
+            forget(home.store, find_traces(home.store, photo), purge=True)
+    forget(home.store, find_traces(home.store, photo), purge=True)
+    assert not any(home.store.folder(artifact).exists() for artifact in made.values())

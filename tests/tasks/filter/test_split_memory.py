@@ -12,6 +12,7 @@ from tasks.filter import image_stats, split_memory
 from tasks.filter.remembered import Header, Remembered
 from tasks.filter.split_memory import SplitMemory, folder_name
 from tasks.store.errors import UserError
+from tasks.store.generations import Generations
 from tests.helpers.nights import Nights, of_seeds
 
 CONFIG = FilterConfig(memory="cats")
@@ -132,6 +133,31 @@ def test_forgetting_a_photo_leaves_no_trace_of_it_and_all_others_as_they_were(ni
         assert len(files) == 2
         assert all(photo not in Remembered.decode(path).photos for path in files)
     assert split_memory.forget(nights.root, [photo]) == 0
+
+
+def test_a_forget_that_was_killed_leaves_no_trace_when_it_is_repeated(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights.run()
+    memory = SplitMemory(CONFIG, nights.root).read()
+    assert memory
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Generations, "_delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            split_memory.forget(nights.root, [memory.photos[3]])
+    split_memory.forget(nights.root, [memory.photos[3]])
+    for path in nights.root.rglob("splits/**/*.parquet"):
+        assert memory.photos[3] not in Remembered.decode(path).photos
+
+
+def test_naming_a_memory_makes_no_file(tmp_path: Path) -> None:
+    memory = SplitMemory(CONFIG, tmp_path / "data")
+    assert memory.check() == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_photo_of_a_damaged_memory_cannot_be_forgotten(nights: Nights) -> None:

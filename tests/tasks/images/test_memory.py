@@ -143,6 +143,12 @@ def test_a_jpeg_whose_scans_have_one_channel_each_is_kept_as_coefficients_like_a
     assert needed(jpeg("CMYK", progressive=True)) > 8 * 4000 * 2000
 
 
+def test_grey_of_16_bits_needs_less_than_colours() -> None:
+    out = BytesIO()
+    Image.fromarray(np.zeros((20, 30), np.uint16)).save(out, "PNG")
+    assert 7 * 600 < needed(out.getvalue()) < 16 * 600
+
+
 def test_a_tile_that_is_larger_than_its_photo_counts() -> None:
     image = Image.new("RGB", (200, 100))
     image.tag_v2 = {322: 20_000, 323: 10_000}  # type: ignore[attr-defined]

@@ -1,9 +1,11 @@
 """A change of test photos alone, kept or removed, trains nothing again; any other change does."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from configs.schema import FilterConfig
@@ -11,7 +13,7 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Outcome, Stage
-from tasks.tables import INDEX, KEPT, MEMORY, REJECTED, TRAINED_ON
+from tasks.tables import INDEX, KEPT, LINEAGE, MEMORY, REJECTED, TRAINED_ON
 from tasks.train import stage as train
 from tasks.train.same_photos import accept_stale, photos_digest
 from tests.helpers import stored_tables
@@ -28,8 +30,6 @@ class Night:
         self._folders, self._tiles = folders, tiles
 
     def kept(self, rows: list[tuple[str, str, str]], rejected: Mapping[str, str] = {}) -> tuple[Artifact, Artifact]:
-        import pandas as pd
-
         def build(config: FilterConfig, *, context: StageContext) -> Result:
             stored_tables.write(KEPT, pd.DataFrame(rows, columns=["photo", "label", "split"]), context.out)
             others = pd.DataFrame({"photo": list(rejected), "split": list(rejected.values())}, dtype=str)
@@ -96,6 +96,13 @@ def test_the_digest_covers_the_content_of_the_tiles(night, folders, stripes) -> 
         home.mkdir()
         INDEX.write(other, home)
         assert (photos_digest(folders.store.folder(kept), home) != digest) == is_used
+
+
+@pytest.mark.parametrize("lineage", ["[]", "1", '"nights"', "{", "\x00"])
+def test_a_classifier_with_a_damaged_lineage_is_not_reused(tmp_path: Path, lineage: str) -> None:
+    stored_tables.write(TRAINED_ON, pd.DataFrame({"photo": ["a"]}), tmp_path)
+    LINEAGE.path(tmp_path).write_text(lineage)
+    assert accept_stale(QUICK, tmp_path, kept=tmp_path, inputs=tmp_path) is None
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.crawl.ledger import sqlite
 from tasks.crawl.ledger.sqlite import Database
-from tasks.store.errors import UserError
+from tasks.store.errors import TransientError, UserError
 
 TABLE = "CREATE TABLE IF NOT EXISTS t (a TEXT)"
 
@@ -49,7 +49,7 @@ def test_another_program_that_has_locked_the_ledger_is_reported(
             with closing(Database(path, [TABLE])) as database:
                 database.execute("INSERT INTO t VALUES ('a')")
 
-        with pytest.raises(UserError, match=r"ledger\.sqlite is locked: another program has it open"):
+        with pytest.raises(TransientError, match=r"ledger\.sqlite is locked: another program has it open"):
             use()
         other.execute("ROLLBACK")
     use()
