@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
+from tasks.names import nfc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,8 @@ def split_groups(
     named += [(kind, name, place[photo]) for kind, name, photo in remembered]
     first: dict[tuple[str, str], int] = {}
     links = [
-        (duplicate_groups[first.setdefault((kind, name), item)], duplicate_groups[item]) for kind, name, item in named
+        (duplicate_groups[first.setdefault((kind, nfc(name)), item)], duplicate_groups[item])
+        for kind, name, item in named
     ]
     joined = connected_groups(max(duplicate_groups, default=-1) + 1, np.array(links, np.int64).reshape(-1, 2))
     return [int(joined[group]) for group in duplicate_groups]

@@ -1,11 +1,13 @@
 """Groups of photos that must be in the same split."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter.groups import connected_groups, group_names, pattern_notes
+from tasks.filter.groups import connected_groups, group_names, pattern_notes, split_groups
 from tasks.store.errors import UserError
 from tests.helpers.filtering import CrawledPhotos, jpeg
 
@@ -76,3 +78,11 @@ def test_a_pattern_that_does_not_group_the_names_is_said(pattern: str | None, sa
 def test_names_in_which_the_group_of_a_pattern_is_missing_are_not_one_group() -> None:
     table = pd.DataFrame({"name": ["a1.jpg", "b.jpg", "c.jpg"], "photo": list("xyz")})
     assert group_names(FilterConfig(group_pattern=r"^.(\d)?"), table)["pattern"] == {0: "1"}
+
+
+def test_a_group_in_another_unicode_form_is_the_same_group() -> None:
+    table = pd.DataFrame({"photo": ["p", "q"], "name": ["1.jpg", "2.jpg"], "group": ["caf\u00e9", "cafe\u0301"]})
+    first, second, absent = split_groups(
+        FilterConfig(), table, [0, 1, 2], ["r"], [("group", unicodedata.normalize("NFD", "caf\u00e9"), "r")]
+    )
+    assert first == second == absent
