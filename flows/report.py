@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from flows import preflight
-from flows.run_records import find_run
+from flows.run_records import RunRecord, find_run
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
@@ -24,6 +24,8 @@ _MISSING_OR_DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
+_PERHAPS_DAMAGED = (TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What a changed file raises, and a mistake in the code as well: the manifests tell which it is."""
 
 
 def write(root: Path, name: str | None = None) -> Path:
@@ -46,13 +48,34 @@ def write(root: Path, name: str | None = None) -> Path:
             with store.lock(Manifest.read(evaluation).cache_key):
                 return write_report(evaluation, root)
         except _MISSING_OR_DAMAGED as error:
-            raise UserError(
-                f"the report of run {run.id} can't be written from {evaluation}: {error}; run {run.preset} again, "
-                "which makes a missing file (with --verify --fresh evaluate, also a damaged one)"
-            ) from error
+            raise _unwritable(run, evaluation, str(error)) from error
+        except _PERHAPS_DAMAGED as error:
+            changed = _first_changed(store, run)
+            if changed is None:
+                raise
+            raise _unwritable(run, evaluation, changed) from error
         except OSError as error:
             report = REPORT.path(evaluation)
             if error.errno not in (errno.EROFS, errno.EACCES) or not report.exists():
                 raise
             logger.warning("%s can't be written again (%s); it is the one of an earlier time", report, error.strerror)
             return report
+
+
+def _unwritable(run: RunRecord, evaluation: Path, reason: str) -> UserError:
+    return UserError(
+        f"the report of run {run.id} can't be written from {evaluation}: {reason}; run {run.preset} again, "
+        "which makes a missing file (with --verify --fresh evaluate, also a damaged one)"
+    )
+
+
+def _first_changed(store: Store, run: RunRecord) -> str | None:
+    """Return what is wrong with the first file of a run's artifacts that differs from its manifest; None: nothing."""
+    for stage in run.stages:
+        folder = store.folder(stage.artifact)
+        try:
+            for _, problem in Manifest.read(folder).problems(folder, store.root, verify=True):
+                return problem
+        except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+            return str(error)
+    return None

@@ -133,7 +133,13 @@ def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:
             key = measured["champion"]["key"]
             if key in evaluations:
                 found[key] = Artifact(stage="evaluate", key=key, digest="")
-        except (OSError, ValueError, KeyError, TypeError):  # it is gone or damaged, or was the first one
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ):  # it is gone or damaged, or was the first one
             continue
     return list(found.values())
 

@@ -69,6 +69,25 @@ def test_a_damaged_file_is_reported_with_what_to_do(
         assert isinstance(error.value.__cause__, zipfile.BadZipFile)
 
 
+@pytest.mark.parametrize("error", [TypeError("dict"), IndexError("1"), OverflowError("10**400")])
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_what_a_changed_file_raises_names_the_file_and_a_mistake_in_the_code_stays_one(
+    evaluation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, is_changed: bool
+) -> None:
+    def fail(*_: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(write, "write_report", fail)
+    answers = tables.ANSWERS.path(evaluation)
+    if is_changed:
+        answers.write_bytes(answers.read_bytes()[:-1] + b"x")
+        with pytest.raises(UserError, match=rf"{answers.name} .*--fresh evaluate"):
+            report.write(tmp_path)
+    else:
+        with pytest.raises(type(error)):
+            report.write(tmp_path)
+
+
 def test_a_file_in_place_of_the_evaluation_is_reported_with_what_to_do(evaluation: Path, tmp_path: Path) -> None:
     evaluation.rename(tmp_path / "moved")
     evaluation.touch()

@@ -96,7 +96,14 @@ def test_who_may_only_read_predicts_and_is_told_what_keeps_a_run_from_writing(fi
     assert len(json.loads((home / "x.json").read_text())) == 60
     fluke(BOB, OWN_UMASK, data, "report")
     refused = fluke(BOB, OWN_UMASK, data, "stage", *settings(shared), code=2, PREFECT_API_URL=finished.api_url)
-    for said in (f"{data}: permission denied", f"belongs to user {ALICE}:", "mode 0755", "chmod g+rwX", "umask 002"):
+    mode = f"mode {stat.S_IMODE(data.stat().st_mode):04o}"  # with setgid, where `cp` keeps that of the folder above
+    for said in (
+        f"{data}: permission denied",
+        f"belongs to user {ALICE}:",
+        mode,
+        "chmod g+rwX",
+        "umask 002",
+    ):
         assert said in refused
     refused = fluke(BOB, OWN_UMASK, data, "forget", "0" * 64, "--yes", code=2)
     assert f"{data / 'pools'} belongs to user {ALICE}:" in refused
