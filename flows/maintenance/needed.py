@@ -1,17 +1,29 @@
 """What prune keeps: models of each preset, those that people have named, and everything that they were made from."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from configs.load import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
 from flows.run_records import RunRecord, read_records
 from tasks import tables
+from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
+
+
+class _Compared(BaseModel):
+    key: str
+
+
+class _Measured(BaseModel):
+    """The part of metrics.json that is read here."""
+
+    champion: _Compared | None = None
 
 
 @dataclass
@@ -123,24 +135,22 @@ def _stopped_in(run: RunRecord) -> StageName | None:
 
 
 def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:
-    """Return the evaluations of the previous models with which the evaluations of these runs compare."""
-    evaluations = {folder.name for folder in (store.root / "artifacts" / "evaluate").glob("[!.]*")}
+    """Return the evaluations of the previous models with which the evaluations of these runs compare.
+
+    If one of them can't be read, these are all evaluations: any may be the one that it compares with.
+    """
+    evaluations = {manifest.artifact.key: manifest.artifact for manifest in store.manifests("evaluate")}
     compared = {each.key: each for run in runs for each in run.model if each.stage == "evaluate"}
     found: dict[str, Artifact] = {}
     for artifact in compared.values():
         try:
-            measured = json.loads(tables.METRICS.path(store.folder(artifact)).read_bytes())
-            key = measured["champion"]["key"]
-            if key in evaluations:
-                found[key] = Artifact(stage="evaluate", key=key, digest="")
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            RecursionError,
-        ):  # it is gone or damaged, or was the first one
+            measured = read_json(tables.METRICS.path(store.folder(artifact)), _Measured)
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except (OSError, ValueError):
+            return list(evaluations.values())
+        if measured.champion and measured.champion.key in evaluations:
+            found[measured.champion.key] = evaluations[measured.champion.key]
     return list(found.values())
 
 

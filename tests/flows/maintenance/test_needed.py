@@ -150,6 +150,16 @@ def test_the_previous_model_of_a_kept_evaluation_is_kept_but_not_that_ones_previ
     assert "the previous model, run 002" in find_needed(runs.store, 1).text()
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"champion": 1}', "[" * 100_000])
+def test_any_model_may_be_the_previous_one_of_an_evaluation_that_is_damaged(runs: Runs, content: str) -> None:
+    first = runs.run(preset="another")
+    second = runs.run(preset="another")
+    last = runs.run(previous=first)
+    tables.METRICS.path(runs.store.folder(last[-1])).write_text(content)
+    runs.prune(1)
+    assert runs.intact([*first, *second])
+
+
 def test_a_previous_model_without_a_record_is_kept_and_an_unknown_one_is_ignored(runs: Runs) -> None:
     first = runs.run()
     (runs.store.root / "runs" / "001.json").unlink()
