@@ -18,6 +18,7 @@ from flows.cli import app
 from flows.error_messages import INTERNAL_ERROR, explain
 from tasks.evaluate.report import style
 from tasks.store.store import Store
+from tasks.tables import METRICS
 from tests.helpers.pipeline import TINY, Fluke
 
 SEED, CASES = 13, 8
@@ -189,7 +190,7 @@ def test_a_changed_data_folder_harms_nothing_outside_and_is_no_internal_error(
     assert named.exit_code == 0
     (ours / "server").mkdir(exist_ok=True)
     (ours / "server" / "server.json").write_text('{"pid": 999999999, "port": 4999, "started": "boot+1"}')
-    [metrics] = ours.glob("artifacts/evaluate/*/metrics.json")
+    [metrics] = ours.glob(f"artifacts/evaluate/*/{METRICS.name}")
     score = ("test", "scores", "macro_f1", "high")
     seen = [Case("names.json", ("good",), "no-such-run"), Case(str(metrics.relative_to(ours)), score, {"a": 1})]
     seen.append(Case(seen[1].file, (), "DEEP"))

@@ -19,5 +19,6 @@ def write(table: Table, frame: pd.DataFrame, folder: Path) -> None:
         elif column.nullable:
             frame[column.name] = pd.Series([None] * len(frame), dtype="str" if column.dtype == "string" else "Float64")
         else:
-            frame[column.name] = [_EMPTY.get(column.dtype, [])] * len(frame)
+            empty = "none" if column.is_path else _EMPTY.get(column.dtype, [])
+            frame[column.name] = [empty] * len(frame)
     frame.to_parquet(table.path(folder), index=False)
