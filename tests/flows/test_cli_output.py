@@ -12,6 +12,8 @@ from flows.cli import errors
 from flows.run_records import data_root
 from tasks.store.errors import UserError
 
+pytestmark = pytest.mark.slow  # each starts the command line
+
 ROOT = Path(__file__).parents[2]
 CLASS = "고양이 — naïve"
 LOCALES = [

@@ -15,6 +15,8 @@ from tasks.store.errors import UserError
 from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
 
+pytestmark = pytest.mark.slow  # a whole pipeline
+
 
 @pytest.fixture
 def copy(copy: Fluke) -> Fluke:

@@ -17,6 +17,8 @@ from tasks.inference.predictions import scored_predictions
 from tasks.store.store import Store
 from tests.helpers.evaluation import CONFIG, UNKNOWN, EvaluationWorld, read_metrics, unseen, world
 
+pytestmark = pytest.mark.slow  # each evaluates
+
 ROOT = Path(__file__).parents[3]
 UNCHANGED = (
     tables.LOGITS,
@@ -51,9 +53,7 @@ def twin(world: EvaluationWorld, root: Path) -> EvaluationWorld:
     return other
 
 
-@pytest.mark.parametrize(
-    "rule", ["network", *(pytest.param(name, marks=pytest.mark.slow) for name in ("nearest", "blend", "unknown"))]
-)
+@pytest.mark.parametrize("rule", ["network", "nearest", "blend", "unknown"])
 def test_removed_photos_change_no_other_number(pets: EvaluationWorld, tmp_path: Path, rule: str) -> None:
     """Not one byte of what is fitted, predicted and measured on the kept photos depends on them."""
     if rule == "unknown":
@@ -132,7 +132,6 @@ def test_nothing_is_shown_if_the_filter_removed_no_photo_from_the_test(pets: Eva
         assert "removed" not in file.path(folder).read_text(encoding="utf-8").lower()
 
 
-@pytest.mark.slow
 def test_a_photo_may_be_kept_in_one_class_and_removed_in_another(pets: EvaluationWorld) -> None:
     """The rows are those of a photo and a class: one answer, right in one class and wrong in the other."""
     row = next(row for row in pets.rows if row["split"] == "test" and row["label"] == "cat")
@@ -144,7 +143,6 @@ def test_a_photo_may_be_kept_in_one_class_and_removed_in_another(pets: Evaluatio
     assert removed["scores"]["accuracy"]["with"]["value"] == pytest.approx(8 / 11, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_removed_photos_of_a_class_that_no_kept_photo_has(tmp_path: Path) -> None:
     zoo = world(tmp_path, ["ant", "bee", "elk"], trained=["ant", "bee"])
     for label in ("ant", "bee"):
@@ -159,7 +157,6 @@ def test_removed_photos_of_a_class_that_no_kept_photo_has(tmp_path: Path) -> Non
     assert tables.REMOVED_PREDICTIONS.read(folder)["rank"].tolist() == [NO_ANSWER]
 
 
-@pytest.mark.slow
 def test_removed_photos_of_unknown_classes_are_right_if_they_are_recognised(tmp_path: Path) -> None:
     zoo = unseen(tmp_path)
     zoo.remove("elk")
@@ -169,7 +166,6 @@ def test_removed_photos_of_unknown_classes_are_right_if_they_are_recognised(tmp_
     assert removed["by_class"] == {"new_animal": {"photos": 2, "right": 1}}
 
 
-@pytest.mark.slow
 def test_photos_that_the_classifier_was_trained_on_prove_nothing(pets: EvaluationWorld) -> None:
     remove_four(pets)
     pets.trained_on = [row["photo"] for row in pets.removed[:3]]
@@ -178,7 +174,6 @@ def test_photos_that_the_classifier_was_trained_on_prove_nothing(pets: Evaluatio
     assert any(note.startswith("3 photos are not among those") for note in outcome.manifest.notes)
 
 
-@pytest.mark.slow
 def test_other_removed_photos_evaluate_again(pets: EvaluationWorld) -> None:
     first, _ = pets.finish().evaluate()
     again, folder = remove_four(pets).finish().evaluate()

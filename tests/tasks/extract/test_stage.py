@@ -11,6 +11,8 @@ from tasks.pretrain import stage as pretrain
 from tasks.pretrain.autoencoder import autoencoder, encoder
 from tasks.store.shards import LazyRows
 
+pytestmark = pytest.mark.slow  # each trains an encoder
+
 PRETRAIN = PretrainConfig(filters=(4, 8), code_channels=4, epochs=1, batch_size=8)
 CONFIG = ExtractConfig(batch_size=8)
 
@@ -78,7 +80,6 @@ def test_removed_photos_have_features_in_an_index_of_their_own(folders, tiles_an
         pd.testing.assert_frame_equal(index, rows.reset_index(drop=True))
 
 
-@pytest.mark.slow
 def test_the_result_does_not_depend_on_earlier_results_or_on_the_batch_size(folders, tiles_and_encoder) -> None:
     tiles, trained = tiles_and_encoder
     grown = [folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(n), encoder=trained) for n in (5, 22)]
@@ -90,7 +91,6 @@ def test_the_result_does_not_depend_on_earlier_results_or_on_the_batch_size(fold
         assert whole.artifact.digest == grown[-1].artifact.digest
 
 
-@pytest.mark.slow
 def test_fewer_photos_need_no_network(folders, tiles_and_encoder, monkeypatch) -> None:
     tiles, trained = tiles_and_encoder
     folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(22), encoder=trained)
@@ -99,7 +99,6 @@ def test_fewer_photos_need_no_network(folders, tiles_and_encoder, monkeypatch) -
     assert fewer.manifest.counts == {"photos": 9, "new": 0}
 
 
-@pytest.mark.slow
 def test_a_changed_tile_gets_new_features(folders, tiles_and_encoder, stripes) -> None:
     tiles, trained = tiles_and_encoder
     old = folders.get_or_build(extract.STAGE, CONFIG, tiles=tiles(3), encoder=trained)

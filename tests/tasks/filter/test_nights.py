@@ -17,6 +17,8 @@ from tasks.store.errors import UserError
 from tests.helpers.filtering import jpeg
 from tests.helpers.nights import Nights, Photo, of_seeds
 
+pytestmark = pytest.mark.slow  # many whole nights
+
 FRACTIONS = {"val_fraction": 0.2, "test_fraction": 0.3}
 
 

@@ -11,6 +11,8 @@ from tasks.store.errors import UserError
 from tests.helpers import unusual_photos as unusual
 from tests.helpers.filtering import CrawledPhotos
 
+pytestmark = pytest.mark.slow  # hundreds of photos
+
 
 def crawl(root: Path, rows: unusual.Rows) -> CrawledPhotos:
     crawled = CrawledPhotos(root)

@@ -16,6 +16,8 @@ from tasks.store.errors import TransientError, UserError
 from tasks.store.manifest import Result
 from tests.helpers.fake_search import CREDENTIALS, OPENVERSE_CREDENTIALS, Reply
 
+pytestmark = pytest.mark.slow  # whole crawls
+
 API = ("google", "naver", "openverse", "commons", "flickr")
 PAGES = ("bing", "baidu")
 KEYWORDS = {"cat": ["cat & dog", "고양이"], "whale": ["flying 🐳 whale"]}

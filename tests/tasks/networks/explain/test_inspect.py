@@ -11,6 +11,8 @@ from tasks.networks.explain.inspect import inspect_layers
 from tasks.networks.explain.layers import representative_layers
 from tasks.pretrain import autoencoder
 
+pytestmark = pytest.mark.slow  # each optimises images
+
 SIDE_PX = 32
 TILES = np.random.default_rng(0).integers(0, 256, (5, SIDE_PX, SIDE_PX, 3)).astype(np.uint8)
 
