@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import tables
-from tasks.evaluate.decide import references_of
 from tasks.evaluate.eval_set import EvalSet, rows_of
-from tasks.evaluate.predict import BATCH_PHOTOS, NetworkOutput
+from tasks.evaluate.predict import BATCH_PHOTOS
 from tasks.inference.arrays import DIGITS, ScoredPredictions
 from tasks.inference.decision import DecisionRule
 from tasks.store.context import StageContext
@@ -77,7 +76,7 @@ class RemovedPhotos:
         if rows.empty:
             return None
         photos = rows_of(inputs, rows["photo"], context.root, tables.REMOVED_INDEX)
-        probabilities = _probabilities(eval_set, photos, classifier, context.out, context.progress)
+        probabilities = _probabilities(photos, classifier, context.out, context.progress)
         unknown = eval_set.names.index(eval_set.unknown_label) if eval_set.unknown_label else None
         others = set() if eval_set.unknown_label else set(rows["label"]) - set(eval_set.names)
         names = [*eval_set.names, *sorted(others)]
@@ -115,23 +114,17 @@ class RemovedPhotos:
         )
 
 
-def _probabilities(
-    eval_set: EvalSet, photos: LazyRows, classifier: Path, evaluation: Path, progress: Progress
-) -> NDArray[np.float64]:
-    """Compute the probabilities (n, answers) of the photos, as for the photos of the test."""
-    from tasks.inference.network import TrainedClassifier  # imports Keras
+def _probabilities(photos: LazyRows, classifier: Path, evaluation: Path, progress: Progress) -> NDArray[np.float64]:
+    """Compute the probabilities (n, answers) of the photos with the finished model, as `fluke predict` does."""
+    from tasks.inference.predictor import Predictor  # imports Keras
 
-    network = TrainedClassifier(tables.CLASSIFIER.path(classifier))
     rule = DecisionRule.read(evaluation)
-    references = None
-    if rule.infer_from != "network":
-        references = references_of(eval_set, NetworkOutput.read(evaluation).features)
+    references = tables.REFERENCES.path(evaluation) if rule.nearest else None
+    predictor = Predictor(tables.CLASSIFIER.path(classifier), None, references, rule)
     probabilities = []
     with progress("removed photos", total=len(photos)) as advance:
         for start in range(0, len(photos), BATCH_PHOTOS):
             batch = photos[start : start + BATCH_PHOTOS]
-            logits, features = network(batch)
-            similarity = references.class_similarity(features, len(eval_set.labels)) if references else None
-            probabilities.append(rule.probabilities(logits, similarity))
+            probabilities.append(predictor.probabilities(batch))
             advance(len(batch))
     return np.concatenate(probabilities)
