@@ -48,13 +48,9 @@ def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path, inputs: Pa
     try:
         lineage = read_json(LINEAGE.path(candidate), dict[str, Any])
         trained_on = set(TRAINED_ON.read(candidate)["photo"])
-    except (OSError, ValueError, RecursionError):  # damaged; the store reports that elsewhere
+    except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
-    if (
-        not isinstance(lineage, dict)
-        or lineage.get(PHOTOS_KEY) != photos_digest(kept, inputs)
-        or trained_on & held_out(kept)
-    ):
+    if lineage.get(PHOTOS_KEY) != photos_digest(kept, inputs) or trained_on & held_out(kept):
         return None
     earlier = trained_on.difference(trained_and_validated(kept)[0]["photo"])
     if earlier and lineage.get("memory") != memory_of(kept):  # nothing knows whether these resemble a test photo
