@@ -202,6 +202,13 @@ LINEAGE = File(
 )
 
 # ---- evaluate ----
+_TRUE_CLASS = Column("label", "string", "True class; the unknown class where it was never trained on.")
+_ANSWER = (
+    Column("predicted", "string", "Most likely class."),
+    Column("probability", "float64", "Calibrated probability of the most likely class.", "0..1"),
+    Column("rank", "int64", "Position of the true class by probability.", "from 1"),
+    Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
+)
 LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")
 FEATURES = File("features.npy", ("evaluate",), "Input of the classifier's head for each kept photo, float32 (n, d).")
 DESCRIPTORS = File("descriptors.npy", ("evaluate",), "Input of the classifier in 16 x 16 cells, float32 (n, d').")
@@ -216,11 +223,8 @@ PREDICTIONS = Table(
         _PHOTO,
         _NAME,
         Column("split", "string", "val or test."),
-        Column("label", "string", "True class; the unknown class where it was never trained on."),
-        Column("predicted", "string", "Most likely class."),
-        Column("probability", "float64", "Calibrated probability of the most likely class.", "0..1"),
-        Column("rank", "int64", "Position of the true class by probability.", "from 1"),
-        Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
+        _TRUE_CLASS,
+        *_ANSWER,
         Column("top_names", "list[string]", "The `evaluate.top_k` most likely classes."),
         Column("top_probabilities", "list[float64]", "Their probabilities.", "0..1"),
     ),
@@ -232,13 +236,10 @@ REMOVED_PREDICTIONS = Table(
     (
         _PHOTO,
         _NAME,
-        Column("label", "string", "True class; the unknown class where it was never trained on."),
+        _TRUE_CLASS,
         Column("group", "string", "As in kept.parquet."),
         Column("reason", "string", "The check that removed it."),
-        Column("predicted", "string", "Most likely class."),
-        Column("probability", "float64", "Calibrated probability of the most likely class.", "0..1"),
-        Column("rank", "int64", "Position of the true class by probability.", "from 1"),
-        Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
+        *_ANSWER,
     ),
 )
 SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
