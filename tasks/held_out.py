@@ -1,9 +1,9 @@
 """The photos that nothing may be trained on."""
 
-import json
 from pathlib import Path
 
-from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
+from tasks.split_reference import SplitReference
+from tasks.tables import ABSENT, KEPT, REJECTED
 
 
 def held_out(kept: Path) -> set[str]:
@@ -31,8 +31,5 @@ def memory_of(kept: Path) -> str | None:
     Args:
         kept: The folder of the filter.
     """
-    try:
-        value = json.loads(MEMORY.path(kept).read_bytes())
-        return f"{value['name']}, seed {value['seed']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    reference = SplitReference.read(kept)
+    return f"{reference.name}, seed {reference.seed}" if reference else None

@@ -1,12 +1,8 @@
 """What the memory of a split contains: every photo that was ever assigned, also those that have left the crawl."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from io import BytesIO
-from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,26 +12,12 @@ from tasks.filter import image_stats
 from tasks.filter.groups import match_name
 from tasks.filter.splits import Split
 from tasks.store import hashing
-from tasks.store.table import Column
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
-COLUMNS = (
-    Column("photo", "string", "SHA-256 of the photo's bytes, 64 hex digits."),
-    Column("split", "string", "train, val or test; empty if it will be assigned again.", nullable=True),
-    Column("trained", "bool", "Whether it was ever in train."),
-    Column("label", "string", "Class of the photo.", nullable=True),
-    Column("names", "list[string]", "All names that it ever had at its source."),
-    Column("pages", "list[string]", "All web pages that it was ever found on."),
-    Column("csv_groups", "list[string]", "All groups that its source ever gave it."),
-    Column("group", "string", "The group that it was in, if it had other photos.", nullable=True),
-    Column("stats_version", "int64", "`image_stats.VERSION` of its statistics.", nullable=True),
-)
-"""The columns of a memory, besides `stats`: the bytes of its row of `image_stats.STATS_DTYPE`."""
 Names = tuple[str, ...]
-_LISTS, _HEADER = ("names", "pages", "csv_groups"), b"fluke"
+"""All names, pages or groups that a photo ever had, sorted."""
 
 
 @dataclass(frozen=True)
@@ -152,103 +134,6 @@ class Remembered:
             other_stats={photo: row for photo, row in self.other_stats.items() if photo not in photos},
         )
 
-    def encode(self) -> bytes:
-        """Return it as a Parquet file; the same content always gives the same bytes."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        other = [self.other_stats.get(photo) for photo in self.photos] if self.other_stats else None
-        versions: list[int | None] = [image_stats.VERSION if valid else None for valid in self.measured.tolist()]
-        if other:
-            versions = [row[0] if row else version for row, version in zip(other, versions, strict=True)]
-        values: list[Any] = [
-            self.photos,
-            self.splits,
-            self.trained,
-            self.labels,
-            self.names,
-            self.pages,
-            self.csv_groups,
-            self.groups,
-            versions,
-        ]
-        arrays = {
-            column.name: pa.array(value, column.arrow_type) for column, value in zip(COLUMNS, values, strict=True)
-        }
-        arrays["stats"] = self._stats_column(other)
-        table = pa.table(arrays).replace_schema_metadata({_HEADER: json.dumps(asdict(self.header), sort_keys=True)})
-        out = BytesIO()
-        lists = [f"{name}.list.element" for name in _LISTS]  # as Parquet names the values of lists
-        texts = [column.name for column in COLUMNS if column.name not in _LISTS]
-        compression = {**dict.fromkeys([*texts, *lists], "zstd"), "stats": "none"}  # hashes are random bits
-        pq.write_table(table, out, compression=compression, use_dictionary=["split", "label"])
-        return out.getvalue()
-
-    def _stats_column(self, other: Sequence[tuple[int, bytes] | None] | None) -> "pa.Array":
-        import pyarrow as pa
-
-        if other:
-            rows = [
-                row[1] if row else stats.tobytes() if valid else None
-                for row, stats, valid in zip(other, self.stats, self.measured.tolist(), strict=True)
-            ]
-            return pa.array(rows, pa.large_binary())
-        width = image_stats.STATS_DTYPE.itemsize
-        sizes = np.where(self.measured, width, 0)
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        data = np.ascontiguousarray(self.stats[self.measured]).tobytes()
-        valid_bits = pa.array(self.measured.tolist(), pa.bool_()).buffers()[1]
-        buffers = [valid_bits, pa.py_buffer(offsets), pa.py_buffer(data)]
-        return pa.Array.from_buffers(pa.large_binary(), len(self.photos), buffers)
-
-    @classmethod
-    def decode(cls, path: Path) -> Self:
-        """Read what `encode` has returned.
-
-        Raises:
-            OSError: The file is missing.
-            ValueError: It is no such file.
-        """
-        import pyarrow.parquet as pq
-
-        try:
-            table = pq.read_table(path)
-            header = Header(**json.loads(table.schema.metadata[_HEADER]))
-            columns = {column.name: table[column.name].combine_chunks() for column in COLUMNS}
-            stats, measured, other_stats = _read_stats(table)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} has another form: {error}") from error
-        texts = {name: columns[name].to_pylist() for name in ("photo", "split", "label", "group")}
-        lists = {name: _lists(columns[name]) for name in _LISTS}
-        return cls(
-            header,
-            photos=texts["photo"],
-            splits=cast("list[Split | None]", _shared(texts["split"])),
-            trained=columns["trained"].to_pylist(),
-            labels=_shared(texts["label"]),
-            groups=_shared(texts["group"]),
-            stats=stats,
-            measured=measured,
-            other_stats=other_stats,
-            **lists,
-        )
-
-
-def read_tests(path: Path) -> tuple[Header, set[str]]:
-    """Return the header, and the photos that were ever in the test, without reading the rest.
-
-    Raises:
-        OSError: The file is missing.
-        ValueError: It is no such file.
-    """
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=["photo"], filters=[("split", "==", "test")])
-        return Header(**json.loads(pq.read_schema(path).metadata[_HEADER])), set(table["photo"].to_pylist())
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} has another form: {error}") from error
-
 
 def shares_of(config: FilterConfig) -> dict[str, Any]:
     """Return the settings by which photos are divided, as JSON has them."""
@@ -274,36 +159,3 @@ def sightings(table: "pd.DataFrame", column: str) -> dict[str, set[str]]:
 def merged(known: Names, new: Collection[str]) -> Names:
     """Return all names, sorted."""
     return known if known and all(name in known for name in new) else tuple(sorted({*known, *new}))
-
-
-def _read_stats(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_], dict[str, tuple[int, bytes]]]:
-    """Return the statistics of each photo, whether they are of the present version, and those that are not."""
-    import pyarrow.compute as pc
-
-    column, width = table["stats"].combine_chunks(), image_stats.STATS_DTYPE.itemsize
-    version = table["stats_version"].combine_chunks()
-    sizes = pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
-    numbers = pc.fill_null(version, -1).to_numpy(zero_copy_only=False)
-    measured = (numbers == image_stats.VERSION) & (sizes == width)
-    stats = np.zeros(len(column), image_stats.STATS_DTYPE)
-    data = b"".join(chunk for chunk in column.filter(measured).to_pylist())
-    stats[measured] = np.frombuffer(data, image_stats.STATS_DTYPE)
-    others = np.flatnonzero(~measured & (sizes > 0))
-    other = {
-        table["photo"][position].as_py(): (int(numbers[position]), column[position].as_py())
-        for position in others.tolist()
-    }
-    return stats, measured, other
-
-
-def _lists(column: "pa.ListArray") -> list[Names]:
-    """Return a tuple of texts for each row."""
-    values = column.flatten().to_pylist()
-    ends = np.cumsum([0, *column.value_lengths().to_pylist()]).tolist()
-    return [tuple(values[start:end]) for start, end in pairwise(ends)]
-
-
-def _shared(values: list[str | None]) -> list[str | None]:
-    """Return the same texts, each stored once."""
-    once: dict[str | None, str | None] = {}
-    return [once.setdefault(value, value) for value in values]

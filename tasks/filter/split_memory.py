@@ -7,7 +7,6 @@ never pruned, has a copy in another place, and is checked whenever a run asks fo
     DATA/backups/splits/<name>/seed-<n>/    the same files
 """
 
-import json
 import logging
 from collections.abc import Callable, Collection
 from functools import cached_property
@@ -18,16 +17,18 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from configs.schema import FilterConfig
+from tasks.filter import memory_file
 from tasks.filter.old_split_history import OldSplitHistory
-from tasks.filter.remembered import Header, Remembered, read_tests
+from tasks.filter.remembered import Header, Remembered
 from tasks.names import nfc
+from tasks.split_reference import SplitReference
 from tasks.store import hashing
 from tasks.store.errors import UserError
 from tasks.store.generations import Generation, Generations
 from tasks.store.manifest import NAME as MANIFEST
 from tasks.store.permissions import file_lock
 from tasks.store.store import Store
-from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
+from tasks.tables import ABSENT, KEPT, REJECTED
 
 logger = logging.getLogger("fluke.filter")
 
@@ -71,7 +72,7 @@ class SplitMemory:
             UserError: It can't be read, is gone, or is older than a result of the filter that was made with it.
         """
         newest = self._find()
-        header, tests = self._decoded(read_tests, newest) if newest else (None, set())
+        header, tests = self._decoded(memory_file.read_tests, newest) if newest else (None, set())
         number, checked = newest.number if newest else 0, False
         for generation, folder in self._results():
             if checked and generation <= number:
@@ -97,7 +98,7 @@ class SplitMemory:
             UserError: No copy can be read.
         """
         self._newest = self._find()
-        return self._decoded(Remembered.decode, self._newest) if self._newest else None
+        return self._decoded(memory_file.decode, self._newest) if self._newest else None
 
     def _find(self) -> Generation | None:
         newest = self._files.newest()
@@ -121,13 +122,12 @@ class SplitMemory:
         Returns:
             The number of the generation. It is not a new one if nothing has changed.
         """
-        self._newest = self._files.write(remembered.encode(), self._newest)
+        self._newest = self._files.write(memory_file.encode(remembered), self._newest)
         return self._newest.number
 
     def write_reference(self, out: Path, generation: int) -> None:
         """Write into an artifact which memory it was made with."""
-        value = {"name": self.name, "seed": self._config.seed, "generation": generation}
-        MEMORY.path(out).write_text(json.dumps(value, indent=1), encoding="utf-8")
+        SplitReference(name=self.name, seed=self._config.seed, generation=generation).write(out)
 
     def _repair(self, generation: Generation) -> None:
         """Restore damaged copies, unless another run holds the lock, which does it, or the data folder is read-only."""
@@ -144,22 +144,10 @@ class SplitMemory:
         """Return the artifacts that were made with this memory: its generation and their folder, the newest first."""
         found = []
         for path in (self._root / "artifacts" / "filter").glob(f"[!.]*/{MANIFEST}"):
-            reference = read_reference(path.parent)
-            if reference and reference[:2] == (self.name, self._config.seed):
-                found.append((reference[2], path.parent))
+            reference = SplitReference.read(path.parent)
+            if reference and (reference.name, reference.seed) == (self.name, self._config.seed):
+                found.append((reference.generation, path.parent))
         return sorted(found, reverse=True)
-
-
-def read_reference(folder: Path) -> tuple[str, int, int] | None:
-    """Return the name, the seed and the generation of the memory that an artifact of the filter was made with.
-
-    None if it has none: it was made by a version without memory, or is damaged.
-    """
-    try:
-        value = json.loads(MEMORY.path(folder).read_bytes())
-        return str(value["name"]), int(value["seed"]), int(value["generation"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def forget(root: Path, photos: Collection[str]) -> int:
@@ -185,13 +173,13 @@ def forget(root: Path, photos: Collection[str]) -> int:
         if newest is None:
             continue
         try:
-            remembered = Remembered.decode(newest.path)
+            remembered = memory_file.decode(newest.path)
         except ValueError as error:
             raise UserError(f"{error}; it may be of a newer version of fluke; {remedy}") from error
         if set(photos).isdisjoint(remembered.photos):
             files.delete_earlier(newest)  # a killed call may have left one that has them
         else:
-            files.replace_all(remembered.without(photos).encode(), newest)
+            files.replace_all(memory_file.encode(remembered.without(photos)), newest)
             changed += 1
     for path in Store(root).pools("filter").glob(OldSplitHistory.PATTERN):
         changed += OldSplitHistory.forget(path, photos)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter import image_stats, split_memory
+from tasks.filter import image_stats, memory_file, split_memory
 from tasks.filter.remembered import Header, Remembered
 from tasks.filter.split_memory import SplitMemory, folder_name
 from tasks.store.errors import UserError
@@ -39,7 +39,7 @@ def remembered(count: int) -> Remembered:
 
 
 def same(one: Remembered, other: Remembered) -> bool:
-    return one.encode() == other.encode()
+    return memory_file.encode(one) == memory_file.encode(other)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
@@ -48,8 +48,8 @@ def test_what_is_written_is_read(tmp_path: Path, count: int, with_other: bool) -
     before = remembered(count)
     before = before if with_other else replace(before, other_stats={})
     path = tmp_path / "memory"
-    path.write_bytes(before.encode())
-    after = Remembered.decode(path)
+    path.write_bytes(memory_file.encode(before))
+    after = memory_file.decode(path)
     for name in ("photos", "splits", "trained", "labels", "names", "pages", "csv_groups", "groups"):
         assert list(getattr(after, name)) == list(getattr(before, name)), name
     assert after.header == before.header
@@ -131,7 +131,7 @@ def test_forgetting_a_photo_leaves_no_trace_of_it_and_all_others_as_they_were(ni
     for home in (split_memory.FOLDER, split_memory.COPIES):
         files = list((nights.root / home).rglob("*.parquet"))
         assert len(files) == 2
-        assert all(photo not in Remembered.decode(path).photos for path in files)
+        assert all(photo not in memory_file.decode(path).photos for path in files)
     assert split_memory.forget(nights.root, [photo]) == 0
 
 
@@ -151,7 +151,7 @@ def test_a_forget_that_was_killed_leaves_no_trace_when_it_is_repeated(
             split_memory.forget(nights.root, [memory.photos[3]])
     split_memory.forget(nights.root, [memory.photos[3]])
     for path in nights.root.rglob("splits/**/*.parquet"):
-        assert memory.photos[3] not in Remembered.decode(path).photos
+        assert memory.photos[3] not in memory_file.decode(path).photos
 
 
 def test_naming_a_memory_makes_no_file(tmp_path: Path) -> None:
