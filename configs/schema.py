@@ -331,6 +331,12 @@ class FilterConfig(Section):
         description="Regular expression for names: photos with the same match (of its first group, if it has one) are "
         "in one split. Example for bursts: `^(.*)_\\\\d+`.",
     )
+    burst_s: float | None = Field(
+        None,
+        ge=0,
+        description="Put photos in one split that one camera took within this many seconds of each other, according "
+        "to their EXIF data; null: don't compare times.",
+    )
     test_list: UserPath | None = Field(
         None, description="CSV with a column photo (SHA-256) or name; the listed photos are always in the test."
     )
@@ -373,7 +379,7 @@ class FilterConfig(Section):
 class PreprocessConfig(Section):
     """How photos are turned into tiles."""
 
-    side_px: int = Field(64, ge=8, le=1024, description="Side of the square tiles, px.")
+    side_px: int = Field(224, ge=8, le=1024, description="Side of the square tiles, px.")
     colour: Literal["grey", "rgb"] = Field("rgb", description="Channels of the tiles: one (grey) or three (rgb).")
     crop: tuple[Fraction, Fraction, Fraction, Fraction] = Field(
         (0.0, 0.0, 1.0, 1.0),
@@ -390,33 +396,50 @@ class PreprocessConfig(Section):
 
 
 class PretrainConfig(Section):
-    """The convolutional autoencoder whose encoder computes the features."""
+    """The encoder that computes the features: a pretrained network, or an autoencoder that is trained here."""
 
-    filters: tuple[int, ...] = Field(
-        (32, 64, 64), min_length=1, max_length=6, description="Filters of each convolution that halves the side."
+    encoder: str = Field(
+        "efficientnet_lite0",
+        min_length=1,
+        description="A network with pretrained weights (docs/networks.md lists them), or hub:NAME or hub:FOLDER for a "
+        "preset of KerasHub. autoencoder: a convolutional autoencoder, trained on the train tiles. none: no features; "
+        "train.network learns from scratch on tiles.",
     )
-    code_channels: int = Field(16, ge=1, le=512, description="Channels of the code.")
-    epochs: int = Field(15, ge=1, description="Epochs over the train tiles.")
-    batch_size: int = Field(32, ge=1, description="Tiles per optimizer step.")
+    weights: Literal["auto", "imagenet"] | UserPath = Field(
+        "auto",
+        description="Weights of a pretrained network. auto: those that are installed with fluke, if there are, else "
+        "imagenet. imagenet: downloaded by keras.applications. Or a Keras model file of the same network.",
+    )
+    pooling: Literal["mean", "gem"] = Field(
+        "mean",
+        description="How a pretrained network's last feature map becomes a vector. gem: the generalised mean with "
+        "exponent 3, which weighs strong responses more, for individuals.",
+    )
+    filters: tuple[int, ...] = Field(
+        (32, 64, 64),
+        min_length=1,
+        max_length=6,
+        description="autoencoder: filters of each convolution that halves the side.",
+    )
+    code_channels: int = Field(16, ge=1, le=512, description="autoencoder: channels of the code.")
+    epochs: int = Field(15, ge=1, description="autoencoder: epochs over the train tiles.")
+    batch_size: int = Field(32, ge=1, description="autoencoder: tiles per optimizer step.")
     learning_rate: float = Field(
-        3e-3, gt=0, le=0.1, description="Peak learning rate of Adam, between a linear warm-up and a cosine decay."
+        3e-3,
+        gt=0,
+        le=0.1,
+        description="autoencoder: peak learning rate of Adam, between a linear warm-up and a cosine decay.",
     )
     refresh_growth: float = Field(
         0.2,
         ge=0,
-        description="Train a new encoder when more than this share of the train photos was added or removed.",
+        description="autoencoder: train a new one when more than this share of the train photos was added or removed.",
     )
     seed: Seed = 0
 
 
-class ExtractConfig(Section):
-    """How features are computed from tiles."""
-
-    batch_size: int = Field(256, ge=2, description="Tiles per call of the encoder.")
-
-
 class AugmentConfig(Section):
-    """Random changes of the train tiles; features are only mixed, and features of a frozen network stay unchanged."""
+    """Random changes of tiles."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = Field(
         "horizontal", description="Mirror half of the tiles."
@@ -443,8 +466,24 @@ class AugmentConfig(Section):
     )
 
 
+class ExtractConfig(Section):
+    """How features are computed from tiles."""
+
+    batch_size: int = Field(64, ge=2, description="Tiles per call of the encoder.")
+    flip: bool = Field(
+        False, description="Whether a photo's features are the mean of those of its tile and of the mirrored tile."
+    )
+    copies: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Augmented copies of each train photo whose features the classifier learns from, too.",
+    )
+    augment: AugmentConfig = Field(AugmentConfig(), description="How the copies differ from the photo.")
+
+
 ImbalanceMethod = Literal[
-    "none", "weights", "effective", "focal", "balanced_softmax", "logit_adjustment", "retrain_head"
+    "auto", "none", "weights", "effective", "focal", "balanced_softmax", "logit_adjustment", "retrain_head"
 ]
 
 
@@ -452,8 +491,9 @@ class ImbalanceConfig(Section):
     """Compensation for classes with different numbers of photos; `imbalance: focal` is short for `method: focal`."""
 
     method: ImbalanceMethod = Field(
-        "weights",
-        description="none: all photos have the same weight. weights: a photo's weight is 1 / count^power, where count "
+        "auto",
+        description="auto: with train.recipe=auto, validation chooses; otherwise as weights. none: all photos have the "
+        "same weight. weights: a photo's weight is 1 / count^power, where count "
         "is the number of train photos of its class. effective: the weight is 1 / effective number of photos. focal: "
         "photos that are classified well have lower weights. balanced_softmax: the loss adds each class's log prior "
         "to its logit. logit_adjustment: log priors are subtracted from the logits after training. retrain_head: the "
@@ -480,16 +520,32 @@ class ImbalanceConfig(Section):
 class TrainConfig(Section):
     """The classifier and how it is trained."""
 
-    input: Literal["features", "tiles"] = Field(
-        "features",
-        description="features: train on the autoencoder's features. tiles: train on tiles, without pretrain and "
-        "extract.",
+    recipe: Literal["auto", "logistic", "head", "network"] = Field(
+        "auto",
+        description="How the classifier learns. auto: tries recipes from cheap to dear, and validation chooses. "
+        "logistic: regularised logistic regression on the features. head: a head on the features, by gradient descent. "
+        "network: after the head, the pretrained network too, as unfreeze says; with pretrain.encoder=autoencoder or "
+        "none, train.network.",
     )
-    network: str = Field("convnet", description="Name of a backbone; docs/networks.md lists them.")
-    weights: Literal["imagenet"] | UserPath | None = Field(
-        None,
-        description="Initial weights: imagenet (downloaded by keras.applications), a Keras model file of the same "
-        "network, or null to train from scratch.",
+    budget_min: float = Field(
+        2,
+        ge=0,
+        description="auto: minutes for all recipes. One that would take longer than what is left is not tried; the "
+        "report says so. The cheapest is always tried.",
+    )
+    metric: Literal["auto", "accuracy", "balanced_accuracy", "macro_f1", "map_at_5"] = Field(
+        "auto",
+        description="What recipes are compared by, and the headline of the report. auto: map_at_5 for many classes "
+        "with few photos (individuals), balanced_accuracy for uneven classes, else accuracy.",
+    )
+    refit: bool = Field(
+        True,
+        description="Whether the chosen recipe learns again from the train and the validation photos together.",
+    )
+    network: str = Field(
+        "convnet",
+        description="With pretrain.encoder=autoencoder or none: the network that learns from scratch; "
+        "docs/networks.md lists them.",
     )
     filters: tuple[int, ...] = Field(
         (64, 128, 128), min_length=1, max_length=8, description="convnet only: filters of each block."
@@ -505,17 +561,27 @@ class TrainConfig(Section):
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
     scale: float = Field(16, gt=0, description="cosine and arcface: factor of the cosines.")
     margin: float = Field(0.3, ge=0, lt=1.5, description="arcface: the margin, in radians.")
+    margin_growth: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="arcface: a class of n photos gets the margin (most / n)^margin_growth times as large, at most "
+        "1.2, where most is the number of photos of the largest class; 0: all margins are equal.",
+    )
+    sub_centres: int = Field(
+        1, ge=1, le=10, description="cosine and arcface: directions of each class; the nearest one counts."
+    )
     unfreeze: tuple[str | int, ...] = Field(
         (),
-        description="With weights: the parts of the network to train after the head, one step each. A layer's name or "
-        "its beginning (block5) unfreezes the network from there to its end; a number unfreezes that many last "
-        "layers; all unfreezes everything. Empty: only the head is trained.",
+        description="The parts of a pretrained network to train after the head, one step each. A layer's name or its "
+        "beginning (block5) unfreezes the network from there to its end; a number unfreezes that many last layers; "
+        "all unfreezes everything. Empty: its last block, then all.",
     )
     unfreeze_rate: float = Field(
         0.1, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
     )
     head_epochs: int = Field(
-        40, ge=0, description="With weights: epochs for the head alone, on features that are computed once."
+        40, ge=1, description="Epochs for the head of a pretrained network alone, on its features."
     )
     epochs: int = Field(40, ge=1, description="Largest number of epochs, in each step of unfreeze.")
     patience: int = Field(10, ge=1, description="Stop after this many epochs without a lower validation loss.")
@@ -563,16 +629,6 @@ class TrainConfig(Section):
     def _method_alone(cls, value: object) -> object:
         return {"method": value} if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "TrainConfig":
-        if self.weights is None and self.unfreeze:
-            raise ValueError("unfreeze needs a pretrained network; set weights, or leave unfreeze empty")
-        if self.weights is not None and not self.unfreeze and not self.head_epochs:
-            raise ValueError("head_epochs=0 and an empty unfreeze leave nothing to train")
-        if self.weights is not None and self.input == "features":
-            raise ValueError("pretrained weights need tiles as inputs; set input=tiles")
-        return self
-
 
 InferFrom = Literal["network", "nearest", "blend"]
 
@@ -580,9 +636,10 @@ InferFrom = Literal["network", "nearest", "blend"]
 class EvaluateConfig(Section):
     """How predictions are made, what is measured on the test split, and what the report shows."""
 
-    infer_from: InferFrom = Field(
-        "network",
-        description="What decides the class. network: the network's output; nearest: the most similar train photo of "
+    infer_from: Literal["auto", InferFrom] = Field(
+        "auto",
+        description="What decides the class. auto: what train.recipe=auto has chosen, otherwise network. network: the "
+        "network's output; nearest: the most similar train photo of "
         "each class, by features (for individuals with few photos); blend: both, with a weight fitted on validation "
         "photos.",
     )
@@ -592,6 +649,12 @@ class EvaluateConfig(Section):
         "is below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="Name of the unknown class, such as new_whale.")
+    label_issues: int = Field(
+        50,
+        ge=0,
+        description="How many train and validation photos to list for review as probably wrong labels, by features; "
+        "0: none.",
+    )
     top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per photo in the predictions.")
     bootstrap: int = Field(1000, ge=100, description="Number of bootstrap resamples for the 95 % intervals.")
     gallery: int = Field(

@@ -175,19 +175,31 @@ REMOVED_INDEX = Table(
     _PLACE,
 )
 
+COPIES_INDEX = Table(
+    "copies_index.parquet",
+    ("extract",),
+    "Where the features of the augmented copies of train photos are; no row where `extract.copies` is 0.",
+    (*_PLACE, Column("copy", "int64", "Number of the copy.", "from 1")),
+)
+
 # ---- pretrain, train ----
 HISTORY = File("history.json", ("pretrain", "train"), "Losses and metrics of each epoch.")
-AUTOENCODER = File("autoencoder.keras", ("pretrain",), "The autoencoder.")
-ENCODER = File("encoder.keras", ("pretrain",), "Its first half, which turns tiles into features.")
+ENCODER_INFO = File("encoder.json", ("pretrain",), "Kind of the encoder, its name and the length of its features.")
+ENCODER = File("encoder.keras", ("pretrain",), "The encoder: from tiles to features; not written if there is none.")
+AUTOENCODER = File("autoencoder.keras", ("pretrain",), "The autoencoder, if the encoder is its first half.")
 RECONSTRUCTIONS = File(
-    "reconstructions.npz", ("pretrain",), "Some tiles (`originals`) and their copies (`reconstructions`), uint8."
+    "reconstructions.npz",
+    ("pretrain",),
+    "Some tiles (`originals`) and the autoencoder's copies (`reconstructions`), uint8.",
 )
 ERROR = File("error.json", ("pretrain",), "Mean squared error of the autoencoder, and of a resize to as many values.")
-SNAPSHOT = Table("snapshot.parquet", ("pretrain",), "The photos of the train split at the time.", (_PHOTO,))
+SNAPSHOT = Table(
+    "snapshot.parquet", ("pretrain",), "The train photos at the time; only written for an autoencoder.", (_PHOTO,)
+)
 SNAPSHOT_TILES = File(
     "snapshot.json", ("pretrain",), "Version and config of the preprocess stage, and memory of the split, at the time."
 )
-CLASSIFIER = File("classifier.keras", ("train",), "The classifier: from tiles or features to logits.")
+CLASSIFIER = File("classifier.keras", ("train",), "The classifier: from tiles, or an autoencoder's codes, to logits.")
 LABELS = File("labels.json", ("train",), "Names of the classes, in the order of the logits.")
 TRAINED_ON = Table(
     "trained_on.parquet",
@@ -199,6 +211,34 @@ LINEAGE = File(
     "lineage.json",
     ("train",),
     "Which classifier it was initialised from, the logits' adjustment, and the memory of the split.",
+)
+
+RECIPE = File(
+    "recipe.json",
+    ("train",),
+    "The metric, each recipe that was tried with its score and its seconds, and which was chosen and why.",
+)
+VALIDATION = File(
+    "validation.npz",
+    ("train",),
+    "Logits of the validation photos by classifiers that have not learned from them: `photos` and `logits`.",
+)
+BASELINE = File(
+    "baseline.npz",
+    ("train",),
+    "Logistic regression on the encoder's features, the baseline: `kernel` (d, classes), `bias` and `strength`.",
+)
+LABEL_ISSUES = Table(
+    "label_issues.parquet",
+    ("train",),
+    "Train and validation photos by the doubt in their labels, the most doubtful first, judged by classifiers that have "
+    "not learned from them.",
+    (
+        _PHOTO,
+        _LABEL,
+        Column("suggestion", "string", "The most likely class instead."),
+        Column("doubt", "float64", "Probability that the label is wrong.", "0..1"),
+    ),
 )
 
 # ---- evaluate ----
