@@ -19,7 +19,7 @@ Networks that are used exactly as `keras.applications` builds them need no modul
 `_applications.py`. Modules whose names begin with an underscore are not backbones.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -61,12 +61,18 @@ def names() -> list[str]:
     return sorted([*plugins.names(__name__), *_table().APPLICATIONS])
 
 
-def check(name: str) -> None:
-    """Raise UserError, with the nearest name and all names, if there is no such backbone."""
-    known = names()
+def check(name: str, setting: str = "train.network", others: Sequence[str] = ()) -> None:
+    """Raise UserError, with the nearest name and all names, if there is no such backbone.
+
+    Args:
+        name: the value of the setting.
+        setting: its name, for the message.
+        others: further values of the setting, for the message.
+    """
+    known = [*names(), *others]
     if name not in known:
         raise UserError(
-            f"train.network: there is no network {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
+            f"{setting}: there is no network {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
         )
 
 

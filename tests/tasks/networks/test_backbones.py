@@ -9,7 +9,7 @@ import pytest
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones
-from tasks.networks.classifier import add_backbone
+from tasks.networks.scaling import enlarge, scale_pixels
 from tasks.store.errors import UserError
 
 
@@ -45,7 +45,9 @@ DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0", "efficientnet_lite1"]
 
 def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropout: float = 0.5) -> keras.Model:
     inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
-    return keras.Model(inputs, add_backbone(inputs, TrainConfig(network=name, dropout=dropout), pixels=pixels))
+    backbone = backbones.load(name)
+    x = enlarge(scale_pixels(inputs, backbone.scale) if pixels else inputs, backbone.min_side_px)
+    return keras.Model(inputs, backbone.build(x, TrainConfig(network=name, dropout=dropout)))
 
 
 def test_every_backbone_is_tested_here() -> None:
