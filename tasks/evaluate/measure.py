@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate import metrics, previous_model, summary
+from tasks.evaluate import previous_model, summary
 from tasks.evaluate.decide import Decisions, similarity_of
 from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.model import Model
@@ -19,6 +19,7 @@ from tasks.inference import calibration
 from tasks.inference.arrays import ScoredPredictions, softmax
 from tasks.inference.decision import DecisionRule
 from tasks.inference.predictions import SUBMISSION_NAMES
+from tasks.inference.scores import score
 from tasks.store.atomic import write_json
 from tasks.store.manifest import Manifest
 
@@ -141,7 +142,7 @@ def _scores(
     ]
     measured["val"] = {}
     if not is_test.all():
-        scores = metrics.score(decisions.answers.only(~is_test), config.top_k)
+        scores = score(decisions.answers.only(~is_test), config.top_k)
         measured["val"] = {name: summary.rounded(value) for name, value in scores.items()}
     right = test.predicted == test.truth
     measured["calibration"] = {
