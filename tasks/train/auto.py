@@ -10,6 +10,7 @@ import numpy as np
 
 from configs.schema import ImbalanceMethod, InferFrom, TrainConfig
 from tasks.inference.decision import DecisionRule
+from tasks.inference.headline import HeadlineMetric
 from tasks.inference.knn import References
 from tasks.store import hashing
 from tasks.store.atomic import write_json
@@ -44,7 +45,7 @@ class Trials:
         self,
         config: TrainConfig,
         data: TrainingSet,
-        metric: str,
+        metric: HeadlineMetric,
         *,
         folder: Path,
         progress: Progress,

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.inference.arrays import ScoredPredictions, softmax
-from tasks.inference.scores import paired_difference, score
+from tasks.inference.headline import HeadlineMetric, paired_difference
+from tasks.inference.scores import score
 from tasks.train.trial import Trial
 
 
@@ -26,7 +27,7 @@ class Judged:
 
 
 def choose(
-    trials: Sequence[Trial], truth: NDArray[np.integer[Any]], groups: NDArray[Any], metric: str
+    trials: Sequence[Trial], truth: NDArray[np.integer[Any]], groups: NDArray[Any], metric: HeadlineMetric
 ) -> tuple[Trial, list[Judged]]:
     """Choose a trial: each one replaces the best one before it if it is better by more than one standard error.
 
@@ -60,5 +61,5 @@ def _answers(trial: Trial, truth: NDArray[np.integer[Any]]) -> ScoredPredictions
     return ScoredPredictions.of(truth.astype(np.int64), softmax(trial.scores))
 
 
-def _value(answers: ScoredPredictions, metric: str) -> float:
+def _value(answers: ScoredPredictions, metric: HeadlineMetric) -> float:
     return float(score(answers, top_k=5)[metric]) if len(answers.truth) else float("nan")

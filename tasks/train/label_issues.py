@@ -44,5 +44,6 @@ def find(data: TrainingSet, baseline: Trial | None) -> "pd.DataFrame":
     probabilities[rows, targets] = -1
     labels = np.array(data.labels, object)
     found = together.rows[["photo", "label"]].assign(suggestion=labels[probabilities.argmax(axis=1)], doubt=doubt)
-    found = found[probabilities.max(axis=1) > 1 - doubt].sort_values(["doubt", "photo"], ascending=[False, True])
-    return found.reset_index(drop=True)
+    found = found[probabilities.max(axis=1) > 1 - doubt]
+    ordered: pd.DataFrame = found.sort_values(["doubt", "photo"], ascending=[False, True], ignore_index=True)
+    return ordered
