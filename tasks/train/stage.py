@@ -22,9 +22,6 @@ from tasks.train.recipes import NetworkRecipe, Recipe
 from tasks.train.same_photos import accept_stale, digest_of, photos_digest
 from tasks.train.training_set import TrainingSet
 
-if TYPE_CHECKING:
-    pass
-
 VERSION = 3
 _FINISHED = "finished"
 """Marks the folder of trials of a training that has ended."""
