@@ -9,6 +9,7 @@ from tasks.filter import review_log
 from tasks.filter.bursts import burst_names
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.given_splits import GivenSplits
+from tasks.filter.group_hints import group_hints
 from tasks.filter.groups import BURST, group_names, pattern_notes, split_groups
 from tasks.filter.judge import judge, reject_label_issues, set_verdicts
 from tasks.filter.large_groups import large_groups
@@ -95,7 +96,8 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         generation = memory.write(new := updated(remembered, config, Outcome(table, sources, measured, groups)))
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
     notes_of_memory = memory_notes(config, table, remembered, measured, given.present)
-    for note in (*loss_notes(config, table), *notes_of_memory, *filter(None, [large, single_photos_note(kept)])):
+    hints = [large, single_photos_note(kept), *group_hints(config, table, names, measured.taken[: len(table)])]
+    for note in (*loss_notes(config, table), *notes_of_memory, *filter(None, hints)):
         context.warn(note)
     doubtful = len(judged.doubts.keys() & set(kept.index))
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
@@ -112,10 +114,11 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
     )
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
-    counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
-    counts |= {"removed from test": len(removed)} if len(removed) else {}
-    rows = [frame.to_dict("records") for frame in (kept[KEPT.names], removed[REMOVED.names], absent)]
-    return Result(counts, digest=hashing.of_value(rows), refs=measured.refs)
+    counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks) | (
+        {"removed from test": len(removed)} if len(removed) else {}
+    )
+    digested = [frame.to_dict("records") for frame in (kept[KEPT.names], removed[REMOVED.names], absent)]
+    return Result(counts, digest=hashing.of_value(digested), refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:
