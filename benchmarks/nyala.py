@@ -21,10 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from configs.schema import AugmentConfig, ImbalanceConfig, PreprocessConfig, TrainConfig
-from tasks.evaluate.metrics import score
 from tasks.images.photos import decode
 from tasks.images.tiles import make_tile
 from tasks.inference.arrays import ScoredPredictions, softmax
+from tasks.inference.scores import score
 from tasks.networks.classifier import feature_extractor, tile_classifier
 from tasks.networks.keras_io import predict, seed_everything
 from tasks.store.progress import silent

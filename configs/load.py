@@ -40,6 +40,13 @@ REPLACED = {
     "instead of 0, nothing needs to be set",
 }
 """Old name -> what to set in `train.imbalance`, which replaces several settings by one method."""
+GONE = {
+    "train.input": "instead of tiles, set pretrain.encoder=none, or for a pretrained network pretrain.encoder=NAME; "
+    "instead of features, set pretrain.encoder=autoencoder",
+    "train.weights": "the encoder has the weights now: set pretrain.encoder=NAME, and pretrain.weights=imagenet or the "
+    "path of a model file",
+}
+"""Old name -> what to set instead, for settings that became a part of another one."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "tuple[", "dict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
@@ -275,6 +282,8 @@ def _message(mistake: Any) -> str:
     if mistake["type"] == "extra_forbidden":
         if name in RENAMED:
             return f"{name}: this setting is now called {RENAMED[name]}"
+        if name in GONE:
+            return f"{name}: this setting is gone; {GONE[name]}"
         if name in REPLACED:
             return f"{name}: this setting is now train.imbalance; {REPLACED[name]}"
         known = [setting for setting, _ in settings()] + list(Config.model_fields)

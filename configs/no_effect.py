@@ -48,12 +48,28 @@ def _has_method(*methods: str) -> Callable[[Config], bool]:
     return lambda config: config.train.imbalance.method in methods
 
 
+def _is_pretrained(config: Config) -> bool:
+    return config.pretrain.encoder not in ("autoencoder", "none")
+
+
+def _has_encoder(*names: str) -> Callable[[Config], bool]:
+    return lambda config: config.pretrain.encoder in names
+
+
 def _trains_network(config: Config) -> bool:
-    return config.train.weights is None or bool(config.train.unfreeze)
+    return config.train.recipe in ("auto", "network") or not _has_features(config)
+
+
+def _trains_head(config: Config) -> bool:
+    return config.train.recipe != "logistic" or not _has_features(config)
+
+
+def _has_features(config: Config) -> bool:
+    return config.pretrain.encoder != "none"
 
 
 def _changes_tiles(config: Config) -> bool:
-    return config.train.input == "tiles"
+    return _trains_network(config) and config.pretrain.encoder != "autoencoder"
 
 
 def _moves_pixels(config: Config) -> bool:
@@ -101,22 +117,42 @@ RULES = (
         "a number for filter.duplicate_bits",
     ),
     Rule(("filter.group_pages",), _downloads, "crawl.sources other than folder and csv, which have no pages"),
-    Rule(("pretrain", "extract"), lambda config: config.train.input == "features", "train.input=features"),
+    Rule(_in("pretrain", "weights pooling"), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(
-        _in("workers.timeout_h", "pretrain extract"),
-        lambda config: config.train.input == "features",
-        "train.input=features",
+        _in("pretrain", "filters code_channels epochs batch_size learning_rate refresh_growth seed"),
+        _has_encoder("autoencoder"),
+        "pretrain.encoder=autoencoder",
     ),
+    Rule(("extract",), _has_features, "pretrain.encoder other than none"),
+    Rule(("extract.augment",), lambda config: config.extract.copies > 0, "extract.copies greater than 0"),
+    Rule(_in("workers.timeout_h", "pretrain extract"), _has_features, "pretrain.encoder other than none"),
+    Rule(("train.network",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
+    Rule(("train.filters",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
-    Rule(("train.scale",), lambda config: config.train.head != "softmax", "train.head=cosine or arcface"),
-    Rule(("train.margin",), lambda config: config.train.head == "arcface", "train.head=arcface"),
-    Rule(("train.unfreeze_rate",), lambda config: bool(config.train.unfreeze), "train.unfreeze"),
-    Rule(("train.head_epochs",), lambda config: config.train.weights is not None, "train.weights"),
-    Rule(("train.epochs", "train.augment"), _trains_network, "train.unfreeze, since train.weights is set"),
+    Rule(("train.budget_min",), lambda config: config.train.recipe == "auto", "train.recipe=auto"),
+    Rule(("train.unfreeze", "train.unfreeze_rate"), _is_pretrained, "a pretrained network as pretrain.encoder"),
+    Rule(("train.unfreeze", "train.unfreeze_rate"), _trains_network, "train.recipe=auto or network"),
+    Rule(
+        _in(
+            "train", "head hidden dropout optimizer learning_rate weight_decay label_smoothing batch_size patience ema"
+        ),
+        _trains_head,
+        "train.recipe other than logistic",
+    ),
+    Rule(("train.warm_start",), lambda config: config.train.recipe == "network", "train.recipe=network"),
+    Rule(("train.refit",), lambda config: not config.train.warm_start, "train.warm_start=false"),
+    Rule(
+        _in("train", "scale sub_centres"),
+        lambda config: config.train.head != "softmax",
+        "train.head=cosine or arcface",
+    ),
+    Rule(_in("train", "margin margin_growth"), lambda config: config.train.head == "arcface", "train.head=arcface"),
+    Rule(("train.head_epochs",), _is_pretrained, "a pretrained network as pretrain.encoder"),
+    Rule(("train.epochs", "train.augment"), _trains_network, "train.recipe=auto or network"),
     Rule(
         _in("train.augment", "flip rotate_deg shift zoom shear_deg fill rand_augment magnitude"),
         _changes_tiles,
-        "train.input=tiles",
+        "tiles as the network's input: pretrain.encoder other than autoencoder",
     ),
     Rule(("train.augment.fill",), _moves_pixels, "train.augment.rotate_deg, shift, zoom or shear_deg greater than 0"),
     Rule(

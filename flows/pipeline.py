@@ -21,12 +21,8 @@ def stages(config: Config, get_or_build: GetOrBuild) -> Iterator[Artifact]:
     yield (photos := get_or_build(crawl.STAGE, config.crawl))
     yield (kept := get_or_build(filter.STAGE, config.filter, photos=photos))
     yield (tiles := get_or_build(preprocess.STAGE, config.preprocess, kept=kept))
-    artifacts: dict[str, Artifact] = {"photos": photos, "kept": kept, "tiles": tiles}
-    if config.train.input == "tiles":
-        inputs = tiles
-    else:
-        yield (encoder := get_or_build(pretrain.STAGE, config.pretrain, kept=kept, tiles=tiles))
-        yield (inputs := get_or_build(extract.STAGE, config.extract, tiles=tiles, encoder=encoder))
-        artifacts["encoder"] = encoder
-    yield (classifier := get_or_build(train.STAGE, config.train, kept=kept, inputs=inputs))
-    yield get_or_build(evaluate.STAGE, config.evaluate, **artifacts, inputs=inputs, classifier=classifier)
+    yield (encoder := get_or_build(pretrain.STAGE, config.pretrain, kept=kept, tiles=tiles))
+    yield (features := get_or_build(extract.STAGE, config.extract, kept=kept, tiles=tiles, encoder=encoder))
+    learned_from = {"kept": kept, "tiles": tiles, "encoder": encoder, "features": features}
+    yield (classifier := get_or_build(train.STAGE, config.train, **learned_from))
+    yield get_or_build(evaluate.STAGE, config.evaluate, photos=photos, **learned_from, classifier=classifier)

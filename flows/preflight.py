@@ -12,12 +12,12 @@ from types import FrameType
 from typing import IO
 from urllib.parse import quote
 
-from configs.schema import Config, StageName
+from configs.schema import Config
 from flows.file_problems import problem
 from tasks.crawl import stage as crawl
 from tasks.crawl.engines.engine import MissingCredentialsError
 from tasks.crawl.listing.tree import DATA_FOLDERS
-from tasks.networks import backbones
+from tasks.networks import backbones, pretrained
 from tasks.store import plugins
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
@@ -43,12 +43,7 @@ def check_names(config: Config, *, crawls: bool = True) -> None:
         if crawls:
             raise
     backbones.check(config.train.network)
-
-
-def check_stage(config: Config, name: StageName) -> None:
-    """Raise UserError for a stage that is not part of the config's pipeline."""
-    if config.train.input == "tiles" and name in ("pretrain", "extract"):
-        raise UserError(f"{name} is not part of this pipeline: train.input is tiles, which needs no features")
+    pretrained.check(config.pretrain.encoder)
 
 
 def check_photo_folder(config: Config, root: Path) -> None:

@@ -65,7 +65,6 @@ def pipeline(
     config = with_memory(config, preset)
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
-    preflight.check_stage(config, until)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)

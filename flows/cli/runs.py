@@ -83,7 +83,6 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
 
     wanted, loaded = stage_name(name), load_config(preset, overrides)
     preflight.check_names(loaded, crawls=False)
-    preflight.check_stage(loaded, wanted)
     say(*explain(Store(data_root()), loaded, wanted))
 
 

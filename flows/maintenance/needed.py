@@ -127,11 +127,9 @@ def _stopped_in(run: RunRecord) -> StageName | None:
     """Return the stage in which a run has stopped, or in which it is now; None if it is done."""
     if run.state == "done":
         return None
-    skipped = {"pretrain", "extract"} if run.config.get("train", {}).get("input") == "tiles" else set()
-    order = [stage for stage in STAGE_NAMES if stage not in skipped]
     recorded = {stage.artifact.stage for stage in run.stages}
-    done = max((number for number, stage in enumerate(order, 1) if stage in recorded), default=0)
-    return order[done] if done < len(order) else None
+    done = max((number for number, stage in enumerate(STAGE_NAMES, 1) if stage in recorded), default=0)
+    return STAGE_NAMES[done] if done < len(STAGE_NAMES) else None
 
 
 def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from configs.load import presets
 from configs.schema import PreprocessConfig
@@ -9,9 +10,10 @@ from flows import model_names, preflight
 from flows.run_records import RunRecord, find_run, read_records
 from tasks.inference.decision import DecisionRule
 from tasks.store.errors import UserError
+from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, ENCODER, REFERENCES
+from tasks.tables import CLASSIFIER, ENCODER, ENCODER_INFO, REFERENCES
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Model:
     classifier: Path
     preprocess: PreprocessConfig
     encoder: Path | None
-    """The encoder, if the classifier was trained on its features."""
+    """The autoencoder's encoder, if the classifier takes its codes; other classifiers take tiles."""
     rule: DecisionRule
     references: Path | None
     """The features of train photos, if the decision rule compares photos with them."""
@@ -76,7 +78,11 @@ def _model(store: Store, run: RunRecord) -> Model:
         run=run.id,
         classifier=CLASSIFIER.path(folders["train"]),
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].cache_key.config),
-        encoder=ENCODER.path(folders["pretrain"]) if "pretrain" in folders else None,
+        encoder=ENCODER.path(folders["pretrain"]) if _is_autoencoder(folders["pretrain"]) else None,
         rule=rule,
         references=REFERENCES.path(folders["evaluate"]) if rule.nearest else None,
     )
+
+
+def _is_autoencoder(encoder: Path) -> bool:
+    return bool(read_json(ENCODER_INFO.path(encoder), dict[str, Any])["kind"] == "autoencoder")

@@ -7,9 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import EvaluateConfig
+from configs.schema import EvaluateConfig, InferFrom
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet
+from tasks.evaluate.model import Model
 from tasks.evaluate.predict import NetworkOutput
 from tasks.inference.arrays import Floats, ScoredPredictions, softmax
 from tasks.inference.decision import DecisionRule
@@ -53,26 +54,27 @@ class Decisions:
         )
 
 
-def decide(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> None:
+def decide(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path) -> None:
     """Fit the decision rule on validation photos, apply it, and write the predictions.
 
     Args:
         config: The section of the evaluate stage.
+        model: The classifier and what it needs.
         eval_set: The evaluation set.
         out: The folder with the files of `predict`. The decision rule, the decisions, predictions.parquet and
             submission.csv are written there.
     """
     network = NetworkOutput.read(out)
     held_out = eval_set.is_held_out
-    references = references_of(eval_set, network.features)
+    infer_from = model.infer_from(config)
     class_similarity = None
-    if config.infer_from != "network":
-        class_similarity = references.class_similarity(network.features[held_out], len(eval_set.labels))
-    rule = _fit(config, eval_set, network.logits, class_similarity)
-    rule.write(out, references)
+    if infer_from != "network":
+        class_similarity = similarity_of(eval_set, network.features, model.learned_from_validation)[held_out]
+    rule = _fit(infer_from, eval_set, network.logits, class_similarity)
+    rule.write(out, references_of(eval_set, network.features, model.learned_from_validation))
     probabilities = eval_set.padded(rule.probabilities(network.logits, class_similarity))
     answers = ScoredPredictions.of(eval_set.truth[held_out], probabilities)
-    is_only_calibrated = config.infer_from == "network" and config.unknown == "never"
+    is_only_calibrated = infer_from == "network" and config.unknown == "never"
     uncalibrated = softmax(network.logits).max(axis=1) if is_only_calibrated else None
     Decisions(answers, probabilities.max(axis=1), uncalibrated).write(out)
     predictions = table(eval_set.rows[held_out], answers, probabilities, eval_set.names, config.top_k)
@@ -82,18 +84,34 @@ def decide(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> None:
     submitted.to_csv(tables.SUBMISSION.path(out), index=False, lineterminator="\n")
 
 
-def references_of(eval_set: EvalSet, features: NDArray[np.float32]) -> References:
-    """Make references of the train photos from the features `(n, d)` of all photos."""
-    train = eval_set.of("train")
-    return References.of(features[train], eval_set.truth[train], eval_set.rows["photo"].to_numpy()[train])
+def references_of(eval_set: EvalSet, features: NDArray[np.float32], with_validation: bool = False) -> References:
+    """Make references of the train photos, and of validation photos too if asked, from the features `(n, d)` of all."""
+    used = eval_set.of("train")
+    if with_validation:
+        used = used | (eval_set.of("val") & (eval_set.truth < len(eval_set.labels)))
+    return References.of(features[used], eval_set.truth[used], eval_set.rows["photo"].to_numpy()[used])
+
+
+def similarity_of(eval_set: EvalSet, features: NDArray[np.float32], with_validation: bool) -> NDArray[np.float32]:
+    """Compute how similar all photos are to each class, `(n, classes)`, from features `(n, d)`.
+
+    Validation photos are compared with train photos only: they may not be compared with themselves. Test photos are
+    compared with validation photos too, if the classifier has learned from them.
+    """
+    classes = len(eval_set.labels)
+    found = references_of(eval_set, features).class_similarity(features, classes)
+    if with_validation:
+        test = eval_set.of("test")
+        found[test] = references_of(eval_set, features, True).class_similarity(features[test], classes)
+    return found
 
 
 def _fit(
-    config: EvaluateConfig, eval_set: EvalSet, logits: NDArray[np.float32], class_similarity: NDArray[np.float32] | None
+    infer_from: InferFrom, eval_set: EvalSet, logits: NDArray[np.float32], class_similarity: NDArray[np.float32] | None
 ) -> DecisionRule:
     fitted_on = eval_set.is_for_calibration[eval_set.is_held_out]
     return DecisionRule.fit(
-        config.infer_from,
+        infer_from,
         eval_set.labels,
         logits[fitted_on],
         None if class_similarity is None else class_similarity[fitted_on],

@@ -5,15 +5,16 @@ from pathlib import Path
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.decide import decide
-from tasks.evaluate.eval_set import EvalSet, rows_of
+from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.measure import counts, measure
+from tasks.evaluate.model import Model
 from tasks.evaluate.predict import predict
 from tasks.evaluate.removed import RemovedPhotos
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 
-VERSION = 4
+VERSION = 5
 
 
 def build_evaluation(
@@ -22,10 +23,10 @@ def build_evaluation(
     photos: Path,
     kept: Path,
     tiles: Path,
-    inputs: Path,
+    encoder: Path,
+    features: Path,
     classifier: Path,
     context: StageContext,
-    encoder: Path | None = None,
 ) -> Result:
     """Predict the classes of the validation and test photos, and measure the predictions.
 
@@ -36,11 +37,11 @@ def build_evaluation(
         config: The section of the evaluate stage.
         photos: The folder of the crawl stage; only the report reads it.
         kept: The folder of the filter stage.
-        tiles: The folder of the preprocess stage; only the report reads it.
-        inputs: The folder with the classifier's input: that of the preprocess stage, or of the extract stage.
+        tiles: The folder of the preprocess stage.
+        encoder: The folder of the pretrain stage.
+        features: The folder of the extract stage.
         classifier: The folder of the train stage.
         context: The folders to write to.
-        encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
 
     Raises:
         UserError: The test split is empty, the classifier returns NaN or infinity, or the unknown class can't be
@@ -48,20 +49,11 @@ def build_evaluation(
     """
     import pandas as pd
 
+    model = Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root)
     eval_set = EvalSet.read(config, kept, classifier)
-    rows = rows_of(inputs, eval_set.rows["photo"], context.root)
-    predict(classifier, rows, eval_set, context.out, context.progress)
-    decide(config, eval_set, context.out)
-    removed = RemovedPhotos.predict(eval_set, kept=kept, inputs=inputs, classifier=classifier, context=context)
-    measured = measure(
-        config,
-        eval_set,
-        context.out,
-        removed=removed,
-        root=context.root,
-        classifier=classifier,
-        has_encoder=encoder is not None,
-        version=VERSION,
-    )
+    predict(model, eval_set, context.out, context.progress)
+    decide(config, model, eval_set, context.out)
+    removed = RemovedPhotos.predict(eval_set, kept=kept, model=model, context=context)
+    measured = measure(config, eval_set, context.out, removed=removed, model=model, version=VERSION)
     predictions: pd.DataFrame = tables.PREDICTIONS.read(context.out)
     return Result(counts(measured), digest=hashing.of_value([measured, predictions.to_json(orient="values")]))

@@ -12,6 +12,7 @@ from tasks.evaluate import samples
 from tasks.evaluate.decide import references_of
 from tasks.evaluate.eval_set import EvalSet, rows_of
 from tasks.evaluate.explanations import Explanations, Neighbour
+from tasks.evaluate.model import Model
 from tasks.evaluate.predict import BATCH_PHOTOS, NetworkOutput
 from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.network import TrainedClassifier
@@ -31,11 +32,7 @@ def explain(
     evaluation: Path,
     *,
     kept: Path,
-    tiles: Path,
-    inputs: Path,
-    classifier: Path,
-    encoder: Path | None,
-    root: Path,
+    model: Model,
 ) -> list[Path]:
     """Write the explanations of the photos in the report's galleries.
 
@@ -44,26 +41,22 @@ def explain(
         evaluation: The folder of the evaluation, with the files of the steps before. The explanations are written
             there, too.
         kept: The folder of the filter stage.
-        tiles: The folder of the preprocess stage.
-        inputs: The folder with the classifier's input.
-        classifier: The folder of the train stage.
-        encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
-        root: The data folder.
+        model: The classifier and what it needs.
 
     Returns:
         The files of the explanations.
     """
-    eval_set = EvalSet.read(config, kept, classifier)
+    eval_set = EvalSet.read(config, kept, model.classifier)
     predictions = tables.PREDICTIONS.read(evaluation)
     test = predictions[predictions["split"] == "test"]
-    network = TrainedClassifier(tables.CLASSIFIER.path(classifier))
+    network = TrainedClassifier(tables.CLASSIFIER.path(model.classifier))
     mistakes, successes = (choose(test, config.gallery) for choose in (samples.mistakes, samples.successes))
-    rows = rows_of(inputs, eval_set.rows["photo"], root)
+    rows = model.rows_of(eval_set.rows["photo"])
     layers = None
     if config.layer_images:  # correct predictions first
         photos = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
-        layer_tiles = rows_of(tiles, photos["photo"].iloc[:_LAYER_PHOTOS], root)[:]
-        layers = _inspect_layers(config, network, encoder, layer_tiles)
+        layer_tiles = rows_of(model.tiles, photos["photo"].iloc[:_LAYER_PHOTOS], model.root)[:]
+        layers = _inspect_layers(config, network, model.encoder if model.kind == "autoencoder" else None, layer_tiles)
     return Explanations(
         heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
         neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),

@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate import metrics, previous_model, summary
-from tasks.evaluate.decide import Decisions, references_of
+from tasks.evaluate import previous_model, summary
+from tasks.evaluate.decide import Decisions, similarity_of
 from tasks.evaluate.eval_set import EvalSet
+from tasks.evaluate.model import Model
 from tasks.evaluate.predict import NetworkOutput
 from tasks.evaluate.removed import RemovedPhotos
 from tasks.inference import calibration
-from tasks.inference.arrays import ScoredPredictions
+from tasks.inference.arrays import ScoredPredictions, softmax
 from tasks.inference.decision import DecisionRule
 from tasks.inference.predictions import SUBMISSION_NAMES
+from tasks.inference.scores import score
 from tasks.store.atomic import write_json
 from tasks.store.manifest import Manifest
 
@@ -28,9 +30,7 @@ def measure(
     out: Path,
     *,
     removed: RemovedPhotos | None,
-    root: Path,
-    classifier: Path,
-    has_encoder: bool,
+    model: Model,
     version: int,
 ) -> dict[str, Any]:
     """Score the predictions of `decide`, and write metrics.json.
@@ -40,24 +40,26 @@ def measure(
         eval_set: The evaluation set.
         out: The folder with the files of the steps before; metrics.json is written there.
         removed: The photos that a check of the filter removed from the test, and their predictions.
-        root: The data folder, where the previous model is searched.
-        classifier: The folder of the train stage.
-        has_encoder: Whether the classifier was trained on an encoder's codes.
+        model: The classifier and what it needs.
         version: The version of the evaluate stage. Evaluations of other versions aren't compared.
 
     Returns:
         The content of metrics.json.
     """
-    trained = Manifest.read(classifier)
-    settings = trained.cache_key.config
-    is_frozen = settings.get("weights") is not None and not settings.get("unfreeze")  # it isn't trained on these photos
-    network = NetworkOutput.read(out)
-    nearest = _nearest_photo(eval_set, network.features if is_frozen else network.descriptors)
-    measured = _scores(config, eval_set, Decisions.read(out), nearest)
+    trained = Manifest.read(model.classifier)
+    test_photos = eval_set.of("test")
+    baselines = {"nearest": _nearest_photo(eval_set, NetworkOutput.read(out).descriptors, model)}
+    logits = model.baseline_logits(eval_set.rows["photo"][test_photos])
+    if logits is not None:
+        probabilities = eval_set.padded(softmax(logits))
+        baselines["logistic"] = ScoredPredictions.of(eval_set.truth[test_photos], probabilities)
+    measured = _scores(config, eval_set, Decisions.read(out), baselines)
     measured["calibration"] |= _temperature(eval_set, Decisions.read(out), DecisionRule.read(out))
-    measured["nearest_by"] = "pretrained features" if is_frozen else "codes" if has_encoder else "pixels"
+    measured["nearest_by"] = {"network": "features", "autoencoder": "codes", "none": "pixels"}[model.kind]
+    measured["recipe"] = model.recipe
+    measured["headline"] = model.recipe["metric"]
     test = _test_predictions(eval_set, out)
-    if previous := previous_model.find_previous(root, version, trained.artifact.digest, test):
+    if previous := previous_model.find_previous(model.root, version, trained.artifact.digest, test):
         measured["champion"] = previous_model.compare_with(previous, test, config)
     if removed:
         measured["removed"] = _with_removed(config, eval_set, Decisions.read(out), removed, measured["test"]["scores"])
@@ -107,27 +109,23 @@ def _with_removed(
     return summary.summarize_removed(rows, scores, together, groups, config)
 
 
-def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32]) -> ScoredPredictions:
-    """Score the baseline that predicts the class of the most similar train photo.
+def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32], model: Model) -> ScoredPredictions:
+    """Score the baseline that predicts the class of the most similar photo that the classifier has learned from.
 
     Args:
         eval_set: The evaluation set.
         vectors: (n, d), a description of each photo.
+        model: The classifier.
     """
     val, test = eval_set.is_for_calibration, eval_set.of("test")
     centred = vectors - vectors[eval_set.of("train")].mean(axis=0)
-    references = references_of(eval_set, centred)
-    classes = len(eval_set.labels)
-    fitted = calibration.fit(
-        references.class_similarity(centred[val], classes), eval_set.truth[val], unknown=eval_set.has_unknown
-    )
-    return ScoredPredictions.of(
-        eval_set.truth[test], eval_set.padded(fitted(references.class_similarity(centred[test], classes)))
-    )
+    similarity = similarity_of(eval_set, centred, model.learned_from_validation)
+    fitted = calibration.fit(similarity[val], eval_set.truth[val], unknown=eval_set.has_unknown)
+    return ScoredPredictions.of(eval_set.truth[test], eval_set.padded(fitted(similarity[test])))
 
 
 def _scores(
-    config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions, nearest: ScoredPredictions
+    config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions, baselines: Mapping[str, ScoredPredictions]
 ) -> dict[str, Any]:
     """Compute all scores, except those of the previous model."""
     is_test = eval_set.of("test")[eval_set.is_held_out]
@@ -137,14 +135,14 @@ def _scores(
         for split in ("train", "val", "test")
     }
     class_frequencies = eval_set.class_frequencies
-    baselines = {"commonest": ScoredPredictions.majority_class(test.truth, class_frequencies), "nearest": nearest}
+    baselines = {"commonest": ScoredPredictions.majority_class(test.truth, class_frequencies), **baselines}
     measured = summary.summarize(test, baselines, photos, eval_set.names, config, groups=eval_set.groups)
     measured["commonest"] = [
         eval_set.names[i] for i in np.argsort(-class_frequencies, kind="stable")[:SUBMISSION_NAMES]
     ]
     measured["val"] = {}
     if not is_test.all():
-        scores = metrics.score(decisions.answers.only(~is_test), config.top_k)
+        scores = score(decisions.answers.only(~is_test), config.top_k)
         measured["val"] = {name: summary.rounded(value) for name, value in scores.items()}
     right = test.predicted == test.truth
     measured["calibration"] = {

@@ -13,45 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.inference.arrays import Floats, Ids, ScoredPredictions
+from tasks.inference.scores import LOWER_IS_BETTER, MEANS_OVER_CLASSES, SCORES, class_counts, score
 
-SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "top_k_accuracy", "map_at_5", "log_loss")
-LOWER_IS_BETTER = frozenset({"log_loss"})
-_MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1"})
 _TAIL = 0.025
 """Probability on each side of a 95 % interval."""
 _SAME = 1e-12
 """Smaller differences of shares are rounding errors."""
 _STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
 """Lower bounds of the buckets of `by_class_frequency`, in train photos per class."""
-
-
-def score(answers: ScoredPredictions, top_k: int, weights: Floats | None = None) -> dict[str, float]:
-    """Compute each of `SCORES`.
-
-    Balanced accuracy is the mean recall of all classes that have photos. Macro F1 is the mean F1 of all classes that
-    are true or predicted for at least one photo. Weighted F1 weights these classes by their photos. All three are as
-    in scikit-learn. mAP@5 with one true class is the mean of 1/rank, with 0 for ranks above 5
-    (kaggle.com/c/whale-categorization-playground, "Evaluation").
-
-    Args:
-        answers: The predictions for n photos.
-        top_k: k of top-k accuracy.
-        weights: (n,) how often each photo counts; default: once.
-    """
-    if weights is None:
-        weights = np.ones(len(answers.truth))
-    total = weights.sum()
-    support, predicted, hits = _counts(answers, weights)
-    true, seen = support > 0, support + predicted > 0
-    return {
-        "accuracy": hits.sum() / total,
-        "balanced_accuracy": np.mean(hits[true] / support[true]),
-        "macro_f1": np.mean(2 * hits[seen] / (support + predicted)[seen]),
-        "weighted_f1": np.sum(support[seen] * 2 * hits[seen] / (support + predicted)[seen]) / total,
-        "top_k_accuracy": weights @ (answers.rank <= top_k) / total,
-        "map_at_5": weights @ np.where(answers.rank <= 5, 1 / answers.rank, 0) / total,
-        "log_loss": weights @ answers.loss / total,
-    }
 
 
 @dataclass(frozen=True)
@@ -92,7 +61,7 @@ def compare(
     resamples: int,
     seed: int,
 ) -> dict[str, Comparison]:
-    """Compare a classifier with baselines on the same photos, in each of `SCORES`.
+    """Compare a classifier with baselines on the same photos, in each of `scores.SCORES`.
 
     A resample lacks some of the rare classes, which biases the means over classes; their resamples are shifted so that
     their mean is the score itself. If all resamples give the same score (for example, all photos are right, or there
@@ -188,7 +157,7 @@ class PerClass:
 
 def per_class(answers: ScoredPredictions) -> PerClass:
     """Compute precision, recall and F1 of each class, in 0..1."""
-    support, predicted, hits = _counts(answers, np.ones(len(answers.truth)))
+    support, predicted, hits = class_counts(answers)
     with np.errstate(invalid="ignore"):
         return PerClass(support, predicted, hits / predicted, hits / support, 2 * hits / (support + predicted))
 
@@ -218,20 +187,10 @@ def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floa
         yield drawn[number].astype(np.float64)
 
 
-def _counts(answers: ScoredPredictions, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Count photos of each class, `(classes,)` each: true, predicted, and both."""
-    right = np.where(answers.predicted == answers.truth, weights, 0)
-    return (
-        np.bincount(answers.truth, weights, answers.classes).astype(np.float64, copy=False),
-        np.bincount(answers.predicted, weights, answers.classes).astype(np.float64, copy=False),
-        np.bincount(answers.truth, right, answers.classes).astype(np.float64, copy=False),
-    )
-
-
 def _estimate(name: str, value: float, samples: Floats, groups: int, *, least: int) -> Estimate:
     """Make an estimate with the percentile interval of its resamples; shares are between `least` and 1."""
     low, high = np.quantile(samples, [_TAIL, 1 - _TAIL])
-    if name in _MEANS_OVER_CLASSES:
+    if name in MEANS_OVER_CLASSES:
         shift = value - samples.mean()
         low, high = max(low + shift, least), min(high + shift, 1)
     if name not in LOWER_IS_BETTER and np.ptp(samples) < _SAME:

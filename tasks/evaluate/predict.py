@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet
-from tasks.inference import knn
+from tasks.evaluate.model import Model
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 
 BATCH_PHOTOS = 256
 
@@ -25,7 +24,7 @@ class NetworkOutput:
     features: NDArray[np.float32]
     """(n, d), the input of the classifier's last layer."""
     descriptors: NDArray[np.float32]
-    """(n, d'), the classifier's input averaged over 16 x 16 cells, see `knn.descriptors`."""
+    """(n, d'), what describes the photos before any training on their classes, see `Model.vectors_of`."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -34,12 +33,14 @@ class NetworkOutput:
         return cls(*(np.load(file.path(folder), mmap_mode="r") for file in files))
 
 
-def predict(classifier: Path, rows: LazyRows, eval_set: EvalSet, out: Path, progress: Progress) -> None:
+def predict(model: Model, eval_set: EvalSet, out: Path, progress: Progress) -> None:
     """Write the logits, the features and the descriptors of the photos.
 
+    The logits of validation photos are those of a classifier that has not learned from them. Where the pretrained
+    network is unchanged, only the head runs, on the features of the extract stage.
+
     Args:
-        classifier: The folder of the train stage.
-        rows: The classifier's input for each photo, in the order of `eval_set.rows`.
+        model: The classifier and what it needs.
         eval_set: The evaluation set.
         out: The folder to write to.
         progress: Reports the number of finished photos.
@@ -49,16 +50,26 @@ def predict(classifier: Path, rows: LazyRows, eval_set: EvalSet, out: Path, prog
     """
     from tasks.inference.network import TrainedClassifier  # imports Keras
 
-    network = TrainedClassifier(tables.CLASSIFIER.path(classifier))
-    logits, features, descriptors = [], [], []
-    with progress("photos", total=len(rows)) as advance:
-        for start in range(0, len(rows), BATCH_PHOTOS):
-            part = slice(start, start + BATCH_PHOTOS)
-            batch = rows[part]
-            batch_logits, batch_features = network(batch)
-            logits.append(batch_logits[eval_set.is_held_out[part]])
-            features.append(batch_features)
-            descriptors.append(knn.descriptors(batch))
-            advance(len(batch))
-    for file, parts in ((tables.LOGITS, logits), (tables.FEATURES, features), (tables.DESCRIPTORS, descriptors)):
-        np.save(file.path(out), np.concatenate(parts))
+    photos = eval_set.rows["photo"]
+    vectors = model.vectors_of(photos)
+    network = TrainedClassifier(tables.CLASSIFIER.path(model.classifier))
+    held_out = eval_set.is_held_out
+    if model.is_frozen:
+        logits, features = network.head(vectors[held_out]), vectors
+    else:
+        rows = model.rows_of(photos)
+        found, pooled = [], []
+        with progress("photos", total=len(rows)) as advance:
+            for start in range(0, len(rows), BATCH_PHOTOS):
+                part = slice(start, start + BATCH_PHOTOS)
+                batch_logits, batch_features = network(rows[part])
+                found.append(batch_logits[held_out[part]])
+                pooled.append(batch_features)
+                advance(len(batch_logits))
+        logits, features = np.concatenate(found), np.concatenate(pooled)
+    validated = model.validation_logits()
+    for row, (photo, split) in enumerate(zip(photos[held_out], eval_set.rows["split"][held_out], strict=True)):
+        if split == "val" and photo in validated:
+            logits[row] = validated[photo]
+    for file, values in ((tables.LOGITS, logits), (tables.FEATURES, features), (tables.DESCRIPTORS, vectors)):
+        np.save(file.path(out), values)

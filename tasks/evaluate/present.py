@@ -6,6 +6,7 @@ from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
+from tasks.evaluate.model import Model
 from tasks.evaluate.to_review import TO_REVIEW, review_note
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
@@ -24,10 +25,10 @@ def present(
     photos: Path,
     kept: Path,
     tiles: Path,
-    inputs: Path,
+    encoder: Path,
+    features: Path,
     classifier: Path,
     context: StageContext,
-    encoder: Path | None = None,
 ) -> None:
     """Write the explanations and the report of an evaluation, if they are missing, damaged or outdated.
 
@@ -40,10 +41,10 @@ def present(
         photos: The folder of the crawl stage.
         kept: The folder of the filter stage.
         tiles: The folder of the preprocess stage.
-        inputs: The folder with the classifier's input.
+        encoder: The folder of the pretrain stage.
+        features: The folder of the extract stage.
         classifier: The folder of the train stage.
         context: Contains the data folder, and whether to verify files.
-        encoder: The folder of the pretrain stage, if the classifier was trained on its codes.
     """
     settings = config.model_dump(include={*VIEW_SETTINGS, "seed"})
     made_from = settings | {"source": hashing.of_source("tasks.evaluate.explain")}
@@ -56,14 +57,10 @@ def present(
             config,
             evaluation,
             kept=kept,
-            tiles=tiles,
-            inputs=inputs,
-            classifier=classifier,
-            encoder=encoder,
-            root=context.root,
+            model=Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root),
         )
         ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
-    folders = [photos, kept, tiles, *([encoder] if encoder else []), inputs, classifier, evaluation]
+    folders = [photos, kept, tiles, encoder, features, classifier, evaluation]
     _write_notes(evaluation, folders, context.notes, review_note(kept))
     report = ViewRecord.read(tables.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):

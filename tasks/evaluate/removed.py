@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet, rows_of
+from tasks.evaluate.model import Model
 from tasks.evaluate.predict import BATCH_PHOTOS
 from tasks.inference.arrays import DIGITS, ScoredPredictions
 from tasks.inference.decision import DecisionRule
@@ -45,8 +46,7 @@ class RemovedPhotos:
         eval_set: EvalSet,
         *,
         kept: Path,
-        inputs: Path,
-        classifier: Path,
+        model: Model,
         context: StageContext,
     ) -> Self | None:
         """Predict the removed photos with the finished decision rule, and write removed_predictions.parquet.
@@ -54,8 +54,7 @@ class RemovedPhotos:
         Args:
             eval_set: The evaluation set.
             kept: The folder of the filter stage.
-            inputs: The folder with the classifier's input.
-            classifier: The folder of the train stage.
+            model: The classifier and what it needs.
             context: The folder with the files of `predict` and `decide`, where the predictions are written; the data
                 folder; the progress.
 
@@ -66,7 +65,7 @@ class RemovedPhotos:
             UserError: The classifier returns NaN or infinity.
         """
         rows = tables.REMOVED.read(kept)
-        trained_on = rows["photo"].isin(set(tables.TRAINED_ON.read(classifier)["photo"]))
+        trained_on = rows["photo"].isin(set(tables.TRAINED_ON.read(model.classifier)["photo"]))
         if trained_on.any():  # in a split of long ago: its answers to them prove nothing
             context.warn(
                 f"{photos_are(int(trained_on.sum()))} not among those that the filter removed from the test: the "
@@ -75,8 +74,8 @@ class RemovedPhotos:
         rows = rows[~trained_on].reset_index(drop=True)
         if rows.empty:
             return None
-        photos = rows_of(inputs, rows["photo"], context.root, tables.REMOVED_INDEX)
-        probabilities = _probabilities(photos, classifier, context.out, context.progress)
+        photos = rows_of(model.inputs, rows["photo"], context.root, tables.REMOVED_INDEX)
+        probabilities = _probabilities(photos, model.classifier, context.out, context.progress)
         unknown = eval_set.names.index(eval_set.unknown_label) if eval_set.unknown_label else None
         others = set() if eval_set.unknown_label else set(rows["label"]) - set(eval_set.names)
         names = [*eval_set.names, *sorted(others)]

@@ -1,52 +1,108 @@
-"""Compute the features of tiles, which are their codes; a pool stores them, so that each is computed once."""
+"""Compute the features of tiles with the encoder; a pool stores them, so that each is computed once."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import ExtractConfig
+from tasks.extract.views import Views
 from tasks.networks.encode import Encoder
 from tasks.store import hashing
 from tasks.store.context import StageContext
+from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest, Result
 from tasks.store.shards import LazyRows, ShardPool, index_digest, names_by_content
 from tasks.store.stage import Stage
-from tasks.tables import ENCODER, INDEX, REMOVED_INDEX
+from tasks.tables import COPIES_INDEX, ENCODER, ENCODER_INFO, INDEX, KEPT, REMOVED_INDEX
 
-VERSION = 1
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 2
 
 
-def build_features(config: ExtractConfig, *, tiles: Path, encoder: Path, context: StageContext) -> Result:
+def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: Path, context: StageContext) -> Result:
     """Compute the features of tiles that are not in the pool yet, and write the indexes of all features.
 
     As preprocess does, it writes an index of its own for the photos that a check of the filter removed from the test.
+    Train photos get augmented copies, if `extract.copies` asks for them. Without an encoder, all indexes are empty.
     """
-    import pandas as pd
+    if read_json(ENCODER_INFO.path(encoder), dict[str, Any])["kind"] == "none":
+        return _write_nothing(context)
+    made_with = Manifest.read(encoder).artifact.digest
+    settings = config.model_dump(mode="json", include={"batch_size", "flip"})
+    folder = context.pools / hashing.of_value([VERSION, settings, made_with])[:24]
+    views = Views(Encoder(ENCODER.path(encoder), config.batch_size), flip=config.flip)
 
     indexes = [table.read(tiles) for table in (INDEX, REMOVED_INDEX)]
-    rows = [names_by_content(index) for index in indexes]
-    made_with = Manifest.read(encoder).artifact.digest
-    folder = context.pools / hashing.of_value([VERSION, config.model_dump(), made_with])[:24]
-    by_name = pd.concat(indexes).set_index(pd.Index([*rows[0], *rows[1]]))
-    by_name = by_name[~by_name.index.duplicated()]  # a photo may be kept in one class and removed in another
-    codes = Encoder(ENCODER.path(encoder), config.batch_size)
-
-    def compute(names: Sequence[str]) -> NDArray[np.float16]:
-        return codes(LazyRows(by_name.loc[list(names)], context.root)[:])
-
-    pool, new = ShardPool.open(folder, context).compute_missing(list(by_name.index), compute, context, label="features")
+    pool, rows, new = _fill(folder, indexes, views.features, context, "features")
     features, removed = (
         pool.index(names, context.root).assign(photo=index["photo"]) for names, index in zip(rows, indexes, strict=True)
     )
     INDEX.write(features, context.out)
     REMOVED_INDEX.write(removed, context.out)
-    return Result(
-        {"photos": len(features), "new": new},
-        digest=index_digest(features, removed),
-        refs=pool.refs(features, context.root) | pool.refs(removed, context.root),
-    )
+    counts = {"photos": len(features), "new": new}
+    refs = pool.refs(features, context.root) | pool.refs(removed, context.root)
+
+    copies = features.iloc[:0].assign(copy=np.empty(0, np.int64))
+    if config.copies:
+        photos = KEPT.read(kept, ["photo", "split"])
+        train = indexes[0][indexes[0]["photo"].isin(photos.loc[photos["split"] == "train", "photo"])]
+        copies, more = _copies(config, folder, train, views, context)
+        counts["copies"] = len(copies)
+        refs |= more
+    COPIES_INDEX.write(copies, context.out)
+    digest = index_digest(features, removed)
+    return Result(counts, digest=hashing.of_value([digest, index_digest(copies)]) if len(copies) else digest, refs=refs)
+
+
+def _fill(
+    folder: Path, indexes: Sequence["pd.DataFrame"], compute: Any, context: StageContext, label: str
+) -> tuple[ShardPool, list[list[str]], int]:
+    """Compute what a pool lacks for the rows of some indexes; returns the pool, the rows' names, and how many."""
+    import pandas as pd
+
+    rows = [names_by_content(index) for index in indexes]
+    by_name = pd.concat(indexes).set_index(pd.Index([name for names in rows for name in names]))
+    by_name = by_name[~by_name.index.duplicated()]  # a photo may be kept in one class and removed in another
+
+    def of_names(names: Sequence[str]) -> NDArray[np.float16]:
+        found: NDArray[np.float16] = compute(LazyRows(by_name.loc[list(names)], context.root)[:], names)
+        return found
+
+    pool, new = ShardPool.open(folder, context).compute_missing(list(by_name.index), of_names, context, label=label)
+    return pool, rows, new
+
+
+def _copies(
+    config: ExtractConfig, folder: Path, train: "pd.DataFrame", views: Views, context: StageContext
+) -> tuple["pd.DataFrame", dict[Path, Any]]:
+    """Compute the features of the augmented copies of train photos."""
+    import pandas as pd
+
+    found = []
+    refs: dict[Path, Any] = {}
+    changes = hashing.of_value(config.augment.model_dump(mode="json"))[:24]
+    for copy in range(1, config.copies + 1):
+        compute = views.augmented(config.augment, copy)
+        pool, [names], _ = _fill(folder / changes / str(copy), [train], compute, context, f"features of copy {copy}")
+        index = pool.index(names, context.root).assign(photo=train["photo"].to_numpy(), copy=copy)
+        found.append(index)
+        refs |= pool.refs(index, context.root)
+    return pd.concat(found, ignore_index=True), refs
+
+
+def _write_nothing(context: StageContext) -> Result:
+    import pandas as pd
+
+    empty = pd.DataFrame({"photo": [], "shard": [], "row": [], "digest": []}).astype({"row": np.int64})
+    for table in (INDEX, REMOVED_INDEX):
+        table.write(empty, context.out)
+    COPIES_INDEX.write(empty.assign(copy=empty["row"]), context.out)
+    return Result({"photos": 0}, digest=hashing.of_value("no encoder"))
 
 
 STAGE = Stage("extract", VERSION, build=build_features)

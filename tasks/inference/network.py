@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.networks.classifier import with_features
-from tasks.networks.keras_io import load_artifact
+from tasks.networks.keras_io import load_artifact, predict
 from tasks.store.errors import UserError
 
 _BATCH_ROWS = 64
@@ -43,12 +43,24 @@ class TrainedClassifier:
         """
         outputs = [self._with_features.predict_on_batch(part) for part in batches(self.to_inputs(rows))]
         logits, features = (np.concatenate(each).astype(np.float32, copy=False) for each in zip(*outputs, strict=True))
+        return self._checked(logits), features
+
+    def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the logits `(n, classes)` of pooled features `(n, d)`.
+
+        Raises:
+            UserError: A logit is NaN or infinite.
+        """
+        model = keras.Model(self._classifier.get_layer("pooled").output, self._classifier.output)
+        return self._checked(np.asarray(predict(model, features), np.float32))
+
+    def _checked(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         if not np.isfinite(logits).all():
             raise UserError(
                 f"{self._path}: the classifier returns NaN or infinity: its training diverged; "
                 "lower train.learning_rate and train again"
             )
-        return logits, features
+        return logits
 
     def to_inputs(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Cast rows to the dtype of the classifier's input."""

@@ -7,77 +7,105 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.networks import backbones, head, weights
+from tasks.networks import backbones, head
 from tasks.networks.scaling import enlarge, scale_pixels
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and variance of each channel, both float32 `(c,)`."""
 
 
-def tile_classifier(shape: tuple[int, int, int], classes: int, config: TrainConfig) -> keras.Model:
-    """Build a classifier of tiles that scales pixels itself.
-
-    Its head is untrained; its backbone has the weights given by `config.weights`.
+def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) -> keras.Model:
+    """Build a classifier of tiles from a pretrained encoder and an untrained head.
 
     Args:
-        shape: shape of a tile, `(h, w, 1 or 3)`.
+        encoder: a model from tiles to vectors `(n, d)`, with the layers `features` and `pooled`.
         classes: number of classes.
-        config: network, weights and head.
+        config: the head.
 
     Returns:
         A model from uint8 `(n, h, w, c)` to logits float32 `(n, classes)`.
     """
+    return keras.Model(encoder.input, head.logits(encoder.output, classes, config), name="classifier")
+
+
+def tile_classifier(shape: tuple[int, int, int], classes: int, config: TrainConfig) -> keras.Model:
+    """Build an untrained classifier of tiles that scales pixels itself.
+
+    Args:
+        shape: shape of a tile, `(h, w, 1 or 3)`.
+        classes: number of classes.
+        config: network and head.
+
+    Returns:
+        A model from uint8 `(n, h, w, c)` to logits float32 `(n, classes)`.
+
+    Raises:
+        UserError: there is no such network.
+    """
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
-    return _with_head(tiles, add_backbone(tiles, config, pixels=True), classes, config)
+    backbone = backbones.load(config.network)
+    x = enlarge(scale_pixels(tiles, backbone.scale), backbone.min_side_px)
+    return _with_head(tiles, backbone.build(x, config), classes, config)
 
 
 def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainConfig, moments: Moments) -> keras.Model:
-    """Build an untrained classifier of the autoencoder's features.
+    """Build an untrained classifier of the autoencoder's codes.
 
     Args:
-        shape: shape of one photo's features, `(h, w, c)`.
+        shape: shape of one photo's code, `(h, w, c)`.
         classes: number of classes.
         config: network and head.
-        moments: mean and variance of the train photos' features; they become weights of the model. A constant channel
+        moments: mean and variance of the train photos' codes; they become weights of the model. A constant channel
             is centred, but not scaled.
 
     Returns:
         A model from floats `(n, h, w, c)` to logits float32 `(n, classes)`.
+
+    Raises:
+        UserError: there is no such network.
     """
-    features = keras.Input(shape, dtype="float32", name="codes")
+    codes = keras.Input(shape, dtype="float32", name="codes")
     scale = keras.layers.Normalization(name="scaled")
     scale.build((None, *shape))
     mean, variance = moments
     scale.set_weights([mean, np.where(variance > 1e-12, variance, 1), np.zeros(())])
     scale.finalize_state()
-    return _with_head(features, add_backbone(scale(features), config, pixels=False), classes, config)
+    backbone = backbones.load(config.network)
+    features = backbone.build(enlarge(scale(codes), backbone.min_side_px), config)
+    return _with_head(codes, features, classes, config)
 
 
-def add_backbone(inputs: keras.KerasTensor, config: TrainConfig, *, pixels: bool) -> keras.KerasTensor:
-    """Add the layers of `config.network`, after its preprocessing, and load `config.weights` into them.
-
-    Small inputs are enlarged. A pretrained network gets a grey tile as three equal channels.
+def linear_classifier(
+    inputs: keras.Model | tuple[int, ...], kernel: NDArray[np.float32], bias: NDArray[np.float32]
+) -> keras.Model:
+    """Build a classifier with one linear layer.
 
     Args:
-        inputs: with `pixels`, tiles `(n, h, w, 1 or 3)`, uint8 or floats 0..255. Otherwise codes `(n, h, w, c)`, floats
-            with a mean of about 0 and a variance of about 1, for networks without pretrained weights.
-        config: network and weights.
-        pixels: whether `inputs` are pixels.
+        inputs: the pretrained encoder, or the shape of an autoencoder's code, `(h, w, c)`.
+        kernel: `(d, classes)`, for the encoder's vectors or for flattened codes.
+        bias: `(classes,)`.
 
     Returns:
-        A feature map `(n, h', w', c')` or vectors `(n, d)`, floats.
-
-    Raises:
-        UserError: there is no such network, or its weights cannot be loaded.
+        A model from tiles or codes to logits float32 `(n, classes)`.
     """
-    backbone = backbones.load(config.network)
-    pretrained = config.weights is not None
-    x = scale_pixels(inputs, backbone.scale, colour=pretrained) if pixels else inputs
-    x = enlarge(x, backbone.min_side_px)
-    outputs = backbone.build(x, config)
-    if config.weights is not None:
-        weights.load(x, outputs, config.network, config.weights)
-    return outputs
+    if isinstance(inputs, keras.Model):
+        start, pooled = inputs.input, inputs.output
+    else:
+        start = keras.Input(inputs, dtype="float32", name="codes")
+        x = keras.layers.Identity(name="features")(start)
+        pooled = keras.layers.Flatten(name="pooled", dtype="float32")(x)
+    last = keras.layers.Dense(len(bias), dtype="float32", name="logits")
+    model = keras.Model(start, last(pooled), name="classifier")
+    last.set_weights([kernel, bias])
+    return model
+
+
+def pool(features: keras.KerasTensor, how: str = "mean") -> keras.KerasTensor:
+    """Add the layers `features` and `pooled`, from feature maps `(n, h, w, d)` or vectors to float32 `(n, d)`."""
+    x = keras.layers.Identity(name="features")(features)
+    if len(x.shape) != 4:
+        return keras.layers.Identity(name="pooled", dtype="float32")(x)
+    return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
 
 
 def feature_extractor(classifier: keras.Model) -> keras.Model:
@@ -151,7 +179,4 @@ def subtract_from_logits(classifier: keras.Model, amounts: NDArray[np.float32]) 
 def _with_head(
     inputs: keras.KerasTensor, features: keras.KerasTensor, classes: int, config: TrainConfig
 ) -> keras.Model:
-    x = keras.layers.Identity(name="features")(features)
-    pool = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.Identity
-    x = pool(name="pooled", dtype="float32")(x)
-    return keras.Model(inputs, head.logits(x, classes, config), name="classifier")
+    return keras.Model(inputs, head.logits(pool(features), classes, config), name="classifier")

@@ -47,6 +47,7 @@ class BestWeightsCallback(keras.callbacks.Callback):
         patience: int,
         validated: bool,
         advance: Advance,
+        stop_after: int | None = None,
     ) -> None:
         """Configure the callback.
 
@@ -59,9 +60,10 @@ class BestWeightsCallback(keras.callbacks.Callback):
             patience: epochs without a lower loss after which the training stops.
             validated: compare validation losses; otherwise training losses.
             advance: called with 1 after each epoch.
+            stop_after: epochs after which the training stops and the last weights are kept; None: the loss decides.
         """
         super().__init__()
-        self._state, self._checkpoint, self._advance = state, checkpoint, advance
+        self._state, self._checkpoint, self._advance, self._stop_after = state, checkpoint, advance, stop_after
         self._name, self._epochs, self._learning_rate = name, epochs, learning_rate
         self._patience, self._loss = patience, "val_loss" if validated else "loss"
         self._validated_weights: Arrays | None = None
@@ -89,12 +91,15 @@ class BestWeightsCallback(keras.callbacks.Callback):
         for name, value in values.items():
             state.history.setdefault(name, []).append(value)
         state.epochs = epoch + 1
-        if loss < state.best_loss:
+        if loss < state.best_loss or self._stop_after:
             state.best_loss, state.best_epoch = loss, state.epochs
             state.best = self._validated_weights or self.model.classifier.get_weights()
         self._log(values)
         self._advance(1)
-        state.ended = state.epochs_since_best >= self._patience  # set before the write, so that a kill changes nothing
+        if self._stop_after:  # set before the write, so that a kill changes nothing
+            state.ended = state.epochs >= self._stop_after
+        else:
+            state.ended = state.epochs_since_best >= self._patience
         self.model.stop_training = state.ended
         self._write()
 

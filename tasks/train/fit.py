@@ -2,8 +2,10 @@
 
 import logging
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,16 +14,18 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.networks import hardware
+from tasks.networks.augment import Augment, Mix
 from tasks.networks.batches import LabelledBatches
 from tasks.networks.keras_io import warmup_cosine
 from tasks.store.errors import UserError
 from tasks.store.progress import Advance
 from tasks.store.shards import LazyRows
-from tasks.train.augment import Augment, Mix
 from tasks.train.callbacks import BestWeightsCallback, DivergedError
 from tasks.train.checkpoint import Arrays, Checkpoint, TrainingState, reset_random_numbers, restore_variables
 from tasks.train.loss import TrainingLoss
 from tasks.train.training_model import TrainingModel
+
+_TIMED_STEPS = 3
 
 logger = logging.getLogger("fluke.train")
 
@@ -36,8 +40,6 @@ class LabelledData:
     """Class numbers, `(n,)`."""
     weights: NDArray[np.float32]
     """Weight of each photo in the loss, `(n,)`."""
-    names: Sequence[str] = ()
-    """Name of each row in a pool of values that are computed from the rows."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Phase:
     class_balanced: bool = False
     """Whether every class is drawn equally often."""
     augmented: bool = True
+    stop_after: int | None = None
+    """Epochs after which to stop and keep the last weights; None: the loss decides."""
 
 
 def fit(
@@ -167,6 +171,7 @@ class Attempt:
                 learning_rate=phase.learning_rate,
                 patience=self._config.patience,
                 validated=phase.val is not None,
+                stop_after=phase.stop_after,
                 advance=advance,
             )
             averaging = [keras.callbacks.SwapEMAWeights()] if self._averages_weights else []
@@ -183,6 +188,16 @@ class Attempt:
             self._checkpoint.write(state, [])
         model.classifier.set_weights(state.best or before)
         return state
+
+    def step_seconds(self) -> float:
+        """Measure the time of one optimizer step; see the function of this name."""
+        batches = self._batches(self._phase.train, self._config.seed)
+        self._compile(len(batches))
+        self._model.train_on_batch(*batches[0])
+        began = time.monotonic()
+        for _ in range(_TIMED_STEPS):
+            self._model.train_on_batch(*batches[0])
+        return (time.monotonic() - began) / _TIMED_STEPS
 
     @property
     def _averages_weights(self) -> bool:
@@ -221,3 +236,14 @@ class Attempt:
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=hardware.uses_xla(config) and all(layer.supports_jit for layer in changes if layer),
         )
+
+
+def step_seconds(classifier: keras.Model, phase: Phase, config: TrainConfig) -> float:
+    """Measure the time of one optimizer step on this machine; the classifier keeps its weights.
+
+    The first step, which compiles, is not counted.
+    """
+    initial = [keras.ops.convert_to_numpy(variable) for variable in classifier.variables]
+    seconds = Attempt(classifier, phase, config, Checkpoint(Path()), split=1).step_seconds()
+    _assign(classifier, initial)
+    return seconds

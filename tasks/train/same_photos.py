@@ -10,13 +10,14 @@ from configs.schema import TrainConfig
 from tasks.held_out import held_out, memory_of
 from tasks.store import hashing
 from tasks.store.json_file import read_json
-from tasks.tables import INDEX, KEPT, LINEAGE, TRAINED_ON
+from tasks.store.manifest import Manifest
+from tasks.tables import COPIES_INDEX, INDEX, KEPT, LINEAGE, TRAINED_ON
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PHOTOS_KEY = "photos"
-"""The key of the digest in lineage.json."""
+PHOTOS_KEY, ENCODER_KEY = "photos", "encoder"
+"""The keys of the digests in lineage.json."""
 
 
 def trained_and_validated(kept: Path) -> tuple["pd.DataFrame", "pd.DataFrame"]:
@@ -26,33 +27,49 @@ def trained_and_validated(kept: Path) -> tuple["pd.DataFrame", "pd.DataFrame"]:
         kept: The folder of the filter.
 
     Returns:
-        Rows with photo, label and split; no photo of the test.
+        Rows with photo, label, group and split; no photo of the test.
     """
-    photos = KEPT.read(kept, ["photo", "label", "split"])
+    photos = KEPT.read(kept, ["photo", "label", "group", "split"])
     train = photos[photos["split"] == "train"]
     return train, photos[(photos["split"] == "val") & photos["label"].isin(set(train["label"]))]
 
 
-def photos_digest(kept: Path, inputs: Path) -> str:
-    """Compute a digest of all photos that a training uses: their classes, their splits, and their tiles or features."""
+def photos_digest(kept: Path, tiles: Path, features: Path) -> str:
+    """Compute a digest of all photos that a training uses: their classes, splits, groups, tiles and features."""
     import pandas as pd
 
     photos = pd.concat(trained_and_validated(kept))
-    index = INDEX.read(inputs, ["photo", "digest"]).set_index("photo")
-    rows = photos.assign(digest=index.loc[photos["photo"], "digest"].to_numpy())
-    return hashing.of_value(rows.to_dict("records"))
+    for name, folder in (("tile", tiles), ("features", features)):
+        index = INDEX.read(folder, ["photo", "digest"]).set_index("photo")["digest"]
+        photos[name] = photos["photo"].map(index)
+    copies = COPIES_INDEX.read(features, ["photo", "copy", "digest"])
+    copies = copies[copies["photo"].isin(set(photos["photo"]))]
+    return hashing.of_value([photos.fillna("").to_dict("records"), copies.to_dict("records")])
 
 
-def accept_stale(config: TrainConfig, candidate: Path, *, kept: Path, inputs: Path) -> str | None:
+def accept_stale(
+    config: TrainConfig, candidate: Path, *, kept: Path, tiles: Path, encoder: Path, features: Path
+) -> str | None:
     """Return why a stored classifier can be used although the kept photos have changed; None if it can't."""
     try:
         lineage = read_json(LINEAGE.path(candidate), dict[str, Any])
         trained_on = set(TRAINED_ON.read(candidate)["photo"])
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
-    if lineage.get(PHOTOS_KEY) != photos_digest(kept, inputs) or trained_on & held_out(kept):
+    if lineage.get(PHOTOS_KEY) != photos_digest(kept, tiles, features) or lineage.get(ENCODER_KEY) != digest_of(
+        encoder
+    ):
         return None
-    earlier = trained_on.difference(trained_and_validated(kept)[0]["photo"])
+    train, val = trained_and_validated(kept)
+    # the digest says that the same photos validate; a refitted classifier has learned from them
+    if trained_on & (held_out(kept) - set(val["photo"])):
+        return None
+    earlier = trained_on.difference(train["photo"], val["photo"])
     if earlier and lineage.get("memory") != memory_of(kept):  # nothing knows whether these resemble a test photo
         return None
     return "no train or validation photo has changed"
+
+
+def digest_of(artifact: Path) -> str:
+    """Return the digest of an artifact, by its folder."""
+    return Manifest.read(artifact).artifact.digest

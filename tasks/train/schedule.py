@@ -1,15 +1,13 @@
-"""The phases of a training, one after the other, from initial weights to a trained classifier."""
+"""The phases of a training by gradient descent, one after the other, from initial weights to a trained classifier."""
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.schema import ImbalanceConfig, TrainConfig
 from tasks.networks import classifier as classifiers
@@ -17,24 +15,21 @@ from tasks.networks import head as heads
 from tasks.networks.keras_io import predict
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 from tasks.train import callbacks, class_balance
 from tasks.train.callbacks import DivergedError
 from tasks.train.checkpoint import Checkpoint, TrainingState
 from tasks.train.finetune import freeze, unfreeze
 from tasks.train.fit import LabelledData, Phase, fit
 
-Extract = Callable[[keras.Model, LabelledData], LazyRows | NDArray[np.floating[Any]]]
-"""`extract(network, photos)` computes pooled features `(n, d)` with a network that ends with them."""
 _BALANCED = ImbalanceConfig(method="weights", power=1, cap=math.inf)
 
 
 class Schedule:
-    """Trains a classifier in place.
+    """Trains a classifier in place, in phases that the caller chooses.
 
-    From scratch there is one phase. With a pretrained network, the head is trained first, on features of the frozen
-    network that are computed once; then the network is unfrozen step by step, each step at a lower learning rate. A
-    step that does not lower the validation loss is undone.
+    A phase that does not lower the validation loss is undone. A network that learns from scratch has one phase. A
+    pretrained network has first its head trained, on features that the extract stage has computed; then it is unfrozen
+    step by step, each step at a lower learning rate.
     """
 
     def __init__(
@@ -45,98 +40,95 @@ class Schedule:
         val: LabelledData | None,
         *,
         learning_rate: float,
-        extract: Extract,
         folder: Path,
         progress: Progress,
+        stop_after: Mapping[str, int] | None = None,
     ) -> None:
         """Configure the training.
 
         Args:
             model: the classifier to train.
             config: the settings.
-            train: photos to train on.
+            train: photos to train on: the classifier's inputs.
             val: photos to validate on, if any.
             learning_rate: peak of the first phase.
-            extract: see `Extract`; used while the network has its initial weights.
             folder: for checkpoints and logs; a killed training continues from the files in it.
             progress: reports the epochs of each phase.
+            stop_after: for a training without validation, which repeats one with it: epochs of each phase by name. The
+                last weights are kept. Phases with 0 epochs are left out.
         """
         self.history: dict[str, list[float]] = {}
         """One value for each epoch of all phases, by metric."""
         self.best_epoch = 0
         """The epoch whose weights are kept, counted over the whole history from 1."""
+        self.best_epochs: dict[str, int] = {}
+        """The epochs of each phase, by name, up to the weights that are kept; 0: the phase was undone."""
         self._model, self._config, self._train, self._val = model, config, train, val
-        self._learning_rate, self._extract, self._folder, self._progress = learning_rate, extract, folder, progress
+        self._learning_rate, self._folder, self._progress = learning_rate, folder, progress
+        self._stop_after = stop_after
         self._counts = np.bincount(train.targets, minlength=model.output_shape[-1])
         self._best_loss = math.inf
 
-    def run(self) -> None:
-        """Train; then the classifier has the best weights, and `history` is complete."""
-        config = self._config
-        if config.weights is None:
-            self._record(self._fit_network("training", self._learning_rate))
-        else:
-            for start in config.unfreeze:
-                unfreeze(self._model, start)  # reports an unknown layer now, not hours later
-            freeze(self._model)
-            if config.head_epochs:
-                network = classifiers.feature_extractor(self._model)
-                features = self._features(lambda photos: self._extract(network, photos), self._train, self._val)
-                self._record(self._fit_head("training the head", config.head_epochs, *features))
-            for step, start in enumerate(config.unfreeze, start=1):
-                unfreeze(self._model, start)
-                rate = self._learning_rate * config.unfreeze_rate**step
-                self._record(self._fit_network(f"training from {start}", rate))
-        if config.imbalance.method == "retrain_head":
-            self._retrain_head()
+    def train_network(self) -> None:
+        """Train all weights, from scratch or from those of an earlier classifier."""
+        self._fit_network("training", self._learning_rate)
 
-    def _retrain_head(self) -> None:
+    def train_head(self, train: LabelledData, val: LabelledData | None) -> None:
+        """Train the head alone; train and val have pooled features `(n, d)` as rows."""
+        self._fit_head("training the head", self._config.head_epochs, train, val)
+
+    def unfreeze(self, *starts: str | int) -> None:
+        """Train a pretrained network from each start to its end, one step after the other."""
+        for start in starts:
+            unfreeze(self._model, start)  # reports an unknown layer now, not hours later
+        freeze(self._model)
+        for step, start in enumerate(starts, start=1):
+            unfreeze(self._model, start)
+            self._fit_network(f"training from {start}", self._learning_rate * self._config.unfreeze_rate**step)
+
+    def retrain_head(self) -> None:
         """Train a new head on the trained network's features, drawing every class equally often."""
         network = classifiers.feature_extractor(self._model)
         balanced = class_balance.class_weights(self._counts, _BALANCED)
         train = replace(self._train, weights=np.ones_like(balanced)[self._train.targets])
         val = self._val and replace(self._val, weights=balanced[self._val.targets])
-        features = self._features(lambda photos: predict(network, photos.rows), train, val)
         self._best_loss = math.inf  # losses with other weights cannot be compared
-        self._fit_head("retraining the head", self._config.imbalance.epochs, *features, retrain=True)
-
-    def _features(
-        self,
-        extract: Callable[[LabelledData], LazyRows | NDArray[np.floating[Any]]],
-        train: LabelledData,
-        val: LabelledData | None,
-    ) -> tuple[LabelledData, LabelledData | None]:
-        """Replace the rows of photos by their features."""
-        return replace(train, rows=extract(train)), val and replace(val, rows=extract(val))
+        train = replace(train, rows=predict(network, train.rows))
+        val = val and replace(val, rows=predict(network, val.rows))
+        self._fit_head("retraining the head", self._config.imbalance.epochs, train, val, retrain=True)
 
     def _fit_head(
         self, name: str, epochs: int, train: LabelledData, val: LabelledData | None, *, retrain: bool = False
-    ) -> TrainingState:
+    ) -> None:
         """Train the head alone on fixed features; with `retrain`, class-balanced and from new weights."""
         head = heads.head(train.rows[:1].shape[-1], len(self._counts), self._config)
         if not retrain:
             classifiers.copy_head(self._model, head)
         phase = self._phase(name, train, val, learning_rate=self._learning_rate, epochs=epochs)
-        state = self._fit(head, replace(phase, augmented=False, class_balanced=retrain))
+        self._fit(head, replace(phase, augmented=False, class_balanced=retrain), recorded=not retrain)
         classifiers.copy_head(head, self._model)
-        return state
 
-    def _fit_network(self, name: str, learning_rate: float) -> TrainingState:
+    def _fit_network(self, name: str, learning_rate: float) -> None:
         """Train the trainable layers of the classifier."""
         phase = self._phase(name, self._train, self._val, learning_rate=learning_rate, epochs=self._config.epochs)
-        return self._fit(self._model, phase)
+        self._fit(self._model, phase)
 
     def _phase(
         self, name: str, train: LabelledData, val: LabelledData | None, *, learning_rate: float, epochs: int
     ) -> Phase:
         log_priors = class_balance.log_priors(self._counts)
-        return Phase(name, train, val, learning_rate, epochs, log_priors, best_loss=self._best_loss)
+        stop_after = self._stop_after.get(name) if self._stop_after is not None else None
+        return Phase(
+            name, train, val, learning_rate, epochs, log_priors, best_loss=self._best_loss, stop_after=stop_after
+        )
 
-    def _fit(self, model: keras.Model, phase: Phase) -> TrainingState:
+    def _fit(self, model: keras.Model, phase: Phase, *, recorded: bool = True) -> None:
+        if phase.stop_after == 0:
+            return
         path = self._folder / re.sub(r"\W+", "-", phase.name)
         try:
-            with self._progress(phase.name, total=phase.epochs) as advance:
-                return fit(
+            with self._progress(phase.name, total=phase.stop_after or phase.epochs) as advance:
+                state = fit(
                     model,
                     phase,
                     self._config,
@@ -152,6 +144,9 @@ class Schedule:
             best = path.with_suffix(".keras")
             self._model.save(best)
             raise UserError(f"{error}; the best weights before that are in {best}") from error
+        self.best_epochs[phase.name] = state.best_epoch
+        if recorded:
+            self._record(state)
 
     def _record(self, state: TrainingState) -> None:
         """Append a phase to the history."""

@@ -1,173 +1,174 @@
-"""Train the classifier on tiles or features of the train split; the validation loss decides when to stop."""
+"""Train the classifier: recipes learn from the train photos, validation chooses one, and it learns again from both."""
 
 import json
 import logging
+import math
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.held_out import held_out, memory_of
+from tasks.inference.headline import headline_metric
 from tasks.store import hashing
+from tasks.store.atomic import write_json
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
-from tasks.store.shards import LazyRows, ShardPool, names_by_content
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, HISTORY, INDEX, LABELS
-from tasks.train import class_balance, warm_start
-from tasks.train.same_photos import accept_stale, photos_digest, trained_and_validated
+from tasks.tables import BASELINE, CLASSIFIER, HISTORY, LABEL_ISSUES, LABELS, RECIPE, VALIDATION
+from tasks.train import label_issues, warm_start
+from tasks.train.auto import Trials
+from tasks.train.choice import choose
+from tasks.train.recipes import NetworkRecipe, Recipe
+from tasks.train.same_photos import accept_stale, digest_of, photos_digest
+from tasks.train.training_set import TrainingSet
 
 if TYPE_CHECKING:
-    import keras
-    import pandas as pd
+    pass
 
-    from tasks.networks.classifier import Moments
-    from tasks.train.fit import LabelledData
-    from tasks.train.schedule import Extract
-
-VERSION = 2
-_CHUNK = 256
-_WARM_RATE = 0.3
-"""Factor of the learning rate for a training that starts from an earlier classifier."""
+VERSION = 3
 
 logger = logging.getLogger("fluke.train")
 
 
-def channel_moments(features: LazyRows | NDArray[np.floating]) -> "Moments":
-    """Compute the mean and variance of each channel, reading the features in chunks.
+def build_classifier(
+    config: TrainConfig, *, kept: Path, tiles: Path, encoder: Path, features: Path, context: StageContext
+) -> Result:
+    """Train a classifier and write it with the names of its classes and how it was chosen.
 
-    Args:
-        features: `(n, h, w, c)`.
-
-    Returns:
-        Mean and variance, both float32 `(c,)`.
-    """
-    total: NDArray[np.float64] | float = 0.0
-    squares: NDArray[np.float64] | float = 0.0
-    values = 0
-    for start in range(0, len(features), _CHUNK):
-        chunk = features[start : start + _CHUNK].astype(np.float64)
-        flat = chunk.reshape(-1, chunk.shape[-1])
-        total, squares, values = total + flat.sum(0), squares + np.square(flat).sum(0), values + len(flat)
-    mean = np.asarray(total / values)
-    variance = np.maximum(squares / values - np.square(mean), 0)
-    return mean.astype(np.float32), variance.astype(np.float32)
-
-
-def external_inputs(config: TrainConfig, root: Path) -> dict[str, str | int]:
-    """Return the digest of the file of pretrained weights, if `train.weights` is a path.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    if not isinstance(config.weights, Path):
-        return {}
-    return {"weights": hashing.of_user_file(config.weights, "train.weights")}
-
-
-def build_classifier(config: TrainConfig, *, kept: Path, inputs: Path, context: StageContext) -> Result:
-    """Train a classifier and write it with the names of its classes and its history.
-
-    A killed training continues from its last checkpoint.
+    A killed training continues: finished trials are read, and the one under way goes on from its last checkpoint.
 
     Args:
         config: the settings.
         kept: folder of the filter's artifact.
-        inputs: folder of the tiles' or the features' artifact.
+        tiles: folder of the tiles.
+        encoder: folder of the encoder.
+        features: folder of the features.
         context: where to write, and how to report.
 
     Raises:
-        UserError: there are train photos of fewer than two classes, the training diverged, or memory is too small.
+        UserError: there are train photos of fewer than two classes, the training diverged, memory is too small, or the
+            recipe needs features that the encoder doesn't give.
     """
-
     from tasks.networks import hardware
-    from tasks.networks.classifier import subtract_from_logits
-    from tasks.networks.keras_io import predict, seed_everything, weights_digest
-    from tasks.train.schedule import Schedule
+    from tasks.networks.keras_io import weights_digest
 
-    train, val = trained_and_validated(kept)
-    labels = sorted(set(train["label"]))
-    if len(labels) < 2:
-        found = f"only {labels[0]!r} has photos" if labels else "there is no photo"
-        raise UserError(f"train: {found} to train on; a classifier needs photos of two classes")
+    data = TrainingSet.read(kept=kept, tiles=tiles, encoder=encoder, features=features, root=context.root)
+    _check(config, data, context)
     hardware.enable_memory_growth()
-    base = find_base(config, kept, labels, inputs, context)
-    under_way = _under_way(config, kept, inputs, base, context)
-
-    seed_everything(config.seed)
-    index = INDEX.read(inputs).set_index("photo", drop=False)
-    counts = train["label"].value_counts()[labels].to_numpy()
-    weights = class_balance.class_weights(counts, config.imbalance)
-    train_data, val_data = (
-        _labelled_data(part, index, labels, weights, context.root) if len(part) else None for part in (train, val)
-    )
-    assert train_data is not None
-    _warn_about_settings(config, train_data, val_data, context)
-    with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
-        model = _classifier(config, train_data.rows, len(labels))
-        if base:
-            _start_from(base, model, labels)
-        schedule = Schedule(
-            model,
-            config,
-            train_data,
-            val_data,
-            learning_rate=config.learning_rate * (_WARM_RATE if base else 1),
-            extract=(lambda network, part: predict(network, part.rows))
-            if base
-            else _pooled_features(config, index, context),
-            folder=under_way,
-            progress=context.progress,
-        )
-        schedule.run()
-    with hardware.dtype_policy("float32"):  # gives the same predictions on every machine
-        finished = _classifier(config, train_data.rows, len(labels))
-    finished.set_weights(model.get_weights())
-    strength = config.imbalance.strength if config.imbalance.method == "logit_adjustment" else 0.0
-    subtracted = strength * class_balance.log_priors(counts)
-    if strength:
-        subtract_from_logits(finished, subtracted)
+    photos = photos_digest(kept, tiles, features)
+    base = _find_base(config, data, kept, context)
+    folder = _under_way(config, photos, encoder, base, context)
+    metric = headline_metric(data.counts, config.metric)
+    trials = Trials(config, data, metric, folder=folder, progress=context.progress, base=base)
+    trials.run()
+    chosen, judged = choose(trials.done, data.val.targets, data.val.groups, metric)
+    recipe = trials.recipes[chosen.name]
+    refitted = _is_refitted(config, data, recipe, base)
+    arrays = recipe.again(chosen, data.together()) if refitted else chosen.arrays
+    finished = recipe.classifier(arrays)
 
     finished.save(CLASSIFIER.path(context.out))
-    for file, value in ((LABELS, labels), (HISTORY, schedule.history)):
+    for file, value in ((LABELS, data.labels), (HISTORY, chosen.details.get("history", {}))):
         file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    photos = photos_digest(kept, inputs)
+    tried = [
+        {
+            "name": each.trial.name,
+            "score": _number(each.score),
+            "seconds": round(each.trial.seconds, 1),
+            "difference": _number(each.difference),
+            "standard_error": _number(each.standard_error),
+            "chosen": each.trial is chosen,
+            "skipped": None,
+        }
+        for each in judged
+    ]
+    tried += [{"name": name, "chosen": False, "skipped": why} for name, why in trials.skipped.items()]
+    described = {
+        "metric": metric,
+        "chosen": chosen.name,
+        "recipe": recipe.name,
+        "frozen": recipe.is_frozen,
+        "infer_from": chosen.infer_from,
+        "refitted": refitted,
+        "candidates": tried,
+    }
+    write_json(RECIPE.path(context.out), described)
+    photos_of_val = data.val.rows["photo"].to_numpy(dtype=np.str_)
+    np.savez(VALIDATION.path(context.out), allow_pickle=False, photos=photos_of_val, logits=chosen.logits)
+    subtracted = recipe.subtracted if isinstance(recipe, NetworkRecipe) else [0.0] * len(data.labels)
+    learned_from = set(data.together().train.rows["photo"] if refitted else data.train.rows["photo"])
     warm_start.write_lineage(
-        context.out, base, set(train["photo"]), subtracted.tolist(), memory=memory_of(kept), photos=photos
+        context.out, base, learned_from, subtracted, memory=memory_of(kept), photos=photos, encoder=digest_of(encoder)
     )
-    if (under_way / "tensorboard").exists():
-        shutil.copytree(under_way / "tensorboard", context.out / "tensorboard")
-    shutil.rmtree(under_way, ignore_errors=True)
-    made: dict[str, Any] = {"photos": len(train), "classes": len(labels), "epochs": len(schedule.history["loss"])}
-    made |= {"best epoch": schedule.best_epoch, "parameters": finished.count_params()}
-    content: list[Any] = [labels, weights_digest(finished)]
-    if strength and config.head != "softmax":  # an offset, which is not among the weights
-        content.append(subtracted.tolist())
-    return Result(made, digest=hashing.of_value(content))
+    if trials.baseline:
+        baseline = trials.baseline
+        again = trials.recipes[baseline.name].again(baseline, data.together()) if refitted else baseline.arrays
+        strength = baseline.details["strength"]
+        np.savez(BASELINE.path(context.out), allow_pickle=False, kernel=again[0], bias=again[1], strength=strength)
+    LABEL_ISSUES.write(label_issues.find(data, trials.baseline), context.out)
+    if (folder / "tensorboard").exists():
+        shutil.copytree(folder / "tensorboard", context.out / "tensorboard")
+    _keep_only(folder)
+    made: dict[str, Any] = {"photos": len(learned_from), "classes": len(data.labels), "recipes": len(trials.done)}
+    made |= {"parameters": finished.count_params()}
+    if judged and len(data.val):
+        made[f"{metric} on validation"] = next(each.score for each in judged if each.trial is chosen)
+    notes = [chosen.infer_from, *subtracted]
+    return Result(made, digest=hashing.of_value([data.labels, weights_digest(finished), notes]))
 
 
-def _start_from(base: warm_start.Base, model: "keras.Model", labels: Sequence[str]) -> None:
-    """Initialise a model with the weights of an earlier classifier."""
-    from tasks.networks.classifier import init_from, subtract_from_logits
-    from tasks.networks.keras_io import load
-
-    earlier = load(CLASSIFIER.path(base.folder))
-    if any(base.subtracted):  # otherwise each run would subtract once more
-        subtract_from_logits(earlier, -np.array(base.subtracted, np.float32))
-    new = init_from(model, labels, earlier, base.labels)
-    logger.info("starts from %s: %d of %d classes are new", base.folder.name, new, len(labels))
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(float(value), 6)
 
 
-def find_base(
-    config: TrainConfig, kept: Path, labels: Sequence[str], inputs: Path, context: StageContext
-) -> warm_start.Base | None:
+def _check(config: TrainConfig, data: TrainingSet, context: StageContext) -> None:
+    """Say which settings have no effect with these photos.
+
+    Raises:
+        UserError: the recipe doesn't suit the encoder.
+    """
+    from tasks.networks.augment import RGB_CHANNELS
+
+    if config.recipe == "logistic" and not data.has_features:
+        raise UserError(
+            "train.recipe: logistic needs features, and pretrain.encoder is none; set an encoder, or "
+            "train.recipe=network"
+        )
+    if config.recipe == "head" and data.kind != "network":
+        raise UserError(
+            f"train.recipe: head needs a pretrained network, and pretrain.encoder is {data.kind}; set a network, such "
+            "as efficientnet_lite0, or another recipe"
+        )
+    if not len(data.val):
+        averaged = ", and train.ema has no effect" if config.ema else ""
+        context.warn(
+            f"no validation photos: nothing can choose among recipes or stop a training{averaged}; add photos, or "
+            "raise filter.val_fraction"
+        )
+    if config.augment.rand_augment and data.rows_of(data.train).shape[-1] != RGB_CHANNELS:
+        context.warn(
+            "train.augment.rand_augment has no effect: it needs RGB tiles, and these are grey "
+            "(preprocess.colour=rgb makes RGB tiles)"
+        )
+
+
+def _is_refitted(config: TrainConfig, data: TrainingSet, recipe: Recipe, base: warm_start.Base | None) -> bool:
+    """Return whether the chosen recipe learns again from train and validation.
+
+    Networks from scratch don't: they would take as long again. Neither does a warm start, whose next night could not
+    validate, nor an average of weights, which needs validation.
+    """
+    if not config.refit or base or config.warm_start or not len(data.val):
+        return False
+    return not isinstance(recipe, NetworkRecipe) or (data.kind == "network" and not config.ema)
+
+
+def _find_base(config: TrainConfig, data: TrainingSet, kept: Path, context: StageContext) -> warm_start.Base | None:
     """Find the earlier classifier to start from, if `train.warm_start` is set; see `warm_start.find`."""
     if not config.warm_start:
         return None
@@ -175,98 +176,45 @@ def find_base(
         Store(context.root),
         config,
         VERSION,
-        inputs=inputs,
-        labels=labels,
+        tiles=data.tiles,
+        encoder=data.encoder,
+        labels=data.labels,
         excluded=held_out(kept),
         memory=memory_of(kept),
-        external_inputs=external_inputs(config, context.root),
     )
 
 
 def _under_way(
-    config: TrainConfig, kept: Path, inputs: Path, base: warm_start.Base | None, context: StageContext
+    config: TrainConfig, photos: str, encoder: Path, base: warm_start.Base | None, context: StageContext
 ) -> Path:
-    """Return the folder for the unfinished training; its name is a digest of all that decides the result."""
+    """Return the folder of the trials; its name is a digest of all that decides them."""
     from tasks.networks import hardware
 
-    inputs_of_training = [
+    inputs = [
         VERSION,
         context.source,
-        photos_digest(kept, inputs),
+        photos,
+        digest_of(encoder),
         hardware.compute_signature(config.precision),
-        config.model_dump(mode="json"),
-        external_inputs(config, context.root),
+        config.model_dump(mode="json", exclude={"budget_min", "metric", "refit"}),
+        base.digest if base else None,
     ]
-    folder = context.pools / "under-way" / hashing.of_value([*inputs_of_training, base.digest if base else None])[:24]
+    folder = context.pools / "under-way" / hashing.of_value(inputs)[:24]
     if context.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
-def _labelled_data(
-    photos: "pd.DataFrame", index: "pd.DataFrame", labels: Sequence[str], weights: NDArray[np.float32], root: Path
-) -> "LabelledData":
-    from tasks.networks.batches import load_if_fits
-    from tasks.train.fit import LabelledData
-
-    targets = np.searchsorted(labels, photos["label"]).astype(np.int32)
-    found = index.loc[photos["photo"]]
-    return LabelledData(load_if_fits(LazyRows(found, root)), targets, weights[targets], names_by_content(found))
+def _keep_only(folder: Path) -> None:
+    """Mark the trials in a folder as finished, and delete those of earlier finished trainings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _FINISHED).touch()
+    for other in folder.parent.iterdir():
+        if other != folder and (other / _FINISHED).exists():
+            shutil.rmtree(other, ignore_errors=True)
 
 
-def _warn_about_settings(
-    config: TrainConfig, train: "LabelledData", val: "LabelledData | None", context: StageContext
-) -> None:
-    """Say which settings have no effect with these photos."""
-    from tasks.train.augment import RGB_CHANNELS
-
-    if val is None:
-        averaged = ", and train.ema has no effect" if config.ema else ""
-        context.warn(
-            f"no validation photos: the training loss decides when to stop{averaged}; add photos, or raise "
-            "filter.val_fraction"
-        )
-    if config.input == "tiles" and config.augment.rand_augment and train.rows[:1].shape[-1] != RGB_CHANNELS:
-        context.warn(
-            "train.augment.rand_augment has no effect: it needs RGB tiles, and these are grey "
-            "(preprocess.colour=rgb makes RGB tiles)"
-        )
-
-
-def _classifier(config: TrainConfig, rows: LazyRows | NDArray[Any], classes: int) -> "keras.Model":
-    """Build a classifier of rows `(n, h, w, c)` with an untrained head."""
-    from tasks.networks.classifier import feature_classifier, tile_classifier
-
-    height, width, channels = rows[:1].shape[1:]
-    shape = (height, width, channels)
-    if config.input == "tiles":
-        return tile_classifier(shape, classes, config)
-    return feature_classifier(shape, classes, config, channel_moments(rows))
-
-
-def _pooled_features(config: TrainConfig, index: "pd.DataFrame", context: StageContext) -> "Extract":
-    """Return a function that keeps a frozen network's features in a pool, so that each photo is computed once."""
-    import pandas as pd
-
-    from tasks.networks import hardware
-    from tasks.networks.batches import load_if_fits
-    from tasks.networks.keras_io import predict
-
-    tiles = index.set_index(pd.Index(names_by_content(index)))
-    made_with = [VERSION, config.network, config.filters, str(config.weights), external_inputs(config, context.root)]
-    folder = context.pools / hashing.of_value([*made_with, hardware.compute_signature(config.precision)])[:24]
-    lock = Lock()  # one thread is enough: the network uses every core itself
-
-    def extract(network: "keras.Model", photos: "LabelledData") -> LazyRows | NDArray[Any]:
-        def compute(names: Sequence[str]) -> NDArray[Any]:
-            rows = LazyRows(tiles.loc[list(names)], context.root)[:]
-            with lock:
-                return predict(network, rows)
-
-        pool, _ = ShardPool.open(folder, context).compute_missing(photos.names, compute, context, label="features")
-        return load_if_fits(LazyRows(pool.index(photos.names, context.root), context.root))
-
-    return extract
+_FINISHED = "finished"
 
 
 def _dynamic_modules(config: TrainConfig) -> list[str]:
@@ -275,11 +223,4 @@ def _dynamic_modules(config: TrainConfig) -> list[str]:
     return [backbones.module_of(config.network)]
 
 
-STAGE = Stage(
-    "train",
-    VERSION,
-    build=build_classifier,
-    external_inputs=external_inputs,
-    dynamic_modules=_dynamic_modules,
-    accept_stale=accept_stale,
-)
+STAGE = Stage("train", VERSION, build=build_classifier, dynamic_modules=_dynamic_modules, accept_stale=accept_stale)

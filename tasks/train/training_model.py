@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tasks.train.augment import Augment, Mix
+from tasks.networks.augment import Augment, Mix
 from tasks.train.loss import TrainingLoss
 
 Data = dict[str, Any]

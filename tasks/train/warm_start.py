@@ -1,22 +1,33 @@
 """Warm start: which earlier classifier this training may start from."""
 
 import json
-from collections.abc import Mapping, Sequence, Set
+import logging
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from configs.schema import TrainConfig
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
-from tasks.tables import LABELS, LINEAGE, TRAINED_ON
-from tasks.train.same_photos import PHOTOS_KEY
+from tasks.tables import CLASSIFIER, LABELS, LINEAGE, TRAINED_ON
+from tasks.train.same_photos import ENCODER_KEY, PHOTOS_KEY
 
-_SAME_SETTINGS = ("input", "network", "filters", "weights", "head", "hidden", "scale")
+RATE = 0.3
+"""Factor of the learning rate for a training that starts from an earlier classifier."""
+_SAME_SETTINGS = ("recipe", "network", "filters", "head", "hidden", "scale", "sub_centres")
 """Settings of train that decide the shapes and the meaning of the weights."""
 _COMMON_CLASSES = 0.5
 """Share of the classes, of the classifier with fewer, that both classifiers must have."""
+
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger("fluke.train")
 
 
 @dataclass(frozen=True)
@@ -41,15 +52,15 @@ def find(
     config: TrainConfig,
     version: int,
     *,
-    inputs: Path,
+    tiles: Path,
+    encoder: Path,
     labels: Sequence[str],
     excluded: Set[str],
     memory: str | None,
-    external_inputs: Mapping[str, str | int],
 ) -> Base | None:
     """Find the newest suitable classifier whose run succeeded.
 
-    It must have the same network, weights file and head, the same kind of inputs, and half of the classes. It must not
+    It must have the same network, encoder and head, the same kind of tiles, and half of the classes. It must not
     have been trained on a photo that is now held out, or on splits of another memory: its photos may be copies of those
     that are held out.
 
@@ -57,11 +68,11 @@ def find(
         store: the earlier artifacts.
         config: the settings of this training.
         version: the train stage's version.
-        inputs: folder of the inputs of this training.
+        tiles: folder of the tiles of this training.
+        encoder: folder of its encoder.
         labels: classes of this training.
         excluded: photos that are held out for validation or test.
         memory: the memory that decided their splits.
-        external_inputs: digest of the weights file, as in the cache key.
 
     Returns:
         The classifier; None if there is none, or if `config.full_retrain_every` requires a full training.
@@ -70,7 +81,7 @@ def find(
     for manifest in store.manifests("train"):
         if manifest.artifact.digest not in evaluated or manifest.cache_key.version != version:
             continue
-        if manifest.cache_key.external_inputs != external_inputs or not _is_compatible(store, manifest, config, inputs):
+        if not _is_compatible(store, manifest, config, tiles=tiles, encoder=encoder):
             continue
         base = _read(store.folder(manifest.artifact), manifest.artifact)
         if (
@@ -92,16 +103,18 @@ def write_lineage(
     *,
     memory: str | None,
     photos: str,
+    encoder: str,
 ) -> None:
     """Write what later trainings need: the photos trained on, and the number of trainings since the last full one.
 
     Args:
         out: folder of the new artifact.
         base: the classifier that the training started from, if any.
-        train: photos of the train split.
+        train: photos that the classifier has learned from.
         subtracted: see `Base`.
         memory: see `Base`.
         photos: digest of the photos that the training used, see `same_photos.photos_digest`.
+        encoder: digest of the encoder.
     """
     import pandas as pd
 
@@ -113,25 +126,34 @@ def write_lineage(
         "subtracted": list(subtracted),
         "memory": memory,
         PHOTOS_KEY: photos,
+        ENCODER_KEY: encoder,
     }
     LINEAGE.path(out).write_text(json.dumps(lineage, indent=1), encoding="utf-8")
 
 
-def _is_compatible(store: Store, manifest: Manifest, config: TrainConfig, inputs: Path) -> bool:
+def start_from(base: Base, model: "keras.Model", labels: Sequence[str]) -> None:
+    """Initialise a model with the weights of an earlier classifier."""
+    from tasks.networks.classifier import init_from, subtract_from_logits
+    from tasks.networks.keras_io import load
+
+    earlier = load(CLASSIFIER.path(base.folder))
+    if any(base.subtracted):  # otherwise each run would subtract once more
+        subtract_from_logits(earlier, -np.array(base.subtracted, np.float32))
+    new = init_from(model, labels, earlier, base.labels)
+    logger.info("starts from %s: %d of %d classes are new", base.folder.name, new, len(labels))
+
+
+def _is_compatible(store: Store, manifest: Manifest, config: TrainConfig, *, tiles: Path, encoder: Path) -> bool:
     wanted = config.model_dump(mode="json")
     if any(manifest.cache_key.config.get(setting) != wanted[setting] for setting in _SAME_SETTINGS):
         return False
+    parents = manifest.cache_key.parents
     try:
-        theirs = Manifest.read(store.folder(manifest.cache_key.parents["inputs"]))
+        theirs = Manifest.read(store.folder(parents["tiles"]))
     except (OSError, ValueError):  # it has been pruned
         return False
-    return bool(_input_kind(theirs) == _input_kind(Manifest.read(inputs)))
-
-
-def _input_kind(inputs: Manifest) -> Any:
-    """Return what gives the numbers their meaning: the encoder of features, or the config of tiles."""
-    encoder = inputs.cache_key.parents.get("encoder")
-    return inputs.artifact.stage, inputs.cache_key.version, encoder.digest if encoder else inputs.cache_key.config
+    same_encoder = parents["encoder"].digest == Manifest.read(encoder).artifact.digest
+    return bool(same_encoder and theirs.cache_key.config == Manifest.read(tiles).cache_key.config)
 
 
 def _share_classes(ours: Sequence[str], theirs: Sequence[str]) -> bool:

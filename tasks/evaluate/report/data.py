@@ -161,10 +161,10 @@ class EvaluationFiles:
 
     @cached_property
     def autoencoder(self) -> Autoencoder | None:
-        """The autoencoder; None if the classifier was trained on tiles."""
-        if "encoder" not in self.manifest.cache_key.parents:
-            return None
+        """The autoencoder; None if the encoder is another one."""
         folder = self.parent("encoder")
+        if _read_json(tables.ENCODER_INFO.path(folder))["kind"] != "autoencoder":
+            return None
         with np.load(tables.RECONSTRUCTIONS.path(folder)) as pairs:
             return Autoencoder(
                 _read_json(tables.HISTORY.path(folder)),

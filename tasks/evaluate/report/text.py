@@ -59,16 +59,21 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
     """Describe the network, its input and the train photos in a line; `settings`: the config of each stage."""
-    train, tile = settings.get("train", {}), settings.get("preprocess", {})
-    network = str(train.get("network", "a network"))
-    if weights := train.get("weights"):
-        source = "ImageNet" if weights == "imagenet" else Path(weights).stem
-        network += f", pretrained ({source}) and {'fine-tuned' if train.get('unfreeze') else 'frozen'},"
-    else:
-        network += ", from scratch,"
+    train, pretrain = settings.get("train", {}), settings.get("pretrain", {})
+    tile, recipe = settings.get("preprocess", {}), metrics.get("recipe", {})
     colour = {"rgb": "RGB", "grey": "grey"}.get(tile.get("colour", ""), "")
     tiles = f"{tile.get('side_px', '?')}{SPACE}px {colour} tiles"
-    inputs = f"an autoencoder's codes of {tiles}" if train.get("input") == "features" else tiles
+    encoder = str(pretrain.get("encoder", "none"))
+    if encoder in ("autoencoder", "none"):
+        network = f"{train.get('network', 'a network')}, from scratch,"
+        inputs = f"an autoencoder's codes of {tiles}" if encoder == "autoencoder" else tiles
+    else:
+        network = f"{encoder}, pretrained and {'frozen' if recipe.get('frozen') else 'fine-tuned'},"
+        inputs = tiles
+    if recipe.get("recipe") == "logistic":
+        network = (
+            f"logistic regression on the features of {encoder}" if encoder != "autoencoder" else "logistic regression"
+        )
     photos = f"{metrics['photos']['train']:,} photos of {metrics['trained_classes']:,} classes"
     return f"{network} on {inputs}; trained on {photos}."
 

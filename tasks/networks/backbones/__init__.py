@@ -16,7 +16,7 @@ Networks that are used exactly as `keras.applications` builds them need no modul
 `_applications.py`. Modules whose names begin with an underscore are not backbones.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ class Backbone:
     """The function of keras.applications that offers ImageNet weights, if any."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Names of layers in model files, by our names."""
+    last_block: str | None = None
+    """Beginning of the names of its last block's layers, to train that block; None: it has no such part."""
 
 
 def names() -> list[str]:
@@ -53,12 +55,18 @@ def names() -> list[str]:
     return sorted([*plugins.names(__name__), *_table().APPLICATIONS])
 
 
-def check(name: str) -> None:
-    """Raise UserError, with the nearest name and all names, if there is no such backbone."""
-    known = names()
+def check(name: str, setting: str = "train.network", others: Sequence[str] = ()) -> None:
+    """Raise UserError, with the nearest name and all names, if there is no such backbone.
+
+    Args:
+        name: the value of the setting.
+        setting: its name, for the message.
+        others: further values of the setting, for the message.
+    """
+    known = [*names(), *others]
     if name not in known:
         raise UserError(
-            f"train.network: there is no network {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
+            f"{setting}: there is no network {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
         )
 
 

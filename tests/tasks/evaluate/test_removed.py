@@ -14,6 +14,7 @@ from tasks import tables
 from tasks.evaluate import metrics
 from tasks.inference.arrays import NO_ANSWER
 from tasks.inference.predictions import scored_predictions
+from tasks.inference.scores import SCORES
 from tasks.store.store import Store
 from tests.helpers.evaluation import CONFIG, UNKNOWN, EvaluationWorld, read_metrics, unseen, world
 
@@ -91,7 +92,7 @@ def test_the_scores_with_and_without_removed_photos(pets: EvaluationWorld) -> No
     assert accuracy["without"]["value"] == 0.8
     assert accuracy["with"]["value"] == pytest.approx(9 / 14, abs=1e-6)
     assert accuracy["difference"] == pytest.approx(0.8 - 9 / 14, abs=2e-6)
-    assert set(removed["scores"]) == set(metrics.SCORES)
+    assert set(removed["scores"]) == set(SCORES)
 
     # The same from the two tables of predictions, by scikit-learn and by the score that the headline has.
     predictions = tables.PREDICTIONS.read(folder)

@@ -8,7 +8,7 @@ from tasks import tables
 from tasks.extract import stage as extract
 from tasks.networks.encode import encode, to_float16
 from tasks.pretrain import stage as pretrain
-from tasks.pretrain.autoencoder import autoencoder, encoder
+from tasks.networks.autoencoder import autoencoder, encoder
 from tasks.store.shards import LazyRows
 
 pytestmark = pytest.mark.slow  # each trains an encoder

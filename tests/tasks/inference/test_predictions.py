@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 
-from tasks.evaluate.metrics import score
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import scored_predictions, submission, table, top_classes
+from tasks.inference.scores import score
 
 
 def test_blanks_in_class_names_become_underscores() -> None:

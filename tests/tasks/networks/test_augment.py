@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from configs.schema import AugmentConfig
-from tasks.train.augment import Augment, Mix
+from tasks.networks.augment import Augment, Mix
 
 NO_CHANGES = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
 TILES = np.random.default_rng(0).integers(0, 256, (64, 12, 16, 3)).astype(np.uint8)

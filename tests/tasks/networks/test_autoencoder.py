@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from configs.schema import PretrainConfig
-from tasks.pretrain.autoencoder import autoencoder, encoder
+from tasks.networks.autoencoder import autoencoder, encoder
 
 CONFIG = PretrainConfig(filters=(4, 4), code_channels=3)
 

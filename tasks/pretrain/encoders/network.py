@@ -1,0 +1,66 @@
+"""A pretrained network as the encoder: each photo's features are its last feature map, pooled."""
+
+from pathlib import Path
+from typing import Any
+
+from configs.schema import PretrainConfig
+from tasks.pretrain.encoders import Encoder
+from tasks.store import hashing
+from tasks.store.context import StageContext
+from tasks.store.json_file import read_json
+from tasks.store.manifest import Manifest
+from tasks.tables import ENCODER, ENCODER_INFO
+
+
+def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Encoder:
+    """Write a pretrained network for these tiles.
+
+    Raises:
+        UserError: there is no such network, or its weights cannot be read or downloaded.
+    """
+    from tasks.networks.keras_io import weights_digest
+    from tasks.networks.pretrained import last_block, pretrained_encoder
+
+    tile = _tile(tiles)
+    encoder = pretrained_encoder(tile, config)
+    encoder.save(ENCODER.path(context.out))
+    length = int(encoder.output_shape[-1])
+    info = {"features": length, "last_block": last_block(config.encoder), "tile": tile}
+    counts = {"features": length, "parameters": encoder.count_params()}
+    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling]), counts, info)
+
+
+def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
+    """Return the digest of the file of weights, if `pretrain.weights` is a path.
+
+    Raises:
+        UserError: there is no such network, or the file cannot be read.
+    """
+    from tasks.networks.pretrained import check
+
+    check(config.encoder)
+    if not isinstance(config.weights, Path):
+        return {}
+    return {"weights": hashing.of_user_file(config.weights, "pretrain.weights")}
+
+
+def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
+    """Return that other photos don't change the network, if it takes tiles of this shape; else None."""
+    try:
+        info = read_json(ENCODER_INFO.path(candidate), dict[str, Any])
+    except (OSError, ValueError):  # damaged; the store reports that elsewhere
+        return None
+    return "a pretrained network doesn't depend on the photos" if info.get("tile") == [*_tile(tiles)] else None
+
+
+def dynamic_modules(config: PretrainConfig) -> list[str]:
+    """Return the module of the network."""
+    from tasks.networks.pretrained import module_of
+
+    return [module_of(config.encoder)]
+
+
+def _tile(tiles: Path) -> tuple[int, int, int]:
+    """Return the shape of the tiles, `(side, side, channels)`."""
+    made_with = Manifest.read(tiles).cache_key.config
+    return made_with["side_px"], made_with["side_px"], 1 if made_with["colour"] == "grey" else 3

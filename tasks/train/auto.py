@@ -1,0 +1,226 @@
+"""Try recipes from cheap to dear within a budget of time; validation then chooses one."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.schema import ImbalanceMethod, InferFrom, TrainConfig
+from tasks.inference.decision import DecisionRule
+from tasks.inference.headline import HeadlineMetric
+from tasks.inference.knn import References
+from tasks.store import hashing
+from tasks.store.atomic import write_json
+from tasks.store.json_file import read_json
+from tasks.store.progress import Progress
+from tasks.text import duration
+from tasks.train.choice import choose
+from tasks.train.recipes import LogisticRecipe, NetworkRecipe, Recipe, with_method
+from tasks.train.training_set import TrainingSet
+from tasks.train.trial import Trial
+
+if TYPE_CHECKING:
+    from tasks.train.warm_start import Base
+
+UNEVEN = 2
+"""Methods for uneven classes are tried if the largest class has more than this many times the smallest one's photos."""
+_FEWEST_EPOCHS = 3
+"""A training with fewer epochs is not worth its time."""
+_VALIDATED = 0.35
+"""Time to validate a photo, as a share of the time to train on it."""
+_LEAST = 1e-12
+_WEIGHTED, _ADJUSTED = ("weights", "effective", "retrain_head"), ("logit_adjustment", "balanced_softmax")
+"""Methods for uneven classes by what they change: the photos' weights, or the logits."""
+
+logger = logging.getLogger("fluke.train")
+
+
+class Trials:
+    """The recipes that have been tried for a training set, in order of their costs."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: TrainingSet,
+        metric: HeadlineMetric,
+        *,
+        folder: Path,
+        progress: Progress,
+        base: "Base | None" = None,
+    ) -> None:
+        """Take what to learn from and how.
+
+        Args:
+            config: the settings.
+            data: the training set.
+            metric: what trials are compared by.
+            folder: of the trials; one that is stored there is not tried again.
+            progress: reports the epochs of trainings.
+            base: an earlier classifier that a network starts from, if any.
+        """
+        self.done: list[Trial] = []
+        self.recipes: dict[str, Recipe] = {}
+        """The recipe of each trial, by the trial's name."""
+        self.skipped: dict[str, str] = {}
+        """What was not tried, with the reason."""
+        self.baseline: Trial | None = None
+        """Plain logistic regression on the features; None if there are no features."""
+        self._config, self._data, self._metric = config, data, metric
+        self._folder, self._progress, self._base = folder, progress, base
+
+    def run(self) -> None:
+        """Try the recipes that `train.recipe` names; with auto, those that fit the budget."""
+        data, recipe = self._data, self._config.recipe
+        if data.has_features:
+            self.baseline = self._logistic("none")
+        if recipe == "head":
+            self.head()
+        elif recipe == "network" or not data.has_features:
+            parts = self._parts() if data.kind == "network" else ()
+            self.network("network", parts)
+        else:
+            self.logistic()
+        if recipe == "auto" and data.has_features and len(data.val):  # else nothing could choose
+            self.nearest()
+            if data.kind == "network":
+                self.head()
+                for start in self._parts():
+                    self.network("the whole network" if start == "all" else f"the network from {start}", (start,))
+            else:
+                self.network(f"{self._config.network} from scratch", ())
+
+    def best(self) -> Trial:
+        """Return the best trial so far."""
+        return choose(self.done, self._data.val.targets, self._data.val.groups, self._metric)[0]
+
+    def logistic(self) -> None:
+        """Try logistic regression with each method for uneven classes that can help."""
+        self.done += [self._logistic(method) for method in self._methods()]
+
+    def nearest(self) -> None:
+        """Try the most similar train photo of each class, and the blend of that and the best trial so far."""
+        data, base = self._data, self.best()
+        began = time.monotonic()
+        train, val = data.vectors_of(data.train), data.vectors_of(data.val)
+        references = References.of(train, data.train.targets.astype(np.int64), data.train.rows["photo"].to_numpy())
+        similarity = references.class_similarity(val, len(data.labels))
+        seconds = time.monotonic() - began
+        truth = data.val.targets.astype(np.int64)
+        ways: tuple[tuple[InferFrom, str], ...] = (
+            ("nearest", "nearest photo"),
+            ("blend", f"{base.name} and nearest photo"),
+        )
+        for way, name in ways:
+            rule = DecisionRule.fit(way, data.labels, base.logits, similarity, truth=truth, unknown_label=None)
+            scores = np.log(np.maximum(rule.probabilities(base.logits, similarity), _LEAST)).astype(np.float32)
+            trial = Trial(name, scores, base.logits, seconds, base.arrays, infer_from=way, details=base.details)
+            self.done.append(trial)
+            self.recipes[name] = self.recipes[base.name]
+
+    def head(self) -> None:
+        """Try the head, trained by gradient descent."""
+        if self.done and self.left_s <= 0:
+            self._skip("head", f"the budget of {self._config.budget_min:g} min is spent")
+            return
+        recipe = self._network_recipe(())
+        self.done.append(self._try("head", recipe, lambda: recipe.try_out("head")))
+
+    def network(self, name: str, unfreeze: tuple[str | int, ...]) -> None:
+        """Try a network: a pretrained one from some layer on, or one from scratch."""
+        recipe = self._network_recipe(unfreeze, self._start())
+        path = self._path(name)
+        epochs: int | str = self._config.epochs
+        if self.done and not path.exists():
+            epochs = self._planned_epochs(recipe, path.with_suffix(".json"))
+        if isinstance(epochs, str):
+            self._skip(name, epochs)
+        else:
+            self.done.append(self._try(name, recipe, lambda: recipe.try_out(name, epochs)))
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of the budget that are left."""
+        return self._config.budget_min * 60 - sum(trial.seconds for trial in self.done)
+
+    def _logistic(self, method: ImbalanceMethod) -> Trial:
+        name = "logistic regression" + (f", {method.replace('_', ' ')}" if method != "none" else "")
+        recipe = LogisticRecipe(with_method(self._config, method), self._data)
+        return self._try(name, recipe, lambda: recipe.try_out(name))
+
+    def _parts(self) -> tuple[str | int, ...]:
+        """Return the parts of a pretrained network to train: those that are set, or its last block and all of it."""
+        return self._config.unfreeze or tuple(each for each in (self._data.info["last_block"], "all") if each)
+
+    def _try(self, name: str, recipe: Recipe, learn: Callable[[], Trial]) -> Trial:
+        path = self._path(name)
+        trial = Trial.read(path)
+        if trial is None:
+            trial = learn()
+            trial.write(path)
+            logger.info("tried %s in %s", name, duration(trial.seconds))
+        self.recipes[name] = recipe
+        return trial
+
+    def _skip(self, name: str, why: str) -> None:
+        logger.info("%s is not tried: %s", name, why)
+        self.skipped[name] = why
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{hashing.of_value(name)[:16]}.npz"
+
+    def _network_recipe(
+        self, unfreeze: tuple[str | int, ...], head: tuple[LogisticRecipe, Trial] | None = None
+    ) -> NetworkRecipe:
+        """Make a recipe by gradient descent, with the method for uneven classes of the best trial so far."""
+        method = self.best().details["method"] if self.done else self._methods()[0]
+        return NetworkRecipe(
+            with_method(self._config, method),
+            self._data,
+            unfreeze=unfreeze,
+            folder=self._folder / ("-".join(map(str, unfreeze)) or "head"),
+            progress=self._progress,
+            head=head,
+            base=self._base,
+        )
+
+    def _start(self) -> tuple[LogisticRecipe, Trial] | None:
+        """Return the logistic regression that a pretrained network's head starts from, without subtracted priors."""
+        if self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
+            return None
+        weighted = self.best().details["method"] in _WEIGHTED
+        for trial in self.done:
+            recipe = self.recipes[trial.name]
+            method = trial.details["method"]
+            if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
+                return recipe, trial
+        return None
+
+    def _planned_epochs(self, recipe: NetworkRecipe, plan: Path) -> int | str:
+        """Return how many epochs fit the budget, or why there are too few; a killed training keeps its plan."""
+        if plan.exists():
+            return read_json(plan, int)
+        began = time.monotonic()
+        data = self._data
+        again = 1 + (1 + len(data.val) / len(data.train) if self._config.refit else 0)
+        photos = len(data.train) + _VALIDATED * len(data.val)
+        epoch_s = recipe.step_seconds() * photos / self._config.batch_size
+        left_s = self.left_s - (time.monotonic() - began)
+        epochs = min(self._config.epochs, int(left_s / (epoch_s * again)))
+        if epochs < (_FEWEST_EPOCHS if data.kind == "network" else self._config.epochs):
+            needed = duration(epoch_s * again * (_FEWEST_EPOCHS if data.kind == "network" else self._config.epochs))
+            return (
+                f"it needs about {needed}, and {duration(max(left_s, 0))} of the budget are left; raise "
+                f"train.budget_min to try it"
+            )
+        write_json(plan, epochs)
+        return epochs
+
+    def _methods(self) -> list[ImbalanceMethod]:
+        """Return the methods for uneven classes to try: those that are set, or those that the counts suggest."""
+        if self._config.imbalance.method != "auto":
+            return [self._config.imbalance.method]
+        counts = self._data.counts
+        return ["none", "logit_adjustment", "weights"] if counts.max() > UNEVEN * counts.min() else ["none"]
