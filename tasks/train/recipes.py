@@ -68,11 +68,20 @@ class LogisticRecipe:
         fitted = list(logistic.fit_path(x, y, len(data.labels), weights=weights, path=path))
         losses = [logistic.log_loss(linear(val), data.val.targets) if len(val) else 0.0 for _, linear in fitted]
         inverse, linear = fitted[int(np.argmin(losses))]
-        linear = self._adjusted(linear, data)
         logits = linear(val)
         details = {"c": inverse, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began
-        return Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        trial = Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        return self.adjusted(name, trial)
+
+    def adjusted(self, name: str, plain: Trial) -> Trial:
+        """Subtract log priors from the logits of a trial without them, if the method says so; nothing is learned."""
+        linear = logistic.Linear(*plain.arrays)
+        adjusted = self._adjusted(linear, self._data)
+        logits = plain.logits - (linear.bias - adjusted.bias)
+        details = plain.details | {"method": self._config.imbalance.method}
+        arrays = [adjusted.kernel, adjusted.bias]
+        return replace(plain, name=name, scores=logits, logits=logits, arrays=arrays, details=details)
 
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
         """Learn again from another training set, with the regularisation of a trial; returns the arrays."""
