@@ -4,9 +4,10 @@ from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
+from tasks.evaluate.counts import counts
 from tasks.evaluate.decide import decide
 from tasks.evaluate.eval_set import EvalSet
-from tasks.evaluate.measure import counts, measure
+from tasks.evaluate.measure import measure
 from tasks.evaluate.model import Model
 from tasks.evaluate.predict import predict
 from tasks.evaluate.removed import RemovedPhotos
