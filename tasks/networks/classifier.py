@@ -26,6 +26,7 @@ def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) 
     Returns:
         A model from uint8 `(n, h, w, c)` to logits float32 `(n, classes)`.
     """
+    encoder = _in_current_policy(encoder)
     return keras.Model(encoder.input, head.logits(encoder.output, classes, config), name="classifier")
 
 
@@ -189,3 +190,19 @@ def _with_head(
     inputs: keras.KerasTensor, features: keras.KerasTensor, classes: int, config: TrainConfig
 ) -> keras.Model:
     return keras.Model(inputs, head.logits(pool(features), classes, config), name="classifier")
+
+
+def _in_current_policy(network: keras.Model) -> keras.Model:
+    """Copy a float32 network so that it computes in the current dtype policy; its scaling and pooling stay float32."""
+    policy = keras.config.dtype_policy().name
+    if policy == "float32":
+        return network
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if layer.name in ("scaled", "pooled") or not isinstance(layer, keras.layers.Layer):
+            return layer
+        return type(layer).from_config(layer.get_config() | {"dtype": policy})
+
+    copy = keras.models.clone_model(network, clone_function=copied)
+    copy.set_weights(network.get_weights())
+    return copy

@@ -1,4 +1,4 @@
-"""Pretrained weights of a network: ImageNet weights from Keras, or the weights in a model file."""
+"""Pretrained weights of a network: ImageNet weights that are installed or downloaded, or those in a model file."""
 
 import re
 from collections import defaultdict
@@ -9,8 +9,9 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tasks.networks import backbones, keras_io
+from tasks.networks import backbones, keras_io, packaged_weights
 from tasks.networks.backbones import Backbone
+from tasks.networks.packaged_weights import PackagedWeights
 from tasks.store.errors import UserError
 
 _SIDE_PX = 224
@@ -18,7 +19,7 @@ _SIDE_PX = 224
 
 
 def load(
-    inputs: keras.KerasTensor, outputs: keras.KerasTensor, network: str, weights: Literal["imagenet"] | Path
+    inputs: keras.KerasTensor, outputs: keras.KerasTensor, network: str, weights: Literal["auto", "imagenet"] | Path
 ) -> None:
     """Load pretrained weights into the layers between two tensors of a graph.
 
@@ -26,20 +27,23 @@ def load(
         inputs: the backbone's input.
         outputs: the backbone's output.
         network: name of the backbone.
-        weights: imagenet downloads the file that Keras offers, once, as Keras caches it. A path is a Keras model file
-            of the same network, with any head.
+        weights: auto takes those that are installed with fluke, or else does as imagenet, which downloads the file that
+            Keras offers, once, as Keras caches it. A path is a Keras model file of the same network, with any head.
 
     Raises:
-        UserError: the weights cannot be downloaded or read, or do not fit.
+        UserError: the weights cannot be found, downloaded or read, or do not fit.
     """
     backbone = backbones.load(network)
-    source = _download(network, backbone) if weights == "imagenet" else _read(weights)
+    if weights == "auto" and backbone.packaged:
+        _load_packaged(network, backbone.packaged, inputs, outputs)
+        return
+    source = _read(weights) if isinstance(weights, Path) else _download(network, backbone)
     try:
         copy(source, inputs, outputs, backbone.aliases)
     except ValueError as error:
         raise UserError(
-            f"train.weights: {weights} doesn't fit train.network={network}: {error}; give a model file of the same "
-            "network, or null to train from scratch"
+            f"pretrain.weights: {weights} doesn't fit pretrain.encoder={network}: {error}; give a model file of the "
+            "same network"
         ) from error
 
 
@@ -77,19 +81,32 @@ def copy(
         )
 
 
+def _load_packaged(
+    network: str, packaged: PackagedWeights, inputs: keras.KerasTensor, outputs: keras.KerasTensor
+) -> None:
+    try:
+        arrays = packaged.read()
+    except UserError as error:
+        raise UserError(f"pretrain.encoder={network}: {error}") from error
+    layers = [layer for layer in _between(inputs, outputs) if layer.weights]
+    packaged_weights.copy(arrays, layers, packaged.name_in_file)
+
+
 def _download(network: str, backbone: Backbone) -> keras.Model:
     if backbone.application is None:
-        offered = [name for name in backbones.names() if backbones.load(name).application]
-        raise UserError(
-            f"train.weights: Keras offers no ImageNet weights for train.network={network}; give a model file, null "
-            f"to train from scratch, or one of the networks {', '.join(offered)}"
-        )
+        if backbone.packaged:
+            remedy = "set pretrain.weights=auto, which takes those that are installed"
+        else:
+            found = {name: backbones.load(name) for name in backbones.names()}
+            offered = [name for name, other in found.items() if other.packaged or other.application]
+            remedy = f"give a model file as pretrain.weights, or one of the networks {', '.join(offered)}"
+        raise UserError(f"Keras offers no ImageNet weights for pretrain.encoder={network}; {remedy}")
     try:
         return backbone.application(include_top=False, weights="imagenet", input_shape=(_SIDE_PX, _SIDE_PX, 3))
     except Exception as error:  # Keras raises plain exceptions
         raise UserError(
-            f"train.weights: cannot download imagenet for train.network={network}: {keras_io.first_line(error)}; try "
-            "again, or give a Keras model file of that network"
+            f"cannot download ImageNet weights for pretrain.encoder={network}: {keras_io.first_line(error)}; try "
+            "again, or give a Keras model file of that network as pretrain.weights"
         ) from error
 
 
@@ -98,8 +115,8 @@ def _read(path: Path) -> keras.Model:
         return keras_io.load(path.expanduser())
     except Exception as error:  # Keras raises many kinds of errors
         raise UserError(
-            f"train.weights: cannot read {path} as a Keras model: {keras_io.first_line(error)}; give a file written by "
-            "`model.save`"
+            f"pretrain.weights: cannot read {path} as a Keras model: {keras_io.first_line(error)}; give a file written "
+            "by `model.save`"
         ) from error
 
 

@@ -10,6 +10,9 @@ A backbone module defines
   them. Codes have mean 0 and variance 1.
 - `MIN_SIDE_PX`: the smallest side of an input. The caller enlarges smaller inputs.
 - `APPLICATION`, if Keras offers ImageNet weights: the function of `keras.applications` that builds the network.
+- `WEIGHTS`, if a package that fluke installs has weights: a `tasks.networks.packaged_weights.PackagedWeights`.
+- `LAST_BLOCK`, for networks with pretrained weights: the beginning of the name of the layer at which the last block or
+  stage begins, which is trained first after the head.
 - `ALIASES`, if model files use other names for some layers: our name -> their name.
 
 Networks that are used exactly as `keras.applications` builds them need no module: they are rows of the table in
@@ -29,6 +32,7 @@ from tasks.store.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+    from tasks.networks.packaged_weights import PackagedWeights
     from tasks.networks.scaling import Scale
 
 _TABLE = f"{__name__}._applications"
@@ -46,8 +50,10 @@ class Backbone:
     """The function of keras.applications that offers ImageNet weights, if any."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Names of layers in model files, by our names."""
+    packaged: "PackagedWeights | None" = None
+    """The weights that are installed with fluke, if any."""
     last_block: str | None = None
-    """Beginning of the names of its last block's layers, to train that block; None: it has no such part."""
+    """The beginning of the name of the layer at which the last block or stage begins; None: there is no such layer."""
 
 
 def names() -> list[str]:
@@ -92,6 +98,8 @@ def load(name: str) -> Backbone:
         module.MIN_SIDE_PX,
         getattr(module, "APPLICATION", None),
         getattr(module, "ALIASES", {}),
+        getattr(module, "WEIGHTS", None),
+        getattr(module, "LAST_BLOCK", None),
     )
 
 

