@@ -11,6 +11,7 @@ from tasks.evaluate.measure import measure
 from tasks.evaluate.model import Model
 from tasks.evaluate.predict import predict
 from tasks.evaluate.removed import RemovedPhotos
+from tasks.evaluate.unknown_groups import propose_groups
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
@@ -54,7 +55,16 @@ def build_evaluation(
     eval_set = EvalSet.read(config, kept, classifier)
     predict(model, eval_set, context.out, context.progress)
     decide(config, model, eval_set, context.out)
+    unknown_groups = propose_groups(config, eval_set, context.out)
     removed = RemovedPhotos.predict(eval_set, kept=kept, model=model, context=context)
-    measured = measure(config, eval_set, context.out, removed=removed, model=model, version=VERSION)
+    measured = measure(
+        config,
+        eval_set,
+        context.out,
+        removed=removed,
+        unknown_groups=unknown_groups,
+        model=model,
+        version=VERSION,
+    )
     predictions: pd.DataFrame = tables.PREDICTIONS.read(context.out)
     return Result(counts(measured), digest=hashing.of_value([measured, predictions.to_json(orient="values")]))

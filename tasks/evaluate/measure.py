@@ -31,6 +31,7 @@ def measure(
     out: Path,
     *,
     removed: RemovedPhotos | None,
+    unknown_groups: Mapping[str, Any] | None = None,
     model: Model,
     version: int,
 ) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def measure(
         eval_set: The evaluation set.
         out: The folder with the files of the steps before; metrics.json is written there.
         removed: The photos that a check of the filter removed from the test, and their predictions.
+        unknown_groups: What `unknown_groups.propose_groups` has returned.
         model: The classifier and what it needs.
         version: The version of the evaluate stage. Evaluations of other versions aren't compared.
 
@@ -64,6 +66,8 @@ def measure(
         measured["champion"] = previous_model.compare_with(previous, test, config)
     if removed:
         measured["removed"] = _with_removed(config, eval_set, Decisions.read(out), removed, measured["test"]["scores"])
+    if unknown_groups:
+        measured["unknown"]["groups"] = unknown_groups
     set_verdicts(measured)
     write_json(tables.METRICS.path(out), measured, sort_keys=True)
     return measured

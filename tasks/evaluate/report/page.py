@@ -33,6 +33,7 @@ from tasks.evaluate.report.text import (
     worst_classes,
 )
 from tasks.evaluate.verdicts import LEAST_GROUPS
+from tasks.evaluate.report.unknown_groups import unknown_groups_text
 from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
@@ -98,6 +99,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         funnel=funnel(files),
         searches=searches(files.crawled, files.kept),
         rejects=rejects(files),
+        unknown_groups=unknown_groups_text(files.metrics),
         mistakes=_gallery(files, samples.mistakes(test, gallery)),
         successes=_gallery(files, samples.successes(test, gallery)),
         has_heat_maps=bool(files.explanations.heat_maps),
