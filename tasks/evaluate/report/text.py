@@ -19,7 +19,12 @@ _SCORES = {
 """Title and meaning of each score."""
 PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
 """The scores that are written as percentages."""
-BASELINES = {"commonest": "majority class", "nearest": "nearest photo", "champion": "previous model"}
+BASELINES = {
+    "commonest": "majority class",
+    "nearest": "nearest photo",
+    "logistic": "logistic regression",
+    "champion": "previous model",
+}
 """The names of the baselines of metrics.json, as users see them."""
 OUTCOMES = {"better": "classifier better", "worse": "classifier worse", "undecided": "not significant"}
 """The verdicts of metrics.json, as users see them."""
