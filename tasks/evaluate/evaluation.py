@@ -51,6 +51,11 @@ def build_evaluation(
 
     model = Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root)
     eval_set = EvalSet.read(config, kept, classifier)
+    if model.infer_from(config) != "network" and model.features_know_validation:
+        context.warn(
+            f"evaluate.infer_from={config.infer_from}: the network's features have learned from the validation photos, "
+            "too, so its probabilities may be too high; train.refit=false keeps validation photos apart"
+        )
     predict(model, eval_set, context.out, context.progress)
     decide(config, model, eval_set, context.out)
     removed = RemovedPhotos.predict(eval_set, kept=kept, model=model, context=context)
