@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,6 +17,7 @@ from rich.table import Table
 from configs.redact import redact, redacting
 from flows import model_names
 from flows.maintenance.forget import Traces
+from flows.recipes_tried import Tried
 from flows.run_records import RunRecord, StageRecord
 from tasks import names
 from tasks.store.paths import open_log
@@ -128,9 +129,21 @@ def stage_table(record: RunRecord) -> Table:
 
 def counts_text(stage: StageRecord) -> str:
     """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
+    if not stage.counts:
+        return "nothing to do"
     return ", ".join(
         f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
     )
+
+
+def recipe_table(tried: Sequence[Tried]) -> Table:
+    """Return a table with one row for each recipe that a training has tried."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column, justify in (("recipe", "left"), ("on validation photos", "left"), ("seconds", "right"), ("", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for each in tried:
+        table.add_row(*map(shown, each))
+    return table
 
 
 def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:

@@ -53,6 +53,11 @@ def build_evaluation(
 
     model = Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root)
     eval_set = EvalSet.read(config, kept, classifier)
+    if model.infer_from(config) != "network" and model.features_know_validation:
+        context.warn(
+            f"evaluate.infer_from={config.infer_from}: the network's features have learned from the validation photos, "
+            "too, so its probabilities may be too high; train.refit=false keeps validation photos apart"
+        )
     predict(model, eval_set, context.out, context.progress)
     decide(config, model, eval_set, context.out)
     unknown_groups = propose_groups(config, eval_set, context.out)
@@ -67,4 +72,5 @@ def build_evaluation(
         version=VERSION,
     )
     predictions: pd.DataFrame = tables.PREDICTIONS.read(context.out)
-    return Result(counts(measured), digest=hashing.of_value([measured, predictions.to_json(orient="values")]))
+    result = {name: value for name, value in measured.items() if name != "recipe"}  # that has the seconds of trials
+    return Result(counts(measured), digest=hashing.of_value([result, predictions.to_json(orient="values")]))

@@ -195,7 +195,7 @@ class Trials:
 
     def _start(self) -> tuple[LogisticRecipe, Trial] | None:
         """Return the logistic regression that a pretrained network's head starts from, without subtracted priors."""
-        if self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden or not self.done:
+        if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
         for trial in self.done:
