@@ -110,7 +110,7 @@ def build_classifier(
         again = trials.recipes[baseline.name].again(baseline, data.together()) if refitted else baseline.arrays
         strength = baseline.details["strength"]
         np.savez(BASELINE.path(context.out), allow_pickle=False, kernel=again[0], bias=again[1], strength=strength)
-    LABEL_ISSUES.write(label_issues.find(data, trials.baseline), context.out)
+    LABEL_ISSUES.write(label_issues.find(data), context.out)
     if (folder / "tensorboard").exists():
         shutil.copytree(folder / "tensorboard", context.out / "tensorboard")
     _keep_only(folder)
