@@ -226,7 +226,7 @@ VALIDATION = File(
 BASELINE = File(
     "baseline.npz",
     ("train",),
-    "Logistic regression on the encoder's features, the baseline: `kernel` (d, classes), `bias` and `strength`.",
+    "Logistic regression on the encoder's features, the baseline: `kernel` (d, classes) and `bias` (classes).",
 )
 LABEL_ISSUES = Table(
     "label_issues.parquet",

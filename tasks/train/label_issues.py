@@ -32,11 +32,11 @@ def find(data: TrainingSet, baseline: Trial | None) -> "pd.DataFrame":
     if baseline is None or len(together) < FOLDS:
         return pd.DataFrame({"photo": [], "label": [], "suggestion": [], "doubt": []}).astype({"doubt": np.float64})
     vectors, targets = data.vectors_of(together), together.targets
-    strengths = [each for each in logistic.STRENGTHS if each >= baseline.details["strength"]]
+    path = (baseline.details["c"],)
     logits = np.zeros((len(together), len(data.labels)), np.float32)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(vectors, targets, together.groups)
     for learned, judged in folds:
-        *_, (_, linear) = logistic.fit_path(vectors[learned], targets[learned], len(data.labels), strengths=strengths)
+        *_, (_, linear) = logistic.fit_path(vectors[learned], targets[learned], len(data.labels), path=path)
         logits[judged] = linear(vectors[judged])
     probabilities = softmax(logits)
     rows = np.arange(len(together))

@@ -39,6 +39,8 @@ def figures(files: EvaluationFiles) -> dict[str, Figure]:
 
 
 def _curves(history: Mapping[str, Sequence[float]], prefix: str) -> Iterator[tuple[str, Figure]]:
+    if not history:  # nothing was trained by gradient descent
+        return
     monitored = history.get("val_loss") or history["loss"]  # the train stage keeps the epoch with the lowest value
     best = None if prefix else int(np.argmin(monitored))
     for name, heading in (("loss", "Loss"), ("accuracy", "Accuracy")):
