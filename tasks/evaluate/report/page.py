@@ -32,8 +32,8 @@ from tasks.evaluate.report.text import (
     subject,
     worst_classes,
 )
-from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.evaluate.report.unknown_groups import unknown_groups_text
+from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
