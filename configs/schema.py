@@ -470,9 +470,6 @@ class ExtractConfig(Section):
     """How features are computed from tiles."""
 
     batch_size: int = Field(64, ge=2, description="Tiles per call of the encoder.")
-    flip: bool = Field(
-        False, description="Whether a photo's features are the mean of those of its tile and of the mirrored tile."
-    )
     copies: int = Field(
         0,
         ge=0,
