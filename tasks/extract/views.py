@@ -30,19 +30,21 @@ class Views:
         return to_float16((found.astype(np.float32) + mirrored) / 2)
 
     def augmented(self, config: AugmentConfig, copy: int) -> Compute:
-        """Return a function that computes the features of a copy of each tile; the same tiles get the same copy.
+        """Return a function that computes the features of a copy of each tile; a tile and its name decide its copy.
 
         Args:
-            config: how a copy differs from its tile.
+            config: how a copy differs from its tile: flip, rotation, shift, zoom and shear.
             copy: number of the copy.
         """
 
         def compute(tiles: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.float16]:
             import keras
 
-            from tasks.networks.augment import Augment
+            from tasks.networks.augment import DRAWS, Augment
 
-            seed = int(hashing.of_value([copy, *names])[:7], 16)
-            return self.features(keras.ops.convert_to_numpy(Augment(config, seed)(tiles)), names)
+            # a generator for each photo: its copy must not depend on which photos are new in the same run
+            generators = [np.random.default_rng(int(hashing.of_value([copy, name])[:15], 16)) for name in names]
+            draws = np.stack([generator.uniform(-1, 1, DRAWS) for generator in generators]).astype(np.float32)
+            return self.features(keras.ops.convert_to_numpy(Augment(config, 0)(tiles, draws)), names)
 
         return compute
