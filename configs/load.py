@@ -47,6 +47,12 @@ GONE = {
     "path of a model file",
 }
 """Old name -> what to set instead, for settings that became a part of another one."""
+OLD = (
+    {old: f"this setting is now called {new}" for old, new in RENAMED.items()}
+    | {old: f"this setting is gone; {instead}" for old, instead in GONE.items()}
+    | {old: f"this setting is now train.imbalance; {instead}" for old, instead in REPLACED.items()}
+)
+"""Old name -> the message that refuses it."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "tuple[", "dict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
@@ -280,12 +286,8 @@ def _message(mistake: Any) -> str:
     """Return the message for one of pydantic's errors."""
     name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_UNION_BRANCHES))
     if mistake["type"] == "extra_forbidden":
-        if name in RENAMED:
-            return f"{name}: this setting is now called {RENAMED[name]}"
-        if name in GONE:
-            return f"{name}: this setting is gone; {GONE[name]}"
-        if name in REPLACED:
-            return f"{name}: this setting is now train.imbalance; {REPLACED[name]}"
+        if name in OLD:
+            return f"{name}: {OLD[name]}"
         known = [setting for setting, _ in settings()] + list(Config.model_fields)
         if name in known:
             section, _, setting = name.partition(".")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 3
+BURST = "burst"
+"""The kind of a group of photos that one camera took within a few seconds."""
 
 
 def connected_groups(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -32,8 +34,10 @@ def split_groups(
     duplicate_groups: Sequence[int],
     absent: Sequence[str] = (),
     remembered: Iterable[tuple[str, str, str]] = (),
+    *,
+    bursts: Mapping[int, str] | None = None,
 ) -> list[int]:
-    """Join groups of near duplicates that have a page, a `group` of the CSV, or a part of their name in common.
+    """Join groups of near duplicates that have a page, a `group` of the CSV, a part of their name or a burst in common.
 
     Args:
         config: Says whether pages count, and which part of a name counts.
@@ -41,6 +45,7 @@ def split_groups(
         duplicate_groups: Group of near duplicates of each row, and of the absent photos after them.
         absent: The photos of earlier runs that are not in the table, or whose file is damaged now.
         remembered: (kind, name of a group, photo) of the photos of earlier runs, see `Remembered.links`.
+        bursts: The name of the burst of elements of `duplicate_groups`, see `bursts.burst_names`.
 
     Returns:
         The joined group of each element of `duplicate_groups`.
@@ -49,6 +54,7 @@ def split_groups(
     place |= {photo: len(table) + number for number, photo in enumerate(absent)}
     named = [(kind, name, row) for kind, names in group_names(config, table).items() for row, name in names.items()]
     named += [(kind, name, place[photo]) for kind, name, photo in remembered]
+    named += [(BURST, name, item) for item, name in (bursts or {}).items()]
     first: dict[tuple[str, str], int] = {}
     links = [
         (duplicate_groups[first.setdefault((kind, nfc(name)), item)], duplicate_groups[item])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.filter.groups import BURST
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.notes import listed
 from tasks.filter.remedies import UNTRAINED
@@ -22,6 +23,8 @@ _CONNECTIONS = {
     _MIRROR: "mirror images (filter.mirrored=false if they differ)",
     "page": "photos of one web page (filter.group_pages=false divides them)",
     "group": "photos with the same value in the column Group of the CSV",
+    BURST: "photos that one camera took within seconds of each other, by their EXIF data (filter.burst_s=null divides "
+    "them, a lower number links fewer; a clock that stands still, or a camera that never pauses, links all photos)",
     "pattern": "names with the same match of the pattern (filter.group_pattern=null divides them)",
 }
 """What makes photos a group, and how to separate them."""
@@ -39,7 +42,7 @@ def large_groups(
     Args:
         table: All rows, with photo, label, the number of the group, and reason, which is empty for kept rows. Rows that
             are only rejected because nothing is left to train on count as kept: their group is the cause.
-        names: The names of the groups that rows belong to, see `groups.group_names`.
+        names: The names of the groups that rows belong to, see `groups.group_names`, and those of bursts.
         near_duplicates: Those among all rows.
         min_photos: Smaller classes don't count.
 

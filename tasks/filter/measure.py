@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
 from tasks.filter import faces, image_stats
+from tasks.filter.bursts import taken_of
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.remembered import Remembered
 from tasks.images import photos
@@ -50,8 +51,12 @@ class Measurements:
     """Statistics of each absent photo; as of a photo that can't be decoded where it is not `comparable`."""
     comparable: NDArray[np.bool_]
     """Whether the statistics of each absent photo are known."""
+    taken: NDArray[np.void]
+    """When and by which camera each row's photo was taken, followed by the absent photos; of TAKEN_DTYPE."""
+    dated: NDArray[np.bool_]
+    """Whether that was ever read, for the same photos."""
     refs: dict[Path, FileRecord]
-    """The shards that contain the statistics of the table."""
+    """The shards that contain what is measured of the table."""
 
     def near_duplicates(self, config: FilterConfig) -> NearDuplicates:
         """Find the near duplicates among the rows of the table, followed by the absent photos."""
@@ -73,10 +78,12 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
         context: Where the cache is, and who computes.
     """
     files = {photo: context.root / file for photo, file in zip(table["photo"], table["file"], strict=True)}
+    photo_names = table["photo"].tolist()
     away = [position for position, photo in enumerate(remembered.photos) if photo not in files]
     absent = [remembered.photos[position] for position in away]
     stats, comparable = remembered.stats[away], remembered.measured[away]
-    stored = stored_files(context.photos, {absent[number] for number in np.flatnonzero(~comparable)})
+    taken, dated = remembered.taken[away], remembered.dated[away]
+    stored = stored_files(context.photos, {absent[number] for number in np.flatnonzero(~comparable | ~dated)})
 
     def compute(chunk: Sequence[str]) -> NDArray[np.void]:
         rows = [image_stats.compute_stats((files | stored)[photo].read_bytes()) for photo in chunk]
@@ -93,14 +100,21 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
         comparable[again] = True
     stats["flaw"][~comparable] = UNKNOWN
     present = LazyRows(index, context.root)[:]
-    damaged = _damaged_since(table["photo"].tolist(), present, remembered)
+    damaged = _damaged_since(photo_names, present, remembered)
+    times, more_refs = taken_of(files | stored, context)
+    position = {photo: number for number, photo in enumerate([*files, *stored])}
+    for number, photo in enumerate(absent):
+        if photo in stored:
+            taken[number], dated[number] = times[position[photo]], True
     return Measurements(
         present,
-        table["photo"].tolist(),
+        photo_names,
         [*absent, *(remembered.photos[position] for position in damaged)],
         np.concatenate([stats, remembered.stats[damaged]]),
         np.concatenate([comparable, np.ones(len(damaged), bool)]),
-        pool.refs(index, context.root),
+        np.concatenate([times[[position[photo] for photo in photo_names]], taken, remembered.taken[damaged]]),
+        np.concatenate([np.ones(len(table), bool), dated, remembered.dated[damaged]]),
+        pool.refs(index, context.root) | more_refs,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.filter import image_stats
+from tasks.filter import bursts, image_stats
 from tasks.filter.remembered import Header, Names, Remembered
 from tasks.filter.splits import Split
 from tasks.store.table import Column
@@ -30,8 +30,11 @@ COLUMNS = (
     Column("group", "string", "The group that it was in, if it had other photos.", nullable=True),
     Column("stats_version", "int64", "`image_stats.VERSION` of its statistics.", nullable=True),
 )
-"""The columns of a memory, besides `stats`: the bytes of its row of `image_stats.STATS_DTYPE`."""
+"""The columns of a memory, besides `stats`: the bytes of its row of `image_stats.STATS_DTYPE`, and `taken`."""
 _LISTS, _HEADER = ("names", "pages", "csv_groups"), b"fluke"
+_TAKEN = "taken"
+"""The bytes of a photo's row of `bursts.TAKEN_DTYPE`, after one byte with their version; empty if its time was never
+read. Memories of earlier versions have no such column."""
 
 
 def encode(remembered: Remembered) -> bytes:
@@ -56,11 +59,12 @@ def encode(remembered: Remembered) -> bytes:
     ]
     arrays = {column.name: pa.array(value, column.arrow_type) for column, value in zip(COLUMNS, values, strict=True)}
     arrays["stats"] = _stats_column(remembered, other)
+    arrays[_TAKEN] = _taken_column(remembered)
     table = pa.table(arrays).replace_schema_metadata({_HEADER: json.dumps(asdict(remembered.header), sort_keys=True)})
     out = BytesIO()
     lists = [f"{name}.list.element" for name in _LISTS]  # as Parquet names the values of lists
     texts = [column.name for column in COLUMNS if column.name not in _LISTS]
-    compression = {**dict.fromkeys([*texts, *lists], "zstd"), "stats": "none"}  # hashes are random bits
+    compression = {**dict.fromkeys([*texts, *lists], "zstd"), "stats": "none", _TAKEN: "zstd"}  # hashes are random bits
     pq.write_table(table, out, compression=compression, use_dictionary=["split", "label"])
     return out.getvalue()
 
@@ -79,6 +83,7 @@ def decode(path: Path) -> Remembered:
         header = Header(**json.loads(table.schema.metadata[_HEADER]))
         columns = {column.name: table[column.name].combine_chunks() for column in COLUMNS}
         stats, measured, other_stats = _read_stats(table)
+        taken, dated = _read_taken(table)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has another form: {error}") from error
     texts = {name: columns[name].to_pylist() for name in ("photo", "split", "label", "group")}
@@ -92,6 +97,8 @@ def decode(path: Path) -> Remembered:
         groups=_shared(texts["group"]),
         stats=stats,
         measured=measured,
+        taken=taken,
+        dated=dated,
         other_stats=other_stats,
         **lists,
     )
@@ -149,6 +156,24 @@ def _read_stats(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_],
         for position in others.tolist()
     }
     return stats, measured, other
+
+
+def _taken_column(remembered: Remembered) -> "pa.Array":
+    import pyarrow as pa
+
+    rows = zip(remembered.taken, remembered.dated.tolist(), strict=True)
+    return pa.array([bytes([bursts.VERSION]) + row.tobytes() if dated else None for row, dated in rows], pa.binary())
+
+
+def _read_taken(table: "pa.Table") -> tuple[NDArray[np.void], NDArray[np.bool_]]:
+    """Return when and by which camera each photo was taken, and whether that is known."""
+    values: list[Any] = table[_TAKEN].to_pylist() if _TAKEN in table.column_names else [None] * len(table)
+    length, version = 1 + bursts.TAKEN_DTYPE.itemsize, bytes([bursts.VERSION])
+    dated = np.array([value is not None and len(value) == length and value[:1] == version for value in values], bool)
+    taken = np.zeros(len(values), bursts.TAKEN_DTYPE)
+    data = b"".join(values[position][1:] for position in np.flatnonzero(dated).tolist())
+    taken[dated] = np.frombuffer(data, bursts.TAKEN_DTYPE)
+    return taken, dated
 
 
 def _lists(column: "pa.ListArray") -> list[Names]:

@@ -38,6 +38,26 @@ def comparison_note(config: FilterConfig, remembered: Remembered, measured: Meas
     )
 
 
+def burst_note(config: FilterConfig, remembered: Remembered, measured: Measurements) -> str | None:
+    """Say of how many photos that have left it isn't known when they were taken; None if it is of all.
+
+    Args:
+        config: Without `burst_s`, times don't count.
+        remembered: All photos of earlier runs.
+        measured: Their times.
+    """
+    undated = np.flatnonzero(~measured.dated[len(measured.photos) :]).tolist()
+    if not undated or config.burst_s is None:
+        return None
+    tested = len(remembered.tests().intersection(measured.absent[number] for number in undated))
+    return (
+        f"{photos_are(len(undated))} no longer in the crawl and can't be compared by time with new ones "
+        f"(filter.burst_s={config.burst_s:g}), because filter.memory={remembered.header.name} doesn't say when they "
+        f"were taken, and their files are no longer in data/photos; {tested:,} of them were tested, and a photo of "
+        f"the same burst could be trained on; put the files back, or {_remedy(config)}"
+    )
+
+
 def share_note(config: FilterConfig, table: "pd.DataFrame", remembered: Remembered, given: Set[str]) -> str | None:
     """Say how many photos stay in the test although `test_fraction` or the unseen classes were changed.
 
@@ -91,6 +111,7 @@ def memory_notes(
         None,
         [
             comparison_note(config, remembered, measured),
+            burst_note(config, remembered, measured),
             share_note(config, table, remembered, given),
             tested_classes_note(config, table, remembered),
         ],

@@ -57,6 +57,7 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
     place = np.array([rows[photo] for photo in photos], np.int64)
     stats = np.concatenate([measured.stats, measured.absent_stats])[place]
     valid = np.concatenate([np.ones(len(measured.stats), bool), measured.comparable])[place]
+    taken, dated = measured.taken[place], measured.dated[place]
     unusable = {photo for photo, is_valid in zip(photos, valid.tolist(), strict=True) if not is_valid}
 
     def all_names(known: Sequence[tuple[str, ...]], new: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
@@ -87,6 +88,8 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
         groups=[group.get(photo) for photo in photos],
         stats=stats,
         measured=valid,
+        taken=taken,
+        dated=dated,
         other_stats={photo: row for photo, row in remembered.other_stats.items() if photo in unusable},
     )
 

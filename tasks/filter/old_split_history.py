@@ -10,6 +10,7 @@ import numpy as np
 
 from configs.schema import FilterConfig
 from tasks.filter import image_stats
+from tasks.filter.bursts import TAKEN_DTYPE
 from tasks.filter.measure import stats_pool
 from tasks.filter.remembered import Remembered, merged, sightings
 from tasks.filter.splits import PARTS, Split
@@ -107,6 +108,8 @@ class OldSplitHistory:
             groups=[None] * len(photos),
             stats=stats,
             measured=measured,
+            taken=np.zeros(len(photos), TAKEN_DTYPE),
+            dated=np.zeros(len(photos), bool),
         )
 
     def _read(self) -> Mapping[str, Split]:

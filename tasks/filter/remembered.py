@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
 from tasks.filter import image_stats
+from tasks.filter.bursts import TAKEN_DTYPE
 from tasks.filter.groups import match_name
 from tasks.filter.splits import Split
 from tasks.store import hashing
@@ -73,6 +74,10 @@ class Remembered:
     """Statistics of each photo, `(n,)` of STATS_DTYPE; only valid where `measured`."""
     measured: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     """Whether the statistics of each photo are those of the present `image_stats.VERSION`, `(n,)`."""
+    taken: NDArray[np.void] = field(default_factory=lambda: np.empty(0, TAKEN_DTYPE))
+    """When and by which camera each photo was taken, `(n,)` of TAKEN_DTYPE; only valid where `dated`."""
+    dated: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    """Whether that was ever read from each photo, as the present `bursts.VERSION` reads it, `(n,)`."""
     other_stats: Mapping[str, tuple[int, bytes]] = field(default_factory=dict)
     """By photo, statistics of another version, with this version."""
 
@@ -131,6 +136,8 @@ class Remembered:
             groups=pick(self.groups),
             stats=self.stats[left],
             measured=self.measured[left],
+            taken=self.taken[left],
+            dated=self.dated[left],
             other_stats={photo: row for photo, row in self.other_stats.items() if photo not in photos},
         )
 
@@ -143,6 +150,8 @@ def shares_of(config: FilterConfig) -> dict[str, Any]:
 def grouping_of(config: FilterConfig) -> str:
     """Return a digest of the settings by which photos are grouped."""
     settings = config.model_dump(mode="json", include={"duplicate_bits", "mirrored", "group_pages", "group_pattern"})
+    if config.burst_s is not None:  # memories of versions without this setting keep their digest
+        settings["burst_s"] = config.burst_s
     return hashing.of_value([settings, image_stats.VERSION])[:24]
 
 

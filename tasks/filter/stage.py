@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from configs.schema import FilterConfig
 from tasks.filter import review_log
+from tasks.filter.bursts import burst_names
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.given_splits import GivenSplits
-from tasks.filter.groups import group_names, pattern_notes, split_groups
+from tasks.filter.group_hints import group_hints
+from tasks.filter.groups import BURST, group_names, pattern_notes, split_groups
 from tasks.filter.judge import judge, reject_label_issues, set_verdicts
 from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import measure
@@ -68,8 +70,10 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             context.warn(note)
         set_verdicts(table, judged.verdicts, duplicates)
         all_photos = [*table["photo"], *measured.absent]
-        groups = split_groups(config, table, duplicates.group, measured.absent, remembered.links(config))
-        names = group_names(config, table)
+        bursts = {} if config.burst_s is None else burst_names(measured.taken, config.burst_s)
+        links = remembered.links(config)
+        groups = split_groups(config, table, duplicates.group, measured.absent, links, bursts=bursts)
+        names = group_names(config, table) | {BURST: {row: name for row, name in bursts.items() if row < len(table)}}
         test_list = read_test_list(config, table, set(remembered.photos))
         for note in (*test_list.notes, *pattern_notes(config, table, names)):
             context.warn(note)
@@ -92,16 +96,15 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         generation = memory.write(new := updated(remembered, config, Outcome(table, sources, measured, groups)))
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
     notes_of_memory = memory_notes(config, table, remembered, measured, given.present)
-    for note in (*loss_notes(config, table), *notes_of_memory, *filter(None, [large, single_photos_note(kept)])):
+    hints = [large, single_photos_note(kept), *group_hints(config, table, names, measured.taken[: len(table)])]
+    for note in (*loss_notes(config, table), *notes_of_memory, *filter(None, hints)):
         context.warn(note)
     doubtful = len(judged.doubts.keys() & set(kept.index))
     leaks = count_leaks(groups, [known.get(photo) for photo in all_photos])
 
-    removed = removed_from_test(rejected, set(kept["label"]))
-    kept, removed = name_groups(kept, removed)
+    kept, removed = name_groups(kept, removed_from_test(rejected, set(kept["label"])))
     KEPT.write(kept[KEPT.names], context.out)
-    rejected = rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names]
-    REJECTED.write(rejected, context.out)
+    REJECTED.write(rejected.sort_values(["reason", "label", "photo", "name"])[REJECTED.names], context.out)
     REMOVED.write(removed[REMOVED.names], context.out)
     absent = once_trained(new, measured.absent)
     ABSENT.write(absent, context.out)
@@ -111,10 +114,11 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
         kept, rejected, doubtful=doubtful, doubts=notes, reviewed=len(decided), leaks=leaks, root=context.root
     )
     SUMMARY.path(context.out).write_text(text + given.summary(), encoding="utf-8")
-    counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks)
-    counts |= {"removed from test": len(removed)} if len(removed) else {}
-    rows = [frame.to_dict("records") for frame in (kept[KEPT.names], removed[REMOVED.names], absent)]
-    return Result(counts, digest=hashing.of_value(rows), refs=measured.refs)
+    counts = _counts(kept, rejected, doubtful=doubtful, reviewed=len(decided), leaks=leaks) | (
+        {"removed from test": len(removed)} if len(removed) else {}
+    )
+    digested = [frame.to_dict("records") for frame in (kept[KEPT.names], removed[REMOVED.names], absent)]
+    return Result(counts, digest=hashing.of_value(digested), refs=measured.refs)
 
 
 def external_inputs(config: FilterConfig, root: Path) -> dict[str, str | int]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.images.exif import Tiff
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -43,20 +45,12 @@ def of_exif(exif: bytes) -> int | None:
 
     See EXIF 2.32 (CIPA DC-008), 4.6.4: the tag is one SHORT of 1 to 8, in the first directory of a TIFF file.
     """
-    tiff = exif.removeprefix(b"Exif\0\0")
-    if tiff[:2] not in (b"II", b"MM"):
+    tiff = Tiff(exif)
+    entry = tiff.directory().get(_TAG)
+    if entry is None:
         return None
-
-    def number(at: int, length: int) -> int:
-        return int.from_bytes(tiff[at : at + length], "little" if tiff[:1] == b"I" else "big")
-
-    start = number(4, 4)
-    for at in range(start + 2, min(start + 2 + 12 * number(start, 2), len(tiff) - 11), 12):
-        if number(at, 2) == _TAG:
-            value = number(at + 8, 2)
-            is_valid = number(at + 2, 2) == _SHORT and number(at + 4, 4) == 1 and 1 <= value <= 8
-            return value if is_valid else UPRIGHT
-    return None
+    value = tiff.number(entry.at, 2)
+    return value if entry.kind == _SHORT and entry.size == 1 and 1 <= value <= 8 else UPRIGHT
 
 
 def as_stored(upright: NDArray[Value], orientation: int) -> NDArray[Value]:

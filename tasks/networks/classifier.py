@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones, head
+from tasks.networks.pooling import generalised_mean
 from tasks.networks.scaling import enlarge, scale_pixels
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -25,6 +26,7 @@ def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) 
     Returns:
         A model from uint8 `(n, h, w, c)` to logits float32 `(n, classes)`.
     """
+    encoder = _in_current_policy(encoder)
     return keras.Model(encoder.input, head.logits(encoder.output, classes, config), name="classifier")
 
 
@@ -101,10 +103,17 @@ def linear_classifier(
 
 
 def pool(features: keras.KerasTensor, how: str = "mean") -> keras.KerasTensor:
-    """Add the layers `features` and `pooled`, from feature maps `(n, h, w, d)` or vectors to float32 `(n, d)`."""
+    """Add the layers `features` and `pooled`, from feature maps `(n, h, w, d)` or vectors to float32 `(n, d)`.
+
+    Args:
+        features: the maps or vectors.
+        how: `mean`, or `gem`, see `generalised_mean`. It doesn't concern vectors.
+    """
     x = keras.layers.Identity(name="features")(features)
     if len(x.shape) != 4:
         return keras.layers.Identity(name="pooled", dtype="float32")(x)
+    if how == "gem":
+        return keras.layers.Identity(name="pooled", dtype="float32")(generalised_mean(x))
     return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
 
 
@@ -151,8 +160,9 @@ def init_from(classifier: keras.Model, labels: Sequence[str], base: keras.Model,
         values = base.get_layer(layer.name).get_weights() if layer.weights else []
         if layer.name == last:
             own = layer.get_weights()
-            for mine, known in zip(own, values, strict=True):
-                mine[..., kept] = known[..., theirs]
+            for mine, known in zip(own, values, strict=True):  # see `head.logits` for the order of sub-centres
+                by_class = known.reshape(*known.shape[:-1], -1, len(base_labels))
+                mine.reshape(*mine.shape[:-1], -1, len(labels))[..., kept] = by_class[..., theirs]
             values = own
         layer.set_weights(values)
     return len(labels) - len(kept)
@@ -180,3 +190,19 @@ def _with_head(
     inputs: keras.KerasTensor, features: keras.KerasTensor, classes: int, config: TrainConfig
 ) -> keras.Model:
     return keras.Model(inputs, head.logits(pool(features), classes, config), name="classifier")
+
+
+def _in_current_policy(network: keras.Model) -> keras.Model:
+    """Copy a float32 network so that it computes in the current dtype policy; its scaling and pooling stay float32."""
+    policy = keras.config.dtype_policy().name
+    if policy == "float32":
+        return network
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if layer.name in ("scaled", "pooled") or not isinstance(layer, keras.layers.Layer):
+            return layer
+        return type(layer).from_config(layer.get_config() | {"dtype": policy})
+
+    copy = keras.models.clone_model(network, clone_function=copied)
+    copy.set_weights(network.get_weights())
+    return copy

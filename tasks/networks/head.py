@@ -17,7 +17,9 @@ def logits(pooled: keras.KerasTensor, classes: int, config: TrainConfig) -> kera
     """Add a head to a graph; its last layer is named `logits`.
 
     softmax is a dense layer. cosine and arcface are `config.scale` times the cosine of the angle between the features
-    and a learned direction of each class (Deng et al., arXiv:1801.07698).
+    and a learned direction of each class (Deng et al., arXiv:1801.07698). With several directions of each class
+    (`config.sub_centres`), the nearest one counts: Deng et al., "Sub-center ArcFace", ECCV 2020. So photos of one class
+    that look different, such as both sides of an animal, or that are labelled wrongly, needn't be close to each other.
 
     Args:
         pooled: a network's pooled features, floats `(n, d)`.
@@ -35,13 +37,16 @@ def logits(pooled: keras.KerasTensor, classes: int, config: TrainConfig) -> kera
         return layers.Dense(classes, dtype="float32", name="logits")(x)
     x = layers.UnitNormalization(dtype="float32", name="direction")(x)
     x = layers.Dense(
-        classes,
+        classes * config.sub_centres,  # first one direction of each class, then the second of each, and so on
         use_bias=False,
         kernel_initializer=keras.initializers.RandomNormal(stddev=1 / math.sqrt(x.shape[-1]), seed=config.seed),
         kernel_constraint=keras.constraints.UnitNorm(axis=0),
         dtype="float32",
         name="cosines",
     )(x)
+    if config.sub_centres > 1:
+        x = layers.Reshape((config.sub_centres, classes), dtype="float32", name="directions_of_classes")(x)
+        x = layers.GlobalMaxPooling1D(dtype="float32", name="nearest_directions")(x)
     return layers.Rescaling(config.scale, dtype="float32", name="logits")(x)
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ class Trials:
         """What was not tried, with the reason."""
         self.baseline: Trial | None = None
         """Plain logistic regression on the features; None if there are no features."""
+        self._too_long = ""
         self._config, self._data, self._metric = config, data, metric
         self._folder, self._progress, self._base = folder, progress, base
 
@@ -134,9 +136,11 @@ class Trials:
         path = self._path(name)
         epochs: int | str = self._config.epochs
         if self.done and not path.exists():
-            epochs = self._planned_epochs(recipe, path.with_suffix(".json"))
+            # the parts come from small to large: what needs more time than a smaller one is not even measured
+            epochs = self._too_long or self._planned_epochs(recipe, path.with_suffix(".json"))
         if isinstance(epochs, str):
             self._skip(name, epochs)
+            self._too_long = f"a smaller part is too slow already: {epochs}"
         else:
             self.done.append(self._try(name, recipe, lambda: recipe.try_out(name, epochs)))
 
@@ -148,6 +152,9 @@ class Trials:
     def _logistic(self, method: ImbalanceMethod) -> Trial:
         name = "logistic regression" + (f", {method.replace('_', ' ')}" if method != "none" else "")
         recipe = LogisticRecipe(with_method(self._config, method), self._data)
+        if self.baseline and method in _ADJUSTED:
+            self.recipes[name] = recipe
+            return replace(recipe.adjusted(name, self.baseline), seconds=0.0)
         return self._try(name, recipe, lambda: recipe.try_out(name))
 
     def _parts(self) -> tuple[str | int, ...]:
@@ -180,7 +187,7 @@ class Trials:
             with_method(self._config, method),
             self._data,
             unfreeze=unfreeze,
-            folder=self._folder / ("-".join(map(str, unfreeze)) or "head"),
+            folder=self._folder / ("-".join(map(str, unfreeze)) or "training"),
             progress=self._progress,
             head=head,
             base=self._base,
@@ -188,7 +195,7 @@ class Trials:
 
     def _start(self) -> tuple[LogisticRecipe, Trial] | None:
         """Return the logistic regression that a pretrained network's head starts from, without subtracted priors."""
-        if self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
+        if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
         for trial in self.done:

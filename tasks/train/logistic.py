@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-"""Weights of the regularisation, the strongest first; the loss is a mean over photos."""
-_MAX_STEPS = 300
-_LEAST_DEVIATION = 1e-6
+PATH = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Inverse strengths of the regularisation, the strongest first, as scikit-learn's C for vectors of mean length 1."""
+_MAX_STEPS = 200
+_LEAST_VARIANCE = 1e-6
+"""Directions with less than this share of the largest variance are left out: they are rounding errors."""
+_LEAST_COUNT = 1e-2
 
 
 @dataclass(frozen=True)
@@ -37,53 +39,67 @@ def fit_path(
     classes: int,
     *,
     weights: NDArray[np.floating[Any]] | None = None,
-    strengths: Sequence[float] = STRENGTHS,
+    path: Sequence[float] = PATH,
 ) -> Iterator[tuple[float, Linear]]:
-    """Fit one classifier for each strength, each from the solution before.
+    """Fit one classifier for each C of a path, each from the solution before.
 
-    The mean of the weighted cross entropy plus `strength / 2` times the mean square of the kernel of the standardised
-    features is minimised, by L-BFGS. Features are standardised by the mean and the deviation of these vectors; both
-    are folded into the kernel and the bias.
+    The mean of the weighted cross entropy plus `|kernel|^2 / (2 C n)` is minimised, for features that are standardised
+    and divided by the square root of their number; scaling and centring are then folded into kernel and bias. The
+    features are rotated to their principal directions, which leaves the minimum unchanged, and each direction is
+    scaled by the curvature of the loss along it, so that L-BFGS (Liu and Nocedal, Math. Programming 45, 1989) needs few
+    steps.
 
     Args:
         vectors: `(n, d)`.
         targets: class numbers `(n,)`.
         classes: number of classes.
-        weights: weight of each photo, `(n,)`; None: all are equal.
-        strengths: the strongest regularisation first.
+        weights: weight of each vector, `(n,)`; None: all are equal.
+        path: each C, the smallest first.
 
     Yields:
-        Each strength and its classifier.
+        Each C and its classifier.
     """
     from scipy.optimize import minimize
 
-    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = np.maximum(vectors.std(axis=0), _LEAST_DEVIATION)
-    x = (vectors - mean) / deviation
-    count, length = x.shape
+    scaling = _Scaling.of(vectors)
+    x = scaling(vectors)
+    directions, variances = _principal_directions(x)
+    z = x @ directions
+    count, length = z.shape
     share = np.full(count, 1 / count, np.float32) if weights is None else (weights / weights.sum()).astype(np.float32)
+    priors = np.bincount(targets, weights=share * count, minlength=classes) + _LEAST_COUNT
+    priors = (priors / priors.sum()).astype(np.float32)
+    curvature = float(np.mean(priors * (1 - priors)))
     rows = np.arange(count)
+    solution = np.concatenate([np.zeros((length, classes), np.float32), np.log(priors)[None]])
 
-    def loss(flat: NDArray[np.float64], strength: float) -> tuple[float, NDArray[np.float64]]:
-        kernel = flat[: length * classes].reshape(length, classes).astype(np.float32)
-        logits = x @ kernel + flat[length * classes :].astype(np.float32)
+    def loss(flat: NDArray[np.float64], step: NDArray[np.float32], decay: float) -> tuple[float, NDArray[np.float64]]:
+        scaled = flat.reshape(length + 1, classes).astype(np.float32) * step
+        kernel = scaled[:-1]
+        logits = z @ kernel + scaled[-1]
         logits -= logits.max(axis=1, keepdims=True)
+        true = logits[rows, targets]
         np.exp(logits, out=logits)
         total = logits.sum(axis=1)
-        true = logits[rows, targets] / total
-        value = -float(share @ np.log(np.maximum(true, 1e-30)))
-        logits *= (share / total)[:, None]  # now the gradient with respect to the logits
-        logits[rows, targets] -= share
-        slope = x.T @ logits + (strength / length) * kernel
-        value += 0.5 * strength * float(np.square(kernel, dtype=np.float64).sum()) / length
-        return value, np.concatenate([slope.ravel(), logits.sum(axis=0)]).astype(np.float64)
+        value = float(share @ (np.log(total) - true)) + decay / 2 * float(np.square(kernel, dtype=np.float64).sum())
+        logits *= (share / total)[:, None]
+        logits[rows, targets] -= share  # now the gradient with respect to the logits
+        slope = np.concatenate([z.T @ logits + decay * kernel, logits.sum(axis=0)[None]]) * step
+        return value, slope.ravel().astype(np.float64)
 
-    flat = np.zeros(length * classes + classes)
-    for strength in strengths:
-        options = {"maxiter": _MAX_STEPS, "ftol": 1e-7, "gtol": 1e-6}
-        flat = minimize(loss, flat, (strength,), "L-BFGS-B", jac=True, options=options).x
-        kernel = (flat[: length * classes].reshape(length, classes) / deviation[:, None]).astype(np.float32)
-        yield strength, Linear(kernel, (flat[length * classes :] - mean @ kernel).astype(np.float32))
+    for inverse in path:
+        decay = 1 / (inverse * count)
+        step = 1 / np.sqrt(np.append(curvature * variances + decay, curvature)).astype(np.float32)[:, None]
+        found = minimize(
+            loss,
+            (solution / step).ravel().astype(np.float64),
+            (step, decay),
+            "L-BFGS-B",
+            jac=True,
+            options={"maxiter": _MAX_STEPS, "ftol": 1e-6, "gtol": 1e-9},
+        )
+        solution = found.x.reshape(length + 1, classes).astype(np.float32) * step
+        yield inverse, scaling.unfolded(directions @ solution[:-1], solution[-1])
 
 
 def log_loss(logits: NDArray[np.floating[Any]], targets: NDArray[np.integer[Any]]) -> float:
@@ -91,3 +107,38 @@ def log_loss(logits: NDArray[np.floating[Any]], targets: NDArray[np.integer[Any]
     from scipy.special import log_softmax
 
     return -float(np.take_along_axis(log_softmax(logits.astype(np.float64), axis=1), targets[:, None], axis=1).mean())
+
+
+class _Scaling(NamedTuple):
+    """Standardises features, and divides them by the square root of their number."""
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> "_Scaling":
+        deviation = vectors.std(axis=0, dtype=np.float64)
+        deviation += 1e-3 * float(vectors.std(dtype=np.float64)) + 1e-12  # constant features stay constant
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        return cls(mean.astype(np.float32), (deviation * np.sqrt(vectors.shape[1])).astype(np.float32))
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (vectors - self.mean) / self.scale
+
+    def unfolded(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> Linear:
+        """Turn a classifier of scaled features into one of the features."""
+        kernel = (kernel / self.scale[:, None]).astype(np.float32)
+        return Linear(kernel, (bias - self.mean @ kernel).astype(np.float32))
+
+
+def _principal_directions(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the orthonormal directions `(d, r)` in which centred vectors `(n, d)` vary, and their variances `(r,)`."""
+    count, length = x.shape
+    if count < length:  # the smaller of both matrices has the same eigenvalues
+        values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
+        kept = values > max(values[-1], 0) * _LEAST_VARIANCE
+        scale = np.sqrt(values[kept])
+        return ((x.T @ vectors[:, kept].astype(np.float32)) / scale).astype(np.float32), values[kept] / count
+    values, vectors = np.linalg.eigh((x.T @ x).astype(np.float64))
+    kept = values > max(values[-1], 0) * _LEAST_VARIANCE
+    return vectors[:, kept].astype(np.float32), values[kept] / count

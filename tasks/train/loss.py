@@ -1,6 +1,5 @@
 """The training loss: cross entropy with label smoothing, and its variants for uneven classes and for ArcFace."""
 
-import math
 from typing import Any
 
 import keras
@@ -10,6 +9,9 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 
+LARGEST_MARGIN = 1.2
+"""The largest margin that a rare class grows to, in radians: with more, its photos would have to be beyond their own
+direction."""
 _EPSILON = 1e-6
 """Keeps gradients finite where a probability is 1 or a cosine is -1 or 1."""
 
@@ -21,19 +23,21 @@ class TrainingLoss(keras.losses.Loss):
     - focal: each class's term times (1 - probability)^gamma (Lin et al., arXiv:1708.02002).
     - balanced_softmax: log priors are added to the logits (Ren et al., arXiv:2007.10740).
     - arcface: the angle to the true class is enlarged by the margin (Deng et al., arXiv:1801.07698, eq. 3). Beyond 180
-      degrees the logit continues to fall linearly. With a soft target the change is multiplied by the target.
+      degrees the logit continues to fall linearly. With a soft target the change is multiplied by the target. With
+      `margin_growth`, rare classes have larger margins (Ha et al., arXiv:2010.05350, section 3.2), see `margins`.
     """
 
     def __init__(self, config: TrainConfig, log_priors: NDArray[np.float32]) -> None:
         """Configure the loss.
 
         Args:
-            config: the settings `imbalance`, `head`, `scale`, `margin` and `label_smoothing` are used.
+            config: the settings `imbalance`, `head`, `scale`, `margin`, `margin_growth` and `label_smoothing` are used.
             log_priors: logarithm of each class's share of the train photos, `(classes,)`.
         """
         super().__init__(name="training_loss")
         self._config = config
         self._log_priors = log_priors
+        self._margins = margins(config, log_priors)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Compute the loss of each photo.
@@ -66,9 +70,23 @@ class TrainingLoss(keras.losses.Loss):
 
     def _margin_penalty(self, cosines: Any) -> Any:
         """Return what the margin adds to the logits, 0 or less."""
-        margin = self._config.margin
+        cos_margin, sin_margin = np.cos(self._margins), np.sin(self._margins)
         cosines = ops.clip(cosines, -1 + _EPSILON, 1 - _EPSILON)
         sines = ops.sqrt(1 - ops.square(cosines))
-        enlarged = cosines * math.cos(margin) - sines * math.sin(margin)
-        beyond = cosines - margin * math.sin(margin)
-        return self._config.scale * (ops.where(cosines > -math.cos(margin), enlarged, beyond) - cosines)
+        enlarged = cosines * cos_margin - sines * sin_margin
+        beyond = cosines - self._margins * sin_margin
+        return self._config.scale * (ops.where(cosines > -cos_margin, enlarged, beyond) - cosines)
+
+
+def margins(config: TrainConfig, log_priors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the margin of each class, in radians, float32 `(classes,)`.
+
+    That of the largest class is `config.margin`. That of a class with a share of 1/r of its photos is
+    r^margin_growth times as large, at most `LARGEST_MARGIN`.
+
+    Args:
+        config: margin and growth.
+        log_priors: logarithm of each class's share of the train photos, `(classes,)`.
+    """
+    grown = config.margin * np.exp(config.margin_growth * (log_priors.max() - log_priors))
+    return np.minimum(grown, max(config.margin, LARGEST_MARGIN)).astype(np.float32)

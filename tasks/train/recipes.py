@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tasks.train.warm_start import Base
 
 _CHUNK = 256
+_USUAL_C = 10.0
+"""Where nothing validates: the C that suits most photos."""
 
 
 def with_method(config: TrainConfig, method: ImbalanceMethod) -> TrainConfig:
@@ -56,38 +58,35 @@ class LogisticRecipe:
         """Take settings, of which the imbalance method must not be auto, and a training set with features."""
         self._config, self._data = config, data
 
-    def try_out(self, name: str, strength: float | None = None) -> Trial:
-        """Learn from the train photos.
-
-        Args:
-            name: of the trial.
-            strength: of the regularisation; None: that of the path with the lowest loss on validation.
-        """
+    def try_out(self, name: str) -> Trial:
+        """Learn from the train photos, with the regularisation that has the lowest loss on validation."""
         began = time.monotonic()
         data = self._data
         x, y, weights = self._learned_from(data)
         val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
-        strengths = logistic.STRENGTHS if strength is None else (strength,)
-        best: tuple[float, float, logistic.Linear] | None = None
-        for each, linear in logistic.fit_path(x, y, len(data.labels), weights=weights, strengths=strengths):
-            adjusted = self._adjusted(linear, data)
-            loss = logistic.log_loss(adjusted(val), data.val.targets) if len(val) else abs(np.log(each))
-            if best is None or loss < best[0]:
-                best = loss, each, adjusted
-        assert best is not None
-        _, chosen, linear = best
+        path = logistic.PATH if len(val) else (_USUAL_C,)
+        fitted = list(logistic.fit_path(x, y, len(data.labels), weights=weights, path=path))
+        losses = [logistic.log_loss(linear(val), data.val.targets) if len(val) else 0.0 for _, linear in fitted]
+        inverse, linear = fitted[int(np.argmin(losses))]
         logits = linear(val)
-        details = {"strength": chosen, "method": self._config.imbalance.method}
+        details = {"c": inverse, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began
-        return Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        trial = Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        return self.adjusted(name, trial)
+
+    def adjusted(self, name: str, plain: Trial) -> Trial:
+        """Subtract log priors from the logits of a trial without them, if the method says so; nothing is learned."""
+        linear = logistic.Linear(*plain.arrays)
+        adjusted = self._adjusted(linear, self._data)
+        logits = plain.logits - (linear.bias - adjusted.bias)
+        details = plain.details | {"method": self._config.imbalance.method}
+        arrays = [adjusted.kernel, adjusted.bias]
+        return replace(plain, name=name, scores=logits, logits=logits, arrays=arrays, details=details)
 
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
-        """Learn again from another training set, with the strength of a trial; returns the arrays."""
+        """Learn again from another training set, with the regularisation of a trial; returns the arrays."""
         x, y, weights = self._learned_from(data)
-        strengths = [each for each in logistic.STRENGTHS if each > trial.details["strength"]]
-        *_, (_, linear) = logistic.fit_path(
-            x, y, len(data.labels), weights=weights, strengths=[*strengths, trial.details["strength"]]
-        )
+        [(_, linear)] = logistic.fit_path(x, y, len(data.labels), weights=weights, path=(trial.details["c"],))
         adjusted = self._adjusted(linear, data)
         return [adjusted.kernel, adjusted.bias]
 

@@ -1,36 +1,30 @@
 """Train the classifier: recipes learn from the train photos, validation chooses one, and it learns again from both."""
 
-import json
 import logging
-import math
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from configs.schema import TrainConfig
 from tasks.held_out import held_out, memory_of
 from tasks.inference.headline import headline_metric
 from tasks.store import hashing
-from tasks.store.atomic import write_json
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-from tasks.tables import BASELINE, CLASSIFIER, HISTORY, LABEL_ISSUES, LABELS, RECIPE, VALIDATION
-from tasks.train import label_issues, warm_start
+from tasks.train import warm_start
 from tasks.train.auto import Trials
 from tasks.train.choice import choose
+from tasks.train.outcome import Outcome
 from tasks.train.recipes import NetworkRecipe, Recipe
 from tasks.train.same_photos import accept_stale, digest_of, photos_digest
 from tasks.train.training_set import TrainingSet
 
-if TYPE_CHECKING:
-    pass
-
 VERSION = 3
+FINISHED = "finished"
+"""Marks the folder of trials of a training that has ended."""
 
 logger = logging.getLogger("fluke.train")
 
@@ -72,58 +66,30 @@ def build_classifier(
     arrays = recipe.again(chosen, data.together()) if refitted else chosen.arrays
     finished = recipe.classifier(arrays)
 
-    finished.save(CLASSIFIER.path(context.out))
-    for file, value in ((LABELS, data.labels), (HISTORY, chosen.details.get("history", {}))):
-        file.path(context.out).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    tried = [
-        {
-            "name": each.trial.name,
-            "score": _number(each.score),
-            "seconds": round(each.trial.seconds, 1),
-            "difference": _number(each.difference),
-            "standard_error": _number(each.standard_error),
-            "chosen": each.trial is chosen,
-            "skipped": None,
-        }
-        for each in judged
-    ]
-    tried += [{"name": name, "chosen": False, "skipped": why} for name, why in trials.skipped.items()]
-    described = {
-        "metric": metric,
-        "chosen": chosen.name,
-        "recipe": recipe.name,
-        "frozen": recipe.is_frozen,
-        "infer_from": chosen.infer_from,
-        "refitted": refitted,
-        "candidates": tried,
-    }
-    write_json(RECIPE.path(context.out), described)
-    photos_of_val = data.val.rows["photo"].to_numpy(dtype=np.str_)
-    np.savez(VALIDATION.path(context.out), allow_pickle=False, photos=photos_of_val, logits=chosen.logits)
+    Outcome(data, trials, judged, chosen, metric, refitted).write(context.out, finished)
     subtracted = recipe.subtracted if isinstance(recipe, NetworkRecipe) else [0.0] * len(data.labels)
-    learned_from = set(data.together().train.rows["photo"] if refitted else data.train.rows["photo"])
+    learned_from = (data.together() if refitted else data).train.rows["photo"]
     warm_start.write_lineage(
-        context.out, base, learned_from, subtracted, memory=memory_of(kept), photos=photos, encoder=digest_of(encoder)
+        context.out,
+        base,
+        set(learned_from),
+        subtracted,
+        memory=memory_of(kept),
+        photos=photos,
+        encoder=digest_of(encoder),
     )
-    if trials.baseline:
-        baseline = trials.baseline
-        again = trials.recipes[baseline.name].again(baseline, data.together()) if refitted else baseline.arrays
-        strength = baseline.details["strength"]
-        np.savez(BASELINE.path(context.out), allow_pickle=False, kernel=again[0], bias=again[1], strength=strength)
-    LABEL_ISSUES.write(label_issues.find(data, trials.baseline), context.out)
-    if (folder / "tensorboard").exists():
-        shutil.copytree(folder / "tensorboard", context.out / "tensorboard")
+    for logs in folder.glob("*/tensorboard"):
+        shutil.copytree(logs, context.out / "tensorboard" / logs.parent.name)
     _keep_only(folder)
     made: dict[str, Any] = {"photos": len(learned_from), "classes": len(data.labels), "recipes": len(trials.done)}
     made |= {"parameters": finished.count_params()}
-    if judged and len(data.val):
-        made[f"{metric} on validation"] = next(each.score for each in judged if each.trial is chosen)
-    notes = [chosen.infer_from, *subtracted]
-    return Result(made, digest=hashing.of_value([data.labels, weights_digest(finished), notes]))
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(float(value), 6)
+    if len(data.val):
+        made[f"{metric.replace('_', ' ')} on validation"] = next(j.score for j in judged if j.trial is chosen)
+    # the evaluation uses and shows how the recipe was chosen, but the seconds of trials decide nothing
+    tried = [[each.trial.name, f"{each.score:.6f}"] for each in judged]
+    how = [metric, chosen.name, chosen.infer_from, refitted, tried, sorted(trials.skipped)]
+    content = [data.labels, weights_digest(finished), subtracted, how]
+    return Result(made, digest=hashing.of_value(content))
 
 
 def _check(config: TrainConfig, data: TrainingSet, context: StageContext) -> None:
@@ -196,7 +162,7 @@ def _under_way(
         photos,
         digest_of(encoder),
         hardware.compute_signature(config.precision),
-        config.model_dump(mode="json", exclude={"budget_min", "metric", "refit"}),
+        config.model_dump(mode="json", exclude={"budget_min", "refit"}),
         base.digest if base else None,
     ]
     folder = context.pools / "under-way" / hashing.of_value(inputs)[:24]
@@ -208,13 +174,10 @@ def _under_way(
 def _keep_only(folder: Path) -> None:
     """Mark the trials in a folder as finished, and delete those of earlier finished trainings."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _FINISHED).touch()
+    (folder / FINISHED).touch()
     for other in folder.parent.iterdir():
-        if other != folder and (other / _FINISHED).exists():
+        if other != folder and (other / FINISHED).exists():
             shutil.rmtree(other, ignore_errors=True)
-
-
-_FINISHED = "finished"
 
 
 def _dynamic_modules(config: TrainConfig) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter import image_stats, memory_file, split_memory
+from tasks.filter import bursts, image_stats, memory_file, split_memory
 from tasks.filter.remembered import Header, Remembered
 from tasks.filter.split_memory import SplitMemory, folder_name
 from tasks.store.errors import UserError
@@ -22,6 +22,8 @@ def remembered(count: int) -> Remembered:
     stats = np.zeros(count, image_stats.STATS_DTYPE)
     stats["hash"] = np.random.default_rng(0).integers(0, 256, stats["hash"].shape)
     stats["flaw"][:1] = b"x\x00y"
+    taken = np.zeros(count, bursts.TAKEN_DTYPE)
+    taken["camera"], taken["local_ms"] = b"camera", np.arange(count) * 1000
     return Remembered(
         Header.of(CONFIG, "cats"),
         photos=[f"{number:064x}" for number in range(count)],
@@ -34,6 +36,8 @@ def remembered(count: int) -> Remembered:
         groups=([None, "g"] * count)[:count],
         stats=stats,
         measured=np.arange(count) % 2 == 0,
+        taken=taken,
+        dated=np.arange(count) % 3 > 0,
         other_stats={f"{number:064x}": (3, b"old") for number in range(1, count, 4)},
     )
 
@@ -55,6 +59,8 @@ def test_what_is_written_is_read(tmp_path: Path, count: int, with_other: bool) -
     assert after.header == before.header
     assert after.other_stats == before.other_stats
     np.testing.assert_array_equal(after.measured, before.measured)
+    np.testing.assert_array_equal(after.dated, before.dated)
+    np.testing.assert_array_equal(after.taken[after.dated], before.taken[before.dated])
     np.testing.assert_array_equal(after.stats[after.measured], before.stats[before.measured])
     assert same(before, after)
 

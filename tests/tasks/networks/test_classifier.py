@@ -63,6 +63,24 @@ def test_a_classifier_is_initialised_from_one_with_other_classes(kind, last) -> 
     np.testing.assert_array_equal(ours[:, [0, 2]], untrained[:, [0, 2]])
 
 
+def test_all_directions_of_a_class_are_initialised() -> None:
+    base, model = (labelled(classes, head="arcface", sub_centres=2) for classes in (3, 4))
+    theirs = base.get_layer("cosines").get_weights()[0].reshape(-1, 2, 3)
+    untrained = model.get_layer("cosines").get_weights()[0].reshape(-1, 2, 4)
+    assert classifier.init_from(model, ["ape", "bear", "cat", "dog"], base, ["bear", "dog", "eel"]) == 2
+    ours = model.get_layer("cosines").get_weights()[0].reshape(-1, 2, 4)
+    np.testing.assert_array_equal(ours[..., [1, 3]], theirs[..., [0, 1]])
+    np.testing.assert_array_equal(ours[..., [0, 2]], untrained[..., [0, 2]])
+
+
+def test_a_head_with_several_directions_is_copied() -> None:
+    source, target = labelled(3, head="cosine", sub_centres=2), labelled(3, head="cosine", sub_centres=2)
+    kernel = source.get_layer("cosines").get_weights()[0]
+    source.get_layer("cosines").set_weights([-kernel])
+    classifier.copy_head(source, target)
+    np.testing.assert_array_equal(target.get_layer("cosines").get_weights()[0], -kernel)
+
+
 def test_a_classifier_initialised_from_another_can_be_saved(tmp_path) -> None:
     base, model = (
         feature_classifier((4, 4, 2), 2, CONFIG, (np.full(2, mean, np.float32), np.ones(2, np.float32)))

@@ -4,7 +4,7 @@ import pytest
 from scipy.special import log_softmax
 
 from configs.schema import TrainConfig
-from tasks.train.loss import TrainingLoss
+from tasks.train.loss import LARGEST_MARGIN, TrainingLoss, margins
 
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(0, 2, (6, 4)).astype(np.float32)
@@ -64,3 +64,29 @@ def test_arcface_is_finite_at_both_ends() -> None:
     values = np.asarray(loss.call(np.eye(4, dtype=np.float32)[[0, 0]], ends))
     assert np.isfinite(values).all()
     assert values[1] > values[0]
+
+
+def test_rare_classes_have_larger_margins_up_to_a_limit() -> None:
+    config = TrainConfig(head="arcface", margin=0.2, margin_growth=0.5)
+    log_priors = np.log(np.array([400, 100, 25, 4], np.float32) / 529)
+    np.testing.assert_allclose(margins(config, log_priors), [0.2, 0.4, 0.8, LARGEST_MARGIN], rtol=1e-5)
+    equal = TrainConfig(head="arcface", margin=1.4)
+    np.testing.assert_allclose(margins(equal, log_priors), [1.4] * 4, rtol=1e-6)
+
+
+def test_the_margin_of_the_true_class_counts() -> None:
+    angles = RANDOM.uniform(0.2, 1.8, (6, 4))
+    scaled = (16 * np.cos(angles)).astype(np.float32)
+    config = TrainConfig(head="arcface", scale=16, margin=0.3, margin_growth=0.25)
+    wider = angles + TARGETS * (0.3 * np.array([1, *[7**0.25] * 3]))
+    expected = -log_softmax(16 * np.cos(wider), axis=1)[np.arange(6), LABELS]
+    np.testing.assert_allclose(np.asarray(TrainingLoss(config, LOG_PRIORS).call(TARGETS, scaled)), expected, rtol=1e-3)
+
+
+def test_arcface_has_finite_gradients_at_both_ends_and_with_the_largest_margin() -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    ends = tensorflow.Variable([[16.0, -16, 0, 16], [-16, 16, 16, 0], [0, 0, 0, 0]])
+    loss = TrainingLoss(TrainConfig(head="arcface", margin_growth=1), LOG_PRIORS)
+    with tensorflow.GradientTape() as tape:
+        value = loss.call(np.eye(4, dtype=np.float32)[[0, 0, 3]], ends)
+    assert np.isfinite(np.asarray(tape.gradient(value, ends))).all()

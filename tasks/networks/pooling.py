@@ -1,0 +1,28 @@
+"""Pool a feature map with the generalised mean (GeM)."""
+
+import keras
+from keras import ops
+
+EXPONENT = 3
+_LEAST = 1e-6
+"""Smaller responses count as this: the root has no finite slope at 0."""
+
+
+def generalised_mean(features: keras.KerasTensor) -> keras.KerasTensor:
+    """Add GeM pooling to a graph: the cube root of the mean of the cubed responses of each channel.
+
+    Strong responses in a small part of a photo count more than in the mean: Radenović et al., arXiv:1711.02512, eq. 3,
+    with the exponent 3 that its training begins with. Negative responses count as 0. It consists of Keras' own layers
+    and operations, so a saved model can be loaded without this code. It is computed in float32, because a response
+    above 40 has a cube beyond float16.
+
+    Args:
+        features: maps, floats `(n, h, w, d)`.
+
+    Returns:
+        Vectors, float32 `(n, d)`, all above 0.
+    """
+    x = keras.layers.Identity(name="responses", dtype="float32")(features)
+    x = ops.maximum(x, _LEAST)
+    x = keras.layers.GlobalAveragePooling2D(name="mean_of_cubes", dtype="float32")(x * x * x)
+    return ops.power(x, 1 / EXPONENT)
