@@ -476,7 +476,10 @@ class ExtractConfig(Section):
         le=64,
         description="Augmented copies of each train photo whose features the classifier learns from, too.",
     )
-    augment: AugmentConfig = Field(AugmentConfig(), description="How the copies differ from the photo.")
+    augment: AugmentConfig = Field(
+        AugmentConfig(),
+        description="How the copies differ from the photo. rand_augment, mixup and cutmix have no effect on them.",
+    )
 
 
 ImbalanceMethod = Literal[

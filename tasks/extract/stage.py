@@ -51,6 +51,9 @@ def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: P
 
     copies = features.iloc[:0].assign(copy=np.empty(0, np.int64))
     if config.copies:
+        augment = config.augment
+        if augment.rand_augment or augment.mixup or augment.cutmix:
+            context.warn("extract.augment: rand_augment, mixup and cutmix have no effect on copies; set them to 0")
         photos = KEPT.read(kept, ["photo", "split"])
         train = indexes[0][indexes[0]["photo"].isin(photos.loc[photos["split"] == "train", "photo"])]
         copies, more = _copies(config, folder, train, codes, context)

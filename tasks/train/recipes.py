@@ -1,7 +1,6 @@
 """The recipes: ways in which a classifier learns from a training set. Each can be tried, built and learned again."""
 
 import math
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
