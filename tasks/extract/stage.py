@@ -1,6 +1,7 @@
 """Compute the features of tiles with the encoder; a pool stores them, so that each is computed once."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,19 +85,21 @@ def _fill(
 def _copies(
     config: ExtractConfig, folder: Path, train: "pd.DataFrame", codes: Encoder, context: StageContext
 ) -> tuple["pd.DataFrame", dict[Path, Any]]:
-    """Compute the features of the augmented copies of train photos; the same tiles get the same copies."""
+    """Compute the features of the augmented copies of train photos; a tile and its name decide its copies."""
     import pandas as pd
 
-    def compute(tiles: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.float16]:
+    def compute(tiles: NDArray[np.uint8], names: Sequence[str], copy: int) -> NDArray[np.float16]:
         from tasks.networks.augment import augment_tiles  # imports Keras
 
-        return codes(augment_tiles(tiles, config.augment, int(hashing.of_value([copy, *names])[:7], 16)))
+        seeds = [int(hashing.of_value([copy, name])[:15], 16) for name in names]
+        return codes(augment_tiles(tiles, config.augment, seeds))
 
     found = []
     refs: dict[Path, Any] = {}
     changes = hashing.of_value(config.augment.model_dump(mode="json"))[:24]
     for copy in range(1, config.copies + 1):
-        pool, [names], _ = _fill(folder / changes / str(copy), [train], compute, context, f"features of copy {copy}")
+        place, label = folder / changes / str(copy), f"features of copy {copy}"
+        pool, [names], _ = _fill(place, [train], partial(compute, copy=copy), context, label)
         index = pool.index(names, context.root).assign(photo=train["photo"].to_numpy(), copy=copy)
         found.append(index)
         refs |= pool.refs(index, context.root)

@@ -1,6 +1,7 @@
 """Augmentation layers: random changes of a training batch, computed on the device of the network."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,9 +18,19 @@ RGB_CHANNELS = 3
 """RandAugment changes only tiles with three channels."""
 
 
-def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seed: int) -> NDArray[np.uint8]:
-    """Change tiles `(n, h, w, c)` as in training; the same tiles and seed always give the same result."""
-    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(config, seed)(tiles))
+def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seeds: Sequence[int]) -> NDArray[np.uint8]:
+    """Flip, rotate, shift, zoom and shear tiles, as in training.
+
+    Args:
+        tiles: `(n, h, w, c)`.
+        config: sizes of the changes.
+        seeds: one for each tile, so that its change doesn't depend on the other tiles.
+
+    Returns:
+        Changed tiles, of the same shape.
+    """
+    draws = np.stack([np.random.default_rng(seed).uniform(-1, 1, DRAWS) for seed in seeds]).astype(np.float32)
+    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(config, 0)(tiles, draws))
     return changed
 
 
