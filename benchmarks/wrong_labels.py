@@ -26,9 +26,9 @@ from tasks.filter.groups import connected_groups
 from tasks.filter.hamming import near_pairs
 from tasks.filter.image_stats import reduced
 from tasks.filter.label_issues import descriptor
-from tasks.filter.label_issues.mislabels import mislabel_scores
 from tasks.filter.phash import perceptual_hashes
 from tasks.images import photos
+from tasks.inference.mislabels import mislabel_scores
 from tasks.networks.embedding import Embedding
 
 PLANTED = 1 / 500

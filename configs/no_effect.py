@@ -130,6 +130,7 @@ RULES = (
     Rule(("train.filters",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
     Rule(("train.budget_min",), lambda config: config.train.recipe == "auto", "train.recipe=auto"),
+    Rule(("train.budget_min", "train.refit"), _has_features, "pretrain.encoder other than none"),
     Rule(("train.unfreeze", "train.unfreeze_rate"), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(("train.unfreeze", "train.unfreeze_rate"), _trains_network, "train.recipe=auto or network"),
     Rule(
@@ -139,7 +140,7 @@ RULES = (
         _trains_head,
         "train.recipe other than logistic",
     ),
-    Rule(("train.warm_start",), lambda config: config.train.recipe == "network", "train.recipe=network"),
+    Rule(("train.warm_start",), _trains_head, "train.recipe other than logistic"),
     Rule(("train.refit",), lambda config: not config.train.warm_start, "train.warm_start=false"),
     Rule(
         _in("train", "scale sub_centres"),
@@ -160,11 +161,19 @@ RULES = (
         lambda config: config.train.augment.rand_augment > 0,
         "train.augment.rand_augment greater than 0",
     ),
-    Rule(("train.imbalance.power",), _has_method("weights"), "train.imbalance.method=weights"),
-    Rule(("train.imbalance.cap",), _has_method("weights", "effective"), "train.imbalance.method=weights or effective"),
+    Rule(("train.imbalance.power",), _has_method("auto", "weights"), "train.imbalance.method=weights"),
+    Rule(
+        ("train.imbalance.cap",),
+        _has_method("auto", "weights", "effective"),
+        "train.imbalance.method=weights or effective",
+    ),
     Rule(("train.imbalance.beta",), _has_method("effective"), "train.imbalance.method=effective"),
     Rule(("train.imbalance.gamma",), _has_method("focal"), "train.imbalance.method=focal"),
-    Rule(("train.imbalance.strength",), _has_method("logit_adjustment"), "train.imbalance.method=logit_adjustment"),
+    Rule(
+        ("train.imbalance.strength",),
+        _has_method("auto", "logit_adjustment"),
+        "train.imbalance.method=logit_adjustment",
+    ),
     Rule(("train.imbalance.epochs",), _has_method("retrain_head"), "train.imbalance.method=retrain_head"),
     Rule(("train.full_retrain_every",), lambda config: config.train.warm_start, "train.warm_start=true"),
     Rule(

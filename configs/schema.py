@@ -492,7 +492,8 @@ class ImbalanceConfig(Section):
 
     method: ImbalanceMethod = Field(
         "auto",
-        description="auto: with train.recipe=auto, validation chooses; otherwise as weights. none: all photos have the "
+        description="auto: validation chooses between none and logit_adjustment, and the strength; where a network is "
+        "all that is tried, logit_adjustment for balanced_accuracy and macro_f1, else none. none: all photos have the "
         "same weight. weights: a photo's weight is 1 / count^power, where count "
         "is the number of train photos of its class. effective: the weight is 1 / effective number of photos. focal: "
         "photos that are classified well have lower weights. balanced_softmax: the loss adds each class's log prior "

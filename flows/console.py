@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,6 +17,7 @@ from rich.table import Table
 from configs.redact import redact, redacting
 from flows import model_names
 from flows.maintenance.forget import Traces
+from flows.recipes_tried import Tried
 from flows.run_records import RunRecord, StageRecord
 from tasks import names
 from tasks.store.paths import open_log
@@ -128,9 +129,21 @@ def stage_table(record: RunRecord) -> Table:
 
 def counts_text(stage: StageRecord) -> str:
     """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
+    if not stage.counts:
+        return "nothing to do"
     return ", ".join(
         f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
     )
+
+
+def recipe_table(tried: Sequence[Tried]) -> Table:
+    """Return a table with one row for each recipe that a training has tried."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column, justify in (("recipe", "left"), ("on validation photos", "left"), ("seconds", "right"), ("", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for each in tried:
+        table.add_row(*map(shown, each))
+    return table
 
 
 def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
@@ -169,10 +182,7 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
     for record in records:
         built = [stage.artifact.stage for stage in record.stages if not stage.cached]
         scores = record.stages[-1].counts if record.stages else {}
-        template = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
-        if "accuracy with them" in scores:
-            template += ", with {removed from the test by the filter:,} removed {accuracy with them:.1%}"
-        result = record.error or (template.format(**scores) if "accuracy" in scores else "")
+        result = record.error or _result(scores)
         table.add_row(
             shown(record.id),
             shown(record.preset),
@@ -183,6 +193,20 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
             shown(result),
         )
     return table
+
+
+def _result(scores: Mapping[str, int | float]) -> str:
+    """Write the headline metric of an evaluation, its baselines, and its value with removed photos."""
+    name = next((name.removesuffix(" from") for name in scores if name.endswith(" from")), "")
+    if not name:
+        return ""
+    number = "{:.1%}" if "accuracy" in name else "{:.3f}"
+    parts, owned = [f"{name} {number.format(scores[name])}"], f"'s {name}"
+    parts += [f"{each.removesuffix(owned)} {number.format(scores[each])}" for each in scores if each.endswith(owned)]
+    if f"{name} with them" in scores:
+        removed = scores["removed from the test by the filter"]
+        parts.append(f"with {removed:,} removed {number.format(scores[f'{name} with them'])}")
+    return ", ".join(parts)
 
 
 def _model_text(record: RunRecord, root: Path, names: Mapping[str, list[str]]) -> str:

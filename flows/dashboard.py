@@ -25,6 +25,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.handlers import APILogHandler
 
 from configs.redact import redact
+from flows.recipes_tried import recipes_tried
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
@@ -97,13 +98,22 @@ def show(outcome: Outcome, store: Store) -> None:
     origin = f"cached: {outcome.why}" if outcome.cached else f"built in {manifest.seconds:.1f} s"
     folder = store.folder(outcome.artifact)
     made_at = f"{manifest.made_at:%Y-%m-%d %H:%M} UTC"
+    counts: dict[str, int | float | str] = {**manifest.counts} or {"nothing to do": ""}
     _try(
         lambda: create_table_artifact(
             key=f"fluke-{outcome.artifact.stage}",
-            table=[{"what": show_controls(name), "count": count} for name, count in manifest.counts.items()],
+            table=[{"what": show_controls(name), "count": count} for name, count in counts.items()],
             description=f"**{outcome.artifact.stage}** {markdown(origin)}  \n{_code(folder)}, built at {made_at}",
         )
     )
+    if tried := recipes_tried(folder):
+        _try(
+            lambda: create_table_artifact(
+                key="fluke-recipes",
+                table=[{name: show_controls(value) for name, value in each._asdict().items()} for each in tried],
+                description="**recipes** that were tried; validation photos chose one",
+            )
+        )
     summary = SUMMARY.path(folder)
     if summary.exists():
         text = _safe(summary.read_text(encoding="utf-8", errors="replace"))

@@ -48,9 +48,9 @@ def write(root: Path, name: str | None = None) -> Path:
             with store.lock(Manifest.read(evaluation).cache_key):
                 return write_report(evaluation, root)
         except _MISSING_OR_DAMAGED as error:
-            raise _unwritable(run, evaluation, str(error)) from error
+            raise _unwritable(run, evaluation, _earlier_version(evaluation) or str(error)) from error
         except _PERHAPS_DAMAGED as error:
-            changed = _first_changed(store, run)
+            changed = _earlier_version(evaluation) or _first_changed(store, run)
             if changed is None:
                 raise
             raise _unwritable(run, evaluation, changed) from error
@@ -67,6 +67,17 @@ def _unwritable(run: RunRecord, evaluation: Path, reason: str) -> UserError:
         f"the report of run {run.id} can't be written from {evaluation}: {reason}; run {run.preset} again, "
         "which makes a missing file (with --verify --fresh evaluate, also a damaged one)"
     )
+
+
+def _earlier_version(evaluation: Path) -> str | None:
+    """Return that an earlier version of fluke made an evaluation, whose files may lack something; None if not."""
+    from tasks.evaluate.stage import STAGE
+
+    try:
+        version = Manifest.read(evaluation).cache_key.version
+    except (OSError, ValueError):
+        return None
+    return "it was made by an earlier version of fluke" if version < STAGE.version else None
 
 
 def _first_changed(store: Store, run: RunRecord) -> str | None:

@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from flows.cli.arguments import (
 from flows.cli.errors import print_error, say
 from flows.cli.server import connect
 from flows.run_records import RunRecord, data_root
+
+if TYPE_CHECKING:
+    from flows.recipes_tried import Tried
 
 
 def run(preset: Preset, overrides: Overrides = None, fresh: Fresh = None, verify: Verify = False) -> None:
@@ -126,7 +129,20 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
         print_error("interrupted; finished work is kept, and the same command continues from there")
         raise typer.Exit(130) from interrupt
     console.console.print(console.stage_table(record))
+    if tried := _recipes_tried(record):
+        say("")
+        console.console.print(console.recipe_table(tried))
     _print_result(record)
+
+
+def _recipes_tried(record: RunRecord) -> "list[Tried]":
+    """Return what the run's training has tried, if that is more than one recipe."""
+    from flows.recipes_tried import recipes_tried
+    from tasks.store.store import Store
+
+    folders = [Store(data_root()).folder(each.artifact) for each in record.stages if each.artifact.stage == "train"]
+    tried = [each for folder in folders for each in recipes_tried(folder)]
+    return tried if len(tried) > 1 else []
 
 
 def _print_result(record: RunRecord) -> None:

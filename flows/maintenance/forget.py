@@ -8,7 +8,7 @@ from string import hexdigits
 from configs.redact import strip_login
 from configs.schema import STAGE_NAMES
 from flows import preflight
-from flows.maintenance.prune import delete_item, unfinished_trainings
+from flows.maintenance.prune import delete_item, trials
 from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
@@ -75,9 +75,9 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
     Args:
         store: The store that contains it.
         traces: What `find_traces` found.
-        purge: Also delete the artifacts and shards that were made from it, and all unfinished trainings; the next run
-            builds them again without it. The memories of the splits lose its row, too; without this, they keep it, so
-            that a copy of a tested photo is still not trained on.
+        purge: Also delete the artifacts and shards that were made from it, and the trials of all trainings; the next
+            run builds them again without it. The memories of the splits lose its row, too; without this, they keep it,
+            so that a copy of a tested photo is still not trained on.
 
     Raises:
         UserError: A run is using the data folder, or a memory is damaged.
@@ -92,7 +92,7 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         if purge:
             for manifest in reversed(traces.artifacts):
                 delete_item(store.root, store.folder(manifest.artifact))
-            for path in (*traces.shards, *unfinished_trainings(store)):
+            for path in (*traces.shards, *trials(store)):
                 delete_item(store.root, path)
             # After the results that were made with it: a memory must not be older than they are.
             split_memory.forget(store.root, traces.sha256s)

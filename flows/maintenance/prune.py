@@ -19,6 +19,7 @@ from tasks.store import manifest
 from tasks.store.paths import is_own, remove
 from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
+from tasks.train.stage import FINISHED
 
 _KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
 """Name of an artifact's folder."""
@@ -92,9 +93,10 @@ def pruned_models(store: Store, unneeded: list[Unneeded]) -> list[tuple[RunRecor
     return [(newest, len(others)) for newest, *others in runs.values()]
 
 
-def unfinished_trainings(store: Store) -> list[Path]:
-    """Return the folders with checkpoints of trainings that did not finish."""
-    return list(_entries(store.pools("train") / "under-way", store.root))
+def trials(store: Store) -> dict[Path, bool]:
+    """Return the folders with trials and checkpoints of trainings, and whether the training has finished."""
+    folders = _entries(store.pools("train") / "under-way", store.root)
+    return {folder: (folder / FINISHED).exists() for folder in folders}
 
 
 def delete_item(root: Path, path: Path) -> None:
@@ -148,9 +150,12 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
             for path in _files(store.pools(stage), root):
                 if _SHARD.fullmatch(path.name) and path not in needed.files:
                     yield path, "shard that no kept artifact uses"
-    trainings = [] if "train" in needed.under_way else unfinished_trainings(store)
-    for folder in trainings:
-        yield folder, "checkpoints of an unfinished training"
+    trainings = trials(store)
+    for folder, finished in trainings.items():
+        if finished:
+            yield folder, "trials of a finished training"
+        elif "train" not in needed.under_way:
+            yield folder, "trials and checkpoints of an unfinished training"
     yield from find_left_over(root, skip={*artifacts, *trainings})
     if photos and "crawl" not in needed.damaged:
         for path in _files(store.photos, root):

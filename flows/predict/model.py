@@ -74,15 +74,22 @@ def _model(store: Store, run: RunRecord) -> Model:
             f"the model of run {run.id} has been deleted or damaged ({error}); run {run.preset} again"
         ) from error
     rule = DecisionRule.read(folders["evaluate"])
+    encoder = folders.get("pretrain")  # earlier versions skipped the stage for classifiers of tiles
     return Model(
         run=run.id,
         classifier=CLASSIFIER.path(folders["train"]),
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].cache_key.config),
-        encoder=ENCODER.path(folders["pretrain"]) if _is_autoencoder(folders["pretrain"]) else None,
+        encoder=ENCODER.path(encoder) if encoder and _is_autoencoder(encoder) else None,
         rule=rule,
         references=REFERENCES.path(folders["evaluate"]) if rule.nearest else None,
     )
 
 
 def _is_autoencoder(encoder: Path) -> bool:
-    return bool(read_json(ENCODER_INFO.path(encoder), dict[str, Any])["kind"] == "autoencoder")
+    """Whether the classifier takes the codes of an autoencoder.
+
+    In earlier versions, a model with an encoder had an autoencoder, and the artifact had no description.
+    """
+    if not ENCODER_INFO.path(encoder).exists():
+        return True
+    return bool(read_json(ENCODER_INFO.path(encoder), dict[str, Any]).get("kind") == "autoencoder")

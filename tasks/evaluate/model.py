@@ -57,6 +57,11 @@ class Model:
         """Whether the classifier learned again from train and validation photos together."""
         return bool(self.recipe["refitted"])
 
+    @property
+    def features_know_validation(self) -> bool:
+        """Whether the features themselves were changed by the classes of validation photos."""
+        return self.learned_from_validation and not bool(self.recipe["frozen"])
+
     def infer_from(self, config: EvaluateConfig) -> InferFrom:
         """Return what decides the class: what the settings say, or what validation has chosen."""
         found: InferFrom = self.recipe["infer_from"] if config.infer_from == "auto" else config.infer_from

@@ -102,7 +102,7 @@ def _write_nothing(context: StageContext) -> Result:
     for table in (INDEX, REMOVED_INDEX):
         table.write(empty, context.out)
     COPIES_INDEX.write(empty.assign(copy=empty["row"]), context.out)
-    return Result({"photos": 0}, digest=hashing.of_value("no encoder"))
+    return Result({}, digest=hashing.of_value("no encoder"))
 
 
 STAGE = Stage("extract", VERSION, build=build_features)

@@ -38,11 +38,9 @@ class Views:
         """
 
         def compute(tiles: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.float16]:
-            import keras
-
-            from tasks.networks.augment import Augment
+            from tasks.networks.augment import augment_tiles
 
             seed = int(hashing.of_value([copy, *names])[:7], 16)
-            return self.features(keras.ops.convert_to_numpy(Augment(config, seed)(tiles)), names)
+            return self.features(augment_tiles(tiles, config, seed), names)
 
         return compute

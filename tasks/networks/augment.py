@@ -4,13 +4,21 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from configs.schema import AugmentConfig
 
 BRIGHTEST = 255
 RGB_CHANNELS = 3
 """RandAugment changes only tiles with three channels."""
+
+
+def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seed: int) -> NDArray[np.uint8]:
+    """Change tiles `(n, h, w, c)` as in training; the same tiles and seed always give the same result."""
+    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(config, seed)(tiles))
+    return changed
 
 
 class Augment(keras.layers.Layer):

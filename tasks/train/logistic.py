@@ -102,11 +102,12 @@ def fit_path(
         yield inverse, scaling.unfolded(directions @ solution[:-1], solution[-1])
 
 
-def log_loss(logits: NDArray[np.floating[Any]], targets: NDArray[np.integer[Any]]) -> float:
-    """Compute the mean negative log-likelihood of class numbers `(n,)` by logits `(n, classes)`."""
+def log_losses(logits: NDArray[np.floating[Any]], targets: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Compute the negative log-likelihood `(n,)` of class numbers `(n,)` by logits `(n, classes)`."""
     from scipy.special import log_softmax
 
-    return -float(np.take_along_axis(log_softmax(logits.astype(np.float64), axis=1), targets[:, None], axis=1).mean())
+    logs: NDArray[np.float64] = log_softmax(logits.astype(np.float64), axis=1)
+    return -np.take_along_axis(logs, targets[:, None], axis=1)[:, 0]
 
 
 class _Scaling(NamedTuple):

@@ -28,9 +28,10 @@ _USUAL_C = 10.0
 """Where nothing validates: the C that suits most photos."""
 
 
-def with_method(config: TrainConfig, method: ImbalanceMethod) -> TrainConfig:
-    """Return settings with another method for uneven classes."""
-    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update={"method": method})})
+def with_method(config: TrainConfig, method: ImbalanceMethod, strength: float | None = None) -> TrainConfig:
+    """Return settings with another method for uneven classes, and another strength of the logit adjustment if given."""
+    changes = {"method": method} | ({"strength": strength} if strength is not None else {})
+    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update=changes)})
 
 
 class Recipe(Protocol):
@@ -66,13 +67,25 @@ class LogisticRecipe:
         val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
         path = logistic.PATH if len(val) else (_USUAL_C,)
         fitted = list(logistic.fit_path(x, y, len(data.labels), weights=weights, path=path))
-        losses = [logistic.log_loss(linear(val), data.val.targets) if len(val) else 0.0 for _, linear in fitted]
+        losses = [
+            logistic.log_losses(linear(val), data.val.targets).mean() if len(val) else 0.0 for _, linear in fitted
+        ]
         inverse, linear = fitted[int(np.argmin(losses))]
-        linear = self._adjusted(linear, data)
         logits = linear(val)
         details = {"c": inverse, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began
-        return Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        trial = Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        return self.adjusted(name, trial)
+
+    def adjusted(self, name: str, plain: Trial) -> Trial:
+        """Subtract log priors from the logits of a trial without them, if the method says so; nothing is learned."""
+        linear = logistic.Linear(*plain.arrays)
+        adjusted = self._adjusted(linear, self._data)
+        logits = plain.logits - (linear.bias - adjusted.bias)
+        imbalance = self._config.imbalance
+        details = plain.details | {"method": imbalance.method, "adjustment": imbalance.strength}
+        arrays = [adjusted.kernel, adjusted.bias]
+        return replace(plain, name=name, scores=logits, logits=logits, arrays=arrays, details=details)
 
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
         """Learn again from another training set, with the regularisation of a trial; returns the arrays."""

@@ -23,7 +23,7 @@ from tasks.train.same_photos import accept_stale, digest_of, photos_digest
 from tasks.train.training_set import TrainingSet
 
 VERSION = 3
-_FINISHED = "finished"
+FINISHED = "finished"
 """Marks the folder of trials of a training that has ended."""
 
 logger = logging.getLogger("fluke.train")
@@ -78,14 +78,17 @@ def build_classifier(
         photos=photos,
         encoder=digest_of(encoder),
     )
-    if (folder / "tensorboard").exists():
-        shutil.copytree(folder / "tensorboard", context.out / "tensorboard")
+    for logs in folder.glob("*/tensorboard"):
+        shutil.copytree(logs, context.out / "tensorboard" / logs.parent.name)
     _keep_only(folder)
     made: dict[str, Any] = {"photos": len(learned_from), "classes": len(data.labels), "recipes": len(trials.done)}
     made |= {"parameters": finished.count_params()}
     if len(data.val):
         made[f"{metric.replace('_', ' ')} on validation"] = next(j.score for j in judged if j.trial is chosen)
-    content = [data.labels, weights_digest(finished), chosen.infer_from, subtracted]
+    # the evaluation uses and shows how the recipe was chosen, but the seconds of trials decide nothing
+    tried = [[each.trial.name, f"{each.score:.6f}"] for each in judged]
+    how = [metric, chosen.name, chosen.infer_from, refitted, tried, sorted(trials.skipped)]
+    content = [data.labels, weights_digest(finished), subtracted, how]
     return Result(made, digest=hashing.of_value(content))
 
 
@@ -159,7 +162,7 @@ def _under_way(
         photos,
         digest_of(encoder),
         hardware.compute_signature(config.precision),
-        config.model_dump(mode="json", exclude={"budget_min", "metric", "refit"}),
+        config.model_dump(mode="json", exclude={"budget_min", "refit"}),
         base.digest if base else None,
     ]
     folder = context.pools / "under-way" / hashing.of_value(inputs)[:24]
@@ -171,9 +174,9 @@ def _under_way(
 def _keep_only(folder: Path) -> None:
     """Mark the trials in a folder as finished, and delete those of earlier finished trainings."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _FINISHED).touch()
+    (folder / FINISHED).touch()
     for other in folder.parent.iterdir():
-        if other != folder and (other / _FINISHED).exists():
+        if other != folder and (other / FINISHED).exists():
             shutil.rmtree(other, ignore_errors=True)
 
 

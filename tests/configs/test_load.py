@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.load import RENAMED, REPLACED, ConfigError, as_given, load, presets, settings, to_yaml, with_memory
+from configs.load import GONE, RENAMED, REPLACED, ConfigError, as_given, load, presets, settings, to_yaml, with_memory
 from configs.schema import STAGE_NAMES, Config, CrawlConfig, FilterConfig
 
 
@@ -27,7 +27,7 @@ def test_an_override_changes_one_setting() -> None:
         ("trian.epochs=5", "trian: unknown setting; did you mean train?"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
-        ("train.input=pixels", "train.input: input should be 'features' or 'tiles' (got 'pixels')"),
+        ("train.recipe=pixels", "train.recipe: input should be 'auto', 'logistic', 'head' or 'network' (got 'pixels')"),
         ("filter.val_fraction=0.9", "filter: val_fraction + test_fraction must be below 1"),
         ("preprocess.crop=[0.5, 0, 0.5, 1]", "preprocess: crop must be left, top, right, bottom"),
         ("epochs", "'epochs': an override looks like train.epochs=5"),
@@ -72,7 +72,7 @@ def test_a_method_against_imbalance_has_a_short_form() -> None:
     assert load("default", ["train.imbalance=focal"]).train.imbalance.method == "focal"
     imbalance = load("default", ["train.imbalance.method=effective", "train.imbalance.beta=0.9"]).train.imbalance
     assert (imbalance.method, imbalance.beta) == ("effective", 0.9)
-    with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'none', 'weights'"):
+    with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'auto', 'none', 'weights'"):
         load("default", ["train.imbalance=balanced"])
 
 
@@ -84,14 +84,13 @@ def test_a_parameter_can_be_added_to_the_short_form_of_a_method(tmp_path: Path) 
     imbalance = load("default", ["train.imbalance=focal", "train.imbalance.gamma=3"]).train.imbalance
     assert (imbalance.method, imbalance.gamma) == ("focal", 3)
     assert load(str(preset), ["train.imbalance.method=effective"]).train.imbalance.method == "effective"
-    with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'none', 'weights'"):
+    with pytest.raises(ConfigError, match=r"train\.imbalance\.method: input should be 'auto', 'none', 'weights'"):
         load("default", ["train.imbalance=balanced", "train.imbalance.gamma=3"])
 
 
 def test_a_single_step_of_unfreeze_needs_no_brackets() -> None:
-    overrides = ["train.input=tiles", "train.weights=imagenet"]
-    assert load("default", [*overrides, "train.unfreeze=block5"]).train.unfreeze == ("block5",)
-    assert load("default", [*overrides, "train.unfreeze=2"]).train.unfreeze == (2,)
+    assert load("default", ["train.unfreeze=block5"]).train.unfreeze == ("block5",)
+    assert load("default", ["train.unfreeze=2"]).train.unfreeze == (2,)
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
@@ -127,6 +126,26 @@ def test_an_old_setting_of_imbalance_is_refused_with_what_to_set(override: str, 
     assert message.startswith(f"{name}: this setting is now train.imbalance; ")
     assert all(setting.replace(f"={value}", "=") in message for setting in instead)
     assert instead or "instead of cross_entropy, nothing needs to be set" in message
+    load("default", instead)
+
+
+@pytest.mark.parametrize(
+    ("old", "instead"),
+    [
+        ("train.input=tiles", ["pretrain.encoder=none"]),
+        ("train.input=features", ["pretrain.encoder=autoencoder"]),
+        ("train.weights=imagenet", ["pretrain.weights=imagenet"]),
+        ("train.weights=mine.keras", ["pretrain.encoder=resnet50", "pretrain.weights=mine.keras"]),
+    ],
+)
+def test_a_setting_that_became_part_of_another_is_refused_with_what_to_set(old: str, instead: list[str]) -> None:
+    name, _, _ = old.partition("=")
+    with pytest.raises(ConfigError) as error:
+        load("default", [old])
+    (line,) = str(error.value).splitlines()
+    assert name in GONE
+    assert line.startswith(f"{name}: this setting is gone; ")
+    assert all(setting.partition("=")[0] in line for setting in instead)
     load("default", instead)
 
 

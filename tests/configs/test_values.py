@@ -147,7 +147,7 @@ def test_other_values_are_read_by_the_type_of_the_setting(override: str, value: 
 
 
 def test_a_step_of_unfreeze_is_a_number_unless_it_is_quoted(tmp_path: Path) -> None:
-    config = load("default", ["train.input=tiles", "train.weights=imagenet", "train.unfreeze=[2, '2', block5, 010]"])
+    config = load("default", ["train.unfreeze=[2, '2', block5, 010]"])
     assert config.train.unfreeze == (2, "2", "block5", "010")
     assert _reload(config, tmp_path) == config
 
@@ -186,7 +186,7 @@ def test_anchors_and_merged_mappings_keep_working(tmp_path: Path) -> None:
         ("crawl:\n  keywords:\n    001: a\n    '001': b\n", "'001' is given twice, in line 3 and in line 4"),
         ("train:\n\tepochs: 5\n", "can't be read as YAML"),
         ("train: {epochs: 5}\n---\ntrain: {epochs: 6}\n", "expected a single document"),
-        ("train:\n  weights: [a]\n", "train.weights: input is not a valid path"),
+        ("pretrain:\n  weights: [a]\n", "pretrain.weights: input is not a valid path"),
     ],
 )
 def test_what_yaml_readers_pass_over_in_silence_is_refused(text: str, says: str, tmp_path: Path) -> None:

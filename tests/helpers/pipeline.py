@@ -13,15 +13,34 @@ from flows.run_records import RunRecord, read_records
 
 TINY = [
     "preprocess.side_px=16",
+    "pretrain.encoder=autoencoder",
     "pretrain.filters=[4]",
     "pretrain.code_channels=2",
     "pretrain.epochs=1",
+    "train.recipe=network",
     "train.filters=[4]",
     "train.epochs=2",
+    "train.head_epochs=2",
     "evaluate.bootstrap=100",
     "evaluate.gallery=0",
     "evaluate.layer_images=0",
 ]
+
+"""Settings of the tiny pipeline. Its recipe is spelt out: what `auto` tries depends on the machine's speed."""
+
+
+def pretrained(folder: Path) -> list[str]:
+    """Write the weights of a small network into a folder; returns the settings that use it as the encoder."""
+    import keras
+
+    from configs.schema import TrainConfig
+    from tasks.networks.classifier import tile_classifier
+
+    path = folder / "convnet.keras"
+    if not path.exists():
+        keras.utils.set_random_seed(0)
+        tile_classifier((16, 16, 3), 2, TrainConfig()).save(path)
+    return ["pretrain.encoder=convnet", f"pretrain.weights={path}"]
 
 
 def write_photos(folder: Path, count: int, start: int = 0) -> None:

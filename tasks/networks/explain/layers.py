@@ -12,19 +12,22 @@ def feature_maps(classifier: keras.Model) -> list[keras.layers.Layer]:
     """List the layers with outputs `(n, h, w, c)` between a classifier's preprocessing and its layer `features`.
 
     Padding layers are left out, and so are maps that are smaller than the last one: those belong to squeeze and
-    excitation.
+    excitation. A linear classifier of codes has no layer before `features`: its map is the code.
 
     Raises:
         ValueError: there is no such layer.
     """
     layers = classifier.layers
     names = [layer.name for layer in layers]
-    start = max(i for i, name in enumerate(names) if name in _PREPROCESSING) + 1
+    start = max((i for i, name in enumerate(names) if name in _PREPROCESSING), default=0) + 1
     found = [
         layer
         for layer in layers[start : names.index("features")]
         if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.ZeroPadding2D)
     ]
+    features = classifier.get_layer("features")
+    if not found and len(features.output.shape) == 4:
+        found = [features]
     if not found:
         raise ValueError(f"{classifier.name} has no feature map")
     smallest = side(found[-1])

@@ -62,7 +62,7 @@ def test_the_newest_run_is_kept_so_that_it_can_continue(runs: Runs, state: str) 
     assert runs.gone(earlier)
     assert evaluated_half.exists()  # it had stopped in evaluate
     assert not under_way.exists()
-    assert "checkpoints of an unfinished training" in {item.reason for item in unneeded}
+    assert "trials and checkpoints of an unfinished training" in {item.reason for item in unneeded}
 
 
 def test_checkpoints_and_shards_of_the_stage_in_which_the_newest_run_failed_are_kept(runs: Runs) -> None:

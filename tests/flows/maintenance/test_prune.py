@@ -85,7 +85,7 @@ def test_checkpoints_of_an_unfinished_training_are_deleted(runs: Runs) -> None:
     (under_way / "training.npz").write_bytes(b"weights")
     unneeded = find_unneeded(runs.store, 1)
     assert [(item.path, item.reason, item.bytes) for item in unneeded] == [
-        (under_way, "checkpoints of an unfinished training", 7)
+        (under_way, "trials and checkpoints of an unfinished training", 7)
     ]
     delete(runs.store, unneeded, 1)
     assert not under_way.exists()

@@ -6,9 +6,9 @@ import pytest
 from configs.schema import ExtractConfig, PretrainConfig
 from tasks import tables
 from tasks.extract import stage as extract
+from tasks.networks.autoencoder import autoencoder, encoder
 from tasks.networks.encode import encode, to_float16
 from tasks.pretrain import stage as pretrain
-from tasks.networks.autoencoder import autoencoder, encoder
 from tasks.store.shards import LazyRows
 
 pytestmark = pytest.mark.slow  # each trains an encoder
