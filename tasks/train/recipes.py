@@ -179,8 +179,10 @@ class NetworkRecipe:
         logits = np.empty((0, len(self._data.labels)), np.float32)
         if len(val):
             logits = np.asarray(predict(self.classifier(arrays), self._data.rows_of(val)), np.float32)
+        imbalance = self._config.imbalance
         details = {
-            "method": self._config.imbalance.method,
+            "method": imbalance.method,
+            "adjustment": imbalance.strength,
             "epochs": epochs,
             "best_epochs": schedule.best_epochs,
             "best_epoch": schedule.best_epoch,
