@@ -47,6 +47,8 @@ class EvaluationWorld:
     parents: dict[str, Artifact] = field(default_factory=dict)
     is_broken: bool = False
     """Whether the classifier returns NaN."""
+    has_codes: bool = False
+    """Whether the classifier's inputs are codes of an autoencoder."""
 
     def photo(self, label: str, split: str, answer: str | None = None, group: str | None = None) -> None:
         """Add a kept photo for which the classifier predicts `answer`, by default its label."""
@@ -133,17 +135,22 @@ class EvaluationWorld:
         p = self.parents
         p["photos"] = self.publish("crawl", photos_folder)
         p["kept"] = self.publish("filter", kept_folder, {"photos": p["photos"]})
-        p["tiles"] = p["inputs"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
-        if encoder:
-            p["encoder"] = self.publish("pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]})
-            features = tiles.astype(np.float16)
-            build = rows_folder("extract", features)
-            p["inputs"] = self.publish("extract", build, {"tiles": p["tiles"], "encoder": p["encoder"]})
-        p["classifier"] = self.publish("train", self.classifier_folder, {"kept": p["kept"], "inputs": p["inputs"]})
+        p["tiles"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
+        self.has_codes = encoder
+        p["encoder"] = self.publish("pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]})
+        build = rows_folder("extract", tiles.astype(np.float16)) if encoder else _nothing
+        p["features"] = self.publish("extract", build, {"tiles": p["tiles"], "encoder": p["encoder"]})
+        p["classifier"] = self.publish(
+            "train", self.classifier_folder, {"kept": p["kept"], "tiles": p["tiles"], "features": p["features"]}
+        )
         return self
 
     def encoder_folder(self, out: Path) -> Result:
         """Write the files of the pretrain stage."""
+        kind = "autoencoder" if self.has_codes else "none"
+        tables.ENCODER_INFO.path(out).write_text(json.dumps({"kind": kind, "name": kind}))
+        if not self.has_codes:
+            return Result({})
         pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
         np.savez(tables.RECONSTRUCTIONS.path(out), originals=pairs, reconstructions=pairs)
         tables.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
@@ -157,7 +164,7 @@ class EvaluationWorld:
 
         labels = self.trained or self.names
         colours = np.array([self.colour(label) for label in labels], np.float32) / 255
-        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
+        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="float32" if self.has_codes else "uint8")
         pixels = keras.layers.Rescaling(1 / 255, name="scaled")(tile)
         convolution = keras.layers.Conv2D(3, 1, use_bias=False)
         seen = keras.layers.Identity(name="features")(convolution(pixels))
@@ -175,13 +182,31 @@ class EvaluationWorld:
         history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
         history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
         tables.HISTORY.path(out).write_text(json.dumps(history))
+        self._recipe(out, len(labels))
         return Result({"classes": len(labels)})
+
+    def _recipe(self, out: Path, classes: int) -> None:
+        """Write a recipe without a choice, no other logits for validation photos, and a baseline that knows nothing."""
+        recipe = {"metric": "accuracy", "chosen": "network", "recipe": "network", "frozen": False}
+        recipe |= {"infer_from": "network", "refitted": False, "candidates": []}
+        tables.RECIPE.path(out).write_text(json.dumps(recipe))
+        np.savez(tables.VALIDATION.path(out), photos=np.array([], np.str_), logits=np.zeros((0, classes), np.float32))
+        if self.has_codes:
+            kernel = np.zeros((SIDE_PX * SIDE_PX * 3, classes), np.float32)
+            np.savez(tables.BASELINE.path(out), kernel=kernel, bias=np.zeros(classes, np.float32))
 
     def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
         """Run the stage; returns its outcome and its folder."""
         with ThreadPoolExecutor(2) as pool:
             outcome = Run(self.store, pool, **how).get_or_build(STAGE, config, **self.parents)
         return outcome, self.store.folder(outcome.artifact)
+
+
+def _nothing(out: Path) -> Result:
+    """Write the indexes of an extract stage that has nothing to do."""
+    for table in (tables.INDEX, tables.REMOVED_INDEX):
+        stored_tables.write(table, pd.DataFrame(columns=table.names), out)
+    return Result({})
 
 
 def world(tmp_path: Path, names: list[str], trained: list[str] | None = None) -> EvaluationWorld:

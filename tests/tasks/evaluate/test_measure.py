@@ -74,7 +74,7 @@ def test_the_previous_model_is_compared(pets: EvaluationWorld) -> None:
     assert "champion" not in read_metrics(first)
     pets.names = ["cat", "bird", "dog"]  # exchanges the colours of both in the network, not in the tiles
     artifact = pets.publish(
-        "train", pets.classifier_folder, {"kept": pets.parents["kept"], "inputs": pets.parents["inputs"]}
+        "train", pets.classifier_folder, {name: pets.parents[name] for name in ("kept", "tiles", "features")}
     )
     pets.parents["classifier"] = artifact
     outcome, second = pets.evaluate()
