@@ -44,7 +44,9 @@ def test_wrong_labels_of_train_and_validation_are_found_with_the_right_suggestio
     data = training_set(tmp_path, labels, vectors)
     found = label_issues.find(data)
     names = [hashing.of_bytes(str(i).encode()) for i in range(len(labels))]
-    assert {names.index(photo): label for photo, label in zip(found["photo"], found["suggestion"], strict=True)} == truth
+    assert {
+        names.index(photo): label for photo, label in zip(found["photo"], found["suggestion"], strict=True)
+    } == truth
     assert all(labels[names.index(photo)] == label for photo, label in zip(found["photo"], found["label"], strict=True))
     assert found["doubt"].is_monotonic_decreasing
     assert found["doubt"].between(0.5, 1).all()
