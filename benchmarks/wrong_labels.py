@@ -11,9 +11,9 @@ labels are made wrong: each becomes another class, chosen at random. `find_misla
 
 SEEDS (3): number of repeats, each with other photos, labels and folds. EVERY (1): use only every second, third ...
 photo, for a quick look. "found" is the share of the planted labels among as many photos as were planted, so it is
-recall and precision at once; "listed" is how many photos train lists of itself. Wrong labels of the data sets
-themselves are unknown; they are ranked first as well, and count against the result. A random order would find 5 % or
-10 %.
+recall and precision at once; "first 50" is how many of these were planted, and "listed" how many photos train writes.
+Wrong labels of the data sets themselves are unknown; they are ranked first as well, and count against the result. A
+random order would find 5 % or 10 %.
 """
 
 import argparse
@@ -62,10 +62,9 @@ def main() -> None:
     parser.add_argument("seeds", nargs="?", type=int, default=3)
     parser.add_argument("every", nargs="?", type=int, default=1)
     given = parser.parse_args()
-    print(
-        "| photos | planted | found by | found | of the first 50, wrong | listed | found of all | suggested rightly | s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    columns = ["photos", "planted", "by", "found", "first 50", "listed", "found of all", "right class", "s"]
+    print(f"| {' | '.join(columns)} |
+{'|---' * len(columns)}|")
     for name, pattern in SETS.items():
         files = sorted((given.shared / "data" / name).glob(pattern))[:: given.every]
         known = embed(files, given.shared / "weights/efficientnet_lite0_imagenet.keras")
