@@ -470,16 +470,16 @@ class ExtractConfig(Section):
     """How features are computed from tiles."""
 
     batch_size: int = Field(64, ge=2, description="Tiles per call of the encoder.")
-    flip: bool = Field(
-        False, description="Whether a photo's features are the mean of those of its tile and of the mirrored tile."
-    )
     copies: int = Field(
         0,
         ge=0,
         le=64,
         description="Augmented copies of each train photo whose features the classifier learns from, too.",
     )
-    augment: AugmentConfig = Field(AugmentConfig(), description="How the copies differ from the photo.")
+    augment: AugmentConfig = Field(
+        AugmentConfig(),
+        description="How the copies differ from the photo. rand_augment, mixup and cutmix have no effect on them.",
+    )
 
 
 ImbalanceMethod = Literal[

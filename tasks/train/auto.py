@@ -13,6 +13,7 @@ from configs.schema import ImbalanceMethod, InferFrom, TrainConfig
 from tasks.inference.decision import DecisionRule
 from tasks.inference.headline import HeadlineMetric
 from tasks.inference.knn import References
+from tasks.inference.scores import MEANS_OVER_CLASSES
 from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.json_file import read_json
@@ -107,9 +108,13 @@ class Trials:
         if chosen != "auto":
             self.done.append(self._logistic(chosen))
             return
-        self.done.append(self._logistic("none"))
-        counts, strength = self._data.counts, self._best_adjustment()
-        if counts.max() > UNEVEN * counts.min() and strength:
+        counts = self._data.counts
+        strength = self._best_adjustment() if counts.max() > UNEVEN * counts.min() else 0.0
+        # For a mean over classes, adjusted logits are right by theory, and a few validation photos of a rare class
+        # could not show it.
+        if not strength or self._metric not in MEANS_OVER_CLASSES:
+            self.done.append(self._logistic("none"))
+        if strength:
             self.done.append(self._logistic("logit_adjustment", strength))
 
     def nearest(self) -> None:
@@ -210,7 +215,7 @@ class Trials:
             best = self.best().details
             config = with_method(config, best["method"], best["adjustment"])
         elif config.imbalance.method == "auto":  # nothing else is tried: the metric says what is wanted
-            by_class = self._metric in ("balanced_accuracy", "macro_f1")
+            by_class = self._metric in MEANS_OVER_CLASSES
             config = with_method(config, "logit_adjustment" if by_class else "none")
         return NetworkRecipe(
             config,

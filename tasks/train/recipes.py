@@ -1,5 +1,6 @@
 """The recipes: ways in which a classifier learns from a training set. Each can be tried, built and learned again."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -66,11 +67,13 @@ class LogisticRecipe:
         x, y, weights = self._learned_from(data)
         val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
         path = logistic.PATH if len(val) else (_USUAL_C,)
-        fitted = list(logistic.fit_path(x, y, len(data.labels), weights=weights, path=path))
-        losses = [
-            logistic.log_losses(linear(val), data.val.targets).mean() if len(val) else 0.0 for _, linear in fitted
-        ]
-        inverse, linear = fitted[int(np.argmin(losses))]
+        inverse, linear, lowest = path[0], None, math.inf
+        for each, fitted in logistic.fit_path(x, y, len(data.labels), weights=weights, path=path):
+            loss = float(logistic.log_losses(fitted(val), data.val.targets).mean()) if len(val) else 0.0
+            if loss > lowest:  # it has one minimum, and the last fits take longest
+                break
+            inverse, linear, lowest = each, fitted, loss
+        assert linear is not None
         logits = linear(val)
         details = {"c": inverse, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began

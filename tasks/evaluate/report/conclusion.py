@@ -10,6 +10,7 @@ from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES, baselines_of
 from tasks.evaluate.report.recipe import recipe_sentence
 from tasks.evaluate.report.text import capitalised, difference_text, interval, value_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
+from tasks.inference.calibration import LEAST_PHOTOS
 from tasks.text import SPACE, percent
 
 LOGISTIC_RECIPE = "logistic regression"
@@ -140,3 +141,9 @@ def _unknown(metrics: Mapping[str, Any]) -> Iterator[str]:
         if alarms := unknown.get("false_alarms"):
             sentence += f"; of the other test photos, {percent(alarms['value'])} are wrongly predicted as “{label}”"
         yield f"{sentence}."
+        if unknown["validation_photos"] < LEAST_PHOTOS:
+            fitted_on = unknown["validation_photos"]
+            yield (
+                f"The threshold of “{label}” is uncertain: validation has {fitted_on:,} "
+                f"{'photo' if fitted_on == 1 else 'photos'} of unknown classes, and it needs {LEAST_PHOTOS}."
+            )

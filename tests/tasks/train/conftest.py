@@ -13,8 +13,9 @@ from tasks.networks.classifier import tile_classifier
 from tasks.networks.keras_io import seed_everything, weights_digest
 from tasks.train.checkpoint import Checkpoint, TrainingState
 from tasks.train.fit import LabelledData, Phase, fit
+from tests.helpers.training import NO_ENCODER
 
-SMALL = TrainConfig(input="tiles", filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
+SMALL = TrainConfig(filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
 
 
 @dataclass
@@ -96,8 +97,14 @@ def killed() -> type[BaseException]:
 
 @pytest.fixture
 def two_classes(folders, stripes):
-    """Kept photos of two classes and their tiles: 40 to train on, 10 to validate on, 10 to test on."""
+    """Photos of two classes without an encoder: 40 to train on, 10 to validate on, 10 to test on."""
     pictures = np.concatenate([stripes(0, 30), stripes(1, 30)])
     splits = (["train"] * 20 + ["val"] * 5 + ["test"] * 5) * 2
     kept, photos = folders.kept(["lying"] * 30 + ["upright"] * 30, splits)
-    return kept, folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
+    return folders.features(kept, folders.tiles(kept, dict(zip(photos, pictures, strict=True))), NO_ENCODER)
+
+
+@pytest.fixture
+def frozen(folders, two_classes, small_network):
+    """The same photos with the features of a pretrained network."""
+    return folders.features(two_classes["kept"], two_classes["tiles"], small_network)
