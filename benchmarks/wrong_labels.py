@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/wrong_labels.py ../shared [SEEDS [EVERY]]
 
 One label in 500 is made wrong (20 in 10,000): each becomes another class of the data set, chosen at random.
-`mislabel_scores` ranks the photos, and the script counts the planted ones among the first 2 x planted (40 of 10,000).
+`find_mislabels` ranks the photos, and the script counts the planted ones among the first 2 x planted (40 of 10,000).
 SEEDS (5): number of repeats, each with other labels and other folds. EVERY (1): use only every second, third ...
 photo, for a quick look.
 
@@ -28,7 +28,7 @@ from tasks.filter.image_stats import reduced
 from tasks.filter.label_issues import descriptor
 from tasks.filter.phash import perceptual_hashes
 from tasks.images import photos
-from tasks.inference.mislabels import mislabel_scores
+from tasks.inference.mislabels import find_mislabels
 from tasks.networks.embedding import Embedding
 
 PLANTED = 1 / 500
@@ -108,7 +108,7 @@ def measure(known: Photos, seeds: int) -> None:
             labels = known.labels.copy()
             labels[wrong] = (labels[wrong] + random.integers(1, classes, planted)) % classes
             began = time.perf_counter()
-            score, suggestion = mislabel_scores(embedding, labels, known.groups, seed=seed)
+            score, suggestion, _ = find_mislabels(embedding, labels, known.groups, seed=seed)
             seconds.append(time.perf_counter() - began)
             first = np.argsort(-score, kind="stable")[: 2 * planted]
             hits = first[np.isin(first, wrong)]
