@@ -241,7 +241,7 @@ class Trials:
         if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
-        for trial in self.done:
+        for trial in [self.baseline, *self.done] if self.baseline else self.done:
             recipe = self.recipes[trial.name]
             method = trial.details["method"]
             if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
