@@ -38,13 +38,11 @@ class Views:
         """
 
         def compute(tiles: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.float16]:
-            import keras
-
-            from tasks.networks.augment import DRAWS, Augment
+            from tasks.networks.augment import DRAWS, changed
 
             # a generator for each photo: its copy must not depend on which photos are new in the same run
             generators = [np.random.default_rng(int(hashing.of_value([copy, name])[:15], 16)) for name in names]
             draws = np.stack([generator.uniform(-1, 1, DRAWS) for generator in generators]).astype(np.float32)
-            return self.features(keras.ops.convert_to_numpy(Augment(config, 0)(tiles, draws)), names)
+            return self.features(changed(tiles, config, draws), names)
 
         return compute

@@ -4,7 +4,9 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from configs.schema import AugmentConfig
 
@@ -79,6 +81,13 @@ class Augment(keras.layers.Layer):
         a5 = centre_y - a3 * centre_x - a4 * centre_y + height * config.shift * shifted_y
         zeros = ops.zeros_like(a0)
         return ops.stack([a0, a1, a2, a3, a4, a5, zeros, zeros], axis=1)
+
+
+def changed(tiles: NDArray[np.uint8], config: AugmentConfig, draws: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Change tiles `(n, h, w, c)` as `draws` say, see `Augment.call`; RandAugment is left out."""
+    augment = Augment(config.model_copy(update={"rand_augment": 0}), 0)
+    found: NDArray[np.uint8] = ops.convert_to_numpy(augment(tiles, draws))
+    return found
 
 
 def _sign(values: Any) -> Any:

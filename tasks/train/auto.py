@@ -220,6 +220,8 @@ class Trials:
         """Return how many epochs fit the budget, or why there are too few; a killed training keeps its plan."""
         if plan.exists():
             return read_json(plan, int)
+        if self.left_s <= 0:
+            return f"the budget of {self._config.budget_min:g} min is spent"
         began = time.monotonic()
         data = self._data
         again = 1 + (1 + len(data.val) / len(data.train) if self._config.refit else 0)
