@@ -99,7 +99,9 @@ def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32], model: Model
     val, test = eval_set.is_for_calibration, eval_set.of("test")
     centred = vectors - vectors[eval_set.of("train")].mean(axis=0)
     similarity = similarity_of(eval_set, centred, model.learned_from_validation)
-    fitted = calibration.fit(similarity[val], eval_set.truth[val], unknown=eval_set.has_unknown)
+    fitted = calibration.fit(
+        similarity[val], eval_set.truth[val], unknown=eval_set.has_unknown, uncalibrated=calibration.COSINES
+    )
     return ScoredPredictions.of(eval_set.truth[test], eval_set.padded(fitted(similarity[test])))
 
 
@@ -124,13 +126,17 @@ def _scores(
         scores = score(decisions.answers.only(~is_test), config.top_k)
         measured["val"] = {name: summary.rounded(value) for name, value in scores.items()}
     right = test.predicted == test.truth
+    photos_for_calibration = int(eval_set.is_for_calibration.sum())
     measured["calibration"] = {
-        "photos": int(eval_set.is_for_calibration.sum()),
+        "photos": photos_for_calibration,
+        "least": calibration.LEAST_PHOTOS,
+        "calibrated": photos_for_calibration >= calibration.LEAST_PHOTOS,
         "error": summary.rounded(calibration.calibration_error(decisions.confidence[is_test], right)),
     }
     if eval_set.unknown_label:
         unknown = summary.summarize_unknown(test, eval_set.groups, config)
-        measured["unknown"] = {"label": eval_set.unknown_label, **unknown}
+        validated = int((eval_set.truth[eval_set.is_for_calibration] == len(eval_set.labels)).sum())
+        measured["unknown"] = {"label": eval_set.unknown_label, "validation_photos": validated, **unknown}
     return measured
 
 

@@ -34,7 +34,7 @@ class Mislabels(NamedTuple):
     """(n,) probability from 0 to 1 that the label is wrong."""
     suggestion: NDArray[np.int64]
     """(n,) the most probable class, or NO_SUGGESTION (-1) if that is the photo's own class."""
-    count: int
+    estimate: int
     """How many labels are wrong, as confident learning estimates it."""
 
 
@@ -108,8 +108,8 @@ def _judge(
     score[rows] = np.clip(1 - quality, 0, 1)
     most_probable = probabilities.argmax(axis=1)
     suggestion[rows] = np.where(most_probable == codes, NO_SUGGESTION, classes[most_probable])
-    count = int(num_label_issues(codes, probabilities, estimation_method="off_diagonal_calibrated"))
-    return Mislabels(score, suggestion, min(count, int((suggestion != NO_SUGGESTION).sum())))
+    estimate = int(num_label_issues(codes, probabilities, estimation_method="off_diagonal_calibrated"))
+    return Mislabels(score, suggestion, min(estimate, int((suggestion != NO_SUGGESTION).sum())))
 
 
 def _eligible(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> NDArray[np.int64]:

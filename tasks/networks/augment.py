@@ -1,6 +1,7 @@
 """Augmentation layers: random changes of a training batch, computed on the device of the network."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,6 +16,23 @@ DRAWS = 7
 """Random numbers that decide the affine map of a tile."""
 RGB_CHANNELS = 3
 """RandAugment changes only tiles with three channels."""
+
+
+def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seeds: Sequence[int]) -> NDArray[np.uint8]:
+    """Flip, rotate, shift, zoom and shear tiles, as in training.
+
+    Args:
+        tiles: `(n, h, w, c)`.
+        config: sizes of the changes.
+        seeds: one for each tile, so that its change doesn't depend on the other tiles.
+
+    Returns:
+        Changed tiles, of the same shape.
+    """
+    draws = np.stack([np.random.default_rng(seed).uniform(-1, 1, DRAWS) for seed in seeds]).astype(np.float32)
+    alone = config.model_copy(update={"rand_augment": 0})  # its random numbers are drawn for all tiles together
+    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(alone, 0)(tiles, draws))
+    return changed
 
 
 class Augment(keras.layers.Layer):
@@ -81,13 +99,6 @@ class Augment(keras.layers.Layer):
         a5 = centre_y - a3 * centre_x - a4 * centre_y + height * config.shift * shifted_y
         zeros = ops.zeros_like(a0)
         return ops.stack([a0, a1, a2, a3, a4, a5, zeros, zeros], axis=1)
-
-
-def changed(tiles: NDArray[np.uint8], config: AugmentConfig, draws: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Change tiles `(n, h, w, c)` as `draws` say, see `Augment.call`; RandAugment is left out."""
-    augment = Augment(config.model_copy(update={"rand_augment": 0}), 0)
-    found: NDArray[np.uint8] = ops.convert_to_numpy(augment(tiles, draws))
-    return found
 
 
 def _sign(values: Any) -> Any:

@@ -13,11 +13,13 @@ from configs.schema import ImbalanceMethod, InferFrom, TrainConfig
 from tasks.inference.decision import DecisionRule
 from tasks.inference.headline import HeadlineMetric
 from tasks.inference.knn import References
+from tasks.inference.scores import MEANS_OVER_CLASSES
 from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.json_file import read_json
 from tasks.store.progress import Progress
 from tasks.text import duration
+from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
 from tasks.train.diverged import DivergedError
 from tasks.train.recipes import LogisticRecipe, NetworkRecipe, Recipe, with_method
@@ -34,6 +36,8 @@ _FEWEST_EPOCHS = 3
 _VALIDATED = 0.35
 """Time to validate a photo, as a share of the time to train on it."""
 _LEAST = 1e-12
+_ADJUSTMENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Strengths of the logit adjustment among which validation chooses."""
 _WEIGHTED, _ADJUSTED = ("weights", "effective", "retrain_head"), ("logit_adjustment", "balanced_softmax")
 """Methods for uneven classes by what they change: the photos' weights, or the logits."""
 
@@ -101,7 +105,18 @@ class Trials:
 
     def logistic(self) -> None:
         """Try logistic regression with each method for uneven classes that can help."""
-        self.done += [self._logistic(method) for method in self._methods()]
+        chosen = self._config.imbalance.method
+        if chosen != "auto":
+            self.done.append(self._logistic(chosen))
+            return
+        counts = self._data.counts
+        strength = self._best_adjustment() if counts.max() > UNEVEN * counts.min() else 0.0
+        # For a mean over classes, adjusted logits are right by theory, and a few validation photos of a rare class
+        # could not show it.
+        if not strength or self._metric not in MEANS_OVER_CLASSES:
+            self.done.append(self._logistic("none"))
+        if strength:
+            self.done.append(self._logistic("logit_adjustment", strength))
 
     def nearest(self) -> None:
         """Try the most similar train photo of each class, and the blend of that and the best trial so far."""
@@ -150,9 +165,22 @@ class Trials:
         """Seconds of the budget that are left."""
         return self._config.budget_min * 60 - sum(trial.seconds for trial in self.done)
 
-    def _logistic(self, method: ImbalanceMethod) -> Trial:
+    def _best_adjustment(self) -> float:
+        """Return the strength of the logit adjustment with the lowest validation loss, a mean over classes; 0: none."""
+        truth = self._data.val.targets
+        if self.baseline is None or not len(truth):
+            return 0.0
+        priors = class_balance.log_priors(self._data.counts)
+        weights = 1 / np.bincount(truth)[truth]
+        losses = [
+            float(np.average(logistic.log_losses(self.baseline.logits - strength * priors, truth), weights=weights))
+            for strength in _ADJUSTMENTS
+        ]
+        return _ADJUSTMENTS[int(np.argmin(losses))]
+
+    def _logistic(self, method: ImbalanceMethod, strength: float | None = None) -> Trial:
         name = "logistic regression" + (f", {method.replace('_', ' ')}" if method != "none" else "")
-        recipe = LogisticRecipe(with_method(self._config, method), self._data)
+        recipe = LogisticRecipe(with_method(self._config, method, strength), self._data)
         if self.baseline and method in _ADJUSTED:
             self.recipes[name] = recipe
             return replace(recipe.adjusted(name, self.baseline), seconds=0.0)
@@ -191,11 +219,15 @@ class Trials:
         self, unfreeze: tuple[str | int, ...], head: tuple[LogisticRecipe, Trial] | None = None
     ) -> NetworkRecipe:
         """Make a recipe by gradient descent, with the method for uneven classes of the best trial so far."""
-        configured = self._config.imbalance.method
-        alone: ImbalanceMethod = "weights" if configured == "auto" else configured  # validation has nothing to choose
-        method = self.best().details["method"] if self.done else alone
+        config = self._config
+        if config.imbalance.method == "auto" and self.done:
+            best = self.best().details
+            config = with_method(config, best["method"], best["adjustment"])
+        elif config.imbalance.method == "auto":  # nothing else is tried: the metric says what is wanted
+            by_class = self._metric in MEANS_OVER_CLASSES
+            config = with_method(config, "logit_adjustment" if by_class else "none")
         return NetworkRecipe(
-            with_method(self._config, method),
+            config,
             self._data,
             unfreeze=unfreeze,
             folder=self._folder / ("-".join(map(str, unfreeze)) or "training"),
@@ -209,7 +241,7 @@ class Trials:
         if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
-        for trial in self.done:
+        for trial in [*self.done, *([self.baseline] if self.baseline else [])]:
             recipe = self.recipes[trial.name]
             method = trial.details["method"]
             if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
@@ -238,10 +270,3 @@ class Trials:
             )
         write_json(plan, epochs)
         return epochs
-
-    def _methods(self) -> list[ImbalanceMethod]:
-        """Return the methods for uneven classes to try: those that are set, or those that the counts suggest."""
-        if self._config.imbalance.method != "auto":
-            return [self._config.imbalance.method]
-        counts = self._data.counts
-        return ["none", "logit_adjustment", "weights"] if counts.max() > UNEVEN * counts.min() else ["none"]

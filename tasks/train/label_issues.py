@@ -29,11 +29,11 @@ def find(data: TrainingSet) -> "pd.DataFrame":
     if not data.has_features or not len(photos):
         return pd.DataFrame({"photo": [], "label": [], "suggestion": [], "doubt": []}).astype({"doubt": np.float64})
     groups = np.unique(photos.groups.astype(np.str_), return_inverse=True)[1]
-    doubt, suggested, count = find_mislabels(data.vectors_of(photos), photos.targets, groups)
+    doubt, suggested, estimate = find_mislabels(data.vectors_of(photos), photos.targets, groups)
     is_listed = suggested != NO_SUGGESTION
     found = photos.rows.loc[is_listed, ["photo", "label"]].assign(
         suggestion=np.array(data.labels, object)[suggested[is_listed]],
         doubt=np.round(doubt[is_listed], 4),  # the last bits differ between machines
     )
     ordered: pd.DataFrame = found.sort_values(["doubt", "photo"], ascending=[False, True], ignore_index=True)
-    return ordered.head(count)
+    return ordered.head(estimate)

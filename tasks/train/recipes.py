@@ -1,5 +1,6 @@
 """The recipes: ways in which a classifier learns from a training set. Each can be tried, built and learned again."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,9 +29,10 @@ _USUAL_C = 10.0
 """Where nothing validates: the C that suits most photos."""
 
 
-def with_method(config: TrainConfig, method: ImbalanceMethod) -> TrainConfig:
-    """Return settings with another method for uneven classes."""
-    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update={"method": method})})
+def with_method(config: TrainConfig, method: ImbalanceMethod, strength: float | None = None) -> TrainConfig:
+    """Return settings with another method for uneven classes, and another strength of the logit adjustment if given."""
+    changes = {"method": method} | ({"strength": strength} if strength is not None else {})
+    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update=changes)})
 
 
 class Recipe(Protocol):
@@ -65,9 +67,13 @@ class LogisticRecipe:
         x, y, weights = self._learned_from(data)
         val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
         path = logistic.PATH if len(val) else (_USUAL_C,)
-        fitted = list(logistic.fit_path(x, y, len(data.labels), weights=weights, path=path))
-        losses = [logistic.log_loss(linear(val), data.val.targets) if len(val) else 0.0 for _, linear in fitted]
-        inverse, linear = fitted[int(np.argmin(losses))]
+        inverse, linear, lowest = path[0], None, math.inf
+        for each, fitted in logistic.fit_path(x, y, len(data.labels), weights=weights, path=path):
+            loss = float(logistic.log_losses(fitted(val), data.val.targets).mean()) if len(val) else 0.0
+            if loss > lowest:  # it has one minimum, and the last fits take longest
+                break
+            inverse, linear, lowest = each, fitted, loss
+        assert linear is not None
         logits = linear(val)
         details = {"c": inverse, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began
@@ -79,7 +85,8 @@ class LogisticRecipe:
         linear = logistic.Linear(*plain.arrays)
         adjusted = self._adjusted(linear, self._data)
         logits = plain.logits - (linear.bias - adjusted.bias)
-        details = plain.details | {"method": self._config.imbalance.method}
+        imbalance = self._config.imbalance
+        details = plain.details | {"method": imbalance.method, "adjustment": imbalance.strength}
         arrays = [adjusted.kernel, adjusted.bias]
         return replace(plain, name=name, scores=logits, logits=logits, arrays=arrays, details=details)
 
@@ -172,8 +179,10 @@ class NetworkRecipe:
         logits = np.empty((0, len(self._data.labels)), np.float32)
         if len(val):
             logits = np.asarray(predict(self.classifier(arrays), self._data.rows_of(val)), np.float32)
+        imbalance = self._config.imbalance
         details = {
-            "method": self._config.imbalance.method,
+            "method": imbalance.method,
+            "adjustment": imbalance.strength,
             "epochs": epochs,
             "best_epochs": schedule.best_epochs,
             "best_epoch": schedule.best_epoch,

@@ -10,6 +10,7 @@ from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES, baselines_of
 from tasks.evaluate.report.recipe import recipe_sentence
 from tasks.evaluate.report.text import capitalised, difference_text, interval, value_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
+from tasks.inference.calibration import LEAST_PHOTOS
 from tasks.text import SPACE, percent
 
 LOGISTIC_RECIPE = "logistic regression"
@@ -104,15 +105,15 @@ def _verdict_on(baseline: str, metrics: Mapping[str, Any]) -> str:
 
 def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any]) -> str:
     """Say that the classifier is of the same kind as the baseline."""
-    sentence = "The classifier is logistic regression on the encoder's features"
+    kind = "logistic regression on the encoder's features"
     if recipe["chosen"] == LOGISTIC_RECIPE:
-        return f"{sentence}: no other recipe that was tried is clearly better on validation."
+        return f"The classifier is {kind}: no other recipe that was tried is clearly better on validation."
     outcome = {"better": "significantly less", "worse": "significantly more"}.get(
         against["verdict"], "not significantly different"
     )
     return (
-        f"{sentence} ({recipe['chosen']}). Without this addition, logistic regression gives "
-        f"{value_text(name, against['value'])}, which is {outcome}: {difference_text(name, against['difference'])}."
+        f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one gives "
+        f"{value_text(name, against['value'])}, {outcome}: {difference_text(name, against['difference'])}."
     )
 
 
@@ -140,3 +141,9 @@ def _unknown(metrics: Mapping[str, Any]) -> Iterator[str]:
         if alarms := unknown.get("false_alarms"):
             sentence += f"; of the other test photos, {percent(alarms['value'])} are wrongly predicted as “{label}”"
         yield f"{sentence}."
+        if unknown["validation_photos"] < LEAST_PHOTOS:
+            fitted_on = unknown["validation_photos"]
+            yield (
+                f"The threshold of “{label}” is uncertain: validation has {fitted_on:,} "
+                f"{'photo' if fitted_on == 1 else 'photos'} of unknown classes, and it needs {LEAST_PHOTOS}."
+            )

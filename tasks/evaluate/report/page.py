@@ -19,6 +19,7 @@ from tasks.evaluate.names import BASELINES, SCORES, baselines_of
 from tasks.evaluate.report import style
 from tasks.evaluate.report.conclusion import conclusion, uncalibrated_sentence
 from tasks.evaluate.report.data import EvaluationFiles
+from tasks.evaluate.report.doubted import doubted_gallery
 from tasks.evaluate.report.recipe import recipe_rows
 from tasks.evaluate.report.removed import removed_counts, removed_scores, removed_sentence
 from tasks.evaluate.report.text import (
@@ -32,8 +33,8 @@ from tasks.evaluate.report.text import (
     subject,
     worst_classes,
 )
-from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.evaluate.report.unknown_groups import unknown_groups_text
+from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
@@ -81,6 +82,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         removed_scores=removed_scores(files.metrics),
         removed_counts=removed_counts(files.metrics),
         to_review=files.to_review,
+        doubted=doubted_gallery(files, gallery),
         baselines=_baselines(files),
         against=baselines_of(files.metrics["test"]["scores"][files.metrics["headline"]]),
         least_groups=LEAST_GROUPS,

@@ -62,9 +62,9 @@ def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 
 def calibration_sentence(metrics: Mapping[str, Any]) -> str:
-    """Describe the calibration and its error; empty if nothing was calibrated."""
+    """Describe the calibration and its error; empty if the probabilities are not calibrated."""
     found = metrics.get("calibration")
-    if not found or not found["photos"]:
+    if not found or not found.get("calibrated", found["photos"] > 0):
         return ""
     temperature, before = "", ""
     if "temperature" in found:

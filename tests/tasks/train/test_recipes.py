@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def test_validation_chooses_the_regularisation(tmp_path: Path) -> None:
         trial = LogisticRecipe(PLAIN, data).try_out("logistic regression")
         x, val = data.vectors_of(data.train), data.vectors_of(data.val)
         losses = {
-            inverse: logistic.log_loss(linear(val), data.val.targets)
+            inverse: logistic.log_losses(linear(val), data.val.targets).mean()
             for inverse, linear in logistic.fit_path(x, data.train.targets, 3)
         }
         assert trial.details["c"] == min(losses, key=losses.__getitem__)
@@ -169,3 +170,14 @@ def test_a_network_learns_again_for_as_many_epochs_as_were_best(frozen_set, tmp_
     assert phases == {"training the head": [3]}  # the other phase was undone
     logits = recipe.classifier(arrays).predict_on_batch(frozen_set.rows_of(frozen_set.val)[:])
     assert (logits.argmax(axis=1) == frozen_set.val.targets).mean() >= 0.8
+
+
+def test_a_network_says_how_strongly_its_logits_were_adjusted(monkeypatch, tmp_path) -> None:
+    nothing = Part(pd.DataFrame({"photo": [], "group": []}), np.empty(0, np.int32))
+    data = TrainingSet(["a", "b"], nothing, nothing, "network", tmp_path, tmp_path, tmp_path, tmp_path)
+    config = TrainConfig(imbalance=ImbalanceConfig(method="logit_adjustment", strength=0.5))
+    recipe = NetworkRecipe(config, data, unfreeze=(), folder=tmp_path, progress=silent)
+    trained = SimpleNamespace(get_weights=list), SimpleNamespace(best_epochs={}, best_epoch=1, history={})
+    monkeypatch.setattr(NetworkRecipe, "_train", lambda *_: trained)
+    details = recipe.try_out("head").details
+    assert (details["method"], details["adjustment"]) == ("logit_adjustment", 0.5)  # auto takes both over

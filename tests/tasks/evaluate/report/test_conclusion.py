@@ -98,8 +98,8 @@ def test_a_classifier_that_is_logistic_regression_is_called_so() -> None:
     other = recipe | {"chosen": "logistic regression, weights"}
     told = sentences(measured(commonest="better", logistic="better", recipe=other))
     assert told[1] == (
-        "The classifier is logistic regression on the encoder's features (logistic regression, weights). Without this "
-        "addition, logistic regression gives 95.0 %, which is significantly less: +6.4 points (+2.0 to +9.0)."
+        "The classifier is a variant of logistic regression on the encoder's features (“logistic regression, "
+        "weights”). The plain one gives 95.0 %, significantly less: +6.4 points (+2.0 to +9.0)."
     )
     head = recipe | {"chosen": "head", "recipe": "network"}
     assert sentences(measured(commonest="better", logistic="better", recipe=head))[1].startswith("Training beat")
@@ -141,6 +141,7 @@ def test_the_conclusion_compares_with_the_previous_model_and_rates_the_unknown_c
     scores = {"accuracy": {"against": {"champion": against(0.95, "undecided")}}}
     champion = {"made_at": "2026-11-24 02:00", "photos": 300, "scores": scores}
     unknown = {"label": "new_whale", "photos": 40, "recognised": {"value": 0.75}, "false_alarms": {"value": 0.1}}
+    unknown |= {"validation_photos": 30}
     previous, recognised = sentences(measured(commonest="better", champion=champion, unknown=unknown))[2:]
     assert previous == (
         "Compared with the previous model (2026-11-24 02:00 UTC) on the 300 test photos that both predicted: no "
@@ -153,10 +154,12 @@ def test_the_conclusion_compares_with_the_previous_model_and_rates_the_unknown_c
 
 
 def test_the_conclusion_without_test_photos_of_unknown_classes() -> None:
-    unknown = {"label": "new_whale", "photos": 0, "false_alarms": {"value": 0.0}}
-    assert sentences(measured(commonest="better", unknown=unknown))[2] == (
-        "No test photo is of an unknown class; of the other test photos, 0.0 % are wrongly predicted as “new_whale”."
-    )
+    unknown = {"label": "new_whale", "photos": 0, "validation_photos": 1, "false_alarms": {"value": 0.0}}
+    told = sentences(measured(commonest="better", unknown=unknown))
+    assert told[2:] == [
+        "No test photo is of an unknown class; of the other test photos, 0.0 % are wrongly predicted as “new_whale”.",
+        "The threshold of “new_whale” is uncertain: validation has 1 photo of unknown classes, and it needs 30.",
+    ]
 
 
 @pytest.mark.parametrize(
