@@ -40,8 +40,10 @@ def test_the_report_shows_a_row_of_photos_for_each_group(tmp_path: Path, channel
     proposed = pd.DataFrame({"photo": photos, "name": photos, "label": labels, "group": [1] * 11 + [2, 2, 3, 4]})
     stored_tables.write(tables.UNKNOWN_GROUPS, proposed.assign(distance=[i / 20 for i in range(15)]), files.folder)
     measured = read_json(tables.METRICS.path(files.folder), dict)
-    unknown = {"label": "new", "photos": 5, "validation_photos": 50, "groups": FOUND}
-    write_json(tables.METRICS.path(files.folder), measured | {"unknown": unknown})
+    write_json(
+        tables.METRICS.path(files.folder),
+        measured | {"unknown": {"label": "new", "photos": 5, "validation_photos": 30, "groups": FOUND}},
+    )
     again = type(files)(files.folder, files.root)
     rows = largest_groups(again)
     assert [tiles.shape for _, tiles in rows] == [(10, 8, 8, channels), (2, 8, 8, channels)]
