@@ -17,12 +17,11 @@ from benchmarks import measure
 from tasks import tables
 
 RUNS = {
-    "plain": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=30", "train.dropout=0",
-              "train.augment={flip: none, rotate_deg: 0, shift: 0, zoom: 0}"],
-    "augmented": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=45", "train.patience=15",
-                  "train.augment={rotate_deg: 15, zoom: 0.2}"],
-    "transfer": ["train.network=efficientnet_lite0", "preprocess.side_px=224",
-                 "train.weights=WEIGHTS/efficientnet_lite0_imagenet.keras"],
+    "plain": ["pretrain.encoder=none", "train.network=small_convnet", "preprocess.side_px=150", "train.epochs=30",
+              "train.dropout=0", "train.augment={flip: none, rotate_deg: 0, shift: 0, zoom: 0}"],
+    "augmented": ["pretrain.encoder=none", "train.network=small_convnet", "preprocess.side_px=150", "train.epochs=45",
+                  "train.patience=15", "train.augment={rotate_deg: 15, zoom: 0.2}"],
+    "transfer": ["train.recipe=head"],
 }  # fmt: skip
 
 
@@ -32,20 +31,19 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", help=f"of {', '.join(RUNS)}; by default all")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        photos, test_list = _photos(asked.shared.absolute() / "data/cats_dogs", Path(home))
+        photos, test_list = link_photos(asked.shared.absolute() / "data/cats_dogs", Path(home))
         print("| run | epochs, best | train stage, s | validation | test (95 % interval) |\n|---|---|---|---|---|")
         for name in asked.runs or RUNS:
             data = Path(home) / "data"
-            settings = [setting.replace("WEIGHTS", str(asked.shared.absolute() / "weights")) for setting in RUNS[name]]
             split = [f"filter.test_list={test_list}", "filter.test_fraction=0", "filter.val_fraction=0.25"]
             split += ["filter.drop_near_duplicates=false"]
-            command = [measure.FLUKE, "run", "default", f"crawl.path={photos}", *split, "train.input=tiles", *settings]
+            command = [measure.FLUKE, "run", "default", f"crawl.path={photos}", *split, *RUNS[name]]
             measure.run(command, data)
             print(f"| {name} | {_row(data)} |", flush=True)
         measure.run([measure.FLUKE, "down"], data)
 
 
-def _photos(cats_dogs: Path, home: Path) -> tuple[Path, Path]:
+def link_photos(cats_dogs: Path, home: Path) -> tuple[Path, Path]:
     """Link all photos into one folder per class; returns that folder and the list of the test photos."""
     names = ["name"]
     for photo in sorted(cats_dogs.glob("*/*/*")):

@@ -42,7 +42,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for network in asked.networks:
         side = SIDE_PX.get(network, asked.side_px)
-        config = TrainConfig(input="tiles", network=network, augment=STILL, epochs=3, patience=9)
+        config = TrainConfig(network=network, augment=STILL, epochs=3, patience=9)
         tiles = np.random.default_rng(0).integers(0, 256, (asked.photos, side, side, 3)).astype(np.uint8)
         augmented = config.model_copy(update={"augment": AugmentConfig()})
         ways = {"bare": partial(bare, tiles, config), "fluke": partial(ours, tiles, config)}

@@ -470,16 +470,16 @@ class ExtractConfig(Section):
     """How features are computed from tiles."""
 
     batch_size: int = Field(64, ge=2, description="Tiles per call of the encoder.")
-    flip: bool = Field(
-        False, description="Whether a photo's features are the mean of those of its tile and of the mirrored tile."
-    )
     copies: int = Field(
         0,
         ge=0,
         le=64,
         description="Augmented copies of each train photo whose features the classifier learns from, too.",
     )
-    augment: AugmentConfig = Field(AugmentConfig(), description="How the copies differ from the photo.")
+    augment: AugmentConfig = Field(
+        AugmentConfig(),
+        description="How the copies differ from the photo. rand_augment, mixup and cutmix have no effect on them.",
+    )
 
 
 ImbalanceMethod = Literal[
@@ -492,7 +492,8 @@ class ImbalanceConfig(Section):
 
     method: ImbalanceMethod = Field(
         "auto",
-        description="auto: with train.recipe=auto, validation chooses; otherwise as weights. none: all photos have the "
+        description="auto: validation chooses between none and logit_adjustment, and the strength; where a network is "
+        "all that is tried, logit_adjustment for balanced_accuracy and macro_f1, else none. none: all photos have the "
         "same weight. weights: a photo's weight is 1 / count^power, where count "
         "is the number of train photos of its class. effective: the weight is 1 / effective number of photos. focal: "
         "photos that are classified well have lower weights. balanced_softmax: the loss adds each class's log prior "

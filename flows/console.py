@@ -182,10 +182,7 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
     for record in records:
         built = [stage.artifact.stage for stage in record.stages if not stage.cached]
         scores = record.stages[-1].counts if record.stages else {}
-        template = "accuracy {accuracy:.1%}, baseline {baseline accuracy:.1%}"
-        if "accuracy with them" in scores:
-            template += ", with {removed from the test by the filter:,} removed {accuracy with them:.1%}"
-        result = record.error or (template.format(**scores) if "accuracy" in scores else "")
+        result = record.error or _result(scores)
         table.add_row(
             shown(record.id),
             shown(record.preset),
@@ -196,6 +193,20 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
             shown(result),
         )
     return table
+
+
+def _result(scores: Mapping[str, int | float]) -> str:
+    """Write the headline metric of an evaluation, its baselines, and its value with removed photos."""
+    name = next((name.removesuffix(" from") for name in scores if name.endswith(" from")), "")
+    if not name:
+        return ""
+    number = "{:.1%}" if "accuracy" in name else "{:.3f}"
+    parts, owned = [f"{name} {number.format(scores[name])}"], f"'s {name}"
+    parts += [f"{each.removesuffix(owned)} {number.format(scores[each])}" for each in scores if each.endswith(owned)]
+    if f"{name} with them" in scores:
+        removed = scores["removed from the test by the filter"]
+        parts.append(f"with {removed:,} removed {number.format(scores[f'{name} with them'])}")
+    return ", ".join(parts)
 
 
 def _model_text(record: RunRecord, root: Path, names: Mapping[str, list[str]]) -> str:

@@ -98,7 +98,7 @@ def show(outcome: Outcome, store: Store) -> None:
     origin = f"cached: {outcome.why}" if outcome.cached else f"built in {manifest.seconds:.1f} s"
     folder = store.folder(outcome.artifact)
     made_at = f"{manifest.made_at:%Y-%m-%d %H:%M} UTC"
-    counts = manifest.counts or {"nothing to do": ""}
+    counts: dict[str, int | float | str] = {**manifest.counts} or {"nothing to do": ""}
     _try(
         lambda: create_table_artifact(
             key=f"fluke-{outcome.artifact.stage}",

@@ -282,6 +282,19 @@ REMOVED_PREDICTIONS = Table(
         *_ANSWER,
     ),
 )
+UNKNOWN_GROUPS = Table(
+    "unknown_groups.parquet",
+    ("evaluate",),
+    "Proposed groups of the test photos that are answered as unknown, the largest group first; only written if there "
+    "are at least two. Photos of one group may show the same individual.",
+    (
+        _PHOTO,
+        _NAME,
+        Column("label", "string", "True class, also where it was never trained on; only for measuring."),
+        Column("group", "int64", "Number of the group.", "from 1"),
+        Column("distance", "float64", "Cosine distance to the most central photo of the group.", "0..2"),
+    ),
+)
 SUBMISSION = File("submission.csv", ("evaluate",), "The answers to the test photos as Kaggle's whale challenge wants.")
 METRICS = File("metrics.json", ("evaluate",), "All metrics with their intervals and baselines.")
 EXPLAINED = File("explained.json", ("evaluate",), "Settings and code behind the explanations, and their files.")

@@ -2,16 +2,13 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flows.cli.arguments import Overrides, Preset, load_config
 from flows.cli.errors import note, say
 from flows.run_records import data_root
-
-if TYPE_CHECKING:
-    from flows.review.items import ReviewList
 
 
 def review(
@@ -23,31 +20,25 @@ def review(
         Path | None, typer.Option(metavar="FOLDER", help="Write a contact sheet to this folder; start no page.")
     ] = None,
 ) -> None:
-    """Show the photos that the filter doubts on a local page, to keep, reject or relabel them; until Ctrl-C."""
+    """Show photos and labels that filter and train doubt on a local page, to keep, reject or relabel; until Ctrl-C."""
     from flows import preflight
-    from flows.review import items
     from flows.review.contact_sheet import export as write_contact_sheet
+    from flows.review.current import CurrentList
     from flows.review.lists import ReviewLists
     from flows.review.server import serve as serve_page
-    from tasks.store.store import Store
 
     loaded = load_config(preset, overrides)
     preflight.check_names(loaded, crawls=False)
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
-    store = Store(root)
-    review_list = items.read(store.folder(items.artifact(store, loaded, command)), command)
-
-    def newer(than: "ReviewList") -> "ReviewList | None":
-        folder = items.newer(store, loaded, command, than.folder)
-        return items.read(folder, command) if folder else None
-
+    current = CurrentList(root, loaded, command)
+    review_list = current.read()
     title = Path(preset).stem
     if export:
         say(f"contact sheet: {write_contact_sheet(root, review_list, export.absolute(), title=title)}")
         return
     preflight.check_writable(root)
 
-    lists = ReviewLists(root, review_list, newer)
+    lists = ReviewLists(root, review_list, current.newer)
 
     def announce(address: str) -> None:
         count = len(review_list.items)

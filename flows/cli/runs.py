@@ -1,6 +1,7 @@
 """Commands that run the pipeline, and that show what a run would do."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -132,7 +133,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     if tried := _recipes_tried(record):
         say("")
         console.console.print(console.recipe_table(tried))
-    _print_result(record)
+    _print_result(record, shlex.join([preset, *(overrides or ())]))
 
 
 def _recipes_tried(record: RunRecord) -> "list[Tried]":
@@ -145,7 +146,8 @@ def _recipes_tried(record: RunRecord) -> "list[Tried]":
     return tried if len(tried) > 1 else []
 
 
-def _print_result(record: RunRecord) -> None:
+def _print_result(record: RunRecord, command: str) -> None:
+    from tasks.evaluate.to_review import doubted_photos, labels_text
     from tasks.store.store import Store
     from tasks.tables import REPORT, SUMMARY
 
@@ -154,4 +156,6 @@ def _print_result(record: RunRecord) -> None:
     if summary.exists():  # its first line is the verdict, in Markdown
         verdict = summary.read_text(encoding="utf-8").splitlines()[0].replace("**", "")
         say("", re.sub(r"\\(.)", r"\1", verdict))
+    if doubted := len(doubted_photos(folder)):
+        say("", f"{labels_text(doubted)} may be wrong; to see them: fluke review {command}")
     say("", f"report: {report}" if report.exists() else f"{record.until}: {folder}")

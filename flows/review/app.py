@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from flows.file_problems import problem
+from flows.review.doubtful_labels import HINTS
 from flows.review.images import SIDES_PX
 from flows.review.lists import ReviewLists
 from flows.review.security import SecurityMiddleware
@@ -53,7 +54,7 @@ def build(
         opened()
         shown = lists.newest()
         template = environment().get_template("page.html.jinja")
-        page = template.render(title=title, classes=shown.photos.classes, list_name=shown.name)
+        page = template.render(title=title, classes=shown.photos.classes, list_name=shown.name, hints=HINTS)
         return HTMLResponse(page.encode(errors="replace"))
 
     def file(request: Request) -> Response:

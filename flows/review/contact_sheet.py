@@ -8,6 +8,7 @@ from os import cpu_count
 from pathlib import Path
 
 from flows.review import app, session
+from flows.review.doubtful_labels import HINTS
 from flows.review.images import ImageCache
 from flows.review.items import Made, ReviewItem, ReviewList
 from tasks.crawl.listing.tree import DATA_FOLDERS
@@ -59,7 +60,7 @@ def _page(review_list: ReviewList, files: Mapping[str, str], decisions: Mapping[
         groups.append({"reason": reason, "count": len(rows), "classes": classes})
     template = app.environment().get_template("contact_sheet.html.jinja")
     reviewed = sum(item.key in decisions for item in review_list.items)
-    return template.render(title=title, groups=groups, total=len(review_list.items), reviewed=reviewed)
+    return template.render(title=title, groups=groups, hints=HINTS, total=len(review_list.items), reviewed=reviewed)
 
 
 def _write_images(root: Path, review_list: ReviewList, folder: Path) -> dict[str, str]:

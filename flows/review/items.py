@@ -67,6 +67,8 @@ class ReviewList:
 
     crawled: frozenset[ReviewKey]
     """All photos of the artifact, in the classes under which the crawl found them."""
+    training: Path | None = None
+    """The folder of the training whose doubtful labels are among the items."""
 
     @cached_property
     def keys(self) -> frozenset[ReviewKey]:
@@ -141,8 +143,13 @@ def newer(store: Store, config: Config, preset: str, than: Path) -> Path | None:
         folder = store.folder(artifact(store, config, preset))
     except UserError:  # the photos have changed, and the filter has not run since
         return None
-    order = [store.folder(manifest.artifact) for manifest in store.manifests("filter")]
-    return folder if folder in order and order.index(folder) < [*order, than].index(than) else None
+    return folder if published_after(store, "filter", folder, than) else None
+
+
+def published_after(store: Store, stage: str, folder: Path, than: Path | None) -> bool:
+    """Return whether the artifact in a folder was published after another one of its stage, or there is no other."""
+    order = [store.folder(manifest.artifact) for manifest in store.manifests(stage)]
+    return folder in order and (than is None or order.index(folder) < [*order, than].index(than))
 
 
 def _artifact_before_decisions(store: Store, cache_key: CacheKey) -> Artifact | None:

@@ -15,6 +15,7 @@ const POLL_MS = 30_000;
 const UNSEEN_MS = 400; // nobody has seen and judged the next photo within this time
 const REACTION_MS = 250; // a key this soon after a change isn't an answer to it
 const cards = new Map(); // row number -> {row, node}, sorted by number
+const hints = new Map([...$("hints").content.children].map((item) => [item.title, item.textContent])); // reason -> what it means
 const wideScreen = matchMedia("(min-width: 52rem)");
 let current = null; // number of the selected row, or null
 let place = null; // number of the row that was selected last: j and k go on from there
@@ -91,7 +92,7 @@ function insert(row) {
   if (section?.reason !== row.reason) section = before && section === sections[0] ? null : before ? sections[sections.indexOf(section) - 1] : null;
   if (section?.reason !== row.reason) {
     const id = `reason-${row.number}`;
-    section = make("section", { reason: row.reason }, make("h2", { id }, named(row.reason)), make("ul", {}));
+    section = make("section", { reason: row.reason }, make("h2", { id }, named(row.reason)), ...hint(row.reason), make("ul", {}));
     section.setAttribute("aria-labelledby", id);
     section.lastChild.setAttribute("role", "list"); // some screen readers ignore lists without bullets
     $("list").insertBefore(section, before ? before.closest("section") : null);
@@ -103,6 +104,10 @@ function insert(row) {
   for (const [number] of later) cards.delete(number);
   for (const [number, card] of [[row.number, { row, node }], ...later]) cards.set(number, card);
   fill(row.number);
+}
+
+function hint(reason) {
+  return hints.has(reason) ? [make("p", { className: "muted", textContent: hints.get(reason) })] : [];
 }
 
 function fill(number) {

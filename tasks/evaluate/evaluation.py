@@ -4,12 +4,14 @@ from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
+from tasks.evaluate.counts import counts
 from tasks.evaluate.decide import decide
 from tasks.evaluate.eval_set import EvalSet
-from tasks.evaluate.measure import counts, measure
+from tasks.evaluate.measure import measure
 from tasks.evaluate.model import Model
 from tasks.evaluate.predict import predict
 from tasks.evaluate.removed import RemovedPhotos
+from tasks.evaluate.unknown_groups import propose_groups
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
@@ -58,8 +60,17 @@ def build_evaluation(
         )
     predict(model, eval_set, context.out, context.progress)
     decide(config, model, eval_set, context.out)
+    unknown_groups = propose_groups(config, eval_set, context.out)
     removed = RemovedPhotos.predict(eval_set, kept=kept, model=model, context=context)
-    measured = measure(config, eval_set, context.out, removed=removed, model=model, version=VERSION)
+    measured = measure(
+        config,
+        eval_set,
+        context.out,
+        removed=removed,
+        unknown_groups=unknown_groups,
+        model=model,
+        version=VERSION,
+    )
     predictions: pd.DataFrame = tables.PREDICTIONS.read(context.out)
     result = {name: value for name, value in measured.items() if name != "recipe"}  # that has the seconds of trials
     return Result(counts(measured), digest=hashing.of_value([result, predictions.to_json(orient="values")]))

@@ -15,6 +15,7 @@ from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.model import Model
 from tasks.evaluate.predict import NetworkOutput
 from tasks.evaluate.removed import RemovedPhotos
+from tasks.evaluate.verdicts import set_verdicts
 from tasks.inference import calibration
 from tasks.inference.arrays import ScoredPredictions, softmax
 from tasks.inference.decision import DecisionRule
@@ -30,6 +31,7 @@ def measure(
     out: Path,
     *,
     removed: RemovedPhotos | None,
+    unknown_groups: Mapping[str, Any] | None = None,
     model: Model,
     version: int,
 ) -> dict[str, Any]:
@@ -40,6 +42,7 @@ def measure(
         eval_set: The evaluation set.
         out: The folder with the files of the steps before; metrics.json is written there.
         removed: The photos that a check of the filter removed from the test, and their predictions.
+        unknown_groups: What `unknown_groups.propose_groups` has returned.
         model: The classifier and what it needs.
         version: The version of the evaluate stage. Evaluations of other versions aren't compared.
 
@@ -63,35 +66,11 @@ def measure(
         measured["champion"] = previous_model.compare_with(previous, test, config)
     if removed:
         measured["removed"] = _with_removed(config, eval_set, Decisions.read(out), removed, measured["test"]["scores"])
+    if unknown_groups:
+        measured["unknown"]["groups"] = unknown_groups
+    set_verdicts(measured)
     write_json(tables.METRICS.path(out), measured, sort_keys=True)
     return measured
-
-
-def counts(measured: Mapping[str, Any]) -> dict[str, int | float]:
-    """Select the numbers that the dashboard and the terminal show."""
-    scores = measured["test"]["scores"]
-    accuracy = scores["accuracy"]
-    shown = {
-        "test photos": measured["photos"]["test"],
-        "accuracy": accuracy["value"],
-        "accuracy from": accuracy["low"],
-        "accuracy to": accuracy["high"],
-        **_removed_counts(measured.get("removed")),
-        "baseline accuracy": accuracy["against"]["commonest"]["value"],
-        "nearest photo's accuracy": accuracy["against"]["nearest"]["value"],
-        "macro F1": scores["macro_f1"]["value"],
-        "balanced accuracy": scores["balanced_accuracy"]["value"],
-    }
-    if "champion" in measured:
-        shown["previous model's accuracy"] = measured["champion"]["scores"]["accuracy"]["against"]["champion"]["value"]
-    return shown
-
-
-def _removed_counts(removed: Mapping[str, Any] | None) -> dict[str, int | float]:
-    if not removed:
-        return {}
-    accuracy: float = removed["scores"]["accuracy"]["with"]["value"]
-    return {"removed from the test by the filter": removed["photos"], "accuracy with them": accuracy}
 
 
 def _with_removed(
@@ -120,7 +99,9 @@ def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32], model: Model
     val, test = eval_set.is_for_calibration, eval_set.of("test")
     centred = vectors - vectors[eval_set.of("train")].mean(axis=0)
     similarity = similarity_of(eval_set, centred, model.learned_from_validation)
-    fitted = calibration.fit(similarity[val], eval_set.truth[val], unknown=eval_set.has_unknown)
+    fitted = calibration.fit(
+        similarity[val], eval_set.truth[val], unknown=eval_set.has_unknown, uncalibrated=calibration.COSINES
+    )
     return ScoredPredictions.of(eval_set.truth[test], eval_set.padded(fitted(similarity[test])))
 
 
@@ -145,13 +126,17 @@ def _scores(
         scores = score(decisions.answers.only(~is_test), config.top_k)
         measured["val"] = {name: summary.rounded(value) for name, value in scores.items()}
     right = test.predicted == test.truth
+    photos_for_calibration = int(eval_set.is_for_calibration.sum())
     measured["calibration"] = {
-        "photos": int(eval_set.is_for_calibration.sum()),
+        "photos": photos_for_calibration,
+        "least": calibration.LEAST_PHOTOS,
+        "calibrated": photos_for_calibration >= calibration.LEAST_PHOTOS,
         "error": summary.rounded(calibration.calibration_error(decisions.confidence[is_test], right)),
     }
     if eval_set.unknown_label:
         unknown = summary.summarize_unknown(test, eval_set.groups, config)
-        measured["unknown"] = {"label": eval_set.unknown_label, **unknown}
+        validated = int((eval_set.truth[eval_set.is_for_calibration] == len(eval_set.labels)).sum())
+        measured["unknown"] = {"label": eval_set.unknown_label, "validation_photos": validated, **unknown}
     return measured
 
 

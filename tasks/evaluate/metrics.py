@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.evaluate.significance import SAME, p_values, two_sided
 from tasks.inference.arrays import Floats, Ids, ScoredPredictions
 from tasks.inference.scores import LOWER_IS_BETTER, MEANS_OVER_CLASSES, SCORES, class_counts, score
 
 _TAIL = 0.025
 """Probability on each side of a 95 % interval."""
-_SAME = 1e-12
-"""Smaller differences of shares are rounding errors."""
 _STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
 """Lower bounds of the buckets of `by_class_frequency`, in train photos per class."""
 
@@ -40,8 +39,8 @@ class PairedComparison:
     """The baseline's score."""
     difference: Estimate
     """Classifier minus baseline, on the same resamples (paired)."""
-    verdict: str
-    """better or worse: the classifier is, and the interval of the difference excludes 0; undecided: it includes 0."""
+    p_value: float
+    """Two-sided, not corrected for the number of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,15 @@ def compare(
     A resample lacks some of the rare classes, which biases the means over classes; their resamples are shifted so that
     their mean is the score itself. If all resamples give the same score (for example, all photos are right, or there
     is a single photo), the bootstrap finds no uncertainty. Then the exact binomial bound over groups is used (Clopper
-    and Pearson 1934): the share of groups that may differ from the observed ones. So 5 right of 5 is not significant.
+    and Pearson 1934): the share of groups that may differ from the observed ones.
 
     Args:
         answers: The classifier's predictions for n photos.
         others: The predictions of each baseline for the same photos, by its name.
         groups: (n,) the group of near duplicates of each photo.
         top_k: k of top-k accuracy.
-        resamples: Number of resamples.
-        seed: Seed of the resampling.
+        resamples: Number of resamples, and of random exchanges.
+        seed: Seed of both.
 
     Returns:
         A comparison for each score.
@@ -86,14 +85,68 @@ def compare(
         for j, each in enumerate(all_answers):
             samples[j, i] = list(score(each, top_k, weights).values())
     values = [score(each, top_k) for each in all_answers]
+    by_baseline = [
+        p_values(answers, other, groups, top_k=top_k, exchanges=resamples, seed=seed) for other in others.values()
+    ]
     compared = {}
     for i, name in enumerate(SCORES):
         against = {}
         for j, other in enumerate(others, start=1):
             change = values[0][name] - values[j][name]
             difference = _estimate(name, change, samples[0, :, i] - samples[j, :, i], count, least=-1)
-            against[other] = PairedComparison(values[j][name], difference, _verdict(name, difference, count))
+            against[other] = PairedComparison(values[j][name], difference, by_baseline[j - 1][name])
         compared[name] = Comparison(_estimate(name, values[0][name], samples[0, :, i], count, least=0), against)
+    return compared
+
+
+@dataclass(frozen=True)
+class PartialComparison:
+    """One score of a part of the photos and of all of them."""
+
+    everything: Estimate
+    """The score of all photos."""
+    difference: Estimate
+    """The part's score minus that of all photos, on the same resamples."""
+    p_value: float
+    """Two-sided, not corrected for the number of comparisons."""
+
+
+def compare_part(
+    answers: ScoredPredictions,
+    part: NDArray[np.bool_],
+    groups: NDArray[Any],
+    *,
+    top_k: int,
+    resamples: int,
+    seed: int,
+) -> dict[str, PartialComparison]:
+    """Compare the scores of a part of the photos with those of all photos.
+
+    The p-value is that of the difference divided by its standard error in the bootstrap.
+
+    Args:
+        answers: The predictions for n photos.
+        part: (n,) the photos of the part; 1 or more.
+        groups: (n,) the group of near duplicates of each photo.
+        top_k: k of top-k accuracy.
+        resamples: Number of resamples. Those without a photo of the part are left out.
+        seed: Seed of the resampling.
+    """
+    whole = compare(answers, {}, groups, top_k=top_k, resamples=resamples, seed=seed)
+    count = len(np.unique(groups))
+
+    def difference(weights: Floats) -> list[float]:
+        alone, all_of_them = score(answers, top_k, weights * part), score(answers, top_k, weights)
+        return [alone[name] - all_of_them[name] for name in SCORES]
+
+    drawn = (weights for weights in _resamples(groups, resamples, seed) if weights[part].any())
+    samples = np.array([difference(weights) for weights in drawn])
+    found = difference(np.ones(len(groups)))
+    compared = {}
+    for i, name in enumerate(SCORES):
+        change = _estimate(name, found[i], samples[:, i], count, least=-1)
+        p_value = two_sided(found[i], float(samples[:, i].std()), count - 1)
+        compared[name] = PartialComparison(whole[name].classifier, change, p_value)
     return compared
 
 
@@ -193,13 +246,7 @@ def _estimate(name: str, value: float, samples: Floats, groups: int, *, least: i
     if name in MEANS_OVER_CLASSES:
         shift = value - samples.mean()
         low, high = max(low + shift, least), min(high + shift, 1)
-    if name not in LOWER_IS_BETTER and np.ptp(samples) < _SAME:
+    if name not in LOWER_IS_BETTER and np.ptp(samples) < SAME:
         different = 1 - _TAIL ** (1 / groups)
         low, high = value - different * (value - least), value + different * (1 - value)
     return Estimate(float(value), float(low), float(high))
-
-
-def _verdict(name: str, difference: Estimate, groups: int) -> str:
-    if groups < 2 or difference.low <= 0 <= difference.high:
-        return "undecided"
-    return "better" if (difference.low > 0) != (name in LOWER_IS_BETTER) else "worse"

@@ -1,20 +1,21 @@
 """The view of an evaluation: make the explanations and the report, each only if it is missing or outdated."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.model import Model
-from tasks.evaluate.to_review import TO_REVIEW, review_note
+from tasks.evaluate.to_review import DOUBTED, TO_REVIEW, doubted_labels, label_note, review_note
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
 from tasks.store.manifest import Manifest
 
-VIEW_SETTINGS = frozenset({"gallery", "layer_images"})
+_EXPLAINED_WITH = frozenset({"gallery", "layer_images"})
+VIEW_SETTINGS = _EXPLAINED_WITH | {"label_issues"}
 """Settings that only change the view. A new value of one of them doesn't evaluate again."""
 
 
@@ -46,7 +47,7 @@ def present(
         classifier: The folder of the train stage.
         context: Contains the data folder, and whether to verify files.
     """
-    settings = config.model_dump(include={*VIEW_SETTINGS, "seed"})
+    settings = config.model_dump(include={*_EXPLAINED_WITH, "seed"})
     made_from = settings | {"source": hashing.of_source("tasks.evaluate.explain")}
     record = ViewRecord.read(tables.EXPLAINED.path(evaluation))
     if record is None or not record.is_valid(evaluation, made_from, verify=context.verify):
@@ -61,7 +62,9 @@ def present(
         )
         ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
     folders = [photos, kept, tiles, encoder, features, classifier, evaluation]
-    _write_notes(evaluation, folders, context.notes, review_note(kept))
+    doubted = list(doubted_labels(kept, classifier, config.label_issues)["photo"])
+    to_review = {TO_REVIEW: [*filter(None, (review_note(kept), label_note(len(doubted))))], DOUBTED: doubted}
+    _write_notes(evaluation, folders, context.notes, to_review)
     report = ViewRecord.read(tables.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
@@ -69,7 +72,9 @@ def present(
         write_report(evaluation, context.root)
 
 
-def _write_notes(evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str], to_review: str) -> None:
+def _write_notes(
+    evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str], to_review: Mapping[str, Sequence[str]]
+) -> None:
     """Write the notes of the run and of all its stages, and what is to be reviewed, if they have changed.
 
     They are read from the artifacts of this run: a crawl that now leaves out more files may still give the same photos,
@@ -78,7 +83,7 @@ def _write_notes(evaluation: Path, folders: Iterable[Path], about_settings: Sequ
     manifests = {folder: Manifest.read(folder) for folder in folders}
     notes = {"settings": list(about_settings)} if about_settings else {}
     notes |= {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
-    notes |= {TO_REVIEW: [to_review]} if to_review else {}
+    notes |= {key: list(values) for key, values in to_review.items() if values}
     data = json.dumps(notes, ensure_ascii=False, indent=1).encode()
     path = tables.NOTES.path(evaluation)
     if not path.exists() or path.read_bytes() != data:

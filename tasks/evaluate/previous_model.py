@@ -68,7 +68,8 @@ def compare_with(previous: PreviousModel, predictions: "pd.DataFrame", config: E
         config: The section of the evaluate stage.
 
     Returns:
-        The part `champion` of metrics.json: scores of the current classifier, with paired differences.
+        The part `champion` of metrics.json: scores of the current classifier, with paired differences, but without
+        verdicts.
     """
     theirs = previous.predictions
     ours = theirs[["photo", "label"]].merge(predictions.drop_duplicates(["photo", "label"]), on=["photo", "label"])
@@ -86,5 +87,6 @@ def compare_with(previous: PreviousModel, predictions: "pd.DataFrame", config: E
         "key": previous.key,
         "made_at": f"{previous.made_at:%Y-%m-%d %H:%M}",
         "photos": len(ours),
+        "groups": theirs["group"].nunique(),
         "scores": summary.scores(compared),
     }

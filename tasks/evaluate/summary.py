@@ -10,6 +10,7 @@ from configs.schema import EvaluateConfig
 from tasks.evaluate import metrics
 from tasks.evaluate.metrics import Comparison, Estimate
 from tasks.inference.arrays import DIGITS, Ids, ScoredPredictions
+from tasks.inference.headline import headline_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def summarize(
         groups: (n,) the group of near duplicates of each photo.
 
     Returns:
-        A part of metrics.json.
+        A part of metrics.json, without the verdicts: `verdicts.set_verdicts` sets those of the whole evaluation.
     """
     drawn = {"top_k": config.top_k, "resamples": config.bootstrap, "seed": config.seed}
     each, matrix = metrics.per_class(answers), metrics.confusion(answers)
@@ -71,6 +72,7 @@ def summarize(
         for bucket in metrics.by_class_frequency(answers, counts["train"], groups, **drawn)
     ]
     return {
+        "headline": headline_metric(counts["train"], "auto"),
         "classes": len(names),
         "trained_classes": int((counts["train"] > 0).sum()),
         "photos": {split: int(count.sum()) for split, count in counts.items()},
@@ -125,7 +127,7 @@ def summarize_removed(
     Args:
         removed: The removed photos, with the columns reason, label and right.
         without: The scores of the test without them, as `scores` writes them.
-        together: The predictions for the n test photos and the removed photos.
+        together: The predictions for the test photos, then for the removed photos.
         groups: The group of near duplicates of each photo of `together`.
         config: The section of the evaluate stage.
 
@@ -134,13 +136,19 @@ def summarize_removed(
         correctly, in all, by reason and by class; groups: groups of near duplicates in the test with them; scores: each
         score without and with them, and the difference, which is how much higher the score is without them.
     """
-    found = metrics.compare(together, {}, groups, top_k=config.top_k, resamples=config.bootstrap, seed=config.seed)
-    compared = {}
-    for name, comparison in found.items():
-        alone = {key: without[name][key] for key in ("value", "low", "high")}
-        complete = estimate(comparison.classifier)
-        difference = rounded(alone["value"] - comparison.classifier.value)
-        compared[name] = {"without": alone, "with": complete, "difference": difference}
+    is_kept = np.arange(len(groups)) < len(groups) - len(removed)
+    found = metrics.compare_part(
+        together, is_kept, groups, top_k=config.top_k, resamples=config.bootstrap, seed=config.seed
+    )
+    compared = {
+        name: {
+            "without": {key: without[name][key] for key in ("value", "low", "high")},
+            "with": estimate(comparison.everything),
+            "difference": estimate(comparison.difference),
+            "p_value": rounded(comparison.p_value),
+        }
+        for name, comparison in found.items()
+    }
     return {
         "photos": len(removed),
         "right": int(removed["right"].sum()),
@@ -165,7 +173,7 @@ def scores(compared: Mapping[str, Comparison]) -> dict[str, Any]:
                 other: {
                     "value": rounded(against.value),
                     "difference": estimate(against.difference),
-                    "verdict": against.verdict,
+                    "p_value": rounded(against.p_value),
                 }
                 for other, against in comparison.against.items()
             },

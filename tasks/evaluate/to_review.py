@@ -1,11 +1,21 @@
-"""How many test photos the filter marked for review: it doubts them, but nothing that it doubts leaves the test."""
+"""What a person should review: test photos that the filter doubts, and labels that the training doubts.
+
+Nothing that is only doubted leaves the test.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tasks.tables import KEPT, REVIEW
+from tasks.store.json_file import read_json
+from tasks.tables import KEPT, LABEL_ISSUES, NOTES, REVIEW
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TO_REVIEW = "review"
-"""The key of the sentence in notes.json."""
+"""The key of the sentences in notes.json."""
+DOUBTED = "doubted"
+"""The key of the photos with a doubtful label in notes.json, the most doubtful first."""
 
 
 def review_note(kept: Path) -> str:
@@ -27,3 +37,46 @@ def review_note(kept: Path) -> str:
         f"{count:,} of the test photos {'is' if count == 1 else 'are'} marked for review ({parts}); fluke review shows "
         "them. They count in all scores until a person rejects them."
     )
+
+
+def doubted_labels(kept: Path, classifier: Path, most: int) -> "pd.DataFrame":
+    """Return the labels of train and validation photos that the training doubts most and that no person has decided.
+
+    Args:
+        kept: The folder of the filter stage.
+        classifier: The folder of the train stage.
+        most: The largest number of them.
+
+    Returns:
+        Rows of label_issues.parquet, the most doubtful first.
+    """
+    listed = REVIEW.read(kept, ["photo", "decision"])
+    decided = set(listed.loc[listed["decision"].notna(), "photo"])
+    found = LABEL_ISSUES.read(classifier)
+    chosen: pd.DataFrame = found[~found["photo"].isin(decided)].head(most)
+    return chosen
+
+
+def label_note(count: int) -> str:
+    """Say that the labels of so many photos are doubted; empty if none is."""
+    if not count:
+        return ""
+    them = "it" if count == 1 else "them"
+    return (
+        f"{labels_text(count)} may be wrong: classifiers that have not learned from {them} expect another class; fluke "
+        f"review shows {them}. The labels of the test photos are not judged."
+    )
+
+
+def labels_text(count: int) -> str:
+    """Name so many labels, at the beginning of a sentence."""
+    return (
+        "1 label of a train or validation photo" if count == 1 else f"{count:,} labels of train and validation photos"
+    )
+
+
+def doubted_photos(evaluation: Path) -> list[str]:
+    """Read the photos with a doubtful label from the notes of an evaluation, the most doubtful first."""
+    path = NOTES.path(evaluation)
+    notes: dict[str, Any] = read_json(path, dict[str, Any]) if path.exists() else {}
+    return list(notes.get(DOUBTED, ()))

@@ -1,6 +1,7 @@
 """Compute the features of tiles with the encoder; a pool stores them, so that each is computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import ExtractConfig
-from tasks.extract.views import Views
 from tasks.networks.encode import Encoder
 from tasks.store import hashing
 from tasks.store.context import StageContext
@@ -20,6 +20,9 @@ from tasks.tables import COPIES_INDEX, ENCODER, ENCODER_INFO, INDEX, KEPT, REMOV
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Compute = Callable[[NDArray[np.uint8], Sequence[str]], NDArray[np.float16]]
+"""`compute(tiles, names)` returns the features of some tiles; `names`: theirs in the pool."""
 
 VERSION = 2
 
@@ -33,12 +36,12 @@ def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: P
     if read_json(ENCODER_INFO.path(encoder), dict[str, Any])["kind"] == "none":
         return _write_nothing(context)
     made_with = Manifest.read(encoder).artifact.digest
-    settings = config.model_dump(mode="json", include={"batch_size", "flip"})
+    settings = config.model_dump(mode="json", include={"batch_size"})
     folder = context.pools / hashing.of_value([VERSION, settings, made_with])[:24]
-    views = Views(Encoder(ENCODER.path(encoder), config.batch_size), flip=config.flip)
+    codes = Encoder(ENCODER.path(encoder), config.batch_size)
 
     indexes = [table.read(tiles) for table in (INDEX, REMOVED_INDEX)]
-    pool, rows, new = _fill(folder, indexes, views.features, context, "features")
+    pool, rows, new = _fill(folder, indexes, lambda rows, _: codes(rows), context, "features")
     features, removed = (
         pool.index(names, context.root).assign(photo=index["photo"]) for names, index in zip(rows, indexes, strict=True)
     )
@@ -49,9 +52,12 @@ def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: P
 
     copies = features.iloc[:0].assign(copy=np.empty(0, np.int64))
     if config.copies:
+        augment = config.augment
+        if augment.rand_augment or augment.mixup or augment.cutmix:
+            context.warn("extract.augment: rand_augment, mixup and cutmix have no effect on copies; set them to 0")
         photos = KEPT.read(kept, ["photo", "split"])
         train = indexes[0][indexes[0]["photo"].isin(photos.loc[photos["split"] == "train", "photo"])]
-        copies, more = _copies(config, folder, train, views, context)
+        copies, more = _copies(config, folder, train, codes, context)
         counts["copies"] = len(copies)
         refs |= more
     COPIES_INDEX.write(copies, context.out)
@@ -60,7 +66,7 @@ def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: P
 
 
 def _fill(
-    folder: Path, indexes: Sequence["pd.DataFrame"], compute: Any, context: StageContext, label: str
+    folder: Path, indexes: Sequence["pd.DataFrame"], compute: Compute, context: StageContext, label: str
 ) -> tuple[ShardPool, list[list[str]], int]:
     """Compute what a pool lacks for the rows of some indexes; returns the pool, the rows' names, and how many."""
     import pandas as pd
@@ -70,25 +76,30 @@ def _fill(
     by_name = by_name[~by_name.index.duplicated()]  # a photo may be kept in one class and removed in another
 
     def of_names(names: Sequence[str]) -> NDArray[np.float16]:
-        found: NDArray[np.float16] = compute(LazyRows(by_name.loc[list(names)], context.root)[:], names)
-        return found
+        return compute(LazyRows(by_name.loc[list(names)], context.root)[:], names)
 
     pool, new = ShardPool.open(folder, context).compute_missing(list(by_name.index), of_names, context, label=label)
     return pool, rows, new
 
 
 def _copies(
-    config: ExtractConfig, folder: Path, train: "pd.DataFrame", views: Views, context: StageContext
+    config: ExtractConfig, folder: Path, train: "pd.DataFrame", codes: Encoder, context: StageContext
 ) -> tuple["pd.DataFrame", dict[Path, Any]]:
-    """Compute the features of the augmented copies of train photos."""
+    """Compute the features of the augmented copies of train photos; a tile and its name decide its copies."""
     import pandas as pd
+
+    def compute(tiles: NDArray[np.uint8], names: Sequence[str], copy: int) -> NDArray[np.float16]:
+        from tasks.networks.augment import augment_tiles  # imports Keras
+
+        seeds = [int(hashing.of_value([copy, name])[:15], 16) for name in names]
+        return codes(augment_tiles(tiles, config.augment, seeds))
 
     found = []
     refs: dict[Path, Any] = {}
     changes = hashing.of_value(config.augment.model_dump(mode="json"))[:24]
     for copy in range(1, config.copies + 1):
-        compute = views.augmented(config.augment, copy)
-        pool, [names], _ = _fill(folder / changes / str(copy), [train], compute, context, f"features of copy {copy}")
+        place, label = folder / changes / str(copy), f"features of copy {copy}"
+        pool, [names], _ = _fill(place, [train], partial(compute, copy=copy), context, label)
         index = pool.index(names, context.root).assign(photo=train["photo"].to_numpy(), copy=copy)
         found.append(index)
         refs |= pool.refs(index, context.root)

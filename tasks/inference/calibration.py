@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 
 from tasks.inference.arrays import Floats, Ids, softmax
 
+LEAST_PHOTOS = 30
+"""Fewer photos fit no temperature: it would do more harm than good. In simulations of networks whose logits are 1.5
+times too large (5 classes and an accuracy of 75 %, 2 and 88 %, 5 and 87 %), the fitted temperature gave a lower mean
+loss than 1 from 10, 30 and 50 photos on. With 3 photos, it was between 1 and 20, and in 87 to 100 % of cases worse."""
+COSINES = 1 / 16
+"""The temperature of cosines that were not calibrated, as in the cosine head (`train.scale`)."""
 _LOWEST, _HIGHEST = 0.0025, 20.0
 """Bounds of the temperature. That of cosines is far below 1."""
 _BEYOND = 20.0
@@ -34,7 +40,7 @@ class Calibration:
         return softmax(scaled)
 
 
-def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibration:
+def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False, uncalibrated: float = 1.0) -> Calibration:
     """Fit the calibration with the lowest negative log-likelihood of the true classes.
 
     The temperature is that of Guo et al., arXiv:1706.04599, section 4.2; it doesn't change which class has the highest
@@ -47,15 +53,16 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
         truth: (n,) class numbers. With `unknown`, photos of classes that were not trained on have the number `classes`.
         unknown: Whether to fit the threshold of the unknown class as well: the unknown class is predicted where no
             score reaches it (after Hendrycks et al., arXiv:1911.11132, section 3, maximum logit).
+        uncalibrated: The temperature if n is below `LEAST_PHOTOS`; `COSINES` for cosines.
 
     Returns:
-        The calibration; temperature 1 if n is 0.
+        The calibration. The threshold is fitted to any number of photos, 1 or more, because there is no better one.
     """
     from scipy.optimize import minimize_scalar
 
     count, classes = scores.shape
     if not count:
-        return Calibration(1.0)
+        return Calibration(uncalibrated)
     scores = scores.astype(np.float64)
     outcomes = classes + unknown
     other = 1 / (count + 2) / (outcomes - 1)
@@ -87,6 +94,8 @@ def fit(scores: NDArray[Any], truth: Ids, *, unknown: bool = False) -> Calibrati
         )
         return float(found.fun), float(found.x)
 
+    if count < LEAST_PHOTOS:
+        return Calibration(uncalibrated, best(np.log(uncalibrated))[1] if unknown else None)
     found = minimize_scalar(
         lambda log_temperature: best(log_temperature)[0],
         bounds=(np.log(_LOWEST), np.log(_HIGHEST)),

@@ -51,6 +51,8 @@ class DecisionRule:
     ) -> Self:
         """Fit a rule that minimises the negative log-likelihood of the true classes of validation photos.
 
+        Fewer than `calibration.LEAST_PHOTOS` photos fit nothing but the threshold of the unknown class.
+
         Args:
             infer_from: network, nearest or blend.
             labels: The classes, in the order of the logits.
@@ -64,7 +66,7 @@ class DecisionRule:
         network = calibration.fit(logits, truth, unknown=unknown)
         if class_similarity is None:
             return cls(infer_from, tuple(labels), network, None, 1.0, unknown_label)
-        nearest = calibration.fit(class_similarity, truth, unknown=unknown)
+        nearest = calibration.fit(class_similarity, truth, unknown=unknown, uncalibrated=calibration.COSINES)
         weight = _best_weight(network(logits), nearest(class_similarity), truth) if infer_from == "blend" else 0.0
         return cls(infer_from, tuple(labels), network, nearest, weight, unknown_label)
 
@@ -118,10 +120,13 @@ class DecisionRule:
 
 
 def _best_weight(network: Floats, nearest: Floats, truth: Ids) -> float:
-    """Find the weight of `network`, 0..1, in the blend of two probabilities `(n, answers)` with the lowest loss."""
+    """Find the weight of `network`, 0..1, in the blend of two probabilities `(n, answers)` with the lowest loss.
+
+    Too few photos for a temperature are too few for a weight: both then count the same.
+    """
     from scipy.optimize import minimize_scalar
 
-    if not len(truth):
+    if len(truth) < calibration.LEAST_PHOTOS:
         return 0.5
     ours, theirs = (np.take_along_axis(each, truth[:, None], axis=1)[:, 0] for each in (network, nearest))
 

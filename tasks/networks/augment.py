@@ -1,16 +1,37 @@
 """Augmentation layers: random changes of a training batch, computed on the device of the network."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from configs.schema import AugmentConfig
 
 BRIGHTEST = 255
+DRAWS = 7
+"""Random numbers that decide the affine map of a tile."""
 RGB_CHANNELS = 3
 """RandAugment changes only tiles with three channels."""
+
+
+def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seeds: Sequence[int]) -> NDArray[np.uint8]:
+    """Flip, rotate, shift, zoom and shear tiles, as in training.
+
+    Args:
+        tiles: `(n, h, w, c)`.
+        config: sizes of the changes.
+        seeds: one for each tile, so that its change doesn't depend on the other tiles.
+
+    Returns:
+        Changed tiles, of the same shape.
+    """
+    draws = np.stack([np.random.default_rng(seed).uniform(-1, 1, DRAWS) for seed in seeds]).astype(np.float32)
+    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(config, 0)(tiles, draws))
+    return changed
 
 
 class Augment(keras.layers.Layer):
@@ -40,13 +61,20 @@ class Augment(keras.layers.Layer):
             else None
         )
 
-    def call(self, tiles: Any) -> Any:
-        """Change each tile independently."""
+    def call(self, tiles: Any, draws: Any = None) -> Any:
+        """Change each tile independently.
+
+        Args:
+            tiles: uint8 `(n, h, w, c)`.
+            draws: numbers from -1 to 1, float32 `(n, DRAWS)`, that decide the affine maps; None: random ones.
+        """
         x = ops.cast(tiles, "float32")
         if self._transforms:
+            if draws is None:
+                draws = keras.random.uniform((ops.shape(x)[0], DRAWS), -1, 1, seed=self._random)
             x = ops.image.affine_transform(
                 x,
-                self._affine_maps(ops.shape(x)[0], x.shape[1], x.shape[2]),
+                self._affine_maps(draws, x.shape[1], x.shape[2]),
                 "bilinear",
                 fill_mode=self._config.fill,
             )
@@ -54,31 +82,26 @@ class Augment(keras.layers.Layer):
             x = self._rand_augment(x, training=True)
         return ops.cast(ops.round(ops.clip(x, 0, BRIGHTEST)), "uint8")
 
-    def _affine_maps(self, count: Any, height: int, width: int) -> Any:
-        """Draw maps `(n, 8)` from output to input pixels: x = a0 x' + a1 y' + a2, y = a3 x' + a4 y' + a5."""
+    def _affine_maps(self, draws: Any, height: int, width: int) -> Any:
+        """Compute maps `(n, 8)` from output to input pixels: x = a0 x' + a1 y' + a2, y = a3 x' + a4 y' + a5."""
         config = self._config
-        turn = self._uniform(count, math.radians(config.rotate_deg))
-        shear = ops.tan(self._uniform(count, math.radians(config.shear_deg)))
-        zoom = 1 / (1 + self._uniform(count, config.zoom))
-        across = zoom * self._sign(count, config.flip in ("horizontal", "both"))
-        down = zoom * self._sign(count, config.flip in ("vertical", "both"))
+        turned, sheared, zoomed, mirrored_x, mirrored_y, shifted_x, shifted_y = ops.unstack(draws, DRAWS, axis=1)
+        turn = math.radians(config.rotate_deg) * turned
+        shear = ops.tan(math.radians(config.shear_deg) * sheared)
+        zoom = 1 / (1 + config.zoom * zoomed)
+        across = zoom * (_sign(mirrored_x) if config.flip in ("horizontal", "both") else 1)
+        down = zoom * (_sign(mirrored_y) if config.flip in ("vertical", "both") else 1)
         a0, a1 = across * ops.cos(turn), down * (shear * ops.cos(turn) - ops.sin(turn))
         a3, a4 = across * ops.sin(turn), down * (shear * ops.sin(turn) + ops.cos(turn))
         centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-        a2 = centre_x - a0 * centre_x - a1 * centre_y + width * self._uniform(count, config.shift)
-        a5 = centre_y - a3 * centre_x - a4 * centre_y + height * self._uniform(count, config.shift)
+        a2 = centre_x - a0 * centre_x - a1 * centre_y + width * config.shift * shifted_x
+        a5 = centre_y - a3 * centre_x - a4 * centre_y + height * config.shift * shifted_y
         zeros = ops.zeros_like(a0)
         return ops.stack([a0, a1, a2, a3, a4, a5, zeros, zeros], axis=1)
 
-    def _uniform(self, count: Any, limit: float) -> Any:
-        if not limit:
-            return ops.zeros((count,))
-        return keras.random.uniform((count,), -limit, limit, seed=self._random)
 
-    def _sign(self, count: Any, random: bool) -> Any:
-        if not random:
-            return ops.ones((count,))
-        return ops.sign(keras.random.uniform((count,), -1, 1, seed=self._random) + 1e-9)
+def _sign(values: Any) -> Any:
+    return ops.sign(values + 1e-9)
 
 
 class Mix(keras.layers.Layer):

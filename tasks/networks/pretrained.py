@@ -3,30 +3,31 @@
 from typing import TYPE_CHECKING
 
 from configs.schema import PretrainConfig, TrainConfig
-from tasks.networks import backbones
+from tasks.networks import backbones, hub
 
 if TYPE_CHECKING:
     import keras
 
-_HUB = "hub:"
 _OTHERS = ("autoencoder", "none", "hub:NAME")
 """Further values of `pretrain.encoder`."""
 
 
 def check(name: str) -> None:
     """Raise UserError, with the nearest name and all names, if `pretrain.encoder` names no network."""
-    if not name.startswith(_HUB) and name not in _OTHERS:
+    if name.startswith(hub.PREFIX):
+        hub.check(name)
+    elif name not in _OTHERS:
         backbones.check(name, "pretrain.encoder", _OTHERS)
 
 
 def module_of(name: str) -> str:
     """Return the full name of the module that defines a network."""
-    return "tasks.networks.hub" if name.startswith(_HUB) else backbones.module_of(name)
+    return "tasks.networks.hub" if name.startswith(hub.PREFIX) else backbones.module_of(name)
 
 
 def last_block(name: str) -> str | None:
     """Return where the last block of a network begins, the beginning of its layers' names; None if unknown."""
-    return None if name.startswith(_HUB) else backbones.load(name).last_block
+    return None if name.startswith(hub.PREFIX) else backbones.load(name).last_block
 
 
 def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "keras.Model":
@@ -50,6 +51,9 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
     from tasks.networks.scaling import enlarge, scale_pixels
 
     check(config.encoder)
+    if config.encoder.startswith(hub.PREFIX):
+        network = hub.network(shape, config.encoder)
+        return keras.Model(network.input, pool(network.output, config.pooling), name="encoder")
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
     backbone = backbones.load(config.encoder)
     x = enlarge(scale_pixels(tiles, backbone.scale, colour=True), backbone.min_side_px)

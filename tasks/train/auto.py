@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ from configs.schema import ImbalanceMethod, InferFrom, TrainConfig
 from tasks.inference.decision import DecisionRule
 from tasks.inference.headline import HeadlineMetric
 from tasks.inference.knn import References
+from tasks.inference.scores import MEANS_OVER_CLASSES
 from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.json_file import read_json
 from tasks.store.progress import Progress
 from tasks.text import duration
+from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
+from tasks.train.diverged import DivergedError
 from tasks.train.recipes import LogisticRecipe, NetworkRecipe, Recipe, with_method
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial
@@ -32,6 +36,8 @@ _FEWEST_EPOCHS = 3
 _VALIDATED = 0.35
 """Time to validate a photo, as a share of the time to train on it."""
 _LEAST = 1e-12
+_ADJUSTMENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Strengths of the logit adjustment among which validation chooses."""
 _WEIGHTED, _ADJUSTED = ("weights", "effective", "retrain_head"), ("logit_adjustment", "balanced_softmax")
 """Methods for uneven classes by what they change: the photos' weights, or the logits."""
 
@@ -68,6 +74,7 @@ class Trials:
         """What was not tried, with the reason."""
         self.baseline: Trial | None = None
         """Plain logistic regression on the features; None if there are no features."""
+        self._too_long = ""
         self._config, self._data, self._metric = config, data, metric
         self._folder, self._progress, self._base = folder, progress, base
 
@@ -98,7 +105,18 @@ class Trials:
 
     def logistic(self) -> None:
         """Try logistic regression with each method for uneven classes that can help."""
-        self.done += [self._logistic(method) for method in self._methods()]
+        chosen = self._config.imbalance.method
+        if chosen != "auto":
+            self.done.append(self._logistic(chosen))
+            return
+        counts = self._data.counts
+        strength = self._best_adjustment() if counts.max() > UNEVEN * counts.min() else 0.0
+        # For a mean over classes, adjusted logits are right by theory, and a few validation photos of a rare class
+        # could not show it.
+        if not strength or self._metric not in MEANS_OVER_CLASSES:
+            self.done.append(self._logistic("none"))
+        if strength:
+            self.done.append(self._logistic("logit_adjustment", strength))
 
     def nearest(self) -> None:
         """Try the most similar train photo of each class, and the blend of that and the best trial so far."""
@@ -122,11 +140,11 @@ class Trials:
 
     def head(self) -> None:
         """Try the head, trained by gradient descent."""
-        if self.done and self.left_s <= 0:
+        if self.done and self.left_s <= 0 and not self._path("head").exists():
             self._skip("head", f"the budget of {self._config.budget_min:g} min is spent")
             return
         recipe = self._network_recipe(())
-        self.done.append(self._try("head", recipe, lambda: recipe.try_out("head")))
+        self._try_network("head", recipe, lambda: recipe.try_out("head"))
 
     def network(self, name: str, unfreeze: tuple[str | int, ...]) -> None:
         """Try a network: a pretrained one from some layer on, or one from scratch."""
@@ -134,20 +152,38 @@ class Trials:
         path = self._path(name)
         epochs: int | str = self._config.epochs
         if self.done and not path.exists():
-            epochs = self._planned_epochs(recipe, path.with_suffix(".json"))
+            # the parts come from small to large: what needs more time than a smaller one is not even measured
+            epochs = self._too_long or self._planned_epochs(recipe, path.with_suffix(".json"))
         if isinstance(epochs, str):
             self._skip(name, epochs)
+            self._too_long = f"a smaller part is too slow already: {epochs}"
         else:
-            self.done.append(self._try(name, recipe, lambda: recipe.try_out(name, epochs)))
+            self._try_network(name, recipe, lambda: recipe.try_out(name, epochs))
 
     @property
     def left_s(self) -> float:
         """Seconds of the budget that are left."""
         return self._config.budget_min * 60 - sum(trial.seconds for trial in self.done)
 
-    def _logistic(self, method: ImbalanceMethod) -> Trial:
+    def _best_adjustment(self) -> float:
+        """Return the strength of the logit adjustment with the lowest validation loss, a mean over classes; 0: none."""
+        truth = self._data.val.targets
+        if self.baseline is None or not len(truth):
+            return 0.0
+        priors = class_balance.log_priors(self._data.counts)
+        weights = 1 / np.bincount(truth)[truth]
+        losses = [
+            float(np.average(logistic.log_losses(self.baseline.logits - strength * priors, truth), weights=weights))
+            for strength in _ADJUSTMENTS
+        ]
+        return _ADJUSTMENTS[int(np.argmin(losses))]
+
+    def _logistic(self, method: ImbalanceMethod, strength: float | None = None) -> Trial:
         name = "logistic regression" + (f", {method.replace('_', ' ')}" if method != "none" else "")
-        recipe = LogisticRecipe(with_method(self._config, method), self._data)
+        recipe = LogisticRecipe(with_method(self._config, method, strength), self._data)
+        if self.baseline and method in _ADJUSTED:
+            self.recipes[name] = recipe
+            return replace(recipe.adjusted(name, self.baseline), seconds=0.0)
         return self._try(name, recipe, lambda: recipe.try_out(name))
 
     def _parts(self) -> tuple[str | int, ...]:
@@ -164,6 +200,14 @@ class Trials:
         self.recipes[name] = recipe
         return trial
 
+    def _try_network(self, name: str, recipe: NetworkRecipe, learn: Callable[[], Trial]) -> None:
+        try:
+            self.done.append(self._try(name, recipe, learn))
+        except DivergedError as error:
+            if not self.done:
+                raise
+            self._skip(name, str(error))
+
     def _skip(self, name: str, why: str) -> None:
         logger.info("%s is not tried: %s", name, why)
         self.skipped[name] = why
@@ -175,12 +219,18 @@ class Trials:
         self, unfreeze: tuple[str | int, ...], head: tuple[LogisticRecipe, Trial] | None = None
     ) -> NetworkRecipe:
         """Make a recipe by gradient descent, with the method for uneven classes of the best trial so far."""
-        method = self.best().details["method"] if self.done else self._methods()[0]
+        config = self._config
+        if config.imbalance.method == "auto" and self.done:
+            best = self.best().details
+            config = with_method(config, best["method"], best["adjustment"])
+        elif config.imbalance.method == "auto":  # nothing else is tried: the metric says what is wanted
+            by_class = self._metric in MEANS_OVER_CLASSES
+            config = with_method(config, "logit_adjustment" if by_class else "none")
         return NetworkRecipe(
-            with_method(self._config, method),
+            config,
             self._data,
             unfreeze=unfreeze,
-            folder=self._folder / ("-".join(map(str, unfreeze)) or "head"),
+            folder=self._folder / ("-".join(map(str, unfreeze)) or "training"),
             progress=self._progress,
             head=head,
             base=self._base,
@@ -191,7 +241,7 @@ class Trials:
         if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
-        for trial in self.done:
+        for trial in [self.baseline, *self.done] if self.baseline else self.done:
             recipe = self.recipes[trial.name]
             method = trial.details["method"]
             if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
@@ -209,18 +259,12 @@ class Trials:
         epoch_s = recipe.step_seconds() * photos / self._config.batch_size
         left_s = self.left_s - (time.monotonic() - began)
         epochs = min(self._config.epochs, int(left_s / (epoch_s * again)))
-        if epochs < (_FEWEST_EPOCHS if data.kind == "network" else self._config.epochs):
-            needed = duration(epoch_s * again * (_FEWEST_EPOCHS if data.kind == "network" else self._config.epochs))
+        fewest = min(_FEWEST_EPOCHS, self._config.epochs) if data.kind == "network" else self._config.epochs
+        if epochs < fewest:
+            needed = duration(epoch_s * again * fewest)
             return (
                 f"it needs about {needed}, and {duration(max(left_s, 0))} of the budget are left; raise "
                 f"train.budget_min to try it"
             )
         write_json(plan, epochs)
         return epochs
-
-    def _methods(self) -> list[ImbalanceMethod]:
-        """Return the methods for uneven classes to try: those that are set, or those that the counts suggest."""
-        if self._config.imbalance.method != "auto":
-            return [self._config.imbalance.method]
-        counts = self._data.counts
-        return ["none", "logit_adjustment", "weights"] if counts.max() > UNEVEN * counts.min() else ["none"]

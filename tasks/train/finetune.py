@@ -44,7 +44,10 @@ def unfreeze(classifier: keras.Model, start: str | int) -> None:
             f"its {len(names)} layers with weights are {names[0]} to {names[-1]}"
         )
     for layer in layers[layers.index(first) :]:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = True
+        for part in layer._flatten_layers():  # itself, and the layers inside a block of KerasHub or a nested model
+            if isinstance(part, keras.layers.BatchNormalization):
+                part.trainable = False
 
 
 def _network(classifier: keras.Model) -> list[keras.layers.Layer]:

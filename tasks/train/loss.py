@@ -89,4 +89,5 @@ def margins(config: TrainConfig, log_priors: NDArray[np.float32]) -> NDArray[np.
         log_priors: logarithm of each class's share of the train photos, `(classes,)`.
     """
     grown = config.margin * np.exp(config.margin_growth * (log_priors.max() - log_priors))
-    return np.minimum(grown, max(config.margin, LARGEST_MARGIN)).astype(np.float32)
+    margins: NDArray[np.float32] = np.minimum(grown, max(config.margin, LARGEST_MARGIN)).astype(np.float32)
+    return margins

@@ -47,7 +47,7 @@ class Outcome:
             if self.refitted:  # a fair comparison: both learn from the same photos
                 kernel, bias = self.trials.recipes[baseline.name].again(baseline, self.data.together())
             np.savez(BASELINE.path(out), allow_pickle=False, kernel=kernel, bias=bias)
-        LABEL_ISSUES.write(label_issues.find(self.data, self.trials.baseline), out)
+        LABEL_ISSUES.write(label_issues.find(self.data), out)
 
     def _described(self) -> dict[str, Any]:
         """Return the content of recipe.json."""

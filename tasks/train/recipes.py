@@ -1,5 +1,6 @@
 """The recipes: ways in which a classifier learns from a training set. Each can be tried, built and learned again."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,9 +29,10 @@ _USUAL_C = 10.0
 """Where nothing validates: the C that suits most photos."""
 
 
-def with_method(config: TrainConfig, method: ImbalanceMethod) -> TrainConfig:
-    """Return settings with another method for uneven classes."""
-    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update={"method": method})})
+def with_method(config: TrainConfig, method: ImbalanceMethod, strength: float | None = None) -> TrainConfig:
+    """Return settings with another method for uneven classes, and another strength of the logit adjustment if given."""
+    changes = {"method": method} | ({"strength": strength} if strength is not None else {})
+    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update=changes)})
 
 
 class Recipe(Protocol):
@@ -65,14 +67,28 @@ class LogisticRecipe:
         x, y, weights = self._learned_from(data)
         val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
         path = logistic.PATH if len(val) else (_USUAL_C,)
-        fitted = list(logistic.fit_path(x, y, len(data.labels), weights=weights, path=path))
-        losses = [logistic.log_loss(linear(val), data.val.targets) if len(val) else 0.0 for _, linear in fitted]
-        inverse, linear = fitted[int(np.argmin(losses))]
-        linear = self._adjusted(linear, data)
+        inverse, linear, lowest = path[0], None, math.inf
+        for each, fitted in logistic.fit_path(x, y, len(data.labels), weights=weights, path=path):
+            loss = float(logistic.log_losses(fitted(val), data.val.targets).mean()) if len(val) else 0.0
+            if loss > lowest:  # it has one minimum, and the last fits take longest
+                break
+            inverse, linear, lowest = each, fitted, loss
+        assert linear is not None
         logits = linear(val)
         details = {"c": inverse, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began
-        return Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        trial = Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
+        return self.adjusted(name, trial)
+
+    def adjusted(self, name: str, plain: Trial) -> Trial:
+        """Subtract log priors from the logits of a trial without them, if the method says so; nothing is learned."""
+        linear = logistic.Linear(*plain.arrays)
+        adjusted = self._adjusted(linear, self._data)
+        logits = plain.logits - (linear.bias - adjusted.bias)
+        imbalance = self._config.imbalance
+        details = plain.details | {"method": imbalance.method, "adjustment": imbalance.strength}
+        arrays = [adjusted.kernel, adjusted.bias]
+        return replace(plain, name=name, scores=logits, logits=logits, arrays=arrays, details=details)
 
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
         """Learn again from another training set, with the regularisation of a trial; returns the arrays."""
@@ -163,8 +179,10 @@ class NetworkRecipe:
         logits = np.empty((0, len(self._data.labels)), np.float32)
         if len(val):
             logits = np.asarray(predict(self.classifier(arrays), self._data.rows_of(val)), np.float32)
+        imbalance = self._config.imbalance
         details = {
-            "method": self._config.imbalance.method,
+            "method": imbalance.method,
+            "adjustment": imbalance.strength,
             "epochs": epochs,
             "best_epochs": schedule.best_epochs,
             "best_epoch": schedule.best_epoch,
@@ -228,12 +246,15 @@ class NetworkRecipe:
         from tasks.networks import hardware
         from tasks.networks.keras_io import seed_everything
         from tasks.train import warm_start
+        from tasks.train.finetune import unfreeze
         from tasks.train.schedule import Schedule
 
         config = self._config.model_copy(update={"epochs": epochs})
         seed_everything(config.seed)
         with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
             model = self._untrained(data)
+            for start in self._unfreeze:
+                unfreeze(model, start)  # reports an unknown layer now, not after the head's training
             if self._base:
                 warm_start.start_from(self._base, model, data.labels)
             schedule = Schedule(

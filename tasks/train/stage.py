@@ -78,8 +78,8 @@ def build_classifier(
         photos=photos,
         encoder=digest_of(encoder),
     )
-    if (folder / "tensorboard").exists():
-        shutil.copytree(folder / "tensorboard", context.out / "tensorboard")
+    for logs in folder.glob("*/tensorboard"):
+        shutil.copytree(logs, context.out / "tensorboard" / logs.parent.name)
     _keep_only(folder)
     made: dict[str, Any] = {"photos": len(learned_from), "classes": len(data.labels), "recipes": len(trials.done)}
     made |= {"parameters": finished.count_params()}

@@ -140,3 +140,40 @@ def test_status_shows_which_runs_have_their_model_and_how_it_is_named(
         ("pruned", ["deleted"]),
         ("failed", []),
     ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        (
+            {
+                "accuracy": 0.9,
+                "accuracy from": 0.8,
+                "majority class's accuracy": 0.2,
+                "logistic regression's accuracy": 0.88,
+            },
+            "accuracy 90.0%, majority class 20.0%, logistic regression 88.0%",
+        ),
+        ({"mAP@5": 0.4, "mAP@5 from": 0.3, "nearest photo's mAP@5": 0.1}, "mAP@5 0.400, nearest photo 0.100"),
+        (
+            {
+                "accuracy": 0.9,
+                "accuracy from": 0.8,
+                "removed from the test by the filter": 3,
+                "accuracy with them": 0.85,
+            },
+            "accuracy 90.0%, with 3 removed 85.0%",
+        ),
+        ({"photos": 9}, ""),
+    ],
+)
+def test_a_run_is_listed_with_its_headline_metric_and_the_baselines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], counts: dict[str, float], expected: str
+) -> None:
+    record = RunRecord.start("demo", "evaluate", Config())
+    artifact = Artifact(stage="evaluate", key="k", digest="d")
+    record.stages = [StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)]
+    record.end("done")
+    Console(file=sys.stdout, width=300).print(console.runs_table([record], tmp_path))
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.rstrip().endswith(f"deleted  {expected}".rstrip())

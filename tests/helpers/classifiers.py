@@ -13,7 +13,7 @@ TILES = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype(np.uint
 
 def saved(folder: Path, **how: float) -> tuple[Path, keras.Model]:
     keras.utils.set_random_seed(0)
-    model = tile_classifier((16, 16, 3), 4, TrainConfig(input="tiles", filters=(4, 6)))
+    model = tile_classifier((16, 16, 3), 4, TrainConfig(filters=(4, 6)))
     if "bias" in how:
         kernel, bias = model.get_layer("logits").get_weights()
         model.get_layer("logits").set_weights([kernel, bias + how["bias"]])

@@ -190,6 +190,7 @@ class EvaluationWorld:
         tables.LABELS.path(out).write_text(json.dumps(labels))
         trained_on = [*(row["photo"] for row in self.rows if row["split"] == "train"), *self.trained_on]
         tables.TRAINED_ON.write(pd.DataFrame({"photo": trained_on}), out)
+        stored_tables.write(tables.LABEL_ISSUES, pd.DataFrame(columns=tables.LABEL_ISSUES.names), out)
         history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
         history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
         tables.HISTORY.path(out).write_text(json.dumps(history))

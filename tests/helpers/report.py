@@ -14,6 +14,7 @@ from tasks import tables
 from tasks.evaluate.explanations import Explanations, Neighbour
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.summary import summarize
+from tasks.evaluate.verdicts import set_verdicts
 from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.predictions import table
@@ -89,6 +90,7 @@ def report_files(root: Path, names: list[str] = NAMES, wrong: int = 2, channels:
     crawled = pd.concat([kept, rejected]).assign(engine="duck", keyword=HOSTILE)
     history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]}
     measured = summarize(answers, others, counts, names, CONFIG, groups=np.arange(len(rows)))
+    set_verdicts(measured)
 
     def write_kept(out: Path) -> None:
         stored_tables.write(tables.KEPT, kept, out)
@@ -105,6 +107,7 @@ def report_files(root: Path, names: list[str] = NAMES, wrong: int = 2, channels:
         "photos": publish(store, "crawl", lambda out: stored_tables.write(tables.PHOTOS, crawled, out), config=config),
         "kept": publish(store, "filter", write_kept),
         "tiles": publish(store, "preprocess", lambda out: stored_tables.write(tables.INDEX, index, out)),
+        "encoder": publish(store, "pretrain", lambda out: write_json(tables.ENCODER_INFO.path(out), {"kind": "none"})),
         "classifier": publish(store, "train", lambda out: write_json(tables.HISTORY.path(out), history)),
     }
     evaluation = publish(store, "evaluate", write_evaluation, parents=parents, config={"bootstrap": 100})

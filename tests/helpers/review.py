@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from configs.schema import Config, CrawlConfig, FilterConfig
+from configs.schema import Config, CrawlConfig, FilterConfig, TrainConfig
 from tasks import tables
 from tasks.crawl import stage as crawl
 from tasks.filter import stage as filter
 from tasks.store import hashing
 from tasks.store.context import StageContext
-from tasks.store.manifest import Result
+from tasks.store.manifest import Manifest, Result
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
 from tests.helpers import stored_tables
@@ -87,6 +87,29 @@ class ReviewFolder:
             run = Run(self.store, executor, fresh=("filter",))
             photos = run.get_or_build(crawl.STAGE, self.config.crawl).artifact
             return self.store.folder(run.get_or_build(stage, config, photos=photos).artifact)
+
+    def train(self, kept: Path, doubts: list[tuple[int, str, float]]) -> Path:
+        """Publish an artifact of the train stage that doubts labels; returns its folder.
+
+        Args:
+            kept: Folder of the filter's artifact.
+            doubts: Row number of the crawl's table, suggestion and doubt; the most doubtful first.
+        """
+        crawled = self.crawl()
+
+        def build(config: TrainConfig, *, kept: Path, context: StageContext) -> Result:
+            rows = [
+                {**crawled.loc[number, ["photo", "label"]], "suggestion": suggestion, "doubt": doubt}
+                for number, suggestion, doubt in doubts
+            ]
+            tables.LABEL_ISSUES.write(pd.DataFrame(rows, columns=tables.LABEL_ISSUES.names), context.out)
+            return Result({}, digest=hashing.of_value(doubts))
+
+        with ThreadPoolExecutor(1) as executor:
+            run = Run(self.store, executor, fresh=("train",))
+            stage = Stage("train", 1, build=build)
+            made = run.get_or_build(stage, self.config.train, kept=Manifest.read(kept).artifact)
+        return self.store.folder(made.artifact)
 
     def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
         defaults = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from configs.schema import FilterConfig, PreprocessConfig
+from configs.schema import ExtractConfig, FilterConfig, PreprocessConfig, PretrainConfig, TrainConfig
+from tasks.extract import stage as extract
+from tasks.pretrain import stage as pretrain
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
@@ -28,6 +30,7 @@ from tests.helpers.scripted_site import site
 __all__ = ["fake_search", "site"]  # fixtures
 
 SIDE_PX = 16
+EXTRACT = ExtractConfig(batch_size=16)
 
 
 @dataclass
@@ -39,9 +42,9 @@ class Folders:
     progress: list[tuple[str, int]] = field(default_factory=list)
 
     def kept(self, labels: list[str], splits: list[str]) -> tuple[Artifact, list[str]]:
-        """Publish rows of kept photos; the name of photo i is the digest of i and its label."""
+        """Publish rows of kept photos, each a group; the name of photo i is the digest of i and its label."""
         photos = [hashing.of_value([i, label]) for i, label in enumerate(labels)]
-        table = pd.DataFrame({"photo": photos, "label": labels, "split": splits})
+        table = pd.DataFrame({"photo": photos, "label": labels, "split": splits, "group": photos})
 
         def build(config: FilterConfig, *, context: StageContext) -> Result:
             stored_tables.write(KEPT, table, context.out)
@@ -56,14 +59,17 @@ class Folders:
         self,
         kept: Artifact,
         tiles: dict[str, NDArray[np.uint8]],
-        side_px: int = SIDE_PX,
+        side_px: int | None = None,
         fresh: bool = False,
         removed: Collection[str] = (),
     ) -> Artifact:
-        """Publish tiles `(side, side, c)` by photo, as preprocess does; `removed` photos have an index of their own."""
+        """Publish tiles `(side, side, c)` by photo, as preprocess does; `removed` photos have an index of their own.
+
+        `side_px` is the setting; None: that of the tiles.
+        """
 
         def build(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
-            pool = ShardPool.open(context.pools / "tiles", context)
+            pool = ShardPool.open(context.pools / f"{config.side_px} {config.colour}", context)
             pool, computed = pool.compute_missing(
                 list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
             )
@@ -76,7 +82,9 @@ class Folders:
 
         photos = {"photos": ",".join(tiles), "removed": ",".join(removed)}
         stage = Stage("preprocess", 1, build=build, external_inputs=lambda config, root: photos)
-        return self.get_or_build(stage, PreprocessConfig(side_px=side_px), fresh, kept=kept).artifact
+        side, _, channels = next(iter(tiles.values())).shape
+        config = PreprocessConfig(side_px=side_px or side, colour="grey" if channels == 1 else "rgb")
+        return self.get_or_build(stage, config, fresh, kept=kept).artifact
 
     def get_or_build(self, stage: Stage, config: Any, fresh: bool = False, **parents: Artifact) -> Outcome:
         """Get the artifact of a stage as the pipeline does."""
@@ -87,6 +95,18 @@ class Folders:
         """Return the folder of an outcome's artifact."""
         return self.store.folder(outcome.artifact)
 
+    def features(
+        self,
+        kept: Artifact,
+        tiles: Artifact,
+        pretrain_config: PretrainConfig,
+        extract_config: ExtractConfig = EXTRACT,
+    ) -> dict[str, Artifact]:
+        """Build an encoder and its features; returns the artifacts that train needs, by the names of its parameters."""
+        encoder = self.get_or_build(pretrain.STAGE, pretrain_config, kept=kept, tiles=tiles).artifact
+        parents = {"kept": kept, "tiles": tiles, "encoder": encoder}
+        return parents | {"features": self.get_or_build(extract.STAGE, extract_config, **parents).artifact}
+
     @property
     def run(self) -> Run:
         return Run(self.store, self.executor, progress=self._note)
@@ -96,13 +116,38 @@ class Folders:
         yield lambda count: self.progress.append((label, count))
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Iterator[Folders]:
+@pytest.fixture(scope="session")
+def folders_in() -> Iterator[Callable[[Path], Folders]]:
+    """A function that opens a store in a data folder."""
     with ThreadPoolExecutor(2) as executor:
-        yield Folders(Store(tmp_path / "data"), executor)
+        yield lambda root: Folders(Store(root), executor)
 
 
-@pytest.fixture(name="stripes")
+@pytest.fixture
+def folders(tmp_path: Path, folders_in: Callable[[Path], Folders]) -> Folders:
+    return folders_in(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of a small network, for `pretrain.weights`: random weights, and the head of another project."""
+    import keras
+
+    from tasks.networks.classifier import tile_classifier
+
+    keras.utils.set_random_seed(5)
+    path = tmp_path_factory.mktemp("weights") / "convnet.keras"
+    tile_classifier((SIDE_PX, SIDE_PX, 3), 7, TrainConfig()).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_network(weights: Path) -> PretrainConfig:
+    """Settings of a pretrained network that is small and needs no download."""
+    return PretrainConfig(encoder="convnet", weights=weights)
+
+
+@pytest.fixture(name="stripes", scope="session")
 def _stripes() -> Callable[..., NDArray[np.uint8]]:
     return stripes
 

@@ -81,6 +81,12 @@ class EvaluationFiles:
         return predictions[predictions["split"] == "test"]
 
     @cached_property
+    def unknown_groups(self) -> pd.DataFrame | None:
+        """The proposed groups of test photos that are answered as unknown; None if there are none."""
+        is_written = tables.UNKNOWN_GROUPS.path(self.folder).exists()
+        return tables.UNKNOWN_GROUPS.read(self.folder) if is_written else None
+
+    @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """(classes, classes) test photos by true and predicted class, in the order of `class_names`."""
         return metrics.confusion(scored_predictions(self.test, self.test["label"].tolist(), self.class_names))

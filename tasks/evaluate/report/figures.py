@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from tasks.evaluate.report import charts, confusion, image_grids, style
 from tasks.evaluate.report.data import EvaluationFiles
+from tasks.evaluate.report.unknown_groups import largest_groups
 
 
 def figures(files: EvaluationFiles) -> dict[str, Figure]:
@@ -31,6 +32,8 @@ def figures(files: EvaluationFiles) -> dict[str, Figure]:
     if layers := files.explanations.layers:
         drawn["activations"] = image_grids.activations(layers)
         drawn["responses"] = image_grids.responses(layers)
+    if groups := largest_groups(files):
+        drawn["unknown_groups"] = image_grids.groups(groups)
     if autoencoder := files.autoencoder:
         drawn |= dict(_curves(autoencoder.history, "autoencoder_"))
         if len(autoencoder.originals):

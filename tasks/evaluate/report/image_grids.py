@@ -52,6 +52,12 @@ def responses(inspection: LayerInspection) -> Figure:
     return _grid("Images that maximise the activation of a channel", [_responses(layer) for layer in inspection.layers])
 
 
+@styled
+def groups(rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> Figure:
+    """Draw groups of photos, one in each row: its name, and tiles `(k, side, side, 1 or 3)` of some of its photos."""
+    return _grid("Proposed groups, the most central photo first", [_Row(name, tiles) for name, tiles in rows])
+
+
 class _Row(NamedTuple):
     name: str
     pictures: NDArray[Any]

@@ -15,22 +15,26 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from tasks.evaluate import samples
+from tasks.evaluate.names import BASELINES, SCORES, baselines_of
 from tasks.evaluate.report import style
+from tasks.evaluate.report.conclusion import conclusion, uncalibrated_sentence
 from tasks.evaluate.report.data import EvaluationFiles
+from tasks.evaluate.report.doubted import doubted_gallery
+from tasks.evaluate.report.recipe import recipe_rows
 from tasks.evaluate.report.removed import removed_counts, removed_scores, removed_sentence
 from tasks.evaluate.report.text import (
-    BASELINES,
     by_class_frequency,
     calibration_sentence,
     decimals,
     given_split,
-    headline,
     ordinal,
     priors,
+    score_rows,
     subject,
-    verdict,
     worst_classes,
 )
+from tasks.evaluate.report.unknown_groups import unknown_groups_text
+from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
@@ -73,15 +77,20 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         metrics=files.metrics,
         subject=subject(files.settings, files.metrics),
         given_split=given_split(files.crawled["given_split"]) if "given_split" in files.crawled else "",
-        verdict=_sentences(files),
-        headline=list(headline(files.metrics)),
+        conclusion=_sentences(files),
+        scores=list(score_rows(files.metrics)),
         removed_scores=removed_scores(files.metrics),
         removed_counts=removed_counts(files.metrics),
         to_review=files.to_review,
+        doubted=doubted_gallery(files, gallery),
         baselines=_baselines(files),
-        previous_model=list(headline(files.metrics, previous_model["scores"])) if previous_model else [],
+        against=baselines_of(files.metrics["test"]["scores"][files.metrics["headline"]]),
+        least_groups=LEAST_GROUPS,
+        previous_model=list(score_rows(files.metrics, previous_model["scores"])) if previous_model else [],
         by_class_frequency=by_class_frequency(files.metrics),
-        calibration=calibration_sentence(files.metrics),
+        calibration=calibration_sentence(files.metrics) or " ".join(uncalibrated_sentence(files.metrics)),
+        recipe_rows=recipe_rows(files.metrics),
+        score_names={name: title for name, (title, _) in SCORES.items()},
         priors=priors(files.settings.get("train", {}), files.metrics),
         classes=worst_classes(files.metrics),
         many=_MANY,
@@ -92,6 +101,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         funnel=funnel(files),
         searches=searches(files.crawled, files.kept),
         rejects=rejects(files),
+        unknown_groups=unknown_groups_text(files.metrics),
         mistakes=_gallery(files, samples.mistakes(test, gallery)),
         successes=_gallery(files, samples.successes(test, gallery)),
         has_heat_maps=bool(files.explanations.heat_maps),
@@ -172,7 +182,7 @@ def _gallery(files: EvaluationFiles, shown: pd.DataFrame) -> list[dict[str, Any]
 
 
 def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
-    """Write the verdict, the scores and the worst classes as Markdown without HTML, for the dashboard."""
+    """Write the conclusion, the scores and the worst classes as Markdown without HTML, for the dashboard."""
     first, *rest = (markdown(sentence) for sentence in _sentences(files))
     lines = [f"**{first}** {' '.join(rest)}", ""]
     lines += [f"- Not used as given: {markdown(note)} ({stage})" for stage, note in files.notes]
@@ -180,13 +190,14 @@ def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> st
     baselines = _baselines(files)
     lines += [f"| test split | value | 95 % interval | {' | '.join(baselines)} |"]
     lines += [f"|:--|--:|:-:|{'--:|' * len(baselines)}"]
-    for score in headline(files.metrics):
+    for score in score_rows(files.metrics):
         against = [f"{baseline['value']} ({baseline['outcome']})" for baseline in score["baselines"]]
         lines.append(f"| {' | '.join([score['title'], score['value'], score['interval'], *against])} |")
     for complete in removed_scores(files.metrics)[:1]:
         title = f"{complete['title']} with the {files.metrics['removed']['photos']:,} removed photos"
         cells = [title, complete["with_them"], complete["with_interval"], *("" for _ in baselines)]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += _recipe_table(files.metrics)
     lines += ["", "| worst classes | recall | precision | test photos |", "|:--|--:|--:|--:|"]
     for row in [row for row in worst_classes(files.metrics) if row["test"]][:5]:
         shares = ("–" if row[key] is None else percent(row[key], 0) for key in ("recall", "precision"))
@@ -197,15 +208,32 @@ def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> st
     return "\n".join(lines)
 
 
+def _recipe_table(metrics: Mapping[str, Any]) -> list[str]:
+    """Write the table of the recipes that training tried as lines of Markdown."""
+    if not (rows := recipe_rows(metrics)):
+        return []
+    metric = SCORES[metrics["recipe"]["metric"]][0]
+    lines = [
+        "",
+        f"| what was tried | {metric} on validation | more than the best before | took |",
+        "|:--|--:|--:|--:|",
+    ]
+    for row in rows:
+        name = f"**{markdown(row['name'])}** (chosen)" if row["chosen"] else markdown(row["name"])
+        skipped = f": {markdown(row['skipped'])}" if row["skipped"] else ""
+        lines.append(f"| {name}{skipped} | {row['score']} | {row['difference']} | {row['took']} |")
+    return lines
+
+
 def _sentences(files: EvaluationFiles) -> list[str]:
-    """Write the verdict in sentences; what the filter did to the test comes second."""
-    first, *rest = verdict(files.metrics)
+    """Write the conclusion in sentences; what the filter did to the test comes second."""
+    first, *rest = conclusion(files.metrics)
     return [first, *removed_sentence(files.metrics), *rest]
 
 
 def _baselines(files: EvaluationFiles) -> list[str]:
     """List the names of the baselines, as users see them."""
-    return [BASELINES[name] for name in files.metrics["test"]["scores"]["accuracy"]["against"]]
+    return [BASELINES[name] for name in baselines_of(files.metrics["test"]["scores"][files.metrics["headline"]])]
 
 
 def _counts(reasons: pd.Series) -> list[tuple[str, int]]:

@@ -3,8 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.report.text import PERCENTAGES, decimals, headline, interval, signed
-from tasks.text import SPACE, percent
+from tasks.evaluate.names import PERCENTAGES, SCORES
+from tasks.evaluate.report.text import difference_text, interval, score_rows, signed_value, value_text
+from tasks.text import SPACE
+
+_OUTCOMES = {
+    "better": "easier",
+    "worse": "harder",
+    "undecided": "not significant",
+    "too few": "too few photos to tell",
+}
+"""The verdicts on the test without the removed photos, as users see them."""
 
 
 def removed_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -18,11 +27,13 @@ def removed_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
             answers = "all of them are" if right else "none of them is"
         else:
             answers = f"{right:,} of them {'is' if right == 1 else 'are'}"
-        accuracy, them = removed["scores"]["accuracy"], "it" if photos == 1 else "them"
+        name, them = metrics["headline"], "it" if photos == 1 else "them"
+        score = removed["scores"][name]
         yield (
             f"The filter removed {photos:,} {'photo' if photos == 1 else 'photos'} from the test ({reasons}); "
-            f"{answers} predicted correctly. With {them}, the accuracy is {percent(accuracy['with']['value'])} "
-            f"(95{SPACE}% interval {interval(accuracy['with'], percentage=True)}): {_effect(accuracy['difference'])}."
+            f"{answers} predicted correctly. With {them}, the {SCORES[name][0]} is "
+            f"{value_text(name, score['with']['value'])} (95{SPACE}% interval "
+            f"{interval(score['with'], percentage=name in PERCENTAGES)}): {_effect(name, score)}."
         )
 
 
@@ -32,19 +43,20 @@ def removed_scores(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         return []
     scores = metrics["removed"]["scores"]
     rows = []
-    for row in headline(metrics):
+    for row in score_rows(metrics):
         name, title = row["name"], row["title"]
-        score, is_percentage = scores[name], name in PERCENTAGES
-        write = percent if is_percentage else decimals
-        difference = signed(score["difference"] * 100) if is_percentage else signed(score["difference"], 3)
+        score, is_percentage, difference = scores[name], name in PERCENTAGES, scores[name]["difference"]
+        low, high = (signed_value(name, difference[key]) for key in ("low", "high"))
         rows.append(
             {
                 "title": title,
-                "without": write(score["without"]["value"]),
+                "without": value_text(name, score["without"]["value"]),
                 "without_interval": interval(score["without"], percentage=is_percentage),
-                "with_them": write(score["with"]["value"]),
+                "with_them": value_text(name, score["with"]["value"]),
                 "with_interval": interval(score["with"], percentage=is_percentage),
-                "difference": difference,
+                "difference": signed_value(name, difference["value"]),
+                "difference_interval": f"{low} to {high}",
+                "outcome": _OUTCOMES[score["verdict"]],
             }
         )
     return rows
@@ -60,12 +72,17 @@ def removed_counts(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _effect(difference: float) -> str:
-    if not difference:
+def _effect(name: str, score: Mapping[str, Any]) -> str:
+    """Write the verdict on the test without and with the removed photos."""
+    difference, verdict = score["difference"], score["verdict"]
+    if not difference["value"]:
         return "the filter made the test neither easier nor harder"
-    points = f"{abs(difference) * 100:.1f}"
-    size = "less than 0.1" if points == "0.0" else points
-    return f"the filter made the test {size} points {'easier' if difference > 0 else 'harder'}"
+    size = difference_text(name, difference)
+    if verdict in ("better", "worse"):
+        return f"the filter made the test significantly {_OUTCOMES[verdict]}, {size}"
+    if verdict == "too few":
+        return f"too few photos to tell whether the filter made the test easier, {size}"
+    return f"the filter made the test neither significantly easier nor harder, {size}"
 
 
 def _sorted(counts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:

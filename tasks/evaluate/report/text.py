@@ -1,64 +1,11 @@
-"""The text of the report: the verdict in sentences, the rows of its tables, and the format of numbers."""
+"""The text of the report: the rows of its tables, some sentences, and the format of numbers."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of
 from tasks.text import SPACE, percent
-
-_SCORES = {
-    "accuracy": ("Accuracy", "share of photos whose predicted class is right"),
-    "balanced_accuracy": ("Balanced accuracy", "mean recall of the classes, each with the same weight"),
-    "macro_f1": ("Macro F1", "mean F1 of the classes, each with the same weight"),
-    "weighted_f1": ("Weighted F1", "mean F1 of the classes, weighted by their photos"),
-    "top_k_accuracy": ("Top-{top_k} accuracy", "share of photos whose class is among the first {top_k} predictions"),
-    "map_at_5": ("mAP@5", "mean of 1/rank of the true class among the first five predictions"),
-    "log_loss": ("Log loss", "mean negative log-likelihood of the true class; lower is better"),
-}
-"""Title and meaning of each score."""
-PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
-"""The scores that are written as percentages."""
-BASELINES = {
-    "commonest": "majority class",
-    "nearest": "nearest photo",
-    "logistic": "logistic regression",
-    "champion": "previous model",
-}
-"""The names of the baselines of metrics.json, as users see them."""
-OUTCOMES = {"better": "classifier better", "worse": "classifier worse", "undecided": "not significant"}
-"""The verdicts of metrics.json, as users see them."""
-
-
-def verdict(metrics: Mapping[str, Any]) -> list[str]:
-    """Summarise the scores in sentences of plain text, the most important first; `metrics`: content of metrics.json."""
-    test, majority = metrics["test"], metrics["commonest"][0]
-    accuracy, f1 = test["scores"]["accuracy"], test["scores"]["macro_f1"]["against"]["commonest"]
-    against, photos = accuracy["against"]["commonest"], metrics["photos"]["test"]
-    sentences = [
-        f"{percent(accuracy['value'])} accuracy on {photos:,} test {'photo' if photos == 1 else 'photos'} "
-        f"(95{SPACE}% interval {interval(accuracy, percentage=True)}); the majority class alone gives "
-        f"{percent(against['value'])}."
-    ]
-    difference = _difference(against)
-    match against["verdict"]:
-        case "better":
-            sentences.append(f"Significantly better than always predicting “{majority}”: {difference}.")
-        case "worse":
-            sentences.append(f"Significantly worse than always predicting “{majority}”: {difference}.")
-        case _:
-            sentences.append(
-                f"The difference from always predicting “{majority}” is not statistically significant: {difference}. "
-                "More test photos would narrow the interval."
-            )
-    if f1["verdict"] != against["verdict"]:
-        outcome = {"better": "significantly better", "worse": "significantly worse"}
-        compared = outcome.get(f1["verdict"], "not significantly better")
-        value = test["scores"]["macro_f1"]["value"]
-        sentences.append(
-            f"The macro F1, where every class has the same weight, is {compared} than that of the majority "
-            f"class: {value:.3f} against {f1['value']:.3f}."
-        )
-    return [*sentences, *_nearest(metrics), *_previous_model(metrics), *_unknown(metrics)]
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -89,49 +36,6 @@ def given_split(splits: Iterable[object]) -> str:
     return f"The split was given with the photos: {parts}." if parts else ""
 
 
-def _nearest(metrics: Mapping[str, Any]) -> Iterator[str]:
-    if against := metrics["test"]["scores"]["accuracy"]["against"].get("nearest"):
-        difference = _difference(against)
-        baseline = f"The nearest train photo, without any training, gives {percent(against['value'])}"
-        yield {
-            "better": f"{baseline}; the trained classifier is significantly better: {difference}.",
-            "worse": f"{baseline}; the trained classifier is significantly worse: {difference}.",
-            "undecided": f"{baseline}; the gain from training is not statistically significant: {difference}.",
-        }[against["verdict"]]
-
-
-def _previous_model(metrics: Mapping[str, Any]) -> Iterator[str]:
-    if previous := metrics.get("champion"):
-        against = previous["scores"]["accuracy"]["against"]["champion"]
-        outcome = {
-            "better": "significantly better",
-            "worse": "significantly worse",
-            "undecided": "no statistically significant difference",
-        }
-        yield (
-            f"Compared with the previous model ({previous['made_at']} UTC) on the {previous['photos']:,} test photos "
-            f"that both predicted: {outcome[against['verdict']]}, {_difference(against)}."
-        )
-
-
-def _unknown(metrics: Mapping[str, Any]) -> Iterator[str]:
-    if unknown := metrics.get("unknown"):
-        label, photos = unknown["label"], unknown["photos"]
-        if recognised := unknown.get("recognised"):
-            sentence = f"Of {photos:,} test photos of unknown classes, {percent(recognised['value'])} are recognised"
-        else:
-            sentence = "No test photo is of an unknown class"
-        if alarms := unknown.get("false_alarms"):
-            sentence += f"; of the other test photos, {percent(alarms['value'])} are wrongly predicted as “{label}”"
-        yield f"{sentence}."
-
-
-def _difference(against: Mapping[str, Any]) -> str:
-    """Write a difference in percentage points, with its interval."""
-    difference = against["difference"]
-    return f"{signed(difference['value'] * 100)} points ({difference_interval(difference)})"
-
-
 def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Describe which class frequencies the training and the scores assume.
 
@@ -142,7 +46,9 @@ def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     imbalance = settings.get("imbalance", {})
     method = imbalance.get("method", "none")
     strength = {"none": 0, "focal": 0, "weights": imbalance.get("power"), "logit_adjustment": imbalance.get("strength")}
-    if strength.get(method) == 0:
+    if method == "auto":
+        assumed = "with the treatment of uneven classes that validation chose"
+    elif strength.get(method) == 0:
         assumed = "with the class frequencies of the train photos"
     elif method != "effective" and (method != "weights" or imbalance["power"] == 1):
         assumed = "as if all classes were about equally frequent"
@@ -156,9 +62,9 @@ def priors(settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 
 def calibration_sentence(metrics: Mapping[str, Any]) -> str:
-    """Describe the calibration and its error; empty if nothing was calibrated."""
+    """Describe the calibration and its error; empty if the probabilities are not calibrated."""
     found = metrics.get("calibration")
-    if not found or not found["photos"]:
+    if not found or not found.get("calibrated", found["photos"] > 0):
         return ""
     temperature, before = "", ""
     if "temperature" in found:
@@ -171,30 +77,37 @@ def calibration_sentence(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def headline(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    """Make the rows of a table of scores. Top-k accuracy is left out if there are k classes or less.
+def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Make the rows of a table of scores, the headline metric first.
+
+    Top-k accuracy is left out if there are k classes or less.
 
     Args:
         metrics: The content of metrics.json.
         scores: The scores to show; default: those of the test split.
     """
-    test = metrics["test"]
+    test, headline = metrics["test"], metrics["headline"]
     measured = scores or test["scores"]
-    for name, (title, meaning) in _SCORES.items():
+    for name in sorted(SCORES, key=lambda name: name != headline):
+        title, meaning = (each.format(**test) for each in SCORES[name])
         is_certain = name == "top_k_accuracy" and test["top_k"] in (1, *range(metrics["classes"], 99))
         if name not in measured or is_certain:
             continue
-        score, percentage = measured[name], name in PERCENTAGES
-        write = percent if percentage else decimals
+        score = measured[name]
+        against = [score["against"][baseline] for baseline in baselines_of(score)]
         yield {
             "name": name,
-            "title": title.format(**test),
-            "meaning": meaning.format(**test),
-            "value": write(score["value"]),
-            "interval": interval(score, percentage=percentage),
+            "title": capitalised(title),
+            "meaning": meaning,
+            "value": value_text(name, score["value"]),
+            "interval": interval(score, percentage=name in PERCENTAGES),
             "baselines": [
-                {"value": write(each["value"]), "verdict": each["verdict"], "outcome": OUTCOMES[each["verdict"]]}
-                for each in score["against"].values()
+                {
+                    "value": value_text(name, each["value"]),
+                    "verdict": each["verdict"],
+                    "outcome": OUTCOMES[each["verdict"]],
+                }
+                for each in against
             ],
         }
 
@@ -232,9 +145,25 @@ def interval(score: Mapping[str, float], *, percentage: bool) -> str:
     return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
 
 
-def difference_interval(difference: Mapping[str, float]) -> str:
-    """Write the interval of a difference in percentage points, such as +71.3 to +85.0."""
-    return f"{signed(difference['low'] * 100)} to {signed(difference['high'] * 100)}"
+def value_text(name: str, value: float) -> str:
+    """Write the value of a score: 96.4 % or 0.964, as is usual for it."""
+    return percent(value) if name in PERCENTAGES else decimals(value)
+
+
+def signed_value(name: str, difference: float) -> str:
+    """Write a difference of a score with its sign, in points of a percentage or as a decimal number."""
+    return signed(difference * 100) if name in PERCENTAGES else signed(difference, 3)
+
+
+def difference_text(name: str, difference: Mapping[str, float]) -> str:
+    """Write a difference of a score with its interval, such as +4.1 points (−1.7 to +9.9)."""
+    value, low, high = (signed_value(name, difference[key]) for key in ("value", "low", "high"))
+    return f"{value}{' points' if name in PERCENTAGES else ''} ({low} to {high})"
+
+
+def capitalised(title: str) -> str:
+    """Begin a title with a capital letter, but leave names such as mAP@5."""
+    return title if title[1:2].isupper() else f"{title[0].upper()}{title[1:]}"
 
 
 def signed(number: float, digits: int = 1) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import FilterConfig
-from tasks.filter.label_issues.mislabels import NO_SUGGESTION, mislabel_scores
 from tasks.filter.label_issues.outliers import outlier_scores
 from tasks.filter.rules import Verdict
+from tasks.inference.mislabels import NO_SUGGESTION, find_mislabels
 
 OUTLIER, WRONG_LABEL = "outlier", "wrong label"
 
@@ -31,7 +31,7 @@ def rank_label_issues(
     yield from _worst(
         OUTLIER, outlier_scores(embedding, codes, seed=config.seed), config.max_outlier, config.label_issues
     )
-    scores, suggested = mislabel_scores(embedding, codes, np.array(groups), seed=config.seed)
+    scores, suggested, _ = find_mislabels(embedding, codes, np.array(groups), seed=config.seed)
     for position, verdict in _worst(WRONG_LABEL, scores, config.max_label_doubt, config.label_issues):
         code = int(suggested[position])
         yield position, replace(verdict, suggestion=None if code == NO_SUGGESTION else str(names[code]))

@@ -31,14 +31,17 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
 
 
 def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
-    """Return the digest of the file of weights, if `pretrain.weights` is a path.
+    """Return the digest of the file of weights, if `pretrain.weights` is a path, or of a preset's folder.
 
     Raises:
         UserError: there is no such network, or the file cannot be read.
     """
+    from tasks.networks import hub
     from tasks.networks.pretrained import check
 
     check(config.encoder)
+    if config.encoder.startswith(hub.PREFIX):
+        return hub.external_inputs(config.encoder)
     if not isinstance(config.weights, Path):
         return {}
     return {"weights": hashing.of_user_file(config.weights, "pretrain.weights")}

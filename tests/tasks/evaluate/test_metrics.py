@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tasks.evaluate.metrics import by_class_frequency, compare, confusion, per_class, worst_confusions
+from tasks.evaluate.metrics import by_class_frequency, compare, compare_part, confusion, per_class, worst_confusions
 from tasks.inference.arrays import ScoredPredictions, softmax
 from tasks.inference.scores import score
 
@@ -78,7 +78,7 @@ def test_intervals_are_repeatable_and_ordered() -> None:
         assert comparison.against["commonest"].difference.value == pytest.approx(
             estimate.value - comparison.against["commonest"].value
         )
-    assert {c.against["commonest"].verdict for c in first.values()} == {"better"}
+    assert max(c.against["commonest"].p_value for c in first.values()) < 1e-6
 
 
 def test_intervals_contain_the_value_with_one_or_two_photos_per_class() -> None:
@@ -112,7 +112,7 @@ def test_a_classifier_that_predicts_the_majority_class_is_not_better() -> None:
         resamples=200,
         seed=0,
     )
-    assert got["accuracy"].against["commonest"].verdict == "undecided"
+    assert got["accuracy"].against["commonest"].p_value == 1
     assert got["accuracy"].against["commonest"].difference.value == 0
 
 
@@ -123,13 +123,13 @@ def test_a_classifier_below_the_baseline_is_worse() -> None:
     got = compare(
         ScoredPredictions.of(truth, opposite), {"commonest": baseline}, np.arange(100), top_k=1, resamples=200, seed=0
     )
-    assert got["accuracy"].against["commonest"].verdict == "worse"
-    assert got["log_loss"].against["commonest"].verdict == "worse"
+    assert got["accuracy"].against["commonest"].p_value < 1e-6
+    assert got["accuracy"].against["commonest"].difference.high < 0
+    assert got["log_loss"].against["commonest"].difference.low > 0
 
 
-@pytest.mark.parametrize(("photos", "verdict"), [(1, "undecided"), (5, "undecided"), (6, "better")])
-def test_a_few_correct_predictions_are_not_significant(photos: int, verdict: str) -> None:
-    """The two-sided sign test at 5 % needs 6 of 6, too."""
+@pytest.mark.parametrize(("photos", "is_significant"), [(1, False), (5, False), (20, True)])
+def test_a_few_correct_predictions_are_not_significant(photos: int, is_significant: bool) -> None:
     truth = np.ones(photos, np.int64)
     baseline = ScoredPredictions.majority_class(truth, np.array([9, 1]))  # always wrong
     got = compare(
@@ -142,7 +142,7 @@ def test_a_few_correct_predictions_are_not_significant(photos: int, verdict: str
     )
     assert got["accuracy"].classifier.high == 1
     assert got["accuracy"].classifier.low == pytest.approx(0.025 ** (1 / photos))
-    assert got["accuracy"].against["commonest"].verdict == verdict
+    assert (got["accuracy"].against["commonest"].p_value < 0.05) == is_significant
 
 
 def test_worst_confusions_are_sorted_and_exclude_correct_predictions() -> None:
@@ -165,11 +165,11 @@ def test_all_baselines_are_compared_on_the_same_resamples() -> None:
     alone = compare(ours, {"theirs": theirs}, np.arange(150), **drawn)
     for name, comparison in both.items():
         assert comparison.against["theirs"] == alone[name].against["theirs"]
-        assert comparison.against["ours"].verdict == "undecided"
+        assert comparison.against["ours"].p_value == 1
         itself = comparison.against["ours"].difference
         assert itself.value == 0
         assert itself.high == pytest.approx(0 if name == "log_loss" else 1 - 0.025 ** (1 / 150))
-    assert both["accuracy"].against["theirs"].verdict == "better"
+    assert both["accuracy"].against["theirs"].p_value < 0.01
 
 
 def test_scores_by_train_photos_per_class() -> None:
@@ -213,3 +213,31 @@ def test_equal_resamples_still_give_an_interval(groups: list[int], low: float) -
     assert got.value == 0.5
     assert got.low == pytest.approx(low)
     assert got.high == pytest.approx(1 - low)
+
+
+def test_a_part_is_compared_with_all_photos() -> None:
+    """Of 200 photos, the 20 that are not in the part are all wrong."""
+    answers = random_answers(180, 4, sharpness=3)
+    truth = np.concatenate([answers.truth, np.arange(20) % 4])
+    wrong = ScoredPredictions.of(truth[180:], np.eye(4)[(truth[180:] + 1) % 4])
+    together = ScoredPredictions(
+        truth,
+        *(np.concatenate([getattr(answers, name), getattr(wrong, name)]) for name in ("predicted", "rank", "loss")),
+        classes=4,
+    )
+    part = np.arange(200) < 180
+    drawn = {"top_k": 2, "resamples": 200, "seed": 0}
+    found = compare_part(together, part, np.arange(200), **drawn)
+    alone, everything = score(answers, 2), score(together, 2)
+    for name, comparison in found.items():
+        assert comparison.everything.value == everything[name]
+        assert comparison.difference.value == pytest.approx(alone[name] - everything[name])
+        assert comparison.difference.low < comparison.difference.value < comparison.difference.high
+    assert found["accuracy"].difference.low > 0
+    assert found["accuracy"].p_value < 0.001
+    assert compare_part(together, np.ones(200, np.bool_), np.arange(200), **drawn)["accuracy"].p_value == 1
+
+
+def test_a_part_that_some_resamples_lack() -> None:
+    found = compare_part(random_answers(5, 2), np.arange(5) < 1, np.arange(5), top_k=1, resamples=100, seed=0)
+    assert all(np.isfinite(comparison.difference.low) for comparison in found.values())

@@ -91,7 +91,10 @@ def test_the_scores_with_and_without_removed_photos(pets: EvaluationWorld) -> No
     assert accuracy["without"] == {name: found["test"]["scores"]["accuracy"][name] for name in ("value", "low", "high")}
     assert accuracy["without"]["value"] == 0.8
     assert accuracy["with"]["value"] == pytest.approx(9 / 14, abs=1e-6)
-    assert accuracy["difference"] == pytest.approx(0.8 - 9 / 14, abs=2e-6)
+    difference = accuracy["difference"]
+    assert difference["value"] == pytest.approx(0.8 - 9 / 14, abs=2e-6)
+    assert difference["low"] < difference["value"] < difference["high"]
+    assert accuracy["verdict"] == "too few"
     assert set(removed["scores"]) == set(SCORES)
 
     # The same from the two tables of predictions, by scikit-learn and by the score that the headline has.
@@ -119,7 +122,7 @@ def test_the_scores_with_and_without_removed_photos(pets: EvaluationWorld) -> No
     page, summary = (file.path(folder).read_text(encoding="utf-8") for file in (tables.REPORT, tables.SUMMARY))
     sentence = "The filter removed 4 photos from the test (3 blurred, 1 too dark); 1 of them is predicted correctly."
     assert sentence in page
-    assert "the filter made the test 15.7 points easier" in page
+    assert "too few photos to tell whether the filter made the test easier, +15.7 points" in page
     assert "The filter removed 4 photos from the test" in summary
     assert "Accuracy with the 4 removed photos" in summary
 

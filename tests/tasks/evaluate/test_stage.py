@@ -27,7 +27,7 @@ def test_an_evaluation_has_scores_counts_and_figures(pets: EvaluationWorld) -> N
     assert (bird["recall"], bird["taken_for"], bird["test"]) == (0.5, "dog", 2)
     counts = outcome.manifest.counts
     assert list(counts)[:4] == ["test photos", "accuracy", "accuracy from", "accuracy to"]
-    assert (counts["test photos"], counts["accuracy"], counts["baseline accuracy"]) == (10, 0.8, 0.5)
+    assert (counts["test photos"], counts["accuracy"], counts["majority class's accuracy"]) == (10, 0.8, 0.5)
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "accuracy.png",
         "confusion.png",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.inference.arrays import softmax
-from tasks.inference.calibration import Bins, Calibration, calibration_error, fit
+from tasks.inference.calibration import COSINES, LEAST_PHOTOS, Bins, Calibration, calibration_error, fit
 
 RANDOM = np.random.default_rng(0)
 
@@ -21,11 +21,28 @@ def test_the_temperature_undoes_overconfidence(sharpened: float) -> None:
 
 
 def test_a_few_correct_predictions_do_not_give_probability_1() -> None:
-    truth = np.arange(12) % 3
+    truth = np.arange(30) % 3
     logits = 2 * np.eye(3)[truth]
     confidence = fit(logits, truth)(logits).max(axis=1)
-    np.testing.assert_allclose(confidence, 13 / 14, rtol=1e-3)  # Platt's rule of succession
-    assert fit(np.zeros((0, 3)), np.zeros(0, np.int64)) == Calibration(1.0)
+    np.testing.assert_allclose(confidence, 31 / 32, rtol=1e-3)  # Platt's rule of succession
+
+
+@pytest.mark.parametrize("photos", [0, 3, LEAST_PHOTOS - 1])
+def test_few_photos_give_no_temperature(photos: int) -> None:
+    """Three photos, two of them wrong, once gave a temperature of 20."""
+    logits, truth = 4 * np.eye(3)[np.zeros(photos, np.int64)], np.arange(photos) % 3
+    assert fit(logits, truth) == Calibration(1.0)
+    assert fit(logits, truth, uncalibrated=COSINES) == Calibration(COSINES)
+    enough = np.arange(LEAST_PHOTOS) % 3
+    assert fit(4 * np.eye(3)[0 * enough], enough).temperature > 5
+
+
+def test_the_threshold_of_few_photos_suits_the_temperature_that_is_not_fitted() -> None:
+    """The two known photos reach a score of 5, the two unknown ones a score of 1."""
+    scores, truth = np.array([[5.0, 0], [0, 5], [1, 0.5], [0.5, 1]]), np.array([0, 1, 2, 2])
+    found = fit(scores, truth, unknown=True)
+    assert found.temperature == 1
+    assert found(scores).argmax(axis=1).tolist() == [0, 1, 2, 2]
 
 
 def test_the_temperature_minimises_the_loss_of_cosines() -> None:
@@ -59,7 +76,7 @@ def test_the_unknown_class_is_predicted_below_the_threshold() -> None:
 
 
 def test_large_logits_do_not_overflow() -> None:
-    assert 0.001 <= fit(np.array([[9000.0, 0], [0, 9000]]), np.array([0, 0])).temperature <= 20
+    assert 0.001 <= fit(np.tile([[9000.0, 0], [0, 9000]], (20, 1)), np.zeros(40, np.int64)).temperature <= 20
 
 
 def test_bins_are_sorted_by_confidence_and_have_wilsons_intervals() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tasks import tables
 from tasks.inference.arrays import softmax
-from tasks.inference.calibration import Calibration
+from tasks.inference.calibration import COSINES, LEAST_PHOTOS, Calibration
 from tasks.inference.decision import DecisionRule
 from tasks.inference.knn import References
 from tasks.store.errors import UserError
@@ -62,11 +62,14 @@ def test_unknown_photos_add_an_answer(tmp_path: Path, infer_from: str) -> None:
     assert tables.REFERENCES.path(tmp_path).exists() == (infer_from != "network")
 
 
-def test_without_validation_photos_the_calibration_is_neutral() -> None:
-    nothing = np.zeros((0, 3))
-    rule = fit("blend", nothing, nothing, truth=np.zeros(0, np.int64))
-    assert rule.network == rule.nearest == Calibration(1.0)
+@pytest.mark.parametrize("photos", [0, 3, LEAST_PHOTOS - 1])
+def test_with_few_validation_photos_the_calibration_is_neutral(photos: int) -> None:
+    """Three photos once gave a temperature of 20, and a weight of 1 for what is noise."""
+    rule = fit("blend", NOISE[:photos], GOOD[:photos], truth=TRUTH[:photos])
+    assert rule.network == Calibration(1.0)
+    assert rule.nearest == Calibration(COSINES)
     assert rule.weight == 0.5
+    assert fit("blend", NOISE[:LEAST_PHOTOS], GOOD[:LEAST_PHOTOS], truth=TRUTH[:LEAST_PHOTOS]).weight < 0.2
 
 
 def test_an_evaluation_without_a_decision_rule_is_refused(tmp_path: Path) -> None:

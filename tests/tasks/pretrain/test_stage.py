@@ -1,174 +1,54 @@
-import json
+"""Which encoder the stage provides; those of each kind are tested in `encoders`."""
+
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from configs.schema import PretrainConfig
-from tasks import tables
 from tasks.pretrain import stage as pretrain
-from tasks.pretrain.stage import drift, hold_back, mean_squared_error, resize_error, resized
+from tasks.pretrain.stage import kind_of
 from tasks.store.errors import UserError
-from tests.helpers import stored_tables
-
-CONFIG = PretrainConfig(filters=(4, 8), code_channels=4, epochs=2, batch_size=8, learning_rate=3e-3)
-SMOOTH = np.broadcast_to(np.linspace(0, 255, 16)[:, None, None], (2, 16, 16, 1)).astype(np.uint8)
-NOISE = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
-
-
-def test_the_error_is_relative_to_full_brightness_and_reconstructions_are_clipped() -> None:
-    black = np.zeros((1, 2, 2, 1), np.uint8)
-    assert mean_squared_error(black, np.full(black.shape, 255.0)) == 1
-    assert mean_squared_error(black, np.full(black.shape, -9.0)) == 0
-
-
-def test_a_resize_keeps_smooth_tiles_and_loses_noise() -> None:
-    assert resize_error(SMOOTH, 64) < 1e-3
-    assert resize_error(NOISE, 64) > 0.05
-
-
-def test_a_resize_to_all_values_or_more_loses_nothing() -> None:
-    np.testing.assert_allclose(resized(NOISE, 16 * 16 * 3), NOISE, atol=1e-3)
-    assert resize_error(NOISE, 10**6) == pytest.approx(0)
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(1, (1, 1)), (2, (1, 1)), (100, (90, 10))])
-def test_tiles_that_measure_the_error_are_not_trained_on(count: int, sizes: tuple[int, int]) -> None:
-    train, measured = hold_back(count, seed=0)
-    assert (len(train), len(measured)) == sizes
-    assert count == 1 or not set(train) & set(measured)
 
 
 @pytest.mark.parametrize(
-    ("train", "held_out", "expected"),
+    ("encoder", "kind"),
     [
-        ("abcdefghij", "xy", 0),
-        ("abcdefghijk", "", 0.1),
-        ("abcdefghijkl", "", 0.2),
-        ("abcdefghijklm", "", None),  # grown by 30 %
-        ("abcdefgh", "", 0.2),
-        ("abcdefg", "", None),  # shrunk by 30 %
-        ("abcdefghkl", "", 0.2),  # same number, but two other photos
-        ("abcdefghij", "xa", None),  # a photo of the training is in the test split now
+        ("autoencoder", "autoencoder"),
+        ("none", "none"),
+        ("efficientnet_lite0", "network"),
+        ("vgg16", "network"),
+        ("hub:dinov2_small", "network"),
     ],
 )
-def test_drift(train: str, held_out: str, expected: float | None) -> None:
-    assert drift(set(train), set("abcdefghij"), set(held_out), 0.2) == expected
+def test_a_name_says_which_kind_of_encoder_is_meant(encoder: str, kind: str) -> None:
+    assert kind_of(encoder) == kind
 
 
-def test_an_empty_snapshot_is_never_reused() -> None:
-    assert drift({"a"}, set(), set(), 0.2) is None
+@pytest.mark.parametrize(
+    ("encoder", "hint"),
+    [
+        ("efficientnet_lite_0", "efficientnet_lite0"),
+        ("autoencoders", "autoencoder"),
+        ("vgg61", "vgg19"),
+        ("nonne", "none"),
+    ],
+)
+def test_an_unknown_encoder_is_refused_with_the_nearest_name_and_all_names(tmp_path, encoder: str, hint: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"pretrain\.encoder: there is no network '{encoder}'; did you mean {hint}\?.*resnet18.*none"
+    ):
+        pretrain.external_inputs(PretrainConfig(encoder=encoder), tmp_path)
 
 
-def make(folders, tiles, splits: list[str], side_px: int = 16):
-    kept, photos = folders.kept(["a"] * len(tiles), splits)
-    return kept, folders.tiles(kept, dict(zip(photos, tiles, strict=True)), side_px)
-
-
-@pytest.mark.slow
-def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, stripes) -> None:
-    kept, tiles = make(folders, stripes(0, 24), ["train"] * 18 + ["val"] * 4 + ["test"] * 2)
-    first = folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
-    folder = folders.folder(first)
-    written = {file.name for file in tables.files() if "pretrain" in file.stages}
-    assert {path.name for path in folder.iterdir()} == written | {"manifest.json"}
-    history = json.loads(tables.HISTORY.path(folder).read_text())
-    assert set(history) == {"loss", "val_loss", "learning_rate"}
-    assert len(history["loss"]) == CONFIG.epochs
-    assert set(json.loads(tables.ERROR.path(folder).read_text())) == {"autoencoder", "resize"}
-    shown = np.load(tables.RECONSTRUCTIONS.path(folder))
-    assert shown["originals"].shape == shown["reconstructions"].shape == (4, 16, 16, 1)
-    assert shown["reconstructions"].dtype == np.uint8
-    assert len(tables.SNAPSHOT.read(folder)) == 18
-    assert folders.progress.count(("training", 1)) == CONFIG.epochs
-
-    again = folders.get_or_build(pretrain.STAGE, CONFIG, fresh=True, kept=kept, tiles=tiles)
-    assert not again.cached
-    assert again.artifact.digest == first.artifact.digest
-    other = folders.get_or_build(pretrain.STAGE, CONFIG.model_copy(update={"seed": 1}), kept=kept, tiles=tiles)
-    assert other.artifact.digest != first.artifact.digest
-
-
-@pytest.mark.slow
-def test_the_encoder_is_kept_for_a_few_new_photos_but_not_for_many_or_other_tiles(folders, stripes) -> None:
-    config = CONFIG.model_copy(update={"epochs": 1})
-    pictures = stripes(0, 16, channels=3)
-    first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:10]))
-    few = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:12]))
-    assert few.artifact == first.artifact
-    assert few.cached
-    assert few.why.startswith("encoder kept: the train set changed by 20 % since")
-    many = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:13]))
-    assert not many.cached
-    other_tiles = folders.get_or_build(pretrain.STAGE, config, **parents(folders, pictures[:12], side_px=64))
-    assert not other_tiles.cached
-
-
-@pytest.mark.slow
-def test_reuse_of_an_encoder_is_decided_without_keras(folders, stripes, monkeypatch) -> None:
-    config = CONFIG.model_copy(update={"epochs": 1})
-    made = parents(folders, stripes(0, 10))
-    first = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
-    monkeypatch.setitem(sys.modules, "keras", None)
-    where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    assert pretrain.accept_stale(config, first, **where)
+def test_code_of_another_kind_of_encoder_does_not_make_an_encoder_stale() -> None:
+    modules = {name: pretrain.dynamic_modules(PretrainConfig(encoder=name)) for name in ("autoencoder", "vgg16")}
+    assert modules["autoencoder"] == ["tasks.pretrain.encoders.autoencoder"]
+    assert modules["vgg16"] == ["tasks.pretrain.encoders.network", "tasks.networks.backbones._applications"]
 
 
 def test_stages_are_imported_without_heavy_libraries() -> None:
-    heavy_libraries = "{'keras', 'tensorflow', 'pandas', 'cv2'}"
+    heavy_libraries = "{'keras', 'tensorflow', 'pandas', 'cv2', 'scipy', 'sklearn'}"
     stages = ", ".join(f"tasks.{stage}.stage" for stage in ("pretrain", "extract", "train"))
     code = f"import sys, {stages}; assert not {heavy_libraries} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.slow
-def test_an_encoder_with_a_damaged_snapshot_is_not_reused(folders, stripes) -> None:
-    config = CONFIG.model_copy(update={"epochs": 1})
-    first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
-    tables.SNAPSHOT.path(folders.folder(first)).write_bytes(b"PAR1")
-    again = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 11)))
-    assert not again.cached
-
-
-def test_no_train_photos_are_a_user_error(folders, stripes) -> None:
-    kept, tiles = make(folders, stripes(0, 2), ["val", "test"])
-    with pytest.raises(UserError, match="there is no photo to train on"):
-        folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
-
-
-def parents(folders, tiles, side_px: int = 16):
-    kept, tiles = make(folders, tiles, ["train"] * len(tiles), side_px)
-    return {"kept": kept, "tiles": tiles}
-
-
-@pytest.mark.slow
-def test_an_encoder_trained_on_a_rejected_duplicate_of_a_test_photo_is_not_reused(folders, stripes) -> None:
-    config = CONFIG.model_copy(update={"epochs": 1})
-    made = parents(folders, stripes(0, 10))
-    encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
-    where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    kept = tables.KEPT.read(where["kept"])
-    seen = kept[kept["split"] == "train"]
-    stored_tables.write(tables.KEPT, kept[kept["photo"] != seen["photo"].iloc[0]], where["kept"])
-    assert pretrain.accept_stale(config, encoder, **where)
-    stored_tables.write(tables.REJECTED, seen.iloc[:1].assign(split="test"), where["kept"])
-    assert pretrain.accept_stale(config, encoder, **where) is None
-
-
-@pytest.mark.slow
-def test_an_encoder_of_another_memory_or_trained_on_an_absent_photo_that_is_held_out_is_not_reused(
-    folders, stripes
-) -> None:
-    config = CONFIG.model_copy(update={"epochs": 1})
-    made = parents(folders, stripes(0, 10))
-    encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
-    where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    kept = tables.KEPT.read(where["kept"])
-    stored_tables.write(tables.KEPT, kept[1:], where["kept"])
-    assert pretrain.accept_stale(config, encoder, **where)
-    stored_tables.write(tables.ABSENT, kept[:1].assign(split="test"), where["kept"])
-    assert pretrain.accept_stale(config, encoder, **where) is None
-    tables.ABSENT.path(where["kept"]).unlink()
-    tables.MEMORY.path(where["kept"]).write_text('{"name": "other", "seed": 0, "generation": 1}')
-    assert pretrain.accept_stale(config, encoder, **where) is None

@@ -40,6 +40,18 @@ def test_unfreezing_from_a_layer_trains_all_but_batch_normalisation(model, start
     assert trainable(model) == {"logits"} | names
 
 
+def test_batch_normalisation_inside_a_block_that_is_one_layer_stays_frozen() -> None:
+    block = keras.Sequential([keras.layers.Conv2D(2, 1, name="inner_conv"), keras.layers.BatchNormalization()])
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Identity(name="features")(block(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(keras.layers.GlobalAveragePooling2D()(x)))
+    freeze(model)
+    unfreeze(model, "all")
+    conv, norm = block.layers
+    assert len(conv.trainable_weights) == 2
+    assert not norm.trainable_weights
+
+
 @pytest.mark.parametrize("start", ["blok2", 9, 0])
 def test_an_unknown_layer_is_refused_with_the_known_ones(model, start) -> None:
     with pytest.raises(UserError, match=r"train\.unfreeze.*block1_conv to block2_norm"):

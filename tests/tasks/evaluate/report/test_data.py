@@ -25,6 +25,7 @@ def test_the_files_of_an_evaluation_and_its_parents_are_read(tmp_path: Path) -> 
         "crawl",
         "filter",
         "preprocess",
+        "pretrain",
         "train",
     ]
 
@@ -36,7 +37,7 @@ def test_a_tile_is_found_by_its_photo(tmp_path: Path) -> None:
 
 def test_the_settings_contain_those_of_the_view(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    assert list(files.settings) == ["crawl", "filter", "preprocess", "train", "evaluate"]
+    assert list(files.settings) == ["crawl", "filter", "preprocess", "pretrain", "train", "evaluate"]
     assert files.settings["evaluate"] == {"bootstrap": 100, "gallery": 5, "layer_images": 0}
 
 

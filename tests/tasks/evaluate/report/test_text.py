@@ -9,105 +9,42 @@ from tasks.evaluate.report import text
 from tasks.text import SPACE
 
 
-def against(value: float, verdict: str, *difference: float) -> dict[str, Any]:
-    """A baseline, as in metrics.json."""
-    return {
-        "value": value,
-        "verdict": verdict,
-        "difference": dict(zip(("value", "low", "high"), difference, strict=True)),
-    }
-
-
-def scored(verdict: str, f1: str = "", **more: Any) -> dict[str, Any]:
-    """The content of metrics.json, with verdicts on the majority class."""
-    accuracy = {"value": 0.964, "low": 0.941, "high": 0.982}
-    others = {"commonest": against(0.14, verdict, 0.824, 0.78, 0.86)}
-    if "nearest" in more:
-        others["nearest"] = more.pop("nearest")
-    return {
-        "photos": {"test": 312},
-        "commonest": ["cat"],
-        "test": {
-            "scores": {
-                "accuracy": accuracy | {"against": others},
-                "macro_f1": {"value": 0.5, "against": {"commonest": {"value": 0.2, "verdict": f1 or verdict}}},
-            }
-        },
-    } | more
-
-
-def sentences(metrics: dict[str, Any]) -> list[str]:
-    return [sentence.replace(SPACE, " ") for sentence in text.verdict(metrics)]
-
-
-def test_the_verdict_compares_with_the_majority_class() -> None:
-    first, second = sentences(scored("better"))
-    assert first == (
-        "96.4 % accuracy on 312 test photos (95 % interval 94.1–98.2); the majority class alone gives 14.0 %."
-    )
-    assert second == "Significantly better than always predicting “cat”: +82.4 points (+78.0 to +86.0)."
-    assert "is not statistically significant: +82.4" in sentences(scored("undecided"))[1]
-    worse = sentences(scored("worse", f1="better"))
-    assert "Significantly worse than always predicting “cat”" in worse[1]
-    assert "is significantly better than that of the majority class: 0.500 against 0.200" in worse[2]
-    assert "is not significantly better than that" in sentences(scored("better", f1="undecided"))[2]
-
-
 @pytest.mark.parametrize(
-    ("verdict", "expected"),
+    ("encoder", "recipe", "expected"),
     [
-        ("better", "gives 90.0 %; the trained classifier is significantly better: +6.4 points (+2.0 to +9.0)."),
-        ("worse", "gives 90.0 %; the trained classifier is significantly worse: +6.4 points (+2.0 to +9.0)."),
-        ("undecided", "gives 90.0 %; the gain from training is not statistically significant: +6.4 points"),
-    ],
-)
-def test_the_verdict_compares_with_the_nearest_photo(verdict: str, expected: str) -> None:
-    assert expected in sentences(scored("better", nearest=against(0.9, verdict, 0.064, 0.02, 0.09)))[2]
-
-
-def test_the_verdict_compares_with_the_previous_model_and_rates_the_unknown_class() -> None:
-    accuracy = {"against": {"champion": against(0.95, "undecided", 0.01, -0.02, 0.03)}}
-    champion = {"made_at": "2026-11-24 02:00", "photos": 300, "scores": {"accuracy": accuracy}}
-    unknown = {"label": "new_whale", "photos": 40, "recognised": {"value": 0.75}, "false_alarms": {"value": 0.1}}
-    previous, recognised = sentences(scored("better", champion=champion, unknown=unknown))[2:]
-    assert previous == (
-        "Compared with the previous model (2026-11-24 02:00 UTC) on the 300 test photos that both predicted: no "
-        "statistically significant difference, +1.0 points (−2.0 to +3.0)."
-    )
-    assert recognised == (
-        "Of 40 test photos of unknown classes, 75.0 % are recognised; of the other test photos, 10.0 % are wrongly "
-        "predicted as “new_whale”."
-    )
-
-
-def test_the_verdict_without_test_photos_of_unknown_classes() -> None:
-    unknown = {"label": "new_whale", "photos": 0, "false_alarms": {"value": 0.0}}
-    assert sentences(scored("better", unknown=unknown))[2] == (
-        "No test photo is of an unknown class; of the other test photos, 0.0 % are wrongly predicted as “new_whale”."
-    )
-
-
-@pytest.mark.parametrize(
-    ("train", "expected"),
-    [
+        ("autoencoder", {"recipe": "network"}, "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles"),
+        ("none", {"recipe": "network"}, "convnet, from scratch, on 64 px RGB tiles"),
+        ("resnet50", {"recipe": "network"}, "resnet50, pretrained and fine-tuned, on 64 px RGB tiles"),
+        ("vgg16", {"recipe": "network", "frozen": True}, "vgg16, pretrained and frozen, on 64 px RGB tiles"),
         (
-            {"network": "convnet", "input": "features"},
-            "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles",
-        ),
-        (
-            {"network": "resnet50", "input": "tiles", "weights": "imagenet", "unfreeze": ["conv5"]},
-            "resnet50, pretrained (ImageNet) and fine-tuned, on 64 px RGB tiles",
-        ),
-        (
-            {"network": "vgg16", "input": "tiles", "weights": "/w/mine.keras", "unfreeze": []},
-            "vgg16, pretrained (mine) and frozen, on 64 px RGB tiles",
+            "vgg16",
+            {"recipe": "logistic", "frozen": True},
+            "logistic regression on the features of vgg16 on 64 px RGB tiles",
         ),
     ],
 )
-def test_the_subject_names_network_input_and_train_photos(train: dict[str, Any], expected: str) -> None:
-    metrics = {"photos": {"train": 1263}, "classes": 6, "trained_classes": 5}  # and the unknown
-    found = text.subject({"train": train, "preprocess": {"side_px": 64, "colour": "rgb"}}, metrics)
+def test_the_subject_names_network_input_and_train_photos(encoder: str, recipe: dict[str, Any], expected: str) -> None:
+    metrics = {"photos": {"train": 1263}, "classes": 6, "trained_classes": 5, "recipe": recipe}  # and the unknown
+    settings = {"pretrain": {"encoder": encoder}, "train": {"network": "convnet"}}
+    found = text.subject(settings | {"preprocess": {"side_px": 64, "colour": "rgb"}}, metrics)
     assert found.replace(SPACE, " ") == f"{expected}; trained on 1,263 photos of 5 classes."
+
+
+def test_the_headline_metric_is_the_first_row_of_the_table() -> None:
+    difference = {"value": 0.1, "low": 0.05, "high": 0.15}
+    against = {
+        name: {"value": value, "difference": difference, "verdict": "better"}
+        for name, value in (("nearest", 0.8), ("logistic", 0.9), ("commonest", 0.1))  # in any order
+    }
+    score = {"value": 0.95, "low": 0.9, "high": 0.99, "against": against}
+    names = ("accuracy", "balanced_accuracy", "top_k_accuracy", "map_at_5")
+    metrics = {"headline": "map_at_5", "classes": 9, "test": {"top_k": 3, "scores": dict.fromkeys(names, score)}}
+    rows = list(text.score_rows(metrics))
+    assert [row["title"] for row in rows] == ["mAP@5", "Accuracy", "Balanced accuracy", "Top-3 accuracy"]
+    assert (rows[0]["value"], rows[0]["interval"]) == ("0.950", "0.900–0.990")
+    assert [baseline["value"] for baseline in rows[0]["baselines"]] == ["0.100", "0.800", "0.900"]
+    assert {baseline["outcome"] for baseline in rows[1]["baselines"]} == {"classifier better"}
+    assert "Top-3 accuracy" not in [row["title"] for row in text.score_rows(metrics | {"classes": 3})]
 
 
 def test_ranges_of_train_photos_are_named() -> None:
@@ -126,9 +63,10 @@ def test_ranges_of_train_photos_are_named() -> None:
     ("settings", "expected"),
     [
         ({"method": "none"}, "with the class frequencies of the train photos"),
-        ({}, "as if all classes were about equally frequent"),
+        ({}, "with the treatment of uneven classes that validation chose"),
+        ({"method": "weights"}, "as if all classes were about equally frequent"),
         ({"method": "logit_adjustment"}, "as if all classes were about equally frequent"),
-        ({"power": 0.5}, "with a higher weight for rare classes"),
+        ({"method": "weights", "power": 0.5}, "with a higher weight for rare classes"),
     ],
 )
 def test_the_class_frequencies_of_training_and_scores_are_named(settings: dict[str, Any], expected: str) -> None:

@@ -16,7 +16,7 @@ CLASSES = np.array([0, 2, 1])
 
 def classifier(**settings) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return tile_classifier((48, 48, 3), 3, TrainConfig(input="tiles", filters=(4, 6), **settings))
+    return tile_classifier((48, 48, 3), 3, TrainConfig(filters=(4, 6), **settings))
 
 
 def test_with_average_pooling_and_a_dense_head_the_map_equals_cam() -> None:
@@ -90,7 +90,7 @@ DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
 @pytest.mark.slow
 @pytest.mark.parametrize("network", sorted({*backbones.names()} - DEEPER))
 def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
-    settings = TrainConfig(input="tiles", network=network)
+    settings = TrainConfig(network=network)
     check(lambda: tile_classifier((48, 48, 1), 3, settings), TILES[..., :1])
     codes = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype(np.float32)
     moments = (codes.mean((0, 1, 2)), codes.var((0, 1, 2)))

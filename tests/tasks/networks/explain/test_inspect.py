@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from configs.schema import PretrainConfig, TrainConfig
+from tasks.networks import autoencoder
 from tasks.networks.classifier import feature_classifier, tile_classifier
 from tasks.networks.explain import activation_max
 from tasks.networks.explain.inspect import inspect_layers
 from tasks.networks.explain.layers import representative_layers
-from tasks.pretrain import autoencoder
 
 pytestmark = pytest.mark.slow  # each optimises images
 
@@ -19,7 +19,7 @@ TILES = np.random.default_rng(0).integers(0, 256, (5, SIDE_PX, SIDE_PX, 3)).asty
 
 def classifier(depth: int = 3, **settings) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return tile_classifier((SIDE_PX, SIDE_PX, depth), 3, TrainConfig(input="tiles", filters=(4, 6, 8), **settings))
+    return tile_classifier((SIDE_PX, SIDE_PX, depth), 3, TrainConfig(filters=(4, 6, 8), **settings))
 
 
 def small_encoder(depth: int = 3) -> keras.Model:
@@ -120,14 +120,14 @@ def test_the_same_seed_gives_the_same_images() -> None:
 
 def test_the_last_layer_before_each_halving_is_chosen() -> None:
     assert [layer.name for layer in representative_layers(classifier())] == ["relu1", "relu2", "relu3"]
-    book = tile_classifier((150, 150, 1), 2, TrainConfig(input="tiles", network="small_convnet"))
+    book = tile_classifier((150, 150, 1), 2, TrainConfig(network="small_convnet"))
     # its convolutions are not padded, and its pooling layers have maps of other sizes
     assert [layer.name for layer in representative_layers(book)] == ["conv1", "conv2", "conv4", "pool4"]
 
 
 def test_at_most_four_layers_are_chosen_from_the_first_to_the_last() -> None:
     keras.utils.set_random_seed(0)
-    model = tile_classifier((64, 64, 3), 2, TrainConfig(input="tiles", filters=(2,) * 5))
+    model = tile_classifier((64, 64, 3), 2, TrainConfig(filters=(2,) * 5))
     assert [layer.name for layer in representative_layers(model)] == ["relu1", "relu2", "relu4", "relu5"]
 
 
@@ -161,7 +161,7 @@ def test_images_for_a_code_classifier_are_pixels() -> None:
 
 def test_a_network_of_one_layer_is_inspected() -> None:
     keras.utils.set_random_seed(0)
-    model = tile_classifier((SIDE_PX, SIDE_PX, 3), 2, TrainConfig(input="tiles", filters=(4,)))
+    model = tile_classifier((SIDE_PX, SIDE_PX, 3), 2, TrainConfig(filters=(4,)))
     for tiles in (TILES, TILES[:1]):
         [layer] = inspect_layers(model, tiles, most=2).layers
         assert (layer.name, layer.shape) == ("relu1", (32, 32, 4))

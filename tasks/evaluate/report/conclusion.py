@@ -1,0 +1,149 @@
+"""The conclusion of an evaluation in sentences, for the report, the dashboard and the terminal.
+
+All sentences follow the headline metric and its verdicts, so that none contradicts another.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES, baselines_of
+from tasks.evaluate.report.recipe import recipe_sentence
+from tasks.evaluate.report.text import capitalised, difference_text, interval, value_text
+from tasks.evaluate.verdicts import LEAST_GROUPS
+from tasks.inference.calibration import LEAST_PHOTOS
+from tasks.text import SPACE, percent
+
+LOGISTIC_RECIPE = "logistic regression"
+"""The name of the recipe that is the same as the baseline of this name."""
+_SIGNIFICANTLY = {"better": "significantly better", "worse": "significantly worse"}
+
+
+def conclusion(metrics: Mapping[str, Any]) -> list[str]:
+    """Summarise the scores in sentences of plain text, the most important first; `metrics`: content of metrics.json."""
+    name = metrics["headline"]
+    score, photos = metrics["test"]["scores"][name], metrics["photos"]["test"]
+    value, title = value_text(name, score["value"]), SCORES[name][0]
+    subject = f"{value} {title}" if name in PERCENTAGES else f"{capitalised(title)} {value}"
+    first = (
+        f"{subject} on {photos:,} test {'photo' if photos == 1 else 'photos'} "
+        f"(95{SPACE}% interval {interval(score, percentage=name in PERCENTAGES)}); the majority class alone gives "
+        f"{value_text(name, score['against']['commonest']['value'])}."
+    )
+    return [
+        first,
+        *_against_baselines(metrics),
+        *recipe_sentence(metrics),
+        *_previous_model(metrics),
+        *_unknown(metrics),
+        *uncalibrated_sentence(metrics),
+    ]
+
+
+def uncalibrated_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Say that the probabilities are not calibrated, for lack of validation photos; nothing if they are."""
+    found = metrics.get("calibration")
+    if found and not found.get("calibrated", True):
+        photos = found["photos"]
+        lack = f"{photos:,} validation {'photo is' if photos == 1 else 'photos are'} too few"
+        if not photos:
+            lack = "there are no validation photos"
+        yield f"The probabilities are not calibrated: {lack} (calibration needs {found['least']})."
+
+
+def _against_baselines(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Write the verdict on each baseline, the strongest first."""
+    name, test = metrics["headline"], metrics["test"]
+    against = test["scores"][name]["against"]
+    order = list(reversed(baselines_of(test["scores"][name])))
+    if all(against[baseline]["verdict"] == "too few" for baseline in order):
+        yield _too_few(metrics, order)
+        return
+    for baseline in order:
+        yield _verdict_on(baseline, metrics)
+    if any(against[baseline]["verdict"] == "undecided" for baseline in order):
+        yield "More test photos would narrow the intervals."
+
+
+def _too_few(metrics: Mapping[str, Any], order: list[str]) -> str:
+    """Say that the test has too few photos for verdicts, and give the scores of the baselines."""
+    name, groups, photos = metrics["headline"], metrics["test"]["groups"], metrics["photos"]["test"]
+    against = metrics["test"]["scores"][name]["against"]
+    what = f"{photos:,} test {'photo is' if photos == 1 else 'photos are'}"
+    if groups != photos:
+        what = f"{photos:,} test photos in {groups:,} {'group' if groups == 1 else 'groups'} of near duplicates are"
+    others = [f"{BASELINES[each]} {value_text(name, against[each]['value'])}" for each in order if each != "commonest"]
+    values = f" ({', '.join(others)})" if others else ""
+    return (
+        f"Too few photos to tell whether the classifier is better than the baselines{values}: {what} less than the "
+        f"{LEAST_GROUPS} that a verdict needs."
+    )
+
+
+def _verdict_on(baseline: str, metrics: Mapping[str, Any]) -> str:
+    name = metrics["headline"]
+    against = metrics["test"]["scores"][name]["against"][baseline]
+    outcome, difference = against["verdict"], difference_text(name, against["difference"])
+    gives = f"which gives {value_text(name, against['value'])}"
+    what = {
+        "commonest": f"always predicting “{metrics['commonest'][0]}”",
+        "nearest": f"taking the class of the most similar train photo, {gives}",
+        "logistic": f"logistic regression on the encoder's features, {gives}",
+    }[baseline]
+    if baseline == "logistic":
+        recipe = metrics.get("recipe", {})
+        if recipe.get("recipe") == "logistic":
+            return _is_logistic(recipe, name, against)
+        return {
+            "better": f"Training beat {what}: {difference}.",
+            "worse": f"Training lost to {what}: {difference}.",
+        }.get(outcome, f"It is not certain that training beat {what}: not statistically significant, {difference}.")
+    if outcome in _SIGNIFICANTLY:
+        return f"{_SIGNIFICANTLY[outcome].capitalize()} than {what}: {difference}."
+    comma = "," if "," in what else ""
+    return f"The difference from {what}{comma} is not statistically significant: {difference}."
+
+
+def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any]) -> str:
+    """Say that the classifier is of the same kind as the baseline."""
+    kind = "logistic regression on the encoder's features"
+    if recipe["chosen"] == LOGISTIC_RECIPE:
+        return f"The classifier is {kind}: no other recipe that was tried is clearly better on validation."
+    outcome = {"better": "significantly less", "worse": "significantly more"}.get(
+        against["verdict"], "not significantly different"
+    )
+    return (
+        f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one gives "
+        f"{value_text(name, against['value'])}, {outcome}: {difference_text(name, against['difference'])}."
+    )
+
+
+def _previous_model(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if previous := metrics.get("champion"):
+        name = metrics["headline"]
+        against = previous["scores"][name]["against"]["champion"]
+        outcome = _SIGNIFICANTLY | {
+            "undecided": "no statistically significant difference",
+            "too few": "too few photos to tell which is better",
+        }
+        yield (
+            f"Compared with the previous model ({previous['made_at']} UTC) on the {previous['photos']:,} test photos "
+            f"that both predicted: {outcome[against['verdict']]}, {difference_text(name, against['difference'])}."
+        )
+
+
+def _unknown(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if unknown := metrics.get("unknown"):
+        label, photos = unknown["label"], unknown["photos"]
+        if recognised := unknown.get("recognised"):
+            sentence = f"Of {photos:,} test photos of unknown classes, {percent(recognised['value'])} are recognised"
+        else:
+            sentence = "No test photo is of an unknown class"
+        if alarms := unknown.get("false_alarms"):
+            sentence += f"; of the other test photos, {percent(alarms['value'])} are wrongly predicted as “{label}”"
+        yield f"{sentence}."
+        if unknown["validation_photos"] < LEAST_PHOTOS:
+            fitted_on = unknown["validation_photos"]
+            yield (
+                f"The threshold of “{label}” is uncertain: validation has {fitted_on:,} "
+                f"{'photo' if fitted_on == 1 else 'photos'} of unknown classes, and it needs {LEAST_PHOTOS}."
+            )
