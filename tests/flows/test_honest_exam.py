@@ -1,56 +1,19 @@
 """The whole pipeline: what the filter removes from the test is scored apart; nothing else depends on it."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from configs.load import load
-from flows.pipeline import stages
 from tasks import tables
 from tasks.held_out import held_out
-from tasks.store.stage import Outcome, Run
-from tasks.store.store import Store
 from tests.helpers.evaluation import read_metrics
-from tests.helpers.pipeline import TINY, pretrained, write_photos
+from tests.helpers.exam import Exam
+from tests.helpers.pipeline import pretrained, write_photos
 
 pytestmark = pytest.mark.slow
-
-
-class Exam:
-    """A folder of photos, and runs over them in a data folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.photos, self.store = root / "photos", Store(root / "data")
-        write_photos(self.photos, 60)
-
-    def add_dark(self, count: int, start: int = 0) -> None:
-        """Add dark photos to each class; they fail no other check, and no two are near duplicates."""
-        for label in ("black", "grey", "white"):
-            for number in range(start, start + count):
-                rough = np.random.default_rng((number, ord(label[0]))).integers(0, 50, (24, 24, 3), np.uint8)
-                path = str(self.photos / label / f"dark{number}.png")
-                cv2.imwrite(path, cv2.resize(rough, (48, 48), interpolation=cv2.INTER_CUBIC))
-
-    def run(self, *settings: str) -> dict[str, Outcome]:
-        config = load("default", [f"crawl.path={self.photos}", *TINY, *settings])
-        outcomes: dict[str, Outcome] = {}
-        with ThreadPoolExecutor(2) as executor:
-            run = Run(self.store, executor)
-
-            def get_or_build(stage, section, **parents):
-                outcomes[stage.name] = run.get_or_build(stage, section, **parents)
-                return outcomes[stage.name].artifact
-
-            for _ in stages(config, get_or_build):
-                pass
-        return outcomes
-
-    def folder(self, outcome: Outcome) -> Path:
-        return self.store.folder(outcome.artifact)
 
 
 @pytest.mark.parametrize("kind", ["none", "autoencoder", "network"])
