@@ -63,8 +63,7 @@ def main() -> None:
     parser.add_argument("every", nargs="?", type=int, default=1)
     given = parser.parse_args()
     columns = ["photos", "planted", "by", "found", "first 50", "listed", "found of all", "right class", "s"]
-    print(f"| {' | '.join(columns)} |")
-    print(f"|{'---|' * len(columns)}")
+    print(f"| {' | '.join(columns)} |", f"{'|---' * len(columns)}|", sep="\n")
     for name, pattern in SETS.items():
         files = sorted((given.shared / "data" / name).glob(pattern))[:: given.every]
         known = embed(files, given.shared / "weights/efficientnet_lite0_imagenet.keras")

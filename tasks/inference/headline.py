@@ -51,10 +51,10 @@ def paired_difference(
 
     The standard error is that of the jackknife that leaves out a group of near duplicates at a time (Efron & Tibshirani
     1993, ch. 11). More than 200 groups are dealt at random into 200 parts (Kott 2001, "The delete-a-group jackknife").
-    If two classifiers differ on no photo, or on all, the jackknife finds no uncertainty. So the standard error is at
-    least 1 / (groups + 2), as of the interval for matched pairs by Agresti & Min (2005, Statistics in Medicine 24,
-    729-740), which adds half a photo to each of the four cells. For means over classes, it is at least the share of a
-    class times this value for the class with the fewest groups, because a single photo of it weighs that much.
+    If two classifiers differ on no photo, or on all, the jackknife finds no uncertainty; if they differ on one, its
+    error is the difference. So the variance is raised by that of half a photo in each of the four cells, (1 / (groups +
+    2))^2, as in the interval for matched pairs by Agresti & Min (2005, Statistics in Medicine 24, 729-740). For means
+    over classes, it is raised by that of the class with the fewest groups, because a single photo of it weighs most.
 
     Args:
         metric: One of the headline metrics.
@@ -81,8 +81,8 @@ def paired_difference(
     blocks = min(count, _BLOCKS)
     block = np.random.default_rng(0).permutation(count)[numbers] % blocks
     left_out = np.array([difference((block != i).astype(np.float64)) for i in range(blocks)])
-    error = np.sqrt((blocks - 1) / blocks * np.sum((left_out - left_out.mean()) ** 2))
-    return float(value), float(max(error, _least_error(metric, ours.truth, numbers)))
+    variance = (blocks - 1) / blocks * np.sum((left_out - left_out.mean()) ** 2)
+    return float(value), float(np.sqrt(variance + _least_error(metric, ours.truth, numbers) ** 2))
 
 
 def _least_error(metric: HeadlineMetric, truth: Ids, groups: Ids) -> float:

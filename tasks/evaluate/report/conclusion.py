@@ -105,15 +105,15 @@ def _verdict_on(baseline: str, metrics: Mapping[str, Any]) -> str:
 
 def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any]) -> str:
     """Say that the classifier is of the same kind as the baseline."""
-    sentence = "The classifier is logistic regression on the encoder's features"
+    kind = "logistic regression on the encoder's features"
     if recipe["chosen"] == LOGISTIC_RECIPE:
-        return f"{sentence}: no other recipe that was tried is clearly better on validation."
+        return f"The classifier is {kind}: no other recipe that was tried is clearly better on validation."
     outcome = {"better": "significantly less", "worse": "significantly more"}.get(
         against["verdict"], "not significantly different"
     )
     return (
-        f"{sentence} ({recipe['chosen']}). Without this addition, logistic regression gives "
-        f"{value_text(name, against['value'])}, which is {outcome}: {difference_text(name, against['difference'])}."
+        f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one gives "
+        f"{value_text(name, against['value'])}, {outcome}: {difference_text(name, against['difference'])}."
     )
 
 

@@ -48,16 +48,16 @@ def test_the_standard_error_of_accuracy_is_that_of_a_mean() -> None:
     difference, error = paired_difference("accuracy", ours, theirs, np.arange(150))
     each = (ours.predicted == truth).astype(float) - (theirs.predicted == truth)
     assert difference == pytest.approx(each.mean())
-    assert error == pytest.approx(each.std(ddof=1) / np.sqrt(150))
+    assert error == pytest.approx(np.hypot(each.std(ddof=1) / np.sqrt(150), 1 / 152))
 
 
 @pytest.mark.parametrize("metric", HEADLINES)
 def test_the_standard_error_is_the_spread_of_new_samples(metric: HeadlineMetric) -> None:
-    """Uneven classes, the smallest with about six photos: the errors of 200 samples agree with their spread."""
+    """Uneven classes, the smallest with about twelve photos: the errors of 200 samples agree with their spread."""
     random = np.random.default_rng(3)
     found = []
     for seed in range(200):
-        truth = random.choice(3, size=150, p=[0.8, 0.16, 0.04])
+        truth = random.choice(3, size=150, p=[0.75, 0.17, 0.08])
         ours, theirs = noisy(truth, 3, 1.5, 2 * seed), noisy(truth, 3, 1, 2 * seed + 1)
         found.append(paired_difference(metric, ours, theirs, np.arange(150)))
     differences, errors = np.array(found).T
@@ -79,7 +79,7 @@ def test_photos_of_a_group_are_left_out_together() -> None:
     truth = np.zeros(100, np.int64)
     ours, theirs = answers(truth, 1 - right, 2), answers(truth, np.ones(100, np.int64), 2)
     few = paired_difference("accuracy", ours, theirs, np.repeat(np.arange(5), 20))
-    assert few == pytest.approx((0.6, np.std([1, 1, 1, 0, 0], ddof=1) / np.sqrt(5)))
+    assert few == pytest.approx((0.6, np.hypot(np.std([1, 1, 1, 0, 0], ddof=1) / np.sqrt(5), 1 / 7)))
     assert paired_difference("accuracy", ours, theirs, np.arange(100))[1] < few[1] / 4
 
 
@@ -94,6 +94,16 @@ def test_equal_differences_still_have_an_error(metric: HeadlineMetric, photos: i
     difference, error = paired_difference(metric, right, wrong, groups)
     assert difference == score(right, 1)[metric] - score(wrong, 1)[metric]
     assert error == pytest.approx(least)
+
+
+@pytest.mark.parametrize("metric", HEADLINES)
+@pytest.mark.parametrize("photos", [4, 20, 176])
+def test_a_single_photo_is_never_worth_more_than_its_error(metric: HeadlineMetric, photos: int) -> None:
+    """The jackknife alone gives an error of 1/176 for a difference of 1/176, and rounding decided which is larger."""
+    truth = np.arange(photos) % 2
+    ours, theirs = answers(truth, truth), answers(truth, np.where(np.arange(photos) == 0, 1, truth))
+    difference, error = paired_difference(metric, ours, theirs, np.arange(photos))
+    assert 1.2 * difference < error < 2.5 * difference  # by rank, the photo counts half
 
 
 def test_a_rare_class_has_a_large_error_in_means_over_classes() -> None:

@@ -98,8 +98,8 @@ def test_a_classifier_that_is_logistic_regression_is_called_so() -> None:
     other = recipe | {"chosen": "logistic regression, weights"}
     told = sentences(measured(commonest="better", logistic="better", recipe=other))
     assert told[1] == (
-        "The classifier is logistic regression on the encoder's features (logistic regression, weights). Without this "
-        "addition, logistic regression gives 95.0 %, which is significantly less: +6.4 points (+2.0 to +9.0)."
+        "The classifier is a variant of logistic regression on the encoder's features (“logistic regression, "
+        "weights”). The plain one gives 95.0 %, significantly less: +6.4 points (+2.0 to +9.0)."
     )
     head = recipe | {"chosen": "head", "recipe": "network"}
     assert sentences(measured(commonest="better", logistic="better", recipe=head))[1].startswith("Training beat")

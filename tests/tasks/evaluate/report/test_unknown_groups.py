@@ -41,7 +41,8 @@ def test_the_report_shows_a_row_of_photos_for_each_group(tmp_path: Path, channel
     stored_tables.write(tables.UNKNOWN_GROUPS, proposed.assign(distance=[i / 20 for i in range(15)]), files.folder)
     measured = read_json(tables.METRICS.path(files.folder), dict)
     write_json(
-        tables.METRICS.path(files.folder), measured | {"unknown": {"label": "new", "photos": 5, "groups": FOUND}}
+        tables.METRICS.path(files.folder),
+        measured | {"unknown": {"label": "new", "photos": 5, "validation_photos": 30, "groups": FOUND}},
     )
     again = type(files)(files.folder, files.root)
     rows = largest_groups(again)
