@@ -402,7 +402,8 @@ class PretrainConfig(Section):
         "efficientnet_lite0",
         min_length=1,
         description="A network with pretrained weights (docs/networks.md lists them), or hub:NAME or hub:FOLDER for a "
-        "preset of KerasHub. autoencoder: a convolutional autoencoder, trained on the train tiles. none: no features; "
+        "preset of KerasHub; several networks may be joined by +, to put their features side by side. autoencoder: a "
+        "convolutional autoencoder, trained on the train tiles. none: no features; "
         "train.network learns from scratch on tiles.",
     )
     weights: Literal["auto", "imagenet"] | UserPath = Field(
