@@ -231,8 +231,8 @@ BASELINE = File(
 LABEL_ISSUES = Table(
     "label_issues.parquet",
     ("train",),
-    "Train and validation photos by the doubt in their labels, the most doubtful first, judged by classifiers that "
-    "have not learned from them.",
+    "As many train and validation photos as confident learning estimates wrong labels, the most doubtful first, judged "
+    "by classifiers that have not learned from them.",
     (
         _PHOTO,
         _LABEL,
