@@ -137,6 +137,19 @@ def test_an_encoder_is_stored_and_read_again_in_another_process(name: str, tmp_p
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), encoder.predict_on_batch(tiles()), atol=1e-4)
 
 
+@pytest.mark.slow
+@needs_hub
+def test_an_encoder_with_layers_of_kerashub_names_the_extra_where_it_is_missing(tmp_path: Path) -> None:
+    saved("ViT", tmp_path / "preset")
+    encoder_of(tmp_path / "preset").save(tmp_path / "encoder.keras")
+    code = (
+        "import sys; sys.modules['keras_hub'] = None; from pathlib import Path; from tasks.networks import keras_io; "
+        f"keras_io.load_artifact(Path({str(tmp_path / 'encoder.keras')!r}))"
+    )
+    failed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert "encoder.keras has layers of KerasHub, which is not installed; pip install 'fluke[hub]'" in failed.stderr
+
+
 @needs_hub
 @pytest.mark.parametrize("name", NETWORKS)
 def test_other_sides_and_grey_tiles_are_taken(name: str, tmp_path: Path) -> None:
