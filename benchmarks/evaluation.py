@@ -129,12 +129,10 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
 
 def _write(table: Table, frame: pd.DataFrame, out: Path) -> None:
     """Write a table; columns that the frame lacks have no value, or an empty one where there must be a value."""
-    empty = {"string": "", "int64": 0, "float64": 0.0, "bool": False, "timestamp[s, UTC]": pd.Timestamp(0, tz="UTC")}
-    for column in table.columns:
-        if column.name not in frame:
-            frame[column.name] = None if column.nullable else empty[column.dtype]
-    rows = frame[table.names].astype(object)
-    table.write_rows(rows.where(rows.notna(), None).to_dict("records"), out)
+    empty: dict[str, Any] = {"int64": 0, "float64": 0.0, "timestamp[s, UTC]": pd.Timestamp(0, tz="UTC")}
+    blank = {each.name: None if each.nullable else empty.get(each.dtype, "") for each in table.columns}
+    known = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    table.write_rows(({name: row.get(name, blank[name]) for name in table.names} for row in known), out)
 
 
 def _no_encoder(out: Path) -> Result:

@@ -254,8 +254,8 @@ FEATURES = File("features.npy", ("evaluate",), "Input of the classifier's head f
 DESCRIPTORS = File(
     "descriptors.npy",
     ("evaluate",),
-    "What describes each kept photo before any training on classes, float32 (n, d'): a pretrained network's features, else "
-    "the codes or the pixels in 16 x 16 cells.",
+    "What describes each kept photo before any training on classes, float32 (n, d'): a pretrained network's features, "
+    "else the codes or the pixels in 16 x 16 cells.",
 )
 DECISION_RULE = File("inference.json", ("evaluate",), "The decision rule: from logits to calibrated probabilities.")
 REFERENCES = File("references.npz", ("evaluate",), "Photos to compare with, where the decision rule uses them.")
