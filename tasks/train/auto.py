@@ -241,7 +241,7 @@ class Trials:
         if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
-        for trial in [self.baseline, *self.done] if self.baseline else self.done:
+        for trial in [*self.done, *([self.baseline] if self.baseline else [])]:
             recipe = self.recipes[trial.name]
             method = trial.details["method"]
             if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
@@ -252,6 +252,8 @@ class Trials:
         """Return how many epochs fit the budget, or why there are too few; a killed training keeps its plan."""
         if plan.exists():
             return read_json(plan, int)
+        if self.left_s <= 0:
+            return f"the budget of {self._config.budget_min:g} min is spent"
         began = time.monotonic()
         data = self._data
         again = 1 + (1 + len(data.val) / len(data.train) if self._config.refit else 0)

@@ -12,9 +12,6 @@ from tasks.inference.headline import HeadlineMetric, paired_difference
 from tasks.inference.scores import score
 from tasks.train.trial import Trial
 
-_MARGIN = 1.02
-"""A single photo more is exactly one standard error: it is not enough, and rounding must not decide."""
-
 
 @dataclass(frozen=True)
 class Judged:
@@ -55,7 +52,7 @@ def choose(
             continue
         difference, error = paired_difference(metric, answers, best_answers, groups)
         judged.append(Judged(trial, _value(answers, metric), difference, error))
-        if difference > error * _MARGIN:
+        if difference > error:
             best, best_answers = trial, answers
     return best, judged
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from configs.schema import ImbalanceConfig, TrainConfig
+from tasks.inference.headline import HeadlineMetric
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
 from tasks.store.store import Store
@@ -50,7 +51,9 @@ class Network:
         val = recipe._data.val
         answers = np.where(np.arange(len(val)) < self.wrong, 1 - val.targets, val.targets)
         logits = np.eye(2, dtype=np.float32)[answers]
-        return Trial(name, logits, logits, 1.0, [], details={"method": recipe._config.imbalance.method})
+        return Trial(
+            name, logits, logits, 1.0, [], details={"method": recipe._config.imbalance.method, "adjustment": 0.0}
+        )
 
 
 @pytest.fixture
@@ -69,8 +72,8 @@ def network(monkeypatch) -> Network:
 def run(data, tmp_path):
     """A function that tries recipes in one folder."""
 
-    def run(config: TrainConfig = AUTO, of: TrainingSet = data) -> Trials:
-        trials = Trials(config, of, "accuracy", folder=tmp_path / "trials", progress=silent)
+    def run(config: TrainConfig = AUTO, of: TrainingSet = data, metric: HeadlineMetric = "accuracy") -> Trials:
+        trials = Trials(config, of, metric, folder=tmp_path / metric, progress=silent)
         trials.run()
         return trials
 
@@ -109,9 +112,10 @@ def test_what_needs_more_than_is_left_is_skipped_with_the_reason(run, network) -
 
 
 def test_without_a_budget_only_what_costs_next_to_nothing_is_tried(run, network) -> None:
+    network.step_s = None  # it is not even measured
     trials = run(AUTO.model_copy(update={"budget_min": 0}))
     assert names(trials) == [LOGISTIC, NEAREST, BLEND]
-    assert trials.skipped["head"] == "the budget of 0 min is spent"
+    assert trials.skipped == dict.fromkeys(["head", "the whole network"], "the budget of 0 min is spent")
     assert network.tried == []
 
 
@@ -181,33 +185,63 @@ def test_without_validation_photos_nothing_can_choose_so_only_logistic_regressio
     assert trials.done[0].logits.shape == (0, 2)
 
 
+def test_logits_are_not_adjusted_where_classes_are_even(run, network) -> None:
+    assert [name for name in names(run()) if name.startswith(LOGISTIC)] == [LOGISTIC, BLEND]
+
+
+ADJUSTED = f"{LOGISTIC}, logit adjustment"
+
+
+@pytest.mark.parametrize(
+    ("metric", "tried"),
+    [("accuracy", [LOGISTIC, ADJUSTED]), ("balanced_accuracy", [ADJUSTED])],  # for a mean over classes it is right
+)
+@pytest.mark.usefixtures("network")
+def test_logits_of_uneven_classes_are_adjusted_as_much_as_validation_wants(
+    run, data, monkeypatch, metric, tried
+) -> None:
+    wanted: list[float] = []
+    monkeypatch.setattr(Trials, "_best_adjustment", lambda trials: wanted[-1])
+    wanted.append(0.5)
+    trials = run(of=uneven(data), metric=metric)
+    assert names(trials)[: len(tried)] == tried
+    assert trials.baseline is not None
+    change = trials.done[len(tried) - 1].logits - trials.baseline.logits
+    np.testing.assert_allclose(change, -0.5 * np.log([[0.8, 0.2]] * 10), rtol=1e-3, atol=1e-4)
+    wanted.append(0.0)  # nothing is gained
+    assert names(run(of=uneven(data), metric=metric))[:2] == [LOGISTIC, NEAREST]
+
+
+def test_the_adjustment_with_the_lowest_loss_over_classes_is_the_best(data, tmp_path) -> None:
+    of = uneven(data)
+    trials = Trials(AUTO, of, "accuracy", folder=tmp_path, progress=silent)
+    assert trials._best_adjustment() == 0
+    doubtful = np.tile(np.log(np.array([0.8, 0.2], np.float32)), (len(of.val), 1))  # it knows the shares only
+    trials.baseline = Trial(LOGISTIC, doubtful, doubtful, 0, [])
+    assert trials._best_adjustment() == 1
+    rare = np.tile(np.array([0, 3], np.float32), (len(of.val), 1))  # always the rare class
+    trials.baseline = Trial(LOGISTIC, rare, rare, 0, [])
+    assert trials._best_adjustment() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "learned"),
+    [
+        ("auto", {"accuracy": "none", "macro_f1": "logit_adjustment"}),
+        ("focal", {"accuracy": "focal", "macro_f1": "focal"}),
+    ],
+)
+def test_a_network_that_is_tried_alone_does_what_the_metric_wants(run, data, network, method, learned) -> None:
+    config = AUTO.model_copy(update={"recipe": "network", "imbalance": ImbalanceConfig(method=method)})
+    trials = [run(config.model_copy(update={"seed": i}), uneven(data), metric) for i, metric in enumerate(learned)]
+    assert all(names(each) == ["network"] for each in trials)
+    assert network.methods == list(learned.values())
+
+
 def uneven(data: TrainingSet) -> TrainingSet:
     """Return a training set with 20 photos of one class and 5 of the other."""
     rows = data.train.rows.iloc[:25].reset_index(drop=True)
     return replace(data, train=Part(rows, data.train.targets[:25]))
-
-
-def test_methods_for_uneven_classes_are_tried_where_classes_are_uneven(run, data, network) -> None:
-    assert [name for name in names(run()) if name.startswith(LOGISTIC)] == [LOGISTIC, BLEND]
-
-
-def test_the_methods_differ_in_what_they_learn(run, data, network) -> None:
-    trials = run(of=uneven(data))
-    plain, adjusted, weighted = trials.done[:3]
-    assert [trial.name for trial in (plain, adjusted, weighted)] == [
-        LOGISTIC,
-        f"{LOGISTIC}, logit adjustment",
-        f"{LOGISTIC}, weights",
-    ]
-    np.testing.assert_allclose(adjusted.logits - plain.logits, -np.log([[0.8, 0.2]] * 10), rtol=1e-3, atol=1e-4)
-    assert not np.allclose(weighted.logits, plain.logits)
-    assert network.methods[0] == trials.best().details["method"]
-
-
-@pytest.mark.parametrize(("method", "learned"), [("auto", "weights"), ("focal", "focal"), ("none", "none")])
-def test_a_network_that_is_tried_alone_weighs_uneven_classes(run, data, network, method, learned) -> None:
-    run(AUTO.model_copy(update={"recipe": "network", "imbalance": ImbalanceConfig(method=method)}), uneven(data))
-    assert network.methods == [learned]
 
 
 @pytest.mark.parametrize(("recipe", "tried"), [("logistic", [LOGISTIC]), ("head", ["head"]), ("network", ["network"])])

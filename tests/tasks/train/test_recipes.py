@@ -67,7 +67,7 @@ def test_validation_chooses_the_regularisation(tmp_path: Path) -> None:
         trial = LogisticRecipe(PLAIN, data).try_out("logistic regression")
         x, val = data.vectors_of(data.train), data.vectors_of(data.val)
         losses = {
-            inverse: logistic.log_loss(linear(val), data.val.targets)
+            inverse: logistic.log_losses(linear(val), data.val.targets).mean()
             for inverse, linear in logistic.fit_path(x, data.train.targets, 3)
         }
         assert trial.details["c"] == min(losses, key=losses.__getitem__)
