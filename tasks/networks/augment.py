@@ -30,7 +30,8 @@ def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seeds: Sequen
         Changed tiles, of the same shape.
     """
     draws = np.stack([np.random.default_rng(seed).uniform(-1, 1, DRAWS) for seed in seeds]).astype(np.float32)
-    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(config, 0)(tiles, draws))
+    alone = config.model_copy(update={"rand_augment": 0})  # its random numbers are drawn for all tiles together
+    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(alone, 0)(tiles, draws))
     return changed
 
 

@@ -21,6 +21,7 @@ from tasks.store.progress import Progress
 from tasks.text import duration
 from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
+from tasks.train.diverged import DivergedError
 from tasks.train.recipes import LogisticRecipe, NetworkRecipe, Recipe, with_method
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial
@@ -139,11 +140,11 @@ class Trials:
 
     def head(self) -> None:
         """Try the head, trained by gradient descent."""
-        if self.done and self.left_s <= 0:
+        if self.done and self.left_s <= 0 and not self._path("head").exists():
             self._skip("head", f"the budget of {self._config.budget_min:g} min is spent")
             return
         recipe = self._network_recipe(())
-        self.done.append(self._try("head", recipe, lambda: recipe.try_out("head")))
+        self._try_network("head", recipe, lambda: recipe.try_out("head"))
 
     def network(self, name: str, unfreeze: tuple[str | int, ...]) -> None:
         """Try a network: a pretrained one from some layer on, or one from scratch."""
@@ -157,7 +158,7 @@ class Trials:
             self._skip(name, epochs)
             self._too_long = f"a smaller part is too slow already: {epochs}"
         else:
-            self.done.append(self._try(name, recipe, lambda: recipe.try_out(name, epochs)))
+            self._try_network(name, recipe, lambda: recipe.try_out(name, epochs))
 
     @property
     def left_s(self) -> float:
@@ -199,6 +200,14 @@ class Trials:
         self.recipes[name] = recipe
         return trial
 
+    def _try_network(self, name: str, recipe: NetworkRecipe, learn: Callable[[], Trial]) -> None:
+        try:
+            self.done.append(self._try(name, recipe, learn))
+        except DivergedError as error:
+            if not self.done:
+                raise
+            self._skip(name, str(error))
+
     def _skip(self, name: str, why: str) -> None:
         logger.info("%s is not tried: %s", name, why)
         self.skipped[name] = why
@@ -232,7 +241,7 @@ class Trials:
         if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
         weighted = self.best().details["method"] in _WEIGHTED
-        for trial in self.done:
+        for trial in [*self.done, *([self.baseline] if self.baseline else [])]:
             recipe = self.recipes[trial.name]
             method = trial.details["method"]
             if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
@@ -243,6 +252,8 @@ class Trials:
         """Return how many epochs fit the budget, or why there are too few; a killed training keeps its plan."""
         if plan.exists():
             return read_json(plan, int)
+        if self.left_s <= 0:
+            return f"the budget of {self._config.budget_min:g} min is spent"
         began = time.monotonic()
         data = self._data
         again = 1 + (1 + len(data.val) / len(data.train) if self._config.refit else 0)
@@ -250,8 +261,9 @@ class Trials:
         epoch_s = recipe.step_seconds() * photos / self._config.batch_size
         left_s = self.left_s - (time.monotonic() - began)
         epochs = min(self._config.epochs, int(left_s / (epoch_s * again)))
-        if epochs < (_FEWEST_EPOCHS if data.kind == "network" else self._config.epochs):
-            needed = duration(epoch_s * again * (_FEWEST_EPOCHS if data.kind == "network" else self._config.epochs))
+        fewest = min(_FEWEST_EPOCHS, self._config.epochs) if data.kind == "network" else self._config.epochs
+        if epochs < fewest:
+            needed = duration(epoch_s * again * fewest)
             return (
                 f"it needs about {needed}, and {duration(max(left_s, 0))} of the budget are left; raise "
                 f"train.budget_min to try it"

@@ -13,6 +13,7 @@ import keras
 from tasks.store.errors import UserError
 from tasks.store.progress import Advance
 from tasks.train.checkpoint import Arrays, Checkpoint, TrainingState, read_variables
+from tasks.train.diverged import DivergedError
 
 MLFLOW = "MLFLOW_TRACKING_URI"
 """MLflow's own variable. It is not a setting, because a change of it must not start the training again."""
@@ -22,15 +23,6 @@ _CHECK_EVERY_BATCHES = 20
 
 logger = logging.getLogger("fluke.train")
 epochs_logger = logging.getLogger("fluke.epochs")
-
-
-class DivergedError(UserError):
-    """The loss became infinite or NaN."""
-
-    def __init__(self, message: str, *, kept: bool) -> None:
-        """Create the error; with `kept`, the classifier now has the weights of the best epoch before."""
-        super().__init__(message)
-        self.kept = kept
 
 
 class BestWeightsCallback(keras.callbacks.Callback):

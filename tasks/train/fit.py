@@ -20,8 +20,9 @@ from tasks.networks.keras_io import warmup_cosine
 from tasks.store.errors import UserError
 from tasks.store.progress import Advance
 from tasks.store.shards import LazyRows
-from tasks.train.callbacks import BestWeightsCallback, DivergedError
+from tasks.train.callbacks import BestWeightsCallback
 from tasks.train.checkpoint import Arrays, Checkpoint, TrainingState, reset_random_numbers, restore_variables
+from tasks.train.diverged import DivergedError
 from tasks.train.loss import TrainingLoss
 from tasks.train.training_model import TrainingModel
 
@@ -241,9 +242,19 @@ class Attempt:
 def step_seconds(classifier: keras.Model, phase: Phase, config: TrainConfig) -> float:
     """Measure the time of one optimizer step on this machine; the classifier keeps its weights.
 
-    The first step, which compiles, is not counted.
+    The first step, which compiles, is not counted. If memory is too small for a batch, it is split as in `fit`.
+
+    Raises:
+        MemoryError: memory is too small for a single photo, or the backend's own error.
     """
     initial = [keras.ops.convert_to_numpy(variable) for variable in classifier.variables]
-    seconds = Attempt(classifier, phase, config, Checkpoint(Path()), split=1).step_seconds()
-    _assign(classifier, initial)
-    return seconds
+    split = 1
+    while True:
+        try:
+            return split * Attempt(classifier, phase, config, Checkpoint(Path()), split).step_seconds()
+        except Exception as error:
+            if not hardware.is_out_of_memory(error) or split >= config.batch_size:
+                raise
+            split *= 2
+        finally:
+            _assign(classifier, initial)

@@ -246,12 +246,15 @@ class NetworkRecipe:
         from tasks.networks import hardware
         from tasks.networks.keras_io import seed_everything
         from tasks.train import warm_start
+        from tasks.train.finetune import unfreeze
         from tasks.train.schedule import Schedule
 
         config = self._config.model_copy(update={"epochs": epochs})
         seed_everything(config.seed)
         with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
             model = self._untrained(data)
+            for start in self._unfreeze:
+                unfreeze(model, start)  # reports an unknown layer now, not after the head's training
             if self._base:
                 warm_start.start_from(self._base, model, data.labels)
             schedule = Schedule(

@@ -13,11 +13,10 @@ from configs.schema import ImbalanceConfig, TrainConfig
 from tasks.networks import classifier as classifiers
 from tasks.networks import head as heads
 from tasks.networks.keras_io import predict
-from tasks.store.errors import UserError
 from tasks.store.progress import Progress
 from tasks.train import callbacks, class_balance
-from tasks.train.callbacks import DivergedError
 from tasks.train.checkpoint import Checkpoint, TrainingState
+from tasks.train.diverged import DivergedError
 from tasks.train.finetune import freeze, unfreeze
 from tasks.train.fit import LabelledData, Phase, fit
 
@@ -143,7 +142,7 @@ class Schedule:
                 classifiers.copy_head(model, self._model)
             best = path.with_suffix(".keras")
             self._model.save(best)
-            raise UserError(f"{error}; the best weights before that are in {best}") from error
+            raise DivergedError(f"{error}; the best weights before that are in {best}", kept=True) from error
         self.best_epochs[phase.name] = state.best_epoch
         if recorded:
             self._record(state)

@@ -143,5 +143,7 @@ def _of_photos(index: "pd.DataFrame", photos: "pd.Series[str]") -> "pd.DataFrame
 
 
 def _vectors(index: "pd.DataFrame", root: Path) -> NDArray[np.float32]:
-    rows = LazyRows(index, root)[:] if len(index) else np.empty((0, 0), np.float16)
+    if index.empty:
+        return np.empty((0, 0), np.float32)
+    rows = LazyRows(index, root)[:]
     return rows.reshape(len(rows), -1).astype(np.float32)

@@ -116,10 +116,16 @@ class Folders:
         yield lambda count: self.progress.append((label, count))
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Iterator[Folders]:
+@pytest.fixture(scope="session")
+def folders_in() -> Iterator[Callable[[Path], Folders]]:
+    """A function that opens a store in a data folder."""
     with ThreadPoolExecutor(2) as executor:
-        yield Folders(Store(tmp_path / "data"), executor)
+        yield lambda root: Folders(Store(root), executor)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, folders_in: Callable[[Path], Folders]) -> Folders:
+    return folders_in(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
@@ -135,13 +141,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_network(weights: Path) -> PretrainConfig:
     """Settings of a pretrained network that is small and needs no download."""
     return PretrainConfig(encoder="convnet", weights=weights)
 
 
-@pytest.fixture(name="stripes")
+@pytest.fixture(name="stripes", scope="session")
 def _stripes() -> Callable[..., NDArray[np.uint8]]:
     return stripes
 

@@ -100,17 +100,6 @@ def test_a_changed_tile_gets_new_features(folders, photos, encoder, stripes) -> 
     assert new.artifact.digest != old.artifact.digest
 
 
-def test_mirrored_tiles_count_half(folders, photos, encoder, stripes) -> None:
-    flipped = CONFIG.model_copy(update={"flip": True})
-    once = folders.get_or_build(extract.STAGE, CONFIG, **photos(4), encoder=encoder)
-    both = folders.get_or_build(extract.STAGE, flipped, **photos(4), encoder=encoder)
-    assert both.manifest.counts["new"] == 4  # those without a mirrored tile are not taken for them
-    tiles = stripes(0, 22)[:4]
-    mean = (expected(folders, encoder, tiles).astype(np.float32) + expected(folders, encoder, tiles[:, :, ::-1])) / 2
-    np.testing.assert_allclose(values_of(folders, both), mean, rtol=2e-3, atol=1e-3)
-    assert both.artifact.digest != once.artifact.digest
-
-
 def test_only_train_photos_get_copies_and_each_copy_differs(folders, photos, encoder) -> None:
     outcome = folders.get_or_build(extract.STAGE, COPIES, **photos(), encoder=encoder)
     assert outcome.manifest.counts == {"photos": 22, "new": 22, "copies": 40}
@@ -148,7 +137,7 @@ def test_without_an_encoder_all_indexes_are_empty(folders, photos) -> None:
     made = photos(12, removed=3)
     encoder = folders.get_or_build(pretrain.STAGE, NO_ENCODER, **made).artifact
     outcome = folders.get_or_build(extract.STAGE, COPIES, **made, encoder=encoder)
-    assert outcome.manifest.counts == {"photos": 0}
+    assert outcome.manifest.counts == {}
     for table in (tables.INDEX, tables.REMOVED_INDEX, tables.COPIES_INDEX):
         assert index_of(folders, outcome, table).empty
 

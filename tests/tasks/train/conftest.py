@@ -1,5 +1,6 @@
 """A training that is small enough for tests: horizontal and vertical stripes, and a convnet."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from configs.schema import TrainConfig
 from tasks.networks.classifier import tile_classifier
 from tasks.networks.keras_io import seed_everything, weights_digest
+from tasks.store.manifest import Artifact
 from tasks.train.checkpoint import Checkpoint, TrainingState
 from tasks.train.fit import LabelledData, Phase, fit
 from tests.helpers.training import NO_ENCODER
@@ -95,16 +97,37 @@ def killed() -> type[BaseException]:
     return KilledError
 
 
-@pytest.fixture
-def two_classes(folders, stripes):
-    """Photos of two classes without an encoder: 40 to train on, 10 to validate on, 10 to test on."""
+@dataclass(frozen=True)
+class TwoClasses:
+    """A data folder with 40 photos to train on, 10 to validate on, 10 to test on, and what train needs of them."""
+
+    root: Path
+    scratch: dict[str, Artifact]
+    """The artifacts without an encoder."""
+    frozen: dict[str, Artifact]
+    """Those with a pretrained network."""
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory, folders_in, stripes, small_network) -> TwoClasses:
+    """What `two_classes` and `frozen` are copies of; nothing may be changed in it."""
+    folders = folders_in(tmp_path_factory.mktemp("two-classes") / "data")
     pictures = np.concatenate([stripes(0, 30), stripes(1, 30)])
     splits = (["train"] * 20 + ["val"] * 5 + ["test"] * 5) * 2
     kept, photos = folders.kept(["lying"] * 30 + ["upright"] * 30, splits)
-    return folders.features(kept, folders.tiles(kept, dict(zip(photos, pictures, strict=True))), NO_ENCODER)
+    tiles = folders.tiles(kept, dict(zip(photos, pictures, strict=True)))
+    scratch, frozen = (folders.features(kept, tiles, config) for config in (NO_ENCODER, small_network))
+    return TwoClasses(folders.store.root, scratch, frozen)
 
 
 @pytest.fixture
-def frozen(folders, two_classes, small_network):
+def two_classes(folders, made_once) -> dict[str, Artifact]:
+    """Photos of horizontal and of vertical stripes, without an encoder, in the test's own data folder."""
+    shutil.copytree(made_once.root, folders.store.root, dirs_exist_ok=True)
+    return made_once.scratch
+
+
+@pytest.fixture
+def frozen(two_classes, made_once) -> dict[str, Artifact]:
     """The same photos with the features of a pretrained network."""
-    return folders.features(two_classes["kept"], two_classes["tiles"], small_network)
+    return made_once.frozen

@@ -17,7 +17,6 @@ from tests.helpers.training import CONFIG
 
 @pytest.mark.slow
 def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkeypatch) -> None:
-    kept, tiles = two_classes
 
     class SetNan(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: object = None) -> None:
@@ -25,7 +24,7 @@ def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkey
 
     monkeypatch.setattr(callbacks, "monitoring_callbacks", lambda logs, phase: [SetNan()])
     with pytest.raises(UserError, match=r"try 0\.002; the best weights before that are in (.*\.keras)") as caught:
-        folders.get_or_build(train.STAGE, CONFIG, kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, CONFIG, **two_classes)
     model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
     assert all(np.isfinite(values).all() for values in model.get_weights())
 
@@ -35,8 +34,7 @@ def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkey
 def test_curves_are_written_for_tensorboard(folders, two_classes) -> None:
     import tensorflow
 
-    kept, tiles = two_classes
-    outcome = folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
+    outcome = folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), **two_classes)
     (log,) = (folders.folder(outcome) / "tensorboard" / "training").iterdir()
     events = list(tensorflow.compat.v1.train.summary_iterator(str(log)))
     values = [(event.step, value) for event in events for value in event.summary.value]
@@ -58,8 +56,7 @@ def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes
     )
     monkeypatch.setitem(sys.modules, "mlflow", fake)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
-    kept, tiles = two_classes
-    folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), kept=kept, inputs=tiles)
+    folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1}), **two_classes)
     assert [name for name, _ in logged] == ["end", "start", "parameters", "epoch 1", "end"]
     assert "val_loss" in logged[3][1]
 
@@ -67,12 +64,12 @@ def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes
         raise ConnectionError("refused")
 
     fake.start_run = refuse
-    folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), kept=kept, inputs=tiles)
+    folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 1, "seed": 1}), **two_classes)
     assert "is disabled for this run: refused" in caplog.text
     assert len(logged) == 6
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UserError, match="MLflow is not installed"):
-        folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), kept=kept, inputs=tiles)
+        folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), **two_classes)
 
 
 def test_the_folders_of_curves_follow_the_umask(tmp_path: Path) -> None:

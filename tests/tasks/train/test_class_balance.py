@@ -5,8 +5,8 @@ from configs.schema import ImbalanceConfig
 from tasks.train.class_balance import class_weights, log_priors
 
 NONE = ImbalanceConfig(method="none")
-BALANCED = ImbalanceConfig()
-SQRT = ImbalanceConfig(power=0.5)
+BALANCED = ImbalanceConfig(method="weights")
+SQRT = ImbalanceConfig(method="weights", power=0.5)
 EFFECTIVE = ImbalanceConfig(method="effective")
 CONFIGS = (NONE, BALANCED, SQRT, EFFECTIVE)
 
