@@ -11,8 +11,8 @@ import statistics
 from benchmarks.measure import FLUKE, make_photos, run, scratch, server
 
 RUNS = 5
-TINY = ["preprocess.side_px=16", "pretrain.filters=[4]", "pretrain.code_channels=2", "pretrain.epochs=1"]
-TINY += ["train.filters=[4]", "train.epochs=1"]
+TINY = ["preprocess.side_px=16", "pretrain.encoder=autoencoder", "pretrain.filters=[4]", "pretrain.code_channels=2"]
+TINY += ["pretrain.epochs=1", "train.recipe=network", "train.filters=[4]", "train.epochs=1"]
 
 
 def main() -> None:

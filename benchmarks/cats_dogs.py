@@ -19,8 +19,8 @@ from tasks import tables
 RUNS = {
     "plain": ["pretrain.encoder=none", "train.network=small_convnet", "preprocess.side_px=150", "train.epochs=30",
               "train.dropout=0", "train.augment={flip: none, rotate_deg: 0, shift: 0, zoom: 0}"],
-    "augmented": ["train.network=small_convnet", "preprocess.side_px=150", "train.epochs=45", "train.patience=15",
-                  "train.augment={rotate_deg: 15, zoom: 0.2}"],
+    "augmented": ["pretrain.encoder=none", "train.network=small_convnet", "preprocess.side_px=150", "train.epochs=45",
+                  "train.patience=15", "train.augment={rotate_deg: 15, zoom: 0.2}"],
     "transfer": ["train.recipe=head"],
 }  # fmt: skip
 

@@ -31,7 +31,8 @@ _LATER = 10
 """Photos that are added before the run that is disturbed."""
 _SETTINGS = (
     *("filter.label_issues=6", "preprocess.side_px=32", "pretrain.filters=[8,8]", "pretrain.code_channels=4"),
-    *("pretrain.epochs=2", "pretrain.refresh_growth=0", "train.filters=[8,8]", "train.epochs=3"),
+    *("pretrain.encoder=autoencoder", "pretrain.epochs=2", "pretrain.refresh_growth=0", "train.filters=[8,8]"),
+    *("train.recipe=network", "train.epochs=3"),  # auto would depend on the time, and so on the fault
     *("evaluate.layer_images=0", "evaluate.gallery=6", "evaluate.bootstrap=100", "workers.threads=2"),
 )
 

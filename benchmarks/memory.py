@@ -26,7 +26,7 @@ _SETTINGS = (  # so that no photo is rejected
     *("filter.dark_level=null", "filter.light_level=null", "filter.min_contrast=null", "filter.min_sharpness=null"),
     *("filter.duplicate_bits=null", "filter.drop_duplicates=false", "filter.drop_contradictions=false"),
     *("filter.label_issues=20", "filter.faces=[0,9]", "crawl.max_photo_mpx=500", "crawl.max_loss=0.9"),
-    *("pretrain.epochs=1", "train.epochs=2", "evaluate.layer_images=2", "evaluate.gallery=200"),
+    *("train.epochs=2", "evaluate.layer_images=2", "evaluate.gallery=200"),
 )
 
 

@@ -33,7 +33,6 @@ PARTS: dict[str, list[str]] = {
     "encoder: Lite1, 240 px": ["pretrain.encoder=efficientnet_lite1", "preprocess.side_px=240"],
     "side: 384 px": ["preprocess.side_px=384"],
     "GeM": ["pretrain.pooling=gem"],
-    "flips": ["extract.flip=true"],
     "4 copies": ["extract.copies=4"],
     "no refit": ["train.refit=false"],
 }

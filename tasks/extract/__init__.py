@@ -1,1 +1,1 @@
-"""The extract stage: compute each tile's features once."""
+"""The extract stage: compute the features of each photo's tile once."""

@@ -1,4 +1,4 @@
-"""Keras networks: backbones, heads, classifiers made of both, and what training and prediction share."""
+"""Keras networks: pretrained encoders, backbones, heads, classifiers, and what training and prediction share."""
 
 import os
 

@@ -1,6 +1,7 @@
 """Loading, seeding, prediction, digests and the learning rate's schedule, for all of Keras' backends."""
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from keras.src.random import seed_generator
 from numpy.typing import NDArray
 
 from tasks.networks import hardware
+from tasks.store.errors import UserError
 from tasks.store.json_file import damaged
 
 _BATCH_ROWS = 64
@@ -61,12 +63,18 @@ def load_artifact(path: Path) -> keras.Model:
 
     Raises:
         DamagedFileError: It is damaged, or has code in it, such as a Lambda layer.
+        UserError: It has layers of KerasHub, which is not installed.
     """
     try:
         return load(path)
     except FileNotFoundError:
         raise
     except Exception as error:  # Keras raises many kinds of errors
+        if "keras_hub" in str(error) and find_spec("keras_hub") is None:
+            raise UserError(
+                f"{path} has layers of KerasHub, which is not installed; pip install 'fluke[hub]' (in fluke's folder: "
+                "pip install -e '.[hub]')"
+            ) from error
         raise damaged(path, first_line(error)) from error
 
 

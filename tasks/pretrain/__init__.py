@@ -1,1 +1,1 @@
-"""The pretrain stage: train an autoencoder on the train tiles."""
+"""The pretrain stage: provide the encoder that turns tiles into features."""

@@ -1,1 +1,1 @@
-"""The train stage: train the classifier, and choose by validation when to stop."""
+"""The train stage: try recipes of a classifier from cheap to dear, and let validation choose."""

@@ -51,7 +51,7 @@ def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropou
 
 
 def test_every_backbone_is_tested_here() -> None:
-    assert set(backbones.names()) == {*PUBLISHED, "convnet", "small_convnet"}
+    assert set(backbones.names()) == {*PUBLISHED, *OURS}
 
 
 def test_a_backbone_has_its_own_module_or_shares_the_table_of_applications() -> None:
