@@ -269,6 +269,8 @@ class NetworkRecipe:
             )
             if data.kind != "network":
                 schedule.train_network()
+            elif self._base and self._unfreeze:
+                pass  # its head stays: the stored features are not those of its network, which has been trained
             elif linear is None:
                 val = self._pooled(data, data.val) if len(data.val) else None
                 schedule.train_head(self._pooled(data, data.train), val)

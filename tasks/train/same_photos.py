@@ -44,7 +44,8 @@ def photos_digest(kept: Path, tiles: Path, features: Path) -> str:
         photos[name] = photos["photo"].map(index)
     copies = COPIES_INDEX.read(features, ["photo", "copy", "digest"])
     copies = copies[copies["photo"].isin(set(photos["photo"]))]
-    return hashing.of_value([photos.fillna("").to_dict("records"), copies.to_dict("records")])
+    known = photos.astype(object).where(photos.notna(), "")  # without an encoder there are no features
+    return hashing.of_value([known.to_dict("records"), copies.to_dict("records")])
 
 
 def accept_stale(

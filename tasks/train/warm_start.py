@@ -13,7 +13,7 @@ from configs.schema import TrainConfig
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, LABELS, LINEAGE, TRAINED_ON
+from tasks.tables import CLASSIFIER, LABELS, LINEAGE, RECIPE, TRAINED_ON
 from tasks.train.same_photos import ENCODER_KEY, PHOTOS_KEY
 
 RATE = 0.3
@@ -60,9 +60,10 @@ def find(
 ) -> Base | None:
     """Find the newest suitable classifier whose run succeeded.
 
-    It must have the same network, encoder and head, the same kind of tiles, and half of the classes. It must not
-    have been trained on a photo that is now held out, or on splits of another memory: its photos may be copies of those
-    that are held out.
+    It must be a network that was trained: logistic regression has no weights that are worth starting from. It must have
+    the same network, encoder and head, the same kind of tiles, and half of the classes. It must not have been trained
+    on a photo that is now held out, or on splits of another memory: its photos may be copies of those that are held
+    out.
 
     Args:
         store: the earlier artifacts.
@@ -166,7 +167,10 @@ def _read(folder: Path, artifact: Artifact) -> Base | None:
         labels = read_json(LABELS.path(folder), list[str])
         seen = frozenset(TRAINED_ON.read(folder)["photo"])
         trainings = int(lineage["nights"])
+        is_network = read_json(RECIPE.path(folder), dict[str, Any])["recipe"] == "network"
     except (OSError, ValueError, KeyError, TypeError):  # damaged; the store reports that elsewhere
+        return None
+    if not is_network:
         return None
     subtracted = lineage.get("subtracted", [0.0] * len(labels))
     return Base(folder, artifact.digest, labels, trainings, seen, lineage.get("memory"), subtracted)

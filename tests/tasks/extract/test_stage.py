@@ -117,7 +117,7 @@ def test_only_train_photos_get_copies_and_each_copy_differs(folders, photos, enc
     assert index_of(folders, without, tables.COPIES_INDEX).empty
 
 
-@pytest.mark.parametrize("config", [CONFIG, COPIES], ids=["plain", "copies"])
+@pytest.mark.parametrize("config", [pytest.param(CONFIG, marks=pytest.mark.slow), COPIES], ids=["plain", "copies"])
 def test_the_result_does_not_depend_on_earlier_results_or_on_the_batch_size(folders, photos, encoder, config) -> None:
     grown = [folders.get_or_build(extract.STAGE, config, **photos(n), encoder=encoder) for n in (5, 22)]
     pools = folders.store.pools("extract")

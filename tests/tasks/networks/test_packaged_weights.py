@@ -84,6 +84,7 @@ def test_lite0_gives_the_logits_of_the_published_weights_on_photos() -> None:
     assert np.abs(expected).max() > 5
 
 
+@pytest.mark.slow
 def test_neither_pytorch_nor_the_package_is_imported() -> None:
     code = (
         "import sys; from tasks.networks import backbones; backbones.load('efficientnet_lite0').packaged.read(); "

@@ -35,7 +35,7 @@ def test_curves_are_written_for_tensorboard(folders, two_classes) -> None:
     import tensorflow
 
     outcome = folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"epochs": 2}), **two_classes)
-    (log,) = (folders.folder(outcome) / "tensorboard" / "training").iterdir()
+    (log,) = (folders.folder(outcome) / "tensorboard" / "training" / "training").iterdir()
     events = list(tensorflow.compat.v1.train.summary_iterator(str(log)))
     values = [(event.step, value) for event in events for value in event.summary.value]
     assert {value.tag for _, value in values} >= {"loss", "accuracy", "val_loss", "val_accuracy"}

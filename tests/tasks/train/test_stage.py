@@ -86,7 +86,7 @@ def test_the_classifier_has_learned_from_validation_but_its_validation_logits_ha
     assert apart.artifact.digest != together.artifact.digest
 
 
-@pytest.mark.parametrize("kind", ["kept", "removed"])
+@pytest.mark.parametrize("kind", ["poisoned", pytest.param("missing", marks=pytest.mark.slow)])
 def test_no_test_photo_is_ever_used(folders, frozen, kind) -> None:
     """The features of the photos of the test are replaced by NaN, which would spoil everything that uses them."""
     clean = folders.get_or_build(train.STAGE, AUTO, **frozen)
@@ -95,7 +95,7 @@ def test_no_test_photo_is_ever_used(folders, frozen, kind) -> None:
         folder = folders.store.folder(frozen[name])
         index = tables.INDEX.read(folder)
         is_test = index["photo"].isin(test["photo"])
-        if kind == "removed":  # a reader of the photos of the test fails
+        if kind == "missing":  # a reader of the photos of the test fails
             tables.INDEX.write(index[~is_test], folder)
             continue
         values = np.load(folders.store.root / index["shard"][0])
@@ -112,6 +112,7 @@ def test_no_test_photo_is_ever_used(folders, frozen, kind) -> None:
         assert not set(listed["photo"]) & set(test["photo"])
 
 
+@pytest.mark.slow
 def test_another_budget_or_refit_uses_the_trials_that_are_stored(folders, frozen, monkeypatch) -> None:
     folders.get_or_build(train.STAGE, AUTO, **frozen)
     monkeypatch.setattr("tasks.train.recipes.LogisticRecipe.try_out", None)
@@ -120,6 +121,7 @@ def test_another_budget_or_refit_uses_the_trials_that_are_stored(folders, frozen
     assert recipe_of(folders, other)["candidates"][0]["score"] == 1
 
 
+@pytest.mark.slow
 def test_the_trials_of_an_earlier_finished_training_are_deleted(folders, frozen) -> None:
     under_way = folders.store.pools("train") / "under-way"
     folders.get_or_build(train.STAGE, LOGISTIC, **frozen)
@@ -237,6 +239,7 @@ def test_five_hundred_classes_of_one_photo_and_a_validation_photo_of_another_cla
     assert json.loads(tables.LABELS.path(folders.folder(outcome)).read_text()) == labels
 
 
+@pytest.mark.slow
 def test_classes_of_one_photo_are_learned_from_features(folders, stripes, small_network) -> None:
     kept, photos = folders.kept([f"whale {i}" for i in range(6)], ["train"] * 6)
     tiles = folders.tiles(kept, dict(zip(photos, stripes(0, 6), strict=True)))
