@@ -126,6 +126,7 @@ RULES = (
     Rule(("extract",), _has_features, "pretrain.encoder other than none"),
     Rule(("extract.augment",), lambda config: config.extract.copies > 0, "extract.copies greater than 0"),
     Rule(_in("workers.timeout_h", "pretrain extract"), _has_features, "pretrain.encoder other than none"),
+    Rule(("evaluate.label_issues",), _has_features, "pretrain.encoder other than none"),
     Rule(("train.network",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),

@@ -402,7 +402,8 @@ class PretrainConfig(Section):
         "efficientnet_lite0",
         min_length=1,
         description="A network with pretrained weights (docs/networks.md lists them), or hub:NAME or hub:FOLDER for a "
-        "preset of KerasHub. autoencoder: a convolutional autoencoder, trained on the train tiles. none: no features; "
+        "preset of KerasHub; several networks may be joined by +, to put their features side by side. autoencoder: a "
+        "convolutional autoencoder, trained on the train tiles. none: no features; "
         "train.network learns from scratch on tiles.",
     )
     weights: Literal["auto", "imagenet"] | UserPath = Field(
@@ -654,7 +655,7 @@ class EvaluateConfig(Section):
         50,
         ge=0,
         description="How many train and validation photos to list for review as probably wrong labels, by features; "
-        "0: none.",
+        "0: none. Another value only writes the report again.",
     )
     top_k: int = Field(5, ge=1, le=20, description="k of top-k accuracy, and classes per photo in the predictions.")
     bootstrap: int = Field(1000, ge=100, description="Number of bootstrap resamples for the 95 % intervals.")

@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING
 
 from configs.schema import PretrainConfig, TrainConfig
 from tasks.networks import backbones, hub
+from tasks.store.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
+_AND = "+"
+"""Joins the names of several networks."""
 _OTHERS = ("autoencoder", "none", "hub:NAME")
 """Further values of `pretrain.encoder`."""
 
@@ -17,21 +20,26 @@ def check(name: str) -> None:
     if name.startswith(hub.PREFIX):
         hub.check(name)
     elif name not in _OTHERS:
-        backbones.check(name, "pretrain.encoder", _OTHERS)
+        for each in name.split(_AND):
+            backbones.check(each, "pretrain.encoder", _OTHERS)
 
 
-def module_of(name: str) -> str:
-    """Return the full name of the module that defines a network."""
-    return "tasks.networks.hub" if name.startswith(hub.PREFIX) else backbones.module_of(name)
+def modules_of(name: str) -> list[str]:
+    """Return the full names of the modules that define the networks."""
+    if name.startswith(hub.PREFIX):
+        return ["tasks.networks.hub"]
+    return sorted({backbones.module_of(each) for each in name.split(_AND)})
 
 
 def last_block(name: str) -> str | None:
     """Return where the last block of a network begins, the beginning of its layers' names; None if unknown."""
-    return None if name.startswith(hub.PREFIX) else backbones.load(name).last_block
+    return None if name.startswith(hub.PREFIX) or _AND in name else backbones.load(name).last_block
 
 
 def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "keras.Model":
     """Build an encoder with pretrained weights.
+
+    Several networks, joined by +, take the same tiles; their feature maps are put side by side.
 
     Args:
         shape: shape of a tile, `(h, w, 1 or 3)`; a grey tile becomes three equal channels.
@@ -55,8 +63,30 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
         network = hub.network(shape, config.encoder)
         return keras.Model(network.input, pool(network.output, config.pooling), name="encoder")
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
-    backbone = backbones.load(config.encoder)
-    x = enlarge(scale_pixels(tiles, backbone.scale, colour=True), backbone.min_side_px)
-    outputs = backbone.build(x, TrainConfig())
-    weights.load(x, outputs, config.encoder, config.weights)
-    return keras.Model(tiles, pool(outputs, config.pooling), name="encoder")
+    maps: list[keras.KerasTensor] = []
+    for name in config.encoder.split(_AND):
+        backbone = backbones.load(name)
+        x = enlarge(scale_pixels(tiles, backbone.scale, colour=True), backbone.min_side_px)
+        outputs = backbone.build(x, TrainConfig())
+        weights.load(x, outputs, name, config.weights)
+        if maps:  # layers of one graph need different names
+            for layer in keras.Model(tiles, outputs).layers[1:]:
+                layer.name = f"{name}_{layer.name}"
+        maps.append(outputs)
+    return keras.Model(tiles, pool(_side_by_side(maps, config.encoder), config.pooling), name="encoder")
+
+
+def _side_by_side(maps: "list[keras.KerasTensor]", encoder: str) -> "keras.KerasTensor":
+    """Concatenate the channels of feature maps."""
+    import keras
+
+    if len(maps) == 1:
+        return maps[0]
+    shapes = {each.shape[1:-1] for each in maps}
+    if len(shapes) > 1:
+        found = " and ".join(str(tuple(shape)) for shape in sorted(shapes))
+        raise UserError(
+            f"pretrain.encoder={encoder}: the networks give maps of different sizes, {found}, for these tiles; join "
+            "networks of one family, or set another preprocess.side_px"
+        )
+    return keras.layers.Concatenate(name="maps")(maps)

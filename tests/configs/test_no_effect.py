@@ -43,6 +43,7 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("crawl.port=9000", ENGINES, ["crawl.sources=gallery"]),
     ("filter.face_model=x.onnx", [], ["filter.faces=[1, 1]"]),
     ("filter.embedding=x.keras", [], ["filter.label_issues=10"]),
+    ("evaluate.label_issues=10", ["pretrain.encoder=none"], []),
     ("filter.embedding_scale=tf", ["filter.max_outlier=4"], ["filter.max_outlier=4", "filter.embedding=x.keras"]),
     ("filter.group_pages=false", [], ENGINES),
     ("pretrain.epochs=3", PRETRAINED, CODES),

@@ -57,10 +57,10 @@ def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: 
 
 
 def dynamic_modules(config: PretrainConfig) -> list[str]:
-    """Return the module of the network."""
-    from tasks.networks.pretrained import module_of
+    """Return the modules of the networks."""
+    from tasks.networks.pretrained import modules_of
 
-    return [module_of(config.encoder)]
+    return modules_of(config.encoder)
 
 
 def _tile(tiles: Path) -> tuple[int, int, int]:
