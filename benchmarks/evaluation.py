@@ -4,10 +4,10 @@
 
 The stage itself runs, in its own process, on generated artifacts: classes of uneven size (of 5,000 classes with
 20,000 photos, the largest has 3 % of them and half have one or two, as in the whale challenge); every tenth photo is
-a near duplicate; tiles of 64 px whose blocks of 8 px encode the photo's position in 192 dimensions; and a classifier
-that reads this position. Groups of five classes are close together and are often confused. The last table lists the
-time spent in each of fluke's functions, including the functions it calls, and the peak memory of the process during
-that time, sampled every 20 ms.
+a near duplicate; tiles of 64 px whose blocks of 8 px encode the photo's position in 192 dimensions; no encoder; and a
+classifier that reads this position. Groups of five classes are close together and are often confused. The last table
+lists the time spent in each of fluke's functions, including the functions it calls, and the peak memory of the process
+during that time, sampled every 20 ms.
 """
 
 import argparse
@@ -35,9 +35,11 @@ from configs.schema import Config, EvaluateConfig, StageName
 from tasks import tables
 from tasks.filter.splits import assign
 from tasks.store import hashing
+from tasks.store.atomic import write_json
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.store import Store
+from tasks.store.table import Table
 
 if TYPE_CHECKING:
     import keras
@@ -87,12 +89,14 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     def crawl(out: Path) -> Result:
         crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
         about: dict[str, Any] = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
-        crawled.assign(**about).to_parquet(tables.PHOTOS.path(out))
+        _write(tables.PHOTOS, crawled.assign(**about), out)
         return Result({"photos": len(crawled), "classes": classes})
 
     def sort_out(out: Path) -> Result:
         tables.KEPT.write(kept, out)
-        _rejected(kept, root).to_parquet(tables.REJECTED.path(out))
+        _write(tables.REJECTED, _rejected(kept, root), out)
+        tables.REMOVED.write_rows([], out)
+        tables.REVIEW.write_rows([], out)
         return Result({"kept": photos, "rejected": _REJECTED})
 
     def preprocess(out: Path) -> Result:
@@ -102,7 +106,8 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
             positions = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
             shards.append(Shard.write(home, shas[part], _tiles(positions, random)))
         index = ShardPool(home, tuple(shards)).index(shas, root)
-        index.to_parquet(tables.INDEX.path(out))
+        tables.INDEX.write(index, out)
+        tables.REMOVED_INDEX.write(index.iloc[:0], out)
         return Result({"tiles": photos}, digest=index_digest(index))
 
     def train(out: Path) -> Result:
@@ -110,14 +115,45 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
         tables.LABELS.path(out).write_text(json.dumps(names.tolist()))
         lines = {name: np.linspace(3, 1, 50).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
         tables.HISTORY.path(out).write_text(json.dumps(lines))
+        _describe_training(out, kept, classes)
         return Result({"classes": classes})
 
     publish("photos", "crawl", crawl)
     publish("kept", "filter", sort_out)
     publish("tiles", "preprocess", preprocess)
-    parents["inputs"] = parents["tiles"]
+    publish("encoder", "pretrain", _no_encoder)
+    publish("features", "extract", _no_features)
     publish("classifier", "train", train)
     return parents
+
+
+def _write(table: Table, frame: pd.DataFrame, out: Path) -> None:
+    """Write a table; columns that the frame lacks have no value, or an empty one where there must be a value."""
+    empty: dict[str, Any] = {"int64": 0, "float64": 0.0, "timestamp[s, UTC]": pd.Timestamp(0, tz="UTC")}
+    blank = {each.name: None if each.nullable else empty.get(each.dtype, "") for each in table.columns}
+    known = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    table.write_rows(({name: row.get(name, blank[name]) for name in table.names} for row in known), out)
+
+
+def _no_encoder(out: Path) -> Result:
+    write_json(tables.ENCODER_INFO.path(out), {"kind": "none", "name": "none"})
+    return Result({})
+
+
+def _no_features(out: Path) -> Result:
+    for table in (tables.INDEX, tables.REMOVED_INDEX, tables.COPIES_INDEX):
+        table.write_rows([], out)
+    return Result({})
+
+
+def _describe_training(out: Path, kept: pd.DataFrame, classes: int) -> None:
+    """Write what the stage reads of a training besides the classifier."""
+    chosen = {"metric": "accuracy", "chosen": "network", "recipe": "network", "infer_from": "network"}
+    write_json(tables.RECIPE.path(out), chosen | {"frozen": False, "refitted": False, "candidates": []})
+    nothing = np.empty((0, classes), np.float32)
+    np.savez(tables.VALIDATION.path(out), allow_pickle=False, photos=np.empty(0, np.str_), logits=nothing)
+    tables.TRAINED_ON.write(kept.loc[kept["split"] == "train", ["photo"]], out)
+    tables.LABEL_ISSUES.write_rows([], out)
 
 
 def _tiles(positions: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:

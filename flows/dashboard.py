@@ -106,7 +106,18 @@ def show(outcome: Outcome, store: Store) -> None:
             description=f"**{outcome.artifact.stage}** {markdown(origin)}  \n{_code(folder)}, built at {made_at}",
         )
     )
-    if tried := recipes_tried(folder):
+    show_recipes(folder)
+    summary = SUMMARY.path(folder)
+    if summary.exists():
+        text = _safe(summary.read_text(encoding="utf-8", errors="replace"))
+        if (report := REPORT.path(folder)).exists():
+            text += f"\n\nFull report: {_code(report)}\n"
+        _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
+
+
+def show_recipes(training: Path) -> None:
+    """Add a table to the dashboard: the recipes that a training has tried; `training` is the folder of its artifact."""
+    if tried := recipes_tried(training):
         _try(
             lambda: create_table_artifact(
                 key="fluke-recipes",
@@ -114,12 +125,6 @@ def show(outcome: Outcome, store: Store) -> None:
                 description="**recipes** that were tried; validation photos chose one",
             )
         )
-    summary = SUMMARY.path(folder)
-    if summary.exists():
-        text = _safe(summary.read_text(encoding="utf-8", errors="replace"))
-        if (report := REPORT.path(folder)).exists():
-            text += f"\n\nFull report: {_code(report)}\n"
-        _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
 
 
 def show_predictions(predictions: "pd.DataFrame", path: Path) -> None:

@@ -18,15 +18,17 @@ from tasks.crawl import stage as crawl
 from tasks.crawl.engines.engine import MissingCredentialsError
 from tasks.crawl.listing.tree import DATA_FOLDERS
 from tasks.networks import backbones, pretrained
+from tasks.pretrain.stage import kind_of
 from tasks.store import plugins
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
+from tasks.train import stage as train
 
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 
 
 def check_names(config: Config, *, crawls: bool = True) -> None:
-    """Raise UserError for a source or a network that has no module; the message names the closest one.
+    """Raise UserError for a source or a network that has no module, or a recipe that the encoder doesn't allow.
 
     Args:
         config: The settings.
@@ -44,6 +46,7 @@ def check_names(config: Config, *, crawls: bool = True) -> None:
             raise
     backbones.check(config.train.network)
     pretrained.check(config.pretrain.encoder)
+    train.check_recipe(config.train.recipe, kind_of(config.pretrain.encoder))
 
 
 def check_photo_folder(config: Config, root: Path) -> None:

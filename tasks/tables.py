@@ -251,9 +251,14 @@ _ANSWER = (
 )
 LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")
 FEATURES = File("features.npy", ("evaluate",), "Input of the classifier's head for each kept photo, float32 (n, d).")
-DESCRIPTORS = File("descriptors.npy", ("evaluate",), "Input of the classifier in 16 x 16 cells, float32 (n, d').")
+DESCRIPTORS = File(
+    "descriptors.npy",
+    ("evaluate",),
+    "What describes each kept photo before any training on classes, float32 (n, d'): a pretrained network's features, "
+    "else the codes or the pixels in 16 x 16 cells.",
+)
 DECISION_RULE = File("inference.json", ("evaluate",), "The decision rule: from logits to calibrated probabilities.")
-REFERENCES = File("references.npz", ("evaluate",), "Train photos to compare with, where the decision rule uses them.")
+REFERENCES = File("references.npz", ("evaluate",), "Photos to compare with, where the decision rule uses them.")
 ANSWERS = File("answers.npz", ("evaluate",), "Answers to the photos of validation and test, without rounding.")
 PREDICTIONS = Table(
     "predictions.parquet",

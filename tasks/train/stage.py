@@ -92,6 +92,20 @@ def build_classifier(
     return Result(made, digest=hashing.of_value(content))
 
 
+def check_recipe(recipe: str, kind: str) -> None:
+    """Raise UserError if `train.recipe` doesn't suit the kind of encoder: network, autoencoder or none."""
+    if recipe == "logistic" and kind == "none":
+        raise UserError(
+            "train.recipe: logistic needs features, and pretrain.encoder is none; set an encoder, or "
+            "train.recipe=network"
+        )
+    if recipe == "head" and kind != "network":
+        raise UserError(
+            f"train.recipe: head needs a pretrained network, and pretrain.encoder is {kind}; set a network, such "
+            "as efficientnet_lite0, or another recipe"
+        )
+
+
 def _check(config: TrainConfig, data: TrainingSet, context: StageContext) -> None:
     """Say which settings have no effect with these photos.
 
@@ -100,16 +114,7 @@ def _check(config: TrainConfig, data: TrainingSet, context: StageContext) -> Non
     """
     from tasks.networks.augment import RGB_CHANNELS
 
-    if config.recipe == "logistic" and not data.has_features:
-        raise UserError(
-            "train.recipe: logistic needs features, and pretrain.encoder is none; set an encoder, or "
-            "train.recipe=network"
-        )
-    if config.recipe == "head" and data.kind != "network":
-        raise UserError(
-            f"train.recipe: head needs a pretrained network, and pretrain.encoder is {data.kind}; set a network, such "
-            "as efficientnet_lite0, or another recipe"
-        )
+    check_recipe(config.recipe, data.kind)
     if not len(data.val):
         averaged = ", and train.ema has no effect" if config.ema else ""
         context.warn(

@@ -130,6 +130,7 @@ def test_the_settings_of_presets_are_not_the_users(preset: str) -> None:
 
 
 def test_without_the_command_line_the_users_settings_are_those_that_differ_from_the_preset() -> None:
-    config = load("whales", ["train.epochs=60", "train.augment.zoom=0.3"])
+    epochs = load("whales").train.epochs
+    config = load("whales", [f"train.epochs={epochs}", "train.augment.zoom=0.3"])
     assert changed_settings("whales", config) == ["train.augment.zoom"]
     assert "train.augment.flip" in changed_settings("mine", config)

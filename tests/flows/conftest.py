@@ -48,5 +48,5 @@ def blended(finished: Fluke, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
     home = tmp_path_factory.mktemp("blended")
     subprocess.run(["cp", "-a", str(finished.data), str(home / "data")], check=True)
     fluke = Fluke(home / "data", finished.api_url, finished.photos)
-    fluke.run("train.input=tiles", "evaluate.infer_from=blend")
+    fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
     return fluke

@@ -24,6 +24,12 @@ def test_counts_are_printed_before_their_name_and_scores_after_it() -> None:
     assert console.counts_text(stage) == "1,234 test photos, accuracy 0.987, error 0.001"
 
 
+def test_a_stage_without_counts_has_nothing_to_do() -> None:
+    artifact = Artifact(stage="pretrain", key="k", digest="d")
+    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=0, counts={})
+    assert console.counts_text(stage) == "nothing to do"
+
+
 def test_only_epochs_and_warnings_are_printed_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("fluke")
     before = list(logger.handlers)

@@ -2,6 +2,7 @@
 
 import html
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -168,9 +169,15 @@ def test_a_stage_runs_with_the_stages_before_it(finished: Fluke, tmp_path: Path)
     assert built(record) == ["crawl", "filter", "preprocess"]
 
 
-def test_training_on_tiles_skips_pretrain_and_extract(copy: Fluke) -> None:
-    record = copy.run("train.input=tiles")
-    assert [stage.artifact.stage for stage in record.stages] == ["crawl", "filter", "preprocess", "train", "evaluate"]
+def test_without_an_encoder_pretrain_and_extract_have_nothing_to_do(copy: Fluke) -> None:
+    overrides = [f"crawl.path={copy.photos}", *TINY, "pretrain.encoder=none"]
+    printed = copy("run", "default", *overrides)
+    record = read_records(copy.data)[0]
+    assert [stage.artifact.stage for stage in record.stages] == [*STAGE_NAMES]
+    assert built(record) == ["pretrain", "extract", "train", "evaluate"]
+    for stage in ("pretrain", "extract"):
+        assert re.search(rf"^{stage} +built +nothing to do ", printed, re.MULTILINE)
+    assert "extract is in the store" in copy("why", "extract", "default", *overrides)
 
 
 def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None:
@@ -193,8 +200,11 @@ def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None
         (["run", "demmo"], "did you mean demo?"),
         (["stage", "trian", "default"], "unknown stage 'trian'"),
         (["why", "train", "default", "crawl.sources=foldr"], "did you mean folder?"),
-        (["why", "extract", "default", "train.input=tiles"], "extract is not part of this pipeline"),
-        (["stage", "pretrain", "default", "train.input=tiles"], "pretrain is not part of this pipeline"),
+        (
+            ["why", "extract", "default", "train.input=tiles"],
+            "train.input: this setting is gone; instead of tiles, set",
+        ),
+        (["stage", "pretrain", "default", "pretrain.encoder=lite0"], "pretrain.encoder: unknown"),
     ],
 )
 def test_user_errors_are_one_line_and_exit_code_2(finished: Fluke, arguments: list[str], says: str) -> None:

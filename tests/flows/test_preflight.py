@@ -35,6 +35,27 @@ def test_unknown_modules_are_refused_before_anything_runs(override: str, says: s
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["pretrain.encoder=none", "train.recipe=logistic"], "logistic needs features, and pretrain.encoder is none"),
+        (["pretrain.encoder=none", "train.recipe=head"], "head needs a pretrained network"),
+        (["pretrain.encoder=autoencoder", "train.recipe=head"], "and pretrain.encoder is autoencoder; set a network"),
+        (["pretrain.encoder=autoencoder", "train.recipe=logistic"], None),
+        (["pretrain.encoder=none", "train.recipe=network"], None),
+        (["train.recipe=head"], None),
+    ],
+)
+def test_a_recipe_that_the_encoder_does_not_allow_is_refused_before_anything_runs(
+    overrides: list[str], says: str | None
+) -> None:
+    if says is None:
+        preflight.check_names(load("default", overrides))
+        return
+    with pytest.raises(UserError, match=says):
+        preflight.check_names(load("default", overrides))
+
+
 @pytest.mark.parametrize("path", ["data", "data/photos", "data/artifacts/crawl", "link"])
 def test_the_data_folder_is_no_folder_of_photos(tmp_path: Path, path: str) -> None:
     (tmp_path / "data" / "photos").mkdir(parents=True)

@@ -16,6 +16,7 @@ from flows.cli import runs
 from flows.run_records import RunRecord, find_run
 from tasks import tables
 from tasks.evaluate.report import write
+from tasks.evaluate.stage import STAGE
 from tasks.evaluate.view_record import ViewRecord
 from tasks.store.errors import UserError
 from tasks.store.manifest import CacheKey, Result
@@ -25,15 +26,16 @@ from tests.helpers.pipeline import Fluke
 
 
 @pytest.fixture
-def evaluation(tmp_path: Path) -> Path:
+def evaluation(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The folder of a run's evaluation, with a file of answers."""
+    version = 4 if "earlier_version" in request.node.name else STAGE.version
     store = Store(tmp_path)
 
     def build(out: Path) -> Result:
         np.savez(tables.ANSWERS.path(out), logits=np.zeros(9))
         return Result({}, digest="x")
 
-    artifact = store.publish(CacheKey(stage="evaluate", version=1, config={}), "", build)
+    artifact = store.publish(CacheKey(stage="evaluate", version=version, config={}), "", build)
     record = RunRecord.start("demo", "evaluate", Config())
     record.add(Outcome(artifact, cached=False, why="", manifest=store.manifest(artifact)), 1.0)
     record.end("done")
@@ -67,6 +69,19 @@ def test_a_damaged_file_is_reported_with_what_to_do(
         assert isinstance(error.value.__cause__, KeyError)
     if content and content.startswith(b"PK"):
         assert isinstance(error.value.__cause__, zipfile.BadZipFile)
+
+
+@pytest.mark.parametrize("error", [KeyError("recipe"), TypeError("dict"), FileNotFoundError(tables.RECIPE.name)])
+def test_an_evaluation_of_an_earlier_version_is_named_as_such(
+    evaluation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(write, "write_report", fail)
+    with pytest.raises(UserError, match=r"it was made by an earlier version of fluke; run demo again") as raised:
+        report.write(tmp_path)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("error", [TypeError("dict"), IndexError("1"), OverflowError("10**400")])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from tasks import tables
 from tasks.evaluate.stage import STAGE
 from tasks.images import photos
 from tasks.store import hashing
+from tasks.store.atomic import write_json
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool, index_digest
 from tasks.store.stage import Outcome, Run
@@ -45,6 +46,12 @@ class EvaluationWorld:
     trained_on: list[str] = field(default_factory=list)
     """Photos that an earlier classifier was trained on, besides those of the train split."""
     parents: dict[str, Artifact] = field(default_factory=dict)
+    kind: Literal["none", "autoencoder", "network"] = "none"
+    """Kind of the encoder."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """Content of recipe.json that differs from that of a network from scratch."""
+    validated: dict[str, list[float]] = field(default_factory=dict)
+    """Logits in validation.npz of photos, by photo, that differ from the classifier's."""
     is_broken: bool = False
     """Whether the classifier returns NaN."""
 
@@ -92,7 +99,7 @@ class EvaluationWorld:
         cache_key = CacheKey(stage=stage, version=1, config={f"{stage}_setting": 3}, parents=parents or {})
         return self.store.publish(cache_key, "source", build)
 
-    def finish(self, rejected: list[dict[str, Any]] | None = None, *, encoder: bool = False) -> "EvaluationWorld":
+    def finish(self, rejected: list[dict[str, Any]] | None = None) -> "EvaluationWorld":
         """Publish all parents of the evaluation."""
         kept = pd.DataFrame(self.rows)
 
@@ -111,8 +118,12 @@ class EvaluationWorld:
             tables.REVIEW.write_rows(self.listed, out)
             return Result({"kept": len(kept)}, digest=hashing.of_value([self.rows, self.removed]))
 
-        def rows_folder(stage: str, array: np.ndarray) -> Callable[[Path], Result]:
+        def rows_folder(stage: str, array: np.ndarray | None) -> Callable[[Path], Result]:
             def build(out: Path) -> Result:
+                if array is None:
+                    for table in (tables.INDEX, tables.REMOVED_INDEX):
+                        table.write_rows([], out)
+                    return Result({}, digest="no encoder")
                 pool, photos = self.store.pools(stage) / "pool", [row["photo"] for row in [*self.rows, *self.removed]]
                 middle = len(array) // 2  # two shards, the later photos first
                 shards = [
@@ -133,17 +144,25 @@ class EvaluationWorld:
         p = self.parents
         p["photos"] = self.publish("crawl", photos_folder)
         p["kept"] = self.publish("filter", kept_folder, {"photos": p["photos"]})
-        p["tiles"] = p["inputs"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
-        if encoder:
-            p["encoder"] = self.publish("pretrain", self.encoder_folder, {"kept": p["kept"], "tiles": p["tiles"]})
-            features = tiles.astype(np.float16)
-            build = rows_folder("extract", features)
-            p["inputs"] = self.publish("extract", build, {"tiles": p["tiles"], "encoder": p["encoder"]})
-        p["classifier"] = self.publish("train", self.classifier_folder, {"kept": p["kept"], "inputs": p["inputs"]})
+        p["tiles"] = self.publish("preprocess", rows_folder("preprocess", tiles), {"kept": p["kept"]})
+        p["encoder"] = self.publish("pretrain", self.encoder_folder, {name: p[name] for name in ("kept", "tiles")})
+        vectors = (colours / 255).astype(np.float16)
+        features = {"none": None, "autoencoder": tiles.astype(np.float16), "network": vectors}[self.kind]
+        extracted_from = {name: p[name] for name in ("kept", "tiles", "encoder")}
+        p["features"] = self.publish("extract", rows_folder("extract", features), extracted_from)
+        self.train()
         return self
+
+    def train(self) -> None:
+        """Publish a classifier, in place of the one before it, if there is one."""
+        parents = {name: self.parents[name] for name in ("kept", "tiles", "encoder", "features")}
+        self.parents["classifier"] = self.publish("train", self.classifier_folder, parents)
 
     def encoder_folder(self, out: Path) -> Result:
         """Write the files of the pretrain stage."""
+        write_json(tables.ENCODER_INFO.path(out), {"kind": self.kind, "name": "tiny"})
+        if self.kind != "autoencoder":
+            return Result({}, digest=self.kind)
         pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
         np.savez(tables.RECONSTRUCTIONS.path(out), originals=pairs, reconstructions=pairs)
         tables.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
@@ -157,7 +176,7 @@ class EvaluationWorld:
 
         labels = self.trained or self.names
         colours = np.array([self.colour(label) for label in labels], np.float32) / 255
-        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="uint8" if "encoder" not in self.parents else "float32")
+        tile = keras.Input((SIDE_PX, SIDE_PX, 3), dtype="float32" if self.kind == "autoencoder" else "uint8")
         pixels = keras.layers.Rescaling(1 / 255, name="scaled")(tile)
         convolution = keras.layers.Conv2D(3, 1, use_bias=False)
         seen = keras.layers.Identity(name="features")(convolution(pixels))
@@ -175,7 +194,24 @@ class EvaluationWorld:
         history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
         history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
         tables.HISTORY.path(out).write_text(json.dumps(history))
-        return Result({"classes": len(labels)})
+        recipe = {"metric": "accuracy", "chosen": "network", "recipe": "network", "frozen": False}
+        recipe |= {"infer_from": "network", "refitted": False, "candidates": []}
+        write_json(tables.RECIPE.path(out), recipe | self.recipe)
+        answers = {
+            row["photo"]: self.validated.get(
+                row["photo"], -100 * np.square(np.divide(self.colour(self.names[answer]), 255) - colours).sum(1)
+            )
+            for row, answer in zip(self.rows, self.answers, strict=True)
+            if row["split"] == "val" and row["label"] in labels
+        }
+        logits = np.array([*answers.values()], np.float32).reshape(len(answers), len(labels))
+        np.savez(tables.VALIDATION.path(out), photos=np.array([*answers], np.str_), logits=logits)
+        if self.kind != "none":
+            # for an autoencoder, the mean of the code's pixels, which are 0..255
+            repeats, scale = (SIDE_PX**2, 255 * SIDE_PX**2) if self.kind == "autoencoder" else (1, 1)
+            kernel = np.tile(200 * colours.T / scale, (repeats, 1)).astype(np.float32)
+            np.savez(tables.BASELINE.path(out), kernel=kernel, bias=-100 * (colours**2).sum(axis=1))
+        return Result({"classes": len(labels)}, digest=hashing.of_value([labels, self.recipe, str(bias), self.answers]))
 
     def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
         """Run the stage; returns its outcome and its folder."""

@@ -21,4 +21,4 @@ class Encoder:
     counts: dict[str, int | float]
     """For the dashboard and the terminal."""
     info: dict[str, Any] = field(default_factory=dict)
-    """Further fields of encoder.json."""
+    """Further fields of encoder.json. `kind` says as which kind later stages treat it, if not as the module's own."""

@@ -68,8 +68,9 @@ def test_the_newest_run_is_kept_so_that_it_can_continue(runs: Runs, state: str) 
 def test_checkpoints_and_shards_of_the_stage_in_which_the_newest_run_failed_are_kept(runs: Runs) -> None:
     runs.run()
     record = RunRecord.start("demo", "evaluate", Config(), number=counter.next_number(runs.store.root))
-    record.add(Outcome(runs._tiles(), cached=False, why="", manifest=runs.store.manifests("preprocess")[0]), 1.0)
-    record.config["train"]["input"] = "tiles"
+    tiles = runs._tiles()
+    for artifact in (tiles, runs._publish("extract", {"tiles": tiles})):
+        record.add(Outcome(artifact, cached=False, why="", manifest=runs.store.manifest(artifact)), 1.0)
     record.end("failed")
     record.save(runs.store.root)
     under_way = write(runs.store.pools("train") / "under-way" / "0123abcd" / "training.npz")

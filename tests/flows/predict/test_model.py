@@ -10,6 +10,7 @@ from flows import model_names
 from flows.cli import app
 from flows.predict import model
 from flows.run_records import RunRecord, read_records
+from tasks import tables
 from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.store import Store
@@ -111,3 +112,17 @@ def test_unneeded_ancestors_of_a_model_may_be_gone(copy: Fluke) -> None:
         if stage.artifact.stage in {"crawl", "filter", "extract"}:
             shutil.rmtree(store.folder(stage.artifact))
     assert model.find(store).run == first.id
+
+
+def test_a_model_of_a_version_that_did_not_describe_encoders_predicts(copy: Fluke) -> None:
+    """Its encoder was an autoencoder; without one, the stage was skipped, and the classifier takes tiles."""
+    store, first = Store(copy.data), read_records(copy.data)[0]
+    folders = {stage.artifact.stage: store.folder(stage.artifact) for stage in first.stages}
+    encoder = model.find(store).encoder
+    assert encoder is not None
+    tables.RECIPE.path(folders["train"]).unlink()
+    tables.ENCODER_INFO.path(folders["pretrain"]).unlink()
+    assert model.find(store).encoder == encoder
+    first.stages = [stage for stage in first.stages if stage.artifact.stage not in ("pretrain", "extract")]
+    first.save(copy.data)
+    assert model.find(store).encoder is None

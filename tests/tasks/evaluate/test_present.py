@@ -211,7 +211,8 @@ def test_the_report_of_300_classes_is_small(tmp_path: Path) -> None:
 
 
 def test_the_report_of_a_classifier_of_codes_shows_the_autoencoder(pets: EvaluationWorld) -> None:
-    _, folder = pets.finish(encoder=True).evaluate()
+    pets.kind = "autoencoder"
+    _, folder = pets.finish().evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
     page = tables.REPORT.path(folder).read_text()
     assert "Autoencoder</h2>" in page

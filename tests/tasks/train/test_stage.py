@@ -56,6 +56,17 @@ def test_a_frozen_network_is_trained_in_seconds_and_says_how_it_was_chosen(folde
     assert again.artifact.digest == outcome.artifact.digest
 
 
+def test_the_result_is_another_one_if_the_same_classifier_was_chosen_otherwise(folders, frozen) -> None:
+    """The evaluation shows how it was chosen, and its headline metric, so it must not keep those of another choice."""
+    one, other = (
+        folders.get_or_build(train.STAGE, LOGISTIC.model_copy(update={"metric": metric}), **frozen)
+        for metric in ("accuracy", "macro_f1")
+    )
+    weights = [classifier_of(folders, outcome).get_weights() for outcome in (one, other)]
+    assert all(np.array_equal(*pair) for pair in zip(*weights, strict=True))
+    assert one.artifact.digest != other.artifact.digest
+
+
 def test_the_classifier_has_learned_from_validation_but_its_validation_logits_have_not(folders, frozen) -> None:
     train_photos, _ = rows_of(folders, frozen, "train")
     val_photos, val_tiles = rows_of(folders, frozen, "val")

@@ -17,17 +17,17 @@ from tasks.inference.calibration import Calibration
 from tasks.inference.decision import DecisionRule
 from tasks.inference.export import model as export
 from tasks.inference.knn import References
+from tasks.networks import autoencoder
 from tasks.networks.classifier import feature_classifier, tile_classifier, with_features
 from tasks.networks.encode import encode
 from tasks.networks.hardware import dtype_policy
-from tasks.pretrain import autoencoder
 from tasks.store.errors import UserError
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="models are exported with TensorFlow")
 
 SIDE_PX = 16
 LABELS = ("cat", "dog", "große Eule")
-CONFIG = TrainConfig(input="tiles", filters=(4,))
+CONFIG = TrainConfig(filters=(4,))
 NETWORK = DecisionRule("network", LABELS, Calibration(1.7), None, 1.0, None)
 RULES = {
     "network": NETWORK,
