@@ -125,12 +125,12 @@ def test_a_presets_folder_gives_the_pooled_output_of_its_network(name: str, tmp_
 def test_an_encoder_is_stored_and_read_again_in_another_process(name: str, tmp_path: Path) -> None:
     saved(name, tmp_path / "preset")
     encoder = encoder_of(tmp_path / "preset")
-    encoder.save(tmp_path / "encoder.keras")
+    encoder.save(tmp_path / "network.keras")
     np.save(tmp_path / "tiles.npy", tiles())
     blocked = "sys.modules['keras_hub'] = None; " if name == "ResNet" else ""  # its layers are all Keras' own
     code = (
         f"import sys; {blocked}from pathlib import Path; import numpy as np; from tasks.networks import keras_io; "
-        f"folder = Path({str(tmp_path)!r}); encoder = keras_io.load_artifact(folder / 'encoder.keras'); "
+        f"folder = Path({str(tmp_path)!r}); encoder = keras_io.load_artifact(folder / 'network.keras'); "
         "np.save(folder / 'found.npy', encoder.predict_on_batch(np.load(folder / 'tiles.npy')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -141,13 +141,13 @@ def test_an_encoder_is_stored_and_read_again_in_another_process(name: str, tmp_p
 @needs_hub
 def test_an_encoder_with_layers_of_kerashub_names_the_extra_where_it_is_missing(tmp_path: Path) -> None:
     saved("ViT", tmp_path / "preset")
-    encoder_of(tmp_path / "preset").save(tmp_path / "encoder.keras")
+    encoder_of(tmp_path / "preset").save(tmp_path / "network.keras")
     code = (
         "import sys; sys.modules['keras_hub'] = None; from pathlib import Path; from tasks.networks import keras_io; "
-        f"keras_io.load_artifact(Path({str(tmp_path / 'encoder.keras')!r}))"
+        f"keras_io.load_artifact(Path({str(tmp_path / 'network.keras')!r}))"
     )
     failed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert "encoder.keras has layers of KerasHub, which is not installed; pip install 'fluke[hub]'" in failed.stderr
+    assert "network.keras has layers of KerasHub, which is not installed; pip install 'fluke[hub]'" in failed.stderr
 
 
 @needs_hub
