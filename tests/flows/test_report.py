@@ -71,7 +71,7 @@ def test_a_damaged_file_is_reported_with_what_to_do(
         assert isinstance(error.value.__cause__, zipfile.BadZipFile)
 
 
-@pytest.mark.parametrize("error", [KeyError("recipe"), TypeError("dict"), FileNotFoundError("recipe.json")])
+@pytest.mark.parametrize("error", [KeyError("recipe"), TypeError("dict"), FileNotFoundError(tables.RECIPE.name)])
 def test_an_evaluation_of_an_earlier_version_is_named_as_such(
     evaluation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

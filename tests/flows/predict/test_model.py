@@ -120,7 +120,7 @@ def test_a_model_of_a_version_that_did_not_describe_encoders_predicts(copy: Fluk
     folders = {stage.artifact.stage: store.folder(stage.artifact) for stage in first.stages}
     encoder = model.find(store).encoder
     assert encoder is not None
-    (folders["train"] / "recipe.json").unlink()
+    tables.RECIPE.path(folders["train"]).unlink()
     tables.ENCODER_INFO.path(folders["pretrain"]).unlink()
     assert model.find(store).encoder == encoder
     first.stages = [stage for stage in first.stages if stage.artifact.stage not in ("pretrain", "extract")]
