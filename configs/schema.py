@@ -411,10 +411,11 @@ class PretrainConfig(Section):
         description="Weights of a pretrained network. auto: those that are installed with fluke, if there are, else "
         "imagenet. imagenet: downloaded by keras.applications. Or a Keras model file of the same network.",
     )
-    pooling: Literal["mean", "gem"] = Field(
+    pooling: Literal["mean", "root", "gem"] = Field(
         "mean",
-        description="How a pretrained network's last feature map becomes a vector. gem: the generalised mean with "
-        "exponent 3, which weighs strong responses more, for individuals.",
+        description="How a pretrained network's last feature map becomes a vector. mean: the mean of each channel. "
+        "root: its square root, and all vectors get the same length; better for individuals. gem: the generalised mean "
+        "with exponent 3, which weighs strong responses more.",
     )
     filters: tuple[int, ...] = Field(
         (32, 64, 64),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones, head
-from tasks.networks.pooling import generalised_mean
+from tasks.networks.pooling import generalised_mean, root_mean
 from tasks.networks.scaling import enlarge, scale_pixels
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -107,13 +107,14 @@ def pool(features: keras.KerasTensor, how: str = "mean") -> keras.KerasTensor:
 
     Args:
         features: the maps or vectors.
-        how: `mean`, or `gem`, see `generalised_mean`. It doesn't concern vectors.
+        how: `mean`; `gem`, see `generalised_mean`; or `root`, see `root_mean`. It doesn't concern vectors.
     """
     x = keras.layers.Identity(name="features")(features)
     if len(x.shape) != 4:
         return keras.layers.Identity(name="pooled", dtype="float32")(x)
-    if how == "gem":
-        return keras.layers.Identity(name="pooled", dtype="float32")(generalised_mean(x))
+    if how != "mean":
+        pooled = generalised_mean(x) if how == "gem" else root_mean(x)
+        return keras.layers.Identity(name="pooled", dtype="float32")(pooled)
     return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
 
 

@@ -1,4 +1,6 @@
-"""Pool a feature map with the generalised mean (GeM)."""
+"""Pool a feature map with the generalised mean (GeM), or by the square roots of its means."""
+
+import math
 
 import keras
 from keras import ops
@@ -26,3 +28,22 @@ def generalised_mean(features: keras.KerasTensor) -> keras.KerasTensor:
     x = ops.maximum(x, _LEAST)
     x = keras.layers.GlobalAveragePooling2D(name="mean_of_cubes", dtype="float32")(x * x * x)
     return ops.power(x, 1 / EXPONENT)
+
+
+def root_mean(features: keras.KerasTensor) -> keras.KerasTensor:
+    """Add pooling by square roots to a graph: of the mean of each channel, with its sign, scaled to a common length.
+
+    The root keeps a few strong channels from deciding how similar two photos are, and the length takes away how much a
+    photo shows at all: Perronnin et al., "Improving the Fisher kernel for large-scale image classification", ECCV 2010,
+    sections 3.1 and 3.2.
+
+    Args:
+        features: maps, floats `(n, h, w, d)`.
+
+    Returns:
+        Vectors, float32 `(n, d)`, of length sqrt(d), so that their values are about 1.
+    """
+    x = keras.layers.GlobalAveragePooling2D(name="means", dtype="float32")(features)
+    x = ops.sign(x) * ops.sqrt(ops.maximum(ops.abs(x), _LEAST))
+    x = keras.layers.UnitNormalization(name="direction_of_roots", dtype="float32")(x)
+    return keras.layers.Rescaling(math.sqrt(x.shape[-1]), name="roots", dtype="float32")(x)

@@ -71,3 +71,16 @@ def test_a_saved_model_needs_no_code_of_ours(tmp_path) -> None:
     names = [str(tmp_path / name) for name in ("model.keras", "maps.npy", "vectors.npy")]
     subprocess.run([sys.executable, "-c", code, *names], check=True, cwd=tmp_path)
     np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), model.predict_on_batch(maps), rtol=1e-6)
+
+
+def test_roots_have_the_signs_of_the_means_and_one_length() -> None:
+    maps = RANDOM.normal(0, 1, (2, 4, 5, 3)).astype(np.float32)
+    means = maps.mean(axis=(1, 2), dtype=np.float64)
+    roots = np.sign(means) * np.sqrt(np.abs(means))
+    expected = roots / np.linalg.norm(roots, axis=1, keepdims=True) * np.sqrt(3)
+    np.testing.assert_allclose(pooled(how="root").predict_on_batch(maps), expected, rtol=1e-4)
+    np.testing.assert_allclose(pooled(how="root").predict_on_batch(10 * maps), expected, rtol=1e-4)
+
+
+def test_roots_of_an_empty_map_are_finite() -> None:
+    assert np.isfinite(pooled(how="root").predict_on_batch(np.zeros((1, 4, 5, 3), np.float32))).all()
