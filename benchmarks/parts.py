@@ -31,6 +31,10 @@ PARTS: dict[str, list[str]] = {
     "ArcFace, 3 sub-centres, margins that grow": [*_ARCFACE, "train.sub_centres=3", "train.margin_growth=0.25"],
     "encoder: autoencoder": ["pretrain.encoder=autoencoder", "preprocess.side_px=64"],
     "encoder: Lite1, 240 px": ["pretrain.encoder=efficientnet_lite1", "preprocess.side_px=240"],
+    "encoder: Lite0 and Lite1, 240 px": [
+        "pretrain.encoder=efficientnet_lite0+efficientnet_lite1",
+        "preprocess.side_px=240",
+    ],
     "side: 384 px": ["preprocess.side_px=384"],
     "GeM": ["pretrain.pooling=gem"],
     "4 copies": ["extract.copies=4"],

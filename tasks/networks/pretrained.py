@@ -20,8 +20,11 @@ def check(name: str) -> None:
     if name.startswith(hub.PREFIX):
         hub.check(name)
     elif name not in _OTHERS:
-        for each in name.split(_AND):
-            backbones.check(each, "pretrain.encoder", _OTHERS)
+        networks = name.split(_AND)
+        for each in networks:
+            backbones.check(each, "pretrain.encoder", _OTHERS if len(networks) == 1 else ())
+        if len(set(networks)) < len(networks):
+            raise UserError(f"pretrain.encoder={name}: a network is named twice; name each once")
 
 
 def modules_of(name: str) -> list[str]:

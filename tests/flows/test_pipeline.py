@@ -204,7 +204,10 @@ def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None
             ["why", "extract", "default", "train.input=tiles"],
             "train.input: this setting is gone; instead of tiles, set",
         ),
-        (["stage", "pretrain", "default", "pretrain.encoder=lite0"], "pretrain.encoder: unknown"),
+        (
+            ["stage", "pretrain", "default", "pretrain.encoder=lite0"],
+            "there is no network 'lite0'; did you mean efficientnet_lite0?",
+        ),
     ],
 )
 def test_user_errors_are_one_line_and_exit_code_2(finished: Fluke, arguments: list[str], says: str) -> None:

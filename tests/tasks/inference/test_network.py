@@ -44,3 +44,12 @@ def test_many_photos_are_predicted_in_batches(tmp_path: Path, monkeypatch: pytes
     expected = classifier.classifier(many)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
     assert features.shape == (150, 6)
+
+
+def test_the_head_alone_gives_the_logits_of_pooled_features(tmp_path: Path) -> None:
+    path, _ = saved(tmp_path)
+    classifier = TrainedClassifier(path)
+    logits, features = classifier(TILES)
+    np.testing.assert_allclose(classifier.head(features), logits, rtol=1e-5, atol=1e-5)
+    with pytest.raises(UserError, match="returns NaN or infinity"):
+        classifier.head(np.full((2, 6), np.nan, np.float32))

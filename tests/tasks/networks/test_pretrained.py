@@ -38,3 +38,16 @@ def test_maps_of_different_sizes_are_refused(monkeypatch) -> None:
     monkeypatch.setattr("tasks.networks.weights.load", lambda *_: None)
     with pytest.raises(UserError, match="maps of different sizes"):
         pretrained_encoder((64, 64, 3), PretrainConfig(encoder="efficientnet_lite0+small_convnet"))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ("efficientnet_lite0+autoencoder", "no network 'autoencoder'"),
+        ("none+none", "no network 'none'"),
+        ("efficientnet_lite0+efficientnet_lite0", "named twice"),
+    ],
+)
+def test_only_different_networks_can_be_joined(encoder: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check(encoder)
