@@ -303,7 +303,7 @@ def test_a_training_killed_with_sigkill_resumes_and_gives_the_same_result(folder
 @pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["*/all/training-*.npz", "*/all/again/training-*.npz"])
 def test_a_network_killed_while_it_is_unfrozen_or_refitted_resumes_with_its_plan(folders, frozen, pattern) -> None:
-    config = AUTO.model_copy(update={"budget_min": 30, "epochs": 30, "patience": 30, "head_epochs": 2})
+    config = AUTO.model_copy(update={"budget_min": 30, "epochs": 8, "patience": 8, "head_epochs": 2})
     config = config.model_copy(update={"recipe": "network", "unfreeze": ("all",), "learning_rate": 1e-4})
     kill_while_training(folders, config, frozen, pattern)
     resumed = folders.get_or_build(train.STAGE, config, **frozen)
