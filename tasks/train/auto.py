@@ -22,7 +22,9 @@ from tasks.text import duration
 from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
 from tasks.train.diverged import DivergedError
-from tasks.train.recipes import LogisticRecipe, NetworkRecipe, Recipe, with_method
+from tasks.train.recipes import Recipe, with_method
+from tasks.train.recipes.logistic import LogisticRecipe
+from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial
 

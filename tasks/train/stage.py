@@ -18,7 +18,8 @@ from tasks.train import warm_start
 from tasks.train.auto import Trials
 from tasks.train.choice import choose
 from tasks.train.outcome import Outcome
-from tasks.train.recipes import NetworkRecipe, Recipe
+from tasks.train.recipes import Recipe
+from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.same_photos import accept_stale, digest_of, photos_digest
 from tasks.train.training_set import TrainingSet
 

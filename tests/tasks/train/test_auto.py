@@ -13,7 +13,8 @@ from tasks.store.store import Store
 from tasks.train import fit
 from tasks.train.auto import Trials
 from tasks.train.diverged import DivergedError
-from tasks.train.recipes import LogisticRecipe, NetworkRecipe
+from tasks.train.recipes.logistic import LogisticRecipe
+from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
 from tests.helpers.training import CONFIG

@@ -14,7 +14,8 @@ from tasks.store import hashing
 from tasks.store.progress import silent
 from tasks.store.store import Store
 from tasks.train import logistic
-from tasks.train.recipes import LogisticRecipe, NetworkRecipe, channel_moments
+from tasks.train.recipes.logistic import LogisticRecipe
+from tasks.train.recipes.network import NetworkRecipe, channel_moments
 from tasks.train.training_set import Part, TrainingSet
 from tests.helpers.training import CONFIG
 

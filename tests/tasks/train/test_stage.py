@@ -115,7 +115,7 @@ def test_no_test_photo_is_ever_used(folders, frozen, kind) -> None:
 @pytest.mark.slow
 def test_another_budget_or_refit_uses_the_trials_that_are_stored(folders, frozen, monkeypatch) -> None:
     folders.get_or_build(train.STAGE, AUTO, **frozen)
-    monkeypatch.setattr("tasks.train.recipes.LogisticRecipe.try_out", None)
+    monkeypatch.setattr("tasks.train.recipes.logistic.LogisticRecipe.try_out", None)
     other = folders.get_or_build(train.STAGE, AUTO.model_copy(update={"refit": False}), **frozen)
     assert not other.cached
     assert recipe_of(folders, other)["candidates"][0]["score"] == 1

@@ -7,7 +7,7 @@ import pytest
 from configs.schema import TrainConfig
 from tasks.store.progress import silent
 from tasks.train.auto import Trials
-from tasks.train.recipes import NetworkRecipe
+from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
 

@@ -1,18 +1,18 @@
-"""The recipes: ways in which a classifier learns from a training set. Each can be tried, built and learned again."""
+"""Training by gradient descent: the head of a pretrained network, then parts of it; or a network from scratch."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import ImbalanceMethod, TrainConfig
+from configs.schema import TrainConfig
 from tasks.store.progress import Progress
-from tasks.train import class_balance, logistic
+from tasks.train import class_balance
+from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
 
@@ -25,108 +25,6 @@ if TYPE_CHECKING:
     from tasks.train.warm_start import Base
 
 _CHUNK = 256
-_USUAL_C = 10.0
-"""Where nothing validates: the C that suits most photos."""
-
-
-def with_method(config: TrainConfig, method: ImbalanceMethod, strength: float | None = None) -> TrainConfig:
-    """Return settings with another method for uneven classes, and another strength of the logit adjustment if given."""
-    changes = {"method": method} | ({"strength": strength} if strength is not None else {})
-    return config.model_copy(update={"imbalance": config.imbalance.model_copy(update=changes)})
-
-
-class Recipe(Protocol):
-    """A way in which a classifier learns."""
-
-    name: str
-    """logistic or network."""
-    is_frozen: bool
-    """Whether it leaves a pretrained network unchanged."""
-
-    def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
-        """Learn again, as in a trial, from a training set without validation; returns the arrays."""
-
-    def classifier(self, arrays: Sequence[NDArray[Any]]) -> "keras.Model":
-        """Build the classifier, from tiles or codes to logits, from the arrays of a trial."""
-
-
-class LogisticRecipe:
-    """Logistic regression on the encoder's features."""
-
-    name = "logistic"
-    is_frozen = True
-
-    def __init__(self, config: TrainConfig, data: TrainingSet) -> None:
-        """Take settings, of which the imbalance method must not be auto, and a training set with features."""
-        self._config, self._data = config, data
-
-    def try_out(self, name: str) -> Trial:
-        """Learn from the train photos, with the regularisation that has the lowest loss on validation."""
-        began = time.monotonic()
-        data = self._data
-        x, y, weights = self._learned_from(data)
-        val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
-        path = logistic.PATH if len(val) else (_USUAL_C,)
-        inverse, linear, lowest = path[0], None, math.inf
-        for each, fitted in logistic.fit_path(x, y, len(data.labels), weights=weights, path=path):
-            loss = float(logistic.log_losses(fitted(val), data.val.targets).mean()) if len(val) else 0.0
-            if loss > lowest:  # it has one minimum, and the last fits take longest
-                break
-            inverse, linear, lowest = each, fitted, loss
-        assert linear is not None
-        logits = linear(val)
-        details = {"c": inverse, "method": self._config.imbalance.method}
-        seconds = time.monotonic() - began
-        trial = Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
-        return self.adjusted(name, trial)
-
-    def adjusted(self, name: str, plain: Trial) -> Trial:
-        """Subtract log priors from the logits of a trial without them, if the method says so; nothing is learned."""
-        linear = logistic.Linear(*plain.arrays)
-        adjusted = self._adjusted(linear, self._data)
-        logits = plain.logits - (linear.bias - adjusted.bias)
-        imbalance = self._config.imbalance
-        details = plain.details | {"method": imbalance.method, "adjustment": imbalance.strength}
-        arrays = [adjusted.kernel, adjusted.bias]
-        return replace(plain, name=name, scores=logits, logits=logits, arrays=arrays, details=details)
-
-    def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
-        """Learn again from another training set, with the regularisation of a trial; returns the arrays."""
-        x, y, weights = self._learned_from(data)
-        [(_, linear)] = logistic.fit_path(x, y, len(data.labels), weights=weights, path=(trial.details["c"],))
-        adjusted = self._adjusted(linear, data)
-        return [adjusted.kernel, adjusted.bias]
-
-    def classifier(self, arrays: Sequence[NDArray[Any]]) -> "keras.Model":
-        """Build the classifier from the arrays of a trial."""
-        from tasks.networks.classifier import linear_classifier
-        from tasks.networks.keras_io import load_artifact
-
-        data = self._data
-        inputs = load_artifact(data.encoder_file) if data.kind == "network" else data.shape
-        return linear_classifier(inputs, *arrays)
-
-    def _learned_from(
-        self, data: TrainingSet
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32] | None]:
-        """Return vectors, targets and weights of the photos and of their augmented copies."""
-        x, y = data.vectors_of(data.train), data.train.targets
-        copies, positions = data.copies_of(data.train)
-        if len(copies):
-            x, y = np.concatenate([x, copies]), np.concatenate([y, y[positions]])
-        method = self._config.imbalance.method
-        if method not in ("weights", "effective", "retrain_head"):
-            return x, y, None
-        imbalance = with_method(self._config, "weights" if method == "retrain_head" else method).imbalance
-        return x, y, class_balance.class_weights(data.counts, imbalance)[y]
-
-    def _adjusted(self, linear: logistic.Linear, data: TrainingSet) -> logistic.Linear:
-        """Treat all classes as equally common, if the method says so; for a linear classifier both methods do that."""
-        imbalance = self._config.imbalance
-        if imbalance.method not in ("logit_adjustment", "balanced_softmax"):
-            return linear
-        strength = imbalance.strength if imbalance.method == "logit_adjustment" else 1.0
-        return linear.minus(strength * class_balance.log_priors(data.counts))
 
 
 class NetworkRecipe:
