@@ -34,7 +34,7 @@ from tasks.tables import ABSENT, KEPT, PHOTOS, REJECTED, REMOVED, REVIEW, SUMMAR
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 4
+VERSION = 5
 
 
 def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:

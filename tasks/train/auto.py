@@ -21,7 +21,7 @@ from tasks.store.progress import Progress
 from tasks.text import duration
 from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
-from tasks.train.diverged import DivergedError
+from tasks.train.errors import DivergedError, TooLargeError
 from tasks.train.recipes import Recipe, with_method
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
@@ -205,7 +205,7 @@ class Trials:
     def _try_network(self, name: str, recipe: NetworkRecipe, learn: Callable[[], Trial]) -> None:
         try:
             self.done.append(self._try(name, recipe, learn))
-        except DivergedError as error:
+        except (DivergedError, TooLargeError) as error:
             if not self.done:
                 raise
             self._skip(name, str(error))

@@ -13,7 +13,7 @@ import keras
 from tasks.store.errors import UserError
 from tasks.store.progress import Advance
 from tasks.train.checkpoint import Arrays, Checkpoint, TrainingState, read_variables
-from tasks.train.diverged import DivergedError
+from tasks.train.errors import DivergedError
 
 MLFLOW = "MLFLOW_TRACKING_URI"
 """MLflow's own variable. It is not a setting, because a change of it must not start the training again."""

@@ -17,12 +17,11 @@ from tasks.networks import hardware
 from tasks.networks.augment import Augment, Mix
 from tasks.networks.batches import LabelledBatches
 from tasks.networks.keras_io import warmup_cosine
-from tasks.store.errors import UserError
 from tasks.store.progress import Advance
 from tasks.store.shards import LazyRows
 from tasks.train.callbacks import BestWeightsCallback
 from tasks.train.checkpoint import Arrays, Checkpoint, TrainingState, reset_random_numbers, restore_variables
-from tasks.train.diverged import DivergedError
+from tasks.train.errors import DivergedError, TooLargeError
 from tasks.train.loss import TrainingLoss
 from tasks.train.training_model import TrainingModel
 
@@ -93,7 +92,7 @@ def fit(
     Raises:
         DivergedError: the loss became infinite or NaN. The classifier then has the weights of the best epoch or, if
             there was none, its initial weights.
-        UserError: memory is too small for a single photo.
+        TooLargeError: memory is too small for a single photo.
     """
     initial = [keras.ops.convert_to_numpy(variable) for variable in classifier.variables]
     stored = checkpoint.read()
@@ -107,9 +106,9 @@ def fit(
             if not hardware.is_out_of_memory(error):
                 raise
             if split >= config.batch_size:
-                raise UserError(
-                    f"train: out of memory for a single photo of {phase.train.rows[:1].shape[1:]} with "
-                    f"train.network={config.network}; use a smaller network or a smaller preprocess.side_px"
+                raise TooLargeError(
+                    f"train: out of memory for a single photo of {phase.train.rows[:1].shape[1:]}; use a smaller "
+                    "network (pretrain.encoder, or train.network without a pretrained one) or preprocess.side_px"
                 ) from error
             split *= 2
             logger.warning(

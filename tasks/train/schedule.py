@@ -16,7 +16,7 @@ from tasks.networks.keras_io import predict
 from tasks.store.progress import Progress
 from tasks.train import callbacks, class_balance
 from tasks.train.checkpoint import Checkpoint, TrainingState
-from tasks.train.diverged import DivergedError
+from tasks.train.errors import DivergedError
 from tasks.train.finetune import freeze, unfreeze
 from tasks.train.fit import LabelledData, Phase, fit
 

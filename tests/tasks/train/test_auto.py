@@ -12,7 +12,7 @@ from tasks.store.progress import silent
 from tasks.store.store import Store
 from tasks.train import fit
 from tasks.train.auto import Trials
-from tasks.train.diverged import DivergedError
+from tasks.train.errors import DivergedError
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet

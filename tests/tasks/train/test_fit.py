@@ -11,7 +11,7 @@ from tasks.networks.keras_io import weights_digest
 from tasks.store.errors import UserError
 from tasks.train import callbacks, fit
 from tasks.train.checkpoint import Checkpoint
-from tasks.train.diverged import DivergedError
+from tasks.train.errors import DivergedError
 
 PLAIN = TrainConfig(filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
 RICH = PLAIN.model_copy(

@@ -1,4 +1,4 @@
-"""The error of a training that diverges."""
+"""Errors that end the training of one network; where another recipe works, that one is used."""
 
 from tasks.store.errors import UserError
 
@@ -10,3 +10,7 @@ class DivergedError(UserError):
         """Create the error; with `kept`, the classifier now has the weights of the best epoch before."""
         super().__init__(message)
         self.kept = kept
+
+
+class TooLargeError(UserError):
+    """The memory is too small for a single photo."""
