@@ -12,7 +12,7 @@ from tasks.store.progress import silent
 from tasks.store.store import Store
 from tasks.train import fit
 from tasks.train.auto import Trials
-from tasks.train.errors import DivergedError
+from tasks.train.errors import DivergedError, TooLargeError
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
@@ -167,11 +167,14 @@ def test_a_killed_training_keeps_its_plan(run, network, monkeypatch) -> None:
     assert network.tried[-1] == ("the whole network", planned[0])
 
 
-def test_a_network_that_diverges_is_skipped_if_there_is_another_recipe(run, network, monkeypatch) -> None:
-    def diverges(recipe, name, epochs=None):
-        raise DivergedError("train.learning_rate: at 0.02 the loss became nan in epoch 1; try 0.002", kept=False)
+@pytest.mark.parametrize(
+    "error", [DivergedError("at 0.02 the loss became nan; try 0.002", kept=False), TooLargeError("try 0.002")]
+)
+def test_a_network_that_fails_is_skipped_if_there_is_another_recipe(run, network, monkeypatch, error) -> None:
+    def fails(recipe, name, epochs=None):
+        raise error
 
-    monkeypatch.setattr(NetworkRecipe, "try_out", diverges)
+    monkeypatch.setattr(NetworkRecipe, "try_out", fails)
     trials = run()
     assert names(trials) == [LOGISTIC, NEAREST, BLEND]
     assert set(trials.skipped) == {"head", "the whole network"}
