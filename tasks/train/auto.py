@@ -18,7 +18,6 @@ from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.json_file import read_json
 from tasks.store.progress import Progress
-from tasks.text import duration
 from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
 from tasks.train.errors import DivergedError, TooLargeError
@@ -198,7 +197,7 @@ class Trials:
         if trial is None:
             trial = learn()
             trial.write(path)
-            logger.info("tried %s in %s", name, duration(trial.seconds))
+            logger.info("tried %s in %s", name, _minutes(trial.seconds))
         self.recipes[name] = recipe
         return trial
 
@@ -265,10 +264,14 @@ class Trials:
         epochs = min(self._config.epochs, int(left_s / (epoch_s * again)))
         fewest = min(_FEWEST_EPOCHS, self._config.epochs) if data.kind == "network" else self._config.epochs
         if epochs < fewest:
-            needed = duration(epoch_s * again * fewest)
+            needed = _minutes(epoch_s * again * fewest)
             return (
-                f"it needs about {needed}, and {duration(max(left_s, 0))} of the budget are left; raise "
+                f"it needs about {needed}, and {_minutes(max(left_s, 0))} of the budget are left; raise "
                 f"train.budget_min to try it"
             )
         write_json(plan, epochs)
         return epochs
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"

@@ -24,7 +24,13 @@ def test_a_run_writes_the_files_of_the_catalog(finished: Fluke) -> None:
     needs_another_source = {("crawl", file.name) for file in (tables.SEARCHES, tables.DROPPED, tables.SUMMARY)}
     needs_other_settings = {
         ("evaluate", file.name)
-        for file in (tables.REFERENCES, tables.LAYERS, tables.FIGURES, tables.REMOVED_PREDICTIONS)
+        for file in (
+            tables.REFERENCES,
+            tables.LAYERS,
+            tables.FIGURES,
+            tables.REMOVED_PREDICTIONS,
+            tables.UNKNOWN_GROUPS,
+        )
     }
     assert known - written == needs_another_source | needs_other_settings
 

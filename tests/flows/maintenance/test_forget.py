@@ -63,7 +63,7 @@ def test_a_forgotten_photo_is_missing_from_everything_built_afterwards(home: Hom
     traces = find_traces(home.store, victim["photo"])
     assert [path.stem for path in traces.files] == [victim["photo"]]
     assert {made.artifact for made in traces.artifacts} == set(before.values())
-    assert len(traces.shards) == 2  # image statistics and tiles
+    assert len(traces.shards) == 3  # image statistics, times and tiles
     assert {Path(place).name for place in traces.locations} == {Path(victim["name"]).name}
     forget(home.store, traces)
     assert not traces.files[0].exists()

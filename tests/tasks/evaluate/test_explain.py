@@ -30,6 +30,7 @@ def test_only_shown_photos_are_explained(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=1, layer_images=0))
     found = Explanations.read(folder)
     assert len(found.heat_maps) == 2  # a mistake and a correct prediction
-    [neighbours] = found.neighbours.values()
-    assert [neighbour.label for neighbour in neighbours] == ["dog"] * 3  # a bird that is predicted as a dog
+    [(photo, neighbours)] = found.neighbours.items()
+    predicted = tables.PREDICTIONS.read(folder).set_index("photo").at[photo, "predicted"]
+    assert [neighbour.label for neighbour in neighbours] == [predicted] * 3  # it looks like the class it is taken for
     assert found.layers is None
