@@ -120,12 +120,14 @@ class NetworkRecipe:
         """Measure the time of an optimizer step of the last phase on this machine."""
         from tasks.networks import hardware
         from tasks.networks.keras_io import seed_everything
-        from tasks.train.finetune import unfreeze
+        from tasks.train.finetune import freeze, unfreeze
         from tasks.train.fit import Phase, step_seconds
 
         seed_everything(self._config.seed)
         with hardware.dtype_policy(self._config.precision), hardware.strategy_scope(self._config):
             model = self._untrained(self._data)
+            if self._data.kind == "network":
+                freeze(model)
             for start in self._unfreeze:
                 unfreeze(model, start)
             train = self._labelled(self._data, self._data.train)

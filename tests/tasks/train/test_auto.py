@@ -294,3 +294,18 @@ def test_too_little_memory_for_a_batch_is_measured_with_smaller_ones(run, networ
 def test_an_unknown_layer_is_reported_before_any_network_is_trained(run) -> None:
     with pytest.raises(UserError, match="the network has no layer 'conv7'"):
         run(AUTO.model_copy(update={"recipe": "network", "unfreeze": ("conv3", "conv7")}))
+
+
+def test_only_the_part_to_train_is_timed(run, network, monkeypatch) -> None:
+    trained: list[list[str]] = []
+    monkeypatch.setattr(NetworkRecipe, "step_seconds", measured)
+
+    def step_seconds(model, phase, config) -> float:
+        trained.append([layer.name for layer in model.layers if layer.trainable and layer.weights])
+        return 0.001
+
+    monkeypatch.setattr(fit, "step_seconds", step_seconds)
+    run(AUTO.model_copy(update={"unfreeze": ("conv3",)}))
+    [timed] = trained
+    assert "conv3" in timed
+    assert not {"conv1", "conv2"} & set(timed)
