@@ -25,7 +25,9 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
         network = (
             f"logistic regression on the features of {encoder}" if encoder != "autoencoder" else "logistic regression"
         )
-    photos = f"{metrics['photos']['train']:,} photos of {metrics['trained_classes']:,} classes"
+    parts = ("train", "val") if recipe.get("refitted") else ("train",)
+    count = sum(row[part] for row in metrics["per_class"] if row["train"] for part in parts)
+    photos = f"{count:,} photos of {metrics['trained_classes']:,} classes"
     return f"{network} on {inputs}; trained on {photos}."
 
 

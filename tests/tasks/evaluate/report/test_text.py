@@ -24,10 +24,13 @@ from tasks.text import SPACE
     ],
 )
 def test_the_subject_names_network_input_and_train_photos(encoder: str, recipe: dict[str, Any], expected: str) -> None:
-    metrics = {"photos": {"train": 1263}, "classes": 6, "trained_classes": 5, "recipe": recipe}  # and the unknown
+    classes = [{"train": 1263, "val": 100}, {"train": 0, "val": 50}]  # the last one is the unknown class
+    metrics = {"per_class": classes, "trained_classes": 5, "recipe": recipe}
     settings = {"pretrain": {"encoder": encoder}, "train": {"network": "convnet"}}
     found = text.subject(settings | {"preprocess": {"side_px": 64, "colour": "rgb"}}, metrics)
     assert found.replace(SPACE, " ") == f"{expected}; trained on 1,263 photos of 5 classes."
+    again = text.subject(settings, metrics | {"recipe": recipe | {"refitted": True}})
+    assert "trained on 1,363 photos of 5 classes" in again  # it has learned from validation photos, too
 
 
 def test_the_headline_metric_is_the_first_row_of_the_table() -> None:
