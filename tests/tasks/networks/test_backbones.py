@@ -40,7 +40,7 @@ PUBLISHED = {
 SMALL = [name for name, published in PUBLISHED.items() if not published.large]
 LARGE = [name for name, published in PUBLISHED.items() if published.large]
 OURS = ["convnet", "small_convnet"]
-DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0", "efficientnet_lite1"]
+DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0"]
 
 
 def built(name: str, shape: tuple[int, int, int], *, pixels: bool = True, dropout: float = 0.5) -> keras.Model:
