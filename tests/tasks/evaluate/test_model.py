@@ -13,6 +13,8 @@ from tasks.inference.decision import DecisionRule
 from tasks.inference.knn import References
 from tests.helpers.evaluation import CONFIG, UNKNOWN, EvaluationWorld, read_metrics, unseen
 
+pytestmark = pytest.mark.slow
+
 FROZEN = {"recipe": "logistic", "frozen": True}
 
 

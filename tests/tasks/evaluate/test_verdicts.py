@@ -75,6 +75,7 @@ def test_removed_photos_change_no_verdict_on_the_classifier() -> None:
     assert {score["verdict"] for score in measured["removed"]["scores"].values()} == {"too few"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photos", [40, 100])
 def test_classifiers_that_are_equally_good_get_no_verdicts(photos: int) -> None:
     """In at most 5 % of evaluations, any verdict is better or worse; the percentiles of the bootstrap: in over 40 %."""

@@ -51,6 +51,7 @@ def test_the_standard_error_of_accuracy_is_that_of_a_mean() -> None:
     assert error == pytest.approx(np.hypot(each.std(ddof=1) / np.sqrt(150), 1 / 152))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", HEADLINES)
 def test_the_standard_error_is_the_spread_of_new_samples(metric: HeadlineMetric) -> None:
     """Uneven classes, the smallest with about twelve photos: the errors of 200 samples agree with their spread."""

@@ -16,6 +16,8 @@ from tasks.networks.explain.layers import representative_layers
 from tasks.networks.pretrained import pretrained_encoder
 from tasks.store.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 needs_hub = pytest.mark.skipif(find_spec("keras_hub") is None, reason="needs the extra hub")
 SIDE = 32
 

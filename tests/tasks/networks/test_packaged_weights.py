@@ -73,6 +73,7 @@ def test_the_installed_files_are_those_with_the_known_digest() -> None:
         assert hashlib.sha256(packaged.path().read_bytes()).hexdigest() == packaged.sha256
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LITE0.exists(), reason="needs the weights and the photos of the shared folder")
 def test_lite0_gives_the_logits_of_the_published_weights_on_photos() -> None:
     photos = sorted((SHARED / "data").rglob("*.jpg"))[::200][:8]

@@ -60,6 +60,7 @@ def test_large_responses_do_not_overflow_in_half_precision() -> None:
     np.testing.assert_allclose(vectors, 60, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_saved_model_needs_no_code_of_ours(tmp_path) -> None:
     model, maps = pooled(), RANDOM.normal(size=(2, 4, 5, 3)).astype(np.float32)
     model.save(tmp_path / "model.keras")

@@ -52,6 +52,7 @@ def test_the_page_has_the_gallery_and_escapes_its_names(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in gallery
 
 
+@pytest.mark.slow
 def test_another_number_of_labels_writes_only_the_report_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = report_files(tmp_path)
     doubt(files, ["0003", "0001", "0002"])
