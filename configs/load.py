@@ -9,50 +9,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import values, yaml_text
+from configs import old_names, values, yaml_text
 from configs.schema import Config
 from configs.suggest import did_you_mean
 
 PRESETS = Path(__file__).parent
-RENAMED = {
-    "filter.golden": "filter.test_list",
-    "filter.suspects": "filter.label_issues",
-    "train.thaw": "train.unfreeze",
-    "train.thaw_rate": "train.unfreeze_rate",
-    "train.afresh_every": "train.full_retrain_every",
-    "evaluate.insight": "evaluate.layer_images",
-}
-"""Old name -> new name; an old name is refused with a message that contains the new one."""
 _SHORT_FORMS = {"train.imbalance": "method"}
 """A section that may be given as one value -> the setting of that value: `imbalance: focal` sets `imbalance.method`."""
-REPLACED = {
-    "train.class_weight": "instead of balanced, set train.imbalance.method=weights; instead of sqrt, set "
-    "train.imbalance.method=weights and train.imbalance.power=0.5; instead of effective, set "
-    "train.imbalance.method=effective; instead of none, set train.imbalance.method=none, or the method that is used",
-    "train.class_weight_cap": "set train.imbalance.method=weights or effective, and train.imbalance.cap=...",
-    "train.effective_beta": "set train.imbalance.method=effective and train.imbalance.beta=...",
-    "train.loss": "instead of focal, set train.imbalance.method=focal; instead of balanced_softmax, set "
-    "train.imbalance.method=balanced_softmax; instead of cross_entropy, nothing needs to be set",
-    "train.focal_gamma": "set train.imbalance.method=focal and train.imbalance.gamma=...",
-    "train.retrain_head": "set train.imbalance.method=retrain_head and train.imbalance.epochs=...; "
-    "instead of 0, nothing needs to be set",
-    "train.logit_adjustment": "set train.imbalance.method=logit_adjustment and train.imbalance.strength=...; "
-    "instead of 0, nothing needs to be set",
-}
-"""Old name -> what to set in `train.imbalance`, which replaces several settings by one method."""
-GONE = {
-    "train.input": "instead of tiles, set pretrain.encoder=none, or for a pretrained network pretrain.encoder=NAME; "
-    "instead of features, set pretrain.encoder=autoencoder",
-    "train.weights": "the encoder has the weights now: set pretrain.encoder=NAME, and pretrain.weights=imagenet or the "
-    "path of a model file",
-}
-"""Old name -> what to set instead, for settings that became a part of another one."""
-OLD = (
-    {old: f"this setting is now called {new}" for old, new in RENAMED.items()}
-    | {old: f"this setting is gone; {instead}" for old, instead in GONE.items()}
-    | {old: f"this setting is now train.imbalance; {instead}" for old, instead in REPLACED.items()}
-)
-"""Old name -> the message that refuses it."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "tuple[", "dict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
@@ -286,8 +249,8 @@ def _message(mistake: Any) -> str:
     """Return the message for one of pydantic's errors."""
     name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_UNION_BRANCHES))
     if mistake["type"] == "extra_forbidden":
-        if name in OLD:
-            return f"{name}: {OLD[name]}"
+        if name in old_names.MESSAGES:
+            return f"{name}: {old_names.MESSAGES[name]}"
         known = [setting for setting, _ in settings()] + list(Config.model_fields)
         if name in known:
             section, _, setting = name.partition(".")

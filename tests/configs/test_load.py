@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configs.load import GONE, RENAMED, REPLACED, ConfigError, as_given, load, presets, settings, to_yaml, with_memory
+from configs.load import ConfigError, as_given, load, presets, settings, to_yaml, with_memory
+from configs.old_names import GONE, RENAMED, REPLACED
 from configs.schema import STAGE_NAMES, Config, CrawlConfig, FilterConfig
 
 
