@@ -1,6 +1,6 @@
 """What a run says about its memory: what it can't compare, and where it keeps the settings from being met."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,15 +26,15 @@ def comparison_note(config: FilterConfig, remembered: Remembered, measured: Meas
         remembered: All photos of earlier runs.
         measured: Their statistics.
     """
-    unknown = np.flatnonzero(~measured.comparable).tolist()
-    if not unknown or config.duplicate_bits is None:
+    if config.duplicate_bits is None:
         return None
-    tested = len(remembered.tests().intersection(measured.absent[number] for number in unknown))
-    return (
-        f"{photos_are(len(unknown))} no longer in the crawl and can't be compared with new ones, because "
-        f"filter.memory={remembered.header.name} has no statistics of them, or those of another version, and their "
-        f"files are no longer in data/photos; {tested:,} of them were tested, and a changed copy of one could be "
-        f"trained on; put the files back, or {_remedy(config)}"
+    return _left_note(
+        config,
+        remembered,
+        [measured.absent[number] for number in np.flatnonzero(~measured.comparable).tolist()],
+        how="with new ones",
+        lack="has no statistics of them, or those of another version",
+        risk="a changed copy of one",
     )
 
 
@@ -46,15 +46,38 @@ def burst_note(config: FilterConfig, remembered: Remembered, measured: Measureme
         remembered: All photos of earlier runs.
         measured: Their times.
     """
-    undated = np.flatnonzero(~measured.dated[len(measured.photos) :]).tolist()
-    if not undated or config.burst_s is None:
+    if config.burst_s is None:
         return None
-    tested = len(remembered.tests().intersection(measured.absent[number] for number in undated))
+    return _left_note(
+        config,
+        remembered,
+        [measured.absent[number] for number in np.flatnonzero(~measured.dated[len(measured.photos) :]).tolist()],
+        how=f"by time with new ones (filter.burst_s={config.burst_s:g})",
+        lack="doesn't say when they were taken",
+        risk="a photo of the same burst",
+    )
+
+
+def _left_note(
+    config: FilterConfig, remembered: Remembered, photos: Sequence[str], *, how: str, lack: str, risk: str
+) -> str | None:
+    """Say that photos that have left can't be compared; None if there is none.
+
+    Args:
+        config: The settings of the filter.
+        remembered: All photos of earlier runs.
+        photos: Those that can't be compared.
+        how: With what they can't be compared, or by what.
+        lack: What the memory doesn't have.
+        risk: What could be trained on.
+    """
+    if not photos:
+        return None
+    tested = len(remembered.tests().intersection(photos))
     return (
-        f"{photos_are(len(undated))} no longer in the crawl and can't be compared by time with new ones "
-        f"(filter.burst_s={config.burst_s:g}), because filter.memory={remembered.header.name} doesn't say when they "
-        f"were taken, and their files are no longer in data/photos; {tested:,} of them were tested, and a photo of "
-        f"the same burst could be trained on; put the files back, or {_remedy(config)}"
+        f"{photos_are(len(photos))} no longer in the crawl and can't be compared {how}, because "
+        f"filter.memory={remembered.header.name} {lack}, and their files are no longer in data/photos; {tested:,} of "
+        f"them were tested, and {risk} could be trained on; put the files back, or {_remedy(config)}"
     )
 
 
