@@ -69,7 +69,7 @@ def decide(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path) -
     infer_from = model.infer_from(config)
     class_similarity = None
     if infer_from != "network":
-        class_similarity = similarity_of(eval_set, network.features, model.learned_from_validation)[held_out]
+        class_similarity = similarity_of(eval_set, network.features, model.learned_from_validation)
     rule = _fit(infer_from, eval_set, network.logits, class_similarity)
     rule.write(out, references_of(eval_set, network.features, model.learned_from_validation))
     probabilities = eval_set.padded(rule.probabilities(network.logits, class_similarity))
@@ -93,16 +93,24 @@ def references_of(eval_set: EvalSet, features: NDArray[np.float32], with_validat
 
 
 def similarity_of(eval_set: EvalSet, features: NDArray[np.float32], with_validation: bool) -> NDArray[np.float32]:
-    """Compute how similar all photos are to each class, `(n, classes)`, from features `(n, d)`.
+    """Compute how similar the validation and test photos are to each class, `(m, classes)`.
 
     Validation photos are compared with train photos only: they may not be compared with themselves. Test photos are
     compared with validation photos too, if the classifier has learned from them.
+
+    Args:
+        eval_set: The evaluation set.
+        features: (n, d) of all its photos.
+        with_validation: Whether the classifier has learned from validation photos.
     """
     classes = len(eval_set.labels)
-    found = references_of(eval_set, features).class_similarity(features, classes)
-    if with_validation:
-        test = eval_set.of("test")
-        found[test] = references_of(eval_set, features, True).class_similarity(features[test], classes)
+    references = references_of(eval_set, features)
+    if not with_validation:
+        return references.class_similarity(features[eval_set.is_held_out], classes)
+    found = np.empty((int(eval_set.is_held_out.sum()), classes), np.float32)
+    for split, compared in (("val", references), ("test", references_of(eval_set, features, with_validation=True))):
+        rows = eval_set.of(split)
+        found[rows[eval_set.is_held_out]] = compared.class_similarity(features[rows], classes)
     return found
 
 

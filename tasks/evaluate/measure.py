@@ -96,13 +96,13 @@ def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32], model: Model
         vectors: (n, d), a description of each photo.
         model: The classifier.
     """
-    val, test = eval_set.is_for_calibration, eval_set.of("test")
+    held_out, val, test = eval_set.is_held_out, eval_set.is_for_calibration, eval_set.of("test")
     centred = vectors - vectors[eval_set.of("train")].mean(axis=0)
     similarity = similarity_of(eval_set, centred, model.learned_from_validation)
     fitted = calibration.fit(
-        similarity[val], eval_set.truth[val], unknown=eval_set.has_unknown, uncalibrated=calibration.COSINES
+        similarity[val[held_out]], eval_set.truth[val], unknown=eval_set.has_unknown, uncalibrated=calibration.COSINES
     )
-    return ScoredPredictions.of(eval_set.truth[test], eval_set.padded(fitted(similarity[test])))
+    return ScoredPredictions.of(eval_set.truth[test], eval_set.padded(fitted(similarity[test[held_out]])))
 
 
 def _scores(
