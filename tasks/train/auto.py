@@ -20,6 +20,7 @@ from tasks.store.json_file import read_json
 from tasks.store.progress import Progress
 from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
+from tasks.train.class_balance import ADJUSTED, WEIGHTED
 from tasks.train.errors import DivergedError, TooLargeError
 from tasks.train.recipes import Recipe, with_method
 from tasks.train.recipes.logistic import LogisticRecipe
@@ -39,8 +40,6 @@ _VALIDATED = 0.35
 _LEAST = 1e-12
 _ADJUSTMENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Strengths of the logit adjustment among which validation chooses."""
-_WEIGHTED, _ADJUSTED = ("weights", "effective", "retrain_head"), ("logit_adjustment", "balanced_softmax")
-"""Methods for uneven classes by what they change: the photos' weights, or the logits."""
 
 logger = logging.getLogger("fluke.train")
 
@@ -181,8 +180,10 @@ class Trials:
 
     def _logistic(self, method: ImbalanceMethod, strength: float | None = None) -> Trial:
         name = "logistic regression" + (f", {method.replace('_', ' ')}" if method != "none" else "")
+        if self.baseline and method == "none":
+            return self.baseline
         recipe = LogisticRecipe(with_method(self._config, method, strength), self._data)
-        if self.baseline and method in _ADJUSTED:
+        if self.baseline and method in ADJUSTED:
             self.recipes[name] = recipe
             return replace(recipe.adjusted(name, self.baseline), seconds=0.0)
         return self._try(name, recipe, lambda: recipe.try_out(name))
@@ -241,11 +242,11 @@ class Trials:
         """Return the logistic regression that a pretrained network's head starts from, without subtracted priors."""
         if not self.done or self._data.kind != "network" or self._config.head != "softmax" or self._config.hidden:
             return None
-        weighted = self.best().details["method"] in _WEIGHTED
+        weighted = self.best().details["method"] in WEIGHTED
         for trial in [*self.done, *([self.baseline] if self.baseline else [])]:
             recipe = self.recipes[trial.name]
             method = trial.details["method"]
-            if isinstance(recipe, LogisticRecipe) and method not in _ADJUSTED and (method in _WEIGHTED) == weighted:
+            if isinstance(recipe, LogisticRecipe) and method not in ADJUSTED and (method in WEIGHTED) == weighted:
                 return recipe, trial
         return None
 

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from configs.schema import ImbalanceConfig
 
+WEIGHTED, ADJUSTED = ("weights", "effective", "retrain_head"), ("logit_adjustment", "balanced_softmax")
+"""Methods by what they change for a linear classifier: the weights of photos, or the logits."""
+
 
 def class_weights(counts: NDArray[np.integer], config: ImbalanceConfig) -> NDArray[np.float32]:
     """Compute the weight in the loss of a photo of each class; the mean over all photos is 1.

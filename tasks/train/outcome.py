@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.inference.headline import HeadlineMetric
 from tasks.store.atomic import write_json
@@ -33,6 +34,8 @@ class Outcome:
     metric: HeadlineMetric
     refitted: bool
     """Whether the chosen recipe has learned again from train and validation photos."""
+    arrays: Sequence[NDArray[Any]]
+    """The weights of the chosen recipe, as it has learned last."""
 
     def write(self, out: Path, classifier: "keras.Model") -> None:
         """Write the classifier, and the files that describe and judge it, into the folder of the artifact."""
@@ -43,11 +46,19 @@ class Outcome:
         photos = self.data.val.rows["photo"].to_numpy(dtype=np.str_)
         np.savez(VALIDATION.path(out), allow_pickle=False, photos=photos, logits=self.chosen.logits)
         if baseline := self.trials.baseline:
-            kernel, bias = baseline.arrays
-            if self.refitted:  # a fair comparison: both learn from the same photos
-                kernel, bias = self.trials.recipes[baseline.name].again(baseline, self.data.together())
+            kernel, bias = self._baseline_arrays(baseline)
             np.savez(BASELINE.path(out), allow_pickle=False, kernel=kernel, bias=bias)
         LABEL_ISSUES.write(label_issues.find(self.data), out)
+
+    def _baseline_arrays(self, baseline: Trial) -> Sequence[NDArray[Any]]:
+        """Return the baseline's weights; it has learned from the same photos as the classifier, for a fair comparison.
+
+        Where the chosen recipe is the baseline, it isn't learned once more.
+        """
+        recipe = self.trials.recipes[baseline.name]
+        if self.trials.recipes[self.chosen.name] is recipe:
+            return self.arrays
+        return recipe.again(baseline, self.data.together()) if self.refitted else baseline.arrays
 
     def _described(self) -> dict[str, Any]:
         """Return the content of recipe.json."""

@@ -67,7 +67,7 @@ def build_classifier(
     arrays = recipe.again(chosen, data.together()) if refitted else chosen.arrays
     finished = recipe.classifier(arrays)
 
-    Outcome(data, trials, judged, chosen, metric, refitted).write(context.out, finished)
+    Outcome(data, trials, judged, chosen, metric, refitted, arrays).write(context.out, finished)
     subtracted = recipe.subtracted if isinstance(recipe, NetworkRecipe) else [0.0] * len(data.labels)
     learned_from = (data.together() if refitted else data).train.rows["photo"]
     warm_start.write_lineage(

@@ -87,7 +87,7 @@ class LogisticRecipe:
         if len(copies):
             x, y = np.concatenate([x, copies]), np.concatenate([y, y[positions]])
         method = self._config.imbalance.method
-        if method not in ("weights", "effective", "retrain_head"):
+        if method not in class_balance.WEIGHTED:
             return x, y, None
         imbalance = with_method(self._config, "weights" if method == "retrain_head" else method).imbalance
         return x, y, class_balance.class_weights(data.counts, imbalance)[y]
@@ -95,7 +95,7 @@ class LogisticRecipe:
     def _adjusted(self, linear: logistic.Linear, data: TrainingSet) -> logistic.Linear:
         """Treat all classes as equally common, if the method says so; for a linear classifier both methods do that."""
         imbalance = self._config.imbalance
-        if imbalance.method not in ("logit_adjustment", "balanced_softmax"):
+        if imbalance.method not in class_balance.ADJUSTED:
             return linear
         strength = imbalance.strength if imbalance.method == "logit_adjustment" else 1.0
         return linear.minus(strength * class_balance.log_priors(data.counts))
