@@ -104,17 +104,20 @@ def _verdict_on(baseline: str, metrics: Mapping[str, Any]) -> str:
 
 
 def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any]) -> str:
-    """Say that the classifier is of the same kind as the baseline."""
+    """Say that the classifier is of the same kind as the baseline, or the nearest photo by the same features."""
     kind = "logistic regression on the encoder's features"
     if recipe["chosen"] == LOGISTIC_RECIPE:
         return f"The classifier is {kind}: no other recipe that was tried is clearly better on validation."
     outcome = {"better": "significantly less", "worse": "significantly more"}.get(
         against["verdict"], "not significantly different"
     )
-    return (
-        f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one gives "
-        f"{value_text(name, against['value'])}, {outcome}: {difference_text(name, against['difference'])}."
-    )
+    gives = f"gives {value_text(name, against['value'])}, {outcome}: {difference_text(name, against['difference'])}."
+    if recipe.get("infer_from") == "nearest":
+        return (
+            "The classifier takes the class of the most similar photo that it has learned from, by the encoder's "
+            f"features. Logistic regression on them {gives}"
+        )
+    return f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one {gives}"
 
 
 def _previous_model(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -22,9 +22,10 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
         network = f"{encoder}, pretrained and {'frozen' if recipe.get('frozen') else 'fine-tuned'},"
         inputs = tiles
     if recipe.get("recipe") == "logistic":
-        network = (
-            f"logistic regression on the features of {encoder}" if encoder != "autoencoder" else "logistic regression"
-        )
+        nearest, both = "the nearest photo", "logistic regression and the nearest photo"
+        network = {"nearest": nearest, "blend": both}.get(recipe.get("infer_from", ""), "logistic regression")
+        if encoder != "autoencoder":
+            network += f" on the features of {encoder}"
     parts = ("train", "val") if recipe.get("refitted") else ("train",)
     count = sum(row[part] for row in metrics["per_class"] if row["train"] for part in parts)
     photos = f"{count:,} photos of {metrics['trained_classes']:,} classes"

@@ -101,6 +101,12 @@ def test_a_classifier_that_is_logistic_regression_is_called_so() -> None:
         "The classifier is a variant of logistic regression on the encoder's features (“logistic regression, "
         "weights”). The plain one gives 95.0 %, significantly less: +6.4 points (+2.0 to +9.0)."
     )
+    nearest = recipe | {"chosen": "nearest photo", "infer_from": "nearest"}
+    told = sentences(measured(commonest="better", logistic="undecided", recipe=nearest))
+    assert told[1] == (
+        "The classifier takes the class of the most similar photo that it has learned from, by the encoder's features. "
+        "Logistic regression on them gives 95.0 %, not significantly different: +1.0 points (−2.0 to +3.0)."
+    )
     head = recipe | {"chosen": "head", "recipe": "network"}
     assert sentences(measured(commonest="better", logistic="better", recipe=head))[1].startswith("Training beat")
 

@@ -21,6 +21,16 @@ from tasks.text import SPACE
             {"recipe": "logistic", "frozen": True},
             "logistic regression on the features of vgg16 on 64 px RGB tiles",
         ),
+        (
+            "autoencoder",
+            {"recipe": "logistic", "infer_from": "nearest"},
+            "the nearest photo on an autoencoder's codes of 64 px RGB tiles",
+        ),
+        (
+            "vgg16",
+            {"recipe": "logistic", "infer_from": "blend"},
+            "logistic regression and the nearest photo on the features of vgg16 on 64 px RGB tiles",
+        ),
     ],
 )
 def test_the_subject_names_network_input_and_train_photos(encoder: str, recipe: dict[str, Any], expected: str) -> None:
