@@ -49,7 +49,7 @@ def _has_method(*methods: str) -> Callable[[Config], bool]:
 
 
 def _is_pretrained(config: Config) -> bool:
-    return config.pretrain.encoder not in ("autoencoder", "none")
+    return config.pretrain.kind == "network"
 
 
 def _has_encoder(*names: str) -> Callable[[Config], bool]:

@@ -439,6 +439,13 @@ class PretrainConfig(Section):
     )
     seed: Seed = 0
 
+    @property
+    def kind(self) -> Literal["network", "autoencoder", "none"]:
+        """The kind of the encoder: a pretrained network, an autoencoder, or none."""
+        if self.encoder == "autoencoder":
+            return "autoencoder"
+        return "none" if self.encoder == "none" else "network"
+
 
 class AugmentConfig(Section):
     """Random changes of tiles."""

@@ -18,7 +18,6 @@ from tasks.crawl import stage as crawl
 from tasks.crawl.engines.engine import MissingCredentialsError
 from tasks.crawl.listing.tree import DATA_FOLDERS
 from tasks.networks import backbones, pretrained
-from tasks.pretrain.stage import kind_of
 from tasks.store import plugins
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
@@ -46,7 +45,7 @@ def check_names(config: Config, *, crawls: bool = True) -> None:
             raise
     backbones.check(config.train.network)
     pretrained.check(config.pretrain.encoder)
-    train.check_recipe(config.train.recipe, kind_of(config.pretrain.encoder))
+    train.check_recipe(config.train.recipe, config.pretrain.kind)
 
 
 def check_photo_folder(config: Config, root: Path) -> None:

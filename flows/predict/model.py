@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from configs.load import presets
 from configs.schema import PreprocessConfig
 from flows import model_names, preflight
 from flows.run_records import RunRecord, find_run, read_records
 from tasks.inference.decision import DecisionRule
+from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
-from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
 from tasks.tables import CLASSIFIER, ENCODER, ENCODER_INFO, REFERENCES
@@ -92,4 +91,4 @@ def _is_autoencoder(encoder: Path) -> bool:
     """
     if not ENCODER_INFO.path(encoder).exists():
         return True
-    return bool(read_json(ENCODER_INFO.path(encoder), dict[str, Any]).get("kind") == "autoencoder")
+    return bool(encoder_info(encoder).get("kind") == "autoencoder")

@@ -12,6 +12,7 @@ from configs.schema import EvaluateConfig, InferFrom
 from tasks import tables
 from tasks.evaluate.eval_set import rows_of
 from tasks.inference.knn import descriptors
+from tasks.networks.encode import classifier_inputs, encoder_info
 from tasks.store.json_file import read_json
 from tasks.store.shards import LazyRows
 
@@ -40,12 +41,12 @@ class Model:
     @cached_property
     def kind(self) -> str:
         """Kind of the encoder: network, autoencoder or none."""
-        return str(read_json(tables.ENCODER_INFO.path(self.encoder), dict[str, Any])["kind"])
+        return str(encoder_info(self.encoder)["kind"])
 
     @property
     def inputs(self) -> Path:
         """Folder of the index of the classifier's inputs: an autoencoder's codes, else the tiles."""
-        return self.features if self.kind == "autoencoder" else self.tiles
+        return classifier_inputs(self.kind, tiles=self.tiles, features=self.features)
 
     @property
     def is_frozen(self) -> bool:

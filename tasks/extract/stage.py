@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import ExtractConfig
-from tasks.networks.encode import Encoder
+from tasks.networks.encode import Encoder, encoder_info
 from tasks.store import hashing
 from tasks.store.context import StageContext
-from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest, Result
 from tasks.store.shards import LazyRows, ShardPool, index_digest, names_by_content
 from tasks.store.stage import Stage
-from tasks.tables import COPIES_INDEX, ENCODER, ENCODER_INFO, INDEX, KEPT, REMOVED_INDEX
+from tasks.tables import COPIES_INDEX, ENCODER, INDEX, KEPT, REMOVED_INDEX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +32,7 @@ def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: P
     As preprocess does, it writes an index of its own for the photos that a check of the filter removed from the test.
     Train photos get augmented copies, if `extract.copies` asks for them. Without an encoder, all indexes are empty.
     """
-    if read_json(ENCODER_INFO.path(encoder), dict[str, Any])["kind"] == "none":
+    if encoder_info(encoder)["kind"] == "none":
         return _write_nothing(context)
     made_with = Manifest.read(encoder).artifact.digest
     settings = config.model_dump(mode="json", include={"batch_size"})

@@ -2,13 +2,30 @@
 
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.store.json_file import read_json
+from tasks.tables import ENCODER_INFO
+
 if TYPE_CHECKING:
     import keras
+
+
+def encoder_info(encoder: Path) -> dict[str, Any]:
+    """Return what encoder.json says: kind (network, autoencoder or none), name, and further fields of a kind.
+
+    Args:
+        encoder: the folder of the pretrain stage.
+    """
+    return read_json(ENCODER_INFO.path(encoder), dict[str, Any])
+
+
+def classifier_inputs(kind: str, *, tiles: Path, features: Path) -> Path:
+    """Return the folder whose index has the classifier's inputs: an autoencoder's codes, else the tiles."""
+    return features if kind == "autoencoder" else tiles
 
 
 def to_float16(values: NDArray[np.floating]) -> NDArray[np.float16]:

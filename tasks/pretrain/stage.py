@@ -15,11 +15,6 @@ from tasks.tables import ENCODER_INFO
 VERSION = 2
 
 
-def kind_of(encoder: str) -> str:
-    """Return which module of `encoders` provides an encoder: autoencoder, none, or network for a pretrained one."""
-    return encoder if encoder in ("autoencoder", "none") else "network"
-
-
 def external_inputs(config: PretrainConfig, root: Path) -> dict[str, str | int]:
     """Return what decides the weights besides the settings, such as the digest of a user's file.
 
@@ -40,7 +35,7 @@ def build_encoder(config: PretrainConfig, *, kept: Path, tiles: Path, context: S
         context: where to write, and how to report.
     """
     encoder = _module(config).build(config, kept=kept, tiles=tiles, context=context)
-    info = {"kind": kind_of(config.encoder), "name": config.encoder, **encoder.info}
+    info = {"kind": config.kind, "name": config.encoder, **encoder.info}
     write_json(ENCODER_INFO.path(context.out), info)
     return Result(encoder.counts, digest=hashing.of_value([info, encoder.digest]))
 
@@ -59,7 +54,7 @@ def dynamic_modules(config: PretrainConfig) -> list[str]:
 
 def _module(config: PretrainConfig) -> Any:
     # not a normal import: the other encoders are not part of the source digest
-    return import_module(f"tasks.pretrain.encoders.{kind_of(config.encoder)}")
+    return import_module(f"tasks.pretrain.encoders.{config.kind}")
 
 
 STAGE = Stage(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.networks.encode import classifier_inputs, encoder_info
 from tasks.store.errors import UserError
-from tasks.store.json_file import read_json
 from tasks.store.shards import LazyRows
-from tasks.tables import COPIES_INDEX, ENCODER, ENCODER_INFO, INDEX
+from tasks.tables import COPIES_INDEX, ENCODER, INDEX
 from tasks.train.same_photos import trained_and_validated
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class TrainingSet:
         if len(labels) < 2:
             found = f"only {labels[0]!r} has photos" if labels else "there is no photo"
             raise UserError(f"train: {found} to train on; a classifier needs photos of two classes")
-        kind = read_json(ENCODER_INFO.path(encoder), dict[str, Any])["kind"]
+        kind = encoder_info(encoder)["kind"]
 
         def numbered(rows: "pd.DataFrame") -> Part:
             return Part(rows, np.searchsorted(labels, rows["label"]).astype(np.int32))
@@ -87,7 +87,7 @@ class TrainingSet:
     @property
     def inputs(self) -> Path:
         """Folder of the index of the classifier's inputs: an autoencoder's codes, else the tiles."""
-        return self.features if self.kind == "autoencoder" else self.tiles
+        return classifier_inputs(self.kind, tiles=self.tiles, features=self.features)
 
     @property
     def encoder_file(self) -> Path:
@@ -97,7 +97,7 @@ class TrainingSet:
     @cached_property
     def info(self) -> dict[str, Any]:
         """What encoder.json says of the encoder."""
-        return read_json(ENCODER_INFO.path(self.encoder), dict[str, Any])
+        return encoder_info(self.encoder)
 
     @property
     def shape(self) -> tuple[int, int, int]:

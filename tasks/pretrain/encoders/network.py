@@ -1,15 +1,14 @@
 """A pretrained network as the encoder: each photo's features are its last feature map, pooled."""
 
 from pathlib import Path
-from typing import Any
 
 from configs.schema import PretrainConfig
+from tasks.networks.encode import encoder_info
 from tasks.pretrain.encoders import Encoder
 from tasks.store import hashing
 from tasks.store.context import StageContext
-from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
-from tasks.tables import ENCODER, ENCODER_INFO
+from tasks.tables import ENCODER
 
 
 def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Encoder:
@@ -50,7 +49,7 @@ def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
 def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: Path) -> str | None:
     """Return that other photos don't change the network, if it takes tiles of this shape; else None."""
     try:
-        info = read_json(ENCODER_INFO.path(candidate), dict[str, Any])
+        info = encoder_info(candidate)
     except (OSError, ValueError):  # damaged; the store reports that elsewhere
         return None
     return "a pretrained network doesn't depend on the photos" if info.get("tile") == [*_tile(tiles)] else None

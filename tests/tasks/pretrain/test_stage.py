@@ -7,7 +7,6 @@ import pytest
 
 from configs.schema import PretrainConfig
 from tasks.pretrain import stage as pretrain
-from tasks.pretrain.stage import kind_of
 from tasks.store.errors import UserError
 
 
@@ -22,7 +21,7 @@ from tasks.store.errors import UserError
     ],
 )
 def test_a_name_says_which_kind_of_encoder_is_meant(encoder: str, kind: str) -> None:
-    assert kind_of(encoder) == kind
+    assert PretrainConfig(encoder=encoder).kind == kind
 
 
 @pytest.mark.parametrize(
