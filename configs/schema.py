@@ -5,42 +5,21 @@ use its result. `fluke config PRESET` prints all settings of a preset with these
 """
 
 import re
-from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from configs.nights import ChangesConfig, DriftConfig, NotifyConfig, PromoteConfig
 from configs.redact import strip_login
+from configs.section import Fraction, Section, Seed, UserPath
 
 StageName = Literal["crawl", "filter", "preprocess", "pretrain", "extract", "train", "evaluate"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-def _expand_home(path: Path) -> Path:
-    """Replace ~ and ~user at the beginning of a path, which a shell leaves as they are behind an equals sign."""
-    path = Path(strip_login(str(path)))  # a URL is no path, but the run's record has what was given
-    try:
-        return path.expanduser()
-    except RuntimeError:  # there is no such user: a file's name begins with ~
-        return path
-
-
-UserPath = Annotated[Path, AfterValidator(_expand_home)]
-Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's random numbers.")]
-
 
 LISTS = frozenset({"folder", "csv", "urls"})
 """The sources that list photos in `crawl.path`, and don't search."""
 WITHOUT_SIZES = LISTS | {"site", "gallery"}
 """The sources that don't say how large a photo is before it is downloaded; search engines do."""
-
-
-class Section(BaseModel):
-    """A frozen group of settings; unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class SearchFilters(Section):
@@ -704,7 +683,7 @@ class WorkersConfig(Section):
 
 
 class Config(Section):
-    """All settings of a run: one section for each stage, and how the work is executed."""
+    """All settings of a run: one section for each stage, how the work is executed, and what happens around it."""
 
     crawl: CrawlConfig = CrawlConfig()
     filter: FilterConfig = FilterConfig()
@@ -714,6 +693,10 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     workers: WorkersConfig = WorkersConfig()
+    changes: ChangesConfig = ChangesConfig()
+    drift: DriftConfig = DriftConfig()
+    promote: PromoteConfig = PromoteConfig()
+    notify: NotifyConfig = NotifyConfig()
 
     @model_validator(mode="after")
     def _downloads_what_the_filter_keeps(self) -> "Config":

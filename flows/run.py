@@ -14,7 +14,8 @@ from prefect.states import Completed
 from configs import no_effect
 from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
-from configs.schema import Config, Section, StageName, WorkersConfig
+from configs.schema import Config, StageName, WorkersConfig
+from configs.section import Section
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs.schema import Config, Section, StageName
+from configs.schema import Config, StageName
+from configs.section import Section
 from flows.pipeline import stages
 from tasks.store.manifest import Artifact, CacheKey, Manifest
 from tasks.store.stage import Stage, find

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.schema import Config, Section
+from configs.schema import Config
+from configs.section import Section
 from flows.pipeline import stages
 from tasks.filter import review_log
 from tasks.filter.review_keys import apply_decisions

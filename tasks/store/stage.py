@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from configs.schema import Section, StageName
+from configs.schema import StageName
+from configs.section import Section
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, CacheKey, Manifest, Result

@@ -1,0 +1,29 @@
+"""What all sections of the settings have in common, and types of settings that several sections use."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from configs.redact import strip_login
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's random numbers.")]
+
+
+class Section(BaseModel):
+    """A frozen group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+def _expand_home(path: Path) -> Path:
+    """Replace ~ and ~user at the beginning of a path, which a shell leaves as they are behind an equals sign."""
+    path = Path(strip_login(str(path)))  # a URL is no path, but the run's record has what was given
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user: a file's name begins with ~
+        return path
+
+
+UserPath = Annotated[Path, AfterValidator(_expand_home)]
