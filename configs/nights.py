@@ -44,8 +44,8 @@ class PromoteConfig(Section):
     )
     undecided: Literal["keep", "promote", "ask"] = Field(
         "keep",
-        description="If the test list can't tell - keep: the champion stays. promote: the challenger is used. ask: wait "
-        "for a person in the dashboard, and keep the champion after wait_h.",
+        description="If the test list can't tell - keep: the champion stays. promote: the challenger is used. ask: "
+        "wait for a person in the dashboard, and keep the champion after wait_h.",
     )
     wait_h: float = Field(12, gt=0, description="ask: hours to wait for a person.")
 
