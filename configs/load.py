@@ -14,7 +14,7 @@ from configs.schema import Config
 from configs.suggest import did_you_mean
 
 PRESETS = Path(__file__).parent
-_SHORT_FORMS = {"train.imbalance": "method"}
+_SHORT_FORMS = {"train.imbalance": "method", "notify": "urls"}
 """A section that may be given as one value -> the setting of that value: `imbalance: focal` sets `imbalance.method`."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "tuple[", "dict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
@@ -188,11 +188,11 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for override in overrides:
         name, equals, text = override.partition("=")
-        if not equals or "." not in name:
-            raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
+        if not equals or ("." not in name and name not in _SHORT_FORMS):
+            raise ConfigError(f"{_shown(override)!r}: an override looks like train.epochs=5")
         if any("\ud800" <= letter <= "\udfff" for letter in override):  # Prefect and the records can't store it
             raise ConfigError(
-                f"{name}: {text!r} is not valid in the encoding of this terminal ({sys.getfilesystemencoding()}); give "
+                f"{name}: {_shown(text, name)!r} is not valid in the encoding of this terminal ({sys.getfilesystemencoding()}); give "
                 "the file or folder a name in that encoding, or a link that has one (ln -s)"
             )
         found[name] = text
@@ -220,7 +220,7 @@ def replaced_overrides(overrides: Sequence[str]) -> list[str]:
     """Return a line for each override that a later one of the same setting replaces by another value."""
     last = dict(override.partition("=")[::2] for override in overrides)
     return [
-        f"{name} is given twice: {last[name]!r} replaces {text!r}"
+        f"{name} is given twice: {_shown(last[name], name)!r} replaces {_shown(text, name)!r}"
         for name, _, text in dict.fromkeys(override.partition("=") for override in overrides)
         if text != last[name]
     ]
@@ -228,21 +228,36 @@ def replaced_overrides(overrides: Sequence[str]) -> list[str]:
 
 def _apply(given: dict[str, Any], name: str, text: str) -> None:
     """Set one setting, or one class of crawl.keywords."""
-    override = f"{name}={text}"
+    override = _shown(f"{name}={text}")
     *sections, setting = values.split_name(name)
     try:
         value = values.from_command_line(name, text)
     except (yaml.YAMLError, yaml_text.RepeatedNameError) as error:
-        raise ConfigError(f"{override!r}: the value can't be read: {' '.join(str(error).split())}") from error
+        reason = "it is no list of YAML" if _is_secret(name) else " ".join(str(error).split())
+        raise ConfigError(f"{override!r}: the value can't be read: {reason}") from error
     inner = given
     for depth, section in enumerate(sections, 1):
         below = inner.get(section) or {}
-        if isinstance(below, str) and (main := _SHORT_FORMS.get(".".join(sections[:depth]))):
+        main = _SHORT_FORMS.get(".".join(sections[:depth]))
+        if isinstance(below, str | list) and main:
             below = {main: below}
         if not isinstance(below, Mapping):
             raise ConfigError(f"{override!r}: {section} is a setting, not a section")
         inner[section] = inner = dict(below)
     inner[setting] = value
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a setting may contain passwords: the addresses of messages, which nothing prints."""
+    return f"{name}.".startswith("notify.") and not name.startswith("notify.on")
+
+
+def _shown(text: str, name: str = "") -> str:
+    """Return what a message may show of an override, or of the value of a setting."""
+    given, equals, _ = text.partition("=")
+    if name:
+        return "***" if _is_secret(name) else text
+    return f"{given}=***" if equals and _is_secret(given) else text
 
 
 def _message(mistake: Any) -> str:
@@ -263,7 +278,7 @@ def _message(mistake: Any) -> str:
         )
     message = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     message = message.replace("tuple", "list").replace("Tuple", "list")
-    got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
+    got = "" if isinstance(mistake["input"], dict) or _is_secret(name) else f" (got {mistake['input']!r})"
     return f"{name}: {message[0].lower()}{message[1:]}{got}" if name else message
 
 

@@ -1,10 +1,14 @@
 """Settings of what happens around the stages: what stops a night, which model is used, and who is told."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from configs.addresses import SecretAddress
 from configs.section import Fraction, Section
+
+NotifyKind = Literal["failed", "refused", "promoted", "drift", "low_yield", "waiting"]
+"""What people are told of: see `flows.notify.tell`."""
 
 
 class ChangesConfig(Section):
@@ -51,6 +55,24 @@ class PromoteConfig(Section):
 
 
 class NotifyConfig(Section):
-    """Who is told of what happens at night."""
+    """Who is told of what happens at night; a list alone is short for `urls`."""
 
-    urls: tuple[str, ...] = Field((), description="Where to send messages; see docs/operations.md.")
+    urls: tuple[SecretAddress, ...] = Field(
+        (),
+        description="Where to send messages, as apprise writes it: mailtos://name:password@example.org for mail, "
+        " jsons://host/path for a webhook. $NAME: an environment variable or a Prefect Secret block has it.",
+    )
+    on: tuple[NotifyKind, ...] = Field(
+        ("failed", "refused", "drift", "low_yield", "waiting"),
+        description="What to tell: failed, refused, promoted, drift, low_yield, waiting (for a review or a decision).",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"urls": given} if isinstance(given, str | list | tuple) else given
+
+    @field_validator("urls", "on", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str | SecretAddress) else given

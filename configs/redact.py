@@ -1,7 +1,8 @@
 """Keep passwords out of what is printed, logged and stored: those in addresses, and those of the environment.
 
 An address may contain a login, as in https://name:password@host/. The environment has addresses of proxies and of the
-Prefect server, and its key. Libraries quote them in their messages.
+Prefect server, and its key. Libraries quote them in their messages. Addresses of messages (`notify.urls`) are secrets
+as a whole, because a webhook's path is its password.
 """
 
 import json
@@ -22,18 +23,54 @@ _LOGIN = re.compile(
 )
 """An address up to the end of its login."""
 _SECRET_NAME = re.compile(r"(KEY|AUTH_STRING|PASSWORD|TOKEN|SECRET|CUSTOM_HEADERS)$")
+address_pattern = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+"""An address of messages."""
+_HAS_HOST = frozenset(
+    f"{name}{s}" for name in ("http", "json", "xml", "form", "mailto", "ntfy", "gotify", "matrix") for s in ("", "s")
+)
+"""What the first part of an address of messages is a host for; for the others it may be a key, as in slack://KEY."""
+_HOST = re.compile(r"(?:[^/?#@]*@)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?")
 _MIN_CHARACTERS = 4
 """A shorter secret is hidden only in addresses: it would be found in many words."""
 _WORD_CHARACTERS = 10
 """A shorter secret is hidden only where it is a word of its own."""
 
 
+_hidden_addresses: dict[str, str] = {}
+"""Addresses of messages, and the keys in them -> what is shown in their place."""
+
+
 def redact(text: str) -> str:
     """Replace logins in addresses, and passwords and keys of the environment, by ***."""
+    for secret, shown in _hidden_addresses.items():
+        text = text.replace(secret, shown)
     if "@" in text:
         text = _LOGIN.sub(rf"\1{_HIDDEN}@", text)
     secrets = _of_environment()
     return secrets.sub(_HIDDEN, text) if secrets else text
+
+
+def hidden_address(address: str) -> str:
+    """Return what may be shown of an address of messages: how it is sent, and to which host if it names one."""
+    scheme, _, rest = address.partition("://")
+    host = _HOST.match(rest) if scheme.lower() in _HAS_HOST else None
+    return f"{scheme}://{host[1]}{host[2] or ''}/{_HIDDEN}" if host else f"{scheme}://{_HIDDEN}"
+
+
+def hide_address(address: str) -> None:
+    """Let `redact` hide an address of messages from now on, and the passwords and keys in it wherever they stand."""
+    shown = hidden_address(address)
+    if address == shown or "://" not in address:
+        return
+    _hidden_addresses[address] = shown
+    rest = address.partition("://")[2].partition("#")[0]
+    logins = (rest.partition("@")[0], rest.rpartition("@")[0]) if "@" in rest else ()
+    passwords = [login.partition(":")[2] for login in logins]
+    keys = [part for part in re.split("[/?&=@:]", rest) if len(part) >= _WORD_CHARACTERS and re.search("[0-9]", part)]
+    visible = shown.partition("://")[2]
+    for key in [*passwords, *keys]:
+        if len(key) >= _MIN_CHARACTERS and key not in visible:
+            _hidden_addresses.update({key: _HIDDEN, unquote(key): _HIDDEN})
 
 
 def strip_login(address: str) -> str:
