@@ -192,8 +192,9 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
             raise ConfigError(f"{_shown(override)!r}: an override looks like train.epochs=5")
         if any("\ud800" <= letter <= "\udfff" for letter in override):  # Prefect and the records can't store it
             raise ConfigError(
-                f"{name}: {_shown(text, name)!r} is not valid in the encoding of this terminal ({sys.getfilesystemencoding()}); give "
-                "the file or folder a name in that encoding, or a link that has one (ln -s)"
+                f"{name}: {_shown(text, name)!r} is not valid in the encoding of this terminal "
+                f"({sys.getfilesystemencoding()}); give the file or folder a name in that encoding, or a "
+                "link that has one (ln -s)"
             )
         found[name] = text
     return sorted(found.items(), key=lambda item: len(values.split_name(item[0])))

@@ -60,7 +60,7 @@ class NotifyConfig(Section):
     urls: tuple[SecretAddress, ...] = Field(
         (),
         description="Where to send messages, as apprise writes it: mailtos://name:password@example.org for mail, "
-        " jsons://host/path for a webhook. $NAME: an environment variable or a Prefect Secret block has it.",
+        "jsons://host/path for a webhook. $NAME: an environment variable or a Prefect Secret block has it.",
     )
     on: tuple[NotifyKind, ...] = Field(
         ("failed", "refused", "drift", "low_yield", "waiting"),

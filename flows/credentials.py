@@ -1,4 +1,4 @@
-"""Keys of search engines that are stored in Prefect Secret blocks, for runs whose environment doesn't have them.
+"""Secrets in Prefect blocks: keys of search engines, and addresses of messages, for runs whose environment lacks them.
 
 Stages read keys from the environment only, because they know nothing of Prefect.
 """
@@ -23,16 +23,26 @@ def block_name(variable: str) -> str:
     return variable.lower().replace("_", "-")
 
 
-def from_secret_blocks(config: CrawlConfig) -> None:
-    """Set those of the variables that are missing, and for which the Prefect server has a block, for this process."""
-    missing = [variable for variable in variables(config) if not os.environ.get(variable, "").strip()]
-    if not missing:
-        return
+def is_in_environment(variable: str) -> bool:
+    """Whether a variable of the environment has a value."""
+    return bool(os.environ.get(variable, "").strip())
+
+
+def secret(variable: str) -> str:
+    """Return the value of an environment variable, or else of its Prefect Secret block; empty if there is neither."""
+    if is_in_environment(variable):
+        return os.environ[variable].strip()
     from prefect.blocks.system import Secret
 
-    for variable in missing:
-        try:
-            secret = cast("Secret[str]", Secret.load(block_name(variable)))  # it is async only in async functions
-        except ValueError:  # there is no such block
-            continue
-        os.environ[variable] = str(secret.get())
+    try:
+        block = cast("Secret[str]", Secret.load(block_name(variable)))  # it is async only in async functions
+    except ValueError:  # there is no such block
+        return ""
+    return str(block.get()).strip()
+
+
+def from_secret_blocks(config: CrawlConfig) -> None:
+    """Set those of the variables that are missing, and for which the Prefect server has a block, for this process."""
+    for variable in variables(config):
+        if not is_in_environment(variable) and (value := secret(variable)):
+            os.environ[variable] = value

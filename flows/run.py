@@ -16,7 +16,7 @@ from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
-from flows import credentials, dashboard, error_messages, preflight, stage_tasks
+from flows import credentials, dashboard, error_messages, night_messages, notify, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -39,7 +39,12 @@ said_before: ContextVar[Sequence[str]] = ContextVar("said_before", default=())
 logger = logging.getLogger("fluke.run")
 
 
-@flow(flow_run_name="{preset}: {until}", persist_result=False)
+@flow(
+    flow_run_name="{preset}: {until}",
+    persist_result=False,
+    on_failure=[night_messages.tell_failure],
+    on_crashed=[night_messages.tell_failure],
+)
 def pipeline(
     config: Config,
     preset: str = "custom",
@@ -71,6 +76,7 @@ def pipeline(
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         dashboard.logs(),
+        notify.delivery(),
         preflight.in_use(root),
         record.lock(root),
         preflight.ctrl_c() as interrupted,
@@ -103,6 +109,7 @@ def pipeline(
             raise
         else:
             record.end("done")
+            night_messages.after(config, record, root)
         finally:
             record.save(root)
     return record

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, review, runs, server
+from flows.cli import errors, maintenance, models, notify, review, runs, server
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +30,7 @@ for _command in (
     server.up,
     server.down,
     server.serve,
+    notify.notify,
 ):
     app.command()(_command)
 

@@ -69,7 +69,7 @@ def connect(config: Config) -> None:
 
     Call this before Prefect is imported: it reads the environment then.
     """
-    from flows import credentials, preflight, server
+    from flows import credentials, notify, preflight, server
 
     preflight.check_names(config, crawls=False)
     root = data_root()
@@ -88,6 +88,7 @@ def connect(config: Config) -> None:
     os.environ["PREFECT_API_URL"] = address
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
+    notify.prepare(config)
 
 
 def _announce_start(how_long: str) -> None:
