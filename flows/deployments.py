@@ -1,21 +1,21 @@
 """Deployments: the pipeline on a schedule; each stage and predictions on demand, from the dashboard or the API."""
 
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron
 
 from configs.schema import STAGE_NAMES, Config
+from flows import schedules
 from flows.predict.flow import predict_folder
 from flows.run import pipeline
-from tasks.store.errors import UserError
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 
-def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file: str = "") -> list[RunnerDeployment]:
+def build(
+    preset: str, config: Config, *, cron: str, timezone: str, preset_file: str = "", owner: str = ""
+) -> list[RunnerDeployment]:
     """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
 
     The pipeline's parameters are the config's sections; those of the last are the options of `fluke predict`.
@@ -26,26 +26,22 @@ def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file:
         cron: When the scheduled run starts, e.g. "0 2 * * *". A run is cancelled if the previous one still runs.
         timezone: Time zone of `cron`, e.g. "Europe/Berlin".
         preset_file: Absolute path of the preset's YAML file, if it has one.
+        owner: A sentence that says who serves them; it is in the description of the scheduled one.
 
     Raises:
         UserError: The cron expression or the time zone is invalid.
     """
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError) as error:
-        raise UserError(f"--timezone {timezone!r}: unknown time zone; use a name such as Europe/Berlin") from error
-    try:
-        schedule = Cron(cron, timezone=timezone)
-    except ValueError as error:
-        raise UserError(f"--cron {cron!r}: not a cron expression; '0 2 * * *' means daily at 2:00") from error
+    when = schedules.schedule(cron, timezone)
     parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
     if preset_file:
         parameters["preset_file"] = preset_file
     nightly = pipeline.to_deployment(
         f"{preset}-nightly",
-        description="The whole pipeline: searches for new photos, and rebuilds only what they change.",
+        description="\n\n".join(
+            filter(None, ["The whole pipeline: searches for new photos, and rebuilds only what they change.", owner])
+        ),
         parameters=parameters | {"fresh": ["crawl"]},
-        schedule=schedule,
+        schedule=when,
         concurrency_limit=ONE_AT_A_TIME,
         tags=["fluke"],
     )

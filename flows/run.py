@@ -16,7 +16,7 @@ from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
-from flows import credentials, dashboard, error_messages, night_messages, notify, preflight, stage_tasks
+from flows import credentials, dashboard, error_messages, gpu, night_messages, notify, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -138,7 +138,9 @@ class _GetOrBuild:
         task = stage_tasks.of_stage(stage.name, timeout_h)
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
         # linked to the task, so that the dashboard draws the arrows between the stages.
-        state: State[Artifact] = task(partial(self._build, stage), section, **parents, return_state=True)
+        state: State[Artifact] = task(
+            partial(self._build, gpu.taking_turns(stage)), section, **parents, return_state=True
+        )
         if stage_tasks.exceeded_time_limit(state):
             raise UserError(
                 f"{stage.name} exceeded its time limit of {timeout_h:g} h; run the same command again to continue, "

@@ -1,6 +1,9 @@
 """Commands for the local Prefect server and for schedules."""
 
 import os
+import shlex
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +14,13 @@ from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
 from flows.run_records import data_root
 from tasks.store.errors import UserError
+
+
+class Missed(StrEnum):
+    """What `fluke serve` does about a scheduled run that was missed while nobody served."""
+
+    RUN = "run"
+    SKIP = "skip"
 
 
 def up(
@@ -38,6 +48,9 @@ def serve(
     overrides: Overrides = None,
     cron: Annotated[str, typer.Option(help="When the scheduled run starts, as a cron expression.")] = "0 2 * * *",
     timezone: Annotated[str, typer.Option(help="Time zone of the cron expression.")] = "UTC",
+    missed: Annotated[
+        Missed, typer.Option(help="If the last run was missed - run: start it now. skip: wait for the next one.")
+    ] = Missed.RUN,
 ) -> None:
     """Schedule a preset's runs, and offer each stage in the dashboard; works until Ctrl-C."""
     from flows import preflight
@@ -46,22 +59,33 @@ def serve(
     preflight.check_writable(root)
     with preflight.only_serve(root, name):
         connect(loaded)
-        os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
-        from prefect import serve as serve_all
+        from prefect.client.orchestration import get_client
 
         from configs import no_effect
         from configs.load import given_settings
-        from flows import deployments, server
+        from flows import deployments, gpu, server, serving
 
-        built = deployments.build(name, loaded, cron=cron, timezone=timezone, preset_file=preset_file(preset))
-        is_our_server = os.environ["PREFECT_API_URL"] == server.url(root)
-        if is_our_server:
-            server.crash_zombies()
+        built = deployments.build(
+            name, loaded, cron=cron, timezone=timezone, preset_file=preset_file(preset), owner=serving.owner(root)
+        )
+        address, now = os.environ["PREFECT_API_URL"], datetime.now(UTC)
+        is_our_server = address == server.url(root)
+        with get_client(sync_client=True) as client:
+            standing = serving.read(client, name)
+            serving.refuse_if_served(standing, name, root, now)
+            overdue = serving.missed(client, standing, cron, timezone, now)
+            serving.delete_late(client, standing, now)
+            if is_our_server and gpu.is_there():
+                serving.limit_gpu(client)
         for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
+        say(f"to start a run now: PREFECT_API_URL={address} prefect deployment run {shlex.quote(built[0].full_name)}")
+        if overdue:
+            what = "it starts now" if missed is Missed.RUN else "it is skipped"
+            note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
         # On a server that others share, somebody else may serve the same preset.
-        serve_all(*built, pause_on_shutdown=is_our_server, print_starting_message=False)
+        serving.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and missed is Missed.RUN)
 
 
 def connect(config: Config) -> None:
@@ -86,9 +110,12 @@ def connect(config: Config) -> None:
         _announce_start("about 15 s; `fluke down` stops it")
         address = server.up(root)
     os.environ["PREFECT_API_URL"] = address
+    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     notify.prepare(config)
+    if address == server.url(root):
+        server.crash_zombies()
 
 
 def _announce_start(how_long: str) -> None:

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from configs.load import load
 from configs.schema import STAGE_NAMES, Config
-from tasks.store.errors import UserError
 from tests.helpers.pipeline import TINY, Fluke
 from tests.helpers.prefect_api import ended, get, logs, post, wait_for
 
@@ -37,16 +36,6 @@ def test_prefect_yaml_and_serve_offer_the_same_deployments() -> None:
             TypeAdapter(parameters[parameter].annotation).validate_python(value)
     assert deployments[0]["concurrency_limit"]["collision_strategy"] == ONE_AT_A_TIME.collision_strategy
     assert [deployment["parameters"]["until"] for deployment in deployments[1:-1]] == list(STAGE_NAMES)
-
-
-@pytest.mark.parametrize(
-    ("cron", "timezone", "says"), [("2 o'clock", "UTC", "--cron"), ("0 2 * * *", "Nowhere", "--timezone")]
-)
-def test_an_invalid_schedule_is_refused(cron: str, timezone: str, says: str) -> None:
-    from flows.deployments import build
-
-    with pytest.raises(UserError, match=says):
-        build("x", Config(), cron=cron, timezone=timezone)
 
 
 def test_runs_of_a_served_preset_and_of_the_command_line_name_its_file_in_the_same_way(
