@@ -16,7 +16,7 @@ from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
-from flows import credentials, dashboard, error_messages, gpu, night_messages, notify, preflight, stage_tasks
+from flows import credentials, dashboard, error_messages, gpu, logs, night_messages, notify, preflight, stage_tasks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -73,6 +73,7 @@ def pipeline(
     preflight.check_names(config)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
+    logs.rotate(root)
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         dashboard.logs(),
