@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, notify, review, runs, server
+from flows.cli import errors, maintenance, models, notify, review, runs, server, service
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +33,7 @@ for _command in (
     notify.notify,
 ):
     app.command()(_command)
+app.add_typer(service.app, name="service")
 
 
 def main() -> None:

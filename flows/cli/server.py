@@ -23,6 +23,13 @@ class Missed(StrEnum):
     SKIP = "skip"
 
 
+Cron = Annotated[str, typer.Option(help="When the scheduled run starts, as a cron expression.")]
+Timezone = Annotated[str, typer.Option(help="Time zone of the cron expression.")]
+MissedOption = Annotated[
+    Missed, typer.Option(help="If the last run was missed - run: start it now. skip: wait for the next one.")
+]
+
+
 def up(
     port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Default: 4200, or any free port.")] = None,
 ) -> None:
@@ -46,11 +53,9 @@ def down() -> None:
 def serve(
     preset: Preset,
     overrides: Overrides = None,
-    cron: Annotated[str, typer.Option(help="When the scheduled run starts, as a cron expression.")] = "0 2 * * *",
-    timezone: Annotated[str, typer.Option(help="Time zone of the cron expression.")] = "UTC",
-    missed: Annotated[
-        Missed, typer.Option(help="If the last run was missed - run: start it now. skip: wait for the next one.")
-    ] = Missed.RUN,
+    cron: Cron = "0 2 * * *",
+    timezone: Timezone = "UTC",
+    missed: MissedOption = Missed.RUN,
 ) -> None:
     """Schedule a preset's runs, and offer each stage in the dashboard; works until Ctrl-C."""
     from flows import preflight
