@@ -27,6 +27,7 @@ for _command in (
     maintenance.prune,
     maintenance.forget,
     maintenance.status,
+    maintenance.backup,
     server.up,
     server.down,
     server.serve,

@@ -1,5 +1,6 @@
 """Commands that look after the data folder."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.filesize import decimal
 from flows.cli.arguments import Yes
 from flows.cli.errors import confirm, say
 from flows.run_records import data_root, read_records
+from tasks.store.errors import UserError
 from tasks.tables import PHOTOS
 
 
@@ -88,3 +90,22 @@ def status(runs: Annotated[int, typer.Option(min=1, help="Number of runs to list
     address, process = server.url(root), server.process_id(root)
     silent = f"does not answer (process {process}; `fluke down` stops it)" if process else None
     say("", f"dashboard: {address.removesuffix('/api') if address else silent or 'not running (`fluke up` starts it)'}")
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the copy is, or will be: on another disk.")],
+) -> None:
+    """Copy the data folder, with the server's database, to another folder; again later, only what has changed.
+
+    The copy is a data folder: FLUKE_DATA=FOLDER uses it.
+    """
+    from flows import preflight
+    from flows.maintenance.backup import back_up
+
+    root = data_root()
+    if not root.is_dir():
+        raise UserError(f"{root}: there is no data folder to copy; set FLUKE_DATA")
+    with preflight.in_use(root):
+        done = back_up(root, folder)
+    gone = f"; deleted {done.deleted:,} that {root} doesn't have any more" if done.deleted else ""
+    say(f"copied {done.files:,} new or changed files ({decimal(done.size_bytes)}) to {folder}{gone}")
