@@ -1,6 +1,5 @@
 """A copy of a data folder: complete, in an order that suits a folder in use, and brought up to date."""
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,24 +14,11 @@ from tasks.store.errors import UserError
 def root(tmp_path: Path) -> Path:
     """A data folder whose database is being written."""
     root = tmp_path / "data"
-    for name in (
-        "photos/ab/abc.jpg",
-        "artifacts/train/k/manifest.json",
-        "runs/r.json",
-        "splits/d/1-x.parquet",
-        "counter",
-    ):
+    kept = ("photos/ab/abc.jpg", "artifacts/train/k/manifest.json", "runs/r.json", "splits/d/1-x.parquet", "counter")
+    left_out = ("locks/a.lock", "artifacts/train/.partial-k/x", "server/server.json", "server/up.lock", ".in-use.lock")
+    for name in (*kept, *left_out):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(name)
-    for name in (
-        "locks/a.lock",
-        "artifacts/train/.partial-k/x",
-        "server/server.json",
-        "server/up.lock",
-        ".in-use.lock",
-    ):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text("of a process")
+        (root / name).write_text("of a process" if name in left_out else name)
     return root
 
 
@@ -59,11 +45,8 @@ def test_a_second_copy_takes_only_what_has_changed_and_deletes_what_is_gone(root
     (root / "artifacts" / "secret").chmod(0o600)
     first = back_up(root, tmp_path / "copy")
     assert (first.files, first.deleted) == (6, 0)
-    copied = tmp_path / "copy" / "artifacts" / "secret"
-    assert (copied.stat().st_mode & 0o777, copied.stat().st_mtime) == (
-        0o600,
-        (root / "artifacts" / "secret").stat().st_mtime,
-    )
+    original, copied = (folder / "artifacts" / "secret" for folder in (root, tmp_path / "copy"))
+    assert (copied.stat().st_mode & 0o777, copied.stat().st_mtime) == (0o600, original.stat().st_mtime)
     (root / "photos" / "ab" / "abc.jpg").unlink()  # such as `fluke forget`
     (root / "counter").write_text("another")
     second = back_up(root, tmp_path / "copy")
@@ -77,7 +60,7 @@ def test_a_folder_that_is_no_copy_is_left_alone(root: Path, tmp_path: Path) -> N
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(UserError, match="has files that are no copy"):
         back_up(root, tmp_path / "mine")
-    assert os.listdir(tmp_path / "mine") == ["letter.txt"]
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
 
 
 @pytest.mark.parametrize("inside", ["data/copy", ".", "data"])
