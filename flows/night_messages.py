@@ -78,7 +78,7 @@ def tell_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]
     if isinstance(error := getattr(state, "data", None), BaseException):
         message = error_messages.explain(error, data_root())[0]
     elif state.is_crashed():
-        message = f"{message.rstrip('.')}: {_KILLED}"
+        message = f"{message.partition('. ')[0].rstrip('.')}: {_KILLED}"
     config = _config_of(flow_run.parameters)
     preset = str(flow_run.parameters.get("preset", "")) or flow.name
     with notify.delivery():

@@ -85,12 +85,27 @@ def serve(
         for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
-        say(f"to start a run now: PREFECT_API_URL={address} prefect deployment run {shlex.quote(built[0].full_name)}")
+        say(
+            f"to start a run now: {_environment(address, root)} prefect deployment run {shlex.quote(built[0].full_name)}"
+        )
         if overdue:
             what = "it starts now" if missed is Missed.RUN else "it is skipped"
             note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
         # On a server that others share, somebody else may serve the same preset.
         serving.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and missed is Missed.RUN)
+
+
+def _environment(address: str, root: Path) -> str:
+    """Return what Prefect's commands need in front of them to reach a server."""
+    from flows import server
+
+    key = root / "server" / "key"
+    login = (
+        f'PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(key))})" '
+        if key.exists() and address == server.url(root)
+        else ""
+    )
+    return f"{login}PREFECT_API_URL={shlex.quote(address)}"
 
 
 def connect(config: Config) -> None:

@@ -92,10 +92,14 @@ def test_a_failure_is_told_with_the_message_for_the_user(told: list[Any]) -> Non
 
 def test_a_killed_process_is_told_but_no_ctrl_c(told: list[Any]) -> None:
     _fail({"preset": "whales"}, "Execution was aborted by an interrupt signal.", KeyboardInterrupt(), crashed=True)
-    _fail({"preset": "whales"}, "Flow run process exited with non-zero status code -9.", crashed=True)
+    _fail(
+        {"preset": "whales"},
+        "Process exited with status code: -9. Process exited due to a SIGKILL signal.",
+        crashed=True,
+    )
     [(kind, title, [line])] = told
     assert (kind, title) == ("failed", "whales: the run was killed")
-    assert line.startswith("Flow run process exited with non-zero status code -9: if nobody stopped it")
+    assert line.startswith("Process exited with status code: -9: if nobody stopped it")
 
 
 def test_a_run_with_invalid_settings_is_told_to_whom_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
