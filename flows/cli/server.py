@@ -85,9 +85,8 @@ def serve(
         for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
-        say(
-            f"to start a run now: {_environment(address, root)} prefect deployment run {shlex.quote(built[0].full_name)}"
-        )
+        start = f"prefect deployment run {shlex.quote(built[0].full_name)}"
+        say(f"to start a run now: {_environment(address, root)} {start}")
         if overdue:
             what = "it starts now" if missed is Missed.RUN else "it is skipped"
             note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
