@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones, head
-from tasks.networks.pooling import generalised_mean, root_mean, texture
+from tasks.networks.pooling import generalised_mean, root_mean
 from tasks.networks.scaling import enlarge, scale_pixels
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -110,20 +110,20 @@ def pool(
     Args:
         features: the maps or vectors.
         how: `mean`; `gem`, see `generalised_mean`; or `root`, see `root_mean`. It doesn't concern vectors.
-        textures: maps `(n, h', w', d')` whose statistics are appended, `(n, 2 d')` each; see `texture`.
+        textures: maps `(n, h, w, c)` that are appended to the channels of `features`; `how` doesn't concern them.
     """
+    length = features.shape[-1]
+    if textures:
+        features = keras.layers.Concatenate(name="with_texture", dtype="float32")([features, *textures])
     x = keras.layers.Identity(name="features")(features)
     if len(x.shape) != 4:
         return keras.layers.Identity(name="pooled", dtype="float32")(x)
-    if how == "mean" and not textures:
-        return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
     if how == "mean":
-        pooled = keras.layers.GlobalAveragePooling2D(name="means", dtype="float32")(x)
-    else:
-        pooled = generalised_mean(x) if how == "gem" else root_mean(x)
+        return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
+    pooled = (generalised_mean if how == "gem" else root_mean)(x[..., :length])
     if textures:
-        parts = [pooled, *(part for each in textures for part in texture(each))]
-        return keras.layers.Concatenate(name="pooled", dtype="float32")(parts)
+        means = keras.layers.GlobalAveragePooling2D(name="means_of_texture", dtype="float32")(x[..., length:])
+        return keras.layers.Concatenate(name="pooled", dtype="float32")([pooled, means])
     return keras.layers.Identity(name="pooled", dtype="float32")(pooled)
 
 

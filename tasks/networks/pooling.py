@@ -52,16 +52,17 @@ def root_mean(features: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def texture(maps: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """Add statistics of texture to a graph: the mean and the mean square of each channel of a map.
+    """Add statistics of texture to a graph: the local mean and mean square of each channel of a map.
 
-    They describe what is all over a photo, such as material: Gatys et al., "Texture synthesis using convolutional
-    neural networks", NIPS 2015, with the diagonal of its Gram matrices only.
+    Their means over a photo describe what is all over it, such as material: Gatys et al., "Texture synthesis using
+    convolutional neural networks", NIPS 2015, with the diagonal of its Gram matrices only.
 
     Args:
         maps: floats `(n, h, w, d)`.
 
     Returns:
-        Two vectors, float32 `(n, d)`, with values about 0.01.
+        Two maps, float32 `(n, ceil(h/2), ceil(w/2), d)`, with values about 0.01.
     """
     x = ops.cast(maps, "float32")
-    return [ops.mean(x, axis=(1, 2)) * _MEANS, ops.mean(ops.square(x), axis=(1, 2)) * _SQUARES]
+    means, squares = (ops.average_pool(each, 2, 2, padding="same") for each in (x, ops.square(x)))
+    return [_MEANS * means, _SQUARES * squares]

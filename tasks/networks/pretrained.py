@@ -49,8 +49,8 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
         config: network, weights, pooling and texture.
 
     Returns:
-        A model from uint8 `(n, h, w, c)` to float32 `(n, d)`. Its layer `features` gives the last feature map, its
-        layer `pooled` the result: first the pooled map, then the statistics of texture, if any.
+        A model from uint8 `(n, h, w, c)` to float32 `(n, d)`. Its layer `features` gives the last feature map and, in
+        further channels, the statistics of texture, if any; its layer `pooled` gives the result.
 
     Raises:
         UserError: there is no such network, or its weights cannot be loaded.
@@ -59,6 +59,7 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
 
     from tasks.networks import weights
     from tasks.networks.classifier import pool
+    from tasks.networks.pooling import texture
     from tasks.networks.scaling import enlarge, scale_pixels
 
     check(config.encoder)
@@ -75,7 +76,8 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
         weights.load(x, outputs, name, config.weights)
         if config.texture:
             network = keras.Model(tiles, outputs)
-            textures += [network.get_layer(layer).output for layer in backbone.texture_maps]
+            for layer in backbone.texture_maps:
+                textures += texture(network.get_layer(layer).output)
         if maps:  # layers of one graph need different names
             for layer in keras.Model(tiles, outputs).layers[1:]:
                 layer.name = f"{name}_{layer.name}"
