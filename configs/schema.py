@@ -396,6 +396,11 @@ class PretrainConfig(Section):
         "root: its square root, and all vectors get the same length; better for individuals. gem: the generalised mean "
         "with exponent 3, which weighs strong responses more.",
     )
+    texture: bool = Field(
+        True,
+        description="Whether the features also hold what two maps in the middle of a network say of texture and "
+        "material (EfficientNet-Lite only). Logistic regression uses them where they lower the validation loss.",
+    )
     filters: tuple[int, ...] = Field(
         (32, 64, 64),
         min_length=1,
@@ -564,10 +569,10 @@ class TrainConfig(Section):
         (),
         description="The parts of a pretrained network to train after the head, one step each. A layer's name or its "
         "beginning (block5) unfreezes the network from there to its end; a number unfreezes that many last layers; "
-        "all unfreezes everything. Empty: its last block, then all.",
+        "all unfreezes everything. Empty: its upper part, then all.",
     )
     unfreeze_rate: float = Field(
-        0.1, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
+        0.3, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
     )
     head_epochs: int = Field(
         40, ge=1, description="Epochs for the head of a pretrained network alone, on its features."

@@ -11,8 +11,9 @@ A backbone module defines
 - `MIN_SIDE_PX`: the smallest side of an input. The caller enlarges smaller inputs.
 - `APPLICATION`, if Keras offers ImageNet weights: the function of `keras.applications` that builds the network.
 - `WEIGHTS`, if a package that fluke installs has weights: a `tasks.networks.packaged_weights.PackagedWeights`.
-- `LAST_BLOCK`, for networks with pretrained weights: the beginning of the name of the layer at which the last block or
-  stage begins, which is trained first after the head.
+- `UPPER_PART`, for networks with pretrained weights: the beginning of the name of the first layer of the part that is
+  trained first, after the head; most of the weights, and a smaller part of the time.
+- `TEXTURE_MAPS`, if the features shall hold statistics of texture: names of layers in the middle of the network.
 - `ALIASES`, if model files use other names for some layers: our name -> their name.
 
 Networks that are used exactly as `keras.applications` builds them need no module: they are rows of the table in
@@ -52,8 +53,10 @@ class Backbone:
     """Names of layers in model files, by our names."""
     packaged: "PackagedWeights | None" = None
     """The weights that are installed with fluke, if any."""
-    last_block: str | None = None
-    """The beginning of the name of the layer at which the last block or stage begins; None: there is no such layer."""
+    upper_part: str | None = None
+    """Beginning of the name of the first layer of the part that is trained first; None: there is none but the whole."""
+    texture_maps: tuple[str, ...] = ()
+    """Names of layers in the middle of the network whose maps show texture."""
 
 
 def names() -> list[str]:
@@ -99,7 +102,8 @@ def load(name: str) -> Backbone:
         getattr(module, "APPLICATION", None),
         getattr(module, "ALIASES", {}),
         getattr(module, "WEIGHTS", None),
-        getattr(module, "LAST_BLOCK", None),
+        getattr(module, "UPPER_PART", None),
+        getattr(module, "TEXTURE_MAPS", ()),
     )
 
 

@@ -1,6 +1,7 @@
-"""A pretrained network as the encoder: each photo's features are its last feature map, pooled."""
+"""A pretrained network as the encoder: a photo's features are its last map, pooled, and statistics of its texture."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.schema import PretrainConfig
 from tasks.networks.encode import encoder_info
@@ -10,6 +11,9 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import Manifest
 from tasks.tables import ENCODER
 
+if TYPE_CHECKING:
+    import keras
+
 
 def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Encoder:
     """Write a pretrained network for these tiles.
@@ -18,15 +22,16 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
         UserError: there is no such network, or its weights cannot be read or downloaded.
     """
     from tasks.networks.keras_io import weights_digest
-    from tasks.networks.pretrained import last_block, pretrained_encoder
+    from tasks.networks.pretrained import pretrained_encoder, upper_part
 
     tile = _tile(tiles)
     encoder = pretrained_encoder(tile, config)
     encoder.save(ENCODER.path(context.out))
     length = int(encoder.output_shape[-1])
-    info = {"features": length, "last_block": last_block(config.encoder), "tile": tile}
+    of_last_map = _channels_of_last_map(encoder)
+    info = {"features": length, "of_last_map": of_last_map, "upper_part": upper_part(config.encoder), "tile": tile}
     counts = {"features": length, "parameters": encoder.count_params()}
-    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling]), counts, info)
+    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling, length]), counts, info)
 
 
 def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
@@ -60,6 +65,12 @@ def dynamic_modules(config: PretrainConfig) -> list[str]:
     from tasks.networks.pretrained import modules_of
 
     return modules_of(config.encoder)
+
+
+def _channels_of_last_map(encoder: "keras.Model") -> int:
+    """Return how many features, the first ones, come from the last map; the others are statistics of texture."""
+    inputs = [each for each in encoder.layers if each.name == "with_texture"]
+    return int(inputs[0].input[0].shape[-1] if inputs else encoder.output_shape[-1])
 
 
 def _tile(tiles: Path) -> tuple[int, int, int]:
