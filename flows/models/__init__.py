@@ -1,1 +1,1 @@
-"""Which of the trained models is used: the registry, the list of test photos, and the gate."""
+"""The models of a data folder: which is used under each name, and what was decided about the others."""

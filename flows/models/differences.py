@@ -79,7 +79,6 @@ def differences(
         seed: Its seed.
     """
 
-
     def compare(where: NDArray[np.bool_]) -> metrics.Comparison:
         ours, theirs = challenger.only(where), champion.only(where)
         options = {"top_k": _TOP_K, "resamples": resamples, "seed": seed}
@@ -125,7 +124,7 @@ def class_changes(
     squares = np.bincount(label_of_pair, np.bincount(pair, change) ** 2, challenger.classes)
     counts = np.bincount(label_of_pair, minlength=challenger.classes)
     changes = []
-    for i in np.flatnonzero(support):
+    for i in np.flatnonzero(support).tolist():
         net = float(after[i] - before[i])
         p_value = two_sided(net, float(np.sqrt(squares[i])), int(counts[i]) - 1) / 2
         recalls = float(before[i] / support[i]), float(after[i] / support[i])
