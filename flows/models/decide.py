@@ -22,6 +22,7 @@ from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
 from tasks.store.progress import Progress
 from tasks.store.store import Store
+from tasks.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +168,7 @@ class _Case:
                 f"right, `fluke testlist {name} --refresh` pins the present test photos",
                 against,
             )
-        notes = [*growth.notes()]
+        notes = [*growth.notes(), *self._lost_classes(growth)]
         try:
             given = answers(
                 self.store, self.record, champion, growth.rows, threads=self.threads, progress=self.progress
@@ -194,7 +195,18 @@ class _Case:
             "pinned": pinned,
             "below_best": round(max(0.0, below_best - found.difference.value), 6),
         }
-        return self._ruled(ruling, against)
+        return self._ruled(ruling, against | {"also": list(ruling.also)})
+
+    def _lost_classes(self, growth: Growth) -> Iterator[str]:
+        """Say which classes of the list the new model doesn't know: nobody can get those photos right."""
+        known = read_json(tables.LABELS.path(self.folder("train")), list[str])
+        lost = growth.settled[~growth.settled["label"].isin(known)]
+        if len(lost):
+            photos = "1 listed photo" if len(lost) == 1 else f"{len(lost):,} listed photos"
+            yield (
+                f"the new model does not know the class of {photos} ({first_few(sorted(set(lost['label'])))}); if that "
+                f"is right, `fluke testlist {self.registry.name} --refresh` pins the present test photos"
+            )
 
     def _is_same(self, champion: RunRecord) -> bool:
         """Whether the champion has the same classifier, and answers by the same settings."""
@@ -221,7 +233,8 @@ def lines(record: RunRecord, root: Path) -> Iterator[str]:
         record: The record of the run.
         root: The data folder.
     """
-    name, champion = record.model_name, Registry(root, record.model_name).champion()
+    registry = Registry(root, record.model_name)
+    name, champion = registry.name, registry.champion()
     anyway = f"`fluke promote {record.id}` uses it anyway"
     match record.decision:
         case "promoted":
@@ -234,6 +247,8 @@ def lines(record: RunRecord, root: Path) -> Iterator[str]:
             yield f"champion of {name}: run {champion} stays; undecided: {record.reason}; {anyway}"
         case "kept":
             yield f"champion of {name}: run {champion} stays: {record.reason}; {anyway}"
+    mine = [each for each in registry.history() if each.run == record.id and each.outcome == record.decision]
+    yield from (f"also: {reason}" for each in mine[-1:] for reason in each.compared.get("also", ()))
 
 
 def _is_in(photos: tuple[str, ...], among: "pd.Series[str]") -> Any:

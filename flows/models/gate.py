@@ -17,7 +17,7 @@ from configs.nights import PromoteConfig
 from flows.models.differences import ClassChange, Differences
 from tasks.evaluate.metrics import Estimate
 from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES
-from tasks.evaluate.significance import holm
+from tasks.evaluate.significance import SAME, holm
 from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.text import percent
 
@@ -34,7 +34,9 @@ class Ruling:
 
     outcome: Literal["promoted", "refused", "undecided"]
     reason: str
-    """One sentence without its full stop, with numbers."""
+    """The most important reason: one sentence without its full stop, with numbers."""
+    also: tuple[str, ...] = ()
+    """Other reasons for the same outcome."""
 
 
 def rule(
@@ -56,9 +58,9 @@ def rule(
         refusals += [text for is_refusal, text in against_baselines if is_refusal]
         doubts += [text for is_refusal, text in against_baselines if not is_refusal]
     if refusals:
-        return Ruling("refused", "; ".join(refusals))
+        return Ruling("refused", refusals[0], tuple(refusals[1:]))
     if doubts:
-        return Ruling("undecided", "; ".join(doubts))
+        return Ruling("undecided", doubts[0], tuple(doubts[1:]))
     return Ruling("promoted", headline_text(found))
 
 
@@ -82,7 +84,12 @@ def _headline_refusal(found: Differences, settings: PromoteConfig) -> Iterator[s
 
 
 def _is_worse(difference: Estimate, margin: float) -> bool:
-    return difference.value < -margin and difference.high < 0
+    return _is_below(difference, -margin) and difference.high < 0
+
+
+def _is_below(difference: Estimate, limit: float) -> bool:
+    """Whether a difference is below a limit, and not by a rounding error: two of a hundred photos are -0.02 exactly."""
+    return difference.value < limit - SAME
 
 
 def _headline_doubt(found: Differences, settings: PromoteConfig, below_best: float) -> Iterator[str]:
@@ -91,12 +98,12 @@ def _headline_doubt(found: Differences, settings: PromoteConfig, below_best: flo
         yield f"{found.groups:,} {what} are too few to tell (at least {LEAST_GROUPS})"
         return
     allowed = f"promote.margin={settings.margin:g}"
-    if found.difference.value < -settings.margin:
+    if _is_below(found.difference, -settings.margin):
         yield f"{headline_text(found)}, which may be chance, but it is more than {allowed} allows"
-    elif found.settled and found.settled.value < -settings.margin:
+    elif found.settled and _is_below(found.settled, -settings.margin):
         text = _change_text(found.metric, found.settled)
         yield f"{text} on the photos that were listed before this run, which may be chance, but exceeds {allowed}"
-    elif found.difference.value < below_best - settings.margin:
+    elif _is_below(found.difference, below_best - settings.margin):
         lower = _size_text(found.metric, below_best)
         yield (
             f"{headline_text(found)}, but the champion is already {lower} below the best model before it, and {allowed}"
@@ -109,7 +116,9 @@ def _class_refusal(classes: tuple[ClassChange, ...], largest_drop: float) -> Ite
     counted = [each for each in classes if each.groups >= LEAST_CLASS_GROUPS]
     corrected = holm([each.p_value for each in counted])
     worse = [
-        each for each, p_value in zip(counted, corrected, strict=True) if p_value <= _ERROR and each.loss > largest_drop
+        each
+        for each, p_value in zip(counted, corrected, strict=True)
+        if p_value <= _ERROR and each.loss > largest_drop + SAME
     ]
     if worse:
         worse.sort(key=lambda each: (-each.loss, each.label))

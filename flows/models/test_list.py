@@ -100,15 +100,17 @@ class Growth:
 
     def notes(self) -> Iterator[str]:
         """Say what a user must know about the list."""
-        if self.gone:
-            yield f"{len(self.gone):,} of {len(self.rows):,} listed photos are gone from the crawl; they still count"
+        listed = f"of {len(self.rows):,} listed photos"
+        if gone := len(self.gone):
+            yield f"{gone:,} {listed} {_be(gone)} gone from the crawl; they still count"
         if self.disputed:
             yield (
-                f"{self.disputed:,} of {len(self.rows):,} listed photos are in another class now; the list keeps their "
-                "classes, since no person has decided this in `fluke review`; `fluke testlist --refresh` takes the new"
+                f"{self.disputed:,} {listed} {_be(self.disputed)} in another class now; the list keeps their classes, "
+                "since no person has decided this in `fluke review`; `fluke testlist --refresh` takes the new ones"
             )
         if self.rejected:
-            yield f"{self.rejected:,} photos have left the test list, because a person has rejected them"
+            photos = "photo has" if self.rejected == 1 else "photos have"
+            yield f"{self.rejected:,} {photos} left the test list, rejected in `fluke review`"
 
 
 def pin(kept: "pd.DataFrame", number: int) -> "pd.DataFrame":
@@ -201,6 +203,10 @@ def forget(root: Path, photos: Collection[str]) -> int:
         else:
             stored.delete_earlier(newest)  # a killed call may have left one that has them
     return changed
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _places(root: Path) -> list[str]:
