@@ -209,7 +209,7 @@ def test_a_class_that_the_new_model_does_not_know_is_said(nights: Nights, monkey
     rows = photos(60, labels=("cat", "dog", "fox"))
     nights.decide(nights.run(rows, classifier="a"), QUICK)
     without = nights.run([each for each in rows if each.label != "fox"], classifier="b")
-    (nights.store.root / "photos").mkdir()
+    (nights.store.root / "photos").mkdir(exist_ok=True)
     for each in rows:
         (nights.store.root / f"photos/{each.name}.jpg").touch()
 
