@@ -11,7 +11,8 @@ from flows.maintenance.prune import (
     delete_item,
     find_unneeded,
 )
-from flows.run_records import RunRecord, find_run, read_records
+from flows.models.find import find_run
+from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store import counter
 from tasks.store.errors import UserError
@@ -208,5 +209,5 @@ def test_records_of_artifacts_that_are_gone_do_not_matter(runs: Runs) -> None:
     for artifact in made:
         delete_item(runs.store.root, runs.store.folder(artifact))
     assert {item.reason for item in runs.prune(5)} == {"shard that no kept artifact uses"}
-    with pytest.raises(UserError, match="no successful run or preset"):
+    with pytest.raises(UserError, match="no successful run, preset or model is called"):
         find_run(runs.store.root, "birds")
