@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from configs.load import model_name
+from configs.load import model_name, preset_name
 from configs.schema import Config, StageName
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
@@ -105,7 +105,7 @@ class RunRecord(BaseModel):
     @property
     def model_name(self) -> str:
         """The name under which its model is used; earlier versions had only the preset's name."""
-        return self.name or self.preset
+        return self.name or preset_name(self.preset)
 
     @property
     def order(self) -> tuple[int, datetime, str]:
