@@ -41,12 +41,18 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The preset or an override is invalid; one line for each mistake.
     """
-    return with_memory(as_given(preset, overrides), _path(preset).stem)
+    return with_memory(as_given(preset, overrides), preset)
 
 
 def model_name(config: Config, preset: str) -> str:
     """Return the name of the model that a config makes better: its setting `name`, or the preset's name."""
-    return config.name or preset.encode("utf-8", "backslashreplace").decode()  # a file's name may not be valid Unicode
+    return config.name or preset_name(preset)
+
+
+def preset_name(preset: str) -> str:
+    """Return the name of a preset: `animals` of `animals` and of `my/animals.yaml`; always valid Unicode."""
+    name = Path(preset).stem if preset.lower().endswith((".yaml", ".yml")) else preset
+    return name.encode("utf-8", "backslashreplace").decode()  # the name of a file may be anything
 
 
 def with_memory(config: Config, preset: str) -> Config:

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from configs.load import model_name
+from configs.load import model_name, preset_name
 from configs.schema import Config, StageName
-from flows import model_names
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest, Name, Number, now
@@ -106,7 +105,7 @@ class RunRecord(BaseModel):
     @property
     def model_name(self) -> str:
         """The name under which its model is used; earlier versions had only the preset's name."""
-        return self.name or self.preset
+        return self.name or preset_name(self.preset)
 
     @property
     def order(self) -> tuple[int, datetime, str]:
@@ -226,38 +225,3 @@ def read_records(root: Path) -> list[RunRecord]:
                 "if those artifacts are not needed"
             ) from error
     return sorted(records, key=lambda record: record.order, reverse=True)
-
-
-def find_run(root: Path, name: str | None = None) -> RunRecord:
-    """Return the record of the last successful run of the whole pipeline.
-
-    Args:
-        root: The data folder.
-        name: The ID of a run, the name of a model, or a preset (its last successful run); None: of any preset.
-
-    Raises:
-        UserError: There is no such run, or two things are called so.
-    """
-    successful = [run for run in read_records(root) if run.is_good]
-    matching = [run for run in successful if name is None or run.is_called(name)]
-    names = model_names.read(root) if name else {}
-    named = names.get(name or "")
-    if named and matching:
-        raise UserError(
-            f"{name!r} is the name of run {named}, and also a preset or another run; give the ID of the run, or remove "
-            f"the name with `fluke name --delete {name}`"
-        )
-    if named:
-        matching = [run for run in successful if run.id == named]
-        if not matching:
-            raise UserError(
-                f"{name!r} is the name of run {named}, which has no record in {root / 'runs'} any more; remove the "
-                f"name with `fluke name --delete {name}`"
-            )
-    if not matching:
-        known = ", ".join(dict.fromkeys(run.preset for run in successful))
-        if known and names:
-            known += f"; names: {', '.join(names)}"
-        problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
-        raise UserError(f"{root}: {problem}; `fluke run PRESET` trains a model")
-    return matching[0]

@@ -153,21 +153,36 @@ class _Case:
                     break
         return pin(self.kept, self.record.number)
 
-    def _judged(self, growth: Growth) -> _Judged:
+    def _without_comparison(self, growth: Growth) -> _Judged | None:
+        """Decide what needs no answers of both models; None: they must be compared."""
         champion, name = self.champion, self.registry.name
         if self.champion_id is None:
-            return _Judged("promoted", f"it is the first model of {name}", {})
+            first = not self.registry.history()
+            return _Judged(
+                "promoted", f"it is the first model of {name}" if first else f"no model of {name} is used", {}
+            )
         against = {"champion": self.champion_id}
         if champion is None or champion.model_state(self.store.root) == "gone":
             return _Judged("promoted", f"the model of the champion, run {self.champion_id}, is gone", against)
         if self._is_same(champion):
             return _Judged("unchanged", f"it has the same classifier as run {champion.id}", against)
+        if withdrawn := self._withdrawn():
+            reason = f"a person has {withdrawn.outcome} the same classifier, that of run {withdrawn.run}"
+            return _Judged("refused", reason, against)
         if len(growth.gone) > _MOST_GONE * len(growth.rows):
             return self._undecided(
                 f"{len(growth.gone):,} of {len(growth.rows):,} listed photos are gone from the crawl; if that is "
                 f"right, `fluke testlist {name} --refresh` pins the present test photos",
                 against,
             )
+        return None
+
+    def _judged(self, growth: Growth) -> _Judged:
+        if judged := self._without_comparison(growth):
+            return judged
+        champion, name = self.champion, self.registry.name
+        assert champion is not None, "without a champion, the new model is used"
+        against: dict[str, Any] = {"champion": champion.id}
         notes = [*growth.notes(), *self._lost_classes(growth)]
         try:
             given = answers(
@@ -208,14 +223,26 @@ class _Case:
                 f"is right, `fluke testlist {self.registry.name} --refresh` pins the present test photos"
             )
 
-    def _is_same(self, champion: RunRecord) -> bool:
-        """Whether the champion has the same classifier, and answers by the same settings."""
-        theirs = {each.artifact.stage: each.artifact for each in champion.stages}
+    def _is_same(self, other: RunRecord) -> bool:
+        """Whether another run's model has the same classifier, and answers by the same settings."""
+        theirs = {each.artifact.stage: each.artifact for each in other.stages}
         ours = {each.artifact.stage: each.artifact for each in self.record.stages}
-        if theirs["train"].digest != ours["train"].digest:
+        if "evaluate" not in theirs or theirs["train"].digest != ours["train"].digest:
             return False
-        rules = (Manifest.read(self.store.folder(each["evaluate"])).cache_key.config for each in (theirs, ours))
-        return len({str(sorted(rule.items())) for rule in rules}) == 1
+        try:
+            rules = [Manifest.read(self.store.folder(each["evaluate"])).cache_key.config for each in (theirs, ours)]
+        except (OSError, ValueError):  # it has been pruned
+            return False
+        return rules[0] == rules[1]
+
+    def _withdrawn(self) -> Decision | None:
+        """Return a person's last decision about a run with the same classifier, if it was to use it no more."""
+        last = {decision.run: decision for decision in self.registry.history()}
+        records = {each.id: each for each in read_records(self.store.root)}
+        withdrawn = (
+            each for each in last.values() if each.outcome in ("rolled back", "retired") and each.run in records
+        )
+        return next((each for each in withdrawn if self._is_same(records[each.run])), None)
 
     def _undecided(self, reason: str, compared: dict[str, Any]) -> _Judged:
         return self._ruled(Ruling("undecided", reason), compared)
@@ -224,31 +251,6 @@ class _Case:
         if ruling.outcome == "undecided" and self.config.promote.undecided == "promote":
             return _Judged("promoted", f"{ruling.reason}, and promote.undecided=promote", compared)
         return _Judged(ruling.outcome, ruling.reason, compared)
-
-
-def lines(record: RunRecord, root: Path) -> Iterator[str]:
-    """Yield what the terminal says at the end of a run about the decision; nothing if there was none.
-
-    Args:
-        record: The record of the run.
-        root: The data folder.
-    """
-    registry = Registry(root, record.model_name)
-    name, champion = registry.name, registry.champion()
-    anyway = f"`fluke promote {record.id}` uses it anyway"
-    match record.decision:
-        case "promoted":
-            yield f"champion of {name}: run {record.id}, from now on: {record.reason}"
-        case "unchanged":
-            yield f"champion of {name}: run {champion} stays; the new run has the same classifier"
-        case "refused":
-            yield f"champion of {name}: run {champion} stays; the new model was refused: {record.reason}; {anyway}"
-        case "undecided":
-            yield f"champion of {name}: run {champion} stays; undecided: {record.reason}; {anyway}"
-        case "kept":
-            yield f"champion of {name}: run {champion} stays: {record.reason}; {anyway}"
-    mine = [each for each in registry.history() if each.run == record.id and each.outcome == record.decision]
-    yield from (f"also: {reason}" for each in mine[-1:] for reason in each.compared.get("also", ()))
 
 
 def _is_in(photos: tuple[str, ...], among: "pd.Series[str]") -> Any:

@@ -9,6 +9,7 @@ clock decides which of two is later. The champion isn't stored anywhere: it foll
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -16,7 +17,7 @@ from urllib.parse import unquote
 from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from flows.run_records import read_records
+from flows.run_records import RunRecord, read_records
 from tasks.filter.split_memory import folder_name
 from tasks.names import nfc
 from tasks.store import counter
@@ -26,6 +27,7 @@ from tasks.store.manifest import Name, first_problem, now, read_regular
 from tasks.store.permissions import file_lock
 
 FOLDER = "models"
+BEFORE_HISTORY = "its run was the last good one before decisions were recorded"
 Choice = Literal["promoted", "refused", "undecided", "kept", "rolled back", "retired", "unchanged"]
 _FILE = re.compile(r"([1-9][0-9]{0,29})\.json")
 
@@ -68,6 +70,29 @@ class Decision(BaseModel):
     compared: dict[str, Any] = {}
     """The numbers behind the decision."""
 
+    @classmethod
+    def about(
+        cls,
+        record: RunRecord,
+        outcome: Choice,
+        reason: str,
+        *,
+        by: Literal["gate", "person"],
+        to: str = "",
+        compared: dict[str, Any] | None = None,
+    ) -> "Decision":
+        """Return a decision about a run's model, with its headline and photos from the run's record."""
+        return cls(
+            run=record.id,
+            outcome=outcome,
+            to=to,
+            reason=reason,
+            by=by,
+            headline=headline(record),
+            photos=kept_photos(record),
+            compared=compared or {},
+        )
+
 
 class Registry:
     """The history of one name in a data folder."""
@@ -107,7 +132,7 @@ class Registry:
             UserError: A file of the history, or the record of a run, is damaged.
         """
         history = self.history()
-        return _champions(history) if history else self._before_history()
+        return _champions(history) if history else [run.id for run in self._last_good()]
 
     def append(self, decision: Decision) -> Decision:
         """Write a decision to the disk, and return it with its number and name.
@@ -121,10 +146,9 @@ class Registry:
         """
         with self.lock:
             if not self.history():
-                for run in self._before_history()[:1]:
-                    if run != decision.run:
-                        reason = "its run was the last good one before decisions were recorded"
-                        self._write(Decision(run=run, outcome="promoted", reason=reason, by="gate"))
+                for run in self._last_good():
+                    if run.id != decision.run:
+                        self._write(Decision.about(run, "promoted", BEFORE_HISTORY, by="gate"))
             return self._write(decision)
 
     def _write(self, decision: Decision) -> Decision:
@@ -132,10 +156,25 @@ class Registry:
         atomic_write(self.folder / f"{numbered.number}.json", f"{numbered.model_dump_json(indent=1)}\n".encode())
         return numbered
 
-    def _before_history(self) -> list[str]:
-        """Return the last good run of this name, if there is one."""
+    def _last_good(self) -> list[RunRecord]:
+        """Return the record of the last good run of this name, if there is one."""
         runs = (run for run in read_records(self.root) if run.is_good and nfc(run.model_name) == self.name)
-        return [run.id for run in runs][:1]
+        return list(islice(runs, 1))
+
+
+def headline(record: RunRecord) -> Headline | None:
+    """Return the headline metric of a run, from its record; None if it wasn't evaluated, or by an early version."""
+    counts = next((stage.counts for stage in record.stages if stage.artifact.stage == "evaluate"), {})
+    metric = next((name.removesuffix(" from") for name in counts if name.endswith(" from")), "")
+    if metric not in counts or f"{metric} to" not in counts:
+        return None
+    return Headline(metric=metric, value=counts[metric], low=counts[f"{metric} from"], high=counts[f"{metric} to"])
+
+
+def kept_photos(record: RunRecord) -> int:
+    """Return how many photos the filter has kept in a run, from its record; 0 if it hasn't got so far."""
+    counts = next((stage.counts for stage in record.stages if stage.artifact.stage == "filter"), {})
+    return int(counts.get("kept", 0))
 
 
 def registries(root: Path) -> list[str]:

@@ -203,6 +203,7 @@ def test_a_model_is_named_after_its_preset_or_by_the_setting_name(tmp_path: Path
     assert model_name(load("demo"), "demo") == "demo"
     assert model_name(load("demo", ["name=glass"]), "demo") == "glass"
     assert model_name(load(str(file)), "glass") == "Windows"
+    assert model_name(Config(), "my/birds.v2.yaml") == model_name(Config(), "birds.v2") == "birds.v2"
     assert model_name(load(str(file), ["name=null"]), "glass") == "glass"
     assert load("demo", ["name=007"]).name == "007"
     assert given_settings("demo", ["name=glass"]) == ["name"]

@@ -9,7 +9,8 @@ import pytest
 
 from configs.nights import PromoteConfig
 from configs.schema import Config, EvaluateConfig
-from flows.models.decide import lines
+from flows.models import person
+from flows.models.decision_text import lines
 from flows.models.registry import Decision, Registry
 from flows.models.test_list import PinnedList
 from flows.predict import model as models
@@ -222,3 +223,22 @@ def test_a_class_that_the_new_model_does_not_know_is_said(nights: Nights, monkey
     assert decision.outcome == "refused"
     assert decision.reason.startswith("accuracy is 33.3 points lower")
     assert "the new model does not know the class of 20 listed photos (fox)" in decision.compared["notes"][1]
+
+
+def test_a_classifier_that_a_person_has_rolled_back_does_not_come_back_the_next_night(nights: Nights) -> None:
+    first, second = (nights.run(photos(60, wrong=wrong), classifier=f"{wrong}") for wrong in (5, 4))
+    nights.decide(first, QUICK)
+    nights.decide(second, QUICK)
+    person.roll_back(nights.store.root, "demo")
+    assert champion(nights) == first.id
+    again = nights.run(photos(60, wrong=4), classifier="4")
+    decision = nights.decide(again, QUICK)
+    assert decision.outcome == "refused"
+    assert decision.reason == f"a person has rolled back the same classifier, that of run {second.id}"
+
+
+def test_after_all_models_were_retired_the_next_one_is_used(nights: Nights) -> None:
+    nights.decide(nights.run(photos(60, wrong=5), classifier="a"), QUICK)
+    person.retire(nights.store.root, "demo")
+    decision = nights.decide(nights.run(photos(60, wrong=20), classifier="b"), QUICK)
+    assert (decision.outcome, decision.reason) == ("promoted", "there was no model of demo")
