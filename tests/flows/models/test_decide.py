@@ -241,4 +241,4 @@ def test_after_all_models_were_retired_the_next_one_is_used(nights: Nights) -> N
     nights.decide(nights.run(photos(60, wrong=5), classifier="a"), QUICK)
     person.retire(nights.store.root, "demo")
     decision = nights.decide(nights.run(photos(60, wrong=20), classifier="b"), QUICK)
-    assert (decision.outcome, decision.reason) == ("promoted", "there was no model of demo")
+    assert (decision.outcome, decision.reason) == ("promoted", "no model of demo is used")
