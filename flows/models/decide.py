@@ -15,7 +15,7 @@ from flows.models.differences import Differences, differences
 from flows.models.gate import Ruling
 from flows.models.registry import Decision, Headline, Registry
 from flows.models.test_list import Growth, PinnedList, grow, pin
-from flows.run_records import RunRecord, read_records
+from flows.run_records import RunRecord, StageRecord, read_records
 from tasks import tables
 from tasks.filter import review_log
 from tasks.store.json_file import read_json
@@ -31,6 +31,8 @@ logger = logging.getLogger("fluke.gate")
 
 _MOST_GONE = 0.5
 """Share of the list that may have left the crawl. What is left of it is another collection."""
+_CHANGES = ("promoted", "rolled back", "retired")
+"""The decisions that change which model is used."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,15 @@ def decide(store: Store, record: RunRecord, config: Config, *, threads: Executor
             progress=progress,
         ).decision()
         with registry.lock:
-            if registry.champion() == champion:  # else a person has chosen another one meanwhile
-                break
-    with registry.lock:
-        if champion and not registry.history():  # an earlier version used it; this run must not hide that
-            reason = "its run was the last good one before decisions were recorded"
-            registry.append(Decision(run=champion, outcome="promoted", reason=reason, by="gate"))
-        record.end("done")
-        record.save(root)
-        decision = registry.append(decision)
+            if registry.champion() != champion:  # a person has chosen another one meanwhile
+                continue
+            if champion and not registry.history():  # an earlier version used it; this run must not hide that
+                reason = "its run was the last good one before decisions were recorded"
+                registry.append(Decision(run=champion, outcome="promoted", reason=reason, by="gate"))
+            record.end("done")
+            record.save(root)
+            decision = registry.append(decision)
+            break
     record.decision, record.reason = decision.outcome, decision.reason
     logger.info("%s: %s: %s", registry.name, decision.outcome, decision.reason)
     for note in decision.compared.get("notes", ()):
@@ -156,19 +158,18 @@ class _Case:
     def _without_comparison(self, growth: Growth) -> _Judged | None:
         """Decide what needs no answers of both models; None: they must be compared."""
         champion, name = self.champion, self.registry.name
+        if withdrawn := self._withdrawn():
+            return _Judged("refused", withdrawn, {"champion": self.champion_id})
         if self.champion_id is None:
-            first = not self.registry.history()
+            is_first = not self.registry.history()
             return _Judged(
-                "promoted", f"it is the first model of {name}" if first else f"no model of {name} is used", {}
+                "promoted", f"it is the first model of {name}" if is_first else f"{name} has no champion", {}
             )
         against = {"champion": self.champion_id}
         if champion is None or champion.model_state(self.store.root) == "gone":
             return _Judged("promoted", f"the model of the champion, run {self.champion_id}, is gone", against)
-        if self._is_same(champion):
+        if self._has_same_classifier(champion) and self._rule_of(champion) == self._rule_of(self.record):
             return _Judged("unchanged", f"it has the same classifier as run {champion.id}", against)
-        if withdrawn := self._withdrawn():
-            reason = f"a person has {withdrawn.outcome} the same classifier, that of run {withdrawn.run}"
-            return _Judged("refused", reason, against)
         if len(growth.gone) > _MOST_GONE * len(growth.rows):
             return self._undecided(
                 f"{len(growth.gone):,} of {len(growth.rows):,} listed photos are gone from the crawl; if that is "
@@ -223,26 +224,29 @@ class _Case:
                 f"is right, `fluke testlist {self.registry.name} --refresh` pins the present test photos"
             )
 
-    def _is_same(self, other: RunRecord) -> bool:
-        """Whether another run's model has the same classifier, and answers by the same settings."""
-        theirs = {each.artifact.stage: each.artifact for each in other.stages}
-        ours = {each.artifact.stage: each.artifact for each in self.record.stages}
-        if "evaluate" not in theirs or theirs["train"].digest != ours["train"].digest:
-            return False
-        try:
-            rules = [Manifest.read(self.store.folder(each["evaluate"])).cache_key.config for each in (theirs, ours)]
-        except (OSError, ValueError):  # it has been pruned
-            return False
-        return rules[0] == rules[1]
+    def _has_same_classifier(self, other: RunRecord) -> bool:
+        trained = [each.artifact.digest for run in (other, self.record) for each in run.stages if _is_training(each)]
+        return len(trained) == 2 and trained[0] == trained[1]
 
-    def _withdrawn(self) -> Decision | None:
-        """Return a person's last decision about a run with the same classifier, if it was to use it no more."""
-        last = {decision.run: decision for decision in self.registry.history()}
-        records = {each.id: each for each in read_records(self.store.root)}
-        withdrawn = (
-            each for each in last.values() if each.outcome in ("rolled back", "retired") and each.run in records
-        )
-        return next((each for each in withdrawn if self._is_same(records[each.run])), None)
+    def _rule_of(self, run: RunRecord) -> dict[str, Any] | None:
+        """Return the settings of a run's evaluation, by which its classifier's logits become answers; None: damaged."""
+        evaluated = next(each.artifact for each in run.stages if each.artifact.stage == "evaluate")
+        try:
+            return Manifest.read(self.store.folder(evaluated)).cache_key.config
+        except (OSError, ValueError):
+            return None
+
+    def _withdrawn(self) -> str | None:
+        """Say that a person wants this classifier, or any of this name, to be used no more; None: that isn't so."""
+        changes = [each for each in self.registry.history() if each.outcome in _CHANGES]
+        if changes and changes[-1].outcome == "retired" and not changes[-1].run:
+            return f"a person has retired all models of {self.registry.name}"
+        last = {each.run: each for each in changes}
+        for run in read_records(self.store.root):
+            withdrawn = run.id in last and last[run.id].outcome != "promoted"
+            if withdrawn and run.id != self.champion_id and self._has_same_classifier(run):
+                return f"a person has {last[run.id].outcome} the same classifier, that of run {run.id}"
+        return None
 
     def _undecided(self, reason: str, compared: dict[str, Any]) -> _Judged:
         return self._ruled(Ruling("undecided", reason), compared)
@@ -251,6 +255,10 @@ class _Case:
         if ruling.outcome == "undecided" and self.config.promote.undecided == "promote":
             return _Judged("promoted", f"{ruling.reason}, and promote.undecided=promote", compared)
         return _Judged(ruling.outcome, ruling.reason, compared)
+
+
+def _is_training(stage: StageRecord) -> bool:
+    return stage.artifact.stage == "train"
 
 
 def _is_in(photos: tuple[str, ...], among: "pd.Series[str]") -> Any:

@@ -16,17 +16,18 @@ def lines(record: RunRecord, root: Path) -> Iterator[str]:
     """
     registry = Registry(root, record.model_name)
     name, champion = registry.name, registry.champion()
+    stays = f"champion of {name}: run {champion} stays" if champion else f"{name} has no champion"
     anyway = f"`fluke promote {record.id}` uses it anyway"
     match record.decision:
         case "promoted":
             yield f"champion of {name}: run {record.id}, from now on: {record.reason}"
         case "unchanged":
-            yield f"champion of {name}: run {champion} stays; the new run has the same classifier"
+            yield f"{stays}; the new run has the same classifier"
         case "refused":
-            yield f"champion of {name}: run {champion} stays; the new model was refused: {record.reason}; {anyway}"
+            yield f"{stays}; the new model was refused: {record.reason}; {anyway}"
         case "undecided":
-            yield f"champion of {name}: run {champion} stays; undecided: {record.reason}; {anyway}"
+            yield f"{stays}; undecided: {record.reason}; {anyway}"
         case "kept":
-            yield f"champion of {name}: run {champion} stays: {record.reason}; {anyway}"
+            yield f"{stays}: {record.reason}; {anyway}"
     mine = [each for each in registry.history() if each.run == record.id and each.outcome == record.decision]
     yield from (f"also: {reason}" for each in mine[-1:] for reason in each.compared.get("also", ()))

@@ -237,8 +237,20 @@ def test_a_classifier_that_a_person_has_rolled_back_does_not_come_back_the_next_
     assert decision.reason == f"a person has rolled back the same classifier, that of run {second.id}"
 
 
-def test_after_all_models_were_retired_the_next_one_is_used(nights: Nights) -> None:
+def test_a_retired_name_stays_retired(nights: Nights) -> None:
     nights.decide(nights.run(photos(60, wrong=5), classifier="a"), QUICK)
     person.retire(nights.store.root, "demo")
-    decision = nights.decide(nights.run(photos(60, wrong=20), classifier="b"), QUICK)
-    assert (decision.outcome, decision.reason) == ("promoted", "no model of demo is used")
+    decision = nights.decide(nights.run(photos(60, wrong=2), classifier="b"), QUICK)
+    assert (decision.outcome, decision.reason) == ("refused", "a person has retired all models of demo")
+    assert champion(nights) is None
+
+
+def test_after_the_only_model_was_retired_another_one_is_used(nights: Nights) -> None:
+    only = nights.run(photos(60, wrong=5), classifier="a")
+    nights.decide(only, QUICK)
+    person.retire(nights.store.root, only.id)
+    assert nights.decide(nights.run(photos(60), classifier="a"), QUICK).outcome == "refused"
+    other = nights.run(photos(60, wrong=20), classifier="b")
+    decision = nights.decide(other, QUICK)
+    assert (decision.outcome, decision.reason) == ("promoted", "demo has no champion")
+    assert champion(nights) == other.id
