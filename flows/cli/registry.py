@@ -19,7 +19,7 @@ def models(
     last: Annotated[int, typer.Option(min=1, help="Without NAME: number of models of each name to list.")] = 10,
 ) -> None:
     """List the models of each name: which is used (the champion), their scores, and what was decided about them."""
-    from flows import console
+    from flows import console, run_lines
     from flows.models.listing import list_models
     from flows.models.person import known_name
 
@@ -37,7 +37,7 @@ def models(
     if not listed:
         say("no models yet; `fluke run PRESET` trains one")
         return
-    for line in console.models_lines(listed):
+    for line in run_lines.models_lines(listed):
         console.console.print(line, soft_wrap=True)
     say(*left_out)
 

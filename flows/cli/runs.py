@@ -93,7 +93,9 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
 def report(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN|PRESET]", help="Run or preset of the report; default: the last successful run."),
+        typer.Argument(
+            metavar="[NAME|RUN]", help="Name of models: of the one that is used; or a run. Default: the only name."
+        ),
     ] = None,
 ) -> None:
     """Write the report of a run again, from files alone; the classifier is not evaluated again."""
