@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 
+from configs.load import model_name
 from configs.schema import STAGE_NAMES, Config
 from flows.predict.flow import predict_folder
 from flows.run import pipeline
@@ -60,8 +61,8 @@ def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file:
     ]
     predict = predict_folder.to_deployment(
         f"{preset}-predict",
-        description="Predicts the classes of a folder's photos with the model of this preset's last successful run.",
-        parameters={"model": preset},
+        description="Predicts the classes of a folder's photos with the model that is used under this name.",
+        parameters={"model": model_name(config, preset)},
         tags=["fluke"],
     )
     # The declared type includes coroutines, which to_deployment returns only inside a running event loop.

@@ -17,6 +17,9 @@ from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
+from flows.models.ask import ask, is_open
+from flows.models.decide import decide
+from flows.models.registry import Decision
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -68,6 +71,7 @@ def pipeline(
     preflight.check_names(config)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
+    decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         dashboard.logs(),
@@ -89,6 +93,8 @@ def pipeline(
         record.save(root)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
+                if artifact.stage == "evaluate":
+                    decision = decide(run.store, record, config, threads=workers, progress=progress)
                 if artifact.stage == until:
                     break
         except Exception as error:
@@ -105,6 +111,8 @@ def pipeline(
             record.end("done")
         finally:
             record.save(root)
+    if decision and is_open(decision, config.promote):
+        ask(run.store, record, decision, config.promote)
     return record
 
 
