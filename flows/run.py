@@ -17,6 +17,7 @@ from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
+from flows.models.find import champion_evaluation
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -85,6 +86,7 @@ def pipeline(
             verify=verify,
             progress=progress,
             notes=tuple(record.notes),
+            champion=champion_evaluation(root, record.model_name),
         )
         record.save(root)
         try:
