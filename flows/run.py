@@ -19,6 +19,7 @@ from configs.section import Section
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
+from flows.models.find import champion_evaluation
 from flows.models.registry import Decision
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
@@ -89,6 +90,7 @@ def pipeline(
             verify=verify,
             progress=progress,
             notes=tuple(record.notes),
+            champion=champion_evaluation(root, record.model_name),
         )
         record.save(root)
         try:

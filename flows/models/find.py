@@ -8,6 +8,7 @@ from flows.models.registry import Registry, registries
 from flows.run_records import RunRecord, read_records
 from tasks.names import nfc
 from tasks.store.errors import UserError
+from tasks.store.manifest import Artifact
 
 
 def names(root: Path) -> list[str]:
@@ -104,6 +105,17 @@ def _champion(root: Path, name: str, good: list[RunRecord], *, preset: str | Non
         f"no model of {preset} is used: under the name {name!r}, it is that of run {champions[0]}"
         f"{f' of {other}' if other else ''}; give one of the presets a name of its own (`name: ...`), or say which run"
     )
+
+
+def champion_evaluation(root: Path, name: str) -> Artifact | None:
+    """Return the evaluation of a name's champion, with which a new model is compared; None if there is no champion.
+
+    Raises:
+        UserError: A history or a record is damaged.
+    """
+    champion = Registry(root, name).champion()
+    runs = (run for run in read_records(root) if run.id == champion)
+    return next((artifact for run in runs for artifact in run.model if artifact.stage == "evaluate"), None)
 
 
 def before_champion(root: Path, name: str) -> RunRecord | None:

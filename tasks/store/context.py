@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from configs.redact import redact
+from tasks.store.manifest import Artifact
 from tasks.store.progress import Progress, silent
 
 Item = TypeVar("Item")
@@ -39,6 +40,8 @@ class StageContext:
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(2))
     notes: list[str] = field(default_factory=list)
     """What `warn` has said so far; for a view, what the run has said about its settings."""
+    champion: Artifact | None = None
+    """The evaluation of the model that is used now, see `Run.champion`."""
 
     def warn(self, message: str) -> None:
         """Say that something which the user gave is not used as given.

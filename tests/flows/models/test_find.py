@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows import model_names
-from flows.models.find import before_champion, find_run, names
+from flows.models.find import before_champion, champion_evaluation, find_run, names
 from flows.models.registry import Decision, Registry
 from flows.run_records import read_records
 from tasks.store.errors import UserError
@@ -109,6 +109,16 @@ def test_a_champion_without_a_record_is_an_error_that_names_the_way_back(runs: R
     (root / "runs" / "002.json").unlink()
     with pytest.raises(UserError, match=r"run 002, .* has no record .*; `fluke rollback demo` goes back to run 001"):
         find_run(root)
+
+
+def test_a_new_model_is_compared_with_the_champion_of_its_name(runs: Runs) -> None:
+    root = runs.store.root
+    assert champion_evaluation(root, "demo") is None
+    made = runs.run()
+    runs.run()
+    _decide(runs, "demo", "promoted", "001")
+    assert champion_evaluation(root, "demo") == made[-1]
+    assert champion_evaluation(root, "glass") is None
 
 
 def test_a_rollback_goes_to_the_latest_champion_that_is_intact(runs: Runs) -> None:

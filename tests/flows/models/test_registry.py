@@ -114,7 +114,7 @@ def test_a_damaged_decision_is_named_with_the_remedy(tmp_path: Path, content: by
 
 def test_other_files_in_the_folder_are_no_decisions(tmp_path: Path) -> None:
     registry = _decide(Registry(tmp_path, "glass"), "promoted a")
-    for name in (".partial-0123.json", "2.json~", "notes.json", "02.json"):
+    for name in (".partial-0123.json", "2.json~", "other.json", "02.json"):
         (registry.folder / name).write_text("{")
     assert registry.champion() == "a"
 
