@@ -17,6 +17,7 @@ from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
+from flows.nights.checks import Checks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -89,8 +90,10 @@ def pipeline(
             notes=tuple(record.notes),
         )
         record.save(root)
+        checks = Checks(run.store, config, record, run.findings, scheduled=scheduled)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
+                checks.after(artifact)
                 if artifact.stage == until:
                     break
         except Exception as error:

@@ -77,7 +77,7 @@ class RunRecord(BaseModel):
     error: str = ""
     stages: list[StageRecord] = []
     notes: list[str] = []
-    """Settings that the user gave and that changed nothing."""
+    """Settings that the user gave and that changed nothing, and what is not as in earlier runs."""
 
     @classmethod
     def start(

@@ -112,6 +112,8 @@ class Run:
     progress: Progress = field(default=silent)
     notes: Sequence[str] = ()
     """What is not used as given, as far as the settings alone tell; the views repeat it."""
+    findings: dict[str, list[Any]] = field(default_factory=dict)
+    """What is found between the stages, see `StageContext.findings`; it may grow during the run."""
 
     def get_or_build(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
         """Get the artifact of a stage: from the store if it has a valid one, else by building it.
@@ -161,6 +163,7 @@ class Run:
             verify=self.verify,
             progress=self.progress,
             executor=self.executor,
+            findings=self.findings,
         )
 
     def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:

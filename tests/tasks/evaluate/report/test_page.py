@@ -7,8 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tasks import tables
+from tasks.evaluate.findings import BEFORE_TRAINING
 from tasks.evaluate.report import page
 from tasks.evaluate.report.figures import figures
+from tasks.store.atomic import write_json
 from tests.helpers.report import HOSTILE, report_files
 
 
@@ -111,3 +114,12 @@ def test_the_dashboard_summary_is_plain_and_small(tmp_path: Path) -> None:
     assert r"강아지 \| \`code\` \*\*b\*\*" in rest
     rows = [line for line in rest.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {5, 6}  # no name adds a column
+
+
+def test_what_is_not_as_in_earlier_runs_comes_first_on_the_page_and_in_the_dashboard(tmp_path: Path) -> None:
+    files = report_files(tmp_path)
+    write_json(tables.NOTES.path(files.folder), {BEFORE_TRAINING: [f"class {HOSTILE} is gone"]})
+    drawn = figures(files)
+    text = Page(page.html(files, drawn)).text
+    assert text.index(f"class {HOSTILE} is gone") < text.index("Scores")
+    assert "Not as in earlier runs: class \\<script\\>" in page.dashboard_summary(files, drawn)
