@@ -71,15 +71,15 @@ def test_packaged_weights_are_those_of_the_lite_networks() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_last_block_is_a_small_part_with_most_of_the_weights_behind_the_middle(name: str) -> None:
-    start = backbones.load(name).last_block
+def test_the_upper_part_has_most_of_the_weights(name: str) -> None:
+    start = backbones.load(name).upper_part
     assert start is not None
     layers = built(name, (128, 128, 3)).layers
     prefix = re.compile(rf"{start}(?!\d)")
     first = next(i for i, layer in enumerate(layers) if prefix.match(layer.name))
-    assert len(layers) / 2 < first < len(layers) - 1
+    assert len(layers) / 5 < first < len(layers) - 1
     behind, whole = (sum(layer.count_params() for layer in part) for part in (layers[first:], layers))
-    assert 0.2 < behind / whole < 0.8
+    assert 0.2 < behind / whole < 0.99
 
 
 def test_backbones_are_listed_without_keras() -> None:
