@@ -17,6 +17,8 @@ from rich.table import Table
 from configs.redact import redact, redacting
 from flows import model_names
 from flows.maintenance.forget import Traces
+from flows.models.listing import Listed
+from flows.models.registry import Headline
 from flows.recipes_tried import Tried
 from flows.run_records import RunRecord, StageRecord
 from tasks import names
@@ -193,6 +195,51 @@ def runs_table(records: list[RunRecord], root: Path) -> Table:
             shown(result),
         )
     return table
+
+
+def models_lines(listed: Sequence[Listed]) -> list[str]:
+    """Return two lines per model or decision, below its name, as rich markup; the champion of each name is bold.
+
+    They fit into 80 columns, except long reasons.
+    """
+    rows = [
+        (
+            each.decision.run or "all models",
+            f"{each.at:%Y-%m-%d}",
+            f"{each.decision.photos:,}" if each.decision.photos else "",
+            headline_text(each.decision.headline),
+        )
+        for each in listed
+    ]
+    titles = ("run", "date", "photos", "score on test photos")
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        run, date, photos, score = (
+            text.rjust(width) if title == "photos" else text.ljust(width)
+            for text, width, title in zip(row, widths, titles, strict=True)
+        )
+        return shown(f"  {run}  {date}  {photos}  {score}  ")
+
+    lines = [f"[dim]{line(titles).rstrip()}[/]"]
+    for i, (each, row) in enumerate(zip(listed, rows, strict=True)):
+        if i == 0 or listed[i - 1].name != each.name:
+            lines.append(shown(names.visible(each.name)))
+        text = f"{line(row)}{shown(each.state)}".rstrip()
+        lines.append(f"[bold]{text}[/]" if each.is_champion else text)
+        if each.outcome:
+            lines.append(f"    {shown(': '.join(filter(None, (each.outcome, each.decision.reason))))}")
+    return lines
+
+
+def headline_text(headline: Headline | None) -> str:
+    """Write a headline metric with its interval: `accuracy 97.5 % (96.0–98.8)`."""
+    if headline is None:
+        return ""
+    value, low, high = headline.value, headline.low, headline.high
+    if "accuracy" in headline.metric:
+        return f"{headline.metric} {value:.1%} ({100 * low:.1f}–{100 * high:.1f})"
+    return f"{headline.metric} {value:.3f} ({low:.3f}–{high:.3f})"
 
 
 def _result(scores: Mapping[str, int | float]) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, review, runs, server
+from flows.cli import errors, maintenance, models, registry, review, runs, server
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +24,10 @@ for _command in (
     models.predict,
     models.export,
     models.name,
+    registry.models,
+    registry.promote,
+    registry.rollback,
+    registry.retire,
     maintenance.prune,
     maintenance.forget,
     maintenance.status,

@@ -22,7 +22,8 @@ def prune(
 ) -> None:
     """List what no kept run needs and its size, then delete it if you confirm.
 
-    Kept are the newest good runs of each preset, its last run, and the models that are named or compared with.
+    Kept are the newest good runs of each preset, its last run, and the models that are used (also those that
+    `fluke rollback` would go back to), named, or compared with.
     """
     from flows import console
     from flows.maintenance import prune as pruning

@@ -13,7 +13,8 @@ import pytest
 from configs.schema import Config
 from flows import report
 from flows.cli import runs
-from flows.run_records import RunRecord, find_run
+from flows.models.find import find_run
+from flows.run_records import RunRecord
 from tasks import tables
 from tasks.evaluate.report import write
 from tasks.evaluate.stage import STAGE
