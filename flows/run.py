@@ -90,7 +90,7 @@ def pipeline(
             notes=tuple(record.notes),
         )
         record.save(root)
-        checks = Checks(run.store, config, record, run.findings, scheduled=scheduled)
+        checks = Checks(run, config, record, scheduled=scheduled)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
                 checks.after(artifact)

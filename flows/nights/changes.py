@@ -202,7 +202,7 @@ def _earlier(store: Store, config: Config, record: RunRecord) -> list[RunRecord]
         run
         for run in read_records(store.root)
         if run.is_good
-        and run.preset_key == record.preset_key
+        and run.model_name == record.model_name
         and run.order < record.order
         and _place(run.config) == place
         and KEPT.path(store.folder(artifact_of(run, "filter"))).exists()

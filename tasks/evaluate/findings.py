@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.names import visible
+
 BEFORE_TRAINING = "before training"
 """The key in notes.json of what is not as in earlier runs: sentences."""
 DRIFT = "drift"
@@ -22,12 +24,22 @@ class Compared(BaseModel):
     """Photos trained on that were compared, one of each group of near duplicates."""
     new: int
     """New photos that were compared, counted in the same way."""
-    distance: float
-    """0: the same distribution; about 1: nothing in common. For shares: Pearson's chi-squared."""
+    deviation: float
+    """How much they differ, in standard deviations of what chance gives."""
     limit: float
-    """The largest distance that may be chance."""
+    """The largest deviation that may be chance; the same for all comparisons of a night."""
     p: float
-    """Probability that chance gives such a distance in any of the comparisons."""
+    """Probability that chance gives such a deviation in any of the comparisons."""
     drifted: bool
     detail: str = ""
     """How the new ones differ, e.g. `median 0.31, was 0.52`."""
+
+    @property
+    def what(self) -> str:
+        """What is compared, in words."""
+        return {
+            "class": f"class {visible(self.name)!r}",
+            "all classes": "all classes together",
+            "shares": "shares of the classes",
+            "quality": self.name,
+        }[self.kind]

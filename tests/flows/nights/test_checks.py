@@ -1,5 +1,6 @@
 """The checks of a run: what they compare with, what they say where, and when they end the run."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.stage import Outcome
+from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
 from tests.helpers import stored_tables
 
@@ -55,9 +56,10 @@ class Runs:
     ) -> tuple[list[str], dict[str, list[Any]]]:
         """Run up to the check after the filter; returns the notes of the record, and what the report is told."""
         record, config = self.start(classes, preset, **settings)
-        findings: dict[str, list[Any]] = {}
-        Checks(self.store, config, record, findings, scheduled=scheduled).after(record.stages[-1].artifact)
-        return record.notes, findings
+        with ThreadPoolExecutor(1) as executor:
+            run = Run(self.store, executor)
+            Checks(run, config, record, scheduled=scheduled).after(record.stages[-1].artifact)
+        return record.notes, run.findings
 
     def _publish(
         self, stage: Any, parents: dict[str, Artifact], files: dict[tables.Table, pd.DataFrame], record: RunRecord
