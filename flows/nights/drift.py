@@ -153,7 +153,9 @@ def compare(
             distances = two_samples.pairwise(features[rows])
             by_class.append((two_samples.energies(distances, draws), two_samples.nearest(distances, draws)))
         for name, values in qualities.items():
-            ranks = pd.Series(values[rows]).rank(pct=True).to_numpy(np.float64)  # so that outliers and the unit don't matter
+            ranks: Floats = np.asarray(
+                pd.Series(values[rows]).rank(pct=True), np.float64
+            )  # so that outliers and the unit don't matter
             by_quality[name].append(two_samples.energies_of_numbers(ranks, draws))
 
     total = (sum(old for old, _ in sizes), sum(new for _, new in sizes))

@@ -98,6 +98,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         figures={name: Markup(style.svg(figure)) for name, figure in drawn.items()},
         is_wide=len(files.metrics["per_class"]) in range(23, _MANY + 1),
         before_training=files.before_training,
+        drift=files.drift,
         notes=files.notes,
         funnel=funnel(files),
         searches=searches(files.crawled, files.kept),
