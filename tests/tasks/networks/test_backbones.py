@@ -132,16 +132,17 @@ def test_our_networks_are_finite_and_all_their_weights_are_trained(name: str) ->
         if layer.name.endswith("layer_scale"):
             layer.kernel.assign(keras.ops.ones_like(layer.kernel))  # as after training; it starts with 1e-6
     tiles = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    model.compile(keras.optimizers.Adam(1e-3), "mean_squared_error", run_eagerly=True)  # a graph takes 20 s to build
     before = model.predict_on_batch(tiles)
     assert np.isfinite(before).all()
     assert before.std() > 0
     starts = [weight.numpy() for weight in model.trainable_weights]
-    model.compile(keras.optimizers.Adam(1e-3), "mean_squared_error")
     model.train_on_batch(tiles, np.ones_like(before))
     unchanged = [
         weight.path
         for start, weight in zip(starts, model.trainable_weights, strict=True)
         if np.array_equal(start, weight.numpy())
+        and not re.fullmatch(r"b\d+_bn2/beta", weight.path)  # the batch normalisation behind it takes shifts out
     ]
     assert not unchanged
 
