@@ -29,7 +29,7 @@ from tasks.tables import KEPT
 
 _LEVEL = 0.01
 _NEW = (5, 10, 20, 50)
-_MOST_OLD = 400
+_MOST_OLD = 200
 
 
 @dataclass(frozen=True)

@@ -111,4 +111,4 @@ class Checks:
             self._record.notes += texts
         if texts or table:
             self._record.save(self._store.root)
-            dashboard.show_findings(texts, table)
+            dashboard.show_findings(self._findings.get(BEFORE_TRAINING, []), table)  # it shows the last version

@@ -26,7 +26,7 @@ from tasks.text import markdown, percent
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST_OLD, _MOST_NEW = 400, 200
+_MOST_OLD, _MOST_NEW = 200, 200
 """So many photos trained on, and so many new ones, are compared in each class: enough for small differences."""
 _MOST_CLASSES = 200
 """So many classes, those with the most new photos, are compared."""
@@ -162,7 +162,7 @@ def compare(
     columns: list[tuple[Compared, Floats]] = []
 
     def add_features(kind: str, name: str, size: tuple[int, int], energies: Floats, nearest: Floats) -> None:
-        detail = f"{nearest[0]:.2f} times as far from the nearest photos trained on as these are from each other"
+        detail = f"{nearest[0]:.2f} times the usual distance"
         add(kind, name, size, two_samples.standardise(energies) + two_samples.standardise(nearest), detail)
 
     def add(kind: str, name: str, size: tuple[int, int], statistics: Floats, detail: str = "") -> None:
