@@ -60,8 +60,9 @@ class Checks:
         losses = [change.text for change in found if change.is_loss]
         if losses and self._scheduled and self._config.changes.action == "stop":
             raise UserError(
-                f"stopped before training: {'; '.join(losses)}. Bring them back; or, if they are gone on purpose, run "
-                f"{self._record.preset} once by hand (`fluke run`, with the same settings), or set changes.action=warn"
+                f"stopped before training: {'; '.join(losses)}. Mount the disk, name the folder as before, or "
+                f"look at the engine; or, if that is on purpose, run {self._record.preset} once by hand (`fluke run`, "
+                "with the same settings), or set changes.action=warn"
             )
 
     def _check_drift(self, features: Artifact) -> None:

@@ -172,7 +172,7 @@ def compare(
     for rows, size, statistics in zip(classes, sizes, by_class, strict=bool(by_class)):
         if size[0] >= _LEAST_OLD and size[1] >= _LEAST_NEW:
             add_features("class", labels[rows[0]], size, *statistics)
-    if by_class:
+    if by_class and (len(classes) > 1 or not columns):
         energies, nearest = (two_samples.pooled(each, sizes) for each in zip(*by_class, strict=True))
         add_features("all classes", "", total, energies, nearest)
     if counts is not None and len(counts) > 1 and counts["new"].sum() and counts["old"].sum():

@@ -102,7 +102,10 @@ def test_a_run_by_hand_says_that_a_class_is_gone_and_goes_on(
 
 def test_a_scheduled_run_ends_with_the_remedy(runs: Runs) -> None:
     runs.finish(BOTH)
-    with pytest.raises(UserError, match=r"stopped before training: 1 class is gone .*'dog'.*run pets once by hand.*"):
+    with pytest.raises(
+        UserError,
+        match=r"stopped before training: 1 class is gone .*'dog'.*run pets once by hand .*changes.action=warn",
+    ):
         runs.check(CATS, scheduled=True)
 
 
