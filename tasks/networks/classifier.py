@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.networks import backbones, head
-from tasks.networks.pooling import generalised_mean, root_mean
+from tasks.networks.pooling import generalised_mean, root_mean, texture
 from tasks.networks.scaling import enlarge, scale_pixels
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -102,20 +102,29 @@ def linear_classifier(
     return model
 
 
-def pool(features: keras.KerasTensor, how: str = "mean") -> keras.KerasTensor:
+def pool(
+    features: keras.KerasTensor, how: str = "mean", textures: Sequence[keras.KerasTensor] = ()
+) -> keras.KerasTensor:
     """Add the layers `features` and `pooled`, from feature maps `(n, h, w, d)` or vectors to float32 `(n, d)`.
 
     Args:
         features: the maps or vectors.
         how: `mean`; `gem`, see `generalised_mean`; or `root`, see `root_mean`. It doesn't concern vectors.
+        textures: maps `(n, h', w', d')` whose statistics are appended, `(n, 2 d')` each; see `texture`.
     """
     x = keras.layers.Identity(name="features")(features)
     if len(x.shape) != 4:
         return keras.layers.Identity(name="pooled", dtype="float32")(x)
-    if how != "mean":
+    if how == "mean" and not textures:
+        return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
+    if how == "mean":
+        pooled = keras.layers.GlobalAveragePooling2D(name="means", dtype="float32")(x)
+    else:
         pooled = generalised_mean(x) if how == "gem" else root_mean(x)
-        return keras.layers.Identity(name="pooled", dtype="float32")(pooled)
-    return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
+    if textures:
+        parts = [pooled, *(part for each in textures for part in texture(each))]
+        return keras.layers.Concatenate(name="pooled", dtype="float32")(parts)
+    return keras.layers.Identity(name="pooled", dtype="float32")(pooled)
 
 
 def feature_extractor(classifier: keras.Model) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Pool a feature map with the generalised mean (GeM), or by the square roots of its means."""
+"""Pool a feature map with the generalised mean (GeM), by the square roots of its means, or to statistics of texture."""
 
 import math
 
@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 EXPONENT = 3
+_MEANS, _SQUARES = 0.01, 0.001
+"""Factors of the statistics of texture: small, so that they don't decide which photos are similar (by the cosine)."""
 _LEAST = 1e-6
 """Smaller responses count as this: the root has no finite slope at 0."""
 
@@ -47,3 +49,19 @@ def root_mean(features: keras.KerasTensor) -> keras.KerasTensor:
     x = ops.sign(x) * ops.sqrt(ops.maximum(ops.abs(x), _LEAST))
     x = keras.layers.UnitNormalization(name="direction_of_roots", dtype="float32")(x)
     return keras.layers.Rescaling(math.sqrt(x.shape[-1]), name="roots", dtype="float32")(x)
+
+
+def texture(maps: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Add statistics of texture to a graph: the mean and the mean square of each channel of a map.
+
+    They describe what is all over a photo, such as material: Gatys et al., "Texture synthesis using convolutional
+    neural networks", NIPS 2015, with the diagonal of its Gram matrices only.
+
+    Args:
+        maps: floats `(n, h, w, d)`.
+
+    Returns:
+        Two vectors, float32 `(n, d)`, with values about 0.01.
+    """
+    x = ops.cast(maps, "float32")
+    return [ops.mean(x, axis=(1, 2)) * _MEANS, ops.mean(ops.square(x), axis=(1, 2)) * _SQUARES]

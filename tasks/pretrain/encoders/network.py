@@ -1,4 +1,4 @@
-"""A pretrained network as the encoder: each photo's features are its last feature map, pooled."""
+"""A pretrained network as the encoder: a photo's features are its last map, pooled, and statistics of its texture."""
 
 from pathlib import Path
 
@@ -24,9 +24,10 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
     encoder = pretrained_encoder(tile, config)
     encoder.save(ENCODER.path(context.out))
     length = int(encoder.output_shape[-1])
-    info = {"features": length, "upper_part": upper_part(config.encoder), "tile": tile}
+    of_last_map = int(encoder.get_layer("features").output.shape[-1])
+    info = {"features": length, "of_last_map": of_last_map, "upper_part": upper_part(config.encoder), "tile": tile}
     counts = {"features": length, "parameters": encoder.count_params()}
-    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling]), counts, info)
+    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling, length]), counts, info)
 
 
 def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
