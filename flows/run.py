@@ -21,6 +21,7 @@ from flows.models.ask import ask, is_open
 from flows.models.decide import decide
 from flows.models.find import champion_evaluation
 from flows.models.registry import Decision
+from flows.nights.checks import Checks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -52,6 +53,7 @@ def pipeline(
     verify: bool = False,
     *,
     preset_file: str = "",
+    scheduled: bool = False,
 ) -> RunRecord:
     """Turn keywords or photos into an evaluated classifier; build only what the store doesn't contain.
 
@@ -62,6 +64,7 @@ def pipeline(
         fresh: Stages to build again although the store contains them, e.g. crawl to search for new photos.
         verify: Compare stored files with their SHA-256 before reuse, not only their size.
         preset_file: Absolute path of the preset's YAML file, if it has one: it tells presets of one name apart.
+        scheduled: Whether a schedule started the run, so that nobody watches it.
 
     Returns:
         The record of the run, which is also in DATA/runs.
@@ -93,8 +96,10 @@ def pipeline(
             champion=champion_evaluation(root, record.model_name),
         )
         record.save(root)
+        checks = Checks(run, config, record, scheduled=scheduled)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
+                checks.after(artifact)
                 if artifact.stage == "evaluate":
                     decision = decide(run.store, record, config, threads=workers, progress=progress)
                 if artifact.stage == until:
