@@ -143,11 +143,12 @@ def test_web_sockets_are_for_programs_and_our_pages(client: TestClient, headers:
         pass
 
 
-def test_no_other_page_may_show_ours_in_a_frame(client: TestClient) -> None:
+def test_no_other_page_may_show_ours_in_a_frame_and_ours_tell_nobody_what_they_show(client: TestClient) -> None:
     for path in ("/runs", "/fluke/login", "/nothing"):
         headers = client.get(path).headers
         assert headers["x-frame-options"] == "DENY"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "connect-src 'self'" in headers["content-security-policy"]
 
 
 def test_the_login_page_runs_our_script_only(client: TestClient) -> None:
