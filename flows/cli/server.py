@@ -39,6 +39,7 @@ def up(
     say(f"dashboard: {server.dashboard(address.removesuffix('/api'), login)}")
     if login:
         note("This address contains the key: give it to nobody who shouldn't start runs as you.")
+    note(f"For Prefect's own commands: export {server.variables(root, address, login)}")
 
 
 def down() -> None:

@@ -4,7 +4,7 @@
 `configured` reads which other server the user has set.
 """
 
-from flows.server.key import dashboard
+from flows.server.key import dashboard, variables
 from flows.server.lifecycle import down, free_port, is_own, is_protected, login, process_id, up, url
 from flows.server.proxies import ask_loopback_directly
 from flows.server.zombies import crash_zombies
@@ -21,4 +21,5 @@ __all__ = [
     "process_id",
     "up",
     "url",
+    "variables",
 ]

@@ -7,6 +7,7 @@ it with umask 002). The group could change the server's database anyway.
 
 import re
 import secrets
+import shlex
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,18 @@ def dashboard(page: str, login: str | None) -> str:
         login: The key; None: the server asks for nothing.
     """
     return f"{page}{LOGIN_PAGE}#{login.removeprefix(f'{_USER}:')}" if login else page
+
+
+def variables(root: Path, address: str, login: str | None) -> str:
+    """Return the variables that other programs of Prefect need, for a shell; the key itself isn't in them.
+
+    Args:
+        root: The data folder.
+        address: The API address of its server.
+        login: The key; None: the server asks for nothing.
+    """
+    path = shlex.quote(str(file(root).absolute()))
+    return f"PREFECT_API_URL={address}" + (f' PREFECT_API_AUTH_STRING="$(cat {path})"' if login else "")
 
 
 def _is_exposed(path: Path) -> bool:

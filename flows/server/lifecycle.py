@@ -58,14 +58,21 @@ def is_protected(root: Path) -> bool:
 
 
 def is_own(root: Path, address: str) -> bool:
-    """Whether an API address is that of this data folder's living server, as users may spell it."""
+    """Whether an API address is that of this data folder's server, as users may spell it.
+
+    If the server isn't running: that of the last time, unless another program is there now.
+    """
     try:
         parts = urlsplit(address)
         asked = (parts.scheme, parts.hostname in LOOPBACK, parts.port, parts.path.rstrip("/"))
     except ValueError:
         return False
-    running = process.find(root)
-    return running is not None and asked == ("http", True, running.port, "/api")
+    if running := process.find(root):
+        port: int | None = running.port
+    else:
+        port = process.read_choice(root).port
+        port = port if port and _is_free(port) else None
+    return port is not None and asked == ("http", True, port, "/api")
 
 
 def login(root: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,3 +86,14 @@ def test_who_may_not_read_the_key_is_told_how_to_share(tmp_path: Path, monkeypat
 def test_the_link_to_the_dashboard_has_the_key_where_browsers_keep_it() -> None:
     assert key.dashboard("http://127.0.0.1:4200", "fluke:abc") == "http://127.0.0.1:4200/fluke/login#abc"
     assert key.dashboard("http://127.0.0.1:4200", None) == "http://127.0.0.1:4200"
+
+
+def test_a_shell_that_takes_the_variables_has_the_key_and_they_do_not_show_it(tmp_path: Path) -> None:
+    root = tmp_path / "data of the $team"
+    made = prepare(root)
+    line = key.variables(root, "http://127.0.0.1:4200/api", made)
+    assert made not in line
+    command = f"export {line}; printf %s $PREFECT_API_URL $PREFECT_API_AUTH_STRING"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == f"http://127.0.0.1:4200/api{made}"
+    assert key.variables(root, "http://h/api", None) == "PREFECT_API_URL=http://h/api"

@@ -176,6 +176,7 @@ def test_a_restart_keeps_the_port_the_key_and_the_choice_to_have_none(tmp_path: 
     assert key
     assert started[-1].auth == key
     server.down(tmp_path)
+    assert server.is_own(tmp_path, f"http://127.0.0.1:{port}/api")  # as in the environment of a shell
     assert server.up(tmp_path) == f"http://127.0.0.1:{port}/api"
     assert server.login(tmp_path) == key
     server.down(tmp_path)
@@ -196,6 +197,7 @@ def test_the_usual_port_is_taken_again_after_another_program_has_used_it(
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", port))
         other.listen()
+        assert not server.is_own(tmp_path, f"http://127.0.0.1:{port}/api")
         assert server.up(tmp_path) != f"http://127.0.0.1:{port}/api"
         server.down(tmp_path)
     assert server.up(tmp_path) == f"http://127.0.0.1:{port}/api"
