@@ -27,7 +27,7 @@ from tasks.store.paths import open_log, remove
 from tasks.store.permissions import create, file_lock, make_private_folder
 
 DEFAULT_PORT = 4200
-_START_TIMEOUT_S = 120
+_START_TIMEOUT_S = 300  # on a machine that is busy training; one that fails is noticed at once
 _STOP_TIMEOUT_S = 15
 _ANSWER_TIMEOUT_S = 60
 _HEALTH_TIMEOUT_S = 5
