@@ -171,7 +171,7 @@ def frozen_features(tiles: LazyRows) -> NDArray[np.float32]:
     from tasks.networks.keras_io import predict
     from tasks.networks.pretrained import pretrained_encoder
 
-    encoder = pretrained_encoder(tiles.shape, PretrainConfig(encoder="efficientnet_lite0"))  # type: ignore[arg-type]
+    encoder = pretrained_encoder(tiles.shape, PretrainConfig(encoder="efficientnet_lite0", texture=False))  # type: ignore[arg-type]
     return np.asarray(predict(encoder, tiles, _BATCH), np.float32)
 
 

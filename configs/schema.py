@@ -396,6 +396,11 @@ class PretrainConfig(Section):
         "root: its square root, and all vectors get the same length; better for individuals. gem: the generalised mean "
         "with exponent 3, which weighs strong responses more.",
     )
+    texture: bool = Field(
+        True,
+        description="Whether the features also hold what two maps in the middle of a network say of texture and "
+        "material (EfficientNet-Lite only). Logistic regression uses them where they lower the validation loss.",
+    )
     filters: tuple[int, ...] = Field(
         (32, 64, 64),
         min_length=1,

@@ -102,20 +102,29 @@ def linear_classifier(
     return model
 
 
-def pool(features: keras.KerasTensor, how: str = "mean") -> keras.KerasTensor:
+def pool(
+    features: keras.KerasTensor, how: str = "mean", textures: Sequence[keras.KerasTensor] = ()
+) -> keras.KerasTensor:
     """Add the layers `features` and `pooled`, from feature maps `(n, h, w, d)` or vectors to float32 `(n, d)`.
 
     Args:
         features: the maps or vectors.
         how: `mean`; `gem`, see `generalised_mean`; or `root`, see `root_mean`. It doesn't concern vectors.
+        textures: maps `(n, h, w, c)` that are appended to the channels of `features`; `how` doesn't concern them.
     """
+    length = features.shape[-1]
+    if textures:
+        features = keras.layers.Concatenate(name="with_texture", dtype="float32")([features, *textures])
     x = keras.layers.Identity(name="features")(features)
     if len(x.shape) != 4:
         return keras.layers.Identity(name="pooled", dtype="float32")(x)
-    if how != "mean":
-        pooled = generalised_mean(x) if how == "gem" else root_mean(x)
-        return keras.layers.Identity(name="pooled", dtype="float32")(pooled)
-    return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
+    if how == "mean":
+        return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
+    pooled = (generalised_mean if how == "gem" else root_mean)(x[..., :length])
+    if textures:
+        means = keras.layers.GlobalAveragePooling2D(name="means_of_texture", dtype="float32")(x[..., length:])
+        return keras.layers.Concatenate(name="pooled", dtype="float32")([pooled, means])
+    return keras.layers.Identity(name="pooled", dtype="float32")(pooled)
 
 
 def feature_extractor(classifier: keras.Model) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Pool a feature map with the generalised mean (GeM), or by the square roots of its means."""
+"""Pool a feature map with the generalised mean (GeM), by the square roots of its means, or to statistics of texture."""
 
 import math
 
@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 EXPONENT = 3
+_MEANS, _SQUARES = 0.01, 0.001
+"""Factors of the statistics of texture: small, so that they don't decide which photos are similar (by the cosine)."""
 _LEAST = 1e-6
 """Smaller responses count as this: the root has no finite slope at 0."""
 
@@ -47,3 +49,20 @@ def root_mean(features: keras.KerasTensor) -> keras.KerasTensor:
     x = ops.sign(x) * ops.sqrt(ops.maximum(ops.abs(x), _LEAST))
     x = keras.layers.UnitNormalization(name="direction_of_roots", dtype="float32")(x)
     return keras.layers.Rescaling(math.sqrt(x.shape[-1]), name="roots", dtype="float32")(x)
+
+
+def texture(maps: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Add statistics of texture to a graph: the local mean and mean square of each channel of a map.
+
+    Their means over a photo describe what is all over it, such as material: Gatys et al., "Texture synthesis using
+    convolutional neural networks", NIPS 2015, with the diagonal of its Gram matrices only.
+
+    Args:
+        maps: floats `(n, h, w, d)`.
+
+    Returns:
+        Two maps, float32 `(n, ceil(h/2), ceil(w/2), d)`, with values about 0.01.
+    """
+    x = ops.cast(maps, "float32")
+    means, squares = (ops.average_pool(each, 2, 2, padding="same") for each in (x, ops.square(x)))
+    return [_MEANS * means, _SQUARES * squares]

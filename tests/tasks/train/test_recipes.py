@@ -11,6 +11,7 @@ import pytest
 from configs.schema import ImbalanceConfig, TrainConfig
 from tasks import tables
 from tasks.store import hashing
+from tasks.store.atomic import write_json
 from tasks.store.progress import silent
 from tasks.store.store import Store
 from tasks.train import logistic
@@ -31,8 +32,13 @@ def test_moments_are_those_of_all_rows() -> None:
     np.testing.assert_allclose(variance, wide.var((0, 1, 2)), rtol=1e-5, atol=1e-12)
 
 
-def training_set(root: Path, targets: list[int], vectors: np.ndarray, validated: int, copies: int = 0) -> TrainingSet:
-    """Make a training set whose last photos validate; its copies are the train photos' vectors plus 1, 2 ..."""
+def training_set(
+    root: Path, targets: list[int], vectors: np.ndarray, *, validated: int, copies: int = 0, of_last_map: int = 0
+) -> TrainingSet:
+    """Make a training set whose last photos validate; its copies are the train photos' vectors plus 1, 2 ...
+
+    All features are those of the last map, or the first `of_last_map`.
+    """
     names = [hashing.of_value(i) for i in range(len(targets))]
     cut = len(targets) - validated
 
@@ -49,6 +55,7 @@ def training_set(root: Path, targets: list[int], vectors: np.ndarray, validated:
     train = Part(rows[:cut].reset_index(drop=True), numbered[:cut])
     val = Part(rows[cut:].reset_index(drop=True), numbered[cut:])
     labels = sorted({f"c{target}" for target in targets})
+    write_json(tables.ENCODER_INFO.path(root), {"kind": "network", "of_last_map": of_last_map or vectors.shape[1]})
     return TrainingSet(labels, train, val, "network", root, root, root, root)
 
 
@@ -75,6 +82,24 @@ def test_validation_chooses_the_regularisation(tmp_path: Path) -> None:
         np.testing.assert_allclose(trial.logits, logistic.Linear(*trial.arrays)(val), rtol=1e-5, atol=1e-5)
         strengths[noise] = trial.details["c"]
     assert strengths[0.05] > strengths[1.5]
+
+
+def test_statistics_of_texture_are_used_where_they_lower_the_validation_loss(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.5, (60, 6))
+    useful, useless = around_axes(TARGETS), noise
+    for name, last, more, used in (("texture", useless, useful, 12), ("last", useful, 3 * useless, 6)):
+        folder = tmp_path / name
+        folder.mkdir()
+        vectors = np.concatenate([last, more], axis=1)
+        data = training_set(folder, TARGETS, vectors, validated=15, of_last_map=6)
+        recipe = LogisticRecipe(PLAIN, data)
+        trial = recipe.try_out("logistic regression")
+        assert trial.details["features"] == used
+        for kernel, _ in (trial.arrays, recipe.again(trial, data.together())):
+            assert kernel.shape == (12, 3)
+            assert np.abs(kernel).any(axis=1).tolist() == [True] * used + [False] * (12 - used)
+        val = data.vectors_of(data.val)
+        np.testing.assert_allclose(trial.logits, logistic.Linear(*trial.arrays)(val), rtol=1e-5, atol=1e-5)
 
 
 def test_learning_again_uses_the_photos_of_validation_and_the_same_regularisation(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_the_encoder_maps_pixels_to_the_features_of_the_model_file(folders, pare
         "kind": "network",
         "name": "convnet",
         "features": 128,
+        "of_last_map": 128,
         "upper_part": None,
         "tile": [16, 16, 3],
     }
