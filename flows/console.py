@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from configs.redact import redact, redacting
-from flows import model_names
 from flows.maintenance.forget import Traces
 from flows.recipes_tried import Tried
 from flows.run_records import RunRecord, StageRecord
@@ -167,58 +166,6 @@ def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
         elif label == omitted[0]:
             table.add_row(f"[dim]... {len(omitted):,} more ...[/]")
     return table
-
-
-def runs_table(records: list[RunRecord], root: Path) -> Table:
-    """Return a table with one row per run, in the order given.
-
-    Raises:
-        UserError: The file with the models' names is damaged.
-    """
-    names = model_names.of_runs(root)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("run", "preset", "until", "state", "built", "model", "result"):
-        table.add_column(column)
-    for record in records:
-        built = [stage.artifact.stage for stage in record.stages if not stage.cached]
-        scores = record.stages[-1].counts if record.stages else {}
-        result = record.error or _result(scores)
-        table.add_row(
-            shown(record.id),
-            shown(record.preset),
-            record.until,
-            record.current_state(root),
-            ", ".join(built) if built else "nothing",
-            shown(_model_text(record, root, names)),
-            shown(result),
-        )
-    return table
-
-
-def _result(scores: Mapping[str, int | float]) -> str:
-    """Write the headline metric of an evaluation, its baselines, and its value with removed photos."""
-    name = next((name.removesuffix(" from") for name in scores if name.endswith(" from")), "")
-    if not name:
-        return ""
-    number = "{:.1%}" if "accuracy" in name else "{:.3f}"
-    parts, owned = [f"{name} {number.format(scores[name])}"], f"'s {name}"
-    parts += [f"{each.removesuffix(owned)} {number.format(scores[each])}" for each in scores if each.endswith(owned)]
-    if f"{name} with them" in scores:
-        removed = scores["removed from the test by the filter"]
-        parts.append(f"with {removed:,} removed {number.format(scores[f'{name} with them'])}")
-    return ", ".join(parts)
-
-
-def _model_text(record: RunRecord, root: Path, names: Mapping[str, list[str]]) -> str:
-    """Say whether a run still has its model, and how people call it."""
-    if not record.model:
-        return ""
-    named = ", ".join(names.get(record.id, ()))
-    state = record.model_state(root)
-    if state == "intact":
-        return named or "yes"
-    shown_state = "deleted" if state == "gone" else state
-    return f"{named}: {shown_state}" if named else shown_state
 
 
 def predictions_table(predictions: "pd.DataFrame") -> Table:

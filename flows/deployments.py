@@ -1,10 +1,12 @@
 """Deployments: the pipeline on a schedule; each stage and predictions on demand, from the dashboard or the API."""
 
+import re
 from typing import Any, cast
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 
+from configs.load import model_name
 from configs.schema import STAGE_NAMES, Config
 from flows import schedules
 from flows.predict.flow import predict_folder
@@ -21,7 +23,8 @@ def build(
     The pipeline's parameters are the config's sections; those of the last are the options of `fluke predict`.
 
     Args:
-        preset: The name in the deployments' names.
+        preset: The name of the preset. The deployments are named by that of the model: two files of one name that have
+            a `name:` each don't overwrite each other's deployments.
         config: The config of every run.
         cron: When the scheduled run starts, e.g. "0 2 * * *". A run is cancelled if the previous one still runs.
         timezone: Time zone of `cron`, e.g. "Europe/Berlin".
@@ -31,23 +34,24 @@ def build(
     Raises:
         UserError: The cron expression or the time zone is invalid.
     """
+    name = re.sub("[/%&<>]", "_", model_name(config, preset))  # Prefect refuses these in names
     when = schedules.schedule(cron, timezone)
     parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
     if preset_file:
         parameters["preset_file"] = preset_file
     nightly = pipeline.to_deployment(
-        f"{preset}-nightly",
+        f"{name}-nightly",
         description="\n\n".join(
             filter(None, ["The whole pipeline: searches for new photos, and rebuilds only what they change.", owner])
         ),
-        parameters=parameters | {"fresh": ["crawl"]},
+        parameters=parameters | {"fresh": ["crawl"], "scheduled": True},
         schedule=when,
         concurrency_limit=ONE_AT_A_TIME,
         tags=["fluke"],
     )
     stages = [
         pipeline.to_deployment(
-            f"{preset}-{stage}",
+            f"{name}-{stage}",
             description=f"The pipeline up to {stage}; builds only what the store doesn't contain.",
             parameters=parameters | {"until": stage},
             tags=["fluke"],
@@ -55,9 +59,9 @@ def build(
         for stage in STAGE_NAMES
     ]
     predict = predict_folder.to_deployment(
-        f"{preset}-predict",
-        description="Predicts the classes of a folder's photos with the model of this preset's last successful run.",
-        parameters={"model": preset},
+        f"{name}-predict",
+        description="Predicts the classes of a folder's photos with the model that is used under this name.",
+        parameters={"model": model_name(config, preset)},
         tags=["fluke"],
     )
     # The declared type includes coroutines, which to_deployment returns only inside a running event loop.

@@ -236,7 +236,7 @@ def _emit(config: Config, kind: NotifyKind, title: str, lines: Sequence[str]) ->
     """Emit the Prefect event, which Prefect sends in a thread of its own."""
     from prefect.events import emit_event
 
-    name = config.filter.memory or "fluke"
+    name = config.name or config.filter.memory or "fluke"
     emit_event(
         event=f"fluke.night.{kind}",
         resource={"prefect.resource.id": f"fluke.model.{name}", "prefect.resource.name": name},

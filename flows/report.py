@@ -7,7 +7,8 @@ import zlib
 from pathlib import Path
 
 from flows import preflight
-from flows.run_records import RunRecord, find_run
+from flows.models.find import find_run
+from flows.run_records import RunRecord
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
@@ -33,7 +34,7 @@ def write(root: Path, name: str | None = None) -> Path:
 
     Args:
         root: The data folder.
-        name: The ID of a run, or a preset (its last successful run); None: of any preset.
+        name: What `flows.models.find.find_run` takes: the ID of a run, or a name (its champion).
 
     Raises:
         UserError: There is no such run, or files of its evaluation are missing or damaged.

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from configs.load import model_name, preset_name
 from configs.schema import Config, StageName
-from flows import model_names
+from tasks.evaluate.findings import Compared
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest, Name, Number, now
@@ -77,7 +78,15 @@ class RunRecord(BaseModel):
     error: str = ""
     stages: list[StageRecord] = []
     notes: list[str] = []
-    """Settings that the user gave and that changed nothing."""
+    """Settings that the user gave and that changed nothing, and what is not as in earlier runs."""
+    drift: list[Compared] = []
+    """How its new photos compare with those that the model used until then was trained on; empty if none were new."""
+    name: str = ""
+    """The name of its model, see `configs.load.model_name`; empty in records of earlier versions."""
+    decision: str = ""
+    """What was decided about its model at the end of the run, see `flows.models.registry`."""
+    reason: str = ""
+    """Why; one sentence."""
 
     @classmethod
     def start(
@@ -91,9 +100,15 @@ class RunRecord(BaseModel):
             preset=preset,
             preset_file=preset_file,
             until=until,
+            name=model_name(config, preset),
             config=config.model_dump(mode="json"),
             started_at=started_at,
         )
+
+    @property
+    def model_name(self) -> str:
+        """The name under which its model is used; earlier versions had only the preset's name."""
+        return self.name or preset_name(self.preset)
 
     @property
     def order(self) -> tuple[int, datetime, str]:
@@ -213,38 +228,3 @@ def read_records(root: Path) -> list[RunRecord]:
                 "if those artifacts are not needed"
             ) from error
     return sorted(records, key=lambda record: record.order, reverse=True)
-
-
-def find_run(root: Path, name: str | None = None) -> RunRecord:
-    """Return the record of the last successful run of the whole pipeline.
-
-    Args:
-        root: The data folder.
-        name: The ID of a run, the name of a model, or a preset (its last successful run); None: of any preset.
-
-    Raises:
-        UserError: There is no such run, or two things are called so.
-    """
-    successful = [run for run in read_records(root) if run.is_good]
-    matching = [run for run in successful if name is None or run.is_called(name)]
-    names = model_names.read(root) if name else {}
-    named = names.get(name or "")
-    if named and matching:
-        raise UserError(
-            f"{name!r} is the name of run {named}, and also a preset or another run; give the ID of the run, or remove "
-            f"the name with `fluke name --delete {name}`"
-        )
-    if named:
-        matching = [run for run in successful if run.id == named]
-        if not matching:
-            raise UserError(
-                f"{name!r} is the name of run {named}, which has no record in {root / 'runs'} any more; remove the "
-                f"name with `fluke name --delete {name}`"
-            )
-    if not matching:
-        known = ", ".join(dict.fromkeys(run.preset for run in successful))
-        if known and names:
-            known += f"; names: {', '.join(names)}"
-        problem = f"no successful run or preset is called {name!r}; presets: {known}" if known else "no successful run"
-        raise UserError(f"{root}: {problem}; `fluke run PRESET` trains a model")
-    return matching[0]

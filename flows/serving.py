@@ -38,10 +38,10 @@ def owner(root: Path) -> str:
     return f"Served on {socket.gethostname()} with the data folder {root}."
 
 
-def read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
-    """Read the nightly deployment of a name; None if nobody has served it yet."""
+def read(client: SyncPrefectClient, nightly: RunnerDeployment) -> DeploymentResponse | None:
+    """Read what the server has of a scheduled deployment; None if nobody has served it yet."""
     try:
-        return client.read_deployment_by_name(f"pipeline/{name}-nightly")
+        return client.read_deployment_by_name(nightly.full_name)
     except ObjectNotFound:
         return None
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, notify, review, runs, server, service
+from flows.cli import errors, maintenance, models, notify, registry, review, runs, server, service, testlist
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +24,10 @@ for _command in (
     models.predict,
     models.export,
     models.name,
+    registry.models,
+    registry.promote,
+    registry.rollback,
+    registry.retire,
     maintenance.prune,
     maintenance.forget,
     maintenance.status,
@@ -34,6 +38,7 @@ for _command in (
     notify.notify,
 ):
     app.command()(_command)
+app.command("testlist")(testlist.show)
 app.add_typer(service.app, name="service")
 
 

@@ -28,8 +28,9 @@ ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="RUN|PRESET|NAME",
-        help="Run, preset or name (`fluke name`) of the model; default: the last successful run.",
+        metavar="NAME|RUN",
+        help="Name of models (`fluke models` lists them): the one that is used; or a run, or a name of `fluke name`. "
+        "Default: the only name.",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]

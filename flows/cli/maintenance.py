@@ -24,7 +24,8 @@ def prune(
 ) -> None:
     """List what no kept run needs and its size, then delete it if you confirm.
 
-    Kept are the newest good runs of each preset, its last run, and the models that are named or compared with.
+    Kept are the newest good runs of each preset, its last run, and the models that are used (also those that
+    `fluke rollback` would go back to), named, or compared with.
     """
     from flows import console
     from flows.maintenance import prune as pruning
@@ -75,14 +76,15 @@ def forget(
 
 
 def status(runs: Annotated[int, typer.Option(min=1, help="Number of runs to list.")] = 10) -> None:
-    """List the last runs, what is on disk, and whether the dashboard is running."""
-    from flows import console, server
+    """List the last runs with their photos and decisions, what is on disk, and whether the dashboard is running."""
+    from flows import console, run_lines, server
     from flows.maintenance.prune import disk_usage
 
     root = data_root()
     records = read_records(root)[:runs]
     if records:
-        console.console.print(console.runs_table(records, root))
+        for line in run_lines.runs_lines(records, root):
+            console.console.print(line, soft_wrap=True)
     else:
         say("no runs yet")
     say("", f"on disk, below {root}:")

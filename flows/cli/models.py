@@ -35,7 +35,7 @@ def predict(
         typer.Option(metavar="FOLDER", help="Write each photo with the heat map of its most likely class."),
     ] = None,
 ) -> None:
-    """Predict the classes of photos with the model of a run."""
+    """Predict the classes of photos with the model that is used (`fluke models`)."""
     from flows import console
     from flows.predict import predict as predicting
 
@@ -65,7 +65,8 @@ def predict(
 
 def name(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN|PRESET", help="Run of the model, or preset: its last successful run.")
+        str | None,
+        typer.Argument(metavar="RUN|NAME", help="Run of the model, or name of models: the one that is used."),
     ] = None,
     new_name: Annotated[str | None, typer.Argument(metavar="NAME", help="Letters, digits and . _ + -")] = None,
     delete: Annotated[
@@ -99,7 +100,7 @@ def export(
         typer.Option("--format", help="savedmodel (TensorFlow; input: photos) or onnx (input: tiles)."),
     ] = "savedmodel",
 ) -> None:
-    """Export the model of a run for programs without fluke."""
+    """Export the model that is used (`fluke models`), or another one, for programs without fluke."""
     from flows import console, preflight
     from flows.predict import export as exporting
     from flows.predict.model import find

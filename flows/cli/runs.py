@@ -93,7 +93,9 @@ def why(name: StageArgument, preset: Preset, overrides: Overrides = None) -> Non
 def report(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN|PRESET]", help="Run or preset of the report; default: the last successful run."),
+        typer.Argument(
+            metavar="[NAME|RUN]", help="Name of models: of the one that is used; or a run. Default: the only name."
+        ),
     ] = None,
 ) -> None:
     """Write the report of a run again, from files alone; the classifier is not evaluated again."""
@@ -147,6 +149,7 @@ def _recipes_tried(record: RunRecord) -> "list[Tried]":
 
 
 def _print_result(record: RunRecord, command: str) -> None:
+    from flows.models import decision_text
     from tasks.evaluate.to_review import doubted_photos, labels_text
     from tasks.store.store import Store
     from tasks.tables import REPORT, SUMMARY
@@ -159,3 +162,5 @@ def _print_result(record: RunRecord, command: str) -> None:
     if doubted := len(doubted_photos(folder)):
         say("", f"{labels_text(doubted)} may be wrong; to see them: fluke review {command}")
     say("", f"report: {report}" if report.exists() else f"{record.until}: {folder}")
+    if decision := [*decision_text.lines(record, data_root())]:
+        say("", *decision)

@@ -13,7 +13,6 @@ from configs.schema import Config
 from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
 from flows.run_records import data_root
-from tasks.store.errors import UserError
 
 
 class Missed(StrEnum):
@@ -31,16 +30,33 @@ MissedOption = Annotated[
 
 
 def up(
-    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Default: 4200, or any free port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65535, help="Default: that of the last time, at first 4200.")
+    ] = None,
+    with_key: Annotated[
+        bool | None,
+        typer.Option(
+            "--key/--no-key",
+            help="Whether other users of this machine need a key. Default: as the last time, at first yes.",
+        ),
+    ] = None,
 ) -> None:
     """Start the local Prefect server for the dashboard and for schedules."""
     from flows import preflight, server
 
-    preflight.check_writable(data_root())
-    if server.url(data_root()) is None:
+    root = data_root()
+    preflight.check_writable(root)
+    if server.url(root) is None:
         _announce_start("about 15 s")
-    address = server.up(data_root(), port)
-    say(f"dashboard: {address.removesuffix('/api')}")
+    address = server.up(root, port, with_key=with_key)
+    _warn_of_old_server()
+    login = server.login(root)
+    if login and os.environ.get("PREFECT_API_AUTH_STRING") == login:
+        del os.environ["PREFECT_API_AUTH_STRING"]  # else the link is printed with *** in place of the key
+    say(f"dashboard: {server.dashboard(address.removesuffix('/api'), login)}")
+    if login:
+        note("This address contains the key: give it to nobody who shouldn't start runs as you.")
+    note(f"For Prefect's own commands: export {server.variables(root, address, login)}")
 
 
 def down() -> None:
@@ -58,9 +74,11 @@ def serve(
     missed: MissedOption = Missed.RUN,
 ) -> None:
     """Schedule a preset's runs, and offer each stage in the dashboard; works until Ctrl-C."""
+    from configs.load import model_name
     from flows import preflight
 
-    loaded, name, root = load_config(preset, overrides), Path(preset).stem, data_root()
+    loaded, root = load_config(preset, overrides), data_root()
+    name = model_name(loaded, preset)
     preflight.check_writable(root)
     with preflight.only_serve(root, name):
         connect(loaded)
@@ -71,12 +89,18 @@ def serve(
         from flows import deployments, gpu, server, serving
 
         built = deployments.build(
-            name, loaded, cron=cron, timezone=timezone, preset_file=preset_file(preset), owner=serving.owner(root)
+            Path(preset).stem,
+            loaded,
+            cron=cron,
+            timezone=timezone,
+            preset_file=preset_file(preset),
+            owner=serving.owner(root),
         )
         address, now = os.environ["PREFECT_API_URL"], datetime.now(UTC)
         is_our_server = address == server.url(root)
+        login = server.login(root) if is_our_server else None
         with get_client(sync_client=True) as client:
-            standing = serving.read(client, name)
+            standing = serving.read(client, built[0])
             serving.refuse_if_served(standing, name, root, now)
             overdue = serving.missed(client, standing, cron, timezone, now)
             serving.delete_late(client, standing, now)
@@ -86,7 +110,7 @@ def serve(
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
         start = f"prefect deployment run {shlex.quote(built[0].full_name)}"
-        say(f"to start a run now: {_environment(address, root)} {start}")
+        say(f"to start a run now: {server.variables(root, address, login)} {start}")
         if overdue:
             what = "it starts now" if missed is Missed.RUN else "it is skipped"
             note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
@@ -94,42 +118,31 @@ def serve(
         serving.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and missed is Missed.RUN)
 
 
-def _environment(address: str, root: Path) -> str:
-    """Return what Prefect's commands need in front of them to reach a server."""
-    from flows import server
-
-    key = root / "server" / "key"
-    login = (
-        f'PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(key))})" '
-        if key.exists() and address == server.url(root)
-        else ""
-    )
-    return f"{login}PREFECT_API_URL={shlex.quote(address)}"
-
-
 def connect(config: Config) -> None:
-    """Check a config's names, and point Prefect to the configured server, or to ours, which is started if needed.
-
-    Call this before Prefect is imported: it reads the environment then.
-    """
+    """Check a config's names, and point Prefect to the configured server, or to ours, which is started if needed."""
     from flows import credentials, notify, preflight, server
+    from flows.server import configured
 
     preflight.check_names(config, crawls=False)
     root = data_root()
     preflight.check_writable(root)
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    configured = os.environ.get("PREFECT_API_URL") or server.configured_url()
-    if configured and not server.reachable(configured):
-        raise UserError(
-            f"the configured Prefect server {configured} does not answer; start it, or unset PREFECT_API_URL"
-        )
-    address = configured or server.url(root)
-    if address is None:
-        _announce_start("about 15 s; `fluke down` stops it")
-        address = server.up(root)
-    os.environ["PREFECT_API_URL"] = address
-    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    settings, warnings = configured.read()
+    for line in warnings:
+        note(line)
+    address, login = settings.api.url, None
+    if address and not server.is_own(root, address):
+        for line in configured.check(address, settings):
+            note(line)
+    else:
+        if (address := server.url(root)) is None:
+            _announce_start("about 15 s; `fluke down` stops it")
+            address = server.up(root)
+        _warn_of_old_server()
+        login = server.login(root)
+    configured.use(address, login)
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     notify.prepare(config)
@@ -145,3 +158,13 @@ def _announce_start(how_long: str) -> None:
         note(f"waiting for the Prefect server (process {process}), which does not answer yet ...")
     else:
         note(f"starting the Prefect server for the dashboard ({how_long}) ...")
+
+
+def _warn_of_old_server() -> None:
+    from flows import server
+
+    if not server.is_protected(data_root()):
+        note(
+            "warning: this data folder's Prefect server was started by an earlier version of fluke, and any user and "
+            "web page of this machine can use it; to protect it: fluke down, then fluke up"
+        )

@@ -23,12 +23,13 @@ def install(
     missed: MissedOption = Missed.RUN,
 ) -> None:
     """Write a systemd user unit that runs `fluke serve` with this preset and data folder, and start it."""
+    from configs.load import model_name
     from flows import preflight, service
 
     loaded, root = load_config(preset, overrides), data_root()
     preflight.check_writable(root)
     preflight.check_names(loaded, crawls=False)
-    name = Path(preset).stem
+    name = model_name(loaded, preset)
     arguments = [preset_file(preset) or preset, *(overrides or ())]
     options = ["--cron", cron, "--timezone", timezone, "--missed", missed.value]
     unit = service.unit(name, root)
@@ -42,11 +43,12 @@ def install(
 
 
 @app.command()
-def remove(preset: Preset) -> None:
+def remove(preset: Preset, overrides: Overrides = None) -> None:
     """Stop and delete the systemd user unit of a preset and this data folder."""
+    from configs.load import model_name
     from flows import service
 
-    unit = service.unit(Path(preset).stem, data_root())
+    unit = service.unit(model_name(load_config(preset, overrides), preset), data_root())
     left = service.remove(unit)
     say(f"deleted {unit.path}")
     if left:

@@ -1,5 +1,6 @@
-"""What prune keeps: models of each preset, those that people have named, and everything that they were made from."""
+"""What prune keeps: models of each preset, those that are used or named, and everything that they were made from."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ from pydantic import BaseModel
 from configs.load import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
+from flows.models import find, test_list
+from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store.json_file import read_json
@@ -35,7 +38,7 @@ class Needed:
     folders: set[Path] = field(default_factory=set)
     """Folders of their artifacts and of all artifacts that those were made from, also damaged ones."""
     files: set[Path] = field(default_factory=set)
-    """Shards and photos that those artifacts refer to."""
+    """Shards and photos that those artifacts refer to, and the photos of test lists."""
     damaged: set[str] = field(default_factory=set)
     """Stages of kept artifacts whose manifest is damaged, so that nobody knows which shards or photos they need."""
     under_way: set[str] = field(default_factory=set)
@@ -45,7 +48,7 @@ class Needed:
         """Say on one line which runs are kept, and why."""
         parts = []
         for reason, records in self.runs.items():
-            of = [record.preset if reason in _OF_PRESET else record.id for record in records]
+            of = [_label(reason, record) for record in records]
             counted = {preset: of.count(preset) for preset in of}
             shown = ", ".join(preset + (f" ({count})" if count > 1 else "") for preset, count in counted.items())
             parts.append(f"{reason} {shown}")
@@ -56,24 +59,33 @@ class Needed:
 
 _NEWEST_GOOD, _EARLIER_GOOD, _NEWEST = "the newest good run of", "earlier good runs of", "the newest run of"
 _OF_PRESET = {_NEWEST_GOOD, _EARLIER_GOOD, _NEWEST}
+_USED = "the models that are used:"
+
+
+def _label(reason: str, record: RunRecord) -> str:
+    """Name a kept run: by its preset, by the name of its models, or by its ID."""
+    if reason in _OF_PRESET:
+        return record.preset
+    return f"{record.model_name} (run {record.id})" if reason == _USED else record.id
 
 
 def find_needed(store: Store, keep_runs: int) -> Needed:
     """Find what must be kept.
 
-    Kept are, of each preset, the `keep_runs` newest good runs that still have their model, but at least one, and the
-    newest run of all, so that it can continue if it failed; the runs that people have named; and the previous models
-    with which the evaluations of all these runs compare. A run is good if its whole pipeline succeeded.
+    Kept are, of each preset and name, the `keep_runs` newest good runs that still have their model, but at least one,
+    and the newest run of all, so that it can continue if it failed; of each name, the run whose model is used, and the
+    one that a rollback would go to; the runs that people have named; and the previous models with which the evaluations
+    of all these runs compare. A run is good if its whole pipeline succeeded. Which run is newer, their numbers say.
 
     Args:
         store: The store.
         keep_runs: How many good runs of each preset to keep.
 
     Raises:
-        UserError: The record of a run, or the file with the names, is damaged.
+        UserError: The record of a run, the history of a name, a test list or the file with the names is damaged.
     """
     records = read_records(store.root)
-    needed = Needed()
+    needed = Needed(files=test_list.files(store.root))
     for reason, run in _kept_runs(store, records, keep_runs):
         needed.runs.setdefault(reason, []).append(run)
         _add(store, needed, [stage.artifact for stage in run.stages])
@@ -104,10 +116,22 @@ def _kept_runs(store: Store, records: list[RunRecord], keep_runs: int) -> Iterat
     for run in records:
         if run.id in names:
             yield f"named {', '.join(names[run.id])}: run", run
+    yield from _used_runs(store, records)
+
+
+def _used_runs(store: Store, records: list[RunRecord]) -> Iterator[tuple[str, RunRecord]]:
+    """Yield the champion's run of each name, and the one that a rollback would go to."""
+    by_id = {run.id: run for run in records}
+    for name in find.names(store.root):
+        champion = Registry(store.root, name).champion()
+        if champion in by_id:
+            yield _USED, by_id[champion]
+        if before := find.before_champion(store.root, name):
+            yield f"before it, for `fluke rollback {shlex.quote(name)}`: run", before
 
 
 def _by_preset(records: list[RunRecord]) -> Iterator[list[RunRecord]]:
-    """Yield the runs of each preset, the newest first.
+    """Yield the runs of each preset and name, the newest first.
 
     Runs of earlier versions don't say which file their preset is in; they are those of the only file of that name.
     """
@@ -115,11 +139,12 @@ def _by_preset(records: list[RunRecord]) -> Iterator[list[RunRecord]]:
     for record in records:
         if record.preset_file:
             files.setdefault(record.preset, set()).add(record.preset_key)
-    found: dict[str, list[RunRecord]] = {}
+    found: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
         same = files.get(record.preset, set())
         is_in_it = not record.preset_file and len(same) == 1 and record.preset not in presets()
-        found.setdefault(min(same) if is_in_it else record.preset_key, []).append(record)
+        key = min(same) if is_in_it else record.preset_key
+        found.setdefault((key, record.model_name), []).append(record)
     yield from found.values()
 
 

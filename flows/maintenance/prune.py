@@ -1,6 +1,7 @@
 """Find and delete what is no longer needed: artifacts of old runs, shards that no artifact uses, and what is left over.
 
-Nothing of another kind is ever deleted: decisions, the memory of splits, backups, the blocklist, names, records.
+Nothing of another kind is ever deleted: decisions about photos and models, the memory of splits, backups, the
+blocklist, names, records.
 """
 
 import errno
@@ -44,7 +45,7 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         photos: Whether to include photos that no kept crawl contains; they may have vanished from the web.
 
     Raises:
-        UserError: The record of a run, or the file with the names, is damaged.
+        UserError: The record of a run, the history of a name, or the file with the names is damaged.
         OSError: A folder can't be read.
     """
     stages = (f"artifacts/{stage}" for stage in STAGE_NAMES)

@@ -27,7 +27,7 @@ def predict_folder(
     Args:
         folder: A folder of photos, including subfolders; or a photo, or a CSV with a column Image.
         out: The .csv, .json or .parquet file for one row per photo.
-        model: A run or a preset; by default the last successful run.
+        model: A name of models (the one that is used), or a run; by default the only name.
         top_k: Number of classes per photo.
         submission: A .csv in the whale challenge's format: Image, and Id with five classes.
         heat_maps: A folder for one picture per photo: the photo with the heat map of its most likely class.

@@ -6,7 +6,9 @@ from pathlib import Path
 from configs.load import presets
 from configs.schema import PreprocessConfig
 from flows import model_names, preflight
-from flows.run_records import RunRecord, find_run, read_records
+from flows.models.find import find_run, instead, names
+from flows.models.registry import Registry
+from flows.run_records import RunRecord, read_records
 from tasks.inference.decision import DecisionRule
 from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
@@ -30,11 +32,11 @@ class Model:
 
 
 def find(store: Store, name: str | None = None) -> Model:
-    """Return the model of the last successful run.
+    """Return the model that is meant.
 
     Args:
         store: The store that contains the models.
-        name: The ID of a run, the name of a model, or a preset (its last successful run); None: of any preset.
+        name: The ID of a run, or a name, see `flows.models.find.find_run`; None: the champion of the only name.
 
     Raises:
         UserError: There is no such model, or it has been deleted.
@@ -42,12 +44,25 @@ def find(store: Store, name: str | None = None) -> Model:
     return _model(store, find_run(store.root, name))
 
 
+def of_run(store: Store, run: RunRecord) -> Model:
+    """Return the model of a run.
+
+    Args:
+        store: The store that contains it.
+        run: The record of a run that has a model, see `RunRecord.model`.
+
+    Raises:
+        UserError: It has been deleted or damaged.
+    """
+    return _model(store, run)
+
+
 def name_model(store: Store, run: str, name: str) -> RunRecord:
     """Give the model of a run a name, so that it can be used by this name and isn't pruned; returns the run.
 
     Args:
         store: The store that contains the models.
-        run: The ID of a run, or a preset (its last successful run).
+        run: The ID of a run, or a name, see `flows.models.find.find_run`.
         name: The name.
 
     Raises:
@@ -56,8 +71,10 @@ def name_model(store: Store, run: str, name: str) -> RunRecord:
     with preflight.in_use(store.root):  # so that it isn't being pruned
         found = find_run(store.root, run)
         _model(store, found)
-        if name in presets() or any(name in (record.id, record.preset) for record in read_records(store.root)):
-            raise UserError(f"{name!r} is the name of a preset or the ID of a run; choose another name")
+        if name in [*presets(), *names(store.root)] or any(
+            name in (record.id, record.preset) for record in read_records(store.root)
+        ):
+            raise UserError(f"{name!r} is the name of a preset or of models, or the ID of a run; choose another name")
         model_names.add(store.root, name, found.id)
     return found
 
@@ -69,9 +86,12 @@ def _model(store: Store, run: RunRecord) -> Model:
         if [manifests[artifact.stage].artifact for artifact in run.model] != run.model:
             raise ValueError("it was built again with another result")
     except (FileNotFoundError, ValueError) as error:
-        raise UserError(
-            f"the model of run {run.id} has been deleted or damaged ({error}); run {run.preset} again"
-        ) from error
+        problem = f"the model of run {run.id} has been deleted or damaged ({error})"
+        registry = Registry(store.root, run.model_name)
+        if registry.champion() == run.id:
+            problem = f"{problem}, and it is the one that is used under the name {registry.name!r}"
+            raise UserError(f"{problem}; {instead(store.root, registry.name)}") from error
+        raise UserError(f"{problem}; run {run.preset} again") from error
     rule = DecisionRule.read(folders["evaluate"])
     encoder = folders.get("pretrain")  # earlier versions skipped the stage for classifiers of tiles
     return Model(

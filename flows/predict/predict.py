@@ -50,7 +50,7 @@ class PredictOptions:
     photos: Path
     """A photo, a folder, or a CSV with a column Image."""
     model: str | None = None
-    """A run or a preset; None: the last successful run."""
+    """A name of models, or a run, see `flows.models.find.find_run`; None: the only name."""
     top_k: int = 3
     """Number of classes per photo, 1 or more."""
     out: Path | None = None

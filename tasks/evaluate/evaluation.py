@@ -70,6 +70,7 @@ def build_evaluation(
         unknown_groups=unknown_groups,
         model=model,
         version=VERSION,
+        champion=context.champion,
     )
     predictions: pd.DataFrame = tables.PREDICTIONS.read(context.out)
     result = {name: value for name, value in measured.items() if name != "recipe"}  # that has the seconds of trials

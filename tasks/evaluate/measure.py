@@ -22,7 +22,7 @@ from tasks.inference.decision import DecisionRule
 from tasks.inference.predictions import SUBMISSION_NAMES
 from tasks.inference.scores import score
 from tasks.store.atomic import write_json
-from tasks.store.manifest import Manifest
+from tasks.store.manifest import Artifact, Manifest
 
 
 def measure(
@@ -34,6 +34,7 @@ def measure(
     unknown_groups: Mapping[str, Any] | None = None,
     model: Model,
     version: int,
+    champion: Artifact | None = None,
 ) -> dict[str, Any]:
     """Score the predictions of `decide`, and write metrics.json.
 
@@ -45,6 +46,7 @@ def measure(
         unknown_groups: What `unknown_groups.propose_groups` has returned.
         model: The classifier and what it needs.
         version: The version of the evaluate stage. Evaluations of other versions aren't compared.
+        champion: The evaluation of the model that is used now; None: the newest one is compared.
 
     Returns:
         The content of metrics.json.
@@ -62,7 +64,8 @@ def measure(
     measured["recipe"] = model.recipe
     measured["headline"] = model.recipe["metric"]
     test = _test_predictions(eval_set, out)
-    if previous := previous_model.find_previous(model.root, version, trained.artifact.digest, test):
+    previous = previous_model.find_previous(model.root, version, trained.artifact.digest, test, champion)
+    if previous:
         measured["champion"] = previous_model.compare_with(previous, test, config)
     if removed:
         measured["removed"] = _with_removed(config, eval_set, Decisions.read(out), removed, measured["test"]["scores"])

@@ -1,4 +1,4 @@
-"""The previous model: the newest evaluation of another classifier, compared on the test photos of both.
+"""The previous model: the one that is used until now, or else the newest, compared on the test photos of both.
 
 Its predictions are read from its own evaluation. They were made before it could have been trained on these photos, so
 the model isn't run again.
@@ -13,6 +13,7 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate import metrics, summary
 from tasks.inference.predictions import scored_predictions
+from tasks.store.manifest import Artifact
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ class PreviousModel:
     """Its predictions for the common test photos: columns of predictions.parquet, and the current group."""
 
 
-def find_previous(root: Path, version: int, classifier: str, test: "pd.DataFrame") -> PreviousModel | None:
-    """Find the newest evaluation of another classifier with at least half of the current test photos.
+def find_previous(
+    root: Path, version: int, classifier: str, test: "pd.DataFrame", champion: Artifact | None = None
+) -> PreviousModel | None:
+    """Find the evaluation of another classifier with at least half of the current test photos: the champion's.
 
+    If the champion has no such evaluation, it is the newest one, by the numbers of the manifests and not by the clock.
     Photos whose class has changed since then are left out.
 
     Args:
@@ -43,9 +47,10 @@ def find_previous(root: Path, version: int, classifier: str, test: "pd.DataFrame
         version: The version of the evaluate stage. Evaluations of other versions are skipped.
         classifier: Digest of the current classifier.
         test: The current test photos, with the columns photo, label and group.
+        champion: The evaluation of the model that is used now, if there is one.
     """
     store = Store(root)
-    for manifest in store.manifests("evaluate"):
+    for manifest in sorted(store.manifests("evaluate"), key=lambda manifest: manifest.artifact != champion):
         if manifest.cache_key.version != version or manifest.cache_key.parents["classifier"].digest == classifier:
             continue
         try:

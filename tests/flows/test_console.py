@@ -11,10 +11,9 @@ import pytest
 from rich.console import Console
 
 from configs.schema import Config
-from flows import console, model_names
+from flows import console
 from flows.run_records import RunRecord, StageRecord
-from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.store import Store
+from tasks.store.manifest import Artifact
 
 
 def test_counts_are_printed_before_their_name_and_scores_after_it() -> None:
@@ -67,19 +66,17 @@ def test_tables_show_control_characters_and_markup(tmp_path: Path, capsys: pytes
         {"image": "x", "error": f"d{NASTY}", "class_1": "", "probability_1": 0.0, "class_2": ""},
     ]
     predictions = pd.DataFrame(rows).assign(probability_2=0.0)
-    record = RunRecord.start(f"e{NASTY}", "train", Config())
-    record.end("failed", f"f{NASTY}")
+    record = RunRecord.start("demo", "train", Config())
     artifact = Artifact(stage="crawl", key="k", digest="d")
     record.stages = [StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts={f"g{NASTY}": 2})]
     tables = (
         console.predictions_table(predictions),
-        console.runs_table([record], tmp_path),
         console.stage_table(record),
     )
     for table in tables:
         Console(file=sys.stdout, width=300).print(table)
     printed = capsys.readouterr().out
-    assert all(letter + SHOWN in printed for letter in "abcdefg")
+    assert all(letter + SHOWN in printed for letter in "abcdg")
     assert "\x1b" not in printed
 
 
@@ -120,66 +117,3 @@ def test_stderr_is_restored_after_an_error(tmp_path: Path, capfd: pytest.Capture
     os.write(2, b"here\n")
     print("and here", file=sys.stderr)
     assert capfd.readouterr().err == "here\nand here\n"
-
-
-def test_status_shows_which_runs_have_their_model_and_how_it_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store, records = Store(tmp_path), []
-    for run in ("kept", "named", "pruned", "failed"):
-        key = CacheKey(stage="train", version=1, config={"run": run})
-        artifact = store.publish(key, "", lambda _: Result({}))
-        record = RunRecord.start("demo", "evaluate", Config())
-        record.id = run
-        record.stages = [StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts={})]
-        record.end("failed" if run == "failed" else "done")
-        records.append(record)
-        if run == "pruned":
-            (store.folder(artifact) / "manifest.json").unlink()
-    model_names.add(tmp_path, "champion", "named")
-    model_names.add(tmp_path, "best", "named")
-    Console(file=sys.stdout, width=200).print(console.runs_table(records, tmp_path))
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [(row[0], row[5:]) for row in rows[1:]] == [
-        ("kept", ["yes"]),
-        ("named", ["best,", "champion"]),
-        ("pruned", ["deleted"]),
-        ("failed", []),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        (
-            {
-                "accuracy": 0.9,
-                "accuracy from": 0.8,
-                "majority class's accuracy": 0.2,
-                "logistic regression's accuracy": 0.88,
-            },
-            "accuracy 90.0%, majority class 20.0%, logistic regression 88.0%",
-        ),
-        ({"mAP@5": 0.4, "mAP@5 from": 0.3, "nearest photo's mAP@5": 0.1}, "mAP@5 0.400, nearest photo 0.100"),
-        (
-            {
-                "accuracy": 0.9,
-                "accuracy from": 0.8,
-                "removed from the test by the filter": 3,
-                "accuracy with them": 0.85,
-            },
-            "accuracy 90.0%, with 3 removed 85.0%",
-        ),
-        ({"photos": 9}, ""),
-    ],
-)
-def test_a_run_is_listed_with_its_headline_metric_and_the_baselines(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], counts: dict[str, float], expected: str
-) -> None:
-    record = RunRecord.start("demo", "evaluate", Config())
-    artifact = Artifact(stage="evaluate", key="k", digest="d")
-    record.stages = [StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)]
-    record.end("done")
-    Console(file=sys.stdout, width=300).print(console.runs_table([record], tmp_path))
-    row = capsys.readouterr().out.splitlines()[1]
-    assert row.rstrip().endswith(f"deleted  {expected}".rstrip())

@@ -52,15 +52,24 @@ def test_runs_of_a_served_preset_and_of_the_command_line_name_its_file_in_the_sa
     assert [each.parameters.get("preset_file") for each in served[:-1]] == [file] * (len(STAGE_NAMES) + 1)
 
 
+def test_predictions_of_a_served_preset_are_of_the_model_that_is_used_under_its_name() -> None:
+    from flows.deployments import build
+
+    served = build("default", Config(name="glass"), cron="0 2 * * *", timezone="UTC")
+    assert served[-1].parameters == {"model": "glass"}
+
+
 def test_the_dashboards_form_shows_every_setting_with_its_description() -> None:
     from prefect.utilities.callables import parameter_schema
 
     from flows.run import pipeline
 
     definitions = parameter_schema(pipeline.fn).model_dump()["definitions"]
+    assert definitions["Config"]["properties"]["name"]["description"]
     for section, model in Config.model_fields.items():
-        settings = definitions[model.annotation.__name__]["properties"]  # type: ignore[union-attr]
-        assert all(setting.get("description") for setting in settings.values()), section
+        if section != "name":
+            settings = definitions[model.annotation.__name__]["properties"]  # type: ignore[union-attr]
+            assert all(setting.get("description") for setting in settings.values()), section
 
 
 def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> None:
@@ -76,6 +85,7 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
 
         scheduled = wait_for("scheduled run", nightly_runs)[0]
         assert scheduled["parameters"]["fresh"] == ["crawl"]
+        assert scheduled["parameters"]["scheduled"] is True
 
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})

@@ -13,7 +13,8 @@ import pytest
 from configs.schema import Config
 from flows import report
 from flows.cli import runs
-from flows.run_records import RunRecord, find_run
+from flows.models.find import find_run
+from flows.run_records import RunRecord
 from tasks import tables
 from tasks.evaluate.report import write
 from tasks.evaluate.stage import STAGE
@@ -140,7 +141,7 @@ def test_the_report_of_the_last_run_is_written_again(copy: Fluke) -> None:
 
 @pytest.mark.slow
 def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
-    assert "no successful run or preset is called 'nothing'" in copy("report", "nothing", code=2)
+    assert "no successful run, preset or model is called 'nothing'" in copy("report", "nothing", code=2)
     folder = next((copy.data / "artifacts" / "evaluate").iterdir())
     tables.EXPLAINED.path(folder).unlink()
     assert "no explanations for the report; run its preset again" in copy("report", code=2)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from configs.schema import Config
-from flows.run_records import RunRecord, find_run, read_records
+from flows.models.find import find_run
+from flows.run_records import RunRecord, read_records
 from tasks.store import counter
 
 NOW = datetime(2026, 11, 26, 2, tzinfo=UTC)

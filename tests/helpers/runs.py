@@ -12,9 +12,10 @@ from configs.schema import Config
 from flows.maintenance.prune import (
     Unneeded,
     delete,
+    delete_item,
     find_unneeded,
 )
-from flows.run_records import RunRecord
+from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store import counter
 from tasks.store.context import StageContext
@@ -45,12 +46,17 @@ class Runs:
         previous: list[Artifact] | None = None,
         previous_key: str = "",
         days_ahead: int = 0,
+        name: str | None = None,
     ) -> list[Artifact]:
         """Add a run; a run that isn't done stops before the last stage. Returns its artifacts."""
         self.count += 1
         record = RunRecord.start(
-            preset, until, Config(), number=counter.next_number(self.store.root), preset_file=preset_file
-        )  # type: ignore[arg-type]
+            preset,
+            until,  # type: ignore[arg-type]
+            Config(name=name),
+            number=counter.next_number(self.store.root),
+            preset_file=preset_file,
+        )
         record.id = f"{self.count:03d}"
         record.started_at += timedelta(days=days_ahead)
         made = [self._tiles()]
@@ -64,6 +70,11 @@ class Runs:
         record.end(state)  # type: ignore[arg-type]
         record.save(self.store.root)
         return made
+
+    def delete(self, run: str) -> None:
+        """Delete the model of a run, as prune does."""
+        record = next(record for record in read_records(self.store.root) if record.id == run)
+        delete_item(self.store.root, self.store.folder(record.model[-1]))
 
     def prune(self, keep: int) -> list[Unneeded]:
         """Delete what is not needed; returns it."""

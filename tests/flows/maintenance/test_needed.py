@@ -1,6 +1,7 @@
 """What is kept: models of each preset, named ones, previous ones, and what they were made from."""
 
 import shutil
+from datetime import timedelta
 
 import pytest
 
@@ -11,10 +12,14 @@ from flows.maintenance.prune import (
     delete_item,
     find_unneeded,
 )
-from flows.run_records import RunRecord, find_run, read_records
+from flows.models.find import find_run
+from flows.models.person import promote, roll_back
+from flows.models.registry import Decision, Registry
+from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store import counter
 from tasks.store.errors import UserError
+from tasks.store.manifest import now
 from tasks.store.stage import Outcome
 from tests.helpers.runs import Runs, write
 
@@ -120,6 +125,68 @@ def test_the_run_after_a_night_with_a_clock_a_year_ahead_is_the_newest(runs: Run
     assert runs.gone(ahead)
 
 
+def test_the_champion_and_the_one_before_it_are_kept_after_a_night_with_a_clock_a_year_ahead(runs: Runs) -> None:
+    registry = Registry(runs.store.root, "demo")
+    made = [runs.run(), runs.run(), runs.run(days_ahead=365), runs.run(), runs.run()]
+    ahead = now() + timedelta(days=365)
+    for run, outcome, at in (
+        ("001", "promoted", now()),
+        ("002", "promoted", now()),
+        ("003", "refused", ahead),
+        ("004", "refused", now()),
+        ("005", "refused", now()),
+    ):
+        registry.append(Decision(run=run, outcome=outcome, by="gate", made_at=at))  # type: ignore[arg-type]
+    text = find_needed(runs.store, 1).text()
+    assert "the models that are used: demo (run 002)" in text
+    assert "before it, for `fluke rollback demo`: run 001" in text
+    runs.prune(1)
+    assert runs.intact([*made[0], *made[1], *made[4]])
+    assert runs.gone([*made[2], *made[3]])
+
+
+def test_a_champion_of_the_night_with_the_wrong_clock_is_replaced_by_the_one_of_the_next_night(runs: Runs) -> None:
+    registry = Registry(runs.store.root, "demo")
+    made = []
+    for days, run in ((0, "001"), (365, "002"), (0, "003")):
+        made.append(runs.run(days_ahead=days))
+        registry.append(Decision(run=run, outcome="promoted", by="gate", made_at=now() + timedelta(days=days)))
+    runs.prune(1)
+    assert find_run(runs.store.root).id == "003"
+    assert runs.intact([*made[1], *made[2]])
+    assert runs.gone(made[0])
+
+
+def test_a_rolled_back_model_may_go_but_not_the_one_that_a_rollback_would_go_to_now(runs: Runs) -> None:
+    made = [runs.run() for _ in range(4)]
+    for run in ("001", "002", "003"):
+        promote(runs.store.root, run)
+    roll_back(runs.store.root)
+    runs.prune(1)
+    assert runs.intact([*made[0], *made[1], *made[3]])
+    assert runs.gone(made[2])
+    roll_back(runs.store.root)
+    assert runs.intact(made[0])
+
+
+def test_runs_of_one_preset_with_different_names_do_not_displace_each_other(runs: Runs) -> None:
+    glass = [runs.run(preset="default", name="glass") for _ in range(2)]
+    whales = [runs.run(preset="default", name="whales") for _ in range(3)]
+    runs.prune(2)
+    assert runs.intact([*glass[0], *glass[1], *whales[1], *whales[2]])
+    assert runs.gone(whales[0])
+
+
+def test_nothing_is_deleted_while_a_history_cannot_be_read(runs: Runs) -> None:
+    runs.run()
+    promoted = Registry(runs.store.root, "demo").append(Decision(run="001", outcome="promoted", by="gate"))
+    (runs.store.root / "models" / "demo" / f"{promoted.number}.json").write_text("{")
+    with pytest.raises(
+        UserError, match=r"models/demo/\d+\.json is damaged .*, and it says which model of 'demo' is used"
+    ):
+        find_unneeded(runs.store, 0)
+
+
 def test_named_models_are_kept_until_the_name_is_removed(runs: Runs) -> None:
     made = [runs.run() for _ in range(3)]
     model_names.add(runs.store.root, "champion", "001")
@@ -208,5 +275,5 @@ def test_records_of_artifacts_that_are_gone_do_not_matter(runs: Runs) -> None:
     for artifact in made:
         delete_item(runs.store.root, runs.store.folder(artifact))
     assert {item.reason for item in runs.prune(5)} == {"shard that no kept artifact uses"}
-    with pytest.raises(UserError, match="no successful run or preset"):
+    with pytest.raises(UserError, match="no successful run, preset or model is called"):
         find_run(runs.store.root, "birds")

@@ -31,7 +31,7 @@ def later(fluke: Fluke, preset: str, state: str = "done", preset_file: str = "")
     """Save the record of a later run that got the same artifacts."""
     number = counter.next_number(fluke.data)
     changes = {"id": f"later-{number}", "number": number, "preset": preset, "state": state, "preset_file": preset_file}
-    record = read_records(fluke.data)[-1].model_copy(update=changes)
+    record = read_records(fluke.data)[-1].model_copy(update={**changes, "name": preset})
     record.save(fluke.data)
     return record
 
@@ -43,7 +43,9 @@ def test_a_model_is_found_by_its_name(copy: Fluke) -> None:
     assert model.name_model(store, last.id, "challenger").id == last.id
     assert model.name_model(store, "champion", "veteran").id == first.id
     assert model.find(store, "champion").run == model.find(store, "veteran").run == first.id
-    assert model.find(store, "challenger").run == model.find(store).run == last.id
+    assert model.find(store, "challenger").run == last.id
+    with pytest.raises(UserError, match="has models of several names; give one of them: another, "):
+        model.find(store)
     with pytest.raises(UserError, match="; names: challenger, champion, veteran; `fluke run PRESET`"):
         model.find(store, "champoin")
 
@@ -65,9 +67,11 @@ def test_names_of_presets_and_runs_are_refused(copy: Fluke) -> None:
     store = Store(copy.data)
     run = later(copy, "birds")
     for name in ("default", "birds", run.id):
-        with pytest.raises(UserError, match="is the name of a preset or the ID of a run; choose another name"):
+        with pytest.raises(
+            UserError, match="is the name of a preset or of models, or the ID of a run; choose another name"
+        ):
             model.name_model(store, run.id, name)
-    with pytest.raises(UserError, match="no successful run or preset is called 'cats'"):
+    with pytest.raises(UserError, match="no successful run, preset or model is called 'cats'"):
         model.name_model(store, "cats", "champion")
     assert model_names.read(copy.data) == {}
 

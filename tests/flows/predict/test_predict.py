@@ -152,7 +152,7 @@ def test_a_photo_too_large_for_a_jpeg_is_predicted_without_a_heat_map(finished: 
         (["photo.png", "--out", "nowhere/found.csv"], "the folder does not exist; create it first"),
         (["photo.png", "--heat-maps", "photo.png"], "--heat-maps photo.png: this is a file; name a folder"),
         (["long.csv"], "long.csv, line 2: can't be read as CSV (field larger than field limit"),
-        (["photo.png", "--model", "whales"], "no successful run or preset is called 'whales'; presets: default"),
+        (["photo.png", "--model", "whales"], "no successful run, preset or model is called 'whales'; models: default"),
     ],
 )
 def test_user_errors_are_reported_before_anything_is_computed(

@@ -63,6 +63,19 @@ def test_the_previous_model_is_the_last_one_whatever_the_clock_said(tmp_path: Pa
     assert found.key == yesterday
 
 
+def test_the_model_that_is_used_is_compared_although_others_are_newer(tmp_path: Path) -> None:
+    test = answers(LABELS, LABELS)
+    made = {name: Manifest.read(evaluated(tmp_path, name, test)).artifact for name in ("used", "refused", "today")}
+    other = Manifest.read(evaluated(tmp_path, "of other photos", answers(LABELS, LABELS, start=3))).artifact
+    for champion, compared in (("used", "used"), ("today", "refused"), (None, "refused")):
+        found = previous_model.find_previous(tmp_path, 3, "today", test, champion and made[champion])
+        assert found is not None
+        assert found.key == made[compared].key
+    found = previous_model.find_previous(tmp_path, 3, "today", test, other)
+    assert found is not None
+    assert found.key == made["refused"].key
+
+
 def test_a_damaged_evaluation_is_skipped(tmp_path: Path) -> None:
     test = answers(LABELS, LABELS)
     valid = evaluated(tmp_path, "valid", test)

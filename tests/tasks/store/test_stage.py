@@ -43,6 +43,21 @@ def parent(run: Run, text: str) -> Artifact:
     ).artifact
 
 
+def test_a_stage_knows_the_champion_and_its_cache_key_does_not(run: Run) -> None:
+    seen: list[Artifact | None] = []
+
+    def build_and_look(config: TrainConfig, *, context: StageContext) -> Result:
+        seen.append(context.champion)
+        return Result({})
+
+    stage, champion = Stage("train", 1, build=build_and_look), Artifact(stage="evaluate", key="k", digest="d")
+    run.get_or_build(stage, TrainConfig())
+    with_champion = replace(run, champion=champion)
+    assert with_champion.get_or_build(stage, TrainConfig()).cached
+    replace(with_champion, fresh=["train"]).get_or_build(stage, TrainConfig())
+    assert seen == [None, champion]
+
+
 def test_a_stage_is_built_once_and_then_cached(run: Run) -> None:
     first = run.get_or_build(STAGE, TrainConfig(epochs=3))
     second = run.get_or_build(STAGE, TrainConfig(epochs=3))
