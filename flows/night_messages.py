@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from configs.schema import Config
 from flows import error_messages, notify
+from flows.models.ask import is_open
+from flows.models.registry import Decision
 from flows.run_records import RunRecord, data_root, read_records
 from tasks.evaluate.to_review import doubted_photos, labels_text
 from tasks.store.store import Store
@@ -28,6 +30,18 @@ def after(config: Config, record: RunRecord, root: Path) -> None:
         _after(config, record, root)
     except Exception as error:  # such as a damaged file of an earlier run
         logger.warning("nobody was told of searches and reviews: %s", error_messages.explain(error, root)[0])
+
+
+def decided(config: Config, record: RunRecord, decision: Decision) -> None:
+    """Tell what the gate has decided about a run's model: promoted, refused, or that it waits for a person."""
+    reason = [decision.reason] if decision.reason else []
+    if decision.outcome == "promoted":
+        notify.tell(config, "promoted", f"{record.preset}: a new model is used, that of run {record.id}", reason)
+    elif decision.outcome == "refused":
+        notify.tell(config, "refused", f"{record.preset}: the new model is refused, that of run {record.id}", reason)
+    elif is_open(decision, config.promote):
+        reason.append(f"The dashboard asks promote, keep or review, for {config.promote.wait_h:g} h.")
+        notify.tell(config, "waiting", f"{record.preset}: a new model waits for your decision", reason)
 
 
 def _after(config: Config, record: RunRecord, root: Path) -> None:

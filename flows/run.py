@@ -124,6 +124,8 @@ def pipeline(
         else:
             record.end("done")
             night_messages.after(config, record, root)
+            if decision:
+                night_messages.decided(config, record, decision)
         finally:
             record.save(root)
     if decision and is_open(decision, config.promote):

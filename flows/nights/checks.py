@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from configs.redact import redact
 from configs.schema import Config
-from flows import dashboard
+from flows import dashboard, notify
 from flows.models.registry import Registry
 from flows.nights import changes, drift
 from flows.nights.changes import Change, artifact_of
@@ -82,6 +82,8 @@ class Checks:
         self._findings[DRIFT] = [row.model_dump() for row in found]
         text = drift.sentence(found, champion)
         self._say([text] if text else [], drift.table(found))
+        if text:
+            notify.tell(self._config, "drift", f"{self._record.preset}: the new photos differ", [text])
         if text and self._config.drift.action == "stop":
             raise UserError(
                 f"stopped before training: {text}. Look at the new photos; if they are as they should be, run once "

@@ -10,6 +10,7 @@ import pytest
 
 from configs.schema import Config
 from flows import night_messages
+from flows.models.registry import Decision
 from flows.run_records import RunRecord, StageRecord
 from tasks.evaluate.to_review import DOUBTED
 from tasks.store import counter
@@ -77,6 +78,26 @@ def test_a_damaged_file_fails_no_run(tmp_path: Path, told: list[Any], caplog: py
     night_messages.after(Config(), record, tmp_path)
     assert not told
     assert "nobody was told" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "undecided", "kinds"),
+    [
+        ("promoted", "keep", ["promoted"]),
+        ("refused", "keep", ["refused"]),
+        ("undecided", "keep", []),
+        ("undecided", "ask", ["waiting"]),
+        ("unchanged", "ask", []),
+    ],
+)
+def test_decisions_of_the_gate_are_told(
+    outcome: Any, undecided: str, kinds: list[str], tmp_path: Path, told: list[Any]
+) -> None:
+    config = Config.model_validate({"promote": {"undecided": undecided}})
+    decision = Decision(run="r", outcome=outcome, reason="Recall of orca fell by 20 points.", by="gate")
+    night_messages.decided(config, _run(tmp_path, "a", []), decision)
+    assert [kind for kind, _, _ in told] == kinds
+    assert all(lines[0] == "Recall of orca fell by 20 points." for _, _, lines in told)
 
 
 def _fail(parameters: dict[str, Any], message: str, data: object = None, *, crashed: bool = False) -> None:
