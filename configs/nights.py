@@ -23,7 +23,10 @@ class DriftConfig(Section):
         "warn", description="On drift - warn: say so and go on. stop: end before training. ignore: don't compare."
     )
     level: float = Field(
-        0.01, gt=0, lt=1, description="Largest probability of a false alarm in a night, over all classes together."
+        0.01,
+        ge=0.001,
+        le=0.5,
+        description="Largest probability of a false alarm in a night, over all classes together.",
     )
 
 

@@ -8,7 +8,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -113,6 +113,12 @@ def show(outcome: Outcome, store: Store) -> None:
         if (report := REPORT.path(folder)).exists():
             text += f"\n\nFull report: {_code(report)}\n"
         _try(lambda: create_markdown_artifact(key=f"fluke-{outcome.artifact.stage}-report", markdown=text))
+
+
+def show_findings(lines: Sequence[str], table: str = "") -> None:
+    """Add what was found before training to the dashboard: lines of text, and a table in Markdown."""
+    text = "".join(f"- {markdown(line)}\n" for line in lines) + (f"\n{table}" if table else "")
+    _try(lambda: create_markdown_artifact(key="fluke-before-training", markdown=text))
 
 
 def show_recipes(training: Path) -> None:

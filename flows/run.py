@@ -17,7 +17,11 @@ from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
 from flows import credentials, dashboard, error_messages, preflight, stage_tasks
+from flows.models.ask import ask, is_open
+from flows.models.decide import decide
 from flows.models.find import champion_evaluation
+from flows.models.registry import Decision
+from flows.nights.checks import Checks
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -49,6 +53,7 @@ def pipeline(
     verify: bool = False,
     *,
     preset_file: str = "",
+    scheduled: bool = False,
 ) -> RunRecord:
     """Turn keywords or photos into an evaluated classifier; build only what the store doesn't contain.
 
@@ -59,6 +64,7 @@ def pipeline(
         fresh: Stages to build again although the store contains them, e.g. crawl to search for new photos.
         verify: Compare stored files with their SHA-256 before reuse, not only their size.
         preset_file: Absolute path of the preset's YAML file, if it has one: it tells presets of one name apart.
+        scheduled: Whether a schedule started the run, so that nobody watches it.
 
     Returns:
         The record of the run, which is also in DATA/runs.
@@ -69,6 +75,7 @@ def pipeline(
     preflight.check_names(config)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
+    decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         dashboard.logs(),
@@ -89,8 +96,12 @@ def pipeline(
             champion=champion_evaluation(root, record.model_name),
         )
         record.save(root)
+        checks = Checks(run, config, record, scheduled=scheduled)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
+                checks.after(artifact)
+                if artifact.stage == "evaluate":
+                    decision = decide(run.store, record, config, threads=workers, progress=progress)
                 if artifact.stage == until:
                     break
         except Exception as error:
@@ -107,6 +118,8 @@ def pipeline(
             record.end("done")
         finally:
             record.save(root)
+    if decision and is_open(decision, config.promote):
+        ask(run.store, record, decision, config.promote)
     return record
 
 

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.load import model_name, preset_name
 from configs.schema import Config, StageName
+from tasks.evaluate.findings import Compared
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest, Name, Number, now
@@ -77,7 +78,9 @@ class RunRecord(BaseModel):
     error: str = ""
     stages: list[StageRecord] = []
     notes: list[str] = []
-    """Settings that the user gave and that changed nothing."""
+    """Settings that the user gave and that changed nothing, and what is not as in earlier runs."""
+    drift: list[Compared] = []
+    """How its new photos compare with those that the model used until then was trained on; empty if none were new."""
     name: str = ""
     """The name of its model, see `configs.load.model_name`; empty in records of earlier versions."""
     decision: str = ""

@@ -10,20 +10,36 @@ from configs.schema import Config
 from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
 from flows.run_records import data_root
-from tasks.store.errors import UserError
 
 
 def up(
-    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Default: 4200, or any free port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65535, help="Default: that of the last time, at first 4200.")
+    ] = None,
+    with_key: Annotated[
+        bool | None,
+        typer.Option(
+            "--key/--no-key",
+            help="Whether other users of this machine need a key. Default: as the last time, at first yes.",
+        ),
+    ] = None,
 ) -> None:
     """Start the local Prefect server for the dashboard and for schedules."""
     from flows import preflight, server
 
-    preflight.check_writable(data_root())
-    if server.url(data_root()) is None:
+    root = data_root()
+    preflight.check_writable(root)
+    if server.url(root) is None:
         _announce_start("about 15 s")
-    address = server.up(data_root(), port)
-    say(f"dashboard: {address.removesuffix('/api')}")
+    address = server.up(root, port, with_key=with_key)
+    _warn_of_old_server()
+    login = server.login(root)
+    if login and os.environ.get("PREFECT_API_AUTH_STRING") == login:
+        del os.environ["PREFECT_API_AUTH_STRING"]  # else the link is printed with *** in place of the key
+    say(f"dashboard: {server.dashboard(address.removesuffix('/api'), login)}")
+    if login:
+        note("This address contains the key: give it to nobody who shouldn't start runs as you.")
+    note(f"For Prefect's own commands: export {server.variables(root, address, login)}")
 
 
 def down() -> None:
@@ -46,7 +62,6 @@ def serve(
     preflight.check_writable(root)
     with preflight.only_serve(root, name):
         connect(loaded)
-        os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
         from prefect import serve as serve_all
 
         from configs import no_effect
@@ -65,27 +80,30 @@ def serve(
 
 
 def connect(config: Config) -> None:
-    """Check a config's names, and point Prefect to the configured server, or to ours, which is started if needed.
-
-    Call this before Prefect is imported: it reads the environment then.
-    """
+    """Check a config's names, and point Prefect to the configured server, or to ours, which is started if needed."""
     from flows import credentials, preflight, server
+    from flows.server import configured
 
     preflight.check_names(config, crawls=False)
     root = data_root()
     preflight.check_writable(root)
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    configured = os.environ.get("PREFECT_API_URL") or server.configured_url()
-    if configured and not server.reachable(configured):
-        raise UserError(
-            f"the configured Prefect server {configured} does not answer; start it, or unset PREFECT_API_URL"
-        )
-    address = configured or server.url(root)
-    if address is None:
-        _announce_start("about 15 s; `fluke down` stops it")
-        address = server.up(root)
-    os.environ["PREFECT_API_URL"] = address
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    settings, warnings = configured.read()
+    for line in warnings:
+        note(line)
+    address, login = settings.api.url, None
+    if address and not server.is_own(root, address):
+        for line in configured.check(address, settings):
+            note(line)
+    else:
+        if (address := server.url(root)) is None:
+            _announce_start("about 15 s; `fluke down` stops it")
+            address = server.up(root)
+        _warn_of_old_server()
+        login = server.login(root)
+    configured.use(address, login)
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
 
@@ -98,3 +116,13 @@ def _announce_start(how_long: str) -> None:
         note(f"waiting for the Prefect server (process {process}), which does not answer yet ...")
     else:
         note(f"starting the Prefect server for the dashboard ({how_long}) ...")
+
+
+def _warn_of_old_server() -> None:
+    from flows import server
+
+    if not server.is_protected(data_root()):
+        note(
+            "warning: this data folder's Prefect server was started by an earlier version of fluke, and any user and "
+            "web page of this machine can use it; to protect it: fluke down, then fluke up"
+        )

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from configs.load import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
-from flows.models import find
+from flows.models import find, test_list
 from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
 from tasks import tables
@@ -38,7 +38,7 @@ class Needed:
     folders: set[Path] = field(default_factory=set)
     """Folders of their artifacts and of all artifacts that those were made from, also damaged ones."""
     files: set[Path] = field(default_factory=set)
-    """Shards and photos that those artifacts refer to."""
+    """Shards and photos that those artifacts refer to, and the photos of test lists."""
     damaged: set[str] = field(default_factory=set)
     """Stages of kept artifacts whose manifest is damaged, so that nobody knows which shards or photos they need."""
     under_way: set[str] = field(default_factory=set)
@@ -82,10 +82,10 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
         keep_runs: How many good runs of each preset to keep.
 
     Raises:
-        UserError: The record of a run, the history of a name, or the file with the names is damaged.
+        UserError: The record of a run, the history of a name, a test list or the file with the names is damaged.
     """
     records = read_records(store.root)
-    needed = Needed()
+    needed = Needed(files=test_list.files(store.root))
     for reason, run in _kept_runs(store, records, keep_runs):
         needed.runs.setdefault(reason, []).append(run)
         _add(store, needed, [stage.artifact for stage in run.stages])

@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from flows.file_problems import problem
-from flows.review.doubtful_labels import HINTS
+from flows.review.current import HINTS
 from flows.review.images import SIDES_PX
 from flows.review.lists import ReviewLists
 from flows.review.security import SecurityMiddleware

@@ -8,7 +8,7 @@ from os import cpu_count
 from pathlib import Path
 
 from flows.review import app, session
-from flows.review.doubtful_labels import HINTS
+from flows.review.current import HINTS
 from flows.review.images import ImageCache
 from flows.review.items import Made, ReviewItem, ReviewList
 from tasks.crawl.listing.tree import DATA_FOLDERS

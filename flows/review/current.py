@@ -1,13 +1,22 @@
-"""What a review of a preset shows now: what its filter lists, and the labels that its newest training doubts."""
+"""What a review of a preset shows now: what its filter lists, what its training doubts, and its model's mistakes."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.load import model_name
 from configs.schema import Config
-from flows.review import doubtful_labels, items
+from flows.models.registry import Registry
+from flows.review import doubtful_labels, items, model_doubts
 from flows.review.items import ReviewList
+from flows.run_records import read_records
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
+
+HINTS = doubtful_labels.HINTS | model_doubts.HINTS
+"""What people read below the heading of a reason."""
+_MOST = 20
+"""So many confident mistakes, and so many photos that the model is unsure of, are listed at most."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,16 @@ class CurrentList:
 
     def _read(self, filtered: Artifact, training: Path | None) -> ReviewList:
         listed = items.read(self._store.folder(filtered), self.preset)
-        if training is None:
-            return listed
-        most = self.config.evaluate.label_issues
-        return doubtful_labels.add(listed, training, most, listed.decisions(self.root).keys())
+        decided, most = listed.decisions(self.root).keys(), self.config.evaluate.label_issues
+        if training is not None:
+            listed = doubtful_labels.add(listed, training, most, decided)
+        evaluation = self._evaluation() if most else None
+        return listed if evaluation is None else model_doubts.add(listed, evaluation, min(most, _MOST), decided)
+
+    def _evaluation(self) -> Path | None:
+        """Return the folder of the evaluation of the model in use; None if there is none."""
+        name = model_name(self.config, shlex.split(self.preset)[0])
+        champion = Registry(self.root, name).champion()
+        runs = (run for run in read_records(self.root) if run.id == champion and run.model)
+        run = next(runs, None)
+        return model_doubts.evaluation_of(self._store, run) if run else None

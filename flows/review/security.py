@@ -1,16 +1,16 @@
 """Middleware that accepts only requests of our own page, in a browser on this machine.
 
-Other web sites can make a browser send requests to a port of this machine. They are rejected, because they don't know
-the token in the path; a host name of theirs that resolves to 127.0.0.1 (DNS rebinding) is in the Host header; and the
-Origin header of a POST names their site.
+Other web sites are rejected, because they don't know the token in the path, and by the headers of
+`flows.browser_requests`.
 """
 
 import secrets
-from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flows import browser_requests
 
 _READ_METHODS = ("GET", "HEAD")
 _POLICY = {
@@ -24,14 +24,8 @@ _POLICY = {
     "frame-ancestors": "'none'",
     "require-trusted-types-for": "'script'",
 }
-HEADERS = {
+HEADERS = browser_requests.HEADERS | {
     "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
 
@@ -62,16 +56,11 @@ class SecurityMiddleware:
     def _rejection(self, scope: Scope) -> tuple[int, str] | None:
         """Return the HTTP status and the text to reject a request with, or None to accept it."""
         headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
+        if browser_requests.only_host(headers) not in self._hosts:
             return 421, "this host name is not accepted"
         given = scope["path"].split("/")[1] if "/" in scope["path"] else ""
         if not secrets.compare_digest(given.encode(errors="replace"), self._token.encode()):
             return 404, "not found: open the address that fluke review printed"
-        if scope["method"] not in _READ_METHODS and not _is_same_origin(headers.getlist("origin"), hosts[0]):
+        if scope["method"] not in _READ_METHODS and not browser_requests.has_own_origin(headers):
             return 403, "requests from this origin are not accepted"
         return None
-
-
-def _is_same_origin(origins: Iterable[str], host: str) -> bool:
-    return list(origins) == [f"http://{host}"]

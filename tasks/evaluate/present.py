@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from configs.schema import EvaluateConfig
 from tasks import tables
@@ -64,7 +65,7 @@ def present(
     folders = [photos, kept, tiles, encoder, features, classifier, evaluation]
     doubted = list(doubted_labels(kept, classifier, config.label_issues)["photo"])
     to_review = {TO_REVIEW: [*filter(None, (review_note(kept), label_note(len(doubted))))], DOUBTED: doubted}
-    _write_notes(evaluation, folders, context.notes, to_review)
+    _write_notes(evaluation, folders, context.notes, {**to_review, **context.findings})
     report = ViewRecord.read(tables.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
@@ -73,9 +74,9 @@ def present(
 
 
 def _write_notes(
-    evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str], to_review: Mapping[str, Sequence[str]]
+    evaluation: Path, folders: Iterable[Path], about_settings: Sequence[str], more: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Write the notes of the run and of all its stages, and what is to be reviewed, if they have changed.
+    """Write the notes of the run and of all its stages, what to review and what was found, if that has changed.
 
     They are read from the artifacts of this run: a crawl that now leaves out more files may still give the same photos,
     so the evaluation in the store may come from an earlier crawl.
@@ -83,7 +84,7 @@ def _write_notes(
     manifests = {folder: Manifest.read(folder) for folder in folders}
     notes = {"settings": list(about_settings)} if about_settings else {}
     notes |= {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
-    notes |= {key: list(values) for key, values in to_review.items() if values}
+    notes |= {key: list(values) for key, values in more.items() if values}
     data = json.dumps(notes, ensure_ascii=False, indent=1).encode()
     path = tables.NOTES.path(evaluation)
     if not path.exists() or path.read_bytes() != data:

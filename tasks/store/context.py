@@ -1,12 +1,12 @@
 """The context that a stage's build function gets besides its config and the folders of its parents."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from configs.redact import redact
 from tasks.store.manifest import Artifact
@@ -42,6 +42,8 @@ class StageContext:
     """What `warn` has said so far; for a view, what the run has said about its settings."""
     champion: Artifact | None = None
     """The evaluation of the model that is used now, see `Run.champion`."""
+    findings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """For a view: what the checks of the run have found, by the keys of `tasks.evaluate.findings`."""
 
     def warn(self, message: str) -> None:
         """Say that something which the user gave is not used as given.

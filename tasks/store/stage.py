@@ -114,6 +114,8 @@ class Run:
     """What is not used as given, as far as the settings alone tell; the views repeat it."""
     champion: Artifact | None = None
     """The evaluation of the model that is used now, with which a new evaluation compares; it changes no cache key."""
+    findings: dict[str, list[Any]] = field(default_factory=dict)
+    """What is found between the stages, see `StageContext.findings`; it may grow during the run."""
 
     def get_or_build(self, stage: Stage, config: Section, **parents: Artifact) -> Outcome:
         """Get the artifact of a stage: from the store if it has a valid one, else by building it.
@@ -164,6 +166,7 @@ class Run:
             progress=self.progress,
             executor=self.executor,
             champion=self.champion,
+            findings=self.findings,
         )
 
     def _cached(self, stage: Stage, config: Section, artifact: Artifact, why: str) -> Outcome:

@@ -18,9 +18,9 @@ def server_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def api_url(server_root: Path) -> Iterator[str]:
-    """The API address of a Prefect server on a free port."""
+    """The API address of a Prefect server on a free port, without a key: other data folders use it, too."""
     try:
-        yield server.up(server_root, server.free_port())
+        yield server.up(server_root, server.free_port(), with_key=False)
     finally:
         assert server.down(server_root)
 

@@ -13,6 +13,8 @@ from configs.schema import Config, FilterConfig
 from flows import run
 from flows.run_records import read_records
 from tasks.filter.stage import STAGE
+from tasks.store.errors import UserError
+from tasks.store.manifest import Artifact
 
 
 def test_ctrl_c_that_a_library_turns_into_an_error_is_an_interruption(
@@ -93,3 +95,37 @@ def test_notes_of_the_command_line_are_in_the_record(tmp_path: Path, monkeypatch
         run.given_settings.reset(tokens[0])
         run.said_before.reset(tokens[1])
     assert record.notes == ["train.epochs is given twice: '6' replaces '5'"]
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_check_between_the_stages_ends_the_run_before_the_next_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduled: bool
+) -> None:
+    made = [Artifact(stage=name, key="k", digest="d") for name in ("crawl", "filter", "train")]
+    reached: list[str] = []
+
+    def stages(config: Config, get_or_build: Any) -> Iterator[Artifact]:
+        for artifact in made:
+            reached.append(artifact.stage)
+            yield artifact
+
+    class StrictChecks:
+        def __init__(self, *_: Any, scheduled: bool) -> None:
+            self.scheduled = scheduled
+
+        def after(self, artifact: Artifact) -> None:
+            if self.scheduled and artifact.stage == "filter":
+                raise UserError("stopped before training: class 'cat' is gone")
+
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", stages)
+    monkeypatch.setattr(run, "Checks", StrictChecks)
+    if not scheduled:
+        run.pipeline.fn(Config(), until="train")
+        assert reached == ["crawl", "filter", "train"]
+        return
+    with pytest.raises(UserError):
+        run.pipeline.fn(Config(), until="train", scheduled=True)
+    [record] = read_records(tmp_path)
+    assert (record.state, record.error) == ("failed", "stopped before training: class 'cat' is gone")
+    assert reached == ["crawl", "filter"]

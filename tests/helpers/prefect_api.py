@@ -6,15 +6,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import uuid4
 
 Value = TypeVar("Value")
 
 
 def post(api_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Return the answer to a POST request; retry while the server's database is busy (503), as Prefect does."""
-    request = urllib.request.Request(
-        f"{api_url}/{path}", json.dumps(body or {}).encode(), {"Content-Type": "application/json"}
-    )
+    client = str(uuid4())
+    token = get(api_url, f"csrf-token?client={client}")["token"]
+    headers = {"Content-Type": "application/json", "Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
+    request = urllib.request.Request(f"{api_url}/{path}", json.dumps(body or {}).encode(), headers)
     for attempts_left in reversed(range(5)):
         try:
             with urllib.request.urlopen(request) as response:

@@ -1,5 +1,6 @@
 """A data folder for tests of the review: the photos are really crawled; a test writes the filter's tables."""
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,18 +64,20 @@ class ReviewFolder:
             photos = run.get_or_build(crawl.STAGE, self.config.crawl).artifact
             return self.store.folder(run.get_or_build(filter.STAGE, self.config.filter, photos=photos).artifact)
 
-    def publish(self, review: list[dict[str, Any]] | None) -> Path:
+    def publish(self, review: list[dict[str, Any]] | None, tested: Collection[int] = ()) -> Path:
         """Publish an artifact of the filter in which all photos are kept; returns its folder.
 
         Args:
             review: Rows of review.parquet. `photo` and `twin` are row numbers of the crawl's table; missing columns get
                 defaults. None writes no review.parquet, as older versions of the filter did.
+            tested: Row numbers of the photos in the test; the others are in train.
         """
         crawled = self.crawl()
+        splits = ["test" if number in tested else "train" for number in range(len(crawled))]
         config = self.config.filter
 
         def build(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
-            stored_tables.write(tables.KEPT, crawled.assign(group="", split="train"), context.out)
+            stored_tables.write(tables.KEPT, crawled.assign(group="", split=splits), context.out)
             nothing = crawled[:0].assign(reason="", score=0.0, twin="")
             stored_tables.write(tables.REJECTED, nothing, context.out)
             if review is not None:

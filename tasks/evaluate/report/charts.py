@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from tasks.evaluate.findings import Compared
 from tasks.evaluate.report.style import (
     ACCENT,
     AMBER,
@@ -130,6 +131,28 @@ def recall_per_class(recall: Floats, support: Sequence[int], classes: Sequence[s
         note(axes, f"{recall[i] * 100:.0f} % of {support[i]:,}", (100, position), (5, 0))
     title(axes, "Recall per class, in % of its test photos")
     name_ticks(figure, {axes.yaxis: [short_name(classes[i]) for i in tested]})
+    return figure
+
+
+@styled
+def drift(rows: Sequence[Compared]) -> Figure:
+    """Draw how much new photos deviate from those trained on in each comparison, and the limit of chance.
+
+    Args:
+        rows: The comparisons; if there are many, those that deviate most are drawn.
+    """
+    shown = sorted(rows, key=lambda row: -row.deviation)[:MOST_NAMES]
+    figure, axes = _bars(len(shown))
+    colours = [RUST if row.drifted else ACCENT for row in shown]
+    axes.barh(range(len(shown)), [max(0.0, row.deviation) for row in shown], 0.68, color=colours, linewidth=0)
+    limit = shown[0].limit
+    axes.axvline(limit, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+    axes.set_xlim(0, 1.15 * max(limit, shown[0].deviation))
+    note(axes, f"limit: {limit:.1f}", (limit, -0.6), (0, 3), ha="center")
+    for position, row in enumerate(shown):
+        note(axes, f"{row.deviation:.1f}", (max(0.0, row.deviation), position), (4, 0))
+    title(axes, "New photos against those trained on, in standard deviations of chance")
+    name_ticks(figure, {axes.yaxis: [short_name(row.what) for row in shown]})
     return figure
 
 

@@ -14,6 +14,7 @@ from configs.schema import STAGE_NAMES
 from tasks import tables
 from tasks.evaluate import metrics
 from tasks.evaluate.explanations import Explanations
+from tasks.evaluate.findings import BEFORE_TRAINING, DRIFT, Compared
 from tasks.evaluate.to_review import TO_REVIEW
 from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.predictions import scored_predictions
@@ -143,9 +144,19 @@ class EvaluationFiles:
         return " ".join(self._all_notes.get(TO_REVIEW, ()))
 
     @cached_property
-    def _all_notes(self) -> Mapping[str, Sequence[str]]:
+    def before_training(self) -> list[str]:
+        """What is not as in earlier runs, a sentence each."""
+        return list(self._all_notes.get(BEFORE_TRAINING, ()))
+
+    @cached_property
+    def drift(self) -> list[Compared]:
+        """The comparisons of the new photos with those trained on; empty if there were none."""
+        return [Compared.model_validate(each) for each in self._all_notes.get(DRIFT, ())]
+
+    @cached_property
+    def _all_notes(self) -> Mapping[str, Sequence[Any]]:
         path = tables.NOTES.path(self.folder)
-        found: Mapping[str, Sequence[str]] = _read_json(path) if path.exists() else {}
+        found: Mapping[str, Sequence[Any]] = _read_json(path) if path.exists() else {}
         return found
 
     def tile(self, photo: str) -> NDArray[np.uint8]:

@@ -32,6 +32,8 @@ def figures(files: EvaluationFiles) -> dict[str, Figure]:
     if layers := files.explanations.layers:
         drawn["activations"] = image_grids.activations(layers)
         drawn["responses"] = image_grids.responses(layers)
+    if files.drift:
+        drawn["drift"] = charts.drift(files.drift)
     if groups := largest_groups(files):
         drawn["unknown_groups"] = image_grids.groups(groups)
     if autoencoder := files.autoencoder:

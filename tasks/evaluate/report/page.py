@@ -97,6 +97,8 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         no_answer=NO_ANSWER,
         figures={name: Markup(style.svg(figure)) for name, figure in drawn.items()},
         is_wide=len(files.metrics["per_class"]) in range(23, _MANY + 1),
+        before_training=files.before_training,
+        drift=files.drift,
         notes=files.notes,
         funnel=funnel(files),
         searches=searches(files.crawled, files.kept),
@@ -185,8 +187,9 @@ def dashboard_summary(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> st
     """Write the conclusion, the scores and the worst classes as Markdown without HTML, for the dashboard."""
     first, *rest = (markdown(sentence) for sentence in _sentences(files))
     lines = [f"**{first}** {' '.join(rest)}", ""]
+    lines += [f"- Not as in earlier runs: {markdown(line)}" for line in files.before_training]
     lines += [f"- Not used as given: {markdown(note)} ({stage})" for stage, note in files.notes]
-    lines += [""] * bool(files.notes)
+    lines += [""] * bool(files.notes or files.before_training)
     baselines = _baselines(files)
     lines += [f"| test split | value | 95 % interval | {' | '.join(baselines)} |"]
     lines += [f"|:--|--:|:-:|{'--:|' * len(baselines)}"]

@@ -7,8 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tasks import tables
+from tasks.evaluate.findings import BEFORE_TRAINING, DRIFT, Compared
 from tasks.evaluate.report import page
+from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.figures import figures
+from tasks.store.atomic import write_json
 from tests.helpers.report import HOSTILE, report_files
 
 
@@ -111,3 +115,31 @@ def test_the_dashboard_summary_is_plain_and_small(tmp_path: Path) -> None:
     assert r"강아지 \| \`code\` \*\*b\*\*" in rest
     rows = [line for line in rest.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {5, 6}  # no name adds a column
+
+
+def compared(name: str, deviation: float) -> dict[str, object]:
+    row = Compared(
+        kind="class", name=name, trained_on=60, new=7, deviation=deviation, limit=3, p=0.0005, drifted=deviation > 3
+    )
+    return row.model_dump()
+
+
+def test_drift_is_drawn_and_in_a_table(tmp_path: Path) -> None:
+    files = report_files(tmp_path)
+    assert "drift" not in figures(files)
+    again = EvaluationFiles(files.folder, tmp_path)
+    write_json(tables.NOTES.path(files.folder), {DRIFT: [compared(HOSTILE, 5.25), compared("dog", -0.4)]})
+    drawn = figures(again)
+    assert "drift" in drawn
+    text = " ".join(Page(page.html(again, drawn).replace("</td>", "</td> ")).text.split())
+    assert f"class '{HOSTILE}' 60 7 5.2 3.0 0.0005 drift" in text
+    assert "class 'dog' 60 7 -0.4 3.0 0.0005" in text
+
+
+def test_what_is_not_as_in_earlier_runs_comes_first_on_the_page_and_in_the_dashboard(tmp_path: Path) -> None:
+    files = report_files(tmp_path)
+    write_json(tables.NOTES.path(files.folder), {BEFORE_TRAINING: [f"class {HOSTILE} is gone"]})
+    drawn = figures(files)
+    text = Page(page.html(files, drawn)).text
+    assert text.index(f"class {HOSTILE} is gone") < text.index("Scores")
+    assert "Not as in earlier runs: class \\<script\\>" in page.dashboard_summary(files, drawn)

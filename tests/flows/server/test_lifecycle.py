@@ -1,139 +1,29 @@
-"""The local Prefect server: it starts once, is found again, and stops."""
+"""The process of a data folder's Prefect server: it starts once, is found again, and stops."""
 
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
 
-import httpx
 import pytest
 
-from flows import processes, server, server_process
+from flows import server
+from flows.server import lifecycle, process
 from tasks.store.errors import UserError
 from tasks.store.paths import open_log
-
-
-class StandIn:
-    """A process that looks and answers like a data folder's Prefect server: with its command, in its folder."""
-
-    _CODE = """
-import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *_):
-        pass
-HTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
-"""
-
-    def __init__(self, root: Path, *more: str, cwd: Path | None = None, session: bool = False) -> None:
-        self.home = root / "server"
-        modules = root.parent / f"{root.name}-modules"
-        for folder in (self.home, modules / "prefect"):
-            folder.mkdir(exist_ok=True, parents=True)
-        (modules / "prefect" / "__init__.py").touch()
-        (modules / "prefect" / "__main__.py").write_text(self._CODE, encoding="utf-8")
-        self.port = server.free_port()
-        self.process = subprocess.Popen(
-            [sys.executable, *(more or server_process.arguments(self.port)), *([str(self.port)] if more else [])],
-            cwd=cwd or self.home,
-            env=os.environ | {"PYTHONPATH": str(modules)},
-            start_new_session=session,
-        )
-        found = processes.look_up(self.process.pid)
-        assert found
-        self.state = {"pid": self.process.pid, "port": self.port, "started": found.started}
-        self.file = self.home / "server.json"
-        self.write(**self.state)
-        deadline = time.monotonic() + 20
-        while socket.socket().connect_ex(("127.0.0.1", self.port)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def write(self, **state: object) -> None:
-        self.file.write_text(json.dumps(state), encoding="utf-8")
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[StandIn]:
-    made = StandIn(tmp_path)
-    yield made
-    made.end()
-
-
-def test_a_proxy_of_the_environment_is_not_asked_for_our_server(
-    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    address = f"http://127.0.0.1:{stand_in.port}/api"
-    assert server.url(tmp_path) == server.up(tmp_path) == address
-    assert not server.reachable(address)
-    monkeypatch.setenv("no_proxy", "")  # so that the test's end restores it
-    server.ask_loopback_directly()
-    assert server.reachable(address)
-    assert httpx.get(f"{address}/health").status_code == 200  # as Prefect's client asks
-    with pytest.raises(httpx.ConnectError):
-        httpx.get("http://192.0.2.1/", timeout=5)  # through the proxy
-
-
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "socks5h://127.0.0.1:9", "SOCKS://127.0.0.1:9/"])
-@pytest.mark.parametrize("name", ["all_proxy", "ALL_PROXY"])
-def test_a_socks_proxy_for_everything_does_not_stop_the_client_of_prefect(
-    name: str, proxy: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for other in [other for other in os.environ if other.lower().endswith("_proxy")]:
-        monkeypatch.delenv(other)
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv(name, proxy)
-    server.ask_loopback_directly()
-    assert httpx.get(f"{server.up(tmp_path)}/health").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("environment", "no_proxy"),
-    [
-        ({}, None),
-        ({"http_proxy": "http://proxy:3128"}, "127.0.0.1,localhost,::1"),
-        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".corp"}, ".corp,127.0.0.1,localhost,::1"),
-        ({"all_proxy": "socks5://proxy:1080", "no_proxy": "*"}, "*"),
-        ({"no_proxy": ".corp"}, ".corp"),
-        ({"all_proxy": "http://proxy:3128"}, "127.0.0.1,localhost,::1"),
-    ],
-)
-def test_other_hosts_keep_their_proxy(
-    environment: dict[str, str], no_proxy: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.delenv("no_proxy")
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    server.ask_loopback_directly()
-    assert os.environ.get("no_proxy") == no_proxy
+from tests.helpers.prefect_api import post
+from tests.helpers.server_stand_in import StandIn
 
 
 def test_a_server_that_is_stopped_for_a_while_is_waited_for(
     tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_HEALTH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(lifecycle, "_HEALTH_TIMEOUT_S", 0.2)
     os.kill(stand_in.process.pid, signal.SIGSTOP)
     assert server.url(tmp_path) is None
     assert server.process_id(tmp_path) == stand_in.process.pid
@@ -146,8 +36,8 @@ def test_a_server_that_is_stopped_for_a_while_is_waited_for(
 def test_a_server_that_does_not_answer_gets_no_second_one_beside_it(
     tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_HEALTH_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(server, "_ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(lifecycle, "_HEALTH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(lifecycle, "_ANSWER_TIMEOUT_S", 0.3)
     os.kill(stand_in.process.pid, signal.SIGSTOP)
     with pytest.raises(UserError, match=rf"process {stand_in.process.pid}, port {stand_in.port}\).*fluke down"):
         server.up(tmp_path)
@@ -173,9 +63,10 @@ def other_program(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
 @pytest.mark.parametrize(
     "command",
     [
-        ("-c", StandIn._CODE, "prefect"),
-        ("-c", StandIn._CODE, "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
-        ("-c", StandIn._CODE, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
+        ("-c", StandIn.CODE, "flows.server.app"),
+        ("-c", StandIn.CODE, "-P", "-m", "flows.server.app", "--port"),
+        ("-m", "flows.server.app", "--port"),
+        ("-c", StandIn.CODE, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
         ("-u", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port"),
         ("-m", "prefect", "server", "start", "--host", "0.0.0.0", "--port"),
         ("-m", "prefect", "worker", "start", "--port"),
@@ -203,11 +94,121 @@ def test_the_server_of_another_data_folder_gets_no_signal(
     assert program.process.poll() is None
 
 
-def test_a_server_of_an_earlier_version_is_stopped(tmp_path: Path, stand_in: StandIn) -> None:
-    stand_in.write(pid=stand_in.process.pid, port=stand_in.port)
-    assert server.url(tmp_path) == f"http://127.0.0.1:{stand_in.port}/api"
+def test_a_server_of_an_earlier_version_is_used_stopped_and_known_to_be_unprotected(
+    tmp_path: Path, other_program: Callable[..., StandIn]
+) -> None:
+    old = other_program("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port")
+    old.write(pid=old.process.pid, port=old.port)
+    assert server.up(tmp_path) == server.url(tmp_path) == f"http://127.0.0.1:{old.port}/api"
+    assert not server.is_protected(tmp_path)
+    assert server.login(tmp_path) is None
     assert server.down(tmp_path) is True
-    assert stand_in.process.wait(10) == -signal.SIGTERM
+    assert old.process.wait(10) == -signal.SIGTERM
+
+
+def test_another_program_that_answers_on_the_servers_port_is_not_taken_for_it(
+    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    monkeypatch.setattr(lifecycle, "_START_TIMEOUT_S", 0.3)
+    with pytest.raises(UserError, match="did not start"):
+        lifecycle._wait_for(starting, stand_in.port, tmp_path / "server.log")
+    assert starting.wait(10) == -signal.SIGTERM
+
+
+def test_a_server_that_is_stopped_while_it_starts_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    os.kill(starting.pid, signal.SIGSTOP)
+    monkeypatch.setattr(lifecycle, "_START_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(lifecycle, "_STOP_TIMEOUT_S", 0.1)
+    with pytest.raises(UserError, match="did not start"):
+        lifecycle._wait_for(starting, server.free_port(), tmp_path / "server.log")
+    assert starting.wait(10) == -signal.SIGKILL
+
+
+def test_a_server_that_runs_elsewhere_or_with_a_key_is_named_when_another_is_asked_for(
+    tmp_path: Path, stand_in: StandIn
+) -> None:
+    address = f"http://127.0.0.1:{stand_in.port}/api"
+    assert server.up(tmp_path, stand_in.port, with_key=True) == address
+    with pytest.raises(UserError, match=rf"up already, on port {stand_in.port}.*fluke up --port {stand_in.port + 1}"):
+        server.up(tmp_path, stand_in.port + 1)
+    with pytest.raises(UserError, match=r"up already, with a key.*fluke up --no-key"):
+        server.up(tmp_path, with_key=False)
+    process.write_choice(tmp_path, process.Choice(key=False))
+    with pytest.raises(UserError, match=r"up already, without a key.*fluke up --key"):
+        server.up(tmp_path, with_key=True)
+    assert server.login(tmp_path) is None
+    assert stand_in.process.poll() is None
+
+
+def test_a_database_that_an_unseen_server_uses_gets_no_second_server(tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    held = process.lock(tmp_path / "server")
+    assert held
+    with pytest.raises(UserError, match=r"uses this database.*container"):
+        server.up(tmp_path, server.free_port())
+    held.release()
+    assert not (tmp_path / "server" / "server.json").exists()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[StandIn]]:
+    """The servers that `up` starts, which are stand-ins here."""
+    made: list[StandIn] = []
+
+    def start(home: Path, port: int, auth: str | None) -> "subprocess.Popen[bytes]":
+        made.append(StandIn(home.parent, port=port, auth=auth))
+        return made[-1].process
+
+    monkeypatch.setattr(lifecycle, "_start", start)
+    yield made
+    for program in made:
+        program.end()
+
+
+def test_a_restart_keeps_the_port_the_key_and_the_choice_to_have_none(tmp_path: Path, started: list[StandIn]) -> None:
+    port = server.free_port()
+    assert server.up(tmp_path, port) == server.up(tmp_path)
+    key = server.login(tmp_path)
+    assert key
+    assert started[-1].auth == key
+    server.down(tmp_path)
+    assert server.is_own(tmp_path, f"http://127.0.0.1:{port}/api")  # as in the environment of a shell
+    assert server.up(tmp_path) == f"http://127.0.0.1:{port}/api"
+    assert server.login(tmp_path) == key
+    server.down(tmp_path)
+    server.up(tmp_path, with_key=False)
+    server.down(tmp_path)
+    server.up(tmp_path)
+    assert (started[-1].port, started[-1].auth, server.login(tmp_path)) == (port, None, None)
+    assert len(started) == 4
+
+
+def test_the_usual_port_is_taken_again_after_another_program_has_used_it(
+    tmp_path: Path, started: list[StandIn]
+) -> None:
+    port = server.free_port()
+    server.up(tmp_path, port)
+    server.down(tmp_path)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        assert not server.is_own(tmp_path, f"http://127.0.0.1:{port}/api")
+        assert server.up(tmp_path) != f"http://127.0.0.1:{port}/api"
+        server.down(tmp_path)
+    assert server.up(tmp_path) == f"http://127.0.0.1:{port}/api"
+
+
+def test_the_address_of_the_own_server_is_known_in_other_spellings(tmp_path: Path, stand_in: StandIn) -> None:
+    for own in ("http://127.0.0.1:PORT/api", "http://localhost:PORT/api/"):
+        assert server.is_own(tmp_path, own.replace("PORT", str(stand_in.port)))
+    for other in ("http://127.0.0.1:PORT", "https://127.0.0.1:PORT/api", "http://host:PORT/api", "http://[/api"):
+        assert not server.is_own(tmp_path, other.replace("PORT", str(stand_in.port)))
+    assert not server.is_own(tmp_path, f"http://127.0.0.1:{stand_in.port + 1}/api")
 
 
 def test_a_process_that_started_at_another_time_is_not_the_server_that_was_started(
@@ -215,7 +216,7 @@ def test_a_process_that_started_at_another_time_is_not_the_server_that_was_start
 ) -> None:
     program = other_program()
     program.write(**program.state | {"started": "earlier"})
-    monkeypatch.setattr(server_process, "everyone", lambda: iter(()))
+    monkeypatch.setattr(process, "everyone", lambda: iter(()))
     assert server.process_id(tmp_path) is None
     assert server.down(tmp_path) is False
     assert program.process.poll() is None
@@ -303,17 +304,6 @@ def test_without_a_server_there_is_no_address_and_nothing_to_stop(tmp_path: Path
     os.kill(1, 0)  # process 1 is alive, and is not our server
 
 
-def test_the_users_own_profile_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    monkeypatch.delenv("PREFECT_PROFILE", raising=False)
-    assert server.configured_url() is None
-    profiles = 'active = "work"\n[profiles.work]\nPREFECT_API_URL = "http://host:4200/api"\n[profiles.local]\n'
-    (tmp_path / "profiles.toml").write_text(profiles)
-    assert server.configured_url() == "http://host:4200/api"
-    monkeypatch.setenv("PREFECT_PROFILE", "local")
-    assert server.configured_url() is None
-
-
 @pytest.mark.slow
 def test_up_is_idempotent_and_serves_the_dashboard_from_its_own_port(api_url: str, server_root: Path) -> None:
     assert server.up(server_root) == api_url == server.url(server_root)
@@ -323,32 +313,22 @@ def test_up_is_idempotent_and_serves_the_dashboard_from_its_own_port(api_url: st
 
 
 @pytest.mark.slow
-def test_other_web_pages_may_not_call_the_api(api_url: str) -> None:
-    for origin, allowed in ((api_url.removesuffix("/api"), True), ("https://example.org", False)):
-        request = urllib.request.Request(f"{api_url}/health", headers={"Origin": origin})
-        with urllib.request.urlopen(request) as response:
-            assert (response.headers.get("Access-Control-Allow-Origin") == origin) is allowed
-
-
-@pytest.mark.slow
 def test_the_automation_against_zombie_runs_is_created_once(api_url: str) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: api_url}):
         server.crash_zombies()
         server.crash_zombies()
-    request = urllib.request.Request(f"{api_url}/automations/filter", b"{}", {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as response:
-        names = [automation["name"] for automation in json.load(response)]
+    names = [automation["name"] for automation in post(api_url, "automations/filter")]
     assert names.count("fluke: crash runs whose process has died") == 1
 
 
 def test_a_server_that_ends_on_a_full_disk_names_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    monkeypatch.setattr(server, "is_nearly_full", lambda path: True)
+    monkeypatch.setattr(lifecycle, "is_nearly_full", lambda path: True)
     with pytest.raises(OSError, match="No space left") as raised:
-        server._wait_for(ended, server._api(server.free_port()), tmp_path / "server.log")
+        lifecycle._wait_for(ended, server.free_port(), tmp_path / "server.log")
     assert raised.value.filename == str(tmp_path)
 
 
@@ -359,12 +339,12 @@ def test_what_only_another_user_may_read_is_replaced_before_the_server_starts(
     leases.mkdir()
     for path in (tmp_path / "memo_store.toml", leases / "theirs.json", leases / "ours.json"):
         path.touch()
-    monkeypatch.setattr(server.os, "access", lambda path, mode: "ours" in Path(path).name)
+    monkeypatch.setattr(lifecycle.os, "access", lambda path, mode: "ours" in Path(path).name)
     before = os.umask(0o002)
     try:
-        server._share(tmp_path)
-        server._share(tmp_path)
+        lifecycle._share(tmp_path)
+        lifecycle._share(tmp_path)
     finally:
         os.umask(before)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["concurrency_leases", "ours.json", "prefect.db"]
-    assert (tmp_path / "prefect.db").stat().st_mode & 0o777 == 0o664
+    assert (tmp_path / "prefect.db").stat().st_mode & 0o777 == 0o660

@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.processes import Process, everyone, look_up
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import read_regular
+from tasks.store.permissions import file_lock
 
 HOST = "127.0.0.1"
 """Where our servers listen."""
+PROCESS_PAGE = "/fluke/process"
+"""The path of the page with the number of the server's process."""
+_LOCK = "running.lock"
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,34 @@ class Running:
         """Whether the process still lives, and its number doesn't belong to another one."""
         return look_up(self.process.pid) == self.process
 
+    @property
+    def is_protected(self) -> bool:
+        """Whether it checks who asks, which those of earlier versions don't."""
+        return self.process.runs(*arguments(self.port))
+
 
 def arguments(port: int) -> tuple[str, ...]:
-    """The arguments of the Python interpreter that runs a server."""
+    """The arguments of the Python interpreter that runs a server; -P: it imports nothing from the data folder."""
+    return ("-P", "-m", "flows.server.app", "--port", str(port))
+
+
+def old_arguments(port: int) -> tuple[str, ...]:
+    """The arguments of a server that an earlier version has started, without a key and without checks."""
     return ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+
+
+def lock(folder: Path) -> FileLock | None:
+    """Lock the database of a server's folder for this process; None if another process has done that.
+
+    The kernel releases the lock when the process ends. A server keeps it while it runs, also one in a container, whose
+    process can't be found here.
+    """
+    held = file_lock(folder / _LOCK)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        return None
+    return held
 
 
 def find(root: Path) -> Running | None:
@@ -56,7 +85,7 @@ def find(root: Path) -> Running | None:
 
 
 def _is_server(process: Process, port: int) -> bool:
-    return process.runs(*arguments(port))
+    return process.runs(*arguments(port)) or process.runs(*old_arguments(port))
 
 
 def _runs_in(process: Process, home: Path, *, if_unknown: bool) -> bool:
@@ -71,6 +100,34 @@ def _runs_in(process: Process, home: Path, *, if_unknown: bool) -> bool:
 def state_file(root: Path) -> Path:
     """The file that says which process is the server."""
     return root / "server" / "server.json"
+
+
+class Choice(BaseModel):
+    """What was chosen for a data folder's server, for the next time that it starts."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    port: Annotated[int, Field(gt=0, lt=2**16)] | None = None
+    key: bool = True
+    """Whether the server asks for a key."""
+
+
+def read_choice(root: Path) -> Choice:
+    """Read what was chosen; the defaults if nothing was, or if the file is damaged."""
+    try:
+        return Choice.model_validate_json(read_regular(_choice_file(root)))
+    except (OSError, ValueError):
+        return Choice()
+
+
+def write_choice(root: Path, choice: Choice) -> None:
+    """Write what was chosen, unless it is what the file has."""
+    if choice != read_choice(root):
+        atomic_write(_choice_file(root), choice.model_dump_json().encode())
+
+
+def _choice_file(root: Path) -> Path:
+    return root / "server" / "choice.json"
 
 
 class _State(BaseModel):

@@ -1,0 +1,1 @@
+"""What is checked between the stages of a run, before anything expensive happens."""
