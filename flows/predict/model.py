@@ -86,7 +86,8 @@ def _model(store: Store, run: RunRecord) -> Model:
         if [manifests[artifact.stage].artifact for artifact in run.model] != run.model:
             raise ValueError("it was built again with another result")
     except (FileNotFoundError, ValueError) as error:
-        problem = f"the model of run {run.id} has been deleted or damaged ({error})"
+        reason = f"{error.filename} is missing" if isinstance(error, FileNotFoundError) else str(error)
+        problem = f"the model of run {run.id} has been deleted or damaged ({reason})"
         registry = Registry(store.root, run.model_name)
         if registry.champion() == run.id:
             problem = f"{problem}, and it is the one that is used under the name {registry.name!r}"
