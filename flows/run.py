@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
 from threading import Event
@@ -16,7 +17,9 @@ from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
-from flows import credentials, dashboard, error_messages, preflight, stage_tasks
+from flows import credentials, error_messages, gpu_limit, preflight, stage_tasks
+from flows.dashboard import stages as shown_stages
+from flows.dashboard.engine import attached
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -70,13 +73,13 @@ def pipeline(
     preflight.check_writable(root)
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
-        dashboard.logs(),
+        attached(),
         preflight.in_use(root),
         record.lock(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as workers,
     ):
-        progress = tee(dashboard.progress, extra_progress.get())
+        progress = tee(shown_stages.progress, extra_progress.get())
         record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),
@@ -131,7 +134,9 @@ class _GetOrBuild:
         task = stage_tasks.of_stage(stage.name, timeout_h)
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
         # linked to the task, so that the dashboard draws the arrows between the stages.
-        state: State[Artifact] = task(partial(self._build, stage), section, **parents, return_state=True)
+        # The slot is not a part of the task, whose time limit would include the wait for it.
+        with gpu_limit.slot() if stage.name in stage_tasks.USE_GPU else nullcontext():
+            state: State[Artifact] = task(partial(self._build, stage), section, **parents, return_state=True)
         if stage_tasks.exceeded_time_limit(state):
             raise UserError(
                 f"{stage.name} exceeded its time limit of {timeout_h:g} h; run the same command again to continue, "
@@ -153,7 +158,7 @@ class _GetOrBuild:
         logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
         self._record.add(outcome, seconds)
         self._record.save(self._run.store.root)
-        dashboard.show(outcome, self._run.store)
+        shown_stages.show(outcome, self._run.store)
         if outcome.cached:
             return Completed(name="Cached", message=outcome.why, data=outcome.artifact)
         return Completed(message="built", data=outcome.artifact)

@@ -1,10 +1,7 @@
-"""The seven stages as Prefect tasks: their names in the dashboard, their retries, time limits and tags.
+"""The seven stages as Prefect tasks: their names in the dashboard, their retries and time limits.
 
 Every task does the same: it calls the function that it receives, which takes the stage's artifact from the store or
 builds it. The tasks differ only in the options of their decorators.
-
-Prefect limits the tasks that run at once by their tags. To let one training use the GPU at a time:
-`prefect gcl create tag:gpu --limit 1`.
 
 Prefect ends a task that exceeds its time limit with an exception. In the main thread (`fluke run`, `fluke serve` and
 process workers run flows there) a signal raises it, which also interrupts waiting. In any other thread the exception
@@ -41,8 +38,8 @@ from tasks.store.manifest import Artifact
 Build = Callable[..., State[Artifact]]
 """`build(section, name=artifact ...)` returns the task's final state, which contains the stage's artifact."""
 
-GPU = "gpu"
-"""The tag of tasks that use the GPU."""
+USE_GPU: tuple[StageName, ...] = ("pretrain", "train")
+"""Stages that wait for a slot of `gpu_limit`."""
 _HOUR_S = 3600
 _DEFAULT_H = WorkersConfig().timeout_h
 _NETWORK_DOWN = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
@@ -107,7 +104,7 @@ def preprocess(build: Build, section: PreprocessConfig, **parents: Artifact) -> 
     return build(section, **parents)
 
 
-@task(**_options("pretrain"), tags=[GPU])
+@task(**_options("pretrain"))
 def pretrain(build: Build, section: PretrainConfig, **parents: Artifact) -> State[Artifact]:
     """Train the encoder."""
     return build(section, **parents)
@@ -119,7 +116,7 @@ def extract(build: Build, section: ExtractConfig, **parents: Artifact) -> State[
     return build(section, **parents)
 
 
-@task(**_options("train"), tags=[GPU])
+@task(**_options("train"))
 def train(build: Build, section: TrainConfig, **parents: Artifact) -> State[Artifact]:
     """Train the classifier."""
     return build(section, **parents)

@@ -1,5 +1,6 @@
 """Commands that run the pipeline, and that show what a run would do."""
 
+import os
 import re
 import shlex
 import sys
@@ -109,16 +110,22 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
     from configs import load
-    from flows import console
+    from flows import console, server_watch
+    from flows.dashboard import engine, sender
     from flows.run import extra_progress, given_settings, pipeline, said_before
 
     console.show_messages()
     try:
-        with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
+        with (
+            server_watch.kept_running(data_root(), os.environ["PREFECT_API_URL"]),
+            console.native_output(data_root() / "logs" / "native.log"),
+            console.Bars() as bars,
+        ):
             extra_progress.set(bars.progress)
             said_before.set(setting_notes(preset, overrides))
             given_settings.set(load.given_settings(preset, overrides or ()))
-            record = pipeline(
+            record = engine.call(
+                pipeline,
                 loaded,
                 preset=Path(preset).stem,
                 until=until,
@@ -126,6 +133,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
                 verify=verify,
                 preset_file=preset_file(preset),
             )
+            sender.flush()
     except KeyboardInterrupt as interrupt:
         print_error("interrupted; finished work is kept, and the same command continues from there")
         raise typer.Exit(130) from interrupt

@@ -47,11 +47,9 @@ def serve(
     with preflight.only_serve(root, name):
         connect(loaded)
         os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
-        from prefect import serve as serve_all
-
         from configs import no_effect
         from configs.load import given_settings
-        from flows import deployments, server
+        from flows import console, deployments, server, server_watch, serving
 
         built = deployments.build(name, loaded, cron=cron, timezone=timezone, preset_file=preset_file(preset))
         is_our_server = os.environ["PREFECT_API_URL"] == server.url(root)
@@ -61,7 +59,9 @@ def serve(
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
         # On a server that others share, somebody else may serve the same preset.
-        serve_all(*built, pause_on_shutdown=is_our_server, print_starting_message=False)
+        console.show_messages()
+        with server_watch.kept_running(root, os.environ["PREFECT_API_URL"]):
+            serving.serve(built, pause_on_shutdown=is_our_server)
 
 
 def connect(config: Config) -> None:
@@ -76,6 +76,9 @@ def connect(config: Config) -> None:
     preflight.check_writable(root)
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # How long Prefect waits at the start of a run: about a minute for each request. The defaults are 7 minutes.
+    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "15")
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     configured = os.environ.get("PREFECT_API_URL") or server.configured_url()
     if configured and not server.reachable(configured):
         raise UserError(
