@@ -564,10 +564,10 @@ class TrainConfig(Section):
         (),
         description="The parts of a pretrained network to train after the head, one step each. A layer's name or its "
         "beginning (block5) unfreezes the network from there to its end; a number unfreezes that many last layers; "
-        "all unfreezes everything. Empty: its last block, then all.",
+        "all unfreezes everything. Empty: its upper part, then all.",
     )
     unfreeze_rate: float = Field(
-        0.1, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
+        0.3, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
     )
     head_epochs: int = Field(
         40, ge=1, description="Epochs for the head of a pretrained network alone, on its features."

@@ -34,9 +34,9 @@ def modules_of(name: str) -> list[str]:
     return sorted({backbones.module_of(each) for each in name.split(_AND)})
 
 
-def last_block(name: str) -> str | None:
-    """Return where the last block of a network begins, the beginning of its layers' names; None if unknown."""
-    return None if name.startswith(hub.PREFIX) or _AND in name else backbones.load(name).last_block
+def upper_part(name: str) -> str | None:
+    """Return where the part of a network begins that is trained first: its layer's name or the beginning of it."""
+    return None if name.startswith(hub.PREFIX) or _AND in name else backbones.load(name).upper_part
 
 
 def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "keras.Model":

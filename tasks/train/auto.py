@@ -1,11 +1,12 @@
 """Try recipes from cheap to dear within a budget of time; validation then chooses one."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 UNEVEN = 2
 """Methods for uneven classes are tried if the largest class has more than this many times the smallest one's photos."""
-_FEWEST_EPOCHS = 3
-"""A training with fewer epochs is not worth its time."""
+_FEWEST_STEPS = 75
+"""A training with fewer optimizer steps is not worth its time: on 411 photos of trashnet, 39 changed nothing."""
 _VALIDATED = 0.35
 """Time to validate a photo, as a share of the time to train on it."""
 _LEAST = 1e-12
@@ -42,6 +43,15 @@ _ADJUSTMENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Strengths of the logit adjustment among which validation chooses."""
 
 logger = logging.getLogger("fluke.train")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the budget leaves for a training of a network."""
+
+    epochs: int
+    again: bool = True
+    """Whether it can learn again, from train and validation photos together."""
 
 
 class Trials:
@@ -150,15 +160,15 @@ class Trials:
         """Try a network: a pretrained one from some layer on, or one from scratch."""
         recipe = self._network_recipe(unfreeze, self._start())
         path = self._path(name)
-        epochs: int | str = self._config.epochs
+        plan: Plan | str = Plan(self._config.epochs)
         if self.done and not path.exists():
             # the parts come from small to large: what needs more time than a smaller one is not even measured
-            epochs = self._too_long or self._planned_epochs(recipe, path.with_suffix(".json"))
-        if isinstance(epochs, str):
-            self._skip(name, epochs)
-            self._too_long = f"a smaller part is too slow already: {epochs}"
+            plan = self._too_long or self._plan(recipe, path.with_suffix(".json"))
+        if isinstance(plan, str):
+            self._skip(name, plan)
+            self._too_long = f"a smaller part is too slow already: {plan}"
         else:
-            self._try_network(name, recipe, lambda: recipe.try_out(name, epochs))
+            self._try_network(name, recipe, lambda: recipe.try_out(name, plan.epochs, again=plan.again))
 
     @property
     def left_s(self) -> float:
@@ -190,7 +200,7 @@ class Trials:
 
     def _parts(self) -> tuple[str | int, ...]:
         """Return the parts of a pretrained network to train: those that are set, or its last block and all of it."""
-        return self._config.unfreeze or tuple(each for each in (self._data.info["last_block"], "all") if each)
+        return self._config.unfreeze or tuple(each for each in (self._data.info["upper_part"], "all") if each)
 
     def _try(self, name: str, recipe: Recipe, learn: Callable[[], Trial]) -> Trial:
         path = self._path(name)
@@ -250,28 +260,31 @@ class Trials:
                 return recipe, trial
         return None
 
-    def _planned_epochs(self, recipe: NetworkRecipe, plan: Path) -> int | str:
-        """Return how many epochs fit the budget, or why there are too few; a killed training keeps its plan."""
-        if plan.exists():
-            return read_json(plan, int)
+    def _plan(self, recipe: NetworkRecipe, path: Path) -> Plan | str:
+        """Return what fits the budget, or why too little does; a killed training keeps its plan."""
+        if path.exists():
+            return Plan(**read_json(path, dict[str, Any]))
         if self.left_s <= 0:
             return f"the budget of {self._config.budget_min:g} min is spent"
         began = time.monotonic()
         data = self._data
-        again = 1 + (1 + len(data.val) / len(data.train) if self._config.refit else 0)
         photos = len(data.train) + _VALIDATED * len(data.val)
         epoch_s = recipe.step_seconds() * photos / self._config.batch_size
+        again_s = epoch_s + epoch_s * (len(data.train) + len(data.val)) / len(data.train)
         left_s = self.left_s - (time.monotonic() - began)
-        epochs = min(self._config.epochs, int(left_s / (epoch_s * again)))
-        fewest = min(_FEWEST_EPOCHS, self._config.epochs) if data.kind == "network" else self._config.epochs
-        if epochs < fewest:
-            needed = _minutes(epoch_s * again * fewest)
-            return (
-                f"it needs about {needed}, and {_minutes(max(left_s, 0))} of the budget are left; raise "
-                f"train.budget_min to try it"
-            )
-        write_json(plan, epochs)
-        return epochs
+        fewest = self._config.epochs
+        if data.kind == "network":
+            fewest = min(fewest, math.ceil(_FEWEST_STEPS * self._config.batch_size / len(data.train)))
+        for each_s in (again_s, epoch_s) if self._config.refit else (epoch_s,):
+            epochs = min(self._config.epochs, int(left_s / each_s))
+            if epochs >= fewest:
+                plan = Plan(epochs, again=each_s == again_s or not self._config.refit)
+                write_json(path, asdict(plan))
+                return plan
+        return (
+            f"it needs about {_minutes(epoch_s * fewest)}, and {_minutes(max(left_s, 0))} of the budget are left; "
+            "raise train.budget_min to try it"
+        )
 
 
 def _minutes(seconds: float) -> str:

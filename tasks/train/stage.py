@@ -63,7 +63,7 @@ def build_classifier(
     trials.run()
     chosen, judged = choose(trials.done, data.val.targets, data.val.groups, metric)
     recipe = trials.recipes[chosen.name]
-    refitted = _is_refitted(config, data, recipe, base)
+    refitted = _is_refitted(config, data, recipe, base) and chosen.details.get("again", True)
     arrays = recipe.again(chosen, data.together()) if refitted else chosen.arrays
     finished = recipe.classifier(arrays)
 

@@ -11,8 +11,8 @@ A backbone module defines
 - `MIN_SIDE_PX`: the smallest side of an input. The caller enlarges smaller inputs.
 - `APPLICATION`, if Keras offers ImageNet weights: the function of `keras.applications` that builds the network.
 - `WEIGHTS`, if a package that fluke installs has weights: a `tasks.networks.packaged_weights.PackagedWeights`.
-- `LAST_BLOCK`, for networks with pretrained weights: the beginning of the name of the layer at which the last block or
-  stage begins, which is trained first after the head.
+- `UPPER_PART`, for networks with pretrained weights: the beginning of the name of the first layer of the part that is
+  trained first, after the head; most of the weights, and a smaller part of the time.
 - `ALIASES`, if model files use other names for some layers: our name -> their name.
 
 Networks that are used exactly as `keras.applications` builds them need no module: they are rows of the table in
@@ -52,8 +52,8 @@ class Backbone:
     """Names of layers in model files, by our names."""
     packaged: "PackagedWeights | None" = None
     """The weights that are installed with fluke, if any."""
-    last_block: str | None = None
-    """The beginning of the name of the layer at which the last block or stage begins; None: there is no such layer."""
+    upper_part: str | None = None
+    """Beginning of the name of the first layer of the part that is trained first; None: there is none but the whole."""
 
 
 def names() -> list[str]:
@@ -99,7 +99,7 @@ def load(name: str) -> Backbone:
         getattr(module, "APPLICATION", None),
         getattr(module, "ALIASES", {}),
         getattr(module, "WEIGHTS", None),
-        getattr(module, "LAST_BLOCK", None),
+        getattr(module, "UPPER_PART", None),
     )
 
 

@@ -18,8 +18,8 @@ class Application(NamedTuple):
     """Its function in `keras.applications`."""
     scale: "Scale"
     min_side_px: int
-    last_block: str
-    """The beginning of the name of the layer at which its last block or stage begins."""
+    upper_part: str
+    """Beginning of the name of the first layer of the part that is trained first."""
     scales_pixels: bool = False
     """Whether Keras' network begins with layers that scale pixels; they are left out, as `scale` does the same."""
 
@@ -49,4 +49,4 @@ def load(name: str) -> Backbone:
     def build(inputs: "keras.KerasTensor", config: TrainConfig) -> "keras.KerasTensor":
         return function(include_top=False, weights=None, input_tensor=inputs, **options).output
 
-    return Backbone(build, row.scale, row.min_side_px, function, last_block=row.last_block)
+    return Backbone(build, row.scale, row.min_side_px, function, upper_part=row.upper_part)

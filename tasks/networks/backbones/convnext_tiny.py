@@ -12,7 +12,7 @@ from tasks.networks.scaling import Scale
 
 SCALE: Scale = "torch"
 MIN_SIDE_PX = 32
-LAST_BLOCK = "convnext_tiny_stage_3"
+UPPER_PART = "convnext_tiny_stage_3"
 APPLICATION = keras.applications.ConvNeXtTiny
 ALIASES = {"convnext_tiny_head_layernorm": "layer_normalization"}  # the name in Keras' network without a head
 

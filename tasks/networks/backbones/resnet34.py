@@ -8,7 +8,7 @@ from tasks.networks.scaling import Scale
 
 SCALE: Scale = "torch"
 MIN_SIDE_PX = 32
-LAST_BLOCK = "conv5"
+UPPER_PART = "conv5"
 
 
 def backbone(inputs: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:

@@ -18,13 +18,13 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
         UserError: there is no such network, or its weights cannot be read or downloaded.
     """
     from tasks.networks.keras_io import weights_digest
-    from tasks.networks.pretrained import last_block, pretrained_encoder
+    from tasks.networks.pretrained import pretrained_encoder, upper_part
 
     tile = _tile(tiles)
     encoder = pretrained_encoder(tile, config)
     encoder.save(ENCODER.path(context.out))
     length = int(encoder.output_shape[-1])
-    info = {"features": length, "last_block": last_block(config.encoder), "tile": tile}
+    info = {"features": length, "upper_part": upper_part(config.encoder), "tile": tile}
     counts = {"features": length, "parameters": encoder.count_params()}
     return Encoder(hashing.of_value([weights_digest(encoder), config.pooling]), counts, info)
 

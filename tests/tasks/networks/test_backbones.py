@@ -71,15 +71,15 @@ def test_packaged_weights_are_those_of_the_lite_networks() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_last_block_is_a_small_part_with_most_of_the_weights_behind_the_middle(name: str) -> None:
-    start = backbones.load(name).last_block
+def test_the_upper_part_has_most_of_the_weights(name: str) -> None:
+    start = backbones.load(name).upper_part
     assert start is not None
     layers = built(name, (128, 128, 3)).layers
     prefix = re.compile(rf"{start}(?!\d)")
     first = next(i for i, layer in enumerate(layers) if prefix.match(layer.name))
-    assert len(layers) / 2 < first < len(layers) - 1
+    assert len(layers) / 5 < first < len(layers) - 1
     behind, whole = (sum(layer.count_params() for layer in part) for part in (layers[first:], layers))
-    assert 0.2 < behind / whole < 0.8
+    assert 0.2 < behind / whole < 0.99
 
 
 def test_backbones_are_listed_without_keras() -> None:
@@ -132,16 +132,17 @@ def test_our_networks_are_finite_and_all_their_weights_are_trained(name: str) ->
         if layer.name.endswith("layer_scale"):
             layer.kernel.assign(keras.ops.ones_like(layer.kernel))  # as after training; it starts with 1e-6
     tiles = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    model.compile(keras.optimizers.Adam(1e-3), "mean_squared_error", run_eagerly=True)  # a graph takes 20 s to build
     before = model.predict_on_batch(tiles)
     assert np.isfinite(before).all()
     assert before.std() > 0
     starts = [weight.numpy() for weight in model.trainable_weights]
-    model.compile(keras.optimizers.Adam(1e-3), "mean_squared_error")
     model.train_on_batch(tiles, np.ones_like(before))
     unchanged = [
         weight.path
         for start, weight in zip(starts, model.trainable_weights, strict=True)
         if np.array_equal(start, weight.numpy())
+        and not re.fullmatch(r"b\d+_bn2/beta", weight.path)  # the batch normalisation behind it takes shifts out
     ]
     assert not unchanged
 

@@ -5,7 +5,7 @@ import pytest
 
 from configs.schema import PretrainConfig
 from tasks.networks import backbones
-from tasks.networks.pretrained import check, last_block, modules_of, pretrained_encoder
+from tasks.networks.pretrained import check, modules_of, pretrained_encoder, upper_part
 from tasks.store.errors import UserError
 
 
@@ -19,7 +19,7 @@ def test_the_code_of_all_networks_counts() -> None:
         backbones.module_of("efficientnet_lite0"),
         backbones.module_of("efficientnet_lite1"),
     ]
-    assert last_block("efficientnet_lite0+efficientnet_lite1") is None
+    assert upper_part("efficientnet_lite0+efficientnet_lite1") is None
 
 
 @pytest.mark.slow

@@ -44,6 +44,7 @@ class Network:
         self.step_s = 0.001
         self.wrong = 0
         self.tried: list[tuple[str, int | None]] = []
+        self.again: list[bool] = []
         self.methods: list[str] = []
 
     def try_out(self, recipe: NetworkRecipe, name: str, epochs: int | None = None) -> Trial:
@@ -61,7 +62,8 @@ class Network:
 def network(monkeypatch) -> Network:
     fake = Network()
 
-    def try_out(recipe: NetworkRecipe, name: str, epochs: int | None = None) -> Trial:
+    def try_out(recipe: NetworkRecipe, name: str, epochs: int | None = None, *, again: bool = True) -> Trial:
+        fake.again.append(again)
         return fake.try_out(recipe, name, epochs)
 
     monkeypatch.setattr(NetworkRecipe, "try_out", try_out)
@@ -101,7 +103,7 @@ def test_the_parts_that_are_set_are_tried(run, network) -> None:
 
 
 def test_what_needs_more_than_is_left_is_skipped_with_the_reason(run, network) -> None:
-    network.step_s = 100.0
+    network.step_s = 500.0
     config = AUTO.model_copy(update={"unfreeze": ("conv3", "all")})
     trials = run(config)
     assert names(trials)[-1] == "head"
@@ -121,19 +123,28 @@ def test_without_a_budget_only_what_costs_next_to_nothing_is_tried(run, network)
 
 
 @pytest.mark.parametrize(
-    ("epochs", "refit", "planned"),
+    ("step_s", "epochs", "planned"),
     [
-        (40, False, 20),  # 43.5 photos a step of 8, each 1 s: an epoch takes 5.4 s of the 109 s
-        (40, True, 8),  # and again with a quarter more photos
-        (6, True, 6),
-        (2, True, 2),  # fewer than are worth their time, but the user wants no more
+        (0.4, 40, 22),  # 43.5 photos a step of 8: an epoch takes 2.2 s of the 109 s, and learning again a quarter more
+        (1.0, 6, 6),
+        (1.0, 2, 2),  # fewer than are worth their time, but the user wants no more
     ],
 )
-def test_as_many_epochs_are_planned_as_fit_the_budget(run, network, epochs, refit, planned) -> None:
-    network.step_s = 1.0
-    run(AUTO.model_copy(update={"budget_min": 2 - 0.15, "epochs": epochs, "refit": refit}))
+def test_as_many_epochs_are_planned_as_fit_the_budget(run, network, step_s, epochs, planned) -> None:
+    network.step_s = step_s
+    run(AUTO.model_copy(update={"budget_min": 2 - 0.15, "epochs": epochs}))
     (found,) = (count for name, count in network.tried if name == "the whole network")
     assert found == pytest.approx(planned, abs=1 if planned > 6 else 0)  # logistic regression takes some time, too
+    assert network.again[-1]
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_network_that_is_too_slow_to_learn_again_is_tried_nevertheless(run, network, refit) -> None:
+    network.step_s = 1.0  # twice the 19 epochs that 75 steps need are too many
+    run(AUTO.model_copy(update={"budget_min": 2 - 0.15, "epochs": 40, "refit": refit}))
+    (found,) = (count for name, count in network.tried if name == "the whole network")
+    assert found == pytest.approx(20, abs=1)
+    assert network.again[-1] == (not refit)  # another training may use the trial, and have the time
 
 
 def test_a_stored_trial_is_not_tried_again_even_if_the_budget_is_spent(run, network) -> None:
@@ -148,7 +159,7 @@ def test_a_stored_trial_is_not_tried_again_even_if_the_budget_is_spent(run, netw
 
 
 def test_a_killed_training_keeps_its_plan(run, network, monkeypatch) -> None:
-    def killed(recipe, name, epochs=None):
+    def killed(recipe, name, epochs=None, *, again=True):
         if name != "head":
             planned.append(epochs)
             raise KeyboardInterrupt
@@ -171,7 +182,7 @@ def test_a_killed_training_keeps_its_plan(run, network, monkeypatch) -> None:
     "error", [DivergedError("at 0.02 the loss became nan; try 0.002", kept=False), TooLargeError("try 0.002")]
 )
 def test_a_network_that_fails_is_skipped_if_there_is_another_recipe(run, network, monkeypatch, error) -> None:
-    def fails(recipe, name, epochs=None):
+    def fails(recipe, name, epochs=None, *, again=True):
         raise error
 
     monkeypatch.setattr(NetworkRecipe, "try_out", fails)

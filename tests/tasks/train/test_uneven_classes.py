@@ -28,7 +28,7 @@ def data(monkeypatch, tmp_path) -> TrainingSet:
 
     monkeypatch.setattr(TrainingSet, "vectors_of", vectors)
     monkeypatch.setattr(TrainingSet, "copies_of", lambda *_: (np.empty((0, 0), np.float32), np.empty(0, np.int64)))
-    monkeypatch.setattr(TrainingSet, "info", {"last_block": "b11"})
+    monkeypatch.setattr(TrainingSet, "info", {"upper_part": "b5"})
     return TrainingSet(["a", "b"], part((60, 10), 0), part((30, 6), 1), "network", *[tmp_path] * 4)
 
 
@@ -37,7 +37,7 @@ def test_networks_start_from_plain_logistic_regression_where_only_the_adjusted_o
 ) -> None:
     starts = []
 
-    def try_out(recipe: NetworkRecipe, name: str, epochs: int | None = None) -> Trial:
+    def try_out(recipe: NetworkRecipe, name: str, epochs: int | None = None, *, again: bool = True) -> Trial:
         starts.append(recipe._head and recipe._head[1].name)
         logits = np.zeros((len(data.val), 2), np.float32)
         return Trial(name, logits, logits, 1.0, [], details={"method": "none", "adjustment": 1.0})
@@ -47,4 +47,4 @@ def test_networks_start_from_plain_logistic_regression_where_only_the_adjusted_o
     trials = Trials(TrainConfig(), data, "balanced_accuracy", folder=tmp_path / "trials", progress=silent)
     trials.run()
     assert "logistic regression" not in [trial.name for trial in trials.done]
-    assert starts == [None, "logistic regression", "logistic regression"]  # the head, the last block, all
+    assert starts == [None, "logistic regression", "logistic regression"]  # the head, the upper part, all

@@ -34,7 +34,7 @@ def test_the_encoder_maps_pixels_to_the_features_of_the_model_file(folders, pare
         "kind": "network",
         "name": "convnet",
         "features": 128,
-        "last_block": None,
+        "upper_part": None,
         "tile": [16, 16, 3],
     }
     encoder = keras.models.load_model(tables.ENCODER.path(folder))
