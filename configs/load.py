@@ -16,6 +16,8 @@ from configs.suggest import did_you_mean
 PRESETS = Path(__file__).parent
 _SHORT_FORMS = {"train.imbalance": "method"}
 """A section that may be given as one value -> the setting of that value: `imbalance: focal` sets `imbalance.method`."""
+_UNSECTIONED = {name for name, field in Config.model_fields.items() if not isinstance(field.default, BaseModel)}
+"""Settings that are in no section."""
 _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "tuple[", "dict[")
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
@@ -30,11 +32,11 @@ def presets() -> list[str]:
 
 
 def load(preset: str, overrides: Sequence[str] = ()) -> Config:
-    """Load a preset and apply overrides. `filter.memory` becomes the preset's name, unless it is given.
+    """Load a preset and apply overrides. `filter.memory` becomes the model's name, unless it is given.
 
     Args:
         preset: A preset's name, or the path of a YAML file.
-        overrides: `section.setting=value`. Text is used as it is; lists and mappings are read as YAML.
+        overrides: `section.setting=value` or `name=value`. Text is used as it is; lists and mappings are read as YAML.
 
     Raises:
         ConfigError: The preset or an override is invalid; one line for each mistake.
@@ -42,12 +44,17 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
     return with_memory(as_given(preset, overrides), _path(preset).stem)
 
 
+def model_name(config: Config, preset: str) -> str:
+    """Return the name of the model that a config makes better: its setting `name`, or the preset's name."""
+    return config.name or preset.encode("utf-8", "backslashreplace").decode()  # a file's name may not be valid Unicode
+
+
 def with_memory(config: Config, preset: str) -> Config:
-    """Return a config whose `filter.memory` is the preset's name, unless it is set."""
+    """Return a config whose `filter.memory` is the model's name, unless it is set."""
     if config.filter.memory is not None:
         return config
-    name = preset.encode("utf-8", "backslashreplace").decode()  # the name of a file may not be valid Unicode
-    return config.model_copy(update={"filter": config.filter.model_copy(update={"memory": name})})
+    memory = model_name(config, preset)
+    return config.model_copy(update={"filter": config.filter.model_copy(update={"memory": memory})})
 
 
 def as_given(preset: str, overrides: Sequence[str] = ()) -> Config:
@@ -126,21 +133,22 @@ def to_yaml(config: Config, *, ascii_only: bool = False) -> str:
         config: The settings.
         ascii_only: Whether to write all other characters as in "caf\\xE9", for an encoding other than UTF-8.
     """
-    sections = [_section_lines(name, getattr(config, name), "", ascii_only) for name in Config.model_fields]
-    return "\n".join(line for lines in sections for line in [*lines, ""])
+    return "\n".join(_lines(config, "", ascii_only))
 
 
-def _section_lines(name: str, section: BaseModel, indent: str, ascii_only: bool) -> Iterator[str]:
-    yield f"{indent}# {(section.__doc__ or '').strip()}"
-    yield f"{indent}{name}:"
+def _lines(section: BaseModel, indent: str, ascii_only: bool) -> Iterator[str]:
     dumped = section.model_dump(mode="json")
-    indent += "  "
-    for setting, field in type(section).model_fields.items():
-        if isinstance(inner := getattr(section, setting), BaseModel):
-            yield from _section_lines(setting, inner, indent, ascii_only)
+    for name, field in type(section).model_fields.items():
+        inner = getattr(section, name)
+        if isinstance(inner, BaseModel):
+            yield f"{indent}# {(inner.__doc__ or '').strip()}"
+            yield f"{indent}{name}:"
+            yield from _lines(inner, f"{indent}  ", ascii_only)
         else:
             yield f"{indent}# {field.description}"
-            yield f"{indent}{setting}: {_inline(dumped[setting], ascii_only)}"
+            yield f"{indent}{name}: {_inline(dumped[name], ascii_only)}"
+        if not indent:
+            yield ""
 
 
 def _inline(value: Any, ascii_only: bool) -> str:
@@ -188,7 +196,7 @@ def _parsed(overrides: Sequence[str]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for override in overrides:
         name, equals, text = override.partition("=")
-        if not equals or "." not in name:
+        if not equals or ("." not in name and name not in _UNSECTIONED):
             raise ConfigError(f"{override!r}: an override looks like train.epochs=5")
         if any("\ud800" <= letter <= "\udfff" for letter in override):  # Prefect and the records can't store it
             raise ConfigError(

@@ -5,6 +5,7 @@ use its result. `fluke config PRESET` prints all settings of a preset with these
 """
 
 import re
+import unicodedata
 from typing import Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
@@ -330,7 +331,7 @@ class FilterConfig(Section):
         None,
         min_length=1,
         description="Name of the memory that keeps each photo in its split; presets with the same name share it; null: "
-        "the preset's name.",
+        "the model's name.",
     )
     seed: Seed = 0
 
@@ -685,6 +686,13 @@ class WorkersConfig(Section):
 class Config(Section):
     """All settings of a run: one section for each stage, how the work is executed, and what happens around it."""
 
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Name of the model: runs with the same name make one model better and better, and share a split; "
+        "null: the preset's name.",
+    )
     crawl: CrawlConfig = CrawlConfig()
     filter: FilterConfig = FilterConfig()
     preprocess: PreprocessConfig = PreprocessConfig()
@@ -697,6 +705,15 @@ class Config(Section):
     drift: DriftConfig = DriftConfig()
     promote: PromoteConfig = PromoteConfig()
     notify: NotifyConfig = NotifyConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _is_typed(cls, value: str | None) -> str | None:
+        if value and (value != value.strip() or not value.isprintable()):
+            raise ValueError("must begin and end with a visible character, and contain no control characters")
+        if value and value.lower().endswith((".yaml", ".yml")):
+            raise ValueError("must not end like the name of a file; leave out .yaml")
+        return value and unicodedata.normalize("NFC", value)
 
     @model_validator(mode="after")
     def _downloads_what_the_filter_keeps(self) -> "Config":

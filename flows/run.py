@@ -20,6 +20,9 @@ from configs.section import Section
 from flows import credentials, error_messages, gpu_limit, preflight, stage_tasks
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.engine import attached
+from flows.models.ask import ask, is_open
+from flows.models.decide import decide
+from flows.models.registry import Decision
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -71,6 +74,7 @@ def pipeline(
     preflight.check_names(config)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
+    decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         attached(),
@@ -92,6 +96,8 @@ def pipeline(
         record.save(root)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
+                if artifact.stage == "evaluate":
+                    decision = decide(run.store, record, config, threads=workers, progress=progress)
                 if artifact.stage == until:
                     break
         except Exception as error:
@@ -108,6 +114,8 @@ def pipeline(
             record.end("done")
         finally:
             record.save(root)
+    if decision and is_open(decision, config.promote):
+        ask(run.store, record, decision, config.promote)
     return record
 
 

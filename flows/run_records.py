@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from configs.load import model_name
 from configs.schema import Config, StageName
 from flows import model_names
 from tasks.store.atomic import atomic_write
@@ -78,6 +79,12 @@ class RunRecord(BaseModel):
     stages: list[StageRecord] = []
     notes: list[str] = []
     """Settings that the user gave and that changed nothing."""
+    name: str = ""
+    """The name of its model, see `configs.load.model_name`; empty in records of earlier versions."""
+    decision: str = ""
+    """What was decided about its model at the end of the run, see `flows.models.registry`."""
+    reason: str = ""
+    """Why; one sentence."""
 
     @classmethod
     def start(
@@ -91,9 +98,15 @@ class RunRecord(BaseModel):
             preset=preset,
             preset_file=preset_file,
             until=until,
+            name=model_name(config, preset),
             config=config.model_dump(mode="json"),
             started_at=started_at,
         )
+
+    @property
+    def model_name(self) -> str:
+        """The name under which its model is used; earlier versions had only the preset's name."""
+        return self.name or self.preset
 
     @property
     def order(self) -> tuple[int, datetime, str]:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, review, runs, server
+from flows.cli import errors, maintenance, models, review, runs, server, testlist
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +32,7 @@ for _command in (
     server.serve,
 ):
     app.command()(_command)
+app.command("testlist")(testlist.show)
 
 
 def main() -> None:

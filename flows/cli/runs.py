@@ -155,6 +155,7 @@ def _recipes_tried(record: RunRecord) -> "list[Tried]":
 
 
 def _print_result(record: RunRecord, command: str) -> None:
+    from flows.models import decide
     from tasks.evaluate.to_review import doubted_photos, labels_text
     from tasks.store.store import Store
     from tasks.tables import REPORT, SUMMARY
@@ -167,3 +168,5 @@ def _print_result(record: RunRecord, command: str) -> None:
     if doubted := len(doubted_photos(folder)):
         say("", f"{labels_text(doubted)} may be wrong; to see them: fluke review {command}")
     say("", f"report: {report}" if report.exists() else f"{record.until}: {folder}")
+    if decision := [*decide.lines(record, data_root())]:
+        say("", *decision)

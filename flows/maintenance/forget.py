@@ -9,6 +9,7 @@ from configs.redact import strip_login
 from configs.schema import STAGE_NAMES
 from flows import preflight
 from flows.maintenance.prune import delete_item, trials
+from flows.models import test_list
 from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
@@ -70,7 +71,7 @@ def find_traces(store: Store, photo: str) -> Traces:
 def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
     """Delete a photo, and exclude it from all later crawls, by its SHA-256 and by the URLs where it was found.
 
-    If it is interrupted, the same call with what `find_traces` finds then deletes the rest.
+    It leaves the test lists, too. If it is interrupted, the same call with what `find_traces` finds deletes the rest.
 
     Args:
         store: The store that contains it.
@@ -80,7 +81,7 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
             so that a copy of a tested photo is still not trained on.
 
     Raises:
-        UserError: A run is using the data folder, or a memory is damaged.
+        UserError: A run is using the data folder, or a memory or a test list is damaged.
     """
     with preflight.in_use(store.root, exclusive=True):
         found = {traces.photo, *traces.locations}
@@ -89,6 +90,7 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         blocklist.add(store.root, traces.sha256s | urls)
         for path in traces.files:
             remove(store.root, path)
+        test_list.forget(store.root, traces.sha256s)
         if purge:
             for manifest in reversed(traces.artifacts):
                 delete_item(store.root, store.folder(manifest.artifact))

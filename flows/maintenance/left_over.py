@@ -11,7 +11,7 @@ _KILLED, _REPLACED = "left by a killed run", "damaged file that was replaced"
 _DAY_S = 86400.0
 _LOCKED = ("artifacts", "pools", "photos")
 """Only commands that lock the data folder write here: when nobody else has the lock, no partial file is in use."""
-_NEVER_PRUNED = ("splits", "backups")
+_NEVER_PRUNED = ("splits", "test_lists", "backups")
 """A damaged file in one of these, or at the top of the data folder, may be all that is left of what people decided."""
 
 

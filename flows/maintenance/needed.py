@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from configs.load import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
+from flows.models import test_list
 from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store.json_file import read_json
@@ -35,7 +36,7 @@ class Needed:
     folders: set[Path] = field(default_factory=set)
     """Folders of their artifacts and of all artifacts that those were made from, also damaged ones."""
     files: set[Path] = field(default_factory=set)
-    """Shards and photos that those artifacts refer to."""
+    """Shards and photos that those artifacts refer to, and the photos of test lists."""
     damaged: set[str] = field(default_factory=set)
     """Stages of kept artifacts whose manifest is damaged, so that nobody knows which shards or photos they need."""
     under_way: set[str] = field(default_factory=set)
@@ -70,10 +71,10 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
         keep_runs: How many good runs of each preset to keep.
 
     Raises:
-        UserError: The record of a run, or the file with the names, is damaged.
+        UserError: The record of a run, the file with the names, or a test list is damaged.
     """
     records = read_records(store.root)
-    needed = Needed()
+    needed = Needed(files=test_list.files(store.root))
     for reason, run in _kept_runs(store, records, keep_runs):
         needed.runs.setdefault(reason, []).append(run)
         _add(store, needed, [stage.artifact for stage in run.stages])

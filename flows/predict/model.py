@@ -42,6 +42,19 @@ def find(store: Store, name: str | None = None) -> Model:
     return _model(store, find_run(store.root, name))
 
 
+def of_run(store: Store, run: RunRecord) -> Model:
+    """Return the model of a run.
+
+    Args:
+        store: The store that contains it.
+        run: The record of a run that has a model, see `RunRecord.model`.
+
+    Raises:
+        UserError: It has been deleted or damaged.
+    """
+    return _model(store, run)
+
+
 def name_model(store: Store, run: str, name: str) -> RunRecord:
     """Give the model of a run a name, so that it can be used by this name and isn't pruned; returns the run.
 

@@ -1,9 +1,10 @@
-"""The counter of a data folder: it numbers runs and artifacts, so that no clock decides which of them is the newest.
+"""The counter of a data folder: it numbers runs, artifacts and decisions, so that no clock decides which is the newest.
 
     DATA/counter    the last number that was given
 
-It never gives a number twice, and never a smaller one: each number is also above those in the records of runs and in
-the manifests. So a counter that is missing, damaged or older than they are (a restored backup) does no harm.
+It never gives a number twice, and never a smaller one: each number is also above those in the records of runs, in the
+manifests and in the decisions about models. So a counter that is missing, damaged or older than they are (a restored
+backup) does no harm.
 """
 
 import re
@@ -45,8 +46,8 @@ def _last(path: Path) -> int | None:
 
 
 def _given(root: Path, *, head_only: bool) -> Iterator[int]:
-    """Yield the numbers in the records of all runs and in the manifests of all artifacts, also in damaged ones."""
-    for pattern in ("runs/*.json", "artifacts/*/*/manifest.json"):
+    """Yield the numbers in the records of runs, the manifests of artifacts and the decisions, also in damaged ones."""
+    for pattern in ("runs/*.json", "artifacts/*/*/manifest.json", "models/*/*.json"):
         for path in root.glob(pattern):
             try:
                 with path.open("rb") as file:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-PRIVATE_FOLDERS = ("photos", "pools", "splits", "backups")
+PRIVATE_FOLDERS = ("photos", "pools", "splits", "test_lists", "backups")
 """The folders of a data folder that are private."""
 _EVERYBODY, _NOT_OTHERS = 0o777, 0o770
 _GROUP, _OTHERS = 0o070, 0o007

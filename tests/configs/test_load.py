@@ -1,12 +1,23 @@
 """Configs: presets and overrides are applied; unknown and invalid settings are refused with a helpful message."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from configs.load import ConfigError, as_given, load, presets, settings, to_yaml, with_memory
+from configs.load import (
+    ConfigError,
+    as_given,
+    given_settings,
+    load,
+    model_name,
+    presets,
+    settings,
+    to_yaml,
+    with_memory,
+)
 from configs.old_names import GONE, RENAMED, REPLACED
 from configs.schema import STAGE_NAMES, Config, CrawlConfig, FilterConfig
 
@@ -184,6 +195,41 @@ def test_a_printed_config_loads_as_the_same_config(preset: str, tmp_path: Path) 
 def test_every_setting_has_a_description_and_every_stage_a_section() -> None:
     assert all(description.endswith(".") for _, description in settings())
     assert set(STAGE_NAMES) < set(Config.model_fields)
+
+
+def test_a_model_is_named_after_its_preset_or_by_the_setting_name(tmp_path: Path) -> None:
+    file = tmp_path / "glass.yaml"
+    file.write_text("name: Windows\ntrain: {epochs: 5}\n")
+    assert model_name(load("demo"), "demo") == "demo"
+    assert model_name(load("demo", ["name=glass"]), "demo") == "glass"
+    assert model_name(load(str(file)), "glass") == "Windows"
+    assert model_name(load(str(file), ["name=null"]), "glass") == "glass"
+    assert load("demo", ["name=007"]).name == "007"
+    assert given_settings("demo", ["name=glass"]) == ["name"]
+
+
+def test_runs_of_one_name_share_the_memory_of_the_split() -> None:
+    assert load("default", ["name=glass"]).filter.memory == "glass"
+    assert load("default", ["name=glass", "filter.memory=mine"]).filter.memory == "mine"
+    assert load("default").filter.memory == "default"
+
+
+@pytest.mark.parametrize("name", [" glass", "glass\n", "gl\x00ass", "glass.yaml", ""])
+def test_a_name_that_nobody_can_type_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"^name: "):
+        load("default", [f"name={json.dumps(name)}"])
+
+
+def test_two_ways_to_encode_a_name_are_one_name() -> None:
+    assert load("default", ["name=Mu\u0308ll"]).name == load("default", ["name=M\xfcll"]).name
+
+
+def test_a_printed_config_has_the_name_with_its_description(tmp_path: Path) -> None:
+    text = to_yaml(load("default", ["name=glass"]))
+    assert text.startswith("# Name of the model: ")
+    assert "\nname: glass\n\n# " in text
+    (tmp_path / "printed.yaml").write_text(text)
+    assert load(str(tmp_path / "printed.yaml")).name == "glass"
 
 
 def test_sections_are_frozen() -> None:

@@ -1,0 +1,280 @@
+"""The decision at the end of a complete run: whether its model is used from now on."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from configs.schema import Config
+from flows.models import gate
+from flows.models.compare import NotComparableError, answers
+from flows.models.differences import Differences, differences
+from flows.models.gate import Ruling
+from flows.models.registry import Decision, Headline, Registry
+from flows.models.test_list import Growth, PinnedList, grow, pin
+from flows.run_records import RunRecord, read_records
+from tasks import tables
+from tasks.filter import review_log
+from tasks.store.json_file import read_json
+from tasks.store.manifest import Manifest
+from tasks.store.progress import Progress
+from tasks.store.store import Store
+from tasks.text import first_few
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger("fluke.gate")
+
+_MOST_GONE = 0.5
+"""Share of the list that may have left the crawl. What is left of it is another collection."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A ruling, and what the registry stores with it."""
+
+    outcome: Literal["promoted", "refused", "undecided", "unchanged"]
+    reason: str
+    compared: dict[str, Any]
+
+
+def decide(store: Store, record: RunRecord, config: Config, *, threads: Executor, progress: Progress) -> Decision:
+    """Decide whether the model of a complete run is used, and write that to the registry and into the record.
+
+    The run is saved as done before the registry names it: a champion is always a run that is done.
+
+    Args:
+        store: The store.
+        record: The record of the run, whose stages are complete.
+        config: The settings of the run.
+        threads: Decode photos.
+        progress: Reports how many photos are predicted.
+
+    Raises:
+        UserError: The registry, the test list or the log of the review is damaged.
+        OSError: The data folder can't be written.
+    """
+    root, registry = store.root, Registry(store.root, record.model_name)
+    done = record.model_copy(update={"state": "done"})
+    while True:
+        champion = registry.champion()
+        decision = _Case(
+            store=store,
+            record=done,
+            config=config,
+            registry=registry,
+            champion_id=champion,
+            threads=threads,
+            progress=progress,
+        ).decision()
+        with registry.lock:
+            if registry.champion() == champion:  # else a person has chosen another one meanwhile
+                break
+    with registry.lock:
+        if champion and not registry.history():  # an earlier version used it; this run must not hide that
+            reason = "its run was the last good one before decisions were recorded"
+            registry.append(Decision(run=champion, outcome="promoted", reason=reason, by="gate"))
+        record.end("done")
+        record.save(root)
+        decision = registry.append(decision)
+    record.decision, record.reason = decision.outcome, decision.reason
+    logger.info("%s: %s: %s", registry.name, decision.outcome, decision.reason)
+    for note in decision.compared.get("notes", ()):
+        logger.warning("%s", note)
+    return decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """One run's model, the challenger, and the model in use, the champion."""
+
+    store: Store
+    record: RunRecord
+    config: Config
+    registry: Registry
+    champion_id: str | None
+    threads: Executor
+    progress: Progress
+
+    @cached_property
+    def champion(self) -> RunRecord | None:
+        """The record of the champion's run; None if there is none."""
+        return next((each for each in read_records(self.store.root) if each.id == self.champion_id), None)
+
+    @cached_property
+    def measured(self) -> dict[str, Any]:
+        """The content of the challenger's metrics.json."""
+        return read_json(tables.METRICS.path(self.folder("evaluate")), dict[str, Any])
+
+    @cached_property
+    def kept(self) -> "pd.DataFrame":
+        """The photos that the challenger's filter kept."""
+        return tables.KEPT.read(self.folder("filter"))
+
+    def folder(self, stage: str) -> Path:
+        """Return the folder of the challenger's artifact of a stage."""
+        return next(self.store.folder(each.artifact) for each in self.record.stages if each.artifact.stage == stage)
+
+    def decision(self) -> Decision:
+        """Compare both, store the test list, and return the decision, which isn't written yet."""
+        pinned = PinnedList(self.store.root, self.registry.name)
+        stored = pinned.read()
+        listed = self._first_list() if stored is None else stored
+        crawled = set(tables.PHOTOS.read(self.folder("crawl"), columns=["photo"])["photo"])
+        decisions = review_log.read(self.store.root)
+        growth = grow(listed, self.kept, crawled, decisions, self.record.number)
+        judged = self._judged(growth)
+        # The photos of a refused run don't join: its labels may be what is wrong with it.
+        is_refused = judged.outcome == "refused" and len(growth.settled)
+        pinned.write(growth.settled if is_refused else growth.rows)
+        metric = str(self.measured["headline"])
+        score = self.measured["test"]["scores"][metric]
+        return Decision(
+            run=self.record.id,
+            outcome=judged.outcome,
+            reason=judged.reason,
+            by="gate",
+            headline=Headline(metric=metric, value=score["value"], low=score["low"], high=score["high"]),
+            photos=len(self.kept),
+            compared=judged.compared | {"listed": len(growth.rows), "gone": len(growth.gone)},
+        )
+
+    def _first_list(self) -> "pd.DataFrame":
+        """Pin the test photos of the champion's run, which came first; without it, those of this run."""
+        for stage in self.champion.stages if self.champion else ():
+            if self.champion and stage.artifact.stage == "filter":
+                try:
+                    return pin(tables.KEPT.read(self.store.folder(stage.artifact)), self.champion.number)
+                except (OSError, ValueError):
+                    break
+        return pin(self.kept, self.record.number)
+
+    def _judged(self, growth: Growth) -> _Judged:
+        champion, name = self.champion, self.registry.name
+        if self.champion_id is None:
+            return _Judged("promoted", f"it is the first model of {name}", {})
+        against = {"champion": self.champion_id}
+        if champion is None or champion.model_state(self.store.root) == "gone":
+            return _Judged("promoted", f"the model of the champion, run {self.champion_id}, is gone", against)
+        if self._is_same(champion):
+            return _Judged("unchanged", f"it has the same classifier as run {champion.id}", against)
+        if len(growth.gone) > _MOST_GONE * len(growth.rows):
+            return self._undecided(
+                f"{len(growth.gone):,} of {len(growth.rows):,} listed photos are gone from the crawl; if that is "
+                f"right, `fluke testlist {name} --refresh` pins the present test photos",
+                against,
+            )
+        notes = [*growth.notes(), *self._lost_classes(growth)]
+        try:
+            given = answers(
+                self.store, self.record, champion, growth.rows, threads=self.threads, progress=self.progress
+            )
+        except NotComparableError as error:
+            return self._undecided(f"{error}; see `fluke testlist {name}`", against | {"notes": notes})
+        # A new class makes the others harder, so photos that were listed before aren't compared alone then.
+        settled = None if growth.new_classes else _is_in(given.photos, growth.settled["photo"])
+        found = differences(
+            self.measured["headline"],
+            given.challenger,
+            given.champion,
+            given.groups,
+            given.names,
+            settled=settled,
+            resamples=self.config.evaluate.bootstrap,
+            seed=self.config.evaluate.seed,
+        )
+        pinned = int(growth.rows["since"].min())
+        below_best = _below_best(self.registry, champion.id, pinned)
+        ruling = gate.rule(found, self.config.promote, self.measured, below_best)
+        against |= _numbers(found) | {
+            "notes": [*notes, *given.notes],
+            "pinned": pinned,
+            "below_best": round(max(0.0, below_best - found.difference.value), 6),
+        }
+        return self._ruled(ruling, against | {"also": list(ruling.also)})
+
+    def _lost_classes(self, growth: Growth) -> Iterator[str]:
+        """Say which classes of the list the new model doesn't know: nobody can get those photos right."""
+        known = read_json(tables.LABELS.path(self.folder("train")), list[str])
+        lost = growth.settled[~growth.settled["label"].isin(known)]
+        if len(lost):
+            photos = "1 listed photo" if len(lost) == 1 else f"{len(lost):,} listed photos"
+            yield (
+                f"the new model does not know the class of {photos} ({first_few(sorted(set(lost['label'])))}); if that "
+                f"is right, `fluke testlist {self.registry.name} --refresh` pins the present test photos"
+            )
+
+    def _is_same(self, champion: RunRecord) -> bool:
+        """Whether the champion has the same classifier, and answers by the same settings."""
+        theirs = {each.artifact.stage: each.artifact for each in champion.stages}
+        ours = {each.artifact.stage: each.artifact for each in self.record.stages}
+        if theirs["train"].digest != ours["train"].digest:
+            return False
+        rules = (Manifest.read(self.store.folder(each["evaluate"])).cache_key.config for each in (theirs, ours))
+        return len({str(sorted(rule.items())) for rule in rules}) == 1
+
+    def _undecided(self, reason: str, compared: dict[str, Any]) -> _Judged:
+        return self._ruled(Ruling("undecided", reason), compared)
+
+    def _ruled(self, ruling: Ruling, compared: dict[str, Any]) -> _Judged:
+        if ruling.outcome == "undecided" and self.config.promote.undecided == "promote":
+            return _Judged("promoted", f"{ruling.reason}, and promote.undecided=promote", compared)
+        return _Judged(ruling.outcome, ruling.reason, compared)
+
+
+def lines(record: RunRecord, root: Path) -> Iterator[str]:
+    """Yield what the terminal says at the end of a run about the decision; nothing if there was none.
+
+    Args:
+        record: The record of the run.
+        root: The data folder.
+    """
+    registry = Registry(root, record.model_name)
+    name, champion = registry.name, registry.champion()
+    anyway = f"`fluke promote {record.id}` uses it anyway"
+    match record.decision:
+        case "promoted":
+            yield f"champion of {name}: run {record.id}, from now on: {record.reason}"
+        case "unchanged":
+            yield f"champion of {name}: run {champion} stays; the new run has the same classifier"
+        case "refused":
+            yield f"champion of {name}: run {champion} stays; the new model was refused: {record.reason}; {anyway}"
+        case "undecided":
+            yield f"champion of {name}: run {champion} stays; undecided: {record.reason}; {anyway}"
+        case "kept":
+            yield f"champion of {name}: run {champion} stays: {record.reason}; {anyway}"
+    mine = [each for each in registry.history() if each.run == record.id and each.outcome == record.decision]
+    yield from (f"also: {reason}" for each in mine[-1:] for reason in each.compared.get("also", ()))
+
+
+def _is_in(photos: tuple[str, ...], among: "pd.Series[str]") -> Any:
+    import numpy as np
+
+    known = set(among)
+    return np.array([photo in known for photo in photos], bool)
+
+
+def _below_best(registry: Registry, champion: str, pinned: int) -> float:
+    """Return how far the champion is below the best one before it, on the same list; 0 where nobody has measured it."""
+    promotions = [each for each in registry.history() if each.run == champion and each.outcome == "promoted"]
+    compared = promotions[-1].compared if promotions else {}
+    return float(compared.get("below_best", 0.0)) if compared.get("pinned") == pinned else 0.0
+
+
+def _numbers(found: Differences) -> dict[str, Any]:
+    """Return the numbers behind a ruling, as the registry stores them; of the classes, only those that changed."""
+    changed = [each for each in found.classes if each.champion != each.challenger]
+    return {
+        "metric": found.metric,
+        "photos": found.photos,
+        "groups": found.groups,
+        "champion_score": found.champion,
+        "score": asdict(found.challenger),
+        "difference": asdict(found.difference),
+        "settled": asdict(found.settled) if found.settled else None,
+        "classes": [asdict(each) for each in changed],
+    }

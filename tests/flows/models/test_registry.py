@@ -1,0 +1,202 @@
+"""The registry: the champion follows from the history, which survives two writers, kill -9 and wrong clocks."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Config
+from flows.models.registry import Decision, Headline, Registry, registries
+from flows.run_records import RunRecord
+from tasks.store import atomic, counter
+from tasks.store.errors import UserError
+from tasks.store.manifest import now
+
+
+def _decide(registry: Registry, *decisions: str) -> Registry:
+    """Append decisions such as `promoted a` and `rolled back b to a`."""
+    for text in decisions:
+        before, _, to = text.partition(" to ")
+        outcome, _, run = before.rpartition(" ")
+        registry.append(Decision(run=run, outcome=outcome, to=to, by="person"))  # type: ignore[arg-type]
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("decisions", "champions"),
+    [
+        (["refused a"], []),
+        (["promoted a", "refused b", "undecided c", "kept c", "unchanged d"], ["a"]),
+        (["promoted a", "promoted b", "promoted c"], ["c", "b", "a"]),
+        (["promoted a", "promoted b", "promoted c", "promoted a"], ["a", "c", "b"]),
+        (["promoted a", "promoted b", "rolled back b to a"], ["a"]),
+        (["promoted a", "promoted b", "rolled back b to a", "promoted b"], ["b", "a"]),
+        (["promoted a", "promoted b", "promoted c", "rolled back c to a"], ["a"]),
+        (["promoted a", "promoted b", "retired a"], ["b"]),
+        (["promoted a", "promoted b", "retired b"], ["a"]),
+        (["promoted a", "retired a"], []),
+        (["promoted a", "promoted b", "retired "], []),
+        (["promoted a", "retired ", "promoted b"], ["b"]),
+    ],
+)
+def test_the_champion_follows_from_the_decisions(tmp_path: Path, decisions: list[str], champions: list[str]) -> None:
+    registry = _decide(Registry(tmp_path, "glass"), *decisions)
+    assert Registry(tmp_path, "glass").champions() == champions
+    assert registry.champion() == (champions[0] if champions else None)
+    assert Registry(tmp_path, "whales").champion() is None
+
+
+def test_a_decision_is_read_as_it_was_written(tmp_path: Path) -> None:
+    headline = Headline(metric="accuracy", value=0.9, low=0.8, high=0.95)
+    given = Decision(
+        run="a", outcome="promoted", reason="no worse", by="gate", headline=headline, photos=12, compared={"low": -0.01}
+    )
+    written = Registry(tmp_path, "glass").append(given)
+    assert written == given.model_copy(update={"number": 1, "name": "glass"})
+    assert Registry(tmp_path, "glass").history() == [written]
+
+
+@pytest.mark.parametrize("name", ["glass", "../../etc", "ü/b%2F", ".hidden", "고래" * 45, "%2E", "a.b"])
+def test_any_name_has_a_folder_of_its_own_below_the_data_folder(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "data"
+    _decide(Registry(root, name), "promoted a")
+    _decide(Registry(root, "another"), "promoted b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+    assert registries(root) == sorted([name, "another"])
+    assert Registry(root, name).champion() == "a"
+
+
+def test_the_history_is_in_the_order_of_the_numbers_whatever_the_clock_says(tmp_path: Path) -> None:
+    registry = Registry(tmp_path, "glass")
+    ahead = now() + timedelta(days=365)
+    registry.append(Decision(run="ahead", outcome="promoted", by="gate", made_at=ahead))
+    for _ in range(10):  # 10 comes after 9
+        registry.append(Decision(run="other", outcome="refused", by="gate"))
+    registry.append(Decision(run="tonight", outcome="promoted", by="gate"))
+    assert [decision.number for decision in registry.history()] == list(range(1, 13))
+    assert registry.champions() == ["tonight", "ahead"]
+
+
+def test_numbers_stay_above_those_of_decisions_if_the_counter_is_lost(tmp_path: Path) -> None:
+    registry = _decide(Registry(tmp_path, "glass"), "promoted a", "promoted b")
+    (tmp_path / counter.NAME).unlink()
+    assert registry.append(Decision(run="c", outcome="promoted", by="gate")).number == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "Invalid JSON"),
+        (b'{"number": 2, "name"', "Invalid JSON"),
+        (b'{"number": 2, "name": "glass", "run": "b", "outcome": "won", "by": "gate"}', "outcome: Input should be"),
+        (b'{"number": 3, "name": "glass", "run": "b", "outcome": "kept", "by": "gate"}', "it is decision 3"),
+        (b'{"number": 2, "name": "cats", "run": "b", "outcome": "kept", "by": "gate"}', "about 'cats'"),
+        (b'{"number": 2, "name": "glass", "run": "../b", "outcome": "kept", "by": "gate"}', "run: "),
+    ],
+)
+def test_a_damaged_decision_is_named_with_the_remedy(tmp_path: Path, content: bytes, problem: str) -> None:
+    registry = _decide(Registry(tmp_path, "glass"), "promoted a", "promoted b")
+    file = registry.folder / "2.json"
+    file.write_bytes(content)
+    for use in (registry.champion, registry.history, lambda: _decide(registry, "promoted c")):
+        with pytest.raises(UserError, match="restore it from a backup, or delete it and check with") as error:
+            use()
+        assert str(error.value).startswith(f"{file} is damaged")
+        assert problem in str(error.value)
+    assert registries(tmp_path) == [*{"cats" if b'"cats"' in content else "glass"}]
+    file.unlink()
+    assert registry.champion() == "a"
+
+
+def test_other_files_in_the_folder_are_no_decisions(tmp_path: Path) -> None:
+    registry = _decide(Registry(tmp_path, "glass"), "promoted a")
+    for name in (".partial-0123.json", "2.json~", "notes.json", "02.json"):
+        (registry.folder / name).write_text("{")
+    assert registry.champion() == "a"
+
+
+def _append_many(root: Path) -> None:
+    _decide(Registry(root, "glass"), *(f"promoted {name}" for name in "abcdefghij"))
+
+
+def test_processes_that_decide_at_the_same_time_lose_no_decision(tmp_path: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        pool.map(_append_many, [tmp_path] * 3)
+    assert [decision.number for decision in Registry(tmp_path, "glass").history()] == list(range(1, 31))
+
+
+def _die_in_mid_write(root: Path) -> None:
+    atomic.sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)  # the temporary file is written, but not renamed
+    _decide(Registry(root, "glass"), "promoted b")
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_the_history_as_it_was(tmp_path: Path) -> None:
+    registry = _decide(Registry(tmp_path, "glass"), "promoted a")
+    writer = multiprocessing.get_context("fork").Process(target=_die_in_mid_write, args=[tmp_path])
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    assert registry.champion() == "a"
+    assert _decide(registry, "promoted c").champions() == ["c", "a"]  # its lock is released
+
+
+def test_who_reads_the_registry_writes_nothing_so_that_the_data_folder_may_be_read_only(tmp_path: Path) -> None:
+    _decide(Registry(tmp_path, "glass"), "promoted a")
+    shutil.rmtree(tmp_path / "locks")
+    before = sorted(tmp_path.rglob("*"))
+    registry = Registry(tmp_path, "glass")
+    assert (registry.champion(), len(registry.history()), registries(tmp_path)) == ("a", 1, ["glass"])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def _add_run(root: Path, run: str, *, state: str = "done", preset: str = "glass", days_ahead: int = 0) -> RunRecord:
+    record = RunRecord.start(preset, "evaluate", Config(), number=counter.next_number(root))
+    record.id = run
+    record.started_at += timedelta(days=days_ahead)
+    record.end(state)  # type: ignore[arg-type]
+    record.save(root)
+    return record
+
+
+def test_without_a_history_the_champion_is_the_last_good_run_whatever_the_clock_said(tmp_path: Path) -> None:
+    _add_run(tmp_path, "ahead", days_ahead=365)
+    _add_run(tmp_path, "last")
+    _add_run(tmp_path, "failed", state="failed")
+    _add_run(tmp_path, "other", preset="cats")
+    assert Registry(tmp_path, "glass").champions() == ["last"]
+    assert registries(tmp_path) == []
+
+
+def test_the_first_decision_writes_down_the_model_that_was_used_before(tmp_path: Path) -> None:
+    _add_run(tmp_path, "last")
+    registry = _decide(Registry(tmp_path, "glass"), "refused tonight")
+    assert [(each.run, each.outcome) for each in registry.history()] == [("last", "promoted"), ("tonight", "refused")]
+    _add_run(tmp_path, "later")  # nothing was decided about it
+    assert registry.champion() == "last"
+
+
+def test_the_first_decision_about_the_last_good_run_is_the_only_one(tmp_path: Path) -> None:
+    _add_run(tmp_path, "last")
+    assert len(_decide(Registry(tmp_path, "glass"), "promoted last").history()) == 1
+
+
+def test_a_record_of_an_earlier_version_has_the_name_of_its_preset(tmp_path: Path) -> None:
+    record = _add_run(tmp_path, "old")
+    record.name = ""
+    record.save(tmp_path)
+    assert Registry(tmp_path, "glass").champion() == "old"
+
+
+def test_the_setting_name_gives_runs_of_one_preset_different_champions(tmp_path: Path) -> None:
+    for name in ("glass", "whales"):
+        record = RunRecord.start("default", "evaluate", Config(name=name), number=counter.next_number(tmp_path))
+        record.end("done")
+        record.id = f"of-{name}"
+        record.save(tmp_path)
+    assert Registry(tmp_path, "glass").champion() == "of-glass"
+    assert Registry(tmp_path, "whales").champion() == "of-whales"
+    assert Registry(tmp_path, "default").champion() is None
