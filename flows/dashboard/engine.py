@@ -148,7 +148,9 @@ def _bound_the_exit() -> None:
 
 
 def _end_services(process: int, loop: AbstractEventLoop | None) -> None:
-    threading.main_thread().join()
+    # Prefect waits in a function that Python calls before the main thread counts as ended.
+    while not getattr(threading, "_SHUTTING_DOWN", False) and threading.main_thread().is_alive():
+        time.sleep(_PAUSE_S)
     time.sleep(_EXIT_PATIENCE_S)
     if loop is None or os.getpid() != process:
         return
