@@ -7,9 +7,10 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 
+from configs.load import changed_text
 from configs.schema import STAGE_NAMES, Config
 from flows.predict.flow import predict_folder
-from flows.run import pipeline
+from flows.served import served_pipeline
 from tasks.store.errors import UserError
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
@@ -18,7 +19,8 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file: str = "") -> list[RunnerDeployment]:
     """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
 
-    The pipeline's parameters are the config's sections; those of the last are the options of `fluke predict`.
+    The pipeline's parameters contain the settings that differ from the defaults, as YAML; those of the last are the
+    options of `fluke predict`.
 
     Args:
         preset: The name in the deployments' names.
@@ -38,10 +40,10 @@ def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file:
         schedule = Cron(cron, timezone=timezone)
     except ValueError as error:
         raise UserError(f"--cron {cron!r}: not a cron expression; '0 2 * * *' means daily at 2:00") from error
-    parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
+    parameters: dict[str, Any] = {"preset": preset, "settings": changed_text(config)}
     if preset_file:
         parameters["preset_file"] = preset_file
-    nightly = pipeline.to_deployment(
+    nightly = served_pipeline.to_deployment(
         f"{preset}-nightly",
         description="The whole pipeline: searches for new photos, and rebuilds only what they change.",
         parameters=parameters | {"fresh": ["crawl"]},
@@ -50,7 +52,7 @@ def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file:
         tags=["fluke"],
     )
     stages = [
-        pipeline.to_deployment(
+        served_pipeline.to_deployment(
             f"{preset}-{stage}",
             description=f"The pipeline up to {stage}; builds only what the store doesn't contain.",
             parameters=parameters | {"until": stage},

@@ -18,6 +18,7 @@ from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
 from flows import credentials, error_messages, gpu_limit, preflight, stage_tasks
+from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.engine import attached
 from flows.models.ask import ask, is_open
@@ -94,6 +95,7 @@ def pipeline(
             notes=tuple(record.notes),
         )
         record.save(root)
+        run_page.begun(record)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
                 if artifact.stage == "evaluate":
@@ -114,8 +116,10 @@ def pipeline(
             record.end("done")
         finally:
             record.save(root)
+            run_page.ended(record, run.store)
     if decision and is_open(decision, config.promote):
         ask(run.store, record, decision, config.promote)
+        run_page.ended(record, run.store)
     return record
 
 

@@ -5,8 +5,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
@@ -46,7 +47,7 @@ class Message(Protocol):
 class Post:
     """A request that creates something, such as an artifact."""
 
-    def __init__(self, path: ServerRoutes, body: dict[str, Any]) -> None:
+    def __init__(self, path: ServerRoutes, body: Mapping[str, Any]) -> None:
         self._path = path
         self._body = body
         self.size = len(str(body))
@@ -54,6 +55,19 @@ class Post:
     def send(self, client: SyncPrefectClient) -> None:
         """Send it."""
         client.request("POST", self._path, json=self._body)
+
+
+class Rename:
+    """A request that gives a flow run another name and more tags."""
+
+    def __init__(self, flow_run: UUID, name: str, tags: Sequence[str]) -> None:
+        self._id = str(flow_run)
+        self._body = {"name": name, "tags": list(tags)}
+        self.size = len(str(self._body))
+
+    def send(self, client: SyncPrefectClient) -> None:
+        """Send it."""
+        client.request("PATCH", "/flow_runs/{id}", path_params={"id": self._id}, json=self._body)
 
 
 class _Lines:
