@@ -46,7 +46,7 @@ def build(preset: str, config: Config, *, cron: str, timezone: str, preset_file:
     nightly = served_pipeline.to_deployment(
         f"{preset}-nightly",
         description="The whole pipeline: searches for new photos, and rebuilds only what they change.",
-        parameters=parameters | {"fresh": ["crawl"]},
+        parameters=parameters | {"fresh": ["crawl"], "scheduled": True},
         schedule=schedule,
         concurrency_limit=ONE_AT_A_TIME,
         tags=["fluke"],

@@ -55,6 +55,7 @@ def pipeline(
     verify: bool = False,
     *,
     preset_file: str = "",
+    scheduled: bool = False,
 ) -> RunRecord:
     """Turn keywords or photos into an evaluated classifier; build only what the store doesn't contain.
 
@@ -65,6 +66,7 @@ def pipeline(
         fresh: Stages to build again although the store contains them, e.g. crawl to search for new photos.
         verify: Compare stored files with their SHA-256 before reuse, not only their size.
         preset_file: Absolute path of the preset's YAML file, if it has one: it tells presets of one name apart.
+        scheduled: Whether a schedule started the run, so that nobody watches it.
 
     Returns:
         The record of the run, which is also in DATA/runs.

@@ -89,6 +89,7 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
 
         scheduled = wait_for("scheduled run", nightly_runs)[0]
         assert scheduled["parameters"]["fresh"] == ["crawl"]
+        assert scheduled["parameters"]["scheduled"] is True
 
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/default-filter"))
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
