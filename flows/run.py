@@ -20,6 +20,7 @@ from configs.section import Section
 from flows import credentials, error_messages, gpu_limit, preflight, stage_tasks
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
+from flows.dashboard.artifacts import named
 from flows.dashboard.engine import attached
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
@@ -81,6 +82,7 @@ def pipeline(
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
         attached(),
+        named(record.model_name),
         preflight.in_use(root),
         record.lock(root),
         preflight.ctrl_c() as interrupted,

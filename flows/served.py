@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import Failed
 
-from configs.load import from_text
+from configs.load import ConfigError, from_text
 from configs.schema import StageName
 from flows.run import pipeline
 from flows.run_records import RunRecord
@@ -43,6 +43,6 @@ def served_pipeline(
         record: RunRecord = pipeline.fn(
             from_text(settings), preset, until, fresh, verify, preset_file=preset_file, scheduled=scheduled
         )
-    except UserError as error:
+    except (ConfigError, UserError) as error:
         return Failed(message=str(error))
     return record

@@ -5,7 +5,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 from uuid import UUID
@@ -17,6 +18,16 @@ from flows.dashboard import sender
 
 model_name: ContextVar[str] = ContextVar("model_name", default="")
 """The name of the model that the current run is about; the dashboard keeps a series of artifacts for each."""
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Let the keys of artifacts have the name of a model."""
+    token = model_name.set(name)
+    try:
+        yield
+    finally:
+        model_name.reset(token)
 
 
 def key(what: str) -> str:

