@@ -72,6 +72,33 @@ def as_given(preset: str, overrides: Sequence[str] = ()) -> Config:
     given = _read(preset)
     for name, text in _parsed(overrides):
         _apply(given, name, text)
+    return _checked(given)
+
+
+def from_text(text: str) -> Config:
+    """Return the config with some settings in YAML, and the defaults of all others.
+
+    Raises:
+        ConfigError: The text is no YAML, or a setting is invalid; one line for each mistake.
+    """
+    return _checked(_mapping("settings", text.encode()))
+
+
+def changed_text(config: Config) -> str:
+    """Return the settings that differ from the defaults as YAML, for `from_text`."""
+    usual, all_dumped = dict(_leaves(Config())), config.model_dump(mode="json")
+    changed: dict[str, Any] = {}
+    for name, value in _leaves(config):
+        *sections, last = name.split(".")
+        inner, dumped = changed, all_dumped
+        if value != usual[name]:
+            for section in sections:
+                inner, dumped = inner.setdefault(section, {}), dumped[section]
+            inner[last] = dumped[last]
+    return yaml.safe_dump(changed, allow_unicode=True, sort_keys=False) if changed else ""
+
+
+def _checked(given: dict[str, Any]) -> Config:
     try:
         config = Config.model_validate(values.from_yaml(given))
     except ValidationError as error:
@@ -172,7 +199,7 @@ def _path(preset: str) -> Path:
 def _read(preset: str) -> dict[str, Any]:
     path = _path(preset)
     try:
-        found = yaml_text.read(path.read_bytes()) or {}
+        content = path.read_bytes()
     except FileNotFoundError as error:
         if path.parent == PRESETS:
             raise ConfigError(
@@ -180,16 +207,25 @@ def _read(preset: str) -> dict[str, Any]:
                 "or give the path of a YAML file"
             ) from error
         raise ConfigError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+    return _mapping(path, content)
+
+
+def _mapping(where: object, content: bytes) -> dict[str, Any]:
+    """Read the settings in YAML; `where` begins the message about a mistake."""
+    try:
+        found = yaml_text.read(content) or {}
     except yaml_text.RepeatedNameError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
-            f"{path}: can't be read as YAML: {' '.join(str(error).split())}; indent with blanks, put text with marks "
+            f"{where}: can't be read as YAML: {' '.join(str(error).split())}; indent with blanks, put text with marks "
             "such as [ ] { } : # & * ! in single quotes, and save the file as UTF-8"
         ) from error
     if not isinstance(found, dict):
         kind = "a list" if isinstance(found, list) else "text alone"
-        raise ConfigError(f"{path}: must contain sections such as `crawl:`, not {kind}")
+        raise ConfigError(f"{where}: must contain sections such as `crawl:`, not {kind}")
     return found
 
 

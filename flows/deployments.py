@@ -6,11 +6,11 @@ from typing import Any, cast
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 
-from configs.load import model_name
+from configs.load import changed_text, model_name
 from configs.schema import STAGE_NAMES, Config
 from flows import schedules
 from flows.predict.flow import predict_folder
-from flows.run import pipeline
+from flows.served import served_pipeline
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
@@ -20,7 +20,8 @@ def build(
 ) -> list[RunnerDeployment]:
     """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
 
-    The pipeline's parameters are the config's sections; those of the last are the options of `fluke predict`.
+    The pipeline's parameters contain the settings that differ from the defaults, as YAML; those of the last are the
+    options of `fluke predict`.
 
     Args:
         preset: The name of the preset. The deployments are named by that of the model: two files of one name that have
@@ -36,10 +37,10 @@ def build(
     """
     name = re.sub("[/%&<>]", "_", model_name(config, preset))  # Prefect refuses these in names
     when = schedules.schedule(cron, timezone)
-    parameters: dict[str, Any] = {"preset": preset, "config": config.model_dump(mode="json")}
+    parameters: dict[str, Any] = {"preset": preset, "settings": changed_text(config)}
     if preset_file:
         parameters["preset_file"] = preset_file
-    nightly = pipeline.to_deployment(
+    nightly = served_pipeline.to_deployment(
         f"{name}-nightly",
         description="\n\n".join(
             filter(None, ["The whole pipeline: searches for new photos, and rebuilds only what they change.", owner])
@@ -50,7 +51,7 @@ def build(
         tags=["fluke"],
     )
     stages = [
-        pipeline.to_deployment(
+        served_pipeline.to_deployment(
             f"{name}-{stage}",
             description=f"The pipeline up to {stage}; builds only what the store doesn't contain.",
             parameters=parameters | {"until": stage},

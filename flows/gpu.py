@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from flows.dashboard.sender import REQUEST_TIMEOUT_S
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 
@@ -67,10 +68,13 @@ class _ServerGoneError(Exception):
 @contextmanager
 def _slot(timeout_s: float | None) -> Iterator[None]:
     from prefect.concurrency.sync import concurrency
+    from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+    bounds = {PREFECT_CLIENT_MAX_RETRIES: 1, PREFECT_API_REQUEST_TIMEOUT: REQUEST_TIMEOUT_S}
     slot = concurrency(LIMIT, timeout_seconds=timeout_s, lease_duration=_LEASE_S, raise_on_lease_renewal_failure=False)
     try:
-        slot.__enter__()
+        with temporary_settings(bounds):
+            slot.__enter__()
     except TimeoutError:
         raise
     except Exception as error:
@@ -80,6 +84,7 @@ def _slot(timeout_s: float | None) -> Iterator[None]:
         yield
     finally:
         try:
-            slot.__exit__(None, None, None)
+            with temporary_settings(bounds):
+                slot.__exit__(None, None, None)
         except Exception as error:  # the server has gone; the slot ends by itself
             logger.info("the limit %r was not given back: %s", LIMIT, error)

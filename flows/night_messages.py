@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from configs.schema import Config
 from flows import error_messages, notify
 from flows.models.ask import is_open
@@ -101,9 +103,18 @@ def tell_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]
         )
 
 
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError:
+        return None
+
+
 def _config_of(parameters: dict[str, Any]) -> Config:
     """Read the settings from the parameters of a flow run; if they are invalid, only who is told."""
     given = parameters.get("config")
+    if "settings" in parameters:
+        given = _yaml(str(parameters["settings"]))
     try:
         return Config.model_validate(given)
     except ValueError:

@@ -16,7 +16,11 @@ from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
-from flows import credentials, dashboard, error_messages, gpu, logs, night_messages, notify, preflight, stage_tasks
+from flows import credentials, error_messages, gpu, logs, night_messages, notify, preflight, stage_tasks
+from flows.dashboard import run_page
+from flows.dashboard import stages as shown_stages
+from flows.dashboard.artifacts import named
+from flows.dashboard.engine import attached
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
 from flows.models.find import champion_evaluation
@@ -84,14 +88,15 @@ def pipeline(
     decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
-        dashboard.logs(),
+        attached(),
+        named(record.model_name),
         notify.delivery(),
         preflight.in_use(root),
         record.lock(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as workers,
     ):
-        progress = tee(dashboard.progress, extra_progress.get())
+        progress = tee(shown_stages.progress, extra_progress.get())
         record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),
@@ -103,6 +108,7 @@ def pipeline(
             champion=champion_evaluation(root, record.model_name),
         )
         record.save(root)
+        run_page.begun(record)
         checks = Checks(run, config, record, scheduled=scheduled)
         try:
             for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
@@ -128,8 +134,10 @@ def pipeline(
                 night_messages.decided(config, record, decision)
         finally:
             record.save(root)
+            run_page.ended(record, run.store)
     if decision and is_open(decision, config.promote):
         ask(run.store, record, decision, config.promote)
+        run_page.ended(record, run.store)
     return record
 
 
@@ -180,7 +188,7 @@ class _GetOrBuild:
         logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
         self._record.add(outcome, seconds)
         self._record.save(self._run.store.root)
-        dashboard.show(outcome, self._run.store)
+        shown_stages.show(outcome, self._run.store)
         if outcome.cached:
             return Completed(name="Cached", message=outcome.why, data=outcome.artifact)
         return Completed(message="built", data=outcome.artifact)

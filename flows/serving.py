@@ -1,4 +1,4 @@
-"""Serve deployments next to others: whose they are, which night was missed, and a clean end."""
+"""Serve deployments: whose they are, which night was missed, a server that is away, and a clean end."""
 
 import asyncio
 import logging
@@ -8,9 +8,10 @@ import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -111,7 +112,7 @@ def serve(deployments: Sequence[RunnerDeployment], *, pause_on_shutdown: bool, s
     """
     from prefect.client.orchestration import get_client
 
-    runner = _Runner(pause_on_shutdown=pause_on_shutdown)
+    runner = _PatientRunner(pause_on_shutdown=pause_on_shutdown)
     ids = [cast(UUID, runner.add_deployment(deployment)) for deployment in deployments]  # no coroutine outside a loop
     if start_first:
         with get_client(sync_client=True) as client:
@@ -122,11 +123,38 @@ def serve(deployments: Sequence[RunnerDeployment], *, pause_on_shutdown: bool, s
         logger.info("stopped")
 
 
-class _Runner(Runner):
-    """Prefect's runner, which ends at SIGTERM as it does at Ctrl-C: its own way leaves tracebacks."""
+class _PatientRunner(Runner):
+    """Asks for due runs as long as it lives; Prefect's own ends after three failures, and kills the runs under way.
+
+    It ends at SIGTERM as it does at Ctrl-C: Prefect's own way leaves tracebacks.
+    """
 
     def handle_sigterm(self, *_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        poller = self._scheduled_run_poller
+        ask = poller._get_and_submit_flow_runs
+        is_away = False
+
+        async def ask_patiently() -> None:
+            nonlocal is_away
+            try:
+                await ask()
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                if isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500:
+                    raise
+                if not is_away:
+                    logger.warning("the Prefect server does not answer; no run starts until it does: %s", error)
+                is_away = True
+                return
+            if is_away:
+                logger.warning("the Prefect server answers again")
+            is_away = False
+
+        poller._get_and_submit_flow_runs = ask_patiently  # type: ignore[assignment, method-assign]
+        return self
 
 
 def _is(schedule: Any, cron: str, timezone: str) -> bool:

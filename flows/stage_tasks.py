@@ -1,4 +1,4 @@
-"""The seven stages as Prefect tasks: their names in the dashboard, their retries, time limits and tags.
+"""The seven stages as Prefect tasks: their names in the dashboard, their retries and time limits.
 
 Every task does the same: it calls the function that it receives, which takes the stage's artifact from the store or
 builds it. The tasks differ only in the options of their decorators.

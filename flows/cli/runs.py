@@ -1,5 +1,6 @@
 """Commands that run the pipeline, and that show what a run would do."""
 
+import os
 import re
 import shlex
 import sys
@@ -112,15 +113,22 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     connect(loaded)
     from configs import load
     from flows import console
+    from flows.dashboard import engine, sender
     from flows.run import extra_progress, given_settings, pipeline, said_before
+    from flows.server import watch
 
     console.show_messages()
     try:
-        with console.native_output(data_root() / "logs" / "native.log"), console.Bars() as bars:
+        with (
+            watch.kept_running(data_root(), os.environ["PREFECT_API_URL"]),
+            console.native_output(data_root() / "logs" / "native.log"),
+            console.Bars() as bars,
+        ):
             extra_progress.set(bars.progress)
             said_before.set(setting_notes(preset, overrides))
             given_settings.set(load.given_settings(preset, overrides or ()))
-            record = pipeline(
+            record = engine.call(
+                pipeline,
                 loaded,
                 preset=Path(preset).stem,
                 until=until,
@@ -128,6 +136,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
                 verify=verify,
                 preset_file=preset_file(preset),
             )
+            sender.flush()
     except KeyboardInterrupt as interrupt:
         print_error("interrupted; finished work is kept, and the same command continues from there")
         raise typer.Exit(130) from interrupt

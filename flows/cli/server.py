@@ -86,7 +86,8 @@ def serve(
 
         from configs import no_effect
         from configs.load import given_settings
-        from flows import deployments, gpu, server, serving
+        from flows import console, deployments, gpu, server, serving
+        from flows.server import watch
 
         built = deployments.build(
             Path(preset).stem,
@@ -115,7 +116,9 @@ def serve(
             what = "it starts now" if missed is Missed.RUN else "it is skipped"
             note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
         # On a server that others share, somebody else may serve the same preset.
-        serving.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and missed is Missed.RUN)
+        console.show_messages()
+        with watch.kept_running(root, address):
+            serving.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and missed is Missed.RUN)
 
 
 def connect(config: Config) -> None:
@@ -129,6 +132,9 @@ def connect(config: Config) -> None:
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    # How long Prefect waits at the start of a run: about a minute for each request. The defaults are 7 minutes.
+    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "15")
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     settings, warnings = configured.read()
     for line in warnings:
         note(line)

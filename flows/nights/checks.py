@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from configs.redact import redact
 from configs.schema import Config
-from flows import dashboard, notify
+from flows import notify
+from flows.dashboard import stages as shown_stages
 from flows.models.registry import Registry
 from flows.nights import changes, drift
 from flows.nights.changes import Change, artifact_of
@@ -114,4 +115,4 @@ class Checks:
             self._record.notes += texts
         if texts or table:
             self._record.save(self._store.root)
-            dashboard.show_findings(self._findings.get(BEFORE_TRAINING, []), table)  # it shows the last version
+            shown_stages.show_findings(self._findings.get(BEFORE_TRAINING, []), table)  # it shows the last version

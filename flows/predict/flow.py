@@ -5,7 +5,9 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows import dashboard, preflight
+from flows import preflight
+from flows.dashboard import stages
+from flows.dashboard.engine import attached
 from flows.predict.predict import PredictOptions, predict_to
 from flows.run_records import data_root
 
@@ -38,7 +40,7 @@ def predict_folder(
     root = data_root()
     preflight.check_writable(root)
     options = PredictOptions(folder, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps)
-    with dashboard.logs():
-        table = predict_to(root, options, progress=dashboard.progress, announce=logger.info)
-        dashboard.show_predictions(table, out)
+    with attached():
+        table = predict_to(root, options, progress=stages.progress, announce=logger.info)
+        stages.show_predictions(table, out)
     return int((table["error"] == "").sum())

@@ -59,19 +59,6 @@ def test_predictions_of_a_served_preset_are_of_the_model_that_is_used_under_its_
     assert served[-1].parameters == {"model": "glass"}
 
 
-def test_the_dashboards_form_shows_every_setting_with_its_description() -> None:
-    from prefect.utilities.callables import parameter_schema
-
-    from flows.run import pipeline
-
-    definitions = parameter_schema(pipeline.fn).model_dump()["definitions"]
-    assert definitions["Config"]["properties"]["name"]["description"]
-    for section, model in Config.model_fields.items():
-        if section != "name":
-            settings = definitions[model.annotation.__name__]["properties"]  # type: ignore[union-attr]
-            assert all(setting.get("description") for setting in settings.values()), section
-
-
 def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> None:
     settings = [f"crawl.path={finished.photos}", *TINY]
     process = finished.start("serve", "default", *settings, "--cron", "30 3 * * *", "--timezone", "Asia/Seoul")
@@ -100,7 +87,7 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
             artifact["key"]
             for artifact in post(api, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
         }
-        assert shown == {"fluke-crawl", "fluke-filter", "fluke-filter-report"}
+        assert shown == {"fluke-default-crawl", "fluke-default-filter", "fluke-default-filter-report"}
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows import console, dashboard
+from flows import console
+from flows.dashboard import artifacts, stages
 from flows.recipes_tried import Tried, recipes_tried
 from tasks import tables
 from tasks.store.atomic import write_json
@@ -50,16 +51,17 @@ def test_the_terminal_shows_a_row_for_each(tmp_path: Path) -> None:
 
 
 def test_the_dashboard_has_a_table_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[dict[str, object]] = []
-    monkeypatch.setattr(dashboard, "create_table_artifact", lambda **table: shown.append(table))
+    shown: list[tuple[str, list[dict[str, str]]]] = []
+    monkeypatch.setattr(artifacts, "table", lambda what, rows, _: shown.append((what, rows)))
     write_recipe(tmp_path)
-    dashboard.show_recipes(tmp_path)
-    assert shown[0]["key"] == "fluke-recipes"
-    assert shown[0]["table"][0] == {  # type: ignore[index]
+    stages.show_recipes(tmp_path)
+    (what, rows), *_ = shown
+    assert what == "recipes"
+    assert rows[0] == {
         "name": "logistic regression",
         "score": "balanced accuracy 0.875",
         "seconds": "1.2",
         "outcome": "chosen",
     }
-    dashboard.show_recipes(tmp_path / "nothing")
+    stages.show_recipes(tmp_path / "nothing")
     assert len(shown) == 1

@@ -1,12 +1,16 @@
 """Serving next to others: whose the deployments are, which night was missed, and what becomes of late runs."""
 
+import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
+from prefect.runner import Runner
 
 from flows import serving
 from tasks.store.errors import UserError
@@ -14,6 +18,7 @@ from tasks.store.errors import UserError
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 DUE = datetime(2026, 11, 27, 2, 0, tzinfo=UTC)
 CRON = "0 2 * * *"
+REQUEST = httpx.Request("POST", "http://x/api")
 
 
 def _standing(root: Path, *, polled_s: float = 5, paused: bool = False, created: datetime | None = None) -> Any:
@@ -108,3 +113,37 @@ def test_only_runs_that_the_schedule_was_late_with_are_deleted(tmp_path: Path) -
     )
     serving.delete_late(client, _standing(tmp_path), NOW)
     assert client.deleted == [0, 1]
+
+
+def error(code: int) -> httpx.HTTPStatusError:
+    return httpx.HTTPStatusError(str(code), request=REQUEST, response=httpx.Response(code))
+
+
+def test_a_server_that_is_away_is_asked_again_and_a_refusal_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [httpx.ConnectError("away"), httpx.ReadTimeout("slow"), error(503), error(500), None, error(401)]
+
+    async def ask() -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    async def enter(runner: Runner) -> Runner:
+        runner._scheduled_run_poller = SimpleNamespace(_get_and_submit_flow_runs=ask)  # type: ignore[assignment]
+        return runner
+
+    monkeypatch.setattr(Runner, "__aenter__", enter)
+
+    async def poll() -> None:
+        runner = await serving._PatientRunner().__aenter__()
+        for _ in range(5):
+            await runner._scheduled_run_poller._get_and_submit_flow_runs()
+        with pytest.raises(httpx.HTTPStatusError):
+            await runner._scheduled_run_poller._get_and_submit_flow_runs()
+
+    with caplog.at_level(logging.WARNING, "fluke.server"):
+        asyncio.run(poll())
+    assert [record.getMessage() for record in caplog.records] == [
+        "the Prefect server does not answer; no run starts until it does: away",
+        "the Prefect server answers again",
+    ]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from configs.schema import Config
-from flows import dashboard
+from flows.dashboard import stages
 from flows.nights.checks import Checks
 from flows.run_records import RunRecord
 from tasks import tables
@@ -79,7 +79,7 @@ class Runs:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lines that the dashboard gets."""
     lines: list[str] = []
-    monkeypatch.setattr(dashboard, "show_findings", lambda texts, table="": lines.extend(texts))
+    monkeypatch.setattr(stages, "show_findings", lambda texts, table="": lines.extend(texts))
     return lines
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from configs.schema import Config
-from flows import dashboard
+from flows.dashboard import stages
 from flows.nights.checks import Checks
 from flows.run_records import RunRecord
 from tasks import tables
@@ -97,7 +97,7 @@ class Nights:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the dashboard gets."""
     texts: list[str] = []
-    monkeypatch.setattr(dashboard, "show_findings", lambda lines, table="": texts.extend([*lines, table]))
+    monkeypatch.setattr(stages, "show_findings", lambda lines, table="": texts.extend([*lines, table]))
     return texts
 
 

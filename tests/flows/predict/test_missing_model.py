@@ -16,18 +16,9 @@ def test_a_champion_that_was_deleted_is_an_error_that_names_the_command_which_he
         runs.run()
     promote(tmp_path, "001")
     runs.delete("001")
-<<<<<<< HEAD
     gone = r"the model of run 001 has been deleted or damaged \(.*manifest\.json is missing\)"
     remedy = "`fluke rollback demo` goes back to run 002"
     with pytest.raises(UserError, match=f"{gone}, and it is the one that is used under the name 'demo'; {remedy}"):
-=======
-    gone = (
-        r"the model of run 001 has been deleted or damaged \(.*manifest\.json is missing\), and it is the one that is"
-    )
-    with pytest.raises(
-        UserError, match=f"{gone} used under the name 'demo'; `fluke rollback demo` goes back to run 002"
-    ):
->>>>>>> refs/h/R
         model.find(runs.store)
     runs.delete("002")
     with pytest.raises(

@@ -1,5 +1,6 @@
-"""The dashboard: shows the progress of long work only, and never makes a run fail."""
+"""What stages show: the progress of long work only, counts, reports; and the log of each flow run."""
 
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.logging import handlers
 
-from flows import dashboard
+from flows.dashboard import artifacts, sender, stages
+from flows.dashboard.logs import logs as send_logs
 from tasks import tables
 from tasks.store.manifest import Artifact, CacheKey, Manifest
 from tasks.store.stage import Outcome
@@ -24,28 +26,31 @@ from tasks.store.store import Store
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """A clock that the test sets."""
     now = [0.0]
-    monkeypatch.setattr(dashboard.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stages.time, "monotonic", lambda: now[0])
     return now
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Percentages that were sent to Prefect."""
-    sent: list[float] = []
-    monkeypatch.setattr(dashboard, "create_progress_artifact", lambda share, **_: sent.append(share) or "id")
-    monkeypatch.setattr(dashboard, "update_progress_artifact", lambda artifact, share: sent.append(share))
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Bodies of the artifacts that were sent, and percentages of bars."""
+    sent: list[Any] = []
+
+    def put(message: Any) -> None:
+        sent.append(message.percent if isinstance(message, artifacts.Bar) else message._body)
+
+    monkeypatch.setattr(sender, "current", lambda: SimpleNamespace(put=put))
     return sent
 
 
 def test_short_work_is_not_shown(clock: list[float], shown: list[float]) -> None:
-    with dashboard.progress("tiles", 100) as advance:
+    with stages.progress("tiles", 100) as advance:
         clock[0] = 2
         advance(100)
     assert shown == []
 
 
 def test_long_work_is_updated_every_two_seconds_and_ends_at_100_percent(clock: list[float], shown: list[float]) -> None:
-    with dashboard.progress("epochs", 40) as advance:
+    with stages.progress("epochs", 40) as advance:
         for second in range(10):
             clock[0] = second
             advance(2)  # early stopping: the work ends before its total
@@ -72,32 +77,15 @@ def outcome(root: Path) -> Outcome:
     return Outcome(artifact, cached=False, why="built", manifest=manifest)
 
 
-def test_a_stage_shows_its_counts_and_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables, pages = [], []
-    monkeypatch.setattr(dashboard, "create_table_artifact", lambda **table: tables.append(table))
-    monkeypatch.setattr(dashboard, "create_markdown_artifact", lambda **page: pages.append(page))
-    dashboard.show(outcome(tmp_path), Store(tmp_path))
-    assert tables[0]["key"] == "fluke-evaluate"
-    assert tables[0]["table"] == [{"what": "test photos", "count": 12}]
-    assert "built in 5.0 s" in tables[0]["description"]
-    assert "**9 of 10 right**" in pages[0]["markdown"]
-    assert str(tmp_path) in pages[0]["markdown"]
-
-
-def test_a_failing_server_does_not_make_the_run_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: list[float]
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise ConnectionError("the server is gone")
-
-    for name in ("create_table_artifact", "create_markdown_artifact", "create_progress_artifact"):
-        monkeypatch.setattr(dashboard, name, fail)
-    with caplog.at_level(logging.INFO, "fluke.dashboard"):
-        dashboard.show(outcome(tmp_path), Store(tmp_path))
-        with dashboard.progress("tiles", 10) as advance:
-            clock[0] = 9
-            advance(5)
-    assert caplog.text.count("the server is gone") == 3
+def test_a_stage_shows_its_counts_and_its_report(tmp_path: Path, shown: list[Any]) -> None:
+    stages.show(outcome(tmp_path), Store(tmp_path))
+    table, page = shown
+    assert (table["key"], table["type"]) == ("fluke-evaluate", "table")
+    assert json.loads(table["data"]) == [{"what": "test photos", "count": 12}]
+    assert "built in 5.0 s" in table["description"]
+    assert (page["key"], page["type"]) == ("fluke-evaluate-report", "markdown")
+    assert "**9 of 10 right**" in page["data"]
+    assert str(tmp_path) in page["data"]
 
 
 @pytest.fixture
@@ -105,7 +93,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, str]]:
     """The flow run and the message of each log line that was sent to Prefect."""
     lines: list[tuple[UUID, str]] = []
     flow_run: Any = SimpleNamespace(get=lambda: None)
-    monkeypatch.setattr(dashboard, "FlowRunContext", flow_run)
+    monkeypatch.setattr(artifacts, "FlowRunContext", flow_run)
 
     def emit(handler: logging.Handler, record: logging.LogRecord) -> None:
         run = getattr(record, "flow_run_id", None) or flow_run.get().flow_run.id
@@ -123,11 +111,11 @@ def test_two_flow_runs_in_one_process_each_send_their_own_logs(
 
     def enter(run: UUID | None) -> None:
         context = run and SimpleNamespace(flow_run=SimpleNamespace(id=run))
-        monkeypatch.setattr(dashboard.FlowRunContext, "get", lambda: context)
+        monkeypatch.setattr(artifacts.FlowRunContext, "get", lambda: context)
 
     def logs(run: UUID) -> AbstractContextManager[None]:
         enter(run)
-        started = dashboard.logs()
+        started = send_logs()
         started.__enter__()
         return started
 
@@ -157,8 +145,8 @@ def test_the_dashboards_log_shows_control_characters_and_the_terminal_gets_the_r
 ) -> None:
     run = uuid4()
     context = SimpleNamespace(flow_run=SimpleNamespace(id=run))
-    monkeypatch.setattr(dashboard.FlowRunContext, "get", lambda: context)
-    with dashboard.logs():
+    monkeypatch.setattr(artifacts.FlowRunContext, "get", lambda: context)
+    with send_logs():
         logging.getLogger("fluke.crawl").warning("%s: skipped", "caf\udce9\x1b[2J")
     assert sent == [(run, "caf\\udce9\\x1b[2J: skipped")]
     assert caplog.records[-1].args == ("caf\udce9\x1b[2J",)
@@ -177,7 +165,7 @@ def test_the_dashboards_log_shows_control_characters_and_the_terminal_gets_the_r
     ],
 )
 def test_links_images_and_html_in_a_summary_of_the_data_folder_are_text(text: str) -> None:
-    safe = dashboard._safe(text)
+    safe = stages.safe(text)
     assert "<" not in safe.replace("\\<", "")
     assert not re.search(r"(?<!\\)\]\s*[(\[:]", safe)
 
@@ -185,8 +173,8 @@ def test_links_images_and_html_in_a_summary_of_the_data_folder_are_text(text: st
 def test_what_stages_write_into_summaries_stays() -> None:
     text = "**90 %** of *a\\<b\\]* (10 \u2265 9)\n\n![map](data:image/png;base64,iVBORw0KGgo=)"
     text += "\n\n| a | b |\n|---|---|\n| 1 | 2 |"
-    assert dashboard._safe(text) == text
+    assert stages.safe(text) == text
 
 
 def test_a_path_with_back_ticks_stays_code() -> None:
-    assert dashboard._code(Path("/data/`<b>`\n[x](y)")) == "`/data/'<b>'\\n[x](y)`"
+    assert stages.code(Path("/data/`<b>`\n[x](y)")) == "`/data/'<b>'\\n[x](y)`"
