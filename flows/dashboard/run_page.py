@@ -46,6 +46,10 @@ def _show(record: RunRecord, store: Store, shown: list[nights.Night]) -> None:
         artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
 
 
+def _count(what: str, count: float) -> str:
+    return f"{what} {count:,}" if isinstance(count, int) else f"{what} {count:.3g}"
+
+
 def _report(root: Path, evaluation: Path) -> str:
     """Return where a report is: a link if the dashboard is that of the data folder, which serves it, and its path."""
     path = code(REPORT.path(evaluation))
@@ -83,7 +87,7 @@ def _summary(record: RunRecord, store: Store, shown: list[nights.Night], drawn: 
         parts.append(safe(verdict))
     rows = [
         f"| {stage.artifact.stage} | {'cached' if stage.cached else 'built'} | {stage.seconds:.1f} | "
-        f"{markdown(', '.join(f'{what} {count:,}' for what, count in list(stage.counts.items())[:4]))} |"
+        f"{markdown(', '.join(_count(what, count) for what, count in list(stage.counts.items())[:4]))} |"
         for stage in record.stages
     ]
     parts.append("\n".join(["| stage | | seconds | |", "|---|---|--:|---|", *rows]))
