@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import signal
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -80,6 +82,7 @@ def serve(
     loaded, root = load_config(preset, overrides), data_root()
     name = model_name(loaded, preset)
     preflight.check_writable(root)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Prefect's runner takes it over
     with preflight.only_serve(root, name):
         connect(loaded)
         from prefect.client.orchestration import get_client

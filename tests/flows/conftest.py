@@ -44,9 +44,10 @@ def copy(finished: Fluke, tmp_path: Path) -> Fluke:
 
 @pytest.fixture(scope="session")
 def blended(finished: Fluke, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
-    """A copy in which a classifier of tiles was trained afterwards; it blends the network and nearest photos."""
+    """A copy in which a classifier of tiles was trained afterwards and is used; it blends network and nearest photos."""
     home = tmp_path_factory.mktemp("blended")
     subprocess.run(["cp", "-a", str(finished.data), str(home / "data")], check=True)
     fluke = Fluke(home / "data", finished.api_url, finished.photos)
-    fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
+    newest = fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
+    fluke("promote", newest.id)
     return fluke

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def demo(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
     """A data folder in which the demo has run."""
     fluke = Fluke(tmp_path_factory.mktemp("demo") / "data", api_url, Path())
-    fluke("run", "demo", "crawl.port=18765")
+    fluke("run", "demo", "crawl.port=18765", "train.budget_min=0.1")  # without the convnet, which takes 30 s
     return fluke
 
 
@@ -48,7 +48,7 @@ def test_the_evaluation_contains_the_files_that_the_readme_lists(demo: Fluke) ->
 
 def test_after_a_fresh_crawl_of_the_same_site_all_other_stages_are_cached(demo: Fluke) -> None:
     before = read_records(demo.data)[0]
-    demo("run", "demo", "crawl.port=18765", "--fresh", "crawl")
+    demo("run", "demo", "crawl.port=18765", "train.budget_min=0.1", "--fresh", "crawl")
     after = read_records(demo.data)[0]
     assert built(after) == ["crawl"]
     assert next(stage.counts["fetched"] for stage in after.stages) == 0

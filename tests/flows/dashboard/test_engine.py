@@ -112,7 +112,8 @@ NIGHT = """
 import logging, os, signal, sys, time
 from pathlib import Path
 from prefect import flow, task
-from flows import server, server_watch
+from flows import server
+from flows.server import watch
 from flows.dashboard import artifacts, engine, sender
 
 root, address, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -131,7 +132,7 @@ def night():
         os.kill(server.process_id(root), number)
         work()
 
-with server_watch.kept_running(root, address):
+with watch.kept_running(root, address):
     engine.call(night)
 sender.flush()
 print("done", flush=True)
