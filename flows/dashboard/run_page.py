@@ -1,12 +1,16 @@
 """Names a run in the dashboard when it begins and ends, and shows its summary and the trend over nights."""
 
 import logging
+from pathlib import Path
 
 from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL
 
+from flows import server
 from flows.dashboard import artifacts, nights, sender, trend
 from flows.dashboard.stages import code, safe
 from flows.run_records import RunRecord
+from flows.server import report_page
 from tasks.store.store import Store
 from tasks.tables import REPORT, SUMMARY
 from tasks.text import markdown
@@ -42,6 +46,18 @@ def _show(record: RunRecord, store: Store, shown: list[nights.Night]) -> None:
         artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
 
 
+def _count(what: str, count: float) -> str:
+    return f"{what} {count:,}" if isinstance(count, int) else f"{what} {count:.3g}"
+
+
+def _report(root: Path, evaluation: Path) -> str:
+    """Return where a report is: a link if the dashboard is that of the data folder, which serves it, and its path."""
+    path = code(REPORT.path(evaluation))
+    if server.is_own(root, PREFECT_API_URL.value() or ""):
+        return f"[The report]({report_page.address(root, evaluation.name)}): {path}"
+    return f"Report: {path}"
+
+
 def _rename(record: RunRecord, before: list[nights.Night]) -> None:
     context = FlowRunContext.get()
     if context and context.flow_run:
@@ -71,12 +87,12 @@ def _summary(record: RunRecord, store: Store, shown: list[nights.Night], drawn: 
         parts.append(safe(verdict))
     rows = [
         f"| {stage.artifact.stage} | {'cached' if stage.cached else 'built'} | {stage.seconds:.1f} | "
-        f"{markdown(', '.join(f'{what} {count:,}' for what, count in list(stage.counts.items())[:4]))} |"
+        f"{markdown(', '.join(_count(what, count) for what, count in list(stage.counts.items())[:4]))} |"
         for stage in record.stages
     ]
     parts.append("\n".join(["| stage | | seconds | |", "|---|---|--:|---|", *rows]))
     if evaluated and REPORT.path(evaluated).exists():
-        parts.append(f"Report: {code(REPORT.path(evaluated))}")
+        parts.append(_report(store.root, evaluated))
     if len(shown) > 1:
         parts.append(f"![the last nights]({artifacts.data_url(drawn)})")
     parts.append(f"Run `{record.id}`")

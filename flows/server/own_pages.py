@@ -1,6 +1,6 @@
-"""Our own pages on Prefect's server: which process it is, and one that logs a browser in.
+"""Our own pages on Prefect's server: which process it is, one that logs a browser in, and reports.
 
-The latter puts the key where both of Prefect's user interfaces look for it. The key is in the address behind `#`, which
+The second puts the key where both of Prefect's user interfaces look for it. The key is in the address behind `#`, which
 browsers send to no server, so it is in no log.
 """
 
@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from flows.server import key
+from flows.server import key, report_page
 from flows.server.process import PROCESS_PAGE
 
 _HERE = Path(__file__).parent
@@ -35,7 +35,12 @@ def with_own_pages(app: ASGIApp) -> ASGIApp:
         return PlainTextResponse(str(os.getpid()))
 
     own = Starlette(
-        routes=[Route(key.LOGIN_PAGE, page), Route(f"{key.LOGIN_PAGE}.js", script), Route(PROCESS_PAGE, process)]
+        routes=[
+            Route(key.LOGIN_PAGE, page),
+            Route(f"{key.LOGIN_PAGE}.js", script),
+            Route(PROCESS_PAGE, process),
+            Route(f"{report_page.PAGE}/{{evaluation}}", report_page.report),
+        ]
     )
 
     async def choose(scope: Scope, receive: Receive, send: Send) -> None:
