@@ -2,7 +2,7 @@
 
     python -m benchmarks.nights TRASHNET SCRATCH
 
-TRASHNET has one folder of photos for each class, 120 or more in each. Each night is a scheduled run in a process of its
+TRASHNET has one folder of photos for each class, 100 or more in each. Each night is a scheduled run in a process of its
 own, with one data folder and one server. Root gets a tmpfs below SCRATCH, which fills one night; without root, a limit
 of the size of files stands in for the full disk.
 
@@ -34,7 +34,7 @@ from tasks.store.store import size_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIRST, _NEW = 50, 6
+_FIRST, _NEW = 45, 5
 """Photos of a class in its first night, and new ones in each later night."""
 _EARLY = ("cardboard", "glass", "metal", "paper")
 _LATE = "plastic"

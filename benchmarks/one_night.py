@@ -3,6 +3,7 @@
 python -m benchmarks.one_night [--ahead=DAYS] [--file-limit=BYTES] PRESET [OVERRIDE ...]
 """
 
+import os
 import resource
 import signal
 import sys
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from configs.load import load
 from flows.cli.server import connect
+from flows.dashboard import engine, sender
 from flows.run import pipeline
+from flows.run_records import data_root
+from flows.server import watch
 from tasks.store import manifest
 from tasks.store.errors import UserError
 
@@ -29,7 +33,9 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writes fail instead
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     try:
-        pipeline(config, preset=Path(preset).stem, fresh=["crawl"], scheduled=True)
+        with watch.kept_running(data_root(), os.environ["PREFECT_API_URL"]):
+            engine.call(pipeline, config, preset=Path(preset).stem, fresh=["crawl"], scheduled=True)
+            sender.flush()
     except (UserError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
