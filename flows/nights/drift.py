@@ -175,8 +175,9 @@ def compare(
     if by_class and (len(classes) > 1 or not columns):
         energies, nearest = (two_samples.pooled(each, sizes) for each in zip(*by_class, strict=True))
         add_features("all classes", "", total, energies, nearest)
-    if counts is not None and len(counts) > 1 and counts["new"].sum() and counts["old"].sum():
-        compared = counts[counts["old"] > 0]  # a new class is said elsewhere, and had no share to compare with
+    # A new class is said elsewhere, and had no share to compare with; it may be the only one with new photos.
+    compared = None if counts is None else counts[counts["old"] > 0]
+    if compared is not None and len(compared) > 1 and compared["new"].sum():
         drawn = two_samples.shares(compared["old"].tolist(), compared["new"].tolist(), permutations, rng)
         size = (int(compared["old"].sum()), int(compared["new"].sum()))
         add("shares", "", size, drawn, _share_detail(compared))

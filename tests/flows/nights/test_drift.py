@@ -108,6 +108,11 @@ def test_a_new_class_is_no_change_of_shares() -> None:
     assert drifted(shares([50, 50, 0], [5, 5, 40])) == []
 
 
+def test_shares_are_not_compared_if_only_a_new_class_has_new_photos_or_only_one_class_was_known() -> None:
+    assert shares([50, 50, 0], [0, 0, 40]) == []
+    assert shares([50, 0], [5, 40]) == []
+
+
 def photos(*rows: tuple[str, str, str]) -> pd.DataFrame:
     """Photos: label, group, and old, new or known (but not trained on)."""
     frame = pd.DataFrame(rows, columns=["label", "group", "kind"])
