@@ -11,7 +11,7 @@ demo: .venv/installed  ## run the pipeline on the photos of the demo, offline, a
 	$(BIN)/fluke run demo
 
 test: .venv/installed-dev  ## run every test (up to 20 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests
 	$(BIN)/ruff check .

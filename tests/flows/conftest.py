@@ -44,7 +44,7 @@ def copy(finished: Fluke, tmp_path: Path) -> Fluke:
 
 @pytest.fixture(scope="session")
 def blended(finished: Fluke, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
-    """A copy in which a classifier of tiles was trained afterwards and is used; it blends network and nearest photos."""
+    """A copy in which a later classifier of tiles is used; it blends the network and nearest photos."""
     home = tmp_path_factory.mktemp("blended")
     subprocess.run(["cp", "-a", str(finished.data), str(home / "data")], check=True)
     fluke = Fluke(home / "data", finished.api_url, finished.photos)

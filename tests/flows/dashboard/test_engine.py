@@ -142,7 +142,7 @@ print("done", flush=True)
 @pytest.mark.slow
 def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(tmp_path: Path) -> None:
     root = tmp_path / "data"
-    address = server.up(root, server.free_port())
+    address = server.up(root, server.free_port(), with_key=False)
     try:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             process = subprocess.Popen(
