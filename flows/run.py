@@ -1,8 +1,10 @@
 """The pipeline as a Prefect flow: one task per stage, and a record of the run."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from threading import Event
@@ -133,12 +135,24 @@ def pipeline(
             if decision:
                 night_messages.decided(config, record, decision)
         finally:
-            record.save(root)
+            with _not_instead_of(sys.exception()):
+                record.save(root)
             run_page.ended(record, run.store)
     if decision and is_open(decision, config.promote):
         ask(run.store, record, decision, config.promote)
         run_page.ended(record, run.store)
     return record
+
+
+@contextmanager
+def _not_instead_of(failure: BaseException | None) -> Iterator[None]:
+    """Log that a record can't be written if the run has failed already: on a full disk, that failure says more."""
+    try:
+        yield
+    except OSError as error:
+        if failure is None:
+            raise
+        logger.warning("the record of this run can't be written: %s", error)
 
 
 def _notes(config: Config, preset: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The flow: how interrupted and failed runs are recorded."""
 
+import errno
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from prefect.states import Failed
 from configs.load import load
 from configs.schema import Config, FilterConfig
 from flows import run
-from flows.run_records import read_records
+from flows.run_records import RunRecord, read_records
 from tasks.filter.stage import STAGE
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
@@ -46,6 +47,31 @@ def test_any_other_error_is_a_failure(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError):
         run.pipeline.fn(Config())
     assert read_records(tmp_path)[0].state == "failed"
+
+
+def test_on_a_full_disk_the_failure_of_the_run_is_said_and_not_that_of_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def stages(config: Config, get_or_build: Any) -> Iterator[Any]:
+        monkeypatch.setattr(RunRecord, "save", fail)
+        raise OSError(errno.ENOSPC, "No space left on device", "shard.npy")
+        yield
+
+    def fail(record: RunRecord, root: Path) -> None:
+        raise full
+
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", stages)
+    with pytest.raises(OSError, match=r"shard\.npy"):
+        run.pipeline.fn(Config())
+    assert "the record of this run can't be written" in caplog.text
+    monkeypatch.setattr(run, "stages", lambda config, get_or_build: iter(()))
+    monkeypatch.setattr(RunRecord, "save", lambda record, root: fail(record, root) if record.ended_at else None)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        run.pipeline.fn(Config())
+    assert raised.value is full
 
 
 def test_a_timeout_of_the_stage_itself_is_not_taken_for_the_time_limit(
