@@ -130,3 +130,20 @@ def test_a_run_with_invalid_settings_is_told_to_whom_it_names(monkeypatch: pytes
     _fail({"config": "nonsense"}, "invalid")
     assert [str(url) for url in configs[0].notify.urls] == ["json://example.org/***"]
     assert configs[1] == Config()
+
+
+@pytest.mark.parametrize(
+    ("settings", "urls"),
+    [
+        ("notify:\n  urls: [json://host]", ["json://***"]),
+        ("notify: [json://host]\ntrain: {epochs: many}", ["json://***"]),
+        ("train: [", []),
+    ],
+)
+def test_a_failed_deployment_is_told_to_whom_its_settings_name(
+    monkeypatch: pytest.MonkeyPatch, settings: str, urls: list[str]
+) -> None:
+    configs: list[Config] = []
+    monkeypatch.setattr("flows.notify.tell", lambda config, *_: configs.append(config))
+    _fail({"preset": "whales", "settings": settings}, "Flow run encountered an exception", UserError("no photos"))
+    assert [str(url) for url in configs[0].notify.urls] == urls
