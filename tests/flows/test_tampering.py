@@ -65,8 +65,13 @@ def cases(data: Path, values: list[object]) -> list[Case]:
         name = str(path.relative_to(data))
         for column in pd.read_parquet(path).columns:
             if any(word in column.lower() for word in PATH_LIKE):
-                found += [Case(name, (column,), value) for value in values if not isinstance(value, dict)]
+                found += [Case(name, (column,), value) for value in values if _fits_a_column(value)]
     return found
+
+
+def _fits_a_column(value: object) -> bool:
+    """Whether a table of Parquet can have a value."""
+    return not isinstance(value, dict) and not (isinstance(value, int) and abs(value) >= 2**63)
 
 
 def change(data: Path, case: Case) -> None:

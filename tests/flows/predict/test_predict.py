@@ -178,14 +178,15 @@ def test_an_evaluation_by_an_earlier_version_is_refused(copy: Fluke) -> None:
 
 def test_a_submission_names_five_classes_or_all_if_fewer(copy: Fluke, tmp_path: Path) -> None:
     """With classes that were never trained on, the unknown is one of the names, and photos are flagged."""
-    copy.run("evaluate.unknown=threshold", "evaluate.unknown_label=new_whale", "filter.unseen_classes=[grey]")
+    unknown = ["evaluate.unknown=threshold", "evaluate.unknown_label=new_whale", "filter.unseen_classes=[grey]"]
+    run = copy.run(*unknown)
     photos = tmp_path / "unlabelled"
     for label in ("black", "grey", "white"):
         for photo in sorted((copy.photos / label).iterdir())[:2]:
             (photos / label).mkdir(parents=True, exist_ok=True)
             (photos / label / photo.name).write_bytes(photo.read_bytes())
     sent, out = tmp_path / "kaggle.csv", tmp_path / "found.csv"
-    copy("predict", str(photos), "--submission", str(sent), "--out", str(out), "--top-k", "1")
+    copy("predict", str(photos), "--model", run.id, "--submission", str(sent), "--out", str(out), "--top-k", "1")
     table = pd.read_csv(sent)
     assert list(table.columns) == ["Image", "Id"]
     assert table["Image"].str.match(r"(black|grey|white)/\d+\.png").all()
