@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -36,8 +37,7 @@ def install(
     left = service.install(unit, service.text(name, [*arguments, *options], root, Path.cwd(), os.environ))
     say(f"wrote {unit.path}")
     if left:
-        note("systemd could not be asked to do the rest; run this in a login session of yours:")
-        say(*(shlex.join(command) for command in left))
+        _say_rest(left)
     else:
         say(f"{name} is served, now and after every start; its log: journalctl --user -u {unit.name}")
 
@@ -52,5 +52,9 @@ def remove(preset: Preset, overrides: Overrides = None) -> None:
     left = service.remove(unit)
     say(f"deleted {unit.path}")
     if left:
-        note("systemd could not be asked to do the rest; run this in a login session of yours:")
-        say(*(shlex.join(command) for command in left))
+        _say_rest(left)
+
+
+def _say_rest(commands: Sequence[Sequence[str]]) -> None:
+    note("systemd could not be asked to do the rest; run this in a login session of yours:")
+    say(*(shlex.join(command) for command in commands))

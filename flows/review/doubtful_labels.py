@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from flows.review.items import ReviewItem, ReviewList
+from flows.review.items import ReviewItem, ReviewList, first_undecided
 from tasks.filter.review_log import ReviewKey
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
@@ -57,25 +57,10 @@ def add(listed: ReviewList, training: Path, most: int, decided: Collection[Revie
     doubts = LABEL_ISSUES.read(training).merge(kept[kept["split"] != "test"], on=["photo", "label"])
     doubtful: dict[ReviewKey, ReviewItem] = {}
     files: dict[str, str] = {}
-    left = most
-    for row in doubts.to_dict("records"):
-        key = ReviewKey(row["photo"], row["label"])
-        if key not in listed.crawled:
-            continue
-        if key not in decided:
-            if not left:
-                break
-            left -= 1
-        doubtful[key] = ReviewItem(
-            key=key,
-            name=row["name"],
-            kept=True,
-            reason=REASON,
-            score=float(row["doubt"]),
-            threshold=None,
-            duplicate_of=None,
-            suggestion=row["suggestion"],
-        )
+    rows = ((ReviewKey(row["photo"], row["label"]), row) for row in doubts.to_dict("records"))
+    crawled = ((key, row) for key, row in rows if key in listed.crawled)
+    for key, row in first_undecided(crawled, most, decided):
+        doubtful[key] = ReviewItem.of_kept(key, row["name"], REASON, float(row["doubt"]), row["suggestion"])
         files[key.photo] = row["file"]
     both = [
         replace(item, suggestion=item.suggestion or doubtful[item.key].suggestion) if item.key in doubtful else item

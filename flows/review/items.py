@@ -1,10 +1,10 @@
 """The photos to review, read from an artifact of the filter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from configs.schema import Config
 from configs.section import Section
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+Row = TypeVar("Row")
+
+
 @dataclass(frozen=True)
 class ReviewItem:
     """A photo in a class that a person should check, and why."""
@@ -37,6 +40,11 @@ class ReviewItem:
     """SHA-256 of the photo that it duplicates or contradicts."""
     suggestion: str | None
     """The class that it may belong to instead."""
+
+    @classmethod
+    def of_kept(cls, key: ReviewKey, name: str, reason: str, score: float, suggestion: str | None) -> Self:
+        """Return the item of a photo that the filter keeps, and that something else doubts."""
+        return cls(key, name, True, reason, score, None, None, suggestion)
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,19 @@ class ReviewList:
     def decisions(self, root: Path) -> dict[ReviewKey, Made]:
         """Read the decisions in effect; raises UserError if the log is damaged."""
         return self.in_effect(review_log.entries(root))
+
+
+def first_undecided(
+    rows: Iterable[tuple[ReviewKey, Row]], most: int, decided: Collection[ReviewKey]
+) -> Iterator[tuple[ReviewKey, Row]]:
+    """Yield the first `most` rows without a decision, and those with one that come before the next of these."""
+    left = most
+    for key, row in rows:
+        if key not in decided:
+            if not left:
+                return
+            left -= 1
+        yield key, row
 
 
 def artifact(store: Store, config: Config, preset: str) -> Artifact:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.review.items import ReviewItem, ReviewList
+from flows.review.items import ReviewItem, ReviewList, first_undecided
 from flows.run_records import RunRecord
 from tasks.filter.review_log import ReviewKey
 from tasks.store.store import Store
@@ -79,25 +79,11 @@ def _first(
     known: Collection[ReviewKey],
     decided: Collection[ReviewKey],
 ) -> dict[ReviewKey, ReviewItem]:
-    """Return the first `most` rows without a decision, and those with one that come before the last of these."""
+    """Return items of the first rows that aren't known yet, see `first_undecided`."""
+    numbered = ((ReviewKey(row["photo"], row["label"]), row) for row in rows.to_dict("records"))
+    new = ((key, row) for key, row in numbered if key not in known)
     found: dict[ReviewKey, ReviewItem] = {}
-    left = most
-    for row in rows.to_dict("records"):
-        key = ReviewKey(row["photo"], row["label"])
-        if key in known:
-            continue
-        if key not in decided:
-            if not left:
-                break
-            left -= 1
-        found[key] = ReviewItem(
-            key=key,
-            name=row["name"],
-            kept=True,
-            reason=reason,
-            score=float(row["probability"]),
-            threshold=None,
-            duplicate_of=None,
-            suggestion=row["predicted"] if row["predicted"] != row["label"] else None,
-        )
+    for key, row in first_undecided(new, most, decided):
+        suggestion = row["predicted"] if row["predicted"] != row["label"] else None
+        found[key] = ReviewItem.of_kept(key, row["name"], reason, float(row["probability"]), suggestion)
     return found
