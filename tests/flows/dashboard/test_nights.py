@@ -82,7 +82,8 @@ def test_the_picture_is_valid_and_has_each_night(count: int, store: Store) -> No
 def test_a_single_night_without_numbers_is_drawn_too(value: float | None, store: Store) -> None:
     run = record(1, value)
     run.stages = run.stages if value else []
-    ET.fromstring(trend.svg([nights.night(run, store)]))
+    root = ET.fromstring(trend.svg([nights.night(run, store)]))
+    assert len(root.findall(".//{*}circle")) == (value is not None)
 
 
 @pytest.mark.parametrize("name", ["whales", "Wale", "wale", "고래", "a/b", "-", "a" * 100, ""])
