@@ -107,10 +107,6 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     note(first)
 
     nights.add(15)
-    grown = nights.run()
-    assert grown.decision in ("promoted", "undecided")
-    note(grown)
-
     _write_stripes(nights.photos / "striped", 35)
     came = nights.run()
     assert came.decision == "promoted"  # the model before knows nothing of the new class
@@ -135,13 +131,6 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     note(poisoned)
 
     copies = _copy(nights)
-    copied = nights.run()
-    assert _names(nights.table(copied, "crawl", tables.PHOTOS), copies) == copies
-    learned = nights.table(copied, "train", tables.TRAINED_ON)["photo"]
-    crawled = nights.table(copied, "crawl", tables.PHOTOS)
-    assert not _names(crawled[crawled["photo"].isin(learned)], copies)
-    note(copied)
-
     nights.add(15)
     before = nights.champion()
     with monkeypatch.context() as broken:
@@ -151,6 +140,10 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     assert nights.champion() == before
     again = nights.run()
     assert (again.state, "extract" in built(again)) == ("done", False)
+    crawled = nights.table(again, "crawl", tables.PHOTOS)
+    learned = nights.table(again, "train", tables.TRAINED_ON)["photo"]
+    assert _names(crawled, copies) == copies
+    assert not _names(crawled[crawled["photo"].isin(learned)], copies)
     note(again)
 
     nights.add(15)
@@ -164,11 +157,6 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     assert read_records(nights.data)[0].id == bad.id, "its clock was a year ahead, but it was the night before"
     assert bad.decision == "refused", bad.reason
     note(bad)
-
-    nights.add(15)
-    last = nights.run()
-    assert last.number > ahead.number
-    note(last)
 
     _check(nights, champions)
 
