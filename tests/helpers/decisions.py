@@ -48,7 +48,7 @@ def photos(count: int, *, wrong: int = 0, labels: Sequence[str] = ("cat", "dog")
 
 
 def measured(**against: float) -> dict[str, Any]:
-    """Return a metrics.json in which the accuracy differs from that of baselines by this much, significantly."""
+    """Return metrics in which the accuracy differs from that of baselines by this much, significantly."""
     differences = {"commonest": 0.5, "nearest": 0.0} | against
     compared = {
         name: {
@@ -85,7 +85,7 @@ class Nights:
         Args:
             rows: The photos that the filter keeps.
             classifier: Digest of the classifier: the same one again is the same model.
-            metrics: The content of metrics.json.
+            metrics: The content of the file with the metrics.
             gone: Photos of `rows` that the crawl lacks.
             refitted: Whether the classifier learned from validation, too.
             trained_on: Photos that an earlier classifier was trained on.

@@ -10,7 +10,7 @@ from tasks.filter.review_log import Decision, ReviewKey
 
 
 def kept(*rows: tuple[str, str, str]) -> pd.DataFrame:
-    """Rows of kept.parquet: photo, label, split."""
+    """Kept photos: photo, label, split."""
     frame = pd.DataFrame(rows, columns=["photo", "label", "split"])
     return frame.assign(file="photos/" + frame["photo"] + ".jpg", group=frame["photo"], name=frame["photo"])
 
