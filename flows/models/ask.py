@@ -88,13 +88,15 @@ def _answer(name: str, decision: Decision, wait_s: float, poll_s: int) -> Litera
     """
     context = FlowRunContext.get()
     flow_run = context.flow_run if context else None
-    expired = threading.Event()
+    expired, ended = threading.Event(), threading.Event()
 
     def give_up() -> None:
         expired.set()
-        with suppress(Exception):  # a person has just answered; or there is no server, and the pause ends with an error
-            if flow_run:
+        while flow_run and not ended.is_set():
+            with suppress(Exception):  # the run isn't paused yet, or the server doesn't answer
                 resume_flow_run(flow_run.id, run_input={"decision": "keep"})
+                return
+            ended.wait(poll_s)
 
     timer = threading.Timer(wait_s, give_up)
     timer.daemon = True
@@ -107,6 +109,7 @@ def _answer(name: str, decision: Decision, wait_s: float, poll_s: int) -> Litera
         return None
     finally:
         timer.cancel()
+        ended.set()
     if expired.is_set():
         logger.warning("%s: nobody has answered in time, so the champion stays", name)
         return None
