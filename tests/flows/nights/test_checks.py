@@ -1,6 +1,5 @@
 """The checks of a run: what they compare with, what they say where, and when they end the run."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 
 from configs.schema import Config
 from flows.dashboard import stages
-from flows.nights.checks import Checks
 from flows.run_records import RunRecord
 from tasks import tables
 from tasks.crawl import blocklist
@@ -18,10 +16,8 @@ from tasks.filter import review_log
 from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store import counter
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
-from tests.helpers import stored_tables
+from tests.helpers.added_stages import add_stage, check_last_stage
 
 BOTH = {"cat": range(10), "dog": range(10, 20)}
 CATS = {"cat": range(10)}
@@ -39,9 +35,9 @@ class Runs:
         record = RunRecord.start(preset, "evaluate", config, number=counter.next_number(self.store.root))
         rows = [(f"{number:064x}", label) for label, numbers in classes.items() for number in numbers]
         frame = pd.DataFrame(rows, columns=["photo", "label"])
-        crawl = self._publish("crawl", {}, {tables.PHOTOS: frame}, record)
-        empty = frame.iloc[:0]
-        self._publish("filter", {"photos": crawl}, {tables.KEPT: frame, tables.REJECTED: empty}, record)
+        crawl = add_stage(self.store, record, "crawl", {tables.PHOTOS: frame})
+        kept = {tables.KEPT: frame, tables.REJECTED: frame.iloc[:0]}
+        add_stage(self.store, record, "filter", kept, {"photos": crawl})
         return record, config
 
     def finish(self, classes: dict[str, range], preset: str = "pets", **settings: Any) -> RunRecord:
@@ -56,23 +52,8 @@ class Runs:
     ) -> tuple[list[str], dict[str, list[Any]]]:
         """Run up to the check after the filter; returns the notes of the record, and what the report is told."""
         record, config = self.start(classes, preset, **settings)
-        with ThreadPoolExecutor(1) as executor:
-            run = Run(self.store, executor)
-            Checks(run, config, record, scheduled=scheduled).after(record.stages[-1].artifact)
-        return record.notes, run.findings
-
-    def _publish(
-        self, stage: Any, parents: dict[str, Artifact], files: dict[tables.Table, pd.DataFrame], record: RunRecord
-    ) -> Artifact:
-        def build(out: Path) -> Result:
-            for table, frame in files.items():
-                stored_tables.write(table, frame, out)
-            return Result({})
-
-        key = CacheKey(stage=stage, version=1, config={}, parents=parents, external_inputs={"run": record.number})
-        artifact = self.store.publish(key, "", build)
-        record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
-        return artifact
+        findings = check_last_stage(self.store, record, config, scheduled=scheduled)
+        return record.notes, findings
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Drift between runs: which photos are compared, what is said where, and when the run ends."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 
 from configs.schema import Config
 from flows.dashboard import stages
-from flows.nights.checks import Checks
 from flows.run_records import RunRecord
 from tasks import tables
 from tasks.evaluate.findings import BEFORE_TRAINING, DRIFT
@@ -20,11 +18,9 @@ from tasks.filter.measure import stats_pool
 from tasks.store import counter
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool
-from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
-from tests.helpers import stored_tables
+from tests.helpers.added_stages import add_stage, check_last_stage
 
 
 class Nights:
@@ -59,16 +55,16 @@ class Nights:
             self.store.root / "pools" / "f", (Shard.write(self.store.root / "pools" / "f", photos, features),)
         )
         index = pool.index(photos if features.size else [], self.store.root)
-        self._publish("crawl", {tables.PHOTOS: self.photos}, record)
-        self._publish("filter", {tables.KEPT: self.photos, tables.REJECTED: self.photos[:0]}, record)
-        self._publish("extract", {tables.INDEX: index}, record)
+        add_stage(self.store, record, "crawl", {tables.PHOTOS: self.photos})
+        add_stage(self.store, record, "filter", {tables.KEPT: self.photos, tables.REJECTED: self.photos[:0]})
+        add_stage(self.store, record, "extract", {tables.INDEX: index})
         return record, config
 
     def train(self) -> RunRecord:
         """Add a good run, whose model is then in use."""
         record, _ = self.start()
         learned = self.photos[self.photos["split"] == "train"]
-        self._publish("train", {tables.TRAINED_ON: learned[["photo"]]}, record)
+        add_stage(self.store, record, "train", {tables.TRAINED_ON: learned[["photo"]]})
         record.end("done")
         record.save(self.store.root)
         return record
@@ -76,21 +72,7 @@ class Nights:
     def check(self, **settings: Any) -> tuple[RunRecord, dict[str, list[Any]]]:
         """Run up to the check after the extract stage."""
         record, config = self.start(**settings)
-        with ThreadPoolExecutor(1) as executor:
-            run = Run(self.store, executor)
-            Checks(run, config, record, scheduled=False).after(record.stages[-1].artifact)
-        return record, run.findings
-
-    def _publish(self, stage: Any, files: dict[tables.Table, pd.DataFrame], record: RunRecord) -> Artifact:
-        def build(out: Path) -> Result:
-            for table, frame in files.items():
-                stored_tables.write(table, frame, out)
-            return Result({})
-
-        key = CacheKey(stage=stage, version=1, config={}, external_inputs={"run": record.number})
-        artifact = self.store.publish(key, "", build)
-        record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
-        return artifact
+        return record, check_last_stage(self.store, record, config, scheduled=False)
 
 
 @pytest.fixture
