@@ -7,7 +7,7 @@ from prefect.states import Failed
 
 from configs.load import ConfigError, from_text
 from configs.schema import StageName
-from flows import night_messages
+from flows.notify import run_messages
 from flows.run import pipeline
 from flows.run_records import RunRecord
 from tasks.store.errors import UserError
@@ -17,8 +17,8 @@ from tasks.store.errors import UserError
     name="pipeline",
     flow_run_name="{preset}: {until}",
     persist_result=False,
-    on_failure=[night_messages.tell_failure],
-    on_crashed=[night_messages.tell_failure],
+    on_failure=[run_messages.tell_failure],
+    on_crashed=[run_messages.tell_failure],
 )
 def served_pipeline(
     *,

@@ -8,9 +8,9 @@ from prefect.deployments.runner import RunnerDeployment
 
 from configs.load import changed_text, model_name
 from configs.schema import STAGE_NAMES, Config
-from flows import schedules
 from flows.predict.flow import predict_folder
-from flows.served import served_pipeline
+from flows.serve.form import served_pipeline
+from flows.serve.schedule import cron_schedule
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
@@ -36,7 +36,7 @@ def build(
         UserError: The cron expression or the time zone is invalid.
     """
     name = re.sub("[/%&<>]", "_", model_name(config, preset))  # Prefect refuses these in names
-    when = schedules.schedule(cron, timezone)
+    when = cron_schedule(cron, timezone)
     parameters: dict[str, Any] = {"preset": preset, "settings": changed_text(config)}
     if preset_file:
         parameters["preset_file"] = preset_file

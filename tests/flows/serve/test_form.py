@@ -8,9 +8,9 @@ from prefect.utilities.callables import parameter_schema
 
 from configs.load import ConfigError, changed_text, from_text, load, presets
 from configs.schema import Config
-from flows import served
-from flows.deployments import build
 from flows.run import pipeline
+from flows.serve import form
+from flows.serve.deployments import build
 from tasks.store.errors import UserError
 
 
@@ -40,15 +40,15 @@ def test_a_mistake_ends_a_served_run_with_its_message_and_without_a_traceback(mo
     def fail(config: Config, *_: object, **__: object) -> None:
         raise UserError(f"{config.crawl.path}: no such folder; set crawl.path")
 
-    monkeypatch.setattr(served, "pipeline", SimpleNamespace(fn=fail))
+    monkeypatch.setattr(form, "pipeline", SimpleNamespace(fn=fail))
     for settings, says in (("crawl: {path: /no/such}", "/no/such: no such folder"), ("crawl: {pth: x}", "crawl.pth")):
-        state = served.served_pipeline.fn(settings=settings)
+        state = form.served_pipeline.fn(settings=settings)
         assert state.is_failed()
         assert says in state.message
 
 
 def test_the_form_is_short_and_every_field_has_a_description() -> None:
-    schema = parameter_schema(served.served_pipeline.fn).model_dump()
+    schema = parameter_schema(form.served_pipeline.fn).model_dump()
     fields = sorted(schema["properties"], key=lambda name: schema["properties"][name]["position"])
     assert fields[:4] == ["until", "fresh", "verify", "settings"]
     assert len(fields) == 7
@@ -59,7 +59,7 @@ def test_the_form_is_short_and_every_field_has_a_description() -> None:
 def test_what_is_served_fits_the_form_and_the_flow() -> None:
     config = load("default", ["train.epochs=7"])
     for deployment in build("x", config, cron="0 2 * * *", timezone="UTC")[:-1]:
-        assert set(deployment.parameters) <= set(inspect.signature(served.served_pipeline.fn).parameters)
+        assert set(deployment.parameters) <= set(inspect.signature(form.served_pipeline.fn).parameters)
         assert from_text(deployment.parameters["settings"]) == config
     callers = inspect.signature(pipeline.fn).parameters
     assert list(callers)[:5] == ["config", "preset", "until", "fresh", "verify"]
