@@ -101,6 +101,7 @@ def serve(
             timezone=timezone,
             preset_file=preset_file(preset),
             owner=owner.sentence(root),
+            skip_if_late=if_missed is Missed.SKIP,
         )
         address, now = os.environ["PREFECT_API_URL"], datetime.now(UTC)
         is_our_server = address == server.url(root)

@@ -1,4 +1,4 @@
-"""Scheduled runs that were missed, because nobody served or the machine was off."""
+"""Scheduled runs that were missed, because nobody served, or the machine was off or slept."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,14 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 
 from flows.serve import schedule
+
+_LATE_AFTER = timedelta(minutes=15)
+"""A run may wait so long for a busy machine or a server that starts again; later, the machine has slept."""
+
+
+def is_late(due: datetime, now: datetime) -> bool:
+    """Whether a scheduled run that begins now was missed at its time."""
+    return now - due > _LATE_AFTER
 
 
 def find(
