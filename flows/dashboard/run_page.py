@@ -42,7 +42,8 @@ def _show(record: RunRecord, store: Store, shown: list[nights.Night]) -> None:
     drawn = trend.svg(shown) if shown else ""
     artifacts.page("summary", _summary(record, store, shown, drawn), description=_title(record, shown))
     if shown:
-        artifacts.picture("trend", drawn, f"**trend** of the last {len(shown)} nights of {_name(record)}")
+        of_nights = f"**trend** of the last {len(shown)} nights of {_name(record)}"
+        artifacts.page("trend", f"![the last nights]({artifacts.data_url(drawn)})", of_nights)
         artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
 
 

@@ -42,8 +42,12 @@ def _labelled(count: int) -> list[int]:
     return list(range(count - 1, -1, -step))
 
 
-def _frame(title: str, top: float, bottom: float, label: Callable[[float], str]) -> str:
-    lines = [f'<text x="{_LEFT}" y="-8" fill="#222" font-weight="bold">{html.escape(title)}</text>']
+def _frame(title: str, top: float, bottom: float, label: Callable[[float], str], names: Sequence[str] = ()) -> str:
+    """Draw a panel's title, the names of its colours, and its axis."""
+    legend = "".join(
+        f' <tspan fill="{colour}">{html.escape(name)}</tspan>' for name, colour in zip(names, _COLOURS, strict=False)
+    )
+    lines = [f'<text x="{_LEFT}" y="-8" fill="#222" font-weight="bold">{html.escape(title)}{legend}</text>']
     for share in (0.0, 0.5, 1.0):
         y = _PANEL * (1 - share)
         value = label(bottom + share * (top - bottom))
@@ -86,17 +90,19 @@ def _metric(shown: Sequence[Night]) -> str:
 
 def _photos(shown: Sequence[Night]) -> str:
     return _stacks(
-        "photos kept (blue) and rejected (orange)",
+        "photos:",
         [[each.photos or 0, each.rejected or 0] for each in shown],
         "{:,.0f}",
+        ("kept", "rejected"),
     )
 
 
 def _seconds(shown: Sequence[Night]) -> str:
     return _stacks(
-        "seconds by stage, from below: " + ", ".join(STAGE_NAMES),
+        "seconds by stage:",
         [[each.seconds.get(stage, 0.0) for stage in STAGE_NAMES] for each in shown],
         "{:,.0f}",
+        STAGE_NAMES,
     )
 
 
@@ -104,7 +110,7 @@ def _megabytes(shown: Sequence[Night]) -> str:
     return _stacks("MB of the run's artifacts", [[each.bytes / 1e6] for each in shown], "{:,.1f}")
 
 
-def _stacks(title: str, values: Sequence[Sequence[float]], label: str) -> str:
+def _stacks(title: str, values: Sequence[Sequence[float]], label: str, names: Sequence[str] = ()) -> str:
     top = max((sum(each) for each in values), default=0) or 1
     width = min(24.0, 0.7 * (_WIDTH - _LEFT - _RIGHT) / max(len(values), 1))
     drawn = []
@@ -116,4 +122,4 @@ def _stacks(title: str, values: Sequence[Sequence[float]], label: str) -> str:
                     f'<rect x="{x:.1f}" y="{_PANEL * (1 - above / top):.1f}" width="{width:.1f}" '
                     f'height="{_PANEL * value / top:.1f}" fill="{_COLOURS[part % len(_COLOURS)]}"/>'
                 )
-    return _frame(title, top, 0, label.format) + "".join(drawn)
+    return _frame(title, top, 0, label.format, names) + "".join(drawn)

@@ -122,7 +122,7 @@ def test_the_end_of_a_run_sends_its_name_summary_trend_and_table(store: Store, m
     ]
     assert "**promoted**: the interval" in page["data"]
     assert "<b>" not in page["data"]
-    assert picture["data"].startswith("data:image/svg+xml;base64,")
+    assert "](data:image/svg+xml;base64," in picture["data"]
     assert json.loads(table["data"])[0]["run"] == run.id
 
 
