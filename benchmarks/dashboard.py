@@ -27,7 +27,7 @@ _PAGE_BYTES = 20_000
 class _Patient(httpx.Client):
     """Asks again while the server's database is busy, as Prefect's client does."""
 
-    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # type: ignore[override]
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         while (response := super().send(request, **options)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
             time.sleep(1)
         return response
