@@ -3,9 +3,7 @@
 Nothing here makes a run fail, and nothing makes it wait for longer than `MAX_WAIT_S`.
 """
 
-import json
 import logging
-import os
 import socket
 import threading
 import time
@@ -13,20 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 from configs.addresses import SecretAddress
 from configs.nights import NotifyKind
 from configs.redact import redact
 from configs.schema import Config
-from flows import credentials
-from tasks.store.errors import UserError
+from flows.notify.addresses import complaints, revealed, sender, value_of
 from tasks.text import show_controls
 
 MAX_WAIT_S = 20
 """How long the end of a run waits for messages that are on their way."""
-ADDRESSES = "FLUKE_NOTIFY_URLS"
-"""The environment variable that hands addresses to runs that Prefect starts: its own parameters are visible to all."""
 _MAX_LINES = 40
 _TYPES = {"failed": "failure", "refused": "warning", "promoted": "success", "drift": "warning", "low_yield": "warning"}
 """The type of message that apprise shows as a colour or a sign; `info` for the others."""
@@ -124,112 +118,21 @@ def send_test(config: Config, title: str) -> list[Delivery]:
     return outbox.wait(MAX_WAIT_S)
 
 
-def prepare(config: Config) -> None:
-    """Check the addresses before a run, and put them where runs that Prefect starts in other processes find them.
-
-    Raises:
-        UserError: apprise can't send to an address, or a variable is not set.
-    """
-    urls = config.notify.urls
-    if not urls:
-        return
-    found = revealed(urls)
-    for given, address in zip(urls, found, strict=True):
-        if not (text := _value(address)):
-            raise UserError(
-                f"notify.urls: ${given.variable} is not set, and there is no Prefect Secret block "
-                f"{credentials.block_name(given.variable)!r}; set one of them"
-            )
-        if SecretAddress(text).is_hidden:
-            raise UserError(
-                f"notify.urls: {given} is what is shown of an address, not the address; write the whole of it, or $NAME"
-            )
-        if _plugin(text) is None:
-            raise UserError(
-                f"notify.urls: apprise can't send to {given}; its kinds of addresses are at "
-                "https://github.com/caronc/apprise/wiki"
-            )
-    os.environ[ADDRESSES] = json.dumps([address.get_secret_value() for address in found])
-
-
-def revealed(urls: Sequence[SecretAddress]) -> list[SecretAddress]:
-    """Return the addresses; for those that Prefect has stored hidden, what `prepare` has put into the environment."""
-    known = [SecretAddress(text) for text in _texts(os.environ.get(ADDRESSES, ""))]
-    found = []
-    for address in urls:
-        match = next((each for each in known if address.is_hidden and str(each) == str(address)), None)
-        if match:
-            known.remove(match)  # two addresses may look the same
-        found.append(match or address)
-    return found
-
-
-def _texts(value: str) -> list[str]:
-    try:
-        found = json.loads(value or "[]")
-    except ValueError:
-        return []
-    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
-
-
-def _value(address: SecretAddress) -> str:
-    """Return the text of an address, or that of the variable or the Secret block that it names; empty: none has it."""
-    if not address.variable:
-        return address.get_secret_value()
-    text = credentials.secret(address.variable)
-    return SecretAddress(text).get_secret_value() if text else ""  # hides it in messages from now on
-
-
 def _send_one(address: SecretAddress, kind: NotifyKind, title: str, body: str) -> str:
     """Send a message, and return why that failed, or an empty text."""
     from apprise import NotifyType
 
-    text = _value(address)
+    text = value_of(address)
     if not text:
         return f"${address.variable} is not set"
     if SecretAddress(text).is_hidden:
         return "the address is hidden in the settings that this run was given"
-    plugin = _plugin(text)
-    if plugin is None:
+    apprise_sender = sender(text)
+    if apprise_sender is None:
         return "apprise can't send to such an address"
-    with _reasons() as reasons:
-        sent = plugin.notify(body=body, title=title, notify_type=NotifyType(_TYPES.get(kind, "info")))
+    with complaints() as reasons:
+        sent = apprise_sender.notify(body=body, title=title, notify_type=NotifyType(_TYPES.get(kind, "info")))
     return "" if sent else _short(reasons[0] if reasons else "apprise doesn't say why")
-
-
-def _plugin(text: str) -> Any:
-    """Return apprise's object that sends to an address; None if it can't."""
-    import apprise
-
-    asset = apprise.AppriseAsset(app_id="fluke", app_desc="fluke", app_url="", async_mode=False)
-    with _reasons():
-        return apprise.Apprise.instantiate(text, asset=asset, suppress_exceptions=True)
-
-
-class _Reasons(logging.Handler):
-    """Keeps what apprise logs in one thread."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.thread = threading.get_ident()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.thread:
-            self.messages.append(record.getMessage())
-
-
-@contextmanager
-def _reasons() -> Iterator[list[str]]:
-    """Collect apprise's complaints of this thread, which nobody else gets: they may quote addresses."""
-    of_apprise = logging.getLogger("apprise")
-    of_apprise.propagate = False
-    handler = _Reasons()
-    of_apprise.addHandler(handler)
-    try:
-        yield handler.messages
-    finally:
-        of_apprise.removeHandler(handler)
 
 
 def _emit(config: Config, kind: NotifyKind, title: str, lines: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from configs.schema import Config
 from flows import notify
-from tasks.store.errors import UserError
+from flows.notify import addresses, send
 from tests.helpers import receivers
 
 
@@ -21,7 +21,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The Prefect events that would be emitted."""
     emitted: list[dict[str, Any]] = []
     monkeypatch.setattr("prefect.events.emit_event", lambda **event: emitted.append(event))
-    monkeypatch.setenv(notify.ADDRESSES, "")  # so that monkeypatch removes what a test sets
+    monkeypatch.setenv(addresses.ADDRESSES, "")  # so that monkeypatch removes what a test sets
     return emitted
 
 
@@ -72,7 +72,7 @@ def test_only_what_is_asked_for_is_sent_but_every_event_is_emitted(events: list[
 def test_a_receiver_that_never_answers_delays_no_other_and_not_the_run(
     silent_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(notify, "MAX_WAIT_S", 1)
+    monkeypatch.setattr(send, "MAX_WAIT_S", 1)
     with receivers.webhook() as (port, posts):
         config = _config(f"json://127.0.0.1:{silent_port}/hunter2secret", f"json://127.0.0.1:{port}")
         started_at = time.monotonic()
@@ -113,29 +113,3 @@ def test_an_address_can_be_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("HOOK_OF_TEST", f"json://127.0.0.1:{port}/x")
         [delivery] = notify.send_test(_config("$HOOK_OF_TEST"), "a test")
     assert (delivery.address, delivery.reason, len(posts)) == ("$HOOK_OF_TEST", "", 1)
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("nosuchkind://hunter2secret", r"apprise can't send to nosuchkind://\*\*\*"),
-        ("json://example.org/***", "is what is shown of an address"),
-    ],
-)
-def test_an_address_that_can_not_work_is_refused_before_a_run(url: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
-        notify.prepare(_config(url))
-
-
-def test_a_variable_that_nobody_has_set_is_refused_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.credentials.secret", lambda _: "")
-    with pytest.raises(UserError, match=r"\$NO_SUCH_HOOK is not set.*'no-such-hook'"):
-        notify.prepare(_config("$NO_SUCH_HOOK"))
-
-
-def test_a_run_that_prefect_starts_finds_the_addresses_that_its_parameters_hide() -> None:
-    given = _config("slack://TokenA12345/TokenB12345/TokenC12345", "slack://TokenD12345/TokenE12345/TokenF12345")
-    notify.prepare(given)
-    stored = Config.model_validate(given.model_dump(mode="json"))
-    assert "Token" not in stored.model_dump_json()
-    assert notify.revealed(stored.notify.urls) == list(given.notify.urls)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows import schedules
+from flows.serve import schedule
 from tasks.store.errors import UserError
 
 
@@ -21,11 +21,11 @@ from tasks.store.errors import UserError
 )
 def test_an_invalid_schedule_is_refused(cron: str, timezone: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        schedules.schedule(cron, timezone)
+        schedule.cron_schedule(cron, timezone)
 
 
 def test_a_leap_day_is_a_day() -> None:
-    schedules.schedule("0 0 29 2 *", "Europe/Berlin")
+    schedule.cron_schedule("0 0 29 2 *", "Europe/Berlin")
 
 
 @pytest.mark.parametrize("first_day", [(2026, 3, 28), (2026, 10, 24)])
@@ -43,5 +43,5 @@ def test_there_is_one_run_a_day_also_when_the_clocks_change(first_day: tuple[int
 
 def test_the_last_time_is_in_the_time_zone_of_the_schedule() -> None:
     now = datetime(2026, 11, 27, 1, 0, tzinfo=UTC)
-    assert schedules.last_time("0 2 * * *", "UTC", now) == datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
-    assert schedules.last_time("0 2 * * *", "Asia/Seoul", now) == datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
+    assert schedule.last_time("0 2 * * *", "UTC", now) == datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
+    assert schedule.last_time("0 2 * * *", "Asia/Seoul", now) == datetime(2026, 11, 26, 17, 0, tzinfo=UTC)

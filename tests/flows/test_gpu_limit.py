@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows import gpu
+from flows import gpu_limit
 from tasks.extract.stage import STAGE as EXTRACT
 from tasks.filter.stage import STAGE as FILTER
 
@@ -46,20 +46,20 @@ def _limit(monkeypatch: pytest.MonkeyPatch, *, busy: int = 0, error: Exception |
 
 def test_a_stage_holds_the_limit_while_it_builds(monkeypatch: pytest.MonkeyPatch) -> None:
     _limit(monkeypatch)
-    assert gpu.taking_turns(_stage()).build(None) == ["gpu"]
+    assert gpu_limit.taking_turns(_stage()).build(None) == ["gpu"]
     assert not HELD
-    assert gpu.taking_turns(FILTER) is FILTER
+    assert gpu_limit.taking_turns(FILTER) is FILTER
 
 
 def test_its_code_is_still_that_of_its_module() -> None:
-    limited = gpu.taking_turns(EXTRACT)
+    limited = gpu_limit.taking_turns(EXTRACT)
     assert limited is not EXTRACT
     assert limited.build.__module__ == EXTRACT.build.__module__
 
 
 def test_who_waits_says_so_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     tries = _limit(monkeypatch, busy=1)
-    assert gpu.taking_turns(_stage("extract")).build(None) == ["gpu"]
+    assert gpu_limit.taking_turns(_stage("extract")).build(None) == ["gpu"]
     assert tries[1:] == [None]
     assert caplog.messages == ["extract waits: other runs use the GPU (Prefect's limit 'gpu')"]
 
@@ -67,7 +67,7 @@ def test_who_waits_says_so_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
 def test_without_a_server_it_builds_at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "fluke")
     _limit(monkeypatch, error=ConnectionError("refused"))
-    assert gpu.taking_turns(_stage(result="built")).build(None) == "built"
+    assert gpu_limit.taking_turns(_stage(result="built")).build(None) == "built"
     assert caplog.messages == ["the limit 'gpu' could not be asked for: refused"]
 
 
@@ -75,7 +75,7 @@ def test_an_error_of_the_stage_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     _limit(monkeypatch)
 
     def fail() -> None:
-        with gpu.turn("train"):
+        with gpu_limit.turn("train"):
             raise TimeoutError("of the stage")
 
     with pytest.raises(TimeoutError, match="of the stage"):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows import service
+from flows.serve import systemd
 from tasks.store.errors import UserError
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 
 
 def _text(root: Path, *arguments: str, **environment: str) -> str:
-    return service.text("whales", ["whales.yaml", *arguments], root, root, environment)
+    return systemd.text("whales", ["whales.yaml", *arguments], root, root, environment)
 
 
 def test_a_unit_has_the_data_folder_the_settings_and_the_server(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_an_argument_can_not_add_lines_to_a_unit(tmp_path: Path) -> None:
 
 
 def test_two_data_folders_have_two_units(tmp_path: Path) -> None:
-    names = {service.unit(model, root).name for model in ("a b", "a_b") for root in (tmp_path, tmp_path / "x")}
+    names = {systemd.unit(model, root).name for model in ("a b", "a_b") for root in (tmp_path, tmp_path / "x")}
     assert len(names) == 4
     assert all(name.startswith("fluke-a_b-") for name in names)
 
@@ -78,8 +78,8 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_install_and_remove_ask_systemd(tmp_path: Path, systemctl: Path) -> None:
-    unit = service.unit("whales", tmp_path)
-    assert service.install(unit, _text(tmp_path)) == []
+    unit = systemd.unit("whales", tmp_path)
+    assert systemd.install(unit, _text(tmp_path)) == []
     assert unit.path.read_text() == _text(tmp_path)
     assert systemctl.read_text().splitlines() == [
         "systemctl --user daemon-reload",
@@ -87,20 +87,20 @@ def test_install_and_remove_ask_systemd(tmp_path: Path, systemctl: Path) -> None
         f"systemctl --user restart {unit.name}",
         "loginctl enable-linger",
     ]
-    assert service.remove(unit) == []
+    assert systemd.remove(unit) == []
     assert not unit.path.exists()
     with pytest.raises(UserError, match="there is no such unit"):
-        service.remove(unit)
+        systemd.remove(unit)
 
 
 def test_what_systemd_refuses_is_left_for_the_user(tmp_path: Path, systemctl: Path) -> None:
     (tmp_path / "broken").touch()
-    unit = service.unit("whales", tmp_path)
-    assert service.install(unit, _text(tmp_path)) == unit.start_commands
+    unit = systemd.unit("whales", tmp_path)
+    assert systemd.install(unit, _text(tmp_path)) == unit.start_commands
     assert systemctl.read_text().splitlines() == ["systemctl --user daemon-reload", "loginctl enable-linger"]
 
 
 def test_without_systemd_the_recipes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match=r"docs/operations\.md has recipes for launchd and cron"):
-        service.install(service.unit("whales", tmp_path), "")
+        systemd.install(systemd.unit("whales", tmp_path), "")

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.dashboard.sender import REQUEST_TIMEOUT_S
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 LIMIT = "gpu"
 """The name of the limit."""
@@ -28,9 +31,19 @@ _LEASE_S = 60
 logger = logging.getLogger("fluke.run")
 
 
-def is_there() -> bool:
+def has_gpu() -> bool:
     """Whether this machine has a GPU, as far as its devices tell."""
     return any(Path(device).exists() for device in _DEVICES)
+
+
+def create(client: "SyncPrefectClient") -> None:
+    """Let one stage use the GPU at a time, unless the server has such a limit already."""
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        client.read_global_concurrency_limit_by_name(LIMIT)
+    except ObjectNotFound:
+        client.upsert_global_concurrency_limit_by_name(LIMIT, 1)
 
 
 def taking_turns(stage: Stage) -> Stage:

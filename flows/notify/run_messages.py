@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from configs import form
+from configs.load import ConfigError, checked, with_memory
 from configs.schema import Config
 from flows import error_messages, notify
 from flows.models.ask import is_open
@@ -103,23 +104,15 @@ def tell_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]
         )
 
 
-def _yaml(text: str) -> Any:
-    try:
-        return yaml.safe_load(text) or {}
-    except yaml.YAMLError:
-        return None
-
-
 def _config_of(parameters: dict[str, Any]) -> Config:
     """Read the settings from the parameters of a flow run; if they are invalid, only who is told."""
-    given = parameters.get("config")
-    if "settings" in parameters:
-        given = _yaml(str(parameters["settings"]))
-    try:
-        return Config.model_validate(given)
-    except ValueError:
-        pass
-    try:
-        return Config.model_validate({"notify": given["notify"]} if isinstance(given, dict) else {})
-    except (ValueError, KeyError):
-        return Config()
+    preset, given = str(parameters.get("preset", "")) or "fluke", parameters.get("config")
+    if not isinstance(given, dict):
+        try:
+            given = form.merged(parameters.get("preset_settings") or {}, str(parameters.get("settings", "")))
+        except ConfigError:
+            given = {}
+    for settings in (given, {"notify": given.get("notify")}):
+        with suppress(ConfigError):
+            return with_memory(checked(settings), preset)
+    return with_memory(Config(), preset)

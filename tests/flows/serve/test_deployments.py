@@ -15,13 +15,13 @@ from tests.helpers.pipeline import TINY, Fluke
 from tests.helpers.prefect_api import ended, get, logs, post, wait_for
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_prefect_yaml_and_serve_offer_the_same_deployments() -> None:
-    from flows.deployments import ONE_AT_A_TIME, build
     from flows.predict.flow import predict_folder
     from flows.run import pipeline
+    from flows.serve.deployments import ONE_AT_A_TIME, build
 
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     served = build("x", Config(), cron="0 2 * * *", timezone="UTC")
@@ -42,7 +42,7 @@ def test_runs_of_a_served_preset_and_of_the_command_line_name_its_file_in_the_sa
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flows.cli.arguments import preset_file
-    from flows.deployments import build
+    from flows.serve.deployments import build
 
     monkeypatch.chdir(tmp_path)
     file = preset_file("my/animals.yaml")
@@ -53,7 +53,7 @@ def test_runs_of_a_served_preset_and_of_the_command_line_name_its_file_in_the_sa
 
 
 def test_predictions_of_a_served_preset_are_of_the_model_that_is_used_under_its_name() -> None:
-    from flows.deployments import build
+    from flows.serve.deployments import build
 
     served = build("default", Config(name="glass"), cron="0 2 * * *", timezone="UTC")
     assert served[-1].parameters == {"model": "glass"}

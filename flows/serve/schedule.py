@@ -10,7 +10,7 @@ from prefect.schedules import Cron, Schedule
 from tasks.store.errors import UserError
 
 
-def schedule(cron: str, timezone: str) -> Schedule:
+def cron_schedule(cron: str, timezone: str) -> Schedule:
     """Return the schedule of a cron expression, e.g. "0 2 * * *" in "Europe/Berlin".
 
     Raises:
