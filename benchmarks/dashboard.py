@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def browser(profile: Path) -> Iterator[Any]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
+    options.binary_location = str(CHROMIUM)
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.add_argument(f"--user-data-dir={profile}")
@@ -194,6 +195,10 @@ def report(name: str, act: Callable[[], object]) -> None:
     print(f"{name:<46} {statistics.median(taken):7.3f} s, at most {max(taken):.3f} s", flush=True)
 
 
+def _ask(ask: Ask) -> None:
+    ask().raise_for_status()
+
+
 def main() -> None:
     """Fill a server, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -213,7 +218,7 @@ def main() -> None:
                 took = time.perf_counter() - start
                 print(f"{runs} runs with {count} artifacts each in {took:.0f} s; the database has {size:.0f} MB")
                 for name, ask in requests(client, run).items():
-                    report(f"request: {name}", lambda ask=ask: ask().raise_for_status())
+                    report(f"request: {name}", partial(_ask, ask))
                 of_run = {"artifacts": {"flow_run_id": {"any_": [run]}, "key": {"any_": [f"fluke-{NAME}-summary"]}}}
                 summary = client.post("/artifacts/filter", json=of_run).raise_for_status().json()[0]["id"]
             if not (CHROMIUM and DRIVER):
@@ -223,10 +228,7 @@ def main() -> None:
                 for version, prefix in (("current UI", ""), ("V2", "/v2")):
                     for name, (path, is_loaded) in pages(run, summary).items():
                         address = f"{url.removesuffix('/api')}{prefix}{path}"
-                        report(
-                            f"{version}: {name}",
-                            lambda address=address, is_loaded=is_loaded: open_page(driver, address, is_loaded),
-                        )
+                        report(f"{version}: {name}", partial(open_page, driver, address, is_loaded))
         finally:
             server.down(root)
 

@@ -73,7 +73,9 @@ def build(
         )
         for stage in STAGE_NAMES
     ]
-    for deployment in (nightly, *stages):
+    # The declared types include coroutines, which to_deployment returns only inside a running event loop.
+    pipelines = cast("list[RunnerDeployment]", [nightly, *stages])
+    for deployment in pipelines:
         # Prefect makes the form from the flow's signature, which is the same for all presets.
         properties = deployment._parameter_openapi_schema.properties
         of_object = {name: properties["preset_settings"][name] for name in ("title", "description", "position")}
@@ -84,8 +86,7 @@ def build(
         parameters={"model": model_name(config, preset)},
         tags=["fluke"],
     )
-    # The declared type includes coroutines, which to_deployment returns only inside a running event loop.
-    return cast("list[RunnerDeployment]", [nightly, *stages, predict])
+    return [*pipelines, cast(RunnerDeployment, predict)]
 
 
 def _without_memory(config: Config) -> Config:
