@@ -138,9 +138,8 @@ def connect(config: Config) -> None:
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    # How long Prefect waits at the start of a run: about a minute for each request. The defaults are 7 minutes.
+    # With Prefect's five retries, a run waits at its start for 3 minutes at most; the default of 60 s gives 7.
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "15")
-    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     settings, warnings = configured.read()
     for line in warnings:
         note(line)

@@ -73,20 +73,20 @@ def build(
         )
         for stage in STAGE_NAMES
     ]
+    # The declared types include coroutines, which to_deployment returns only inside a running event loop.
+    pipelines = cast("list[RunnerDeployment]", [nightly, *stages])
+    for deployment in pipelines:
+        # Prefect makes the form from the flow's signature, which is the same for all presets.
+        properties = deployment._parameter_openapi_schema.properties
+        of_object = {name: properties["preset_settings"][name] for name in ("title", "description", "position")}
+        properties["preset_settings"] = form.schema(fields) | of_object
     predict = predict_folder.to_deployment(
         f"{name}-predict",
         description="Predicts the classes of a folder's photos with the model that is used under this name.",
         parameters={"model": model_name(config, preset)},
         tags=["fluke"],
     )
-    # The declared type includes coroutines, which to_deployment returns only inside a running event loop.
-    with_form = cast("list[RunnerDeployment]", [nightly, *stages])
-    for deployment in with_form:
-        # Prefect makes the form from the flow's signature, which is the same for all presets.
-        properties = deployment._parameter_openapi_schema.properties
-        of_object = {name: properties["preset_settings"][name] for name in ("title", "description", "position")}
-        properties["preset_settings"] = form.schema(fields) | of_object
-    return [*with_form, cast("RunnerDeployment", predict)]
+    return [*pipelines, cast(RunnerDeployment, predict)]
 
 
 def _without_memory(config: Config) -> Config:

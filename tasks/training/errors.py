@@ -7,10 +7,10 @@ class DivergedError(UserError):
     """The loss became infinite or NaN."""
 
     def __init__(self, message: str, *, kept: bool) -> None:
-        """Create the error; with `kept`, the classifier now has the weights of the best epoch before."""
+        """Create the error; with `kept`, the network now has the weights of the best epoch before."""
         super().__init__(message)
         self.kept = kept
 
 
 class TooLargeError(UserError):
-    """The memory is too small for a single photo."""
+    """The memory is too small for a single row."""

@@ -10,8 +10,8 @@ import pytest
 
 from tasks import tables
 from tasks.store.errors import UserError
-from tasks.train import callbacks
 from tasks.train import stage as train
+from tasks.training import monitors
 from tests.helpers.training import CONFIG
 
 
@@ -20,9 +20,9 @@ def test_a_diverged_training_keeps_its_best_weights(folders, two_classes, monkey
 
     class SetNan(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: object = None) -> None:
-            self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+            self.model.network.get_layer("logits").bias.assign([np.nan, 0])
 
-    monkeypatch.setattr(callbacks, "monitoring_callbacks", lambda logs, phase: [SetNan()])
+    monkeypatch.setattr(monitors, "monitoring_callbacks", lambda logs, phase: [SetNan()])
     with pytest.raises(UserError, match=r"try 0\.002; the best weights before that are in (.*\.keras)") as caught:
         folders.get_or_build(train.STAGE, CONFIG, **two_classes)
     model = keras.models.load_model(str(caught.value).rpartition(" in ")[2])
@@ -75,7 +75,7 @@ def test_epochs_are_logged_to_mlflow_if_its_variable_is_set(folders, two_classes
 def test_the_folders_of_curves_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o002)
     try:
-        callbacks.TensorBoard(tmp_path / "under-way" / "training")
+        monitors.TensorBoard(tmp_path / "under-way" / "training")
     finally:
         os.umask(before)
     made = (tmp_path / "under-way", tmp_path / "under-way" / "training")

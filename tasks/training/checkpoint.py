@@ -17,7 +17,7 @@ Arrays = list[NDArray[Any]]
 
 @dataclass
 class TrainingState:
-    """Epochs, history and best weights of a phase of a training."""
+    """Epochs, history and best weights of a training."""
 
     epochs: int = 0
     """Finished epochs."""
@@ -27,7 +27,7 @@ class TrainingState:
     best_epoch: int = 0
     """1 is the first epoch; 0: no epoch was better than the initial weights."""
     best: Arrays = field(default_factory=list)
-    """The classifier's weights after the best epoch; empty if there is none."""
+    """The network's weights after the best epoch; empty if there is none."""
     split: int = 1
     """Number of parts that each batch is split into, for lack of memory."""
     ended: bool = False
@@ -68,7 +68,7 @@ class Checkpoint:
 
 
 def read_variables(model: keras.Model) -> Arrays:
-    """Copy the values of all variables of a compiled model: weights, states of random numbers, the optimizer's."""
+    """Copy the values of all variables of a model and its optimizer: weights, states of random numbers, moments."""
     return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
 
 
@@ -88,8 +88,4 @@ def reset_random_numbers(model: keras.Model) -> None:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    of_metrics = {id(variable) for variable in model.metrics_variables}
-    own: list[Any] = [variable for variable in model.variables if id(variable) not in of_metrics]
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    return own + list(model.optimizer.variables)
+    return [*model.variables, *model.optimizer.variables]
