@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from configs.nights import PromoteConfig
 from flows.models import ask
 from flows.models.registry import Registry
+from flows.run_records import read_records
 from tests.helpers.decisions import Undecided
 from tests.helpers.pipeline import TINY, Fluke
 from tests.helpers.prefect_api import ended, get, logs, post, wait_for
@@ -53,6 +54,7 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
         assert "'many' is not of type 'integer'" in refused.value.read().decode()
         finished_run = wait_for("end of the run", lambda: ended(api, run["id"]))
         assert finished_run["state"]["type"] == "COMPLETED", finished_run["state"]
+        assert "default-filter" in [record.deployment for record in read_records(finished.data)]
         tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
         assert {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
         assert wait_for(
