@@ -15,13 +15,13 @@ ROOT = Path(__file__).parents[3]
 
 def test_prefect_yaml_and_serve_offer_the_same_deployments() -> None:
     from flows.predict.flow import predict_folder
-    from flows.run import pipeline
     from flows.serve.deployments import ONE_AT_A_TIME, build
+    from flows.serve.form import served_pipeline
 
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     served = build("x", Config(), cron="0 2 * * *", timezone="UTC")
     assert [f"x-{deployment['name']}" for deployment in deployments] == [deployment.name for deployment in served]
-    flows = {flow.fn.__name__: flow for flow in (pipeline, predict_folder)}
+    flows = {flow.fn.__name__: flow for flow in (served_pipeline, predict_folder)}
     for deployment in deployments:
         path, _, name = deployment["entrypoint"].partition(":")
         assert (ROOT / path).exists()
