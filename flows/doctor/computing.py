@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from flows.gpu_limit import has_gpu
 from flows.doctor.finding import Finding
+from flows.gpu_limit import has_gpu
 from tasks.store.store import size_bytes
 
 _EXTRAS = {"tensorflow": "gpu", "jax": "gpu-jax"}
