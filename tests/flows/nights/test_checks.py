@@ -32,6 +32,8 @@ class Runs:
 
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
+        self.found = 60
+        """How many URLs the crawl's only search found."""
 
     def start(self, classes: dict[str, range], preset: str = "pets", **settings: Any) -> tuple[RunRecord, Config]:
         """Start a run whose filter is done."""
@@ -39,7 +41,9 @@ class Runs:
         record = RunRecord.start(preset, "evaluate", config, number=counter.next_number(self.store.root))
         rows = [(f"{number:064x}", label) for label, numbers in classes.items() for number in numbers]
         frame = pd.DataFrame(rows, columns=["photo", "label"])
-        crawl = self._publish("crawl", {}, {tables.PHOTOS: frame}, record)
+        rows_of_engine = [("openverse", 3, self.found, None if self.found else "HTTP 403")]
+        searches = pd.DataFrame(rows_of_engine, columns=["engine", "pages", "found", "trouble"])
+        crawl = self._publish("crawl", {}, {tables.PHOTOS: frame, tables.SEARCHES: searches}, record)
         empty = frame.iloc[:0]
         self._publish("filter", {"photos": crawl}, {tables.KEPT: frame, tables.REJECTED: empty}, record)
         return record, config
@@ -161,3 +165,22 @@ def test_damaged_tables_of_the_last_run_end_no_run(runs: Runs) -> None:
     last = runs.finish(BOTH)
     tables.KEPT.path(runs.store.folder(last.stages[1].artifact)).write_bytes(b"PAR1")
     assert runs.check(CATS, scheduled=True)[0] == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_engine_that_finds_nothing_is_told_and_ends_a_scheduled_run_if_it_used_to_find(
+    is_first: bool, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr("flows.notify.tell", lambda _, kind, __, lines: told.append((kind, lines)))
+    if is_first:
+        runs.found = 0
+        notes, _ = runs.check(BOTH, scheduled=True)
+        assert notes == ["openverse found nothing in 1 search (HTTP 403)"]
+    else:
+        runs.finish(BOTH)
+        runs.found = 0
+        with pytest.raises(UserError, match="look at the engine"):
+            runs.check(BOTH, scheduled=True)
+    [(kind, [line])] = told
+    assert (kind, line.startswith("openverse found nothing in 1 search (HTTP 403)")) == ("low_yield", True)
