@@ -1,4 +1,4 @@
-"""The previous model: the one that is used until now, or else the newest, compared on the test photos of both.
+"""The champion, the model that is used until now, compared with the current classifier on the test photos of both.
 
 Its predictions are read from its own evaluation. They were made before it could have been trained on these photos, so
 the model isn't run again.
@@ -13,19 +13,19 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate import metrics, summary
 from tasks.inference.predictions import scored_predictions
-from tasks.store.manifest import Artifact
+from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COMMON = 0.5
-"""Share of the current test photos that the previous model must have predicted as test photos, too."""
+"""Share of the current test photos that the champion must have predicted as test photos, too."""
 
 
 @dataclass(frozen=True)
-class PreviousModel:
-    """An earlier evaluation of another classifier."""
+class Champion:
+    """The evaluation of the champion."""
 
     key: str
     """The key of its evaluation."""
@@ -34,41 +34,41 @@ class PreviousModel:
     """Its predictions for the common test photos: columns of predictions.parquet, and the current group."""
 
 
-def find_previous(
-    root: Path, version: int, classifier: str, test: "pd.DataFrame", champion: Artifact | None = None
-) -> PreviousModel | None:
-    """Find the evaluation of another classifier with at least half of the current test photos: the champion's.
-
-    If the champion has no such evaluation, it is the newest one, by the numbers of the manifests and not by the clock.
-    Photos whose class has changed since then are left out.
+def find_champion(
+    root: Path, version: int, classifier: str, test: "pd.DataFrame", champion: Artifact | None
+) -> Champion | None:
+    """Read the champion's evaluation, if it can be compared; photos whose class has changed since are left out.
 
     Args:
         root: The data folder.
-        version: The version of the evaluate stage. Evaluations of other versions are skipped.
-        classifier: Digest of the current classifier.
+        version: The version of the evaluate stage. An evaluation of another version isn't compared.
+        classifier: Digest of the current classifier. The champion's must be another one.
         test: The current test photos, with the columns photo, label and group.
-        champion: The evaluation of the model that is used now, if there is one.
+        champion: The evaluation of the champion; None: there is no champion.
+
+    Returns:
+        None also if it has less than half of the current test photos, has been pruned, or is damaged.
     """
-    store = Store(root)
-    for manifest in sorted(store.manifests("evaluate"), key=lambda manifest: manifest.artifact != champion):
-        if manifest.cache_key.version != version or manifest.cache_key.parents["classifier"].digest == classifier:
-            continue
-        try:
-            theirs = tables.PREDICTIONS.read(store.folder(manifest.artifact))
-        except (OSError, ValueError):  # it has just been pruned, or is damaged
-            continue
-        common = theirs[theirs["split"] == "test"].merge(test[["photo", "label", "group"]], on=["photo", "label"])
-        common = common.drop_duplicates(["photo", "label"])
-        if len(common) >= _COMMON * len(test):
-            return PreviousModel(manifest.artifact.key, manifest.made_at, common)
-    return None
+    if champion is None:
+        return None
+    folder = Store(root).folder(champion)
+    try:
+        manifest, theirs = Manifest.read(folder), tables.PREDICTIONS.read(folder)
+    except (OSError, ValueError):
+        return None
+    made = manifest.cache_key
+    if manifest.artifact != champion or made.version != version or made.parents["classifier"].digest == classifier:
+        return None
+    common = theirs[theirs["split"] == "test"].merge(test[["photo", "label", "group"]], on=["photo", "label"])
+    common = common.drop_duplicates(["photo", "label"])
+    return Champion(champion.key, manifest.made_at, common) if len(common) >= _COMMON * len(test) else None
 
 
-def compare_with(previous: PreviousModel, predictions: "pd.DataFrame", config: EvaluateConfig) -> dict[str, Any]:
-    """Compare the current classifier with the previous model on the common photos.
+def compare_with(champion: Champion, predictions: "pd.DataFrame", config: EvaluateConfig) -> dict[str, Any]:
+    """Compare the current classifier with the champion on the common photos.
 
     Args:
-        previous: The previous model.
+        champion: The champion.
         predictions: The current predictions of the test photos, with the columns of predictions.parquet.
         config: The section of the evaluate stage.
 
@@ -76,7 +76,7 @@ def compare_with(previous: PreviousModel, predictions: "pd.DataFrame", config: E
         The part `champion` of metrics.json: scores of the current classifier, with paired differences, but without
         verdicts.
     """
-    theirs = previous.predictions
+    theirs = champion.predictions
     ours = theirs[["photo", "label"]].merge(predictions.drop_duplicates(["photo", "label"]), on=["photo", "label"])
     names = sorted({*theirs["label"], *theirs["predicted"], *ours["predicted"]})
     answers, others = (scored_predictions(each, theirs["label"].tolist(), names) for each in (ours, theirs))
@@ -89,8 +89,8 @@ def compare_with(previous: PreviousModel, predictions: "pd.DataFrame", config: E
         seed=config.seed,
     )
     return {
-        "key": previous.key,
-        "made_at": f"{previous.made_at:%Y-%m-%d %H:%M}",
+        "key": champion.key,
+        "made_at": f"{champion.made_at:%Y-%m-%d %H:%M}",
         "photos": len(ours),
         "groups": theirs["group"].nunique(),
         "scores": summary.scores(compared),
