@@ -190,8 +190,7 @@ class Registry:
 
     def _repair(self, generation: Generation) -> None:
         """Restore damaged copies, unless somebody else holds the lock, or may read only one of both."""
-        copies = self.root / COPIES.partition("/")[0]
-        if copies.exists() and not os.access(copies, os.R_OK | os.X_OK):  # private, in a folder that a team shares
+        if not _may_read_copies(self.root):
             return
         try:
             with self.lock.acquire(timeout=0):
@@ -235,8 +234,15 @@ def kept_photos(record: RunRecord) -> int:
 
 def registries(root: Path) -> list[str]:
     """Return the names that have a history, sorted; whether the histories are intact is not checked."""
-    places = {path.name for home in (FOLDER, COPIES) for path in (root / home).glob("[!.]*") if path.is_dir()}
+    homes = [root / FOLDER, *([root / COPIES] if _may_read_copies(root) else [])]
+    places = {path.name for home in homes for path in home.glob("[!.]*") if path.is_dir()}
     return sorted({name for place in places if (name := _name_of(root, place))})
+
+
+def _may_read_copies(root: Path) -> bool:
+    """Whether this user may read the copies: they are private, in a data folder that others may read."""
+    home = root / COPIES.partition("/")[0]
+    return not home.exists() or os.access(home, os.R_OK | os.X_OK)
 
 
 def _champions(history: list[Decision]) -> list[str]:

@@ -16,6 +16,7 @@ from tasks.store import atomic, counter
 from tasks.store.errors import UserError
 from tasks.store.generations import Generations
 from tasks.store.manifest import now
+from tests.helpers.users import BOB, public_folder
 
 
 def _decide(registry: Registry, *decisions: str) -> Registry:
@@ -238,3 +239,21 @@ def test_the_setting_name_gives_runs_of_one_preset_different_champions(tmp_path:
     assert Registry(tmp_path, "glass").champion() == "of-glass"
     assert Registry(tmp_path, "whales").champion() == "of-whales"
     assert Registry(tmp_path, "default").champion() is None
+
+
+def _read_as_bob(root: Path) -> None:
+    os.setuid(BOB)
+    found = Registry(root, "glass").champion(), registries(root)
+    os._exit(found != ("a", ["glass"]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_another_user_who_may_not_read_the_copies_reads_the_history(capfd: pytest.CaptureFixture[str]) -> None:
+    with public_folder() as root:
+        _decide(Registry(root, "glass"), "promoted a")
+        (root / "backups").chmod(0o700)
+        reader = multiprocessing.get_context("fork").Process(target=_read_as_bob, args=[root])
+        reader.start()
+        reader.join()
+    assert reader.exitcode == 0
+    assert capfd.readouterr() == ("", "")
