@@ -96,7 +96,7 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
         parts.append(f"{scored.value:.3f}")
         promoted = [each.score for each in before if each.score and each.outcome == "promoted"]
         if promoted and promoted[-1].metric == scored.metric:
-            parts.append(f"({scored.value - promoted[-1].value:+.3f})")
+            parts.append(f"({round(scored.value - promoted[-1].value, 3) + 0.0:+.3f})")  # never -0.000
     return f"{name}: {' '.join(parts)}" if parts else name
 
 

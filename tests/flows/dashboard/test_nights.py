@@ -48,6 +48,7 @@ def test_a_name_says_model_date_outcome_score_and_change(store: Store) -> None:
     assert nights.run_name(record(25, None), before) == "whales 26 Nov: failed"
     refused = nights.night(record(24, 0.2, decision="refused"), store)
     assert nights.run_name(record(25, 0.4), [*before, refused]) == "whales 26 Nov: promoted 0.400 (-0.002)"
+    assert nights.run_name(record(25, 0.4019), before) == "whales 26 Nov: promoted 0.402 (+0.000)"
     begun = RunRecord.start("default", "train", Config(name="wal\x1b"[:3]), number=9)
     begun.started_at = record(25).started_at
     assert nights.run_name(begun, before) == "wal 26 Nov: until train"
