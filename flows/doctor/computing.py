@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from flows import gpu
 from flows.doctor.finding import Finding
+from flows.gpu_limit import has_gpu
 from tasks.store.store import size_bytes
 
 _EXTRAS = {"tensorflow": "gpu", "jax": "gpu-jax"}
@@ -30,7 +30,7 @@ def examine(root: Path) -> Iterator[Finding]:
         return
     yield Finding("backend", f"{seen.backend} {seen.backend_version}, Keras {seen.keras_version}")
     names = ", ".join(seen.gpus) if seen.gpus else f"{seen.cpus} CPU cores"
-    missing = gpu.is_there() and not seen.gpus
+    missing = has_gpu() and not seen.gpus
     yield Finding("devices", names, _not_seen(seen.backend) if missing else "")
     yield Finding("precision", f"{seen.policy} (train.precision=auto)")
     yield _cache(root)
