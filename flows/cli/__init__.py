@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, notify, registry, review, runs, server, service, testlist
+from flows.cli import doctor, errors, maintenance, models, notify, registry, review, runs, server, service, testlist
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +32,7 @@ for _command in (
     maintenance.forget,
     maintenance.status,
     maintenance.backup,
+    doctor.doctor,
     server.up,
     server.down,
     server.serve,
