@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from matplotlib.font_manager import fontManager
 
-from flows import gpu, server
+from flows import server
 from flows.doctor import computing, decoders, fonts, packages, prefect_server, weights
 from flows.doctor.finding import Finding
 from tasks.images import photos
@@ -106,13 +106,13 @@ def test_the_own_server_need_not_run_but_must_answer(tmp_path: Path, monkeypatch
 def test_the_backend_its_devices_and_its_precision_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.networks import devices, hardware
 
-    monkeypatch.setattr(gpu, "is_there", lambda: False)
+    monkeypatch.setattr("flows.doctor.computing.has_gpu", lambda: False)
     found = {each.what: each for each in computing.examine(tmp_path)}
     assert found["backend"].seen.startswith(f"{hardware.compute_signature('auto')[0]} ")
     assert "float" in found["precision"].seen
     assert found["compilation cache"].seen == f"{tmp_path / 'cache'}: empty"
     assert not any(each.problem for each in found.values())
-    monkeypatch.setattr(gpu, "is_there", lambda: True)
+    monkeypatch.setattr("flows.doctor.computing.has_gpu", lambda: True)
     seen = devices.Devices("jax", "0.7", "3.15", (), 2, "float32")
     monkeypatch.setattr(devices, "look", lambda: seen)
     blind = {each.what: each for each in computing.examine(tmp_path)}["devices"]
