@@ -4,15 +4,24 @@ import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
-from configs.schema import TrainConfig
+from configs.schema import PretrainConfig, TrainConfig, Xla
 
 _BFLOAT16_SINCE = (8, 0)
 _FLOAT16_SINCE = (7, 0)
 _OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "Out of memory")
+
+
+class Compiled(Protocol):
+    """What has the setting `xla`: a section of the settings, or a plan."""
+
+    @property
+    def xla(self) -> Xla:
+        """Whether XLA compiles; see `uses_xla`."""
+        ...
 
 
 def enable_memory_growth() -> None:
@@ -40,7 +49,7 @@ def gpu_count() -> int:
     return 0
 
 
-def strategy_scope(config: TrainConfig) -> AbstractContextManager[Any]:
+def strategy_scope(config: TrainConfig | PretrainConfig) -> AbstractContextManager[Any]:
     """Return a context in which networks are built for data-parallel training.
 
     It uses `config.devices` GPUs, or all GPUs if that is 0. Without GPUs it uses the CPU devices that TensorFlow is
@@ -76,7 +85,7 @@ def dtype_policy(precision: str) -> Iterator[None]:
     """Enter a context in which networks compute in a precision; their weights are always float32.
 
     Args:
-        precision: a value of `TrainConfig.precision`.
+        precision: a value of `TrainConfig.precision` or `PretrainConfig.precision`.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_policy_name(precision))
@@ -91,7 +100,7 @@ def compute_signature(precision: str) -> list[str]:
     return [keras.backend.backend(), _policy_name(precision)]
 
 
-def uses_xla(config: TrainConfig) -> bool:
+def uses_xla(config: Compiled) -> bool:
     """Return whether XLA compiles the training.
 
     JAX always does. With auto, TensorFlow does on a single GPU; on CPUs XLA makes it slower.

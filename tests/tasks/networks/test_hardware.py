@@ -18,7 +18,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 import keras
 from configs.schema import AugmentConfig, TrainConfig
 from tasks.networks import hardware
-from tasks.train.checkpoint import Checkpoint
+from tasks.training.checkpoint import Checkpoint
 from tasks.train.fit import LabelledData, Phase, fit
 random = np.random.default_rng(0)
 targets = (np.arange(48) % 3).astype(np.int32)
