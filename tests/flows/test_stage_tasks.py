@@ -199,8 +199,8 @@ def test_logs_of_a_worker_reach_the_dashboard(finished: Fluke, tmp_path: Path) -
     process = worker(finished, tmp_path)
     try:
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/crawl"))
-        config = {"crawl": {"sources": ["folder"], "path": str(finished.photos)}}
-        body = {"state": {"type": "SCHEDULED"}, "parameters": {"config": config, "until": "crawl"}}
+        parameters = {"preset_settings": {"crawl.path": str(finished.photos)}, "until": "crawl"}
+        body = {"state": {"type": "SCHEDULED"}, "parameters": parameters}
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", body)
         state = wait_for("end of the run", lambda: ended(api, run["id"]))["state"]
         assert state["type"] == "COMPLETED", state
