@@ -75,6 +75,18 @@ def as_given(preset: str, overrides: Sequence[str] = ()) -> Config:
     return _checked(given)
 
 
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a config with some settings changed, as on the command line.
+
+    Raises:
+        ConfigError: An override is invalid; one line for each mistake.
+    """
+    given = _mapping("settings", changed_text(config).encode())
+    for name, text in _parsed(overrides):
+        _apply(given, name, text)
+    return _checked(given)
+
+
 def from_text(text: str) -> Config:
     """Return the config with some settings in YAML, and the defaults of all others.
 
@@ -139,6 +151,12 @@ def changed_settings(preset: str, config: Config) -> list[str]:
     """
     before = dict(_leaves(with_memory(as_given(preset) if preset in presets() else Config(), preset)))
     return [name for name, value in _leaves(config) if value != before[name]]
+
+
+def differing_settings(config: Config, other: Config) -> list[str]:
+    """Return the dotted names of the settings in which two configs differ."""
+    theirs = dict(_leaves(other))
+    return [name for name, value in _leaves(config) if value != theirs[name]]
 
 
 def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -135,6 +135,21 @@ def counts_text(stage: StageRecord) -> str:
     )
 
 
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table of texts; all columns but the first are at the right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, column in enumerate(columns):
+        table.add_column(shown(column), justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*map(shown, row))
+    return table
+
+
+def print_wide(table: Table) -> None:
+    """Print a table; a file or a pipe gets one line for each row, however wide it is."""
+    console.print(table, width=None if console.is_terminal else 1000, crop=False)
+
+
 def recipe_table(tried: Sequence[Tried]) -> Table:
     """Return a table with one row for each recipe that a training has tried."""
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -9,6 +9,7 @@ from prefect.deployments.runner import RunnerDeployment
 from configs.load import changed_text, model_name
 from configs.schema import STAGE_NAMES, Config
 from flows import schedules
+from flows.ablate.flow import served_ablation
 from flows.predict.flow import predict_folder
 from flows.served import served_pipeline
 
@@ -18,7 +19,9 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 def build(
     preset: str, config: Config, *, cron: str, timezone: str, preset_file: str = "", owner: str = ""
 ) -> list[RunnerDeployment]:
-    """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
+    """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, others.
+
+    The others compare settings, and predict.
 
     The pipeline's parameters contain the settings that differ from the defaults, as YAML; those of the last are the
     options of `fluke predict`.
@@ -65,5 +68,12 @@ def build(
         parameters={"model": model_name(config, preset)},
         tags=["fluke"],
     )
+    ablation = served_ablation.to_deployment(
+        f"{name}-ablate",
+        description="Compares arms, which differ in some settings, on the same photos, split and seeds.",
+        parameters={"preset": preset, "settings": parameters["settings"]},
+        concurrency_limit=ONE_AT_A_TIME,
+        tags=["fluke"],
+    )
     # The declared type includes coroutines, which to_deployment returns only inside a running event loop.
-    return cast("list[RunnerDeployment]", [nightly, *stages, predict])
+    return cast("list[RunnerDeployment]", [nightly, *stages, ablation, predict])

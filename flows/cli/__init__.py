@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, notify, registry, review, runs, server, service, testlist
+from flows.cli import ablate, errors, maintenance, models, notify, registry, review, runs, server, service, testlist
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ for _command in (
     runs.config,
     runs.why,
     runs.report,
+    ablate.ablate,
     review.review,
     models.predict,
     models.export,

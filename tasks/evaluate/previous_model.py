@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _COMMON = 0.5
 """Share of the current test photos that the previous model must have predicted as test photos, too."""
+OF_ABLATION = "ablation"
+"""The external input of the evaluations of `fluke ablate`: none of its classifiers was ever a model."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ def find_previous(
     """
     store = Store(root)
     for manifest in sorted(store.manifests("evaluate"), key=lambda manifest: manifest.artifact != champion):
-        if manifest.cache_key.version != version or manifest.cache_key.parents["classifier"].digest == classifier:
+        if manifest.cache_key.version != version or OF_ABLATION in manifest.cache_key.external_inputs:
+            continue
+        if manifest.cache_key.parents["classifier"].digest == classifier:
             continue
         try:
             theirs = tables.PREDICTIONS.read(store.folder(manifest.artifact))
