@@ -88,12 +88,12 @@ def _rows(size: Size, metric: str, by_arm: Sequence[Sequence[Trained]], resample
     names = sorted({name for trained in by_arm for each in trained for name in _names(each.answers)})
     trainings = np.repeat(np.arange(len(first)), len(shown))
     groups = np.tile(shown["group"].to_numpy(), len(first))
-    options = {"top_k": _TOP_K, "resamples": resamples, "seed": 0, "trainings": trainings}
+    options = {"top_k": _TOP_K, "resamples": resamples, "seed": 0}
     baseline = _together(first, shown, names)
     rows = []
     for trained in by_arm:
         others = {} if trained is first else {"first": baseline}
-        found = metrics.compare(_together(trained, shown, names), others, groups, **options)[metric]
+        found = metrics.compare(_together(trained, shown, names), others, groups, trainings, **options)[metric]
         against = found.against.get("first")
         rows.append(
             Row(

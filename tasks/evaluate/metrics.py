@@ -55,11 +55,12 @@ def compare(
     answers: ScoredPredictions,
     others: Mapping[str, ScoredPredictions],
     groups: NDArray[Any],
+    trainings: NDArray[Any] | None = None,
+    /,
     *,
     top_k: int,
     resamples: int,
     seed: int,
-    trainings: NDArray[Any] | None = None,
 ) -> dict[str, Comparison]:
     """Compare a classifier with baselines on the same photos, in each of `scores.SCORES`.
 
@@ -72,12 +73,12 @@ def compare(
         answers: The classifier's predictions for n photos.
         others: The predictions of each baseline for the same photos, by its name.
         groups: (n,) the group of near duplicates of each photo.
-        top_k: k of top-k accuracy.
-        resamples: Number of resamples, and of random exchanges.
-        seed: Seed of both.
         trainings: (n,) which training of the classifier an answer is from, where several answer the same photos. Then
             groups and trainings are resampled, each on its own (Owen 2007, "The pigeonhole bootstrap", Annals of
             Applied Statistics 1, 386-411). Baselines are trained as often.
+        top_k: k of top-k accuracy.
+        resamples: Number of resamples, and of random exchanges.
+        seed: Seed of both.
 
     Returns:
         A comparison for each score.

@@ -251,7 +251,7 @@ def test_several_trainings_are_resampled_beside_the_groups() -> None:
     answers = ScoredPredictions(truth, np.where(right, 0, 1), np.where(right, 1, 2), np.zeros(160), 2)
     options = {"top_k": 1, "resamples": 200, "seed": 0}
     only_photos = compare(answers, {}, groups, **options)["accuracy"].classifier
-    both = compare(answers, {}, groups, trainings=trainings, **options)["accuracy"].classifier
+    both = compare(answers, {}, groups, trainings, **options)["accuracy"].classifier
     assert only_photos.value == both.value == 0.5
     assert both.high - both.low > 0.6
     assert only_photos.high - only_photos.low < both.high - both.low

@@ -25,10 +25,18 @@ def answers(labels: list[str], predicted: list[str], *, split: str = "test", sta
     return found.assign(rank=[1 if each else 2 for each in right], loss=[0.1 if each else 2.0 for each in right])
 
 
-def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: int = 3) -> Path:
+def evaluated(
+    root: Path, classifier: str, predictions: pd.DataFrame, version: int = 3, *, of_ablation: bool = False
+) -> Path:
     """Publish an evaluation; returns its folder."""
     store, parent = Store(root), Artifact(stage="train", key=classifier.replace(" ", "-"), digest=classifier)
-    cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
+    cache_key = CacheKey(
+        stage="evaluate",
+        version=version,
+        config={},
+        parents={"classifier": parent},
+        external_inputs={previous_model.OF_ABLATION: 1} if of_ablation else {},
+    )
 
     def build(out: Path) -> Result:
         stored_tables.write(tables.PREDICTIONS, predictions.drop(columns="group"), out)
@@ -46,6 +54,7 @@ def test_the_newest_evaluation_of_another_classifier_is_found(tmp_path: Path) ->
             newest = folder
     evaluated(tmp_path, "of an earlier version", test, version=2)
     evaluated(tmp_path, "of other photos", answers(LABELS, LABELS, start=3))
+    evaluated(tmp_path, "of an arm that was never a model", test, of_ablation=True)
     found = previous_model.find_previous(tmp_path, 3, "today", test)
     assert found is not None
     assert found.key == newest.name
