@@ -16,8 +16,12 @@ from prefect.task_engine import run_task_sync
 from prefect.task_runners import TaskRunner
 
 
-class OneAtATime(TaskRunner[PrefectConcurrentFuture[Any]]):
+class OneAtATime(TaskRunner[PrefectFuture[Any]]):
     """Runs tasks one after the other."""
+
+    def __init__(self) -> None:
+        """Make one that isn't started yet."""
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def duplicate(self) -> Self:
         """Return another one."""
@@ -29,7 +33,7 @@ class OneAtATime(TaskRunner[PrefectConcurrentFuture[Any]]):
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
         dependencies: dict[str, set[RunInput]] | None = None,
-    ) -> PrefectConcurrentFuture[Any]:
+    ) -> PrefectFuture[Any]:
         """Run a task, and return its final state as a future."""
         run_id = uuid7()
         state = run_task_sync(
