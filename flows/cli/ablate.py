@@ -1,6 +1,7 @@
 """The command that compares arms, which differ in some settings."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,9 +37,7 @@ def ablate(
     """Compare settings, on the same photos, split and seeds: what does each gain, and for how much time?"""
     from flows.ablate import plan
 
-    # A shell hands `--photos-per-class 20 60 all` over as an option with one value, and two arguments.
-    sizes = [word for word in overrides or () if photos_per_class and (word == "all" or word.isdecimal())]
-    settings = [word for word in overrides or () if word not in sizes]
+    sizes, settings = divided(overrides or (), photos_per_class or ())
     config = load_config(preset, settings)
     name = Path(preset).stem
     asked = plan.make(
@@ -46,7 +45,7 @@ def ablate(
         config,
         arm or (),
         seeds=seeds,
-        sizes=plan.read_sizes([*(photos_per_class or ()), *sizes]) or ["all"],
+        sizes=plan.read_sizes(sizes) or ["all"],
         minutes=minutes,
     )
     connect(config)
@@ -79,3 +78,16 @@ def ablate(
     if found.failed:
         print_error(*report.failures(found))
         raise typer.Exit(1)
+
+
+def divided(words: Sequence[str], sizes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the numbers of photos, and the settings beside the preset.
+
+    A shell hands `--photos-per-class 20 60 all` over as an option with one value, and two arguments.
+
+    Args:
+        words: The arguments beside the preset.
+        sizes: The values of the option.
+    """
+    more = [word for word in words if sizes and (word == "all" or word.isdecimal())]
+    return [*sizes, *more], [word for word in words if word not in more]
