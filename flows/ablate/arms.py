@@ -125,7 +125,9 @@ def _load(arm: Arm, first: Config) -> LoadedArm:
                 raise UserError(f"{name}: {why}")
         preflight.check_names(config)
     except (ConfigError, UserError) as error:
-        raise UserError("\n".join(f"arm {arm.name!r}: {line}" for line in str(error).split("\n"))) from error
+        given = " ".join(arm.overrides)
+        which = f"arm {arm.name!r}" + (f" ({given})" if given != arm.name else "")
+        raise UserError("\n".join(f"{which}: {line}" for line in str(error).split("\n"))) from error
     return LoadedArm(arm.name, arm.overrides, config, arm.answers)
 
 

@@ -64,7 +64,8 @@ def compare(plan: Plan, done: Mapping[str, Trained], *, resamples: int = 1000) -
         resamples: Number of resamples of the bootstrap, and of random exchanges.
 
     Returns:
-        The metric, which is the headline metric of the first arm with the most train photos; and a row for each number of photos and arm.
+        The metric, which is the headline metric of the first arm with the most train photos; and a row for each number
+        of photos and arm.
     """
     metric = [each.metric for each in done.values() if each.cell.arm.name == plan.first.name][-1]
     rows = []

@@ -34,6 +34,8 @@ class Journal(BaseModel):
     artifacts: list[Artifact] = []
     costs: dict[str, Cost] = {}
     """By the artifact's stage and key."""
+    built: int = 0
+    """How many artifacts were built since it was read."""
     measured: Cost | None = None
     """What the stage took that has just been built."""
 
@@ -51,6 +53,7 @@ class Journal(BaseModel):
         if artifact not in self.artifacts:
             self.artifacts.append(artifact)
         if not outcome.cached:
+            self.built += 1
             self.costs[_key(artifact)] = self.measured or Cost(seconds=round(seconds, 3), devices=1)
         elif _key(artifact) not in self.costs:  # a run of the pipeline has built it, or a killed ablation
             self.costs[_key(artifact)] = Cost(seconds=outcome.manifest.seconds, devices=1)
@@ -62,7 +65,7 @@ class Journal(BaseModel):
 
     def save(self, root: Path) -> None:
         """Write it atomically."""
-        text = self.model_dump_json(indent=1, exclude={"measured"})
+        text = self.model_dump_json(indent=1, exclude={"built", "measured"})
         atomic_write(folder(root, self.id) / _NAME, text.encode())
 
 

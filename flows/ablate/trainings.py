@@ -148,7 +148,7 @@ class Trainings:
         shared = self._of(cell.arm.config)
         kept = self._cut(shared, cell)
         pinned = {"crawl": shared.photos, "filter": kept}
-        before = set(self._journal.costs)
+        before = self._journal.built
 
         def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
             return pinned.get(stage.name) or self._run(stage, section, **parents)
@@ -159,8 +159,7 @@ class Trainings:
         measured = read_json(tables.METRICS.path(folder), dict[str, Any])
         scores = {name: each["value"] for name, each in measured["test"]["scores"].items()}
         answers = self._answers(folder, self._store.folder(kept))
-        cached = set(self._journal.costs) == before
-        return Trained(cell, str(measured["headline"]), scores, answers, costs), cached
+        return Trained(cell, str(measured["headline"]), scores, answers, costs), self._journal.built == before
 
     def _cut(self, shared: Shared, cell: Cell) -> Artifact:
         if cell.size == "all":

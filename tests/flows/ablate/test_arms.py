@@ -55,6 +55,11 @@ def test_an_arm_that_cannot_be_compared_is_refused_with_its_name(override: str, 
         arms.load("x", FROM_SCRATCH, [Arm(override, (override,))])
 
 
+def test_the_message_about_a_named_arm_has_what_was_given() -> None:
+    with pytest.raises(UserError, match=r"arm 'long' \(train.epoch=5\): train.epoch: unknown setting; did you mean"):
+        arms.load("x", Config(), [Arm("long", ("train.epoch=5",))])
+
+
 def test_two_arms_with_the_same_settings_or_the_same_name_are_refused() -> None:
     with pytest.raises(UserError, match="the arms 'a' and 'b' have the same settings"):
         arms.load("x", Config(), [Arm("a", ("train.epochs=5",)), Arm("b", ("train.epochs=5",))])

@@ -143,6 +143,10 @@ def test_a_second_start_says_what_is_cached(tmp_path: Path) -> None:
     assert found.train("x, seed 0").name == "Completed"
     assert found.train("x, seed 0").name == "Cached"
     assert said[-1] == "1 of 2: x, seed 0: accuracy 0.500, cached"
+    after_a_restart, _, said = start(tmp_path, ["train.epochs=6"], seeds=1)
+    after_a_restart.prepare()
+    after_a_restart.train("x, seed 0")
+    assert said[-1].endswith(", cached")
 
 
 def test_an_arm_of_the_filter_may_reject_train_photos_but_no_others(tmp_path: Path) -> None:
