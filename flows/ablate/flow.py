@@ -13,9 +13,9 @@ from prefect.context import FlowRunContext
 from prefect.states import Failed
 from prefect.utilities.annotations import unmapped
 
-from configs.load import ConfigError, from_text
+from configs import form
 from configs.schema import Config
-from flows import credentials, logs, preflight
+from flows import credentials, error_messages, log_rotation, preflight
 from flows.ablate import comparison, plan, report
 from flows.ablate.journal import Journal, folder
 from flows.ablate.one_at_a_time import OneAtATime
@@ -75,7 +75,7 @@ def ablate(
     preflight.check_names(config)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
-    logs.rotate(root)
+    log_rotation.rotate(root)
     lock = file_lock(root / "locks" / f"ablation-{asked.id}.lock")
     try:
         lock.acquire(timeout=0)
@@ -127,27 +127,33 @@ def served_ablation(
     seeds: int = plan.FEW_SEEDS,
     photos_per_class: str = "all",
     minutes: float | None = None,
+    preset_settings: dict[str, Any] | None = None,
     settings: str = "",
     preset: str = "custom",
 ) -> Any:
     """Compare arms, which differ in some settings, on the same photos, split and seeds: `fluke ablate`.
 
-    A mistake in the parameters is the message of the failed run, on one line.
+    A mistake that the user can mend is the message of the failed run, on one line.
 
     Args:
         arms: `NAME: setting=value setting=value` each; none: those that show whether the autoencoder helps.
         seeds: How often each arm is trained.
         photos_per_class: Numbers of train photos of each class, for a learning curve, such as `20 60 all`.
         minutes: The budget of each training that chooses its recipe; empty: as the settings say.
-        settings: The settings that differ from the defaults, as YAML; `fluke config PRESET` lists all.
+        preset_settings: The settings that the preset changes.
+        settings: Other settings as YAML, such as `train: {epochs: 5}`; `fluke config PRESET` lists all.
         preset: The name of the preset; leave it as it is.
 
     Returns:
         The folder of the report, or the failed state.
     """
     try:
+        config = form.read(preset_settings or {}, settings)
         sizes = plan.read_sizes([photos_per_class]) or ["all"]
-        found: Ablation = ablate.fn(from_text(settings), preset, arms or (), seeds=seeds, sizes=sizes, minutes=minutes)
-    except (ConfigError, UserError) as error:
-        return Failed(message=str(error))
+        found: Ablation = ablate.fn(config, preset, arms or (), seeds=seeds, sizes=sizes, minutes=minutes)
+    except Exception as error:
+        message, code = error_messages.explain(error, data_root())
+        if code == error_messages.INTERNAL_ERROR:
+            raise
+        return Failed(message="; ".join(message.splitlines()))
     return str(found.folder)

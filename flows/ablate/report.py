@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.load import changed_text
+from configs.load import to_yaml
 from configs.nights import NotifyConfig
 from configs.redact import redact
 from flows.ablate import wording
@@ -89,7 +89,7 @@ def picture(rows: Sequence[Row], metric: str) -> bytes:
 def settings(plan: Plan) -> str:
     """Return the settings of the first arm as a YAML file for `fluke ablate`."""
     config = plan.first.config.model_copy(update={"notify": NotifyConfig()})  # it may have passwords
-    return redact(changed_text(config))
+    return redact(to_yaml(config))
 
 
 def again(ablation: Ablation) -> str:

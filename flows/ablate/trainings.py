@@ -17,7 +17,7 @@ from flows import error_messages
 from flows.ablate import cut
 from flows.ablate.journal import Cost, Journal
 from flows.ablate.plan import Cell, Plan
-from flows.gpu import STAGES as DEVICE_STAGES
+from flows.gpu_limit import STAGES as DEVICE_STAGES
 from flows.pipeline import stages
 from flows.run import GetOrBuild
 from tasks import tables

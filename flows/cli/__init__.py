@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from flows.cli import ablate, errors, maintenance, models, notify, registry, review, runs, server, service, testlist
+from flows.cli import (
+    ablate,
+    doctor,
+    errors,
+    maintenance,
+    models,
+    notify,
+    registry,
+    review,
+    runs,
+    server,
+    service,
+    testlist,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +46,7 @@ for _command in (
     maintenance.forget,
     maintenance.status,
     maintenance.backup,
+    doctor.doctor,
     server.up,
     server.down,
     server.serve,

@@ -25,7 +25,8 @@ def install(
 ) -> None:
     """Write a systemd user unit that runs `fluke serve` with this preset and data folder, and start it."""
     from configs.load import model_name
-    from flows import preflight, service
+    from flows import preflight
+    from flows.serve import systemd
 
     loaded, root = load_config(preset, overrides), data_root()
     preflight.check_writable(root)
@@ -33,8 +34,8 @@ def install(
     name = model_name(loaded, preset)
     arguments = [preset_file(preset) or preset, *(overrides or ())]
     options = ["--cron", cron, "--timezone", timezone, "--missed", missed.value]
-    unit = service.unit(name, root)
-    left = service.install(unit, service.text(name, [*arguments, *options], root, Path.cwd(), os.environ))
+    unit = systemd.unit(name, root)
+    left = systemd.install(unit, systemd.text(name, [*arguments, *options], root, Path.cwd(), os.environ))
     say(f"wrote {unit.path}")
     if left:
         _say_rest(left)
@@ -46,10 +47,10 @@ def install(
 def remove(preset: Preset, overrides: Overrides = None) -> None:
     """Stop and delete the systemd user unit of a preset and this data folder."""
     from configs.load import model_name
-    from flows import service
+    from flows.serve import systemd
 
-    unit = service.unit(model_name(load_config(preset, overrides), preset), data_root())
-    left = service.remove(unit)
+    unit = systemd.unit(model_name(load_config(preset, overrides), preset), data_root())
+    left = systemd.remove(unit)
     say(f"deleted {unit.path}")
     if left:
         _say_rest(left)

@@ -58,10 +58,15 @@ def night(record: RunRecord, store: Store) -> Night:
 def score(record: RunRecord) -> Headline | None:
     """Return the headline metric of a run with its interval; None if it wasn't evaluated, or by an early version."""
     counts = {stage.artifact.stage: stage.counts for stage in record.stages}.get("evaluate", {})
-    metric = next((name.removesuffix(" from") for name in counts if name.endswith(" from")), "")
-    if metric not in counts or f"{metric} to" not in counts:
+    if not (name := metric(counts)):
         return None
-    return Headline(metric=metric, value=counts[metric], low=counts[f"{metric} from"], high=counts[f"{metric} to"])
+    return Headline(metric=name, value=counts[name], low=counts[f"{name} from"], high=counts[f"{name} to"])
+
+
+def metric(counts: Mapping[str, float]) -> str:
+    """Return the name of the headline metric among the counts of an evaluation; empty if it isn't complete."""
+    name = next((name.removesuffix(" from") for name in counts if name.endswith(" from")), "")
+    return name if name in counts and f"{name} to" in counts else ""
 
 
 def nights(store: Store, name: str) -> list[Night]:
@@ -100,11 +105,10 @@ def tags(record: RunRecord) -> list[str]:
 
 
 def table(shown: Sequence[Night]) -> list[dict[str, str]]:
-    """Return the rows of the trend's table, the newest first."""
+    """Return the rows of the trend's table, the newest first; what matters most is on the left, as it is wide."""
     return [
         {
             "night": f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
-            "run": each.run,
             "outcome": each.outcome,
             "metric": each.score.metric if each.score else "",
             "value": f"{each.score.value:.3f}" if each.score else "",
@@ -112,8 +116,9 @@ def table(shown: Sequence[Night]) -> list[dict[str, str]]:
             "photos": _number(each.photos),
             "rejected": _number(each.rejected),
             "seconds": f"{each.total_s:.0f}",
-            **{f"{stage} s": f"{seconds:.1f}" for stage, seconds in each.seconds.items()},
             "MB": f"{each.bytes / 1e6:.1f}",
+            "run": each.run,
+            **{f"{stage} s": f"{seconds:.1f}" for stage, seconds in each.seconds.items()},
         }
         for each in reversed(shown)
     ]

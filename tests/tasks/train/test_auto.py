@@ -12,11 +12,11 @@ from tasks.store.progress import silent
 from tasks.store.store import Store
 from tasks.train import fit
 from tasks.train.auto import Trials
-from tasks.train.errors import DivergedError, TooLargeError
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
+from tasks.training.errors import DivergedError, TooLargeError
 from tests.helpers.training import CONFIG
 
 AUTO = CONFIG.model_copy(update={"recipe": "auto", "budget_min": 60, "head_epochs": 2, "epochs": 4})
