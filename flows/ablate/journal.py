@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.json_file import read_json
-from tasks.store.manifest import Artifact
+from tasks.store.manifest import Artifact, Manifest
 from tasks.store.stage import Outcome
 
 FOLDER = "ablations"
@@ -26,6 +27,17 @@ class Cost(BaseModel):
     """How many GPUs computed, or 1 for the CPU."""
 
 
+class Rate(BaseModel):
+    """What a photo costs in a stage that computes each photo once for all artifacts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photos: int
+    """From so many photos it is known."""
+    seconds: float
+    """Seconds for each."""
+
+
 class Journal(BaseModel):
     """The artifacts of an ablation, and what they cost."""
 
@@ -34,6 +46,8 @@ class Journal(BaseModel):
     artifacts: list[Artifact] = []
     costs: dict[str, Cost] = {}
     """By the artifact's stage and key."""
+    rates: dict[str, Rate] = {}
+    """What a photo costs in a stage with a pool, by the pool."""
     built: int = 0
     """How many artifacts were built since it was read."""
     measured: Cost | None = None
@@ -54,10 +68,26 @@ class Journal(BaseModel):
             self.artifacts.append(artifact)
         if not outcome.cached:
             self.built += 1
-            self.costs[_key(artifact)] = self.measured or Cost(seconds=round(seconds, 3), devices=1)
+            cost = self.measured or Cost(seconds=round(seconds, 3), devices=1)
+            self.costs[_key(artifact)] = self._alone(outcome.manifest, cost)
         elif _key(artifact) not in self.costs:  # a run of the pipeline has built it, or a killed ablation
-            self.costs[_key(artifact)] = Cost(seconds=outcome.manifest.seconds, devices=1)
+            cost = Cost(seconds=outcome.manifest.seconds, devices=1)
+            self.costs[_key(artifact)] = self._alone(outcome.manifest, cost)
         self.measured = None
+
+    def _alone(self, manifest: Manifest, cost: Cost) -> Cost:
+        """Add what the photos would have cost that other artifacts have computed before."""
+        counts, key = manifest.counts, manifest.cache_key
+        photos, new = int(counts.get("photos", counts.get("tiles", 0))), counts.get("new")
+        if new is None:
+            return cost
+        encoder = key.parents["encoder"].digest if "encoder" in key.parents else ""
+        pool = hashing.of_value([key.stage, key.version, key.config, encoder])[:24]
+        if new and new > self.rates.get(pool, Rate(photos=0, seconds=0)).photos:
+            self.rates[pool] = Rate(photos=int(new), seconds=cost.seconds / new)
+        rate = self.rates.get(pool)
+        more_s = rate.seconds * max(photos - new, 0) if rate else 0
+        return cost.model_copy(update={"seconds": round(cost.seconds + more_s, 3)})
 
     def cost(self, artifact: Artifact) -> Cost:
         """Return what it took to build one of its artifacts."""

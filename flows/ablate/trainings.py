@@ -33,6 +33,8 @@ from tasks.store.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+_TRAINED = frozenset({"pretrain", "train", "evaluate"})
+"""The stages whose results runs of the pipeline and ablations don't share."""
 Announce = Callable[[str], None]
 """Tells the user how far it is."""
 
@@ -188,7 +190,7 @@ class Trainings:
             return self._timed(stage, *args, context=context, **parents)
 
         own = replace(stage, build=build, view=None, accept_stale=None)
-        return replace(own, external_inputs=_marked(stage)) if stage.name == "evaluate" else own
+        return replace(own, external_inputs=_marked(stage)) if stage.name in _TRAINED else own
 
     def _timed(self, stage: Stage, *args: Any, context: StageContext, **parents: Any) -> Result:
         if stage.name in DEVICE_STAGES:  # else the first arm would pay for the import of Keras
@@ -221,11 +223,11 @@ def memory_name(config: Config) -> str:
 
 
 def _marked(stage: Stage) -> Callable[[Any, Path], Mapping[str, str | int]]:
-    """Return external inputs that tell an evaluation from those of models."""
+    """Return external inputs that tell results from those of models, and of other code: arms have the same code."""
 
     def external_inputs(config: Any, root: Path) -> Mapping[str, str | int]:
         own = stage.external_inputs(config, root) if stage.external_inputs else {}
-        return {**own, OF_ABLATION: 1}
+        return {**own, OF_ABLATION: stage.source(config)[:24]}
 
     return external_inputs
 

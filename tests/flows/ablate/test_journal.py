@@ -8,7 +8,7 @@ from flows.ablate import journal
 from flows.ablate.journal import Cost, Journal
 from flows.maintenance.needed import find_needed
 from flows.maintenance.prune import disk_usage, find_unneeded
-from tasks.store.manifest import Artifact
+from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 from tests.helpers.runs import Runs
@@ -40,6 +40,25 @@ def test_what_a_run_has_built_costs_what_its_manifest_says(runs: Runs) -> None:
     found = Journal(id="x")
     found.add(outcome(runs.store, artifact, cached=True), seconds=0.1)
     assert found.cost(artifact).seconds == runs.store.manifest(artifact).seconds
+
+
+def extracted(runs: Runs, kept: str, photos: int, new: int) -> Outcome:
+    """Return the outcome of a stage that found most photos in its pool."""
+    parents = {name: Artifact(stage="filter", key=key, digest=key) for name, key in (("kept", kept), ("encoder", "e"))}
+    key = CacheKey(stage="extract", version=1, config={}, parents=parents)
+    made = runs.store.publish(key, "", lambda out: Result({"photos": photos, "new": new}, digest=kept))
+    return outcome(runs.store, made, cached=False)
+
+
+def test_photos_that_another_arm_has_computed_cost_an_arm_as_much_as_its_own(runs: Runs) -> None:
+    found = Journal(id="x")
+    costs = []
+    for kept, photos, new, seconds in (("all", 100, 100, 50.0), ("fewer", 20, 0, 0.5), ("more", 120, 20, 10.0)):
+        made = extracted(runs, kept, photos, new)
+        found.measured = Cost(seconds=seconds, devices=1)
+        found.add(made, seconds)
+        costs.append(found.cost(made.artifact).seconds)
+    assert costs == [50, 10.5, 60]
 
 
 def test_a_damaged_journal_begins_anew(tmp_path: Path) -> None:
