@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 console = Console(highlight=False)
+_WIDE = 1000
 _MOST_CLASSES, _SMALLEST_CLASSES = 40, 10
 """Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -147,7 +148,7 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def print_wide(table: Table) -> None:
     """Print a table; a file or a pipe gets one line for each row, however wide it is."""
-    console.print(table, width=None if console.is_terminal else 1000, crop=False)
+    (console if console.is_terminal else Console(highlight=False, width=_WIDE)).print(table)
 
 
 def recipe_table(tried: Sequence[Tried]) -> Table:

@@ -84,7 +84,7 @@ def ablate(
     with (
         lock,
         attached(),
-        artifacts.named(f"{preset} ablation"),
+        artifacts.named(f"{preset}-ablation"),
         preflight.in_use(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as workers,

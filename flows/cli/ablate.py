@@ -57,7 +57,7 @@ def ablate(
     from flows.run import extra_progress
     from flows.server import watch
 
-    note(f"{len(asked.arms)} arms, {seeds} seeds: {len(asked.cells)} trainings; Ctrl-C stops, the same goes on")
+    note(f"{len(asked.arms)} arms, {len(asked.cells)} trainings; after Ctrl-C, the same command continues")
     console.show_messages()
     try:
         with (
