@@ -24,7 +24,7 @@ from flows import credentials, error_messages, gpu_limit, log_rotation, notify, 
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.artifacts import named
-from flows.dashboard.engine import attached
+from flows.dashboard.engine import attached, deployment_name
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
 from flows.models.find import champion_evaluation
@@ -102,6 +102,7 @@ def pipeline(
         executor(config.workers.threads) as workers,
     ):
         progress = tee(shown_stages.progress, extra_progress.get())
+        record.deployment = deployment_name()
         record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),

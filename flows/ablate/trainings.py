@@ -21,7 +21,6 @@ from flows.gpu_limit import STAGES as DEVICE_STAGES
 from flows.pipeline import stages
 from flows.run import GetOrBuild
 from tasks import tables
-from tasks.evaluate.previous_model import OF_ABLATION
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -33,6 +32,8 @@ from tasks.store.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+OF_ABLATION = "ablation"
+"""The external input that tells results of ablations from those of runs."""
 _TRAINED = frozenset({"pretrain", "train", "evaluate"})
 """The stages whose results runs of the pipeline and ablations don't share."""
 Announce = Callable[[str], None]

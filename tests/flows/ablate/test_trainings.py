@@ -11,9 +11,8 @@ from configs.section import Section
 from flows.ablate import trainings
 from flows.ablate.journal import Journal
 from flows.ablate.plan import make
-from flows.ablate.trainings import Trainings, memory_name, with_own_memory
+from flows.ablate.trainings import OF_ABLATION, Trainings, memory_name, with_own_memory
 from tasks import tables
-from tasks.evaluate.previous_model import OF_ABLATION
 from tasks.store.atomic import write_json
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result

@@ -89,8 +89,38 @@ def test_install_and_remove_ask_systemd(tmp_path: Path, systemctl: Path) -> None
     ]
     assert systemd.remove(unit) == []
     assert not unit.path.exists()
-    with pytest.raises(UserError, match="there is no such unit"):
-        systemd.remove(unit)
+
+
+def _service(*arguments: str, code: int = 0) -> str:
+    from typer.testing import CliRunner
+
+    from flows.cli.service import app
+
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == code, result.output
+    return result.output if result.exception is None or code == 0 else str(result.exception)
+
+
+@pytest.mark.usefixtures("systemctl")
+def test_a_name_of_an_override_is_listed_and_removed_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path / "data"))
+    assert "serves nothing" in _service("list")
+    settings = ["crawl.path=photos"]
+    _service("install", "default", *settings)
+    _service("install", "default", *settings, "name=50% glass")
+    assert sorted(_service("list").splitlines()) == ["50% glass", "default"]
+    assert "it serves 50% glass, default" in _service("remove", "animals", code=1)
+    _service("remove", "50% glass")
+    _service("remove", "default")
+    _service("install", "default", *settings, "name=50% glass")
+    assert "deleted" in _service("remove", "default", "name=50% glass")
+    assert systemd.installed(tmp_path / "data") == []
+
+
+def test_units_of_another_data_folder_are_not_listed(tmp_path: Path, systemctl: Path) -> None:
+    systemd.install(systemd.unit("whales", tmp_path), _text(tmp_path))
+    assert systemd.installed(tmp_path) == ["whales"]
+    assert systemd.installed(tmp_path / "other") == []
 
 
 def test_what_systemd_refuses_is_left_for_the_user(tmp_path: Path, systemctl: Path) -> None:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from configs.schema import TrainConfig
 from tasks.networks import hardware
 
 TWO_DEVICES = """
@@ -69,8 +70,8 @@ def test_without_gpus_networks_compute_in_32_bits_and_without_xla() -> None:
     with hardware.dtype_policy("auto"):
         assert keras.config.dtype_policy().name == "float32"
     if keras.backend.backend() == "tensorflow":
-        assert not hardware.uses_xla("auto")
-        assert hardware.uses_xla("on")
+        assert not hardware.uses_xla(TrainConfig())
+        assert hardware.uses_xla(TrainConfig(xla="on"))
 
 
 @pytest.mark.parametrize(
