@@ -151,14 +151,15 @@ def predict(
     top_k = min(top_k, len(names))
     columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
-    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
+    batches = _batches(model.preprocess, photos, threads)  # it decodes while the network is loaded
+    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
     with (
         progress("photos", total=len(photos)) as advance,
         atomic_folder(heat_maps) if heat_maps else nullcontext() as drawn,
     ):
         if drawn:
             (drawn / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
-        for images, tiles, errors in _batches(model.preprocess, photos, threads):
+        for images, tiles, errors in batches:
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
             predicted = iter(_top_classes(probabilities, names, top_k))
@@ -206,7 +207,10 @@ def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> N
 def _batches(
     config: PreprocessConfig, photos: Sequence[tuple[str, Path]], threads: Executor
 ) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
-    """Yield batches: all names, the tiles of readable photos, and all errors ("" if readable); decodes one ahead."""
+    """Yield batches: all names, the tiles of readable photos, and all errors ("" if readable); decodes one ahead.
+
+    The first batch is decoded from the call on, before the first one is asked for.
+    """
     from tasks.images.memory import PhotoTooLargeError
     from tasks.images.tiles import tile_of
 
@@ -219,12 +223,17 @@ def _batches(
             return str(error)
 
     batches = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
-    next_futures = [threads.submit(tile, path) for _, path in batches[0]]
-    for batch, next_batch in zip(batches, [*batches[1:], []], strict=True):
-        futures, next_futures = next_futures, [threads.submit(tile, path) for _, path in next_batch]
-        results = [future.result() for future in futures]
-        tiles = [result for result in results if not isinstance(result, str)]
-        yield [name for name, _ in batch], tiles, [result if isinstance(result, str) else "" for result in results]
+    first = [threads.submit(tile, path) for _, path in batches[0]]
+
+    def decoded() -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
+        next_futures = first
+        for batch, next_batch in zip(batches, [*batches[1:], []], strict=True):
+            futures, next_futures = next_futures, [threads.submit(tile, path) for _, path in next_batch]
+            results = [future.result() for future in futures]
+            tiles = [result for result in results if not isinstance(result, str)]
+            yield [name for name, _ in batch], tiles, [result if isinstance(result, str) else "" for result in results]
+
+    return decoded()
 
 
 def _picture_name(number: int, image: str) -> str:

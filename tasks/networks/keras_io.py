@@ -12,6 +12,7 @@ from keras.src.random import seed_generator
 from numpy.typing import NDArray
 
 from tasks.networks import hardware
+from tasks.networks.forward import fill_up
 from tasks.store.errors import UserError
 from tasks.store.json_file import damaged
 
@@ -95,9 +96,7 @@ def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> N
     outputs = []
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
-        batch = np.zeros((batch_size, *part.shape[1:]), part.dtype)
-        batch[: len(part)] = part
-        outputs.append(np.asarray(network.predict_on_batch(batch))[: len(part)])
+        outputs.append(np.asarray(network.predict_on_batch(fill_up(part, batch_size)))[: len(part)])
     return np.concatenate(outputs)
 
 
