@@ -111,9 +111,7 @@ class RemovedPhotos:
         )
 
 
-def _probabilities(
-    photos: "pd.Series[str]", model: Model, evaluation: Path, progress: Progress
-) -> NDArray[np.float64]:
+def _probabilities(photos: "pd.Series[str]", model: Model, evaluation: Path, progress: Progress) -> NDArray[np.float64]:
     """Compute the probabilities (n, answers) of the photos with the finished model, as those of the test photos."""
     from tasks.inference.predictor import Predictor  # imports Keras
 

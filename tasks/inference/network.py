@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.networks.explain.gradcam import with_map
 from tasks.networks.forward import Forward
-from tasks.networks.keras_io import load_artifact
+from tasks.networks.keras_io import load_to_predict
 from tasks.store.errors import UserError
 
 
@@ -20,14 +20,14 @@ class TrainedClassifier:
     def __init__(self, path: Path, total_rows: int | None = None) -> None:
         """Load a classifier.keras; for `total_rows`, see `Forward`."""
         self._path = path
-        self._classifier = load_artifact(path)
+        self._classifier = load_to_predict(path)
         self.forward = Forward(with_map(self._classifier), total_rows)
 
-    @classmethod
-    def shared(cls, path: Path, total_rows: int | None = None) -> Self:
+    @staticmethod
+    def shared(path: Path, total_rows: int | None = None) -> "TrainedClassifier":
         """Return a classifier that this process may have loaded and compiled before, from the same unchanged file."""
         file = path.stat()
-        found: Self = _loaded(cls, path, file.st_mtime_ns, file.st_size, file.st_ino)
+        found = _loaded(path, file.st_mtime_ns, file.st_size, file.st_ino)
         found.forward.expect(total_rows)
         return found
 
@@ -79,5 +79,5 @@ class TrainedClassifier:
 
 
 @lru_cache(maxsize=1)
-def _loaded(kind: type[TrainedClassifier], path: Path, *_version: int) -> Any:
-    return kind(path, 0)
+def _loaded(path: Path, *_version: int) -> TrainedClassifier:
+    return TrainedClassifier(path)

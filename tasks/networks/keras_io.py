@@ -1,6 +1,7 @@
 """Loading, seeding, prediction, digests and the learning rate's schedule, for all of Keras' backends."""
 
 import hashlib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -21,18 +22,22 @@ _WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
 
 
-def seed_everything(seed: int) -> None:
+def seed_everything(seed: int, *, xla: bool = False) -> None:
     """Seed Python, numpy and the backend, so that the same inputs give the same weights.
 
     On one CPU they are identical bit by bit; on a GPU the order of sums may differ. Without a GPU, TensorFlow uses
-    deterministic kernels for the rest of the process, which takes less than a tenth more time. With a GPU it does not,
-    because XLA has none.
+    deterministic kernels for the rest of the process, which takes less than a tenth more time. With a GPU or XLA it
+    does not: XLA has none, so Keras would not compile.
+
+    Args:
+        seed: the seed.
+        xla: whether XLA compiles what is seeded.
     """
     keras.utils.set_random_seed(seed)
     # Keras takes the seeds of initial weights and of dropout from Python's generator, which all threads share, and from
     # which Prefect's connection draws every 20 s. With a generator of its own, Keras gets the same numbers each time.
     seed_generator.python_random = Random(seed)
-    if keras.backend.backend() == "tensorflow" and not hardware.gpu_count():
+    if keras.backend.backend() == "tensorflow" and not hardware.gpu_count() and not xla:
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
@@ -77,6 +82,36 @@ def load_artifact(path: Path) -> keras.Model:
                 "pip install -e '.[hub]')"
             ) from error
         raise damaged(path, first_line(error)) from error
+
+
+def load_to_predict(path: Path) -> keras.Model:
+    """Load a network from a .keras file of an artifact, to predict only; see `load_artifact`.
+
+    With TensorFlow, batch normalisation is computed as x * a + b, with constants a and b: Keras derives these from four
+    weights in each call. It must not be trained or saved.
+    """
+    network = load_artifact(path)
+    if keras.backend.backend() == "tensorflow":
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.compute_dtype == "float32":
+                layer.call = _constant_normalization(layer)
+    return network
+
+
+def _constant_normalization(layer: keras.layers.BatchNormalization) -> Callable[..., Any]:
+    mean, variance = (keras.ops.convert_to_numpy(each) for each in (layer.moving_mean, layer.moving_variance))
+    gamma = keras.ops.convert_to_numpy(layer.gamma) if layer.scale else np.float32(1)
+    beta = keras.ops.convert_to_numpy(layer.beta) if layer.center else np.float32(0)
+    shape = [1] * len(layer.input.shape)
+    shape[layer.axis] = -1
+    factor = (gamma / np.sqrt(variance + np.float32(layer.epsilon))).astype(np.float32)
+    offset = (beta - mean * factor).astype(np.float32)
+    a, b = factor.reshape(shape), offset.reshape(shape)
+
+    def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        return inputs * a + b
+
+    return call
 
 
 def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> NDArray[np.floating[Any]]:

@@ -141,7 +141,7 @@ class Attempt:
         self._model = TrainingModel(
             classifier,
             TrainingLoss(config, phase.log_priors),
-            augment=Augment(augment, config.seed) if tiles else None,
+            augment=Augment(augment, config.seed, compiled=hardware.uses_xla(config)) if tiles else None,
             mix=Mix(augment.mixup, augment.cutmix, config.seed) if mixes else None,
         )
 
@@ -230,11 +230,10 @@ class Attempt:
         optimizer.exclude_from_weight_decay(var_list=vectors)
         if keras.config.dtype_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        changes = (self._model.augment, self._model.mix)
         self._model.compile(
             optimizer,
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=hardware.uses_xla(config) and all(layer.supports_jit for layer in changes if layer),
+            jit_compile=hardware.uses_xla(config),
         )
 
 

@@ -19,8 +19,8 @@ from tasks.networks.explain.layers import side
 
 Floats = NDArray[np.float32]
 
-STEPS = 16
-_STEP = 12
+STEPS = 10
+_STEP = 16
 """Root mean square of the change in one step, in pixel values 0..255."""
 _GREY, _NOISE = 128, 8
 """Mean and standard deviation of the initial noise, in pixel values 0..255."""
@@ -132,5 +132,5 @@ def _damped(gradients: Floats) -> Floats:
 def _takes_any_side(layer: layers.Layer) -> bool:
     """Return whether a layer computes maps of any size; of layers that are not Keras' own, that isn't known."""
     if isinstance(layer, layers.Reshape):
-        return layer.target_shape[:-1] == (1, 1)  # of squeeze and excitation
+        return bool(tuple(layer.target_shape[:-1]) == (1, 1))  # of squeeze and excitation
     return type(layer).__module__.startswith("keras.src.") and not isinstance(layer, layers.Flatten)

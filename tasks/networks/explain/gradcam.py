@@ -4,6 +4,7 @@ Grad-CAM (Selvaraju et al., arXiv:1610.02391) sums a feature map's channels, wei
 class's logit. With global average pooling and a dense layer after the map, this is CAM (Zhou et al., arXiv:1512.04150).
 """
 
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -26,10 +27,8 @@ def with_map(classifier: keras.Model) -> keras.Model:
         network has none, its last feature map `(n, h, w, c)`.
     """
     outputs = [classifier.output, classifier.get_layer("pooled").output]
-    try:
+    with suppress(ValueError):  # a classifier of vectors has none
         outputs.append(feature_maps(classifier)[-1].output)
-    except ValueError:  # a classifier of vectors
-        pass
     return keras.Model(classifier.input, outputs)
 
 

@@ -40,7 +40,7 @@ def _tensorflow(network: keras.Model) -> Callable[[Any, Any], Any]:
 
     def gradient(values: Any, weights: Sequence[Any]) -> Any:
         pixels = tensorflow.constant(values)
-        with tensorflow.GradientTape() as tape:
+        with tensorflow.GradientTape(watch_accessed_variables=False) as tape:  # no gradients of the weights
             tape.watch(pixels)
             total = _weighted_sum(network(pixels, training=False), weights)
         return tape.gradient(total, pixels)
