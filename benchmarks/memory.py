@@ -1,11 +1,15 @@
-"""Measure the memory for photos that are small files with many pixels, below a limit of 4 GB. It needs root.
+"""Measure the memory for photos that are small files with many pixels, and for many photos.
 
     .venv/bin/python -m benchmarks.memory [--limit-gb 4] [--mpx 177 499] [--formats] [--commands]
+    .venv/bin/python -m benchmarks.memory --photos 2500 25000 [SETTING=VALUE ...]
 
 `--formats` decodes one file of each format alone, in a process of its own: as the filter does, and at full size.
 `--commands` puts all of them into a folder with normal photos, and executes `fluke run` with label issues and faces,
 `predict --heat-maps`, `review --export` and `check`. Each command is in a memory cgroup of its own, which kills it at
-the limit. The peak is the largest sum of the resident sets of its processes, ten times a second.
+the limit, which needs root. The peak is the largest sum of the resident sets of its processes, ten times a second.
+
+`--photos` measures the peak of each stage, in a process of its own, with so many photos of 64 px; an autoencoder and a
+convnet learn from them, one epoch each. The settings come after these.
 """
 
 import argparse
@@ -16,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import bombs
-from benchmarks.measure import FLUKE, make_photos, run_tree, scratch, server
+from benchmarks.measure import FLUKE, make_photos, run, run_tree, scratch, server
+from configs.schema import STAGE_NAMES
 from tasks.images import photos
 
 _CGROUPS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
@@ -29,6 +34,13 @@ _SETTINGS = (  # so that no photo is rejected
     *("train.epochs=2", "evaluate.layer_images=2", "evaluate.gallery=200"),
 )
 
+_MANY = (
+    *("filter.duplicate_bits=null", "filter.min_sharpness=null", "preprocess.side_px=64", "evaluate.bootstrap=200"),
+    *("pretrain.encoder=autoencoder", "pretrain.epochs=1", "train.recipe=network", "train.epochs=1"),
+)
+_FROM_TILES = "train, on tiles"
+"""Without an encoder, and so without the logistic regression that a report compares with: that needs all features."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,10 +48,15 @@ def main() -> None:
     parser.add_argument("--mpx", type=float, nargs="+", default=[177, 499])
     parser.add_argument("--formats", action="store_true")
     parser.add_argument("--commands", action="store_true")
+    parser.add_argument("--photos", type=int, nargs="+", default=[])
+    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE")
     parser.add_argument("--decode", nargs=2, metavar=("FILE", "PX"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.decode:
         _decode(Path(options.decode[0]), int(options.decode[1]) or None)
+        return
+    if options.photos:
+        _by_photos(options.photos, options.settings)
         return
     with scratch() as home:
         written = [bombs.write(home / "photos" / f"bombs {mpx:g}", mpx) for mpx in options.mpx]
@@ -74,6 +91,22 @@ def _commands(home: Path, limit_gb: float) -> None:
     with server(data):
         for name, arguments in commands.items():
             print(f"| {name} | {' | '.join(_measured([FLUKE, *arguments], home, limit_gb))} |", flush=True)
+
+
+def _by_photos(counts: list[int], settings: list[str]) -> None:
+    peaks: dict[str, list[float]] = {stage: [] for stage in [*STAGE_NAMES, _FROM_TILES]}
+    for count in counts:
+        with scratch() as data, server(data):
+            make_photos(data / "given", count)
+            given = [f"crawl.path={data / 'given'}", *_MANY, *settings]
+            for stage in STAGE_NAMES:
+                peaks[stage].append(run([FLUKE, "stage", stage, "default", *given], data).peak_mb)
+            given.append("pretrain.encoder=none")
+            peaks[_FROM_TILES].append(run([FLUKE, "stage", "train", "default", *given], data).peak_mb)
+    print(f"| stage | {' | '.join(f'{count:,} photos, MB' for count in counts)} | largest / smallest |")
+    print(f"|{'---|' * (len(counts) + 2)}")
+    for name, found in peaks.items():
+        print(f"| {name} | {' | '.join(f'{peak:,.0f}' for peak in found)} | {max(found) / min(found):.3f} |")
 
 
 def _measured(command: list[str], home: Path, limit_gb: float) -> list[str]:

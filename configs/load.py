@@ -72,38 +72,20 @@ def as_given(preset: str, overrides: Sequence[str] = ()) -> Config:
     given = _read(preset)
     for name, text in _parsed(overrides):
         _apply(given, name, text)
-    return _checked(given)
+    return checked(given)
 
 
-def from_text(text: str) -> Config:
-    """Return the config with some settings in YAML, and the defaults of all others.
+def checked(given: dict[str, Any]) -> Config:
+    """Return the config that has these settings, as `read_mapping` returns them, and the defaults of all others.
 
     Raises:
-        ConfigError: The text is no YAML, or a setting is invalid; one line for each mistake.
+        ConfigError: A setting is invalid; one line for each mistake.
     """
-    return _checked(_mapping("settings", text.encode()))
-
-
-def changed_text(config: Config) -> str:
-    """Return the settings that differ from the defaults as YAML, for `from_text`."""
-    usual, all_dumped = dict(_leaves(Config())), config.model_dump(mode="json")
-    changed: dict[str, Any] = {}
-    for name, value in _leaves(config):
-        *sections, last = name.split(".")
-        inner, dumped = changed, all_dumped
-        if value != usual[name]:
-            for section in sections:
-                inner, dumped = inner.setdefault(section, {}), dumped[section]
-            inner[last] = dumped[last]
-    return yaml.safe_dump(changed, allow_unicode=True, sort_keys=False) if changed else ""
-
-
-def _checked(given: dict[str, Any]) -> Config:
     try:
         config = Config.model_validate(values.from_yaml(given))
     except ValidationError as error:
         raise ConfigError("\n".join(_message(mistake) for mistake in error.errors())) from error
-    for name, value in _leaves(config):
+    for name, value in leaves(config):
         numbers = value if isinstance(value, tuple) else (value,)
         if any(isinstance(each, float) and not math.isfinite(each) for each in numbers):
             raise ConfigError(f"{name}: must be a finite number (got {value})")
@@ -122,11 +104,11 @@ def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
         f"{name}.{_SHORT_FORMS[name]}" if name in _SHORT_FORMS and not text.lstrip().startswith("{") else name
         for name, text in _parsed(overrides)
     ]
-    defaults = dict(_leaves(Config()))
+    defaults = dict(leaves(Config()))
     own_file = _path(preset).parent != PRESETS
     return [
         name
-        for name, value in _leaves(as_given(preset, overrides))
+        for name, value in leaves(as_given(preset, overrides))
         if any(f"{given}.".startswith(f"{name}.") for given in names)
         or (value != defaults[name] and (own_file or any(name.startswith(f"{section}.") for section in names)))
     ]
@@ -137,15 +119,16 @@ def changed_settings(preset: str, config: Config) -> list[str]:
 
     Prefect's parameters contain all settings, and don't tell which of them a user gave.
     """
-    before = dict(_leaves(with_memory(as_given(preset) if preset in presets() else Config(), preset)))
-    return [name for name, value in _leaves(config) if value != before[name]]
+    before = dict(leaves(with_memory(as_given(preset) if preset in presets() else Config(), preset)))
+    return [name for name, value in leaves(config) if value != before[name]]
 
 
-def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the value of each setting of a section."""
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
@@ -209,11 +192,15 @@ def _read(preset: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file") from error
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
-    return _mapping(path, content)
+    return read_mapping(path, content)
 
 
-def _mapping(where: object, content: bytes) -> dict[str, Any]:
-    """Read the settings in YAML; `where` begins the message about a mistake."""
+def read_mapping(where: object, content: bytes) -> dict[str, Any]:
+    """Read the settings in YAML; `where` begins the message about a mistake.
+
+    Raises:
+        ConfigError: It is no YAML, or no mapping.
+    """
     try:
         found = yaml_text.read(content) or {}
     except yaml_text.RepeatedNameError as error:

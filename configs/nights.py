@@ -8,7 +8,7 @@ from configs.addresses import SecretAddress
 from configs.section import Fraction, Section
 
 NotifyKind = Literal["failed", "refused", "promoted", "drift", "low_yield", "waiting"]
-"""What people are told of: see `flows.notify.tell`."""
+"""What people are told of: see `flows.notify.send.tell`."""
 
 
 class ChangesConfig(Section):

@@ -375,6 +375,10 @@ class PreprocessConfig(Section):
         return self
 
 
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Xla = Literal["auto", "on", "off"]
+
+
 class PretrainConfig(Section):
     """The encoder that computes the features: a pretrained network, or an autoencoder that is trained here."""
 
@@ -417,6 +421,12 @@ class PretrainConfig(Section):
         le=0.1,
         description="autoencoder: peak learning rate of Adam, between a linear warm-up and a cosine decay.",
     )
+    patience: int = Field(
+        10, ge=1, description="autoencoder: stop after this many epochs without a lower error on other tiles."
+    )
+    precision: Precision = Field("auto", description="autoencoder: precision of its training, as train.precision.")
+    xla: Xla = Field("auto", description="autoencoder: compile its training with XLA, as train.xla.")
+    devices: int = Field(0, ge=0, description="autoencoder: number of GPUs for its training, as train.devices.")
     refresh_growth: float = Field(
         0.2,
         ge=0,
@@ -602,15 +612,15 @@ class TrainConfig(Section):
     )
     warm_start: bool = Field(
         False,
-        description="Start from the classifier of the last successful run; classes are added and removed as needed.",
+        description="Start from the champion's classifier; classes are added and removed as needed.",
     )
     full_retrain_every: int = Field(
         7, ge=1, description="warm_start: every this many trainings, one starts from scratch."
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    precision: Precision = Field(
         "auto", description="Precision of computation; auto: 16 bits on GPUs that are faster with it."
     )
-    xla: Literal["auto", "on", "off"] = Field("auto", description="Compile with XLA; auto: on a single GPU.")
+    xla: Xla = Field("auto", description="Compile with XLA; auto: on a single GPU.")
     devices: int = Field(0, ge=0, description="Number of GPUs for data-parallel training; 0 = all.")
     seed: Seed = 0
 

@@ -18,16 +18,17 @@ from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, StageName, WorkersConfig
 from configs.section import Section
-from flows import credentials, error_messages, gpu, logs, night_messages, notify, preflight, stage_tasks
+from flows import credentials, error_messages, gpu_limit, log_rotation, notify, preflight, stage_tasks
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.artifacts import named
-from flows.dashboard.engine import attached
+from flows.dashboard.engine import attached, deployment_name
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
 from flows.models.find import champion_evaluation
 from flows.models.registry import Decision
 from flows.nights.checks import Checks
+from flows.notify import run_messages
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
@@ -53,8 +54,8 @@ logger = logging.getLogger("fluke.run")
 @flow(
     flow_run_name="{preset}: {until}",
     persist_result=False,
-    on_failure=[night_messages.tell_failure],
-    on_crashed=[night_messages.tell_failure],
+    on_failure=[run_messages.tell_failure],
+    on_crashed=[run_messages.tell_failure],
 )
 def pipeline(
     config: Config,
@@ -86,7 +87,7 @@ def pipeline(
     preflight.check_names(config)
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
-    logs.rotate(root)
+    log_rotation.rotate(root)
     decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
     with (
@@ -99,6 +100,7 @@ def pipeline(
         executor(config.workers.threads) as workers,
     ):
         progress = tee(shown_stages.progress, extra_progress.get())
+        record.deployment = deployment_name()
         record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),
@@ -131,9 +133,9 @@ def pipeline(
             raise
         else:
             record.end("done")
-            night_messages.after(config, record, root)
+            run_messages.after(config, record, root)
             if decision:
-                night_messages.decided(config, record, decision)
+                run_messages.decided(config, record, decision)
         finally:
             with _not_instead_of(sys.exception()):
                 record.save(root)
@@ -179,7 +181,7 @@ class _GetOrBuild:
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
         # linked to the task, so that the dashboard draws the arrows between the stages.
         state: State[Artifact] = task(
-            partial(self._build, gpu.taking_turns(stage)), section, **parents, return_state=True
+            partial(self._build, gpu_limit.taking_turns(stage)), section, **parents, return_state=True
         )
         if stage_tasks.exceeded_time_limit(state):
             raise UserError(

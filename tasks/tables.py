@@ -335,7 +335,7 @@ def document() -> str:
     head = (
         "# Artifacts\n\nGenerated from `tasks/tables.py` by `make docs`; don't edit it by hand.\n\n"
         "Each stage writes its files to `data/artifacts/<stage>/<key>/`. Besides those listed here, each artifact has "
-        "a `manifest.json`; see [the store](store.md). An artifact of the train stage may also have a folder "
+        "a `manifest.json`; see [the store](store.md). An artifact of pretrain or train may also have a folder "
         "`tensorboard`."
     )
     return "\n\n".join([head, *(part for stage in STAGE_NAMES for part in _section(stage))]) + "\n"

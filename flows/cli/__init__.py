@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from flows.cli import errors, maintenance, models, notify, registry, review, runs, server, service, testlist
+from flows.cli import (
+    doctor,
+    errors,
+    maintenance,
+    models,
+    notify,
+    registry,
+    review,
+    runs,
+    score,
+    server,
+    service,
+    testlist,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +35,7 @@ for _command in (
     runs.report,
     review.review,
     models.predict,
+    score.score,
     models.export,
     models.name,
     registry.models,
@@ -32,6 +46,7 @@ for _command in (
     maintenance.forget,
     maintenance.status,
     maintenance.backup,
+    doctor.doctor,
     server.up,
     server.down,
     server.serve,

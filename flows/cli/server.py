@@ -27,7 +27,8 @@ class Missed(StrEnum):
 Cron = Annotated[str, typer.Option(help="When the scheduled run starts, as a cron expression.")]
 Timezone = Annotated[str, typer.Option(help="Time zone of the cron expression.")]
 MissedOption = Annotated[
-    Missed, typer.Option(help="If the last run was missed - run: start it now. skip: wait for the next one.")
+    Missed,
+    typer.Option("--missed", help="If the last run was missed - run: start it now. skip: wait for the next one."),
 ]
 
 
@@ -73,7 +74,7 @@ def serve(
     overrides: Overrides = None,
     cron: Cron = "0 2 * * *",
     timezone: Timezone = "UTC",
-    missed: MissedOption = Missed.RUN,
+    if_missed: MissedOption = Missed.RUN,
 ) -> None:
     """Schedule a preset's runs, and offer each stage in the dashboard; works until Ctrl-C."""
     from configs.load import model_name
@@ -89,7 +90,8 @@ def serve(
 
         from configs import no_effect
         from configs.load import given_settings
-        from flows import console, deployments, gpu, server, serving
+        from flows import console, gpu_limit, server
+        from flows.serve import deployments, missed, owner, runner
         from flows.server import watch
 
         built = deployments.build(
@@ -98,30 +100,31 @@ def serve(
             cron=cron,
             timezone=timezone,
             preset_file=preset_file(preset),
-            owner=serving.owner(root),
+            owner=owner.sentence(root),
+            skip_if_late=if_missed is Missed.SKIP,
         )
         address, now = os.environ["PREFECT_API_URL"], datetime.now(UTC)
         is_our_server = address == server.url(root)
         login = server.login(root) if is_our_server else None
         with get_client(sync_client=True) as client:
-            standing = serving.read(client, built[0])
-            serving.refuse_if_served(standing, name, root, now)
-            overdue = serving.missed(client, standing, cron, timezone, now)
-            serving.delete_late(client, standing, now)
-            if is_our_server and gpu.is_there():
-                serving.limit_gpu(client)
+            standing = owner.read(client, built[0])
+            owner.refuse_if_served(standing, name, root, now)
+            overdue = missed.find(client, standing, cron, timezone, now)
+            missed.delete_late(client, standing, now)
+            if is_our_server and gpu_limit.has_gpu():
+                gpu_limit.create(client)
         for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
             note(f"warning: {line}")
         say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
         start = f"prefect deployment run {shlex.quote(built[0].full_name)}"
         say(f"to start a run now: {server.variables(root, address, login)} {start}")
         if overdue:
-            what = "it starts now" if missed is Missed.RUN else "it is skipped"
+            what = "it starts now" if if_missed is Missed.RUN else "it is skipped"
             note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
         # On a server that others share, somebody else may serve the same preset.
         console.show_messages()
         with watch.kept_running(root, address):
-            serving.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and missed is Missed.RUN)
+            runner.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and if_missed is Missed.RUN)
 
 
 def connect(config: Config) -> None:
@@ -135,9 +138,8 @@ def connect(config: Config) -> None:
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    # How long Prefect waits at the start of a run: about a minute for each request. The defaults are 7 minutes.
+    # With Prefect's five retries, a run waits at its start for 3 minutes at most; the default of 60 s gives 7.
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "15")
-    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     settings, warnings = configured.read()
     for line in warnings:
         note(line)

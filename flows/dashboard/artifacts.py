@@ -62,13 +62,8 @@ def page(what: str, markdown: str, description: str | None = None) -> None:
     sender.put(sender.Post("/artifacts/", _body("markdown", what, markdown, description)))
 
 
-def picture(what: str, svg: str, description: str) -> None:
-    """Show a picture in SVG; `what` ends its key."""
-    sender.put(sender.Post("/artifacts/", _body("image", what, data_url(svg), description)))
-
-
 def data_url(svg: str) -> str:
-    """Return a picture in SVG as an address, for images and Markdown."""
+    """Return a picture in SVG as an address, for Markdown: artifacts of type image show the whole address below it."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
@@ -92,7 +87,7 @@ class Bar:
 
 
 def _body(
-    kind: Literal["table", "markdown", "progress", "image"], what: str, data: object, description: str | None
+    kind: Literal["table", "markdown", "progress"], what: str, data: object, description: str | None
 ) -> dict[str, Any]:
     task, flow = TaskRunContext.get(), flow_run_id()
     ids = {"task_run_id": task.task_run.id if task else None, "flow_run_id": flow}

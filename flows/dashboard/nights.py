@@ -58,10 +58,15 @@ def night(record: RunRecord, store: Store) -> Night:
 def score(record: RunRecord) -> Headline | None:
     """Return the headline metric of a run with its interval; None if it wasn't evaluated, or by an early version."""
     counts = {stage.artifact.stage: stage.counts for stage in record.stages}.get("evaluate", {})
-    metric = next((name.removesuffix(" from") for name in counts if name.endswith(" from")), "")
-    if metric not in counts or f"{metric} to" not in counts:
+    if not (name := metric(counts)):
         return None
-    return Headline(metric=metric, value=counts[metric], low=counts[f"{metric} from"], high=counts[f"{metric} to"])
+    return Headline(metric=name, value=counts[name], low=counts[f"{name} from"], high=counts[f"{name} to"])
+
+
+def metric(counts: Mapping[str, float]) -> str:
+    """Return the name of the headline metric among the counts of an evaluation; empty if it isn't complete."""
+    name = next((name.removesuffix(" from") for name in counts if name.endswith(" from")), "")
+    return name if name in counts and f"{name} to" in counts else ""
 
 
 def nights(store: Store, name: str) -> list[Night]:
@@ -80,7 +85,8 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
 
     Args:
         record: The run.
-        before: Earlier nights of its model, oldest first; the change is that from the last one with the same metric.
+        before: Earlier nights of its model, oldest first; the change is that from the last promoted one, if it has the
+            same metric.
     """
     name = f"{show_controls(record.model_name)} {record.started_at.astimezone():%-d %b}"
     parts = [] if record.until == "evaluate" else [f"until {record.until}"]
@@ -88,8 +94,9 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
         parts.append(record.decision or record.state)
     if record.state == "done" and (scored := score(record)):
         parts.append(f"{scored.value:.3f}")
-        earlier = [each.score.value for each in before if each.score and each.score.metric == scored.metric]
-        parts += [f"({scored.value - earlier[-1]:+.3f})"] if earlier else []
+        promoted = [each.score for each in before if each.score and each.outcome == "promoted"]
+        if promoted and promoted[-1].metric == scored.metric:
+            parts.append(f"({round(scored.value - promoted[-1].value, 3) + 0.0:+.3f})")  # never -0.000
     return f"{name}: {' '.join(parts)}" if parts else name
 
 
@@ -100,11 +107,10 @@ def tags(record: RunRecord) -> list[str]:
 
 
 def table(shown: Sequence[Night]) -> list[dict[str, str]]:
-    """Return the rows of the trend's table, the newest first."""
+    """Return the rows of the trend's table, the newest first; what matters most is on the left, as it is wide."""
     return [
         {
             "night": f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
-            "run": each.run,
             "outcome": each.outcome,
             "metric": each.score.metric if each.score else "",
             "value": f"{each.score.value:.3f}" if each.score else "",
@@ -112,8 +118,9 @@ def table(shown: Sequence[Night]) -> list[dict[str, str]]:
             "photos": _number(each.photos),
             "rejected": _number(each.rejected),
             "seconds": f"{each.total_s:.0f}",
-            **{f"{stage} s": f"{seconds:.1f}" for stage, seconds in each.seconds.items()},
             "MB": f"{each.bytes / 1e6:.1f}",
+            "run": each.run,
+            **{f"{stage} s": f"{seconds:.1f}" for stage, seconds in each.seconds.items()},
         }
         for each in reversed(shown)
     ]

@@ -1,16 +1,12 @@
 """Names a run in the dashboard when it begins and ends, and shows its summary and the trend over nights."""
 
 import logging
-from pathlib import Path
 
 from prefect.context import FlowRunContext
-from prefect.settings import PREFECT_API_URL
 
-from flows import server
 from flows.dashboard import artifacts, nights, sender, trend
-from flows.dashboard.stages import code, safe
-from flows.run_records import RunRecord
-from flows.server import report_page
+from flows.dashboard.stages import report_line, safe
+from flows.run_records import RunRecord, StageRecord
 from tasks.store.store import Store
 from tasks.tables import REPORT, SUMMARY
 from tasks.text import markdown
@@ -40,22 +36,25 @@ def ended(record: RunRecord, store: Store) -> None:
 
 def _show(record: RunRecord, store: Store, shown: list[nights.Night]) -> None:
     drawn = trend.svg(shown) if shown else ""
-    artifacts.page("summary", _summary(record, store, shown, drawn), description=_title(record, shown))
+    artifacts.page("summary", _summary(record, store, shown, drawn), description=f"**{_title(record, shown)}**")
     if shown:
-        artifacts.picture("trend", drawn, f"**trend** of the last {len(shown)} nights of {_name(record)}")
+        of_nights = f"**trend** of the last {len(shown)} nights of {_name(record)}"
+        artifacts.page("trend", f"![the last nights]({artifacts.data_url(drawn)})", of_nights)
         artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
 
 
-def _count(what: str, count: float) -> str:
-    return f"{what} {count:,}" if isinstance(count, int) else f"{what} {count:.3g}"
+def _counts(stage: StageRecord) -> str:
+    """Return what a stage has counted, in a few words; the metric of an evaluation has its interval."""
+    counts = stage.counts
+    if metric := nights.metric(counts):
+        interval = f"{counts[f'{metric} from']:.3f} to {counts[f'{metric} to']:.3f}"
+        photos = [f"{what} {_number(count)}" for what, count in counts.items() if what != metric][:1]
+        return markdown(", ".join([*photos, f"{metric} {counts[metric]:.3f} ({interval})"]))
+    return markdown(", ".join(f"{what} {_number(count)}" for what, count in list(counts.items())[:4]))
 
 
-def _report(root: Path, evaluation: Path) -> str:
-    """Return where a report is: a link if the dashboard is that of the data folder, which serves it, and its path."""
-    path = code(REPORT.path(evaluation))
-    if server.is_own(root, PREFECT_API_URL.value() or ""):
-        return f"[The report]({report_page.address(root, evaluation.name)}): {path}"
-    return f"Report: {path}"
+def _number(count: float) -> str:
+    return f"{count:,}" if isinstance(count, int) else f"{count:.3g}"
 
 
 def _rename(record: RunRecord, before: list[nights.Night]) -> None:
@@ -75,7 +74,7 @@ def _title(record: RunRecord, shown: list[nights.Night]) -> str:
 
 def _summary(record: RunRecord, store: Store, shown: list[nights.Night], drawn: str) -> str:
     """Return the page of a run in Markdown: decision, verdict, stages, report, trend."""
-    parts = [f"# {_title(record, shown)}"]
+    parts = []
     if record.decision:
         parts.append(f"**{markdown(record.decision)}**: {markdown(record.reason)}")
     if record.error:
@@ -86,13 +85,12 @@ def _summary(record: RunRecord, store: Store, shown: list[nights.Night], drawn: 
         verdict = SUMMARY.path(evaluated).read_text(encoding="utf-8", errors="replace").partition("\n")[0]
         parts.append(safe(verdict))
     rows = [
-        f"| {stage.artifact.stage} | {'cached' if stage.cached else 'built'} | {stage.seconds:.1f} | "
-        f"{markdown(', '.join(_count(what, count) for what, count in list(stage.counts.items())[:4]))} |"
+        f"| {stage.artifact.stage} | {'cached' if stage.cached else 'built'} | {stage.seconds:.1f} | {_counts(stage)} |"
         for stage in record.stages
     ]
     parts.append("\n".join(["| stage | | seconds | |", "|---|---|--:|---|", *rows]))
     if evaluated and REPORT.path(evaluated).exists():
-        parts.append(_report(store.root, evaluated))
+        parts.append(report_line(store.root, evaluated))
     if len(shown) > 1:
         parts.append(f"![the last nights]({artifacts.data_url(drawn)})")
     parts.append(f"Run `{record.id}`")

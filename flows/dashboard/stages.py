@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect.settings import PREFECT_API_URL
+
+from flows import server
 from flows.dashboard import artifacts, sender
 from flows.recipes_tried import recipes_tried
+from flows.server import report_page
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
@@ -39,9 +43,9 @@ def show(outcome: Outcome, store: Store) -> None:
     summary = SUMMARY.path(folder)
     if summary.exists():
         text = safe(summary.read_text(encoding="utf-8", errors="replace"))
-        if (report := REPORT.path(folder)).exists():
-            text += f"\n\nFull report: {code(report)}\n"
-        artifacts.page(f"{outcome.artifact.stage}-report", text)
+        if REPORT.path(folder).exists():
+            text += f"\n\n{report_line(store.root, folder)}\n"
+        artifacts.page(f"{outcome.artifact.stage}-report", text, f"what **{outcome.artifact.stage}** found")
 
 
 def show_findings(lines: Sequence[str], table: str = "") -> None:
@@ -104,6 +108,19 @@ def progress(label: str, total: int) -> Iterator[Advance]:
     if is_shown:
         done = total  # work may end before its total, such as training with early stopping
         show_progress()
+
+
+def report_line(root: Path, evaluation: Path) -> str:
+    """Return where a report is, in Markdown: its path, and a link if the dashboard's server can serve it.
+
+    Args:
+        root: The data folder; only its own server has its reports.
+        evaluation: The folder of the evaluation's artifact.
+    """
+    path = code(REPORT.path(evaluation))
+    if server.is_own(root, PREFECT_API_URL.value() or ""):
+        return f"[The report]({report_page.address(root, evaluation.name)}): {path}"
+    return f"Report: {path}"
 
 
 def code(path: Path) -> str:

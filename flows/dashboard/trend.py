@@ -1,7 +1,7 @@
 """A picture of the nights of a model: its metric with the interval, photos, seconds by stage, and bytes."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from configs.schema import STAGE_NAMES
@@ -9,7 +9,8 @@ from flows.dashboard.nights import Night
 
 _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT = 760, 110, 46, 62, 12
 _COLOURS = ("#4e79a7", "#f28e2b", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#e15759")
-_PROMOTED, _OTHER, _FAILED = "#2e7d32", "#9e9e9e", "#c62828"
+_GOOD, _OTHER, _BAD = "#2e7d32", "#757575", "#c62828"
+_COLOUR_OF = {"promoted": _GOOD, "refused": _BAD}
 
 
 def svg(shown: Sequence[Night]) -> str:
@@ -23,9 +24,12 @@ def svg(shown: Sequence[Night]) -> str:
     for number, panel in enumerate(panels):
         parts.append(f'<g transform="translate(0 {number * (_PANEL + _GAP) + 24})">{panel}</g>')
     last = len(panels) * (_PANEL + _GAP) - 4
+    days = [each.started_at.astimezone() for each in shown]
+    is_daily = len({day.date() for day in days}) == len(days)
+    edge = _WIDTH - (18 if is_daily else 34)
     parts += [
-        f'<text x="{_x(place, len(shown)):.1f}" y="{last}" text-anchor="middle" fill="#444">'
-        f"{shown[place].started_at.astimezone():%-d %b}</text>"
+        f'<text x="{_short(min(_x(place, len(shown)), edge))}" y="{last}" text-anchor="middle" fill="#444">'
+        f"{days[place]:{'%-d %b' if is_daily else '%-d %b %H:%M'}}</text>"
         for place in _labelled(len(shown))
     ]
     return "".join(parts) + "</svg>"
@@ -42,78 +46,80 @@ def _labelled(count: int) -> list[int]:
     return list(range(count - 1, -1, -step))
 
 
-def _frame(title: str, top: float, bottom: float, label: Callable[[float], str]) -> str:
-    lines = [f'<text x="{_LEFT}" y="-8" fill="#222" font-weight="bold">{html.escape(title)}</text>']
+def _short(number: float) -> str:
+    """Write a position or a size to a tenth of a pixel: the picture of each run is stored by the server, twice."""
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def _frame(title: str, top: float, bottom: float, label: str, legend: Iterable[tuple[str, str]] = ()) -> str:
+    """Draw a panel's title, the names of its colours, and its axis."""
+    names = "".join(f' <tspan fill="{colour}">{html.escape(name)}</tspan>' for name, colour in legend)
+    lines = [f'<text x="{_LEFT}" y="-8" fill="#222" font-weight="bold">{html.escape(title)}{names}</text>']
     for share in (0.0, 0.5, 1.0):
         y = _PANEL * (1 - share)
-        value = label(bottom + share * (top - bottom))
         lines.append(
-            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}" stroke="#ddd"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end" fill="#444">{value}</text>'
+            f'<path d="M{_LEFT} {_short(y)}H{_WIDTH - _RIGHT}" stroke="#ddd"/>'
+            f'<text x="{_LEFT - 6}" y="{_short(y + 4)}" text-anchor="end" fill="#444">'
+            f"{label.format(bottom + share * (top - bottom))}</text>"
         )
     return "".join(lines)
 
 
 def _metric(shown: Sequence[Night]) -> str:
-    known = [(place, each) for place, each in enumerate(shown) if each.score]
-    scores = [each.score for _, each in known if each.score]
-    metric = scores[-1].metric if scores else "metric"
-    low, high = min((each.low for each in scores), default=0.0), max((each.high for each in scores), default=1.0)
+    known = [(place, each, each.score) for place, each in enumerate(shown) if each.score]
+    metric = known[-1][2].metric if known else "metric"
+    known = [each for each in known if each[2].metric == metric]
+    low, high = (
+        min((score.low for *_, score in known), default=0.0),
+        max((score.high for *_, score in known), default=1),
+    )
     if low == high:
         low, high = low - 0.01, high + 0.01
 
-    def y(value: float) -> float:
-        return _PANEL * (high - value) / (high - low)
+    def y(value: float) -> str:
+        return _short(_PANEL * (high - value) / (high - low))
 
-    drawn = []
-    for place, each in known:
-        if each.score and each.score.metric == metric:
-            x = _x(place, len(shown))
-            colour = _PROMOTED if each.outcome == "promoted" else _FAILED if each.outcome == "refused" else _OTHER
-            drawn.append(
-                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y(each.score.low):.1f}" y2="{y(each.score.high):.1f}" '
-                f'stroke="{colour}" stroke-width="2"/>'
-                f'<circle cx="{x:.1f}" cy="{y(each.score.value):.1f}" r="4" fill="{colour}"/>'
-            )
+    intervals: dict[str, list[str]] = {}
+    points = []
+    for place, each, score in known:
+        x, colour = _short(_x(place, len(shown))), _COLOUR_OF.get(each.outcome, _OTHER)
+        intervals.setdefault(colour, []).append(f"M{x} {y(score.low)}V{y(score.high)}")
+        points.append(f'<circle cx="{x}" cy="{y(score.value)}" r="4" fill="{colour}"/>')
+    drawn = [f'<path stroke="{colour}" stroke-width="2" d="{"".join(parts)}"/>' for colour, parts in intervals.items()]
     failed = [
-        f'<text x="{_x(place, len(shown)):.1f}" y="{_PANEL - 3}" text-anchor="middle" fill="{_FAILED}">×</text>'
+        f'<text x="{_short(_x(place, len(shown)))}" y="{_PANEL - 3}" text-anchor="middle" fill="{_BAD}">×</text>'
         for place, each in enumerate(shown)
         if each.outcome in ("failed", "died", "interrupted")
     ]
-    title = f"{metric} with its 95 % interval (green: promoted, red: refused, ×: no result)"
-    return _frame(title, high, low, lambda value: f"{value:.3f}") + "".join(drawn + failed)
+    legend = (("promoted", _GOOD), ("refused", _BAD), ("another decision", _OTHER), ("× no result", _BAD))
+    frame = _frame(f"{metric} with its 95 % interval:", high, low, "{:.3f}", legend)
+    return frame + "".join(drawn + points + failed)
 
 
 def _photos(shown: Sequence[Night]) -> str:
-    return _stacks(
-        "photos kept (blue) and rejected (orange)",
-        [[each.photos or 0, each.rejected or 0] for each in shown],
-        "{:,.0f}",
-    )
+    return _stacks("photos:", [[each.photos or 0, each.rejected or 0] for each in shown], ("kept", "rejected"))
 
 
 def _seconds(shown: Sequence[Night]) -> str:
-    return _stacks(
-        "seconds by stage, from below: " + ", ".join(STAGE_NAMES),
-        [[each.seconds.get(stage, 0.0) for stage in STAGE_NAMES] for each in shown],
-        "{:,.0f}",
-    )
+    seconds = [[each.seconds.get(stage, 0.0) for stage in STAGE_NAMES] for each in shown]
+    return _stacks("seconds by stage:", seconds, STAGE_NAMES)
 
 
 def _megabytes(shown: Sequence[Night]) -> str:
-    return _stacks("MB of the run's artifacts", [[each.bytes / 1e6] for each in shown], "{:,.1f}")
+    return _stacks("MB of the run's artifacts", [[each.bytes / 1e6] for each in shown])
 
 
-def _stacks(title: str, values: Sequence[Sequence[float]], label: str) -> str:
+def _stacks(title: str, values: Sequence[Sequence[float]], names: Sequence[str] = ()) -> str:
+    """Draw a stacked column for each night; the parts of one colour are one path."""
     top = max((sum(each) for each in values), default=0) or 1
     width = min(24.0, 0.7 * (_WIDTH - _LEFT - _RIGHT) / max(len(values), 1))
-    drawn = []
+    paths: dict[str, list[str]] = {}
     for place, parts in enumerate(values):
-        x = _x(place, len(values)) - width / 2
-        for part, (value, above) in enumerate(zip(parts, accumulate(parts), strict=True)):
+        x = _short(_x(place, len(values)) - width / 2)
+        for colour, value, above in zip(_COLOURS, parts, accumulate(parts), strict=False):
             if value:
-                drawn.append(
-                    f'<rect x="{x:.1f}" y="{_PANEL * (1 - above / top):.1f}" width="{width:.1f}" '
-                    f'height="{_PANEL * value / top:.1f}" fill="{_COLOURS[part % len(_COLOURS)]}"/>'
-                )
-    return _frame(title, top, 0, label.format) + "".join(drawn)
+                y, height = _short(_PANEL * (1 - above / top)), _short(_PANEL * value / top)
+                paths.setdefault(colour, []).append(f"M{x} {y}h{_short(width)}v{height}h-{_short(width)}z")
+    drawn = [f'<path fill="{colour}" d="{"".join(parts)}"/>' for colour, parts in paths.items()]
+    label = "{:,.0f}" if top >= 10 else "{:,.1f}"
+    return _frame(title, top, 0, label, zip(names, _COLOURS, strict=False)) + "".join(drawn)

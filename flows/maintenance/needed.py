@@ -74,7 +74,7 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
 
     Kept are, of each preset and name, the `keep_runs` newest good runs that still have their model, but at least one,
     and the newest run of all, so that it can continue if it failed; of each name, the run whose model is used, and the
-    one that a rollback would go to; the runs that people have named; and the previous models with which the evaluations
+    one that a rollback would go to; the runs that people have named; and the champions with which the evaluations
     of all these runs compare. A run is good if its whole pipeline succeeded. Which run is newer, their numbers say.
 
     Args:
@@ -93,10 +93,10 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
         if stopped_in:
             needed.under_way.add(stopped_in)
     kept = [run for runs in needed.runs.values() for run in runs]
-    for evaluation in _previous_models(store, kept):
+    for evaluation in _compared_champions(store, kept):
         same = [run for run in records if evaluation.key in (artifact.key for artifact in run.model)]
         if same and all(run not in kept for run in same):
-            needed.runs.setdefault("the previous model, run", []).append(same[0])
+            needed.runs.setdefault("the champion that it was compared with, run", []).append(same[0])
         _add(store, needed, [evaluation, *(stage.artifact for run in same[:1] for stage in run.stages)])
     return needed
 
@@ -157,8 +157,8 @@ def _stopped_in(run: RunRecord) -> StageName | None:
     return STAGE_NAMES[done] if done < len(STAGE_NAMES) else None
 
 
-def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:
-    """Return the evaluations of the previous models with which the evaluations of these runs compare.
+def _compared_champions(store: Store, runs: list[RunRecord]) -> list[Artifact]:
+    """Return the evaluations of the champions with which the evaluations of these runs compare.
 
     If one of them can't be read, these are all evaluations: any may be the one that it compares with.
     """

@@ -20,10 +20,12 @@ from tasks.store import manifest
 from tasks.store.paths import is_own, remove
 from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
-from tasks.train.stage import FINISHED
+from tasks.training.under_way import FINISHED, NAME
 
 _KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
 """Name of an artifact's folder."""
+_TRAINING = ("pretrain", "train")
+"""The stages that train networks."""
 _SHARD = re.compile(r"[0-9a-f]{24}\.npy")
 
 
@@ -96,7 +98,7 @@ def pruned_models(store: Store, unneeded: list[Unneeded]) -> list[tuple[RunRecor
 
 def trials(store: Store) -> dict[Path, bool]:
     """Return the folders with trials and checkpoints of trainings, and whether the training has finished."""
-    folders = _entries(store.pools("train") / "under-way", store.root)
+    folders = [folder for stage in _TRAINING for folder in _entries(store.pools(stage) / NAME, store.root)]
     return {folder: (folder / FINISHED).exists() for folder in folders}
 
 
@@ -155,7 +157,7 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
     for folder, finished in trainings.items():
         if finished:
             yield folder, "trials of a finished training"
-        elif "train" not in needed.under_way:
+        elif not any(store.pools(stage) in folder.parents for stage in needed.under_way):
             yield folder, "trials and checkpoints of an unfinished training"
     yield from find_left_over(root, skip={*artifacts, *trainings})
     if photos and "crawl" not in needed.damaged:

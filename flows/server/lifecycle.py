@@ -1,4 +1,4 @@
-"""Start, find and stop a data folder's Prefect server: on loopback, with SQLite, in the background.
+"""Start, find and stop a data folder's Prefect server: on loopback, in the background.
 
 Prefect's own `prefect server start --background` refuses to start after a power cut, because of its old PID file.
 """
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import flows
 from flows.processes import look_up
-from flows.server import key, process
+from flows.server import database, key, process
 from flows.server.process import HOST, PROCESS_PAGE, Choice, Running
 from flows.server.proxies import LOOPBACK
 from tasks.store.errors import UserError
@@ -111,15 +111,26 @@ def up(root: Path, port: int | None = None, *, with_key: bool | None = None) -> 
             raise UserError(f"port {port} is in use by another program; choose another: fluke up --port {port + 1}")
         _check_unused(home)
         usual = port or chosen.port or DEFAULT_PORT
-        port = usual if _is_free(usual) else free_port()
         with_key = chosen.key if with_key is None else with_key
         key.close(home)
-        started = _start(home, port, key.prepare(root) if with_key else None)
-        if found := look_up(started.pid):
-            process.write(root, Running(found, port))
-        _wait_for(started, port, home / "server.log")
-        process.write_choice(root, Choice(port=usual if chosen.port else port, key=with_key))
-    return _api(port)
+        auth = key.prepare(root) if with_key else None
+        used = usual if _is_free(usual) else free_port()
+        try:
+            _start_and_wait(root, used, auth)
+        except UserError:
+            if port is not None or _is_free(used):
+                raise
+            used = free_port()  # another program, such as another folder's server, took the port in the meantime
+            _start_and_wait(root, used, auth)
+        process.write_choice(root, Choice(port=usual if chosen.port else used, key=with_key))
+    return _api(used)
+
+
+def _start_and_wait(root: Path, port: int, auth: str | None) -> None:
+    started = _start(root / "server", port, auth)
+    if found := look_up(started.pid):
+        process.write(root, Running(found, port))
+    _wait_for(started, port, root / "server" / "server.log")
 
 
 def _check_same(running: Running, chosen: Choice, port: int | None, with_key: bool | None) -> None:
@@ -192,6 +203,8 @@ def _start(home: Path, port: int, auth: str | None) -> "subprocess.Popen[bytes]"
     }
     if auth:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = auth
+    if address := database.address(home):
+        environment[database.VARIABLE] = address
     _share(home)
     with open_log(home / "server.log") as log:
         # A new session, so that Ctrl-C in the terminal doesn't stop the server.

@@ -67,4 +67,4 @@ def _decode(code: keras.KerasTensor, channels: int, config: PretrainConfig) -> k
         )(x)
     deep = layers.Conv2DTranspose(channels, 4, 2, "same", name="decode_deep")(x)
     linear = layers.Conv2DTranspose(channels, 2 * patch_px, patch_px, "same", name="decode_linear")(code)
-    return layers.Add(name="decoded")([deep, linear])
+    return layers.Add(name="decoded", dtype="float32")([deep, linear])

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from configs.schema import TrainConfig
+from configs.schema import PretrainConfig, TrainConfig, Xla
 
 _BFLOAT16_SINCE = (8, 0)
 _FLOAT16_SINCE = (7, 0)
@@ -40,7 +40,7 @@ def gpu_count() -> int:
     return 0
 
 
-def strategy_scope(config: TrainConfig) -> AbstractContextManager[Any]:
+def strategy_scope(config: TrainConfig | PretrainConfig) -> AbstractContextManager[Any]:
     """Return a context in which networks are built for data-parallel training.
 
     It uses `config.devices` GPUs, or all GPUs if that is 0. Without GPUs it uses the CPU devices that TensorFlow is
@@ -76,7 +76,7 @@ def dtype_policy(precision: str) -> Iterator[None]:
     """Enter a context in which networks compute in a precision; their weights are always float32.
 
     Args:
-        precision: a value of `TrainConfig.precision`.
+        precision: a value of `TrainConfig.precision` or `PretrainConfig.precision`.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_policy_name(precision))
@@ -91,14 +91,14 @@ def compute_signature(precision: str) -> list[str]:
     return [keras.backend.backend(), _policy_name(precision)]
 
 
-def uses_xla(config: TrainConfig) -> bool:
+def uses_xla(xla: Xla) -> bool:
     """Return whether XLA compiles the training.
 
     JAX always does. With auto, TensorFlow does on a single GPU; on CPUs XLA makes it slower.
     """
     if keras.backend.backend() == "jax":
         return True
-    return config.xla == "on" or (config.xla == "auto" and gpu_count() == 1)
+    return xla == "on" or (xla == "auto" and gpu_count() == 1)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -9,6 +9,8 @@ that are in no shard and adds them as new shards; a crash loses at most the shar
 
 import json
 import logging
+import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -230,7 +232,7 @@ class LazyRows:
             array = self._array(int(number))
             if array.shape[1:] != out.shape[1:] or row[where].min() < 0 or row[where].max() >= len(array):
                 raise _damaged(inside(self._root, self._names[number]), f"it has no such rows: {array.shape}")
-            out[where] = array[row[where]]
+            _read(inside(self._root, self._names[number]), array, row[where], out, where)
         return out
 
     def _array(self, number: int) -> NDArray[Any]:
@@ -241,6 +243,24 @@ class LazyRows:
             raise
         except Exception as error:  # NumPy raises many kinds of errors, even those of its tokenizer
             raise _damaged(path, error) from error
+
+
+def _read(
+    path: Path, array: NDArray[Any], rows: NDArray[np.int64], out: NDArray[Any], where: NDArray[np.int64]
+) -> None:
+    """Read rows of a shard to some places of `out`.
+
+    They are read, not taken from the mapped file: its pages would count as memory of the process, until all photos of a
+    set are in it, and a thread that waits for a page stops the others.
+    """
+    if not isinstance(array, np.memmap) or array.dtype != out.dtype or not array.flags.c_contiguous:
+        out[where] = array[rows]
+        return
+    size = math.prod(array.shape[1:]) * array.dtype.itemsize
+    with path.open("rb", buffering=0) as file:
+        for row, place in zip(rows.tolist(), where.tolist(), strict=True):
+            if os.preadv(file.fileno(), [out[place : place + 1].data], array.offset + row * size) != size:
+                raise _damaged(path, "it is too short")
 
 
 def _damaged(path: Path, reason: object) -> DamagedFileError:

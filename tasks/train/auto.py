@@ -22,12 +22,12 @@ from tasks.store.progress import Progress
 from tasks.train import class_balance, logistic
 from tasks.train.choice import choose
 from tasks.train.class_balance import ADJUSTED, WEIGHTED
-from tasks.train.errors import DivergedError, TooLargeError
 from tasks.train.recipes import Recipe, with_method
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial
+from tasks.training.errors import DivergedError, TooLargeError
 
 if TYPE_CHECKING:
     from tasks.train.warm_start import Base

@@ -34,7 +34,7 @@ class TrainingLoss(keras.losses.Loss):
             config: the settings `imbalance`, `head`, `scale`, `margin`, `margin_growth` and `label_smoothing` are used.
             log_priors: logarithm of each class's share of the train photos, `(classes,)`.
         """
-        super().__init__(name="training_loss")
+        super().__init__(name="training_loss", reduction=None)
         self._config = config
         self._log_priors = log_priors
         self._margins = margins(config, log_priors)

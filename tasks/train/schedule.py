@@ -14,11 +14,12 @@ from tasks.networks import classifier as classifiers
 from tasks.networks import head as heads
 from tasks.networks.keras_io import predict
 from tasks.store.progress import Progress
-from tasks.train import callbacks, class_balance
-from tasks.train.checkpoint import Checkpoint, TrainingState
-from tasks.train.errors import DivergedError
+from tasks.train import class_balance
 from tasks.train.finetune import freeze, unfreeze
 from tasks.train.fit import LabelledData, Phase, fit
+from tasks.training import monitors
+from tasks.training.checkpoint import Checkpoint, TrainingState
+from tasks.training.errors import DivergedError
 
 _BALANCED = ImbalanceConfig(method="weights", power=1, cap=math.inf)
 
@@ -133,7 +134,7 @@ class Schedule:
                     self._config,
                     checkpoint=Checkpoint(path.with_suffix(".npz")),
                     advance=advance,
-                    callbacks=callbacks.monitoring_callbacks(self._folder / "tensorboard", path.name),
+                    callbacks=monitors.monitoring_callbacks(self._folder / monitors.FOLDER, path.name),
                 )
         except DivergedError as error:
             if not (error.kept or self.best_epoch):

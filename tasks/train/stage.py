@@ -22,10 +22,9 @@ from tasks.train.recipes import Recipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.same_photos import accept_stale, digest_of, photos_digest
 from tasks.train.training_set import TrainingSet
+from tasks.training import under_way
 
 VERSION = 3
-FINISHED = "finished"
-"""Marks the folder of trials of a training that has ended."""
 
 logger = logging.getLogger("fluke.train")
 
@@ -81,7 +80,7 @@ def build_classifier(
     )
     for logs in folder.glob("*/tensorboard"):
         shutil.copytree(logs, context.out / "tensorboard" / logs.parent.name)
-    _keep_only(folder)
+    under_way.keep_only(folder)
     made: dict[str, Any] = {"photos": len(learned_from), "classes": len(data.labels), "recipes": len(trials.done)}
     made |= {"parameters": finished.count_params()}
     if len(data.val):
@@ -141,13 +140,14 @@ def _is_refitted(config: TrainConfig, data: TrainingSet, recipe: Recipe, base: w
 
 
 def _find_base(config: TrainConfig, data: TrainingSet, kept: Path, context: StageContext) -> warm_start.Base | None:
-    """Find the earlier classifier to start from, if `train.warm_start` is set; see `warm_start.find`."""
+    """Return the champion's classifier, if `train.warm_start` is set and it suits; see `warm_start.find`."""
     if not config.warm_start:
         return None
     return warm_start.find(
         Store(context.root),
         config,
         VERSION,
+        context.champion,
         tiles=data.tiles,
         encoder=data.encoder,
         labels=data.labels,
@@ -164,26 +164,13 @@ def _under_way(
 
     inputs = [
         VERSION,
-        context.source,
         photos,
         digest_of(encoder),
         hardware.compute_signature(config.precision),
         config.model_dump(mode="json", exclude={"budget_min", "refit"}),
         base.digest if base else None,
     ]
-    folder = context.pools / "under-way" / hashing.of_value(inputs)[:24]
-    if context.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    return folder
-
-
-def _keep_only(folder: Path) -> None:
-    """Mark the trials in a folder as finished, and delete those of earlier finished trainings."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FINISHED).touch()
-    for other in folder.parent.iterdir():
-        if other != folder and (other / FINISHED).exists():
-            shutil.rmtree(other, ignore_errors=True)
+    return under_way.folder_of(inputs, context)
 
 
 def _dynamic_modules(config: TrainConfig) -> list[str]:

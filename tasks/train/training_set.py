@@ -124,10 +124,9 @@ class TrainingSet:
 
     def labelled(self, part: Part, weights: NDArray[np.float32]) -> "LabelledData":
         """Return the classifier's inputs of a part, with the weight of each class, `(classes,)`."""
-        from tasks.networks.batches import load_if_fits
         from tasks.train.fit import LabelledData
 
-        return LabelledData(load_if_fits(self.rows_of(part)), part.targets, weights[part.targets])
+        return LabelledData(self.rows_of(part), part.targets, weights[part.targets])
 
     def together(self) -> Self:
         """Return a training set in which the photos of validation are trained on, too, and none validates."""

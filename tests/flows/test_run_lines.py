@@ -52,6 +52,7 @@ def test_status_shows_the_photos_the_name_and_the_decision_with_its_reason(tmp_p
     config = Config.model_validate({"name": "glass", "crawl": {"path": "/mnt/photos"}})
     record = _evaluated({}, config, "default")
     record.decision, record.reason = "refused", "recall of bottle fell by 20 points"
+    record.deployment = "glass-nightly"
     searched = RunRecord.start(
         "birds", "train", Config.model_validate({"crawl": {"sources": ["openverse", "commons"]}})
     )

@@ -8,7 +8,7 @@ half a page or a phone, so that they can be read on both.
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, wraps
 from io import BytesIO
 from typing import Any, ParamSpec, TypeVar
@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.ft2font import FT2Font
 
 from tasks.names import visible
 
@@ -58,6 +59,7 @@ _FONTS = (
 """Fonts for scripts that DejaVu Sans lacks; a PNG uses the installed ones. A browser has its own fonts for an SVG."""
 _FIRST_MISSING = "\u0590"
 """DejaVu Sans, which is part of matplotlib, may lack characters from here on (Hebrew is the first)."""
+_HANGUL = "\ud55c"
 _JOINER = "\u200d"
 
 Parameters = ParamSpec("Parameters")
@@ -66,9 +68,24 @@ Returned = TypeVar("Returned")
 
 @cache
 def _fonts() -> list[str]:
-    """List DejaVu Sans, then the installed fonts for other scripts."""
+    """List DejaVu Sans, the installed fonts for other scripts, and any with Hangul if none of these has it."""
+    return list(dict.fromkeys([*_listed_fonts(), *filter(None, [font_with(_HANGUL)])]))
+
+
+def _listed_fonts() -> list[str]:
     installed = set(fontManager.get_font_names())
     return ["DejaVu Sans", *(name for name in _FONTS if name in installed)]
+
+
+def font_with(character: str) -> str | None:
+    """Return the name of an installed font that has a character, if possible one of those that figures use anyway."""
+    # matplotlib's "Last Resort" fonts have a box for each character.
+    files = {font.name: font.fname for font in fontManager.ttflist if not font.name.startswith("Last Resort")}
+    for name in dict.fromkeys([*_listed_fonts(), *sorted(files)]):
+        with suppress(KeyError, OSError, RuntimeError):  # a font that was uninstalled, or is damaged
+            if FT2Font(files[name]).get_char_index(ord(character)):
+                return name
+    return None
 
 
 @contextmanager

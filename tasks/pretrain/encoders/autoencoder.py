@@ -5,6 +5,7 @@ A new encoder changes the features of all photos, so the old one is kept until t
 
 import json
 import math
+import shutil
 from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
-from tasks.store.shards import LazyRows
+from tasks.store.shards import LazyRows, names_by_content
 from tasks.tables import (
     AUTOENCODER,
     ENCODER,
@@ -34,6 +35,7 @@ from tasks.tables import (
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
 SHOWN = 16
 """Number of tiles in reconstructions.npz."""
@@ -130,7 +132,7 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
         trained_on, measured_on = (snapshot.iloc[part] for part in hold_back(len(snapshot), config.seed))
     measured = LazyRows(index.loc[measured_on], context.root)
 
-    model, history = _train(config, LazyRows(index.loc[trained_on], context.root), measured, context)
+    model, history = _train(config, index.loc[trained_on], index.loc[measured_on], context)
     half = encoder(model)
     values = math.prod(half.output.shape[1:])
     error = _errors(model, measured, values, config.batch_size)
@@ -178,31 +180,62 @@ def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: 
 
 
 def _train(
-    config: PretrainConfig, tiles: LazyRows, measured: LazyRows, context: StageContext
+    config: PretrainConfig, train: "pd.DataFrame", val: "pd.DataFrame", context: StageContext
 ) -> tuple["keras.Model", dict[str, list[float]]]:
-    import keras
+    """Train an autoencoder on the tiles of an index, and validate it on those of another one.
 
+    The autoencoder is returned in float32, whatever the precision of its training was.
+    """
+    from tasks.networks import hardware
     from tasks.networks.autoencoder import autoencoder
-    from tasks.networks.batches import Batches, load_if_fits
-    from tasks.networks.keras_io import seed_everything, warmup_cosine
-    from tasks.pretrain.callbacks import EpochCallback
+    from tasks.networks.keras_io import seed_everything
+    from tasks.pretrain.reconstruction import Reconstruction
+    from tasks.training import monitors, under_way
+    from tasks.training.checkpoint import Checkpoint
+    from tasks.training.fit import fit
+    from tasks.training.plan import Examples, Plan
 
-    seed_everything(config.seed)
+    hardware.enable_memory_growth()
+    tiles = LazyRows(train, context.root)
     height, width, channels = tiles.shape
-    model = autoencoder((height, width, channels), config)
-    batches = Batches(load_if_fits(tiles), batch_size=config.batch_size, seed=config.seed)
-    rate = warmup_cosine(config.learning_rate, config.epochs * len(batches))
-    model.compile(keras.optimizers.Adam(rate), loss="mean_squared_error", loss_weights=1 / BRIGHTEST**2)
-    with context.progress("training", total=config.epochs) as advance:
-        history = model.fit(
-            batches,
-            validation_data=Batches(load_if_fits(measured), batch_size=config.batch_size),
-            epochs=config.epochs,
-            shuffle=False,
-            callbacks=[EpochCallback(advance, config.learning_rate)],
-            verbose=0,
-        ).history
-    return model, {name: [float(value) for value in values] for name, values in history.items()}
+    plan = Plan(
+        name="training",
+        section="pretrain",
+        train=Examples(tiles),
+        val=Examples(LazyRows(val, context.root)),
+        learning_rate=config.learning_rate,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        patience=config.patience,
+        seed=config.seed,
+        xla=config.xla,
+        if_too_large="use smaller pretrain.filters, or preprocess.side_px",
+    )
+    learned_from = [names_by_content(index) for index in (train, val)]
+    computed = hardware.compute_signature(config.precision)
+    folder = under_way.folder_of([learned_from, computed, config.model_dump(mode="json")], context)
+    seed_everything(config.seed)
+    with (
+        context.progress("training", total=config.epochs) as advance,
+        hardware.dtype_policy(config.precision),
+        hardware.strategy_scope(config),
+    ):
+        trained = autoencoder((height, width, channels), config)
+        state = fit(
+            trained,
+            Reconstruction,
+            plan,
+            checkpoint=Checkpoint(folder / "training.npz"),
+            advance=advance,
+            callbacks=monitors.monitoring_callbacks(folder / monitors.FOLDER, "autoencoder"),
+        )
+    with hardware.dtype_policy("float32"):
+        model = autoencoder((height, width, channels), config)
+    model.set_weights(trained.get_weights())
+    if (folder / monitors.FOLDER).exists():
+        shutil.copytree(folder / monitors.FOLDER, context.out / monitors.FOLDER)
+    under_way.keep_only(folder)
+    return model, state.history
 
 
 def _errors(model: "keras.Model", tiles: LazyRows, values: int, batch_size: int) -> dict[str, float]:

@@ -46,6 +46,9 @@ def test_a_name_says_model_date_outcome_score_and_change(store: Store) -> None:
     assert nights.run_name(record(25), before) == "whales 26 Nov: promoted 0.412 (+0.010)"
     assert nights.run_name(record(25, decision="refused"), []) == "whales 26 Nov: refused 0.412"
     assert nights.run_name(record(25, None), before) == "whales 26 Nov: failed"
+    refused = nights.night(record(24, 0.2, decision="refused"), store)
+    assert nights.run_name(record(25, 0.4), [*before, refused]) == "whales 26 Nov: promoted 0.400 (-0.002)"
+    assert nights.run_name(record(25, 0.4019), before) == "whales 26 Nov: promoted 0.402 (+0.000)"
     begun = RunRecord.start("default", "train", Config(name="wal\x1b"[:3]), number=9)
     begun.started_at = record(25).started_at
     assert nights.run_name(begun, before) == "wal 26 Nov: until train"
@@ -63,6 +66,7 @@ def test_nights_are_those_of_one_model_oldest_first(store: Store) -> None:
     assert (found[0].photos, found[0].rejected, found[0].total_s) == (1_200, 30, 5.0)
     rows = nights.table(found)
     assert rows[0]["95 % interval"] == "0.352 to 0.452"
+    assert list(rows[0])[:2] == ["night", "outcome"]  # the table is wider than its page
     assert (rows[1]["value"], rows[1]["photos"]) == ("", "1,200")
 
 
@@ -73,9 +77,16 @@ def test_the_picture_is_valid_and_has_each_night(count: int, store: Store) -> No
     root = ET.fromstring(picture)
     assert len(root.findall(".//{*}circle")) == count
     assert "nan" not in picture
+    assert len(picture) < 24_000  # the server stores two of them for each run
     x = [float(circle.get("cx", "")) for circle in root.findall(".//{*}circle")]
     assert x == sorted(x)
     assert all(0 < each < trend._WIDTH for each in x)
+
+
+def test_two_nights_of_one_day_are_told_apart(store: Store) -> None:
+    texts = [trend.svg([nights.night(record(day), store) for day in days]) for days in ((1, 2), (1, 1))]
+    assert [">3 Nov<" in text for text in texts] == [True, False]
+    assert " Nov 1" in texts[1]  # the hour follows
 
 
 @pytest.mark.parametrize("value", [None, 0.5])
@@ -122,7 +133,8 @@ def test_the_end_of_a_run_sends_its_name_summary_trend_and_table(store: Store, m
     ]
     assert "**promoted**: the interval" in page["data"]
     assert "<b>" not in page["data"]
-    assert picture["data"].startswith("data:image/svg+xml;base64,")
+    assert "| test photos 90, macro F1 0.412 (0.362 to 0.462) |" in page["data"]
+    assert "](data:image/svg+xml;base64," in picture["data"]
     assert json.loads(table["data"])[0]["run"] == run.id
 
 

@@ -86,6 +86,13 @@ def test_a_stage_shows_its_counts_and_its_report(tmp_path: Path, shown: list[Any
     assert (page["key"], page["type"]) == ("fluke-evaluate-report", "markdown")
     assert "**9 of 10 right**" in page["data"]
     assert str(tmp_path) in page["data"]
+    assert "](/fluke/reports/" not in page["data"]
+
+
+def test_the_data_folders_own_server_has_a_link_to_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages.server, "is_own", lambda root, address: root == tmp_path)
+    line = stages.report_line(tmp_path, tmp_path / "artifacts" / "evaluate" / "abcdef12")
+    assert re.match(r"\[The report\]\(/fluke/reports/abcdef12\?token=[0-9a-f]{32}\): `", line)
 
 
 @pytest.fixture

@@ -78,9 +78,10 @@ def test_what_people_decided_is_never_deleted(runs: Runs) -> None:
     assert all(path.exists() for path in paths)
 
 
-def test_checkpoints_of_an_unfinished_training_are_deleted(runs: Runs) -> None:
+@pytest.mark.parametrize("stage", ["pretrain", "train"])
+def test_checkpoints_of_an_unfinished_training_are_deleted(runs: Runs, stage: str) -> None:
     runs.run()
-    under_way = runs.store.pools("train") / "under-way" / "0123abcd"
+    under_way = runs.store.pools(stage) / "under-way" / "0123abcd"
     under_way.mkdir(parents=True)
     (under_way / "training.npz").write_bytes(b"weights")
     unneeded = find_unneeded(runs.store, 1)

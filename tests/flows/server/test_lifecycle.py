@@ -284,6 +284,25 @@ def test_a_link_in_place_of_the_servers_log_is_not_followed(tmp_path: Path) -> N
     assert (tmp_path / "log").read_text() == "theirs, again"
 
 
+def test_a_port_that_is_taken_while_the_server_starts_is_given_up_for_another(
+    tmp_path: Path, started: list[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_another_port, port = lifecycle._start, server.free_port()
+    monkeypatch.setattr(lifecycle, "DEFAULT_PORT", port)
+    with socket.socket() as other:
+
+        def start(home: Path, asked: int, auth: str | None) -> "subprocess.Popen[bytes]":
+            if asked != port:
+                return to_another_port(home, asked, auth)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            return subprocess.Popen(["false"])  # ends, as uvicorn does
+
+        monkeypatch.setattr(lifecycle, "_start", start)
+        assert server.up(tmp_path) == f"http://127.0.0.1:{started[0].port}/api"
+        assert started[0].port != port
+
+
 def test_a_port_in_use_is_refused_with_another_to_choose(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from configs.schema import TrainConfig
 from tasks.networks import hardware
 
 TWO_DEVICES = """
@@ -19,7 +18,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 import keras
 from configs.schema import AugmentConfig, TrainConfig
 from tasks.networks import hardware
-from tasks.train.checkpoint import Checkpoint
+from tasks.training.checkpoint import Checkpoint
 from tasks.train.fit import LabelledData, Phase, fit
 random = np.random.default_rng(0)
 targets = (np.arange(48) % 3).astype(np.int32)
@@ -70,8 +69,8 @@ def test_without_gpus_networks_compute_in_32_bits_and_without_xla() -> None:
     with hardware.dtype_policy("auto"):
         assert keras.config.dtype_policy().name == "float32"
     if keras.backend.backend() == "tensorflow":
-        assert not hardware.uses_xla(TrainConfig())
-        assert hardware.uses_xla(TrainConfig(xla="on"))
+        assert not hardware.uses_xla("auto")
+        assert hardware.uses_xla("on")
 
 
 @pytest.mark.parametrize(

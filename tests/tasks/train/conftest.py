@@ -13,8 +13,8 @@ from configs.schema import TrainConfig
 from tasks.networks.classifier import tile_classifier
 from tasks.networks.keras_io import seed_everything, weights_digest
 from tasks.store.manifest import Artifact
-from tasks.train.checkpoint import Checkpoint, TrainingState
 from tasks.train.fit import LabelledData, Phase, fit
+from tasks.training.checkpoint import Checkpoint, TrainingState
 from tests.helpers.training import NO_ENCODER
 
 SMALL = TrainConfig(filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)

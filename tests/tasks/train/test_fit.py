@@ -9,9 +9,12 @@ from configs.schema import AugmentConfig, ImbalanceConfig, TrainConfig
 from tasks.networks import hardware
 from tasks.networks.keras_io import weights_digest
 from tasks.store.errors import UserError
-from tasks.train import callbacks, fit
-from tasks.train.checkpoint import Checkpoint
-from tasks.train.errors import DivergedError
+from tasks.train import fit
+from tasks.training import fit as loop
+from tasks.training import outcome, plan
+from tasks.training.attempt import Attempt
+from tasks.training.checkpoint import Checkpoint
+from tasks.training.errors import DivergedError
 
 PLAIN = TrainConfig(filters=(4, 8), epochs=4, batch_size=8, learning_rate=0.02)
 RICH = PLAIN.model_copy(
@@ -78,7 +81,7 @@ def test_averaged_weights_are_validated_and_kept(small) -> None:
 @pytest.mark.slow
 def test_a_training_killed_after_its_last_epoch_is_not_continued(small, killed, monkeypatch) -> None:
     config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
-    monkeypatch.setattr(callbacks, "WRITING_SHARE", math.inf)  # write after every epoch
+    monkeypatch.setattr(outcome, "WRITING_SHARE", math.inf)  # write after every epoch
     ended = small.fit(small.classifier(config), config).epochs
     (small.folder / "training.npz").unlink()
     write = Checkpoint.write
@@ -110,11 +113,11 @@ def test_balanced_softmax_is_validated_with_the_log_priors(small) -> None:
 def test_batches_are_split_down_to_single_photos(small, monkeypatch, batch_size, tried) -> None:
     seen: list[int] = []
 
-    def run(self, *_) -> None:
-        seen.append(self.split)
+    def attempt(objective, plan, checkpoint, split) -> None:
+        seen.append(split)
         raise MemoryError
 
-    monkeypatch.setattr(fit.Attempt, "run", run)
+    monkeypatch.setattr(loop, "Attempt", attempt)
     with pytest.raises(UserError, match="single photo"):
         small.fit(small.classifier(), PLAIN.model_copy(update={"batch_size": batch_size}))
     assert seen == tried
@@ -122,39 +125,38 @@ def test_batches_are_split_down_to_single_photos(small, monkeypatch, batch_size,
 
 @pytest.mark.slow
 def test_after_running_out_of_memory_batches_are_split(small, caplog, monkeypatch) -> None:
-    seen: list[int] = []
+    make = Attempt.__init__
 
-    class LargeModel(fit.TrainingModel):
-        def call(self, data, training=False):
-            count = data["rows"].shape[0]
-            if training and count is not None:
-                seen.append(count)
-                if count > 2:
-                    raise MemoryError
-            return super().call(data, training=training)
+    def attempt(self, objective, plan, checkpoint, split) -> None:
+        make(self, objective, plan, checkpoint, split)
+        if split < 4:
+            monkeypatch.setattr(self._steps, "train", _too_large)
 
-    monkeypatch.setattr(fit, "TrainingModel", LargeModel)
-    monkeypatch.setattr(fit.keras.config, "is_traceback_filtering_enabled", lambda: False, raising=False)
-    original = LargeModel.compile
-    monkeypatch.setattr(LargeModel, "compile", lambda self, *a, **k: original(self, *a, **(k | {"run_eagerly": True})))
+    monkeypatch.setattr(Attempt, "__init__", attempt)
     model = small.classifier()
     with caplog.at_level(logging.WARNING, "fluke.train"):
         state = small.fit(model, PLAIN.model_copy(update={"epochs": 1}))
     assert state.split == 4
-    assert list(dict.fromkeys(seen)) == [8, 4, 2]
+    assert state.epochs == 1
     assert "batches of 8: each batch is split into 4" in caplog.text
+
+
+def _too_large(*_) -> None:
+    raise MemoryError
 
 
 @pytest.mark.slow
 def test_accumulated_gradients_equal_those_of_the_whole_batch(small, monkeypatch) -> None:
-    monkeypatch.setattr(fit, "warmup_cosine", lambda learning_rate, steps: learning_rate)
+    monkeypatch.setattr(plan, "warmup_cosine", lambda learning_rate, steps: learning_rate)
     config = PLAIN.model_copy(
         update={"epochs": 1, "augment": AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0), "dropout": 0}
     )
     digests = []
     for split in (1, 4):
         model = _without_batch_norm(small)
-        attempt = fit.Attempt(model, _phase(small), config, Checkpoint(small.folder / f"{split}.npz"), split)
+        phase = _phase(small)
+        objective = phase.objective(config)(model)
+        attempt = Attempt(objective, phase.plan(config), Checkpoint(small.folder / f"{split}.npz"), split)
         attempt.run(None, lambda n: None, ())
         digests.append(np.concatenate([w.ravel() for w in model.get_weights()]))
     np.testing.assert_allclose(digests[0], digests[1], atol=1e-6)
@@ -173,10 +175,10 @@ def _phase(small) -> fit.Phase:
 
 
 def test_out_of_memory_for_a_single_photo_is_a_user_error(small, monkeypatch) -> None:
-    def run(self, *_) -> None:
+    def attempt(*_) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(fit.Attempt, "run", run)
+    monkeypatch.setattr(loop, "Attempt", attempt)
     with pytest.raises(UserError, match=r"single photo of \(16, 16, 1\).*preprocess\.side_px"):
         small.fit(small.classifier())
 
@@ -192,7 +194,7 @@ def test_a_diverged_training_names_the_learning_rate_and_keeps_the_best_weights(
     class SetNan(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
             if epoch == 2:
-                self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+                self.model.network.get_layer("logits").bias.assign([np.nan, 0])
 
     model = small.classifier()
     with pytest.raises(DivergedError, match=r"at 0\.02 the loss became nan in step 1 of epoch 3; try 0\.002") as caught:
@@ -204,8 +206,8 @@ def test_a_diverged_training_names_the_learning_rate_and_keeps_the_best_weights(
 @pytest.mark.slow
 def test_a_training_that_diverges_at_once_keeps_the_initial_weights(small) -> None:
     class SetNan(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
-            self.model.classifier.get_layer("logits").bias.assign([np.nan, 0])
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            self.model.network.get_layer("logits").bias.assign([np.nan, 0])
 
     model = small.classifier()
     before = weights_digest(model)

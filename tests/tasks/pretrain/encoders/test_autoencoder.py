@@ -1,6 +1,8 @@
 import json
+import math
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from tasks import tables
 from tasks.pretrain import stage as pretrain
 from tasks.pretrain.encoders.autoencoder import drift, hold_back, mean_squared_error, resize_error, resized
 from tasks.store.errors import UserError
+from tasks.training import monitors, outcome
 from tests.helpers import stored_tables
 from tests.helpers.training import AUTOENCODER as CONFIG
 
@@ -70,7 +73,7 @@ def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, st
     first = folders.get_or_build(pretrain.STAGE, CONFIG, kept=kept, tiles=tiles)
     folder = folders.folder(first)
     written = {file.name for file in tables.files() if "pretrain" in file.stages}
-    assert {path.name for path in folder.iterdir()} == written | {"manifest.json"}
+    assert {path.name for path in folder.iterdir()} - {"tensorboard"} == written | {"manifest.json"}
     info = json.loads(tables.ENCODER_INFO.path(folder).read_text())
     assert info == {"kind": "autoencoder", "name": "autoencoder", "features": 64}
     history = json.loads(tables.HISTORY.path(folder).read_text())
@@ -88,6 +91,46 @@ def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, st
     assert again.artifact.digest == first.artifact.digest
     other = folders.get_or_build(pretrain.STAGE, CONFIG.model_copy(update={"seed": 1}), kept=kept, tiles=tiles)
     assert other.artifact.digest != first.artifact.digest
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(folders, stripes, monkeypatch) -> None:
+    class KilledError(BaseException):
+        """Like kill -9: nothing is cleaned up or written afterwards."""
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            if epoch == 2:
+                raise KilledError
+
+    config = CONFIG.model_copy(update={"epochs": 4})
+    monkeypatch.setattr(outcome, "WRITING_SHARE", math.inf)  # write after every epoch
+    made = parents(folders, stripes(0, 12))
+    whole = folders.get_or_build(pretrain.STAGE, config, **made)
+    with monkeypatch.context() as patch:
+        patch.setattr(monitors, "monitoring_callbacks", lambda folder, name: [Kill()])
+        with pytest.raises(KilledError):
+            folders.get_or_build(pretrain.STAGE, config, fresh=True, **made)
+    reported = len(folders.progress)
+    (folders.folder(whole) / "manifest.json").unlink()
+    resumed = folders.get_or_build(pretrain.STAGE, config, **made)
+    assert ("training", 2) in folders.progress[reported:]  # the epochs that are not repeated
+    assert resumed.artifact.digest == whole.artifact.digest
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_is_a_user_error_with_a_remedy(folders, stripes) -> None:
+    config = CONFIG.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(UserError, match=r"^pretrain\.learning_rate: at 1e\+30 the loss became .*; try 1e\+29$"):
+        folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 12)))
+
+
+@pytest.mark.slow
+def test_an_autoencoder_trained_in_16_bits_is_stored_in_32(folders, stripes) -> None:
+    config = CONFIG.model_copy(update={"precision": "bfloat16"})
+    made = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 12)))
+    model = keras.models.load_model(tables.AUTOENCODER.path(folders.folder(made)))
+    assert {layer.compute_dtype for layer in model.layers if layer.weights} == {"float32"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,25 @@
+"""The fonts of the report's figures as PNG; in a browser, which has its own fonts, nothing is missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.doctor.finding import Finding
+
+_SAMPLES = {"Hangul": "\ud55c"}
+"""A character of each script that class names are known to be in, and that matplotlib's own font lacks."""
+
+
+def examine(root: Path) -> Iterator[Finding]:
+    """Look for a font for each script."""
+    from tasks.evaluate.report.style import font_with
+
+    for script, character in _SAMPLES.items():
+        if font := font_with(character):
+            yield Finding("fonts", f"{font} has {script}")
+        else:
+            yield Finding(
+                "fonts",
+                f"none has {script}",
+                f"the figures of the report's folder would show boxes in place of class names in {script}: install a "
+                "font, such as the package fonts-noto-cjk of Debian and Ubuntu",
+            )

@@ -1,0 +1,65 @@
+"""`fluke serve` while its server is away."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from prefect.runner import Runner
+
+from flows.serve.runner import _PatientRunner
+
+REQUEST = httpx.Request("POST", "http://x/api")
+
+
+def error(code: int) -> httpx.HTTPStatusError:
+    return httpx.HTTPStatusError(str(code), request=REQUEST, response=httpx.Response(code))
+
+
+def test_a_server_that_is_away_is_asked_again_and_a_refusal_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[Exception | None] = [
+        httpx.ConnectError("away"),
+        httpx.ReadTimeout("slow"),
+        error(503),
+        error(500),
+        None,
+        error(401),
+    ]
+
+    async def ask() -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    async def fail() -> None:
+        raise httpx.ConnectError("away")
+
+    async def enter(runner: Runner) -> Runner:
+        runner._scheduled_run_poller = SimpleNamespace(_get_and_submit_flow_runs=ask)  # type: ignore[assignment]
+        runner._cancelling_observer = SimpleNamespace(_check_for_cancelled_flow_runs=fail)  # type: ignore[assignment]
+        return runner
+
+    monkeypatch.setattr(Runner, "__aenter__", enter)
+
+    async def poll() -> None:
+        runner = await _PatientRunner().__aenter__()
+        for _ in range(5):
+            await runner._scheduled_run_poller._get_and_submit_flow_runs()
+        with pytest.raises(httpx.HTTPStatusError):
+            await runner._scheduled_run_poller._get_and_submit_flow_runs()
+
+    async def look() -> None:
+        runner = await _PatientRunner().__aenter__()
+        for _ in range(5):
+            await runner._cancelling_observer._check_for_cancelled_flow_runs()  # type: ignore[union-attr]
+
+    with caplog.at_level(logging.WARNING, "fluke.serve"):
+        asyncio.run(poll())
+        asyncio.run(look())
+    assert [record.getMessage() for record in caplog.records] == [
+        "the Prefect server does not answer; no run starts until it does: away",
+        "the Prefect server answers again",
+        "the Prefect server does not answer; no run is cancelled until it does: away",
+    ]

@@ -1,0 +1,83 @@
+"""Stages that compute with the GPU take turns; without a limit or a server, nothing waits and nothing fails."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from flows import gpu_limit
+from tasks.extract.stage import STAGE as EXTRACT
+from tasks.filter.stage import STAGE as FILTER
+
+HELD: list[str] = []
+
+
+def _stage(name: str = "train", result: object = None) -> Any:
+    from dataclasses import replace
+
+    def build(_: object) -> Any:
+        return list(HELD) if result is None else result
+
+    return replace(EXTRACT, name=name, build=build)
+
+
+def _limit(monkeypatch: pytest.MonkeyPatch, *, busy: int = 0, error: Exception | None = None) -> list[float | None]:
+    """Replace Prefect's limit by one that is busy for the first tries; returns the time-outs that were asked for."""
+    tries: list[float | None] = []
+
+    @contextmanager
+    def concurrency(name: str, *, timeout_seconds: float | None, **_: object) -> Iterator[None]:
+        tries.append(timeout_seconds)
+        if error:
+            raise error
+        if len(tries) <= busy:
+            raise TimeoutError
+        HELD.append(name)
+        try:
+            yield
+        finally:
+            HELD.remove(name)
+
+    monkeypatch.setattr("prefect.concurrency.sync.concurrency", concurrency)
+    return tries
+
+
+def test_a_stage_holds_the_limit_while_it_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    _limit(monkeypatch)
+    assert gpu_limit.taking_turns(_stage()).build(None) == ["gpu"]
+    assert not HELD
+    assert gpu_limit.taking_turns(FILTER) is FILTER
+
+
+def test_its_code_is_still_that_of_its_module() -> None:
+    limited = gpu_limit.taking_turns(EXTRACT)
+    assert limited is not EXTRACT
+    assert limited.build.__module__ == EXTRACT.build.__module__
+
+
+def test_who_waits_says_so_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    tries = _limit(monkeypatch, busy=1)
+    assert gpu_limit.taking_turns(_stage("extract")).build(None) == ["gpu"]
+    assert tries[1:] == [None]
+    assert caplog.messages == ["extract waits: other runs use the GPU (Prefect's limit 'gpu')"]
+
+
+def test_without_a_server_it_builds_at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "fluke")
+    _limit(monkeypatch, error=ConnectionError("refused"))
+    assert gpu_limit.taking_turns(_stage(result="built")).build(None) == "built"
+    assert caplog.messages == ["the limit 'gpu' could not be asked for: refused"]
+
+
+def test_an_error_of_the_stage_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    _limit(monkeypatch)
+
+    def fail() -> None:
+        with gpu_limit.turn("train"):
+            raise TimeoutError("of the stage")
+
+    with pytest.raises(TimeoutError, match="of the stage"):
+        fail()
+    assert not HELD

@@ -1,0 +1,38 @@
+"""Fonts of the figures."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tasks.evaluate.report import style
+
+
+class FakeFont:
+    """Has a glyph for each character if its file is the one with Hangul, or one of boxes."""
+
+    def __init__(self, file: str) -> None:
+        self.has_all = "DejaVu" not in file
+
+    def get_char_index(self, code: int) -> int:
+        return 7 if self.has_all else 0
+
+
+@pytest.mark.parametrize(
+    ("installed", "used"),
+    [
+        (["DejaVu Sans", "Last Resort High-Efficiency"], ["DejaVu Sans"]),
+        (["DejaVu Sans", "Last Resort High-Efficiency", "Nanum Gothic"], ["DejaVu Sans", "Nanum Gothic"]),
+        (["DejaVu Sans", "Nanum Gothic", "Noto Sans KR"], ["DejaVu Sans", "Noto Sans KR"]),
+    ],
+)
+def test_figures_use_any_installed_font_with_hangul(
+    installed: list[str], used: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fonts = [SimpleNamespace(name=name, fname=f"{name}.ttf") for name in installed]
+    monkeypatch.setattr(style, "FT2Font", FakeFont)
+    monkeypatch.setattr(style.fontManager, "ttflist", fonts)
+    style._fonts.cache_clear()
+    try:
+        assert style._fonts() == used
+    finally:
+        style._fonts.cache_clear()
