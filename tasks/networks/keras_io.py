@@ -22,22 +22,18 @@ _WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
 
 
-def seed_everything(seed: int, *, xla: bool = False) -> None:
+def seed_everything(seed: int) -> None:
     """Seed Python, numpy and the backend, so that the same inputs give the same weights.
 
     On one CPU they are identical bit by bit; on a GPU the order of sums may differ. Without a GPU, TensorFlow uses
-    deterministic kernels for the rest of the process, which takes less than a tenth more time. With a GPU or XLA it
-    does not: XLA has none, so Keras would not compile.
-
-    Args:
-        seed: the seed.
-        xla: whether XLA compiles what is seeded.
+    deterministic kernels for the rest of the process, which takes less than a tenth more time. With a GPU it does not,
+    because XLA has none.
     """
     keras.utils.set_random_seed(seed)
     # Keras takes the seeds of initial weights and of dropout from Python's generator, which all threads share, and from
     # which Prefect's connection draws every 20 s. With a generator of its own, Keras gets the same numbers each time.
     seed_generator.python_random = Random(seed)
-    if keras.backend.backend() == "tensorflow" and not hardware.gpu_count() and not xla:
+    if keras.backend.backend() == "tensorflow" and not hardware.gpu_count():
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()

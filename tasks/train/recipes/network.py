@@ -128,7 +128,7 @@ class NetworkRecipe:
         from tasks.train.finetune import freeze, unfreeze
         from tasks.train.fit import Phase, step_seconds
 
-        seed_everything(self._config.seed, xla=hardware.uses_xla(self._config.xla))
+        seed_everything(self._config.seed)
         with hardware.dtype_policy(self._config.precision), hardware.strategy_scope(self._config):
             model = self._untrained(self._data)
             if self._data.kind == "network":
@@ -155,7 +155,7 @@ class NetworkRecipe:
         from tasks.train.schedule import Schedule
 
         config = self._config.model_copy(update={"epochs": epochs})
-        seed_everything(config.seed, xla=hardware.uses_xla(config.xla))
+        seed_everything(config.seed)
         with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
             model = self._untrained(data)
             for start in self._unfreeze:
