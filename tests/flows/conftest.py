@@ -3,6 +3,7 @@
 A server takes 10 s to start and is never idle; a run takes 20 s.
 """
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,7 @@ def made_once(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         made, mine = session_folder / name, tmp_path_factory.mktemp(name) / "data"
         with FileLock(made.with_suffix(".lock")):
             if not made.exists():
+                shutil.rmtree(made.with_suffix(".partial"), ignore_errors=True)  # of an attempt that failed
                 make(made.with_suffix(".partial"))
                 made.with_suffix(".partial").rename(made)
         subprocess.run(["cp", "-a", str(made), str(mine)], check=True)
