@@ -53,7 +53,7 @@ def api_url(server_root: Path, worker_id: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def made_once(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+def session_copy(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
     """A function that makes a folder once in the session, and returns a copy of it for this process."""
 
     def copy_of(name: str, make: Make) -> Path:
@@ -70,7 +70,7 @@ def made_once(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def finished(api_url: str, session_folder: Path, made_once: Callable[[str, Make], Path]) -> Fluke:
+def finished(api_url: str, session_folder: Path, session_copy: Callable[[str, Make], Path]) -> Fluke:
     """A data folder in which the tiny pipeline has run once, without interruption."""
     photos = session_folder / "photos"
 
@@ -78,7 +78,7 @@ def finished(api_url: str, session_folder: Path, made_once: Callable[[str, Make]
         write_photos(photos, 60)
         Fluke(data, api_url, photos).run()
 
-    return Fluke(made_once("finished", run), api_url, photos)
+    return Fluke(session_copy("finished", run), api_url, photos)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def copy(finished: Fluke, tmp_path: Path) -> Fluke:
 
 
 @pytest.fixture(scope="session")
-def blended(finished: Fluke, session_folder: Path, made_once: Callable[[str, Make], Path]) -> Fluke:
+def blended(finished: Fluke, session_folder: Path, session_copy: Callable[[str, Make], Path]) -> Fluke:
     """A copy in which a later classifier of tiles is used; it blends the network and nearest photos."""
 
     def run(data: Path) -> None:
@@ -98,4 +98,4 @@ def blended(finished: Fluke, session_folder: Path, made_once: Callable[[str, Mak
         newest = fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
         fluke("promote", newest.id)
 
-    return Fluke(made_once("blended", run), finished.api_url, finished.photos)
+    return Fluke(session_copy("blended", run), finished.api_url, finished.photos)
