@@ -3,6 +3,7 @@
 A server takes 10 s to start and is never idle; a run takes 20 s.
 """
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,13 +53,14 @@ def api_url(server_root: Path, worker_id: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def made_once(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+def session_copy(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
     """A function that makes a folder once in the session, and returns a copy of it for this process."""
 
     def copy_of(name: str, make: Make) -> Path:
         made, mine = session_folder / name, tmp_path_factory.mktemp(name) / "data"
         with FileLock(made.with_suffix(".lock")):
             if not made.exists():
+                shutil.rmtree(made.with_suffix(".partial"), ignore_errors=True)  # of an attempt that failed
                 make(made.with_suffix(".partial"))
                 made.with_suffix(".partial").rename(made)
         subprocess.run(["cp", "-a", str(made), str(mine)], check=True)
@@ -68,7 +70,7 @@ def made_once(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def finished(api_url: str, session_folder: Path, made_once: Callable[[str, Make], Path]) -> Fluke:
+def finished(api_url: str, session_folder: Path, session_copy: Callable[[str, Make], Path]) -> Fluke:
     """A data folder in which the tiny pipeline has run once, without interruption."""
     photos = session_folder / "photos"
 
@@ -76,7 +78,7 @@ def finished(api_url: str, session_folder: Path, made_once: Callable[[str, Make]
         write_photos(photos, 60)
         Fluke(data, api_url, photos).run()
 
-    return Fluke(made_once("finished", run), api_url, photos)
+    return Fluke(session_copy("finished", run), api_url, photos)
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def copy(finished: Fluke, tmp_path: Path) -> Fluke:
 
 
 @pytest.fixture(scope="session")
-def blended(finished: Fluke, session_folder: Path, made_once: Callable[[str, Make], Path]) -> Fluke:
+def blended(finished: Fluke, session_folder: Path, session_copy: Callable[[str, Make], Path]) -> Fluke:
     """A copy in which a later classifier of tiles is used; it blends the network and nearest photos."""
 
     def run(data: Path) -> None:
@@ -96,4 +98,4 @@ def blended(finished: Fluke, session_folder: Path, made_once: Callable[[str, Mak
         newest = fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
         fluke("promote", newest.id)
 
-    return Fluke(made_once("blended", run), finished.api_url, finished.photos)
+    return Fluke(session_copy("blended", run), finished.api_url, finished.photos)
