@@ -185,9 +185,10 @@ def crawl_line(line: dict[str, Any]) -> bool:
 
 
 @pytest.mark.slow
-def test_logs_of_a_run_on_the_command_line_reach_the_dashboard(finished: Fluke) -> None:
-    runs = post(finished.api_url, "flow_runs/filter", {"flow_runs": {"name": {"like_": "default "}}})
-    lines = logs(finished.api_url, runs[0]["id"])
+def test_logs_of_a_run_on_the_command_line_reach_the_dashboard(copy: Fluke) -> None:
+    copy.run("name=logged")
+    [run] = post(copy.api_url, "flow_runs/filter", {"flow_runs": {"name": {"like_": "logged "}}})
+    lines = logs(copy.api_url, run["id"])
     assert any(map(crawl_line, lines))
     assert len({line["message"] for line in lines}) == len(lines)  # each line once
 
