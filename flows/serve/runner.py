@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import os
-import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -32,7 +32,7 @@ def serve(deployments: Sequence[RunnerDeployment], *, pause_on_shutdown: bool, s
             client.create_flow_run_from_deployment(ids[0])
     try:
         asyncio.run(runner.start())
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, SIGTERM
         logger.info("stopped")
 
 
@@ -45,10 +45,15 @@ class _PatientRunner(Runner):
     It ends at SIGTERM as it does at Ctrl-C: Prefect's own way leaves tracebacks.
     """
 
+    _stop: Callable[[], object] = sys.exit
+
     def handle_sigterm(self, *_: Any, **__: Any) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        # What asyncio does at Ctrl-C. A process that a script starts with & ignores the signal of Ctrl-C itself.
+        self._stop()
 
     async def __aenter__(self) -> Self:
+        if task := asyncio.current_task():
+            self._stop = partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel)
         await super().__aenter__()
         poller = self._scheduled_run_poller
         due = poller._get_and_submit_flow_runs

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import os
+import signal
 from types import SimpleNamespace
 
 import httpx
 import pytest
 from prefect.runner import Runner
 
-from flows.serve.runner import _PatientRunner
+from flows.serve.runner import _PatientRunner, serve
 
 REQUEST = httpx.Request("POST", "http://x/api")
 
@@ -63,3 +65,34 @@ def test_a_server_that_is_away_is_asked_again_and_a_refusal_ends_the_command(
         "the Prefect server answers again",
         "the Prefect server does not answer; no run is cancelled until it does: away",
     ]
+
+
+def test_sigterm_ends_it_also_if_a_script_has_started_it_so_that_it_ignores_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[type[BaseException] | None] = []
+
+    async def enter(runner: Runner) -> Runner:
+        runner._scheduled_run_poller = SimpleNamespace(_get_and_submit_flow_runs=None)  # type: ignore[assignment]
+        runner._cancelling_observer = None
+        return runner
+
+    async def leave(_: Runner, kind: type[BaseException] | None, *__: object) -> None:
+        ended.append(kind)
+
+    async def start(runner: Runner) -> None:
+        async with runner:
+            signal.signal(signal.SIGTERM, runner.handle_sigterm)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+
+    for name, function in (("__aenter__", enter), ("__aexit__", leave), ("start", start)):
+        monkeypatch.setattr(Runner, name, function)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        serve([], pause_on_shutdown=False, start_first=False)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended == [asyncio.CancelledError]
