@@ -44,7 +44,7 @@ def test_new_photos_are_scored_and_the_results_written(finished: Fluke, new_phot
     matrix = pd.read_csv(out / "confusion.csv", index_col="true")
     assert matrix.loc["black", "black"] == ((answered["label"] == "black") & (answered["predicted"] == "black")).sum()
     assert matrix.to_numpy().sum() == 30
-    assert {"confusion.png", "recall_per_class.png", "reliability.png", "report.html"} <= {
+    assert {"confusion.png", "recall_per_class.png", "reliability.png", tables.REPORT.name} <= {
         path.name for path in out.iterdir()
     }
     assert pd.read_csv(out / "left_out.csv")["name"].tolist() == ["red/1.png"]
