@@ -1,6 +1,8 @@
 """Measure the CPU time and peak memory of the filter's search for near duplicates, on generated hashes.
 
-    .venv/bin/python benchmarks/near_duplicates.py [--counts 10000 100000 1000000] [--kinds random skewed]
+    .venv/bin/python benchmarks/near_duplicates.py [--counts 10000 100000 1000000] [--kinds random skewed alike]
+
+    .venv/bin/python benchmarks/near_duplicates.py --counts 2000 8000 --kinds alike restless --bits 8
 
 Each search runs in its own process, with mirror images, as is the default. The hashes have 256 bits. They are
 
@@ -8,6 +10,10 @@ Each search runs in its own process, with mirror images, as is the default. The 
 - skewed: photos on a white background. Three of ten hashes take half of their bits, in runs of 8, from one of 20
   common backgrounds, and each of these bits is flipped with a probability of 2 %. So many hashes share keys, but few
   are near.
+- alike: the frames of a still camera. Each bit differs from a common hash with a probability of 1 %, so with
+  `--bits 8` all frames are one group.
+- restless: the same with 3 %, as if branches moved. With `--bits 8` there are more than a thousand groups, so most
+  pairs must be compared completely.
 
 One hash in twenty is then replaced by a copy of another, with 0 to 10 of the coarse bits and 0 to 14 of the others
 flipped. A mirror image has the bits of every second column inverted; crops differ from the whole photo in about 12
@@ -27,6 +33,8 @@ from numpy.typing import NDArray
 _BYTES = 32
 _COARSE = np.array([255, 0] * 8 + [0] * 16, np.uint8)
 """Which bits are coarse: of 16 rows of 16 frequencies, the first 8 of the first 8."""
+_NOISE = {"alike": 0.01, "restless": 0.03}
+"""How many of the bits of a still camera's frame differ from the common ones."""
 LIMIT_S = 1200
 
 
@@ -34,6 +42,8 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
     """Return hashes `(n, 32)` and the planted pairs `(m, 2)` of rows."""
     rng = np.random.default_rng(seed)
     hashes = rng.integers(0, 256, (count, _BYTES), np.uint8)
+    if kind in _NOISE:
+        return hashes[:1] ^ np.packbits(rng.random((count, 8 * _BYTES)) < _NOISE[kind], axis=1), np.empty((0, 2), int)
     if kind == "skewed":
         backgrounds = rng.integers(0, 256, (20, _BYTES), np.uint8)
         masks = rng.random((20, _BYTES)) < 0.5
@@ -52,9 +62,8 @@ def generate(count: int, kind: str, seed: int = 0) -> tuple[NDArray[np.uint8], N
     return hashes, np.stack([copies, originals], axis=1)
 
 
-def measure(count: int, kind: str) -> None:
-    """Print CPU seconds, peak MB before and after the search, pairs found, planted pairs found, planted pairs."""
-    from configs.schema import FilterConfig
+def measure(count: int, kind: str, bits: int) -> None:
+    """Print seconds, CPU seconds, peak MB before and after the search, groups, planted pairs found, planted pairs."""
     from tasks.filter.image_stats import STATS_DTYPE
     from tasks.filter.near_duplicates import NearDuplicates
 
@@ -64,15 +73,13 @@ def measure(count: int, kind: str) -> None:
     measured["windows"] = hashes[:, None]
     measured["windows"][:, :, ::13] ^= np.random.default_rng(1).integers(0, 256, (count, 9, 3), np.uint8)
     del hashes
-    bits = FilterConfig().duplicate_bits or 0
     NearDuplicates.find(measured[:100], bits, mirrored=True)
     before = _peak_mb(anew=True)
-    began = time.process_time()
-    buckets = NearDuplicates.find(measured, bits, mirrored=True)
-    searched = time.process_time() - began
-    group = np.array(buckets.group)
+    began = time.perf_counter(), time.process_time()
+    group = np.array(NearDuplicates.find(measured, bits, mirrored=True).group)
+    took = time.perf_counter() - began[0], time.process_time() - began[1]
     found = int((group[planted[:, 0]] == group[planted[:, 1]]).sum())
-    print(searched, before, _peak_mb(), len(buckets.pairs), found, len(planted))
+    print(*took, before, _peak_mb(), len(np.unique(group)), found, len(planted))
 
 
 def _peak_mb(*, anew: bool = False) -> float:
@@ -87,30 +94,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--kinds", nargs="+", default=["random", "skewed"])
+    parser.add_argument("--bits", type=int, default=32, help="filter.duplicate_bits")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        measure(int(given.one[0]), given.one[1])
+        measure(int(given.one[0]), given.one[1], given.bits)
         return
-    print("| hashes | count | CPU, s | growth | peak, MB | before, MB | pairs | planted pairs found |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| hashes | count | s | CPU, s | growth | peak, MB | before, MB | groups | planted pairs found |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for kind in given.kinds:
         last: tuple[int, float] | None = None
         for count in given.counts:
-            command = [sys.executable, __file__, "--one", str(count), kind]
+            command = [sys.executable, __file__, "--bits", str(given.bits), "--one", str(count), kind]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True)
             except subprocess.TimeoutExpired:
                 print(f"| {kind} | {count:,} | more than {LIMIT_S:,} | | | | | |", flush=True)
                 break
             except subprocess.CalledProcessError as error:
-                print(f"| {kind} | {count:,} | ended with {error.returncode} | | | | | |", flush=True)
+                print(f"| {kind} | {count:,} | ended with {error.returncode} | | | | | | |", flush=True)
                 break
-            searched, before, peak, pairs, found, due = map(float, done.stdout.split())
+            elapsed, searched, before, peak, groups, found, due = map(float, done.stdout.split())
             growth = f"{math.log(searched / last[1], count / last[0]):.2f}" if last else ""
             print(
-                f"| {kind} | {count:,} | {searched:.2f} | {growth} | {peak:.0f} | {before:.0f} | {pairs:,.0f} | "
-                f"{found:,.0f} of {due:,.0f} |",
+                f"| {kind} | {count:,} | {elapsed:.2f} | {searched:.2f} | {growth} | {peak:.0f} | {before:.0f} | "
+                f"{groups:,.0f} | {found:,.0f} of {due:,.0f} |",
                 flush=True,
             )
             last = count, searched

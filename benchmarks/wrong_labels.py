@@ -98,7 +98,8 @@ def embed(files: list[Path], model: Path) -> Photos:
 def near_groups(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Number the groups of near duplicates."""
     unique, bucket = np.unique(hashes, axis=0, return_inverse=True)
-    return np.asarray(connected_groups(len(unique), near_pairs(unique, NEAR_BITS))[bucket], np.int64)
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *near_pairs(unique, NEAR_BITS)])
+    return np.asarray(connected_groups(len(unique), pairs)[bucket], np.int64)
 
 
 def measure(name: str, known: Photos, seeds: int) -> Iterator[str]:

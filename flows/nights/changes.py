@@ -41,6 +41,8 @@ class Change:
     """One line: what, how many, and which run had it."""
     is_loss: bool
     """Whether a scheduled run ends because of it, as far as the settings say so."""
+    is_low_yield: bool = False
+    """Whether it is about a search engine."""
 
 
 def find_changes(store: Store, config: Config, record: RunRecord, crawl: Artifact, filtered: Artifact) -> list[Change]:
@@ -54,12 +56,15 @@ def find_changes(store: Store, config: Config, record: RunRecord, crawl: Artifac
         filtered: Its artifact of the filter.
 
     Returns:
-        What has changed, the losses first; nothing without an earlier run whose photos are known.
+        What has changed, the losses first. Without an earlier run whose photos are known: only search engines that
+        found nothing.
     """
-    earlier = _earlier(store, config, record)
+    earlier, missing = _earlier(store, config, record), config.changes.missing
+    searches = [_searches(store.folder(artifact_of(run, "crawl"))) for run in earlier]
+    low = low_yields(_searches(store.folder(crawl)), [each for each in searches if each is not None], missing)
     if not earlier:
-        return []
-    last, missing = earlier[0], config.changes.missing
+        return low
+    last = earlier[0]
     now, before = store.folder(filtered), store.folder(artifact_of(last, "filter"))
     expected = KEPT.read(before, ["photo", "label", "name"])
     expected = expected[~expected["photo"].isin(_removed(store.root))]
@@ -72,9 +77,7 @@ def find_changes(store: Store, config: Config, record: RunRecord, crawl: Artifac
         run=last.id,
         withdrawn=AskedFor.of(config.crawl).withdrawn(expected),
     )
-    searches = [_searches(store.folder(artifact_of(run, "crawl"))) for run in earlier]
-    found += weak_engines(_searches(store.folder(crawl)), [each for each in searches if each is not None], missing)
-    return sorted(found, key=lambda change: not change.is_loss)
+    return sorted([*found, *low], key=lambda change: not change.is_loss)
 
 
 def artifact_of(record: RunRecord, stage: str) -> Artifact:
@@ -176,11 +179,12 @@ def _reasons(photos: Iterable[str], why: Mapping[str, str]) -> str:
     return first_few([f"{counts[reason]:,} {reason}" for reason in ordered])
 
 
-def weak_engines(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], missing: float) -> list[Change]:
-    """Find the search engines that find far less than usual.
+def low_yields(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], missing: float) -> list[Change]:
+    """Find the search engines that find nothing, or far less than usual.
 
     How much a search looks for depends on how many photos its class lacks, so what counts is the number of URLs for
-    each page that was read, in comparison with the median of earlier runs.
+    each page that was read, in comparison with the median of earlier runs. An engine that found little there too has
+    lost nothing, but is told of if it finds nothing.
 
     Args:
         now: The searches of the present crawl, see `tables.SEARCHES`; None if there are none.
@@ -196,15 +200,21 @@ def weak_engines(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], 
                 usual.setdefault(str(engine), []).append(_per_page(rows))
     changes = []
     for engine, rows in now.groupby("engine"):
-        values = sorted(usual.get(str(engine), ()))
-        if not values or _per_page(rows) >= (1 - missing) * (median := values[len(values) // 2]):
+        errors = rows["trouble"].dropna().value_counts()
+        if not rows["pages"].sum() and errors.empty:  # it was asked for nothing
             continue
-        errors = rows["trouble"].dropna().unique()
-        because = f" ({errors[0]})" if len(errors) else ""
-        runs = "the last run" if len(values) == 1 else f"the last {len(values)} runs"
+        values, nothing = sorted(usual.get(str(engine), ())), not rows["found"].sum()
+        median = values[len(values) // 2] if values else 0.0
+        if not nothing and _per_page(rows) >= (1 - missing) * median:
+            continue
+        amount = "nothing" if nothing else f"{_per_page(rows):.1f} photos a page"
         asked = "1 search" if len(rows) == 1 else f"{len(rows):,} searches"
-        text = f"{engine} found {_per_page(rows):.1f} photos a page in {asked}{because}; in {runs}"
-        changes.append(Change(f"{text}, it was {median:.1f}", is_loss=True))
+        text = f"{engine} found {amount} in {asked}"
+        text += f" ({errors.index[0]})" if len(errors) else ""
+        if values:
+            runs = "the last run" if len(values) == 1 else f"the last {len(values)} runs"
+            text += f"; in {runs}, it was {median:.1f} photos a page"
+        changes.append(Change(text, is_loss=bool(values), is_low_yield=True))
     return changes
 
 

@@ -28,6 +28,36 @@ def connected_groups(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return group
 
 
+class Components:
+    """The connected groups of items, to which links are added batch by batch; the links themselves are not kept."""
+
+    def __init__(self, count: int) -> None:
+        """Take the number of items; each is a group of its own."""
+        self._first = np.arange(count)
+        """The first item of each item's group, `(count,)`."""
+
+    def apart(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the pairs `(m, 2)` whose items are in different groups."""
+        first = self._first[pairs]
+        return np.asarray(pairs[first[:, 0] != first[:, 1]])
+
+    def join(self, pairs: NDArray[np.int64]) -> None:
+        """Join the groups of the items of each pair `(m, 2)`."""
+        if not len(pairs):
+            return
+        firsts, place = np.unique(self._first[pairs], return_inverse=True)
+        part = connected_groups(len(firsts), place.reshape(-1, 2))
+        least = np.full(len(firsts), len(self._first))
+        np.minimum.at(least, part, firsts)
+        renamed = np.arange(len(self._first))
+        renamed[firsts] = least[part]
+        self._first = renamed[self._first]
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Number the groups in the order of their first items; returns `(count,)`."""
+        return np.unique(self._first, return_inverse=True)[1].astype(np.int64)
+
+
 def split_groups(
     config: FilterConfig,
     table: "pd.DataFrame",

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tasks.filter.groups import BURST
 from tasks.filter.near_duplicates import NearDuplicates
 from tasks.filter.notes import listed
@@ -77,13 +75,11 @@ def _connections(
 ) -> list[str]:
     """Return what connects the rows of a group, as keys of `_CONNECTIONS`."""
     found = []
-    if near_duplicates.max_bits is not None:
+    if near_duplicates.resemblance:
         resembling = members["photo"].groupby([near_duplicates.group[row] for row in members.index])
         if resembling.nunique().max() > 1:
             found.append(_NEAR)
-        buckets = near_duplicates.bucket[members.index]
-        mirrored = near_duplicates.pairs[near_duplicates.mirror_only]
-        if np.isin(mirrored, buckets).any():
+        if near_duplicates.joins_mirror_images(members.index.to_numpy()):
             found.append(_MIRROR)
     for kind, named in names.items():
         shared = members["photo"].groupby(members.index.map(named)).nunique()

@@ -1,60 +1,57 @@
 """Find near duplicates: photos with similar colours whose perceptual hashes differ in a few bits.
 
-The search has two steps. Candidates are pairs with similar coarse bits, which even a crop hardly changes. Then all bits
-of each candidate pair are compared, and the colours of the pairs that differ in few.
+The search has two steps. Candidates are pairs with similar coarse bits, which even a crop hardly changes
+(`tasks.filter.hamming` finds them). Then all bits of each candidate pair are compared, and the colours of the pairs
+that differ in few (`tasks.filter.resemblance`).
+
+The pairs are not kept: 8,000 photos that look alike have 32 million. Candidates that are in one group already aren't
+compared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.filter.groups import connected_groups
+from tasks.filter.groups import Components
 from tasks.filter.hamming import near_pairs
-from tasks.filter.phash import coarse_bits
+from tasks.filter.resemblance import (
+    MAX_COARSE_BITS,
+    MAX_COLOUR_DISTANCE,
+    Resemblance,
+    colours,
+    squared_colour_distances,
+)
 
-MAX_COARSE_BITS = 10
-"""Pairs that differ in more of the 64 coarse bits are not compared. This misses 1 or 2 of 100 mild crops."""
 BATCH_PAIRS = 1 << 16
-"""Pairs that are compared at once, which bounds the memory."""
-MAX_COLOUR_DISTANCE = 24
-"""Largest distance of a* and b* between the same parts of two near duplicates.
-
-The largest of the 16 distances between a photo and its copy was at most 19, for each of 400 photos and each kind of
-copy: JPEG of quality 10, a crop of 5 %, red and blue changed by 10 %, the saturation changed by 30 %.
-"""
-MAX_GREY_CHROMA = 4
-"""The a* and b* of all parts of a grey photo are at most this."""
-MAX_GREY_COPY_LUMA = 16
-"""Largest difference of luma, of 255, between the same parts of a photo and of its grey copy."""
+"""Pairs that are compared before the groups are joined."""
+_QUERIES = 256
+_SEVERAL = -1
+"""Stands for the classes of a bucket with photos of several."""
 
 
 @dataclass
 class NearDuplicates:
     """The near duplicates among n rows. Rows with equal hashes and about equal colours share a bucket."""
 
-    bucket_stats: NDArray[np.void]
-    """Statistics of one row of each bucket, `(buckets,)` of STATS_DTYPE."""
-    max_bits: int | None
-    """Largest distance of near duplicates, in bits; None: only equal files count."""
-    mirrored: bool
-    """Whether mirror images count as near duplicates."""
+    resemblance: Resemblance | None
+    """Compares buckets; None: only equal files are near duplicates."""
     bucket: NDArray[np.int64]
     """Bucket of each row, `(n,)`."""
-    pairs: NDArray[np.int64]
-    """Pairs of buckets that are near duplicates, `(m, 2)`."""
-    mirror_only: NDArray[np.bool_]
-    """Whether each pair consists of near duplicates only if one is mirrored, `(m,)`."""
+    joined: NDArray[np.int64]
+    """Group of each bucket, `(buckets,)`."""
+    unmirrored: NDArray[np.int64]
+    """Group of each bucket if mirror images didn't count, `(buckets,)`; a part of its group in `joined`."""
     alone: NDArray[np.bool_]
     """Rows whose photo can't be decoded, so that nothing is known to resemble it, `(n,)`."""
     group: list[int] = field(init=False)
     """Number of each row's group of near duplicates, n elements."""
 
     def __post_init__(self) -> None:
-        group = connected_groups(len(self.bucket_stats), self.pairs)[self.bucket]
-        group[self.alone] = len(self.bucket_stats) + np.arange(self.alone.sum())
+        group = self.joined[self.bucket]
+        group[self.alone] = len(self.joined) + np.arange(self.alone.sum())
         self.group = group.tolist()
 
     @classmethod
@@ -67,34 +64,41 @@ class NearDuplicates:
             mirrored: Whether a photo and its mirror image count as near duplicates, too.
         """
         rows, bucket = np.unique(_leaders(stats), return_inverse=True)
-        bucket_stats = stats[rows]
-        pairs = _candidates(bucket_stats, mirrored=mirrored)
-        batches = np.array_split(pairs, 1 + len(pairs) // BATCH_PAIRS)
-        near = np.concatenate([_near(bucket_stats, batch, max_bits, mirrored=mirrored) for batch in batches])
-        found = near.any(axis=1)
-        alone = stats["flaw"] != b""
-        return cls(bucket_stats, max_bits, mirrored, bucket.astype(np.int64), pairs[found], ~near[found, 0], alone)
+        sound = np.flatnonzero(stats["flaw"][rows] == b"")
+        resemblance = Resemblance(stats[rows], max_bits, mirrored=mirrored)
+        joined, unmirrored = Components(len(rows)), Components(len(rows))
+        for candidates in _candidates(resemblance, sound):
+            pairs = unmirrored.apart(candidates)
+            near = resemblance.near(pairs, "hash")
+            unmirrored.join(pairs[near])
+            joined.join(pairs[near])
+            if mirrored:
+                others = joined.apart(pairs[~near])
+                joined.join(others[resemblance.near(others, "mirror")])
+        return cls(resemblance, bucket.astype(np.int64), joined.numbers(), unmirrored.numbers(), stats["flaw"] != b"")
 
     @classmethod
     def equal_files(cls, stats: NDArray[np.void], photos: Sequence[str]) -> Self:
         """Count only rows with the same photo (SHA-256) as near duplicates, whatever the photos look like."""
         _, first, bucket = np.unique(np.array(photos, str), return_index=True, return_inverse=True)
-        alone = stats["flaw"] != b""
-        none = np.empty((0, 2), np.int64)
-        return cls(stats[first], None, False, bucket.astype(np.int64), none, np.empty(0, bool), alone)
+        each = np.arange(len(first))
+        return cls(None, bucket.astype(np.int64), each, each, stats["flaw"] != b"")
 
     def distance(self, one: int, other: int) -> float:
-        """Return the number of bits in which two rows differ: the least, see `_distances`."""
-        pair = np.array([[self.bucket[one], self.bucket[other]]])
-        views = [_distances(self.bucket_stats, pair, view)[0] for view in _views(mirrored=self.mirrored)]
-        return float(min(views))
+        """Return the number of bits in which two rows differ: the least, see `Resemblance.distance`."""
+        if self.resemblance is None or self.bucket[one] == self.bucket[other]:
+            return 0.0
+        return float(self.resemblance.distance(int(self.bucket[one]), int(self.bucket[other])))
 
     def is_mirror_image(self, one: int, other: int) -> bool:
         """Whether two near duplicates are so only if one of them is mirrored."""
-        if self.max_bits is None or not self.mirrored or self.bucket[one] == self.bucket[other]:
+        if self.resemblance is None or self.bucket[one] == self.bucket[other]:
             return False
-        pair = np.array([[self.bucket[one], self.bucket[other]]])
-        return not _near(self.bucket_stats, pair, self.max_bits, mirrored=False)[0, 0]
+        return not self.resemblance.near(np.array([[self.bucket[one], self.bucket[other]]]), "hash")[0]
+
+    def joins_mirror_images(self, rows: NDArray[np.int64]) -> bool:
+        """Whether rows of one group would be in several if mirror images didn't count."""
+        return len(np.unique(self.unmirrored[self.bucket[rows]])) > len(np.unique(self.joined[self.bucket[rows]]))
 
     def only_mirrored(self, keepers: Mapping[int, int]) -> set[int]:
         """Return the rows that would not duplicate another row of their class if mirror images didn't count.
@@ -102,9 +106,7 @@ class NearDuplicates:
         Args:
             keepers: For each row, the row of its group and class that it duplicates.
         """
-        if self.max_bits is None or not self.mirrored:
-            return set()
-        group = connected_groups(len(self.bucket_stats), self.pairs[~self.mirror_only])[self.bucket].tolist()
+        group = self.unmirrored[self.bucket].tolist()
         seen = {(keeper, group[keeper]) for keeper in keepers.values()}
         only = set()
         for row, keeper in keepers.items():
@@ -113,34 +115,93 @@ class NearDuplicates:
                 only.add(row)
         return only
 
+    def contradictions(self, rows: Sequence[int], labels: Sequence[str]) -> dict[int, int]:
+        """Find the rows whose photo, or a near duplicate of it, is in another class, too.
 
-def _views(*, mirrored: bool) -> tuple[str, ...]:
-    return ("hash", "mirror") if mirrored else ("hash",)
+        Args:
+            rows: The rows that count.
+            labels: Class of all rows.
+
+        Returns:
+            For each such row, the row that it contradicts: of its own bucket, or else of the first bucket that
+            resembles it. Buckets that only resemble it as mirror images come last.
+        """
+        firsts: dict[int, dict[str, int]] = {}
+        for row in rows:
+            firsts.setdefault(int(self.bucket[row]), {}).setdefault(labels[row], row)
+        other = dict.fromkeys(firsts, -1) | {bucket: bucket for bucket, found in firsts.items() if len(found) > 1}
+        number = {label: code for code, label in enumerate(dict.fromkeys(labels))}
+        classes = {
+            bucket: number[next(iter(found))] if len(found) == 1 else _SEVERAL for bucket, found in firsts.items()
+        }
+        for members in self._groups_of_several_classes(classes):
+            kind = np.array([classes[bucket] for bucket in members.tolist()])
+            for start in range(0, len(members), _QUERIES):
+                queries = np.arange(start, min(start + _QUERIES, len(members)))
+                queries = queries[kind[queries] != _SEVERAL]
+                other |= self._first_of_another_class(members, kind, queries)
+        found: dict[int, int] = {}
+        for row in rows:
+            among = firsts.get(other[int(self.bucket[row])], {})
+            twin = next((first for label, first in among.items() if label != labels[row]), None)
+            if twin is not None:
+                found[row] = twin
+        return found
+
+    def _groups_of_several_classes(self, classes: Mapping[int, int]) -> Iterator[NDArray[np.int64]]:
+        """Yield the buckets of each group with several buckets whose photos aren't all of one class, sorted."""
+        buckets = np.array(sorted(classes), np.int64)
+        if self.resemblance is None or not len(buckets):
+            return
+        kind = np.array([classes[bucket] for bucket in buckets.tolist()])
+        order = np.argsort(self.joined[buckets], kind="stable")
+        starts = np.flatnonzero(np.diff(self.joined[buckets[order]], prepend=-1))
+        for part in np.split(order, starts[1:]):
+            if len(part) > 1 and (kind[part] != kind[part[0]]).any():
+                yield buckets[part]
+
+    def _first_of_another_class(
+        self, members: NDArray[np.int64], kind: NDArray[np.int64], queries: NDArray[np.int64]
+    ) -> dict[int, int]:
+        """Return the first bucket of another class that resembles each of some buckets, for those that have one.
+
+        Args:
+            members: The buckets of a group, sorted.
+            kind: Their classes.
+            queries: Positions in `members`.
+        """
+        assert self.resemblance
+        found: dict[int, int] = {}
+        columns = BATCH_PAIRS // _QUERIES
+        for view in self.resemblance.views:
+            for start in range(0, len(members), columns):
+                others = np.arange(start, min(start + columns, len(members)))
+                at = np.argwhere(kind[queries][:, None] != kind[others])
+                pairs = np.stack([queries[at[:, 0]], others[at[:, 1]]], axis=1)
+                near = pairs[self.resemblance.near(members[pairs], view)]
+                done, first = np.unique(near[:, 0], return_index=True)  # sorted: the first is the smallest
+                found |= dict(zip(members[done].tolist(), members[near[first, 1]].tolist(), strict=True))
+                queries = np.setdiff1d(queries, done)
+        return found
 
 
-def _near(stats: NDArray[np.void], pairs: NDArray[np.int64], max_bits: int, *, mirrored: bool) -> NDArray[np.bool_]:
-    """Return whether pairs `(m, 2)` of photos are near duplicates: `(m, 1)`, or `(m, 2)` with the mirror image."""
-    views = _views(mirrored=mirrored)
-    near = np.stack([_distances(stats, pairs, view) <= max_bits for view in views], axis=1)
-    near &= (stats["flaw"][pairs] == b"").all(axis=1)[:, None]
-    for number, view in enumerate(views):
-        rows = np.flatnonzero(near[:, number])
-        near[rows, number] = _same_colours(stats["layout"], pairs[rows], mirrored=view == "mirror")
-    return near
+def _candidates(resemblance: Resemblance, sound: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield pairs `(m, 2)` of buckets, out of those that are sound, whose coarse bits are similar.
 
-
-def _distances(stats: NDArray[np.void], pairs: NDArray[np.int64], view: str) -> NDArray[np.int64]:
-    """Count the bits in which pairs `(m, 2)` of photos differ, `(m,)`.
-
-    This is the least distance between the photo or a mild crop of one and, of the other, the photo (the view `hash`) or
-    its mirror image (`mirror`).
+    Two photos have up to four pairs of views, and most of these are similar if one is. Only the first counts.
     """
-    least = np.full(len(pairs), 8 * stats["hash"].shape[1])
-    for one, other in (pairs.T, pairs.T[::-1]):
-        ours = np.concatenate([stats["hash"][one, None], stats["windows"][one]], axis=1).view(np.uint64)
-        apart = np.bitwise_count(ours ^ stats[view][other, None].view(np.uint64)).sum(axis=2, dtype=np.int64)
-        least = np.minimum(least, apart.min(axis=1))
-    return least
+    coarse = np.concatenate([resemblance.coarse[view][sound] for view in resemblance.views])
+    words = coarse.view(np.uint64)[:, 0]
+    count = max(1, len(sound))
+    for found in near_pairs(coarse, MAX_COARSE_BITS):
+        (one, other), is_mirror = (found % count).T, found[:, 0] >= count
+        again = (one > other) | is_mirror
+        # Both mirrored: the photos themselves. In the other order: the second photo, and the first one mirrored.
+        first, second = np.where(is_mirror, one, other), np.where(is_mirror, other, one + count) % len(words)
+        earlier = np.bitwise_count(words[first] ^ words[second])
+        new = (one != other) & ~(again & (earlier <= MAX_COARSE_BITS))
+        rows = sound[np.stack([one[new], other[new]], axis=1)]
+        yield from np.array_split(rows, 1 + len(rows) // BATCH_PAIRS)
 
 
 def _leaders(stats: NDArray[np.void]) -> NDArray[np.int64]:
@@ -153,61 +214,8 @@ def _leaders(stats: NDArray[np.void]) -> NDArray[np.int64]:
     leader: NDArray[np.int64] = first[kind].astype(np.int64)
     rows = np.flatnonzero(leader != np.arange(len(stats)))
     while len(rows):
-        apart = _colour_distances(_colours(stats["layout"], rows), _colours(stats["layout"], leader[rows]))
-        rows = rows[apart > MAX_COLOUR_DISTANCE / 2]
+        apart = squared_colour_distances(colours(stats["layout"], rows), colours(stats["layout"], leader[rows]))
+        rows = rows[apart > MAX_COLOUR_DISTANCE**2 / 4]
         _, first, inverse = np.unique(kind[rows], return_index=True, return_inverse=True)
         leader[rows] = rows[first][inverse]  # of those that differ from the leader, the first one is the next leader
     return leader
-
-
-def _colours(layout: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int16]:
-    return layout[rows].astype(np.int16)
-
-
-def _colour_distances(ours: NDArray[np.int16], theirs: NDArray[np.int16]) -> NDArray[np.floating]:
-    """Return the largest distance of a* and b* between the same parts of layouts `(m, 4, 4, 3)`: `(m,)`."""
-    apart = ours - theirs
-    return np.asarray(np.hypot(apart[..., 1], apart[..., 2]).max(axis=(1, 2)))
-
-
-def _same_colours(layout: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> NDArray[np.bool_]:
-    """Return whether pairs `(m, 2)` of photos have similar colours everywhere, `(m,)`.
-
-    A grey photo is a copy of a coloured one if it is as bright everywhere. Else the brightness doesn't count, because
-    copies often differ in it, but hardly in colour.
-
-    Args:
-        layout: Colour layouts of all photos, `(n, 4, 4, 3)`.
-        pairs: Row numbers.
-        mirrored: Whether one of the two is mirrored.
-    """
-    ours, theirs = (_colours(layout, rows) for rows in pairs.T)
-    theirs = theirs[:, :, ::-1] if mirrored else theirs
-    luma = np.abs(ours[..., 0] - theirs[..., 0]).max(axis=(1, 2))
-    is_grey = [np.abs(part[..., 1:] - 128).max(axis=(1, 2, 3)) <= MAX_GREY_CHROMA for part in (ours, theirs)]
-    grey_copy = (is_grey[0] | is_grey[1]) & (luma <= MAX_GREY_COPY_LUMA)
-    return np.asarray((_colour_distances(ours, theirs) <= MAX_COLOUR_DISTANCE) | grey_copy)
-
-
-def _candidates(stats: NDArray[np.void], *, mirrored: bool) -> NDArray[np.int64]:
-    """Find the pairs of rows (i, j), i < j, sorted, whose coarse bits are similar."""
-    views = [stats["hash"], stats["mirror"]] if mirrored else [stats["hash"]]
-    distinct, kind = np.unique(np.concatenate([coarse_bits(view) for view in views]), axis=0, return_inverse=True)
-    equal = np.arange(len(distinct)).repeat(2).reshape(-1, 2)[np.bincount(kind) > 1]
-    rows = _members(np.concatenate([near_pairs(distinct, MAX_COARSE_BITS), equal]), kind) % max(1, len(stats))
-    low, high = np.sort(rows, axis=1).T
-    code = np.unique((low * len(stats) + high)[low < high])
-    return np.stack(np.divmod(code, max(1, len(stats))), axis=1)
-
-
-def _members(pairs: NDArray[np.int64], kind: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Expand pairs of kinds to all pairs of elements with these kinds, `(m, 2)`; `kind` is that of each element."""
-    order, counts = np.argsort(kind, kind="stable"), np.bincount(kind)
-    start = np.cumsum(counts) - counts
-    one, other = pairs.T
-    sizes = counts[one] * counts[other]
-    number = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    first, second = np.divmod(number, np.repeat(counts[other], sizes))
-    return np.stack(
-        [order[np.repeat(start[one], sizes) + first], order[np.repeat(start[other], sizes) + second]], axis=1
-    )

@@ -150,7 +150,7 @@ class _Rules:
         near, bits = self.near_duplicates, self.config.duplicate_bits
         failing = {
             row: Verdict(TWO_CLASSES, near.distance(row, other), bits, other)
-            for row, other in _contradictions(valid, self.labels, near).items()
+            for row, other in near.contradictions(valid, self.labels).items()
         }
         classes = self._suspend(TWO_CLASSES, failing)
         groups = {near.group[row] for row in failing if self.labels[row] in classes}
@@ -195,24 +195,3 @@ class _Rules:
                 self._doubts.setdefault(row, []).append(verdict)
             else:
                 self._rejected[row] = verdict
-
-
-def _contradictions(rows: Sequence[int], labels: Sequence[str], near_duplicates: NearDuplicates) -> dict[int, int]:
-    """Find the rows whose photo, or a near duplicate of it, is in another class, too; map each to that other row."""
-    members: dict[int, list[int]] = {}
-    firsts: dict[int, dict[str, int]] = {}
-    for row in rows:
-        bucket = int(near_duplicates.bucket[row])
-        members.setdefault(bucket, []).append(row)
-        firsts.setdefault(bucket, {}).setdefault(labels[row], row)
-    links = [(bucket, bucket) for bucket in members]
-    mirrored_last = np.argsort(near_duplicates.mirror_only, kind="stable")
-    pairs = near_duplicates.pairs[mirrored_last].tolist()
-    links += [link for one, other in pairs for link in ((one, other), (other, one))]
-    found: dict[int, int] = {}
-    for bucket, other in links:
-        for row in members.get(bucket, ()):
-            others = (first for label, first in firsts.get(other, {}).items() if label != labels[row])
-            if row not in found and (first := next(others, None)) is not None:
-                found[row] = first
-    return found

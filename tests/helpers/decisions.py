@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from configs.nights import PromoteConfig
 from configs.schema import Config, EvaluateConfig
 from flows.models.decide import decide
 from flows.models.registry import Decision
@@ -180,3 +181,18 @@ class Nights:
             decision = decide(self.store, record, config or Config(), threads=threads, progress=silent)
         record.save(self.store.root)
         return decision
+
+
+ASK = PromoteConfig(undecided="ask")
+
+
+class Undecided:
+    """A run that the gate couldn't tell about."""
+
+    def __init__(self, root: Path) -> None:
+        config = Config(evaluate=EvaluateConfig(bootstrap=100), promote=ASK)
+        self.nights = Nights(root)
+        self.champion = self.nights.run(photos(100, wrong=5), classifier="a")
+        self.nights.decide(self.champion, config)
+        self.record: RunRecord = self.nights.run(photos(100, wrong=7), classifier="b")
+        self.decision: Decision = self.nights.decide(self.record, config)

@@ -25,12 +25,19 @@ CATS = {"cat": range(10)}
 class Runs(CheckedRuns):
     """Runs that consist of a crawl and a filter that keeps all photos."""
 
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.found = 60
+        """How many URLs the crawl's only search found."""
+
     def start(self, classes: Classes, preset: str = "pets", **settings: Any) -> tuple[RunRecord, Config]:
         """Start a run whose filter is done."""
         record, config = self.begin(preset, settings)
         rows = [(f"{number:064x}", label, f"{number}.jpg") for label, of in classes.items() for number in of]
         frame = pd.DataFrame(rows, columns=["photo", "label", "name"])
-        crawl = self.publish("crawl", {tables.PHOTOS: frame}, record)
+        rows_of_engine = [("openverse", 3, self.found, None if self.found else "HTTP 403")]
+        searches = pd.DataFrame(rows_of_engine, columns=["engine", "pages", "found", "trouble"])
+        crawl = self.publish("crawl", {tables.PHOTOS: frame, tables.SEARCHES: searches}, record)
         self.publish("filter", {tables.KEPT: frame, tables.REJECTED: frame.iloc[:0]}, record, photos=crawl)
         return record, config
 
@@ -155,3 +162,22 @@ def test_damaged_tables_of_the_last_run_end_no_run(runs: Runs) -> None:
     last = runs.finish(BOTH)
     tables.KEPT.path(runs.store.folder(last.stages[1].artifact)).write_bytes(b"PAR1")
     assert runs.check(CATS, scheduled=True)[0] == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_engine_that_finds_nothing_is_told_and_ends_a_scheduled_run_if_it_used_to_find(
+    is_first: bool, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr("flows.notify.tell", lambda _, kind, __, lines: told.append((kind, lines)))
+    if is_first:
+        runs.found = 0
+        notes, _ = runs.check(BOTH, scheduled=True)
+        assert notes == ["openverse found nothing in 1 search (HTTP 403)"]
+    else:
+        runs.finish(BOTH)
+        runs.found = 0
+        with pytest.raises(UserError, match="look at the engine"):
+            runs.check(BOTH, scheduled=True)
+    [(kind, [line])] = told
+    assert (kind, line.startswith("openverse found nothing in 1 search (HTTP 403)")) == ("low_yield", True)

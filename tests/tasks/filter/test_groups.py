@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter.groups import connected_groups, group_names, pattern_notes, split_groups
+from tasks.filter.groups import Components, connected_groups, group_names, pattern_notes, split_groups
 from tasks.store.errors import UserError
 from tests.helpers.filtering import CrawledPhotos, jpeg
 
@@ -18,6 +18,16 @@ def test_linked_items_are_in_one_group() -> None:
     assert group[1] == group[2]
     assert len(set(group.tolist())) == 3
     assert len(set(connected_groups(3, np.empty((0, 2), np.int64)).tolist())) == 3
+
+
+def test_groups_that_grow_batch_by_batch_are_those_of_all_links() -> None:
+    links = np.random.default_rng(0).integers(0, 60, (40, 2))
+    grown = Components(60)
+    for batch in np.array_split(links, 8):
+        grown.join(batch)
+    np.testing.assert_array_equal(grown.numbers(), connected_groups(60, links))
+    assert len(grown.apart(links)) == 0
+    assert grown.apart(np.array([[0, 0], *links[:2]])).shape == (0, 2)
 
 
 def test_near_duplicates_can_be_kept_as_one_group_in_one_split(crawled: CrawledPhotos) -> None:

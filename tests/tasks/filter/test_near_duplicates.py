@@ -1,5 +1,6 @@
 """Photos that look the same are linked, crops and mirror images included; others are not."""
 
+import itertools
 from collections.abc import Callable
 
 import cv2
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from tasks.filter import image_stats, near_duplicates
+from tasks.filter import image_stats, near_duplicates, resemblance
+from tasks.filter.groups import connected_groups
 from tasks.filter.near_duplicates import NearDuplicates
+from tasks.filter.phash import coarse_bits
 from tests.helpers.filtering import jpeg, valid_stats
 from tests.helpers.unusual_photos import encode, scene
 
@@ -69,9 +72,91 @@ def test_rows_with_the_same_coarse_bits_are_distinguished_by_all_bits(monkeypatc
     assert found.group[20] == found.group[21]
 
 
+def brute_force(stats: np.ndarray, max_bits: int, *, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Compare all pairs, each alone: which are near duplicates `(n, n)`, and which are so without mirror images."""
+    plain, every = np.eye(len(stats), dtype=bool), np.eye(len(stats), dtype=bool)
+    views = ["hash", "mirror"] if mirrored else ["hash"]
+    coarse = {view: coarse_bits(stats[view]) for view in views}
+    for one, other in itertools.combinations(range(len(stats)), 2):
+        bits = [bit_distance(coarse[a][one], coarse[b][other]) for a in views for b in views]
+        for view in views:
+            apart = min(
+                bit_distance(hashed, stats[view][second])
+                for first, second in ((one, other), (other, one))
+                for hashed in [stats["hash"][first], *stats["windows"][first]]
+            )
+            alike = resemblance.same_colours(stats["layout"], np.array([[one, other]]), mirrored=view == "mirror")[0]
+            near = min(bits) <= resemblance.MAX_COARSE_BITS and apart <= max_bits and alike
+            every[one, other] = every[other, one] = every[one, other] | near
+            if view == "hash":
+                plain[one, other] = plain[other, one] = near
+    return every, plain
+
+
+def bit_distance(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.bitwise_count(one ^ other).sum())
+
+
+def still_camera(count: int, share: float, *, mirrored: float = 0.1) -> np.ndarray:
+    """Make statistics of photos of one scene: in each, a share of the bits is another; some photos are mirrored."""
+    rng = np.random.default_rng(7)
+
+    def noise(*shape: int) -> np.ndarray:
+        return np.packbits(rng.random((*shape, 256)) < share, axis=-1)
+
+    stats = np.zeros(count, image_stats.STATS_DTYPE)
+    stats["hash"] = ONE ^ noise(count)
+    stats["mirror"] = stats["hash"] ^ np.uint8(0b01010101)
+    turned = rng.random(count) < mirrored
+    stats["hash"][turned], stats["mirror"][turned] = stats["mirror"][turned], stats["hash"][turned].copy()
+    stats["windows"] = stats["hash"][:, None] ^ np.packbits(rng.random((9, 256)) < 0.05, axis=-1) ^ noise(count, 9)
+    stats["layout"][..., 1:] = 128 + 9 * rng.integers(0, 4, (count, 1, 1, 1))
+    return stats
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("max_bits", [6, 20])
+def test_groups_and_contradictions_are_those_of_comparing_all_pairs(
+    max_bits: int, mirrored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "BATCH_PAIRS", 50)  # so that there are several batches
+    monkeypatch.setattr(near_duplicates, "_QUERIES", 10)
+    stats = still_camera(40, 0.02)
+    every, plain = brute_force(stats, max_bits, mirrored=mirrored)
+    found = NearDuplicates.find(stats, max_bits, mirrored=mirrored)
+    assert len(np.unique(found.bucket)) == len(stats)
+    assert same_groups(found.group, connected_groups(40, np.argwhere(every)).tolist())
+    labels = np.random.default_rng(3).choice(["a", "a", "b", "c"], 40).tolist()
+    twins = found.contradictions(range(40), labels)
+    assert 0 < len(twins) <= 40
+    for row in range(40):
+        others = [other for other in range(40) if every[row, other] and labels[other] != labels[row]]
+        unmirrored = [other for other in others if plain[row, other]]
+        assert twins.get(row) == min(unmirrored or others, default=None)
+
+
+def same_groups(ours: list[int], theirs: list[int]) -> bool:
+    return len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs))
+
+
+def test_photos_that_are_joined_already_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+    near = resemblance.Resemblance.near
+
+    def counted(self: resemblance.Resemblance, pairs: np.ndarray, view: resemblance.View) -> np.ndarray:
+        nonlocal compared
+        compared += len(pairs)
+        return near(self, pairs, view)
+
+    monkeypatch.setattr(resemblance.Resemblance, "near", counted)
+    monkeypatch.setattr(near_duplicates, "BATCH_PAIRS", 1000)
+    assert set(NearDuplicates.find(still_camera(400, 0.005, mirrored=0), 32, mirrored=True).group) == {0}
+    assert compared < 400 * 399 / 2 / 20
+
+
 def test_no_rows_have_no_groups() -> None:
     found = NearDuplicates.find(stats_of(), 32, mirrored=True)
-    assert (found.group, found.pairs.shape) == ([], (0, 2))
+    assert (found.group, found.contradictions([], [])) == ([], {})
 
 
 def balanced(image: Image.Image, red: float, blue: float) -> Image.Image:
@@ -132,7 +217,6 @@ def test_rows_with_equal_hashes_share_a_bucket_if_all_of_them_have_about_equal_c
     stats["layout"][..., 1] = np.array([100, 110, 120, 130, 101, 200])[:, None, None]
     found = NearDuplicates.find(stats, 32, mirrored=False)
     assert found.bucket.tolist() == [0, 0, 1, 1, 0, 2]
-    assert found.pairs.tolist() == [[0, 1]]
     assert len(set(found.group)) == 2
 
 

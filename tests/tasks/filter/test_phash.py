@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from tasks.filter.near_duplicates import MAX_COARSE_BITS
 from tasks.filter.phash import coarse_bits, perceptual_hashes, window_hashes
+from tasks.filter.resemblance import MAX_COARSE_BITS
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> int:
