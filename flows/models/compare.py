@@ -29,8 +29,8 @@ _LEAST = 0.5
 _RANKS = 5
 """So many classes of each photo are predicted: mAP@5 needs no more."""
 _COLUMNS = ("predicted", "top_names", "top_probabilities", "label", "rank")
-_MOST_DOUBTED = 0.05
-"""A model contradicts a label to which it gives at most this probability. If the models are calibrated, at most 5 % of
+_MOST_DOUBTED = 0.1
+"""A model contradicts a label to which it gives at most this probability. If the models are calibrated, at most 10 % of
 such labels are right, so that few photos that are only hard wait."""
 
 

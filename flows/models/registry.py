@@ -31,6 +31,7 @@ logger = logging.getLogger("fluke.models")
 FOLDER, COPIES = "models", "backups/models"
 BEFORE_HISTORY = "its run was the last good one before decisions were recorded"
 Choice = Literal["promoted", "refused", "undecided", "kept", "rolled back", "retired", "unchanged"]
+_AT_THE_END = ("promoted", "refused", "undecided", "kept", "unchanged")
 _SUFFIX = ".json"
 
 
@@ -132,7 +133,7 @@ class Registry:
         Raises:
             UserError: Both copies, or the record of a run, are damaged.
         """
-        return self._files.newest() is None and any(run.decision for run in self._runs())
+        return self._files.newest() is None and bool(self._decided())
 
     def champion(self) -> str | None:
         """Return the ID of the run whose model is used; None if there is none. Its model may have been deleted.
@@ -204,12 +205,16 @@ class Registry:
     def _runs(self) -> list[RunRecord]:
         return [run for run in read_records(self.root) if nfc(run.model_name) == self.name]
 
+    def _decided(self) -> list[RunRecord]:
+        """Return the runs about whose models something was decided at their end, the newest first."""
+        return [run for run in self._runs() if run.decision in _AT_THE_END]
+
     def _last_good(self) -> list[RunRecord]:
         """Return the record of the last good run of this name, if there is one."""
         return [run for run in self._runs() if run.is_good][:1]
 
     def _lost_error(self) -> UserError:
-        decided = next(run for run in self._runs() if run.decision)
+        decided = self._decided()[0]
         return UserError(
             f"{self._files.folder} and its copy {self._files.copies} are gone, but run {decided.id} was "
             f"{decided.decision}; they say which model of {self.name!r} is used: restore one of them from a backup, or "

@@ -43,7 +43,7 @@ class Photo:
     """Empty: the label."""
     group: str = ""
     """Empty: the photo alone."""
-    probability: float = 0.9
+    probability: float = 0.8
     """Of the answer."""
 
 

@@ -153,7 +153,7 @@ def test_a_history_of_another_form_is_named(tmp_path: Path) -> None:
 
 def test_other_files_in_the_folder_are_no_decisions(tmp_path: Path) -> None:
     registry = _decide(Registry(tmp_path, "glass"), "promoted a")
-    for name in (".partial-0123.json", "2.json", "000009-notes.json"):
+    for name in (".partial-0123.json", "2.json", "notes of mine"):
         (registry.folder / name).write_text("{")
     assert registry.champion() == "a"
 

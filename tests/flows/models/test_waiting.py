@@ -128,7 +128,7 @@ def test_a_night_with_wrong_labels_that_is_not_refused_puts_none_on_the_list(
 
 
 def test_photos_that_are_only_hard_join(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
-    hard, right = new_photos(Night(wrong=6, sure=0.9))
+    hard, right = new_photos(Night(wrong=6, sure=0.8))
     answer_as(monkeypatch, nights, [*hard, *right])
     nights.decide(nights.run([*photos(60, wrong=5), *hard, *right], classifier="b"), QUICK)
     assert stored(nights) == (names_of([*hard, *right]), {})
