@@ -110,6 +110,14 @@ def uses_xla(config: Compiled) -> bool:
     return config.xla == "on" or (config.xla == "auto" and gpu_count() == 1)
 
 
+def xla_lacks_an_operation(error: BaseException) -> bool:
+    """Return whether XLA failed because it lacks an operation of the network.
+
+    On the CPU, where all operations are deterministic, it has no gradient of max-pooling.
+    """
+    return type(error).__name__ == "UnimplementedError" and "tf2xla" in str(error)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that a GPU or the machine ran out of memory."""
     return isinstance(error, MemoryError) or (
