@@ -33,7 +33,6 @@ class Classification(Objective):
         self.mix = mix
         self._training_loss = loss
         self._validation_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
-        self.supports_jit = all(layer.supports_jit for layer in (augment, mix) if layer is not None)
 
     def call(self, batch: Batch, training: bool = False) -> Values:
         """Compute the loss and the accuracy of each row."""

@@ -13,9 +13,9 @@ Values = dict[str, Any]
 class Objective(keras.Model):
     """A network with its loss, and with what changes its inputs in training. Only the network is kept.
 
-    A subclass defines `call(batch, training)`, which returns `Values`. What is random in it draws from a
-    `keras.random.SeedGenerator` that is an attribute of it or of one of its layers, so that a resumed training draws
-    the same numbers. If one of its layers can't be compiled by XLA, it sets `supports_jit` to False.
+    A subclass defines `call(batch, training)`, which returns `Values`. XLA must be able to compile it. What is random
+    in it draws from a `keras.random.SeedGenerator` that is an attribute of it or of one of its layers, so that a
+    resumed training draws the same numbers.
     """
 
     measured: ClassVar[tuple[str, ...]] = ("loss",)
