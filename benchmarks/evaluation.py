@@ -1,10 +1,6 @@
 """Measure the time and peak memory of the evaluate stage, with 2 classes and with 5,000.
 
     .venv/bin/python benchmarks/evaluation.py [--sizes 2:1000 5000:20000] [--top 30] [--keep FOLDER]
-    FLUKE_DATA=... .venv/bin/python benchmarks/evaluation.py --last-run
-
-With --last-run, the last evaluation below $FLUKE_DATA is made again, three times, each in its own process: what a real
-network costs. The new evaluations are stored there, too; `fluke prune` deletes them.
 
 The stage itself runs, in its own process, on generated artifacts: classes of uneven size (of 5,000 classes with
 20,000 photos, the largest has 3 % of them and half have one or two, as in the whale challenge); every tenth photo is
@@ -36,7 +32,6 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import run, scratch
 from configs.schema import Config, EvaluateConfig, StageName
-from flows.run_records import data_root
 from tasks import tables
 from tasks.filter.splits import assign
 from tasks.store import hashing
@@ -258,28 +253,6 @@ def evaluate(root: Path) -> None:
     (root / "costs.json").write_text(json.dumps(costs))
 
 
-def evaluate_again(root: Path) -> None:
-    """Make the last evaluation in a data folder again."""
-    from tasks.evaluate.stage import STAGE
-    from tasks.store.stage import Run
-
-    store = Store(root)
-    last = store.manifests("evaluate")[0].cache_key
-    began = time.monotonic()
-    import keras  # noqa: F401
-
-    imported = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        run_ = Run(store, pool, fresh=["evaluate"])
-        # the settings of the view are not in the cache key; they are the default ones
-        outcome = run_.get_or_build(STAGE, EvaluateConfig.model_validate(last.config), **last.parents)
-    seconds = time.monotonic() - imported
-    print(
-        f"{outcome.manifest.counts['test photos']:,} photos tested: {seconds:.1f} s, and the import of Keras "
-        f"{imported - began:.1f} s"
-    )
-
-
 def measured(classes: int, photos: int, top: int, keep: Path | None) -> str:
     """Run the stage on so many classes and photos, and describe what it cost in Markdown."""
     with scratch() as root:
@@ -312,20 +285,9 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=30, help="functions in the last table")
     parser.add_argument("--keep", type=Path, help="copy what the stage wrote into this folder")
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)  # the stage, in a process of its own
-    parser.add_argument("--last-run", action="store_true", help="make the last evaluation below $FLUKE_DATA again")
-    parser.add_argument("--again", type=Path, help=argparse.SUPPRESS)  # the same, in a process of its own
     asked = parser.parse_args()
     if asked.run:
         evaluate(asked.run)
-        return
-    if asked.again:
-        evaluate_again(asked.again)
-        return
-    if asked.last_run:
-        root = data_root()
-        for _ in range(3):
-            cost = run([sys.executable, __file__, "--again", str(root)], root)
-            print(f"the process: {cost.seconds:.1f} s and {cost.peak_mb:,.0f} MB", flush=True)
         return
     for size in asked.sizes:
         classes, photos = map(int, size.split(":"))

@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/predicting.py ../shared [--photos 10000 | --one]
 
-The photos are those of cats_dogs, repeated as often as needed. With --one, the command predicts one photo, five times. The model is that of the last good run below
-$FLUKE_DATA. The network alone is timed before and after, on the same tiles; the mean of the two is used.
+The photos are those of cats_dogs, repeated as often as needed. The model is that of the last good run below
+$FLUKE_DATA. The network alone is timed before and after, on the same tiles; the mean of the two is used. With --one,
+the command predicts one photo, five times.
 """
 
 import argparse
