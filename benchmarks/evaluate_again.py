@@ -2,8 +2,8 @@
 
     FLUKE_DATA=... .venv/bin/python benchmarks/evaluate_again.py [REPEATS]     (default: 3)
 
-Each repeat is a process of its own, which imports Keras before the clock of the stage starts, because a run has imported
-it by then. The new evaluations are stored there, too; `fluke prune` deletes them.
+Each repeat is a process of its own, which imports Keras before the clock of the stage starts, because a run has
+imported it by then. The new evaluations are stored there, too; `fluke prune` deletes them.
 """
 
 import os
