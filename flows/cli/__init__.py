@@ -5,6 +5,7 @@ import sys
 import typer
 
 from flows.cli import (
+    ablate,
     doctor,
     errors,
     maintenance,
@@ -33,6 +34,7 @@ for _command in (
     runs.config,
     runs.why,
     runs.report,
+    ablate.ablate,
     review.review,
     models.predict,
     score.score,

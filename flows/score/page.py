@@ -17,14 +17,13 @@ from tasks.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 _MISTAKES = 24
 """Photos that are shown."""
 
 
-def figures(metrics: Mapping[str, Any], answered: "pd.DataFrame", matrix: NDArray[np.int64]) -> "dict[str, Figure]":
-    """Draw the figures, by name.
+def figures(metrics: Mapping[str, Any], answered: "pd.DataFrame", matrix: NDArray[np.int64]) -> dict[str, Any]:
+    """Draw the figures, which only the report's modules know; returns them by name.
 
     Args:
         metrics: The content of metrics.json.
@@ -49,7 +48,7 @@ def figures(metrics: Mapping[str, Any], answered: "pd.DataFrame", matrix: NDArra
     return drawn
 
 
-def pictures(drawn: "Mapping[str, Figure]") -> dict[str, bytes]:
+def pictures(drawn: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the figures as PNG, by the name of their file."""
     from tasks.evaluate.report import style
 
@@ -61,7 +60,7 @@ def html(
     answered: "pd.DataFrame",
     photos: "pd.DataFrame",
     left_out: Sequence[LeftOut],
-    drawn: "Mapping[str, Figure]",
+    drawn: Mapping[str, Any],
 ) -> str:
     """Write the page, without scripts and external files; all text is escaped.
 

@@ -92,7 +92,7 @@ class Phase:
             return Classification(
                 classifier,
                 TrainingLoss(config, self.log_priors),
-                augment=Augment(augment, config.seed, compiled=hardware.uses_xla(config.xla)) if tiles else None,
+                augment=Augment(augment, config.seed, compiled=hardware.uses_xla(config)) if tiles else None,
                 mix=Mix(augment.mixup, augment.cutmix, config.seed) if mixes else None,
             )
 

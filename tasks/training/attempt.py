@@ -37,7 +37,7 @@ class Attempt:
     def __init__(self, objective: Objective, plan: Plan, checkpoint: Checkpoint, split: int) -> None:
         """Compile nothing yet; `split` is the number of parts of each batch."""
         self._objective, self._plan, self._checkpoint, self.split = objective, plan, checkpoint, split
-        compiled = hardware.uses_xla(plan.xla) and objective.supports_jit
+        compiled = hardware.uses_xla(plan) and objective.supports_jit
         devices = hardware.num_replicas()
         self._size = math.ceil(min(math.ceil(plan.batch_size / split), len(plan.train.rows)) / devices) * devices
         self._multiple = self._size if compiled else devices
