@@ -1,9 +1,10 @@
 """Measure `fluke predict` against the network alone on tiles in memory: photos per second.
 
-    .venv/bin/python benchmarks/predicting.py ../shared [--photos 10000]
+    .venv/bin/python benchmarks/predicting.py ../shared [--photos 10000 | --one]
 
 The photos are those of cats_dogs, repeated as often as needed. The model is that of the last good run below
-$FLUKE_DATA. The network alone is timed before and after, on the same tiles; the mean of the two is used.
+$FLUKE_DATA. The network alone is timed before and after, on the same tiles; the mean of the two is used. With --one,
+the command predicts one photo, five times.
 """
 
 import argparse
@@ -12,9 +13,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
+from benchmarks.measure import FLUKE, run
 from flows.predict import model as models
 from flows.predict import predict
 from flows.predict.photo_list import list_photos
@@ -33,7 +36,14 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("--photos", type=int, default=10_000)
     parser.add_argument("--model", default=None)
+    parser.add_argument("--one", action="store_true", help="measure the command with one photo")
     asked = parser.parse_args()
+    if asked.one:
+        photo = next((asked.shared / "data/cats_dogs").rglob("*.jpg"))
+        named = ["--model", asked.model] if asked.model else []
+        times = [run([FLUKE, "predict", str(photo), *named], data_root()).seconds for _ in range(5)]
+        print(f"one photo: {median(times):.1f} s (from {min(times):.1f} to {max(times):.1f})")
+        return
     model = models.find(Store(data_root()), asked.model)
     originals = sorted((asked.shared / "data/cats_dogs").rglob("*.jpg"))
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from flows import preflight
 from flows.maintenance.left_over import find_left_over
 from flows.maintenance.needed import Needed, find_needed
 from flows.run_records import RunRecord, read_records
-from tasks.store import manifest
+from tasks.store import compiled, manifest
 from tasks.store.paths import is_own, remove
 from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
@@ -159,7 +159,10 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
             yield folder, "trials of a finished training"
         elif not any(store.pools(stage) in folder.parents for stage in needed.under_way):
             yield folder, "trials and checkpoints of an unfinished training"
-    yield from find_left_over(root, skip={*artifacts, *trainings})
+    not_used = compiled.unused(root)
+    for folder in not_used:
+        yield folder, f"compiled networks that nothing has used for {compiled.UNUSED_DAYS} days"
+    yield from find_left_over(root, skip={*artifacts, *trainings, *not_used})
     if photos and "crawl" not in needed.damaged:
         for path in _files(store.photos, root):
             if path.name.startswith(path.parent.name) and path not in needed.files:  # photos/ab/<digest, ab...>.jpg

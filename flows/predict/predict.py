@@ -21,6 +21,7 @@ from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
+from tasks.store import compiled
 from tasks.store.atomic import atomic_folder, atomic_output
 from tasks.store.context import executor
 from tasks.store.errors import UserError
@@ -95,6 +96,7 @@ def predict_to(
         UserError: An option is invalid, or there is no such model.
     """
     options.check()
+    compiled.keep_in(root)
     model = find(Store(root), options.model)
     listed = list_photos(options.photos)
     for note in listed.notes:

@@ -1,5 +1,6 @@
 """Training by gradient descent: the head of a pretrained network, then parts of it; or a network from scratch."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -128,8 +129,9 @@ class NetworkRecipe:
         from tasks.train.finetune import freeze, unfreeze
         from tasks.train.fit import Phase, step_seconds
 
+        precision = self._precision(self._data, self._config)
         seed_everything(self._config.seed)
-        with hardware.dtype_policy(self._config.precision), hardware.strategy_scope(self._config):
+        with hardware.dtype_policy(precision), hardware.strategy_scope(self._config):
             model = self._untrained(self._data)
             if self._data.kind == "network":
                 freeze(model)
@@ -155,8 +157,9 @@ class NetworkRecipe:
         from tasks.train.schedule import Schedule
 
         config = self._config.model_copy(update={"epochs": epochs})
+        precision = self._precision(data, config)
         seed_everything(config.seed)
-        with hardware.dtype_policy(config.precision), hardware.strategy_scope(config):
+        with hardware.dtype_policy(precision), hardware.strategy_scope(config):
             model = self._untrained(data)
             for start in self._unfreeze:
                 unfreeze(model, start)  # reports an unknown layer now, not after the head's training
@@ -186,6 +189,17 @@ class NetworkRecipe:
             if config.imbalance.method == "retrain_head":
                 schedule.retrain_head()
         return model, schedule
+
+    def _precision(self, data: TrainingSet, config: TrainConfig) -> str:
+        """Return what the settings say or, for auto on a GPU, what takes the least time with this network."""
+        from tasks.networks import hardware
+
+        if config.precision != "auto" or hardware.compute_signature("auto")[1] == "float32":
+            return config.precision
+        with hardware.dtype_policy("float32"):
+            depthwise = hardware.has_depthwise(self._untrained(data))
+        steps = config.epochs * math.ceil(len(data.train) / config.batch_size)
+        return hardware.precision_of("auto", depthwise=depthwise, steps=steps)
 
     def _untrained(self, data: TrainingSet) -> "keras.Model":
         """Build the classifier with an untrained head."""

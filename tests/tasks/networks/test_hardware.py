@@ -84,3 +84,19 @@ def test_gpus_use_their_fastest_precision(monkeypatch, compute_capability, polic
     with hardware.dtype_policy("auto"):
         assert keras.config.dtype_policy().name == policy
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_network_with_depthwise_convolutions_computes_in_16_bits_only_in_a_long_training() -> None:
+    long = hardware.STEPS_THAT_REPAY
+    assert hardware.precision_of("auto", depthwise=True, steps=long - 1) == "float32"
+    assert hardware.precision_of("auto", depthwise=True, steps=long) == "auto"
+    assert hardware.precision_of("auto", depthwise=False, steps=1) == "auto"
+    assert hardware.precision_of("bfloat16", depthwise=True, steps=1) == "bfloat16"
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("Conv2D", False), ("DepthwiseConv2D", True)])
+def test_depthwise_convolutions_are_found_also_in_a_nested_network(kind: str, expected: bool) -> None:
+    inputs = keras.Input((8, 8, 3))
+    arguments = {"filters": 3, "kernel_size": 3} if kind == "Conv2D" else {"kernel_size": 3}
+    inner = keras.Model(inputs, getattr(keras.layers, kind)(**arguments)(inputs))
+    assert hardware.has_depthwise(keras.Model(inputs, inner(inputs))) == expected
