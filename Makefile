@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs lock clean
+.PHONY: help demo test check lint types fast-tests fix docs lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -13,12 +13,19 @@ demo: .venv/installed  ## run the pipeline on the photos of the demo, offline, a
 test: .venv/installed-dev  ## run every test (up to 20 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests
+check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests, two at a time
+	@$(MAKE) --no-print-directory --jobs 2 lint types fast-tests
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+types:
+	$(BIN)/mypy
+
+fast-tests:
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 fix: .venv/installed-dev  ## format, and repair what ruff can repair
 	$(BIN)/ruff check --fix .
@@ -42,11 +49,13 @@ clean:  ## remove the virtual environment (not the data)
 	$(PYTHON) -m venv .venv
 
 # The locks list every package with its hash, so pip needs no resolution: --no-deps makes sure that it adds none.
+# pip would compile every module, one after the other; Python compiles those that are imported, when they are.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 .venv/installed: requirements.lock pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --no-build-isolation -e .
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@

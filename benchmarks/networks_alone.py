@@ -24,7 +24,7 @@ def seconds_per_step(network: keras.Model, objective: Callable[[keras.Model], Ob
     batch = {name: ops.convert_to_tensor(values[chosen]) for name, values in plan.train.labels.items()}
     batch["rows"] = ops.convert_to_tensor(plan.train.rows[chosen])
     make = _jax_step if keras.backend.backend() == "jax" else _tensorflow_step
-    step, ready = make(made, optimizer, batch, compiled=hardware.uses_xla(plan.xla) and made.supports_jit)
+    step, ready = make(made, optimizer, batch, compiled=hardware.uses_xla(plan) and made.supports_jit)
     for _ in range(2):
         step()
     ready()

@@ -16,6 +16,7 @@ import cv2
 from flows.models.registry import Registry
 from flows.models.test_list import PinnedList
 from flows.run_records import RunRecord, read_records
+from tasks import tables
 from tasks.store.store import Store, size_bytes
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Nights:
     nights: list[Night] = field(default_factory=list)
     sha256: set[str] = field(default_factory=set)
     """Of all photos that were ever there."""
+    wrong: dict[str, str] = field(default_factory=dict)
+    """The photos that were added under a wrong label, and that label, by SHA-256."""
     problems: list[str] = field(default_factory=list)
     _used: dict[str, int] = field(default_factory=dict)
 
@@ -78,7 +81,10 @@ class Nights:
             self._used[label] = start + count
             for index, path in enumerate(new):
                 is_wrong = index < round(wrong * count)
-                self._put(path.read_bytes(), labels[(number + is_wrong) % len(labels)], path.name)
+                given = labels[(number + is_wrong) % len(labels)]
+                digest = self._put(path.read_bytes(), given, path.name)
+                if is_wrong:
+                    self.wrong[digest] = given
 
     def add_copies(self, count: int) -> set[str]:
         """Add photos of the list, in another encoding; returns their SHA-256."""
@@ -96,6 +102,16 @@ class Nights:
         rows = PinnedList(self.data, NAME).read()
         assert rows is not None
         return rows
+
+    def wrong_labels(self) -> tuple[int, int, int]:
+        """Count the test photos that were added under a wrong label: all, those on the list, and those that wait."""
+        kept = tables.KEPT.read(folder_of(self.data, read_records(self.data)[0], "filter"))
+        tested = set(kept.loc[kept["split"] == "test", "photo"]) & set(self.wrong)
+        rows, waiting = self.test_list(), PinnedList(self.data, NAME).waiting()
+        return len(tested), *(
+            sum(self.wrong.get(photo) == label for photo, label in zip(each["photo"], each["label"], strict=True))
+            for each in (rows, waiting)
+        )
 
     def run(self, what: str, *more: str, at: str = "", action: Callable[[int], None] | None = None) -> RunRecord:
         """Run one night; as soon as the stage `at` is done, the action gets the ID of its process.

@@ -7,7 +7,8 @@ own, with one data folder and one server. Root gets a tmpfs below SCRATCH, which
 of the size of files stands in for the full disk.
 
 The exit code is 1 if the champion was ever worse on the test list than the margin below the best before, if a photo was
-lost, if a night that must stop trained, if a copy of a listed photo was trained on, or if prune deleted a champion.
+lost, if a night that must stop trained, if a copy of a listed photo was trained on, if more than a quarter of the wrong
+labels joined the list, or if prune deleted a champion.
 """
 
 import hashlib
@@ -202,7 +203,10 @@ def main() -> None:
             ten_nights(nights)
             accuracies = check_champions(nights)
             before, after = check_prune(nights)
+            tested, listed, waiting = nights.wrong_labels()
+            nights.expect(4 * listed <= tested, f"{listed} of {tested} wrong labels have joined the test list")
         print(*table(nights, accuracies), sep="\n")
+        print(f"\nof {tested} test photos with a wrong label, {listed} are on the list, {waiting} wait")
         print(f"\nprune: from {before / 1e6:.0f} to {after / 1e6:.0f} MB")
     finally:
         if os.geteuid() == 0:

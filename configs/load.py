@@ -75,6 +75,18 @@ def as_given(preset: str, overrides: Sequence[str] = ()) -> Config:
     return checked(given)
 
 
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a config with some settings changed, as on the command line.
+
+    Raises:
+        ConfigError: An override is invalid; one line for each mistake.
+    """
+    given = config.model_dump(mode="json")
+    for name, text in _parsed(overrides):
+        _apply(given, name, text)
+    return checked(given)
+
+
 def checked(given: dict[str, Any]) -> Config:
     """Return the config that has these settings, as `read_mapping` returns them, and the defaults of all others.
 
@@ -121,6 +133,12 @@ def changed_settings(preset: str, config: Config) -> list[str]:
     """
     before = dict(leaves(with_memory(as_given(preset) if preset in presets() else Config(), preset)))
     return [name for name, value in leaves(config) if value != before[name]]
+
+
+def differing_settings(config: Config, other: Config) -> list[str]:
+    """Return the dotted names of the settings in which two configs differ."""
+    theirs = dict(leaves(other))
+    return [name for name, value in leaves(config) if value != theirs[name]]
 
 
 def leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:

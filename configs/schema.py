@@ -613,7 +613,7 @@ class TrainConfig(Section):
     )
     warm_start: bool = Field(
         False,
-        description="Start from the classifier of the last successful run; classes are added and removed as needed.",
+        description="Start from the champion's classifier; classes are added and removed as needed.",
     )
     full_retrain_every: int = Field(
         7, ge=1, description="warm_start: every this many trainings, one starts from scratch."

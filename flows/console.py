@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 console = Console(highlight=False)
+_WIDE = 1000
 _MOST_CLASSES, _SMALLEST_CLASSES = 40, 10
 """Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -133,6 +134,21 @@ def counts_text(stage: StageRecord) -> str:
     return ", ".join(
         f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
     )
+
+
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table of texts; all columns but the first are at the right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, column in enumerate(columns):
+        table.add_column(shown(column), justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*map(shown, row))
+    return table
+
+
+def print_wide(table: Table) -> None:
+    """Print a table; a file or a pipe gets one line for each row, however wide it is."""
+    (console if console.is_terminal else Console(highlight=False, width=_WIDE)).print(table)
 
 
 def recipe_table(tried: Sequence[Tried]) -> Table:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -22,7 +24,7 @@ from flows import credentials, error_messages, gpu_limit, log_rotation, notify, 
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.artifacts import named
-from flows.dashboard.engine import attached
+from flows.dashboard.engine import attached, deployment_name
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
 from flows.models.find import champion_evaluation
@@ -36,7 +38,7 @@ from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
 from tasks.store.progress import Progress, silent, tee
-from tasks.store.stage import Run, Stage
+from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
 
 extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=silent)
@@ -100,6 +102,7 @@ def pipeline(
         executor(config.workers.threads) as workers,
     ):
         progress = tee(shown_stages.progress, extra_progress.get())
+        record.deployment = deployment_name()
         record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),
@@ -114,7 +117,7 @@ def pipeline(
         run_page.begun(record)
         checks = Checks(run, config, record, scheduled=scheduled)
         try:
-            for artifact in stages(config, _GetOrBuild(run, record, config.workers, interrupted)):
+            for artifact in stages(config, GetOrBuild(run, record, config.workers, interrupted)):
                 checks.after(artifact)
                 if artifact.stage == "evaluate":
                     decision = decide(run.store, record, config, threads=workers, progress=progress)
@@ -165,16 +168,27 @@ def _notes(config: Config, preset: str) -> Iterator[str]:
         yield note
 
 
-class _GetOrBuild:
-    """Runs each stage as its Prefect task, and adds the outcome to the run's record."""
+class Outcomes(Protocol):
+    """Where the outcomes of stages are written down, such as the record of a run."""
 
-    def __init__(self, run: Run, record: RunRecord, workers: WorkersConfig, interrupted: Event) -> None:
+    def add(self, outcome: Outcome, seconds: float) -> None:
+        """Add the outcome of a stage, and the seconds that it took in this run."""
+
+    def save(self, root: Path) -> None:
+        """Write them below the data folder."""
+
+
+class GetOrBuild:
+    """Runs each stage as its Prefect task, and writes down the outcome."""
+
+    def __init__(self, run: Run, record: Outcomes, workers: WorkersConfig, interrupted: Event) -> None:
         self._run = run
         self._record = record
         self._timeouts_h = workers.timeout_h
         self._interrupted = interrupted
 
     def __call__(self, stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+        """Get the artifact of a stage, see `Run.get_or_build`; raises UserError beyond its time limit."""
         timeout_h: float = getattr(self._timeouts_h, stage.name)
         task = stage_tasks.of_stage(stage.name, timeout_h)
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has

@@ -42,9 +42,10 @@ def runs_lines(records: Sequence[RunRecord], root: Path) -> list[str]:
 
 
 def _details(record: RunRecord) -> Iterator[str]:
-    """Yield what is said about a run below its first line: its photos, its scores or its error, the decision."""
+    """Yield what is said about a run below its first line: its photos and deployment, scores or error, decision."""
     built = [stage.artifact.stage for stage in record.stages if not stage.cached]
-    yield f"photos: {_photos_text(record)}; built: {', '.join(built) or 'nothing'}"
+    deployment = f"; deployment: {record.deployment}" if record.deployment else ""
+    yield f"photos: {_photos_text(record)}; built: {', '.join(built) or 'nothing'}{deployment}"
     if result := record.error or _result(record.stages[-1].counts if record.stages else {}):
         yield result
     if record.reason:

@@ -72,6 +72,8 @@ class RunRecord(BaseModel):
     until: StageName
     config: dict[str, Any]
     """As it was at the time of the run; a later version of fluke may have other settings."""
+    deployment: str = ""
+    """The Prefect deployment that it is a run of; empty for `fluke run`."""
     started_at: AwareDatetime
     ended_at: datetime | None = None
     state: RunState = "running"

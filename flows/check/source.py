@@ -66,13 +66,18 @@ def _source(path: Path, config: Config) -> str:
     return "urls" if config.crawl.columns.url.lower() in names else "csv"
 
 
-def list_photos(config: Config) -> tuple[list[Photo], list[str], list[str]]:
-    """List the photos of the source; also return those of a folder that aren't there, and the notes of the source."""
+def list_photos(config: Config, *, to_train: bool = True) -> tuple[list[Photo], list[str], list[str]]:
+    """List the photos of the source; also return those of a folder that aren't there, and the notes of the source.
+
+    Args:
+        config: Its section `crawl` names the source.
+        to_train: Whether they are to be trained on, which needs two classes.
+    """
     crawl = config.crawl
     match crawl.sources:
         case ("folder",):
             assert crawl.path
-            folder = list_folder(crawl.path.expanduser().absolute(), crawl.split)
+            folder = list_folder(crawl.path.expanduser().absolute(), crawl.split, to_train=to_train)
             listed = [
                 Photo(photo.name, label, photo.split or "", None, photo.file)
                 for label, found in folder.classes.items()
@@ -82,7 +87,7 @@ def list_photos(config: Config) -> tuple[list[Photo], list[str], list[str]]:
             lost = [f"{len(missing):,} photos aren't there: {first_few(missing)}"] if missing else []
             return listed, missing, [*folder.notes, *lost]
         case ("csv",):
-            rows = photo_csv.list_photos(crawl)
+            rows = photo_csv.list_photos(crawl, to_train=to_train)
             return (
                 [Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos],
                 [],

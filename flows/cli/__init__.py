@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from flows.cli import doctor, errors, maintenance, models, notify, registry, review, runs, server, service, testlist
+from flows.cli import (
+    ablate,
+    doctor,
+    errors,
+    maintenance,
+    models,
+    notify,
+    registry,
+    review,
+    runs,
+    score,
+    server,
+    service,
+    testlist,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,8 +34,10 @@ for _command in (
     runs.config,
     runs.why,
     runs.report,
+    ablate.ablate,
     review.review,
     models.predict,
+    score.score,
     models.export,
     models.name,
     registry.models,

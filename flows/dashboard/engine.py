@@ -21,8 +21,10 @@ from typing import Any, ParamSpec, TypeVar
 import httpx
 from prefect import Flow
 from prefect._internal.concurrency.threads import get_global_loop
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
+from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.dashboard.logs import logs
 from flows.dashboard.sender import REQUEST_TIMEOUT_S
@@ -58,6 +60,20 @@ def attached() -> Iterator[None]:
         _bound_the_exit()
     with logs():
         yield
+
+
+def deployment_name() -> str:
+    """Return the name of the deployment that the current flow run is of; empty if it is of none, or can't be asked."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+        return ""
+    bounds = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: REQUEST_TIMEOUT_S}
+    try:
+        with temporary_settings(bounds), get_client(sync_client=True) as client:
+            return client.read_deployment(context.flow_run.deployment_id).name
+    except (httpx.HTTPError, RuntimeError, PrefectException) as error:
+        logger.info("the name of this run's deployment is not known: %s", error)
+        return ""
 
 
 def bounded(send: Send, patience_s: float) -> Send:

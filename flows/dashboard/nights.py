@@ -85,7 +85,8 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
 
     Args:
         record: The run.
-        before: Earlier nights of its model, oldest first; the change is that from the last one with the same metric.
+        before: Earlier nights of its model, oldest first; the change is that from the last promoted one, if it has the
+            same metric.
     """
     name = f"{show_controls(record.model_name)} {record.started_at.astimezone():%-d %b}"
     parts = [] if record.until == "evaluate" else [f"until {record.until}"]
@@ -93,8 +94,9 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
         parts.append(record.decision or record.state)
     if record.state == "done" and (scored := score(record)):
         parts.append(f"{scored.value:.3f}")
-        earlier = [each.score.value for each in before if each.score and each.score.metric == scored.metric]
-        parts += [f"({scored.value - earlier[-1]:+.3f})"] if earlier else []
+        promoted = [each.score for each in before if each.score and each.outcome == "promoted"]
+        if promoted and promoted[-1].metric == scored.metric:
+            parts.append(f"({round(scored.value - promoted[-1].value, 3) + 0.0:+.3f})")  # never -0.000
     return f"{name}: {' '.join(parts)}" if parts else name
 
 

@@ -24,9 +24,12 @@ def svg(shown: Sequence[Night]) -> str:
     for number, panel in enumerate(panels):
         parts.append(f'<g transform="translate(0 {number * (_PANEL + _GAP) + 24})">{panel}</g>')
     last = len(panels) * (_PANEL + _GAP) - 4
+    days = [each.started_at.astimezone() for each in shown]
+    is_daily = len({day.date() for day in days}) == len(days)
+    edge = _WIDTH - (18 if is_daily else 34)
     parts += [
-        f'<text x="{_short(min(_x(place, len(shown)), _WIDTH - 18))}" y="{last}" text-anchor="middle" fill="#444">'
-        f"{shown[place].started_at.astimezone():%-d %b}</text>"
+        f'<text x="{_short(min(_x(place, len(shown)), edge))}" y="{last}" text-anchor="middle" fill="#444">'
+        f"{days[place]:{'%-d %b' if is_daily else '%-d %b %H:%M'}}</text>"
         for place in _labelled(len(shown))
     ]
     return "".join(parts) + "</svg>"

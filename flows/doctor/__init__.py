@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.doctor import computing, data_folder, decoders, fonts, packages, prefect_server, weights
 from flows.doctor.finding import Finding
+from flows.file_problems import problem
 
 _PARTS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     data_folder.examine,
@@ -28,4 +29,8 @@ def examine(root: Path) -> Iterator[Finding]:
         root: The data folder, which need not exist.
     """
     for part in _PARTS:
-        yield from part(root)
+        try:
+            yield from part(root)
+        except OSError as error:  # such as a folder that this user may not read
+            what = part.__module__.rpartition(".")[2].replace("_", " ")
+            yield Finding(what, "can't be looked at", problem(error, root) or str(error), stops_runs=True)

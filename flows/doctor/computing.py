@@ -19,14 +19,7 @@ def examine(root: Path) -> Iterator[Finding]:
 
         seen = devices.look()
     except Exception as error:  # a backend that is missing or broken raises what it likes
-        first = str(error).strip().partition("\n")[0]
-        yield Finding(
-            "backend",
-            "does not work",
-            f"Keras can't compute ({type(error).__name__}: {first}); unset KERAS_BACKEND, or reinstall what it names "
-            "(pip install --force-reinstall tensorflow)",
-            stops_runs=True,
-        )
+        yield Finding("backend", "does not work", _broken(error), stops_runs=True)
         return
     yield Finding("backend", f"{seen.backend} {seen.backend_version}, Keras {seen.keras_version}")
     names = ", ".join(seen.gpus) if seen.gpus else f"{seen.cpus} CPU cores"
@@ -34,6 +27,12 @@ def examine(root: Path) -> Iterator[Finding]:
     yield Finding("devices", names, _not_seen(seen.backend) if missing else "")
     yield Finding("precision", f"{seen.policy} (train.precision=auto)")
     yield _cache(root)
+
+
+def _broken(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    install = f"install {error.name}" if isinstance(error, ModuleNotFoundError) else "reinstall what it names"
+    return f"Keras can't compute ({type(error).__name__}: {first}): {install}, or unset KERAS_BACKEND"
 
 
 def _not_seen(backend: str) -> str:

@@ -1,7 +1,7 @@
 """The data folder: where it is, whether it can be written and locked, the space that is left, and its records."""
 
-import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +30,12 @@ def _folder(root: Path) -> Finding:
     what, path = "data folder", str(root.absolute())
     if not root.exists():
         parent = _nearest(root)
-        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
-            return Finding(what, f"{path}: the first run makes it")
-        return Finding(what, path, f"{parent} can't be written: make it writable, or set FLUKE_DATA", stops_runs=True)
+        try:
+            with tempfile.TemporaryFile(dir=parent):  # leaves nothing
+                return Finding(what, f"{path}: the first run makes it")
+        except OSError as error:
+            reason = f"{parent}: {(error.strerror or 'not writable').lower()}"
+            return Finding(what, path, f"{reason}; make it a writable folder, or set FLUKE_DATA", stops_runs=True)
     try:
         preflight.check_writable(root)
         with preflight.in_use(root):

@@ -20,6 +20,6 @@ def examine(root: Path) -> Iterator[Finding]:
             yield Finding(
                 "fonts",
                 f"none has {script}",
-                f"the figures of the report's folder would show boxes in place of class names in {script}: install a "
-                "font, such as the package fonts-noto-cjk of Debian and Ubuntu",
+                f"in figures saved as PNG, class names in {script} would be boxes: install a font, such as the package "
+                "fonts-noto-cjk of Debian and Ubuntu",
             )

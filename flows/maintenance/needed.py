@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from configs.load import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
+from flows.ablate import journal
 from flows.models import find, test_list
 from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
@@ -41,6 +42,8 @@ class Needed:
     """Shards and photos that those artifacts refer to, and the photos of test lists."""
     damaged: set[str] = field(default_factory=set)
     """Stages of kept artifacts whose manifest is damaged, so that nobody knows which shards or photos they need."""
+    ablations: list[str] = field(default_factory=list)
+    """Ablations that aren't finished."""
     under_way: set[str] = field(default_factory=set)
     """Stages in which the newest run of a preset has stopped, so that it can continue with the shards that it made."""
 
@@ -53,6 +56,7 @@ class Needed:
             shown = ", ".join(preset + (f" ({count})" if count > 1 else "") for preset, count in counted.items())
             parts.append(f"{reason} {shown}")
         parts += [f"all shards of {stage}: a kept artifact has a damaged manifest" for stage in sorted(self.damaged)]
+        parts += [f"the unfinished ablation {name}" for name in self.ablations]
         parts += [f"unfinished work of {stage}" for stage in sorted(self.under_way)]
         return f"kept: {'; '.join(parts)}" if parts else "kept: nothing, since no run has a model or artifacts"
 
@@ -74,8 +78,9 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
 
     Kept are, of each preset and name, the `keep_runs` newest good runs that still have their model, but at least one,
     and the newest run of all, so that it can continue if it failed; of each name, the run whose model is used, and the
-    one that a rollback would go to; the runs that people have named; and the previous models with which the evaluations
-    of all these runs compare. A run is good if its whole pipeline succeeded. Which run is newer, their numbers say.
+    one that a rollback would go to; the runs that people have named; the champions with which the evaluations of all
+    these runs compare; and what ablations that aren't finished have made. A run is good if its whole pipeline
+    succeeded. Which run is newer, their numbers say.
 
     Args:
         store: The store.
@@ -93,11 +98,15 @@ def find_needed(store: Store, keep_runs: int) -> Needed:
         if stopped_in:
             needed.under_way.add(stopped_in)
     kept = [run for runs in needed.runs.values() for run in runs]
-    for evaluation in _previous_models(store, kept):
+    for evaluation in _compared_champions(store, kept):
         same = [run for run in records if evaluation.key in (artifact.key for artifact in run.model)]
         if same and all(run not in kept for run in same):
-            needed.runs.setdefault("the previous model, run", []).append(same[0])
+            needed.runs.setdefault("the champion that it was compared with, run", []).append(same[0])
         _add(store, needed, [evaluation, *(stage.artifact for run in same[:1] for stage in run.stages)])
+    for each in journal.under_way(store.root):  # what a finished one has found is in its own folder
+        needed.ablations.append(each.id)
+        needed.under_way.add("train")
+        _add(store, needed, each.artifacts)
     return needed
 
 
@@ -157,8 +166,8 @@ def _stopped_in(run: RunRecord) -> StageName | None:
     return STAGE_NAMES[done] if done < len(STAGE_NAMES) else None
 
 
-def _previous_models(store: Store, runs: list[RunRecord]) -> list[Artifact]:
-    """Return the evaluations of the previous models with which the evaluations of these runs compare.
+def _compared_champions(store: Store, runs: list[RunRecord]) -> list[Artifact]:
+    """Return the evaluations of the champions with which the evaluations of these runs compare.
 
     If one of them can't be read, these are all evaluations: any may be the one that it compares with.
     """

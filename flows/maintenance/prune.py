@@ -1,7 +1,7 @@
 """Find and delete what is no longer needed: artifacts of old runs, shards that no artifact uses, and what is left over.
 
 Nothing of another kind is ever deleted: decisions about photos and models, the memory of splits, backups, the
-blocklist, names, records.
+blocklist, names, records, reports of ablations.
 """
 
 import errno
@@ -122,7 +122,7 @@ def disk_usage(root: Path) -> dict[str, tuple[int, int]]:
         found = (root / "artifacts" / stage).glob("[!.]*")
         folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
         usage[stage] = (len(folders), sum(size_bytes(folder) for folder in folders))
-    for name, pattern in (("pools", "*.npy"), ("photos", "*.*"), ("splits", "*.parquet")):
+    for name, pattern in (("pools", "*.npy"), ("photos", "*.*"), ("splits", "*.parquet"), ("ablations", "*.md")):
         folder = root / name
         if os.access(folder, os.R_OK | os.X_OK):
             usage[name] = (sum(1 for _ in folder.rglob(pattern)), size_bytes(folder))

@@ -6,12 +6,18 @@ the run is stopped while it waits: the champion stays, and `fluke promote RUN` i
 
 import logging
 import threading
+import time
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Literal
+from uuid import UUID
 
+import httpx
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.flow_runs import pause_flow_run, resume_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, keyset_from_base_key
+from prefect.input.actions import read_flow_run_input
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field
 
@@ -26,6 +32,9 @@ logger = logging.getLogger("fluke.gate")
 
 _HOUR_S = 3600
 _POLL_S = 10
+_PAUSE_KEY = "promote"
+_LAST_CHANCE_S = 60
+"""A server that was away at the deadline is asked for so much longer."""
 
 
 class Answer(RunInput):
@@ -98,19 +107,46 @@ def _answer(name: str, decision: Decision, wait_s: float, poll_s: int) -> Litera
                 return
             ended.wait(poll_s)
 
-    timer = threading.Timer(wait_s, give_up)
+    timer = threading.Timer(wait_s, copy_context().run, (give_up,))  # Prefect's settings are in the context
     timer.daemon = True
     timer.start()
+    give_up_at = time.monotonic() + wait_s + _LAST_CHANCE_S
     form = Answer.with_initial_data(description=f"**{markdown(name)}** is undecided: {markdown(decision.reason)}")
+    answer: Answer | None
     try:
-        answer = pause_flow_run(wait_for_input=form, timeout=int(wait_s) + _HOUR_S, poll_interval=poll_s)
+        try:
+            answer = pause_flow_run(
+                wait_for_input=form, timeout=int(wait_s) + _HOUR_S, poll_interval=poll_s, key=_PAUSE_KEY
+            )
+        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+            if flow_run is None:
+                raise
+            logger.warning("%s: the Prefect server does not answer; the run waits on for a person: %s", name, error)
+            answer = _resumed(flow_run.id, give_up_at, poll_s)
     except Exception as error:  # whatever is wrong with the dashboard, the run itself is done
         logger.warning("%s: nobody can be asked in the dashboard (%s), so the champion stays", name, error)
         return None
     finally:
         timer.cancel()
         ended.set()
-    if expired.is_set():
+    if expired.is_set() or answer is None:
         logger.warning("%s: nobody has answered in time, so the champion stays", name)
         return None
     return answer.decision
+
+
+def _resumed(flow_run_id: UUID, give_up_at: float, poll_s: int) -> Answer | None:
+    """Wait on for a run that was paused before its server was away, until the monotonic time `give_up_at`.
+
+    Returns:
+        The answer; None: nobody did, or the run is no longer paused, such as when it was cancelled.
+    """
+    key = keyset_from_base_key(f"paused-{_PAUSE_KEY}")["response"]
+    while time.monotonic() < give_up_at:
+        with suppress(httpx.TransportError, httpx.HTTPStatusError), get_client(sync_client=True) as client:
+            state = client.read_flow_run(flow_run_id).state
+            if state is None or not state.is_paused():
+                given = read_flow_run_input(key, flow_run_id=flow_run_id)
+                return Answer.model_validate(given) if given else None
+        time.sleep(poll_s)
+    return None

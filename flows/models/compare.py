@@ -4,9 +4,9 @@ The answers that a model gave in its own evaluation are used. Photos that it was
 joined the list later, are predicted now, from the stored photos and with the decision rule of `fluke predict`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,10 @@ _LEAST = 0.5
 """Share of the listed photos that must be comparable. Fewer say nothing about the list."""
 _RANKS = 5
 """So many classes of each photo are predicted: mAP@5 needs no more."""
+_COLUMNS = ("predicted", "top_names", "top_probabilities", "label", "rank")
+_MOST_DOUBTED = 0.05
+"""A model contradicts a label to which it gives at most this probability. If the models are calibrated, at most 5 % of
+such labels are right, so that few photos that are only hard wait."""
 
 
 class NotComparableError(Exception):
@@ -46,10 +50,28 @@ class Answers:
     """(n,) without losses."""
     groups: NDArray[Any]
     """(n,) the group of near duplicates of each photo."""
+    doubted: NDArray[np.bool_]
+    """(n,) whether both models contradict the label of the photo; one of them, if the other doesn't know the class."""
     names: tuple[str, ...]
     """The names of the classes, in the order of their numbers."""
     notes: tuple[str, ...]
     """What a user must know: which listed photos are left out."""
+
+    def among(self, photos: Iterable[str]) -> NDArray[np.bool_]:
+        """(n,) which photos are among some others."""
+        known = set(photos)
+        return np.array([photo in known for photo in self.photos], bool)
+
+    def only(self, where: NDArray[np.bool_]) -> "Answers":
+        """Return the answers to a part of the photos; `where`: (n,)."""
+        return replace(
+            self,
+            photos=tuple(photo for photo, is_in in zip(self.photos, where, strict=True) if is_in),
+            challenger=self.challenger.only(where),
+            champion=self.champion.only(where),
+            groups=self.groups[where],
+            doubted=self.doubted[where],
+        )
 
 
 @dataclass(frozen=True)
@@ -88,14 +110,13 @@ class _Side:
         return found.to_numpy(bool)
 
     def answers(self, listed: "pd.DataFrame", threads: Executor, progress: Progress) -> "pd.DataFrame":
-        """Return predicted, top_names, label and rank of each listed photo that has an answer, by photo.
+        """Return the columns `_COLUMNS` for each listed photo that has an answer, by photo.
 
         `rank` is that of `label` when the model was evaluated; both are missing for photos that are predicted now.
         """
         import pandas as pd
 
-        columns = ["photo", "predicted", "top_names", "label", "rank"]
-        stored = tables.PREDICTIONS.read(self.folder("evaluate"))[columns].drop_duplicates("photo")
+        stored = tables.PREDICTIONS.read(self.folder("evaluate"))[["photo", *_COLUMNS]].drop_duplicates("photo")
         stored = stored[stored["photo"].isin(listed["photo"])]
         missing = listed[~listed["photo"].isin(stored["photo"])]
         parts = [stored.set_index("photo")]
@@ -117,9 +138,12 @@ class _Side:
             table = predict(of_run(self.store, self.record), there, top_k=_RANKS, threads=threads, progress=progress)
             ranks = [name for name in table.columns if name.startswith("class_")]
             for row in table[table["error"] == ""].to_dict("records"):
-                top = [row[rank] for rank in ranks if isinstance(row[rank], str)]
-                rows.append({"photo": row["image"], "predicted": top[0], "top_names": top, "label": None, "rank": None})
-        return pd.DataFrame(rows, columns=["photo", "predicted", "top_names", "label", "rank"]).set_index("photo")
+                top = {
+                    row[rank]: row.get(f"probability_{rank[6:]}", 1.0) for rank in ranks if isinstance(row[rank], str)
+                }
+                found = {"predicted": next(iter(top)), "top_names": [*top], "top_probabilities": [*top.values()]}
+                rows.append({"photo": row["image"], **found, "label": None, "rank": None})
+        return pd.DataFrame(rows, columns=["photo", *_COLUMNS]).set_index("photo")
 
 
 def answers(
@@ -150,7 +174,8 @@ def answers(
         seen_by_them = theirs.has_trained_on(listed)
         usable = listed[~(seen_by_us | seen_by_them)]
         old = theirs.answers(usable, threads, progress)
-        known, unknown = ours.knows() | theirs.knows(), ours.unknown_label() or theirs.unknown_label()
+        we_know, they_know = ours.knows(), theirs.knows()
+        known, unknown = we_know | they_know, ours.unknown_label() or theirs.unknown_label()
     except (OSError, UserError) as error:
         raise NotComparableError(f"the champion, run {champion.id}, can't be asked: {error}") from error
     new = ours.answers(usable, threads, progress)
@@ -171,9 +196,44 @@ def answers(
         _scored(new, truth, names),
         _scored(old, truth, names),
         rows["group"].to_numpy(),
+        _doubted(rows["label"], [(we_know, new), (they_know, old)]),
         tuple(names),
         (f"{len(listed) - len(rows):,} of {len(listed):,} listed photos aren't compared ({why})",) if why else (),
     )
+
+
+def own_doubts(store: Store, record: RunRecord, listed: "pd.DataFrame") -> dict[str, bool]:
+    """Say which labels the model of a run contradicts alone, as far as its evaluation answers the photos.
+
+    Args:
+        store: The store that contains it.
+        record: The record of the run.
+        listed: The list and its candidates.
+    """
+    side = _Side(store, record)
+    stored = tables.PREDICTIONS.read(side.folder("evaluate"))[["photo", *_COLUMNS]].drop_duplicates("photo")
+    rows = listed[listed["photo"].isin(stored["photo"])]
+    doubted = _doubted(rows["label"], [(side.knows(), stored.set_index("photo").loc[rows["photo"]])])
+    return dict(zip(rows["photo"], doubted.tolist(), strict=True))
+
+
+def _doubted(labels: "pd.Series[str]", models: Sequence[tuple[set[str], "pd.DataFrame"]]) -> NDArray[np.bool_]:
+    """Say for each label whether all models that know the class are nearly sure of another one.
+
+    Args:
+        labels: (n,) the label of each photo.
+        models: The classes that each model knows, and its answers to the photos, with the columns `_COLUMNS`.
+    """
+    is_known, is_possible = np.zeros(len(labels), bool), np.zeros(len(labels), bool)
+    for known, answered in models:
+        columns = (labels, answered["top_names"], answered["top_probabilities"])
+        for i, (label, names, shares) in enumerate(zip(*columns, strict=True)):
+            if label in known:
+                # A class behind the stored ones has at most the probability of the last of these.
+                given = dict(zip(names, shares, strict=False)).get(label, min(shares, default=1.0))
+                is_known[i] = True
+                is_possible[i] |= names[0] == label or given > _MOST_DOUBTED
+    return is_known & ~is_possible
 
 
 def _scored(found: "pd.DataFrame", truth: Sequence[str], names: Sequence[str]) -> ScoredPredictions:

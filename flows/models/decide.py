@@ -3,18 +3,19 @@
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.schema import Config
 from flows.models import gate
-from flows.models.compare import NotComparableError, answers
+from flows.models.compare import NotComparableError, answers, own_doubts
 from flows.models.differences import Differences, differences
 from flows.models.gate import Ruling
 from flows.models.registry import Decision, Headline, Registry
 from flows.models.test_list import Growth, PinnedList, grow, pin
+from flows.models.waiting import REFUSED, Admission, admit, admit_all_but
 from flows.run_records import RunRecord, StageRecord, read_records
 from tasks import tables
 from tasks.filter import review_log
@@ -31,6 +32,8 @@ logger = logging.getLogger("fluke.gate")
 
 _MOST_GONE = 0.5
 """Share of the list that may have left the crawl. What is left of it is another collection."""
+_STORED_CLASSES = 100
+"""So many classes are stored with a decision: each history is written anew with every decision."""
 _CHANGES = ("promoted", "rolled back", "retired")
 """The decisions that change which model is used."""
 
@@ -42,6 +45,8 @@ class _Judged:
     outcome: Literal["promoted", "refused", "undecided", "unchanged"]
     reason: str
     compared: dict[str, Any]
+    admission: Admission | None = None
+    """Which new test photos join the list, unless the outcome is refused; None: the models weren't compared."""
 
 
 def decide(store: Store, record: RunRecord, config: Config, *, threads: Executor, progress: Progress) -> Decision:
@@ -128,11 +133,12 @@ class _Case:
         listed = self._first_list() if stored is None else stored
         crawled = set(tables.PHOTOS.read(self.folder("crawl"), columns=["photo"])["photo"])
         decisions = review_log.read(self.store.root)
-        growth = grow(listed, self.kept, crawled, decisions, self.record.number)
+        growth = grow(listed, self.kept, crawled, decisions, self.record.number, waiting=pinned.waiting())
         judged = self._judged(growth)
-        # The photos of a refused run don't join: its labels may be what is wrong with it.
-        is_refused = judged.outcome == "refused" and len(growth.settled)
-        pinned.write(growth.settled if is_refused else growth.rows)
+        admission = judged.admission or admit(growth, own_doubts(self.store, self.record, growth.rows))
+        if judged.outcome == "refused":  # its labels may be what is wrong with it
+            admission = admit_all_but(growth, REFUSED)
+        pinned.write(admission.listed, admission.waiting)
         metric = str(self.measured["headline"])
         score = self.measured["test"]["scores"][metric]
         return Decision(
@@ -142,7 +148,8 @@ class _Case:
             by="gate",
             headline=Headline(metric=metric, value=score["value"], low=score["low"], high=score["high"]),
             photos=len(self.kept),
-            compared=judged.compared | {"listed": len(growth.rows), "gone": len(growth.gone)},
+            compared=judged.compared
+            | {"listed": len(admission.listed), "waiting": len(admission.waits), "gone": len(growth.gone)},
         )
 
     def _first_list(self) -> "pd.DataFrame":
@@ -191,8 +198,11 @@ class _Case:
             )
         except NotComparableError as error:
             return self._undecided(f"{error}; see `fluke testlist {name}`", against | {"notes": notes})
+        admission = admit(growth, dict(zip(given.photos, given.doubted.tolist(), strict=True)))
+        given = given.only(~given.among(admission.waits))
         # A new class makes the others harder, so photos that were listed before aren't compared alone then.
-        settled = None if growth.new_classes else _is_in(given.photos, growth.settled["photo"])
+        has_new_class = not set(admission.listed["label"]) <= set(growth.settled["label"])
+        settled = None if has_new_class else given.among(growth.settled["photo"])
         found = differences(
             self.measured["headline"],
             given.challenger,
@@ -207,11 +217,11 @@ class _Case:
         below_best = _below_best(self.registry, champion.id, pinned)
         ruling = gate.rule(found, self.config.promote, self.measured, below_best)
         against |= _numbers(found) | {
-            "notes": [*notes, *given.notes],
+            "notes": [*notes, *given.notes, *admission.notes()],
             "pinned": pinned,
             "below_best": round(max(0.0, below_best - found.difference.value), 6),
         }
-        return self._ruled(ruling, against | {"also": list(ruling.also)})
+        return replace(self._ruled(ruling, against | {"also": list(ruling.also)}), admission=admission)
 
     def _lost_classes(self, growth: Growth) -> Iterator[str]:
         """Say which classes of the list the new model doesn't know: nobody can get those photos right."""
@@ -261,13 +271,6 @@ def _is_training(stage: StageRecord) -> bool:
     return stage.artifact.stage == "train"
 
 
-def _is_in(photos: tuple[str, ...], among: "pd.Series[str]") -> Any:
-    import numpy as np
-
-    known = set(among)
-    return np.array([photo in known for photo in photos], bool)
-
-
 def _below_best(registry: Registry, champion: str, pinned: int) -> float:
     """Return how far the champion is below the best one before it, on the same list; 0 where nobody has measured it."""
     promotions = [each for each in registry.history() if each.run == champion and each.outcome == "promoted"]
@@ -276,8 +279,9 @@ def _below_best(registry: Registry, champion: str, pinned: int) -> float:
 
 
 def _numbers(found: Differences) -> dict[str, Any]:
-    """Return the numbers behind a ruling, as the registry stores them; of the classes, only those that changed."""
+    """Return the numbers behind a ruling, as the registry stores them; of the classes, those that changed most."""
     changed = [each for each in found.classes if each.champion != each.challenger]
+    changed = sorted(changed, key=lambda each: (-abs(each.loss), each.label))[:_STORED_CLASSES]
     return {
         "metric": found.metric,
         "photos": found.photos,

@@ -11,11 +11,13 @@ from flows import preflight
 from flows.console import shown
 from flows.models.registry import registries
 from flows.models.test_list import PinnedList, pin
+from flows.models.waiting import DOUBTED, NIGHT, WHY
 from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.names import nfc, visible
 from tasks.store.errors import UserError
 from tasks.store.store import Store
+from tasks.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,8 @@ class ListReport:
     """IDs of runs by their numbers."""
     newest: RunRecord | None
     """The newest complete run of this name."""
+    waiting: "pd.DataFrame"
+    """Photos that are not listed yet: the columns of the list, `waits` (why), and `name` at their source."""
 
 
 def read(root: Path, name: str) -> ListReport:
@@ -44,7 +48,8 @@ def read(root: Path, name: str) -> ListReport:
     Raises:
         UserError: There is no list of this name, or no copy of it can be read.
     """
-    rows = PinnedList(root, name).read()
+    pinned = PinnedList(root, name)
+    rows, waiting = pinned.read(), pinned.waiting()
     if rows is None:
         raise _no_list(root, name)
     records = read_records(root)
@@ -56,7 +61,25 @@ def read(root: Path, name: str) -> ListReport:
         except (OSError, ValueError):  # pruned: then nobody knows
             crawled = None
     is_gone = False if crawled is None else ~rows["photo"].isin(crawled)
-    return ListReport(nfc(name), rows.assign(is_gone=is_gone), {run.number: run.id for run in records}, newest)
+    return ListReport(
+        nfc(name),
+        rows.assign(is_gone=is_gone),
+        {run.number: run.id for run in records},
+        newest,
+        _named(root, waiting, newest),
+    )
+
+
+def _named(root: Path, waiting: "pd.DataFrame", newest: RunRecord | None) -> "pd.DataFrame":
+    """Add the names that photos have at their source, as far as the newest run knows them."""
+    known: dict[str, str] = {}
+    if newest and len(waiting):
+        try:
+            kept = tables.KEPT.read(_folder(root, newest, "filter"), ["photo", "name"])
+            known = dict(zip(kept["photo"], kept["name"], strict=True))
+        except (OSError, ValueError):  # pruned
+            known = {}
+    return waiting.assign(name=[known.get(photo, photo) for photo in waiting["photo"]])
 
 
 def refresh(root: Path, name: str) -> str:
@@ -90,12 +113,14 @@ def table(found: ListReport) -> Table:
     """Return a table with one row per class: its photos, its groups, those that are gone, and those that joined."""
     shown_table = Table(box=None, pad_edge=False, header_style="dim")
     shown_table.add_column("class")
-    for column in ("photos", "groups", "gone", "joined later"):
+    for column in ("photos", "groups", "gone", "joined later", "waiting"):
         shown_table.add_column(column, justify="right")
     first = found.rows["since"].min()
-    for label, rows in found.rows.groupby("label", sort=True):
+    for label in sorted({*found.rows["label"], *found.waiting["label"]}):
+        rows = found.rows[found.rows["label"] == label]
         joined = int((rows["since"] > first).sum())
-        numbers = (len(rows), rows["group"].nunique(), int(rows["is_gone"].sum()), joined)
+        waits = int((found.waiting["label"] == label).sum())
+        numbers = (len(rows), rows["group"].nunique(), int(rows["is_gone"].sum()), joined, waits)
         shown_table.add_row(shown(visible(str(label))), *(f"{number:,}" for number in numbers))
     return shown_table
 
@@ -106,6 +131,14 @@ def lines(found: ListReport) -> Iterator[str]:
     for position, (number, count) in enumerate(counts.items()):
         run = found.runs.get(int(str(number)), "that is gone")
         yield f"{count:,} photos {'joined' if position else 'pinned'} with run {run}"
+    for reason, rows in found.waiting.groupby("waits", sort=True):
+        photos = "1 photo waits" if len(rows) == 1 else f"{len(rows):,} photos wait"
+        named = first_few(
+            [f"{visible(name)} ({visible(label)})" for name, label in zip(rows["name"], rows["label"], strict=True)], 5
+        )
+        yield f"{photos} to join, since {WHY.get(str(reason), reason)}: {named}"
+    if found.waiting["waits"].isin([DOUBTED, NIGHT]).any():
+        yield "confirm or correct their labels in `fluke review`, and they join with the next run"
     gone = int(found.rows["is_gone"].sum())
     if gone and found.newest:
         yield (

@@ -29,7 +29,7 @@ def promote(root: Path, run: str, reason: str = "") -> Decision:
         registry = Registry(root, record.model_name)
         with registry.lock:
             _check_usable(record, root)
-            if registry.champion() == record.id:
+            if not registry.is_lost and registry.champion() == record.id:
                 raise UserError(f"the model of run {record.id} is already the one that is used for {registry.name!r}")
             return registry.append(Decision.about(record, "promoted", reason, by="person"))
 

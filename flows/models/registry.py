@@ -1,35 +1,37 @@
 """The registry: under each name, which run's model is used (the champion), and all decisions about models.
 
-    DATA/models/<folder name>/<number>.json    one decision; never changed, never deleted
+    DATA/models/<folder name>/            its generations, see `tasks.store.generations`; each is the whole history
+    DATA/backups/models/<folder name>/    the same files
 
 The decisions of a name are its history, in the order of their numbers, which come from the data folder's counter: no
 clock decides which of two is later. The champion isn't stored anywhere: it follows from the history.
 """
 
-import re
-from collections.abc import Iterator
+import logging
+import os
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from filelock import FileLock
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from flows.run_records import RunRecord, read_records
 from tasks.filter.split_memory import folder_name
 from tasks.names import nfc
 from tasks.store import counter
-from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
-from tasks.store.manifest import Name, first_problem, now, read_regular
+from tasks.store.generations import Generation, Generations
+from tasks.store.manifest import Name, now
 from tasks.store.permissions import file_lock
 
-FOLDER = "models"
+logger = logging.getLogger("fluke.models")
+
+FOLDER, COPIES = "models", "backups/models"
 BEFORE_HISTORY = "its run was the last good one before decisions were recorded"
 Choice = Literal["promoted", "refused", "undecided", "kept", "rolled back", "retired", "unchanged"]
-_FILE = re.compile(r"([1-9][0-9]{0,29})\.json")
+_SUFFIX = ".json"
 
 
 class Headline(BaseModel):
@@ -49,7 +51,7 @@ class Decision(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: int = Field(0, ge=0)
-    """`Registry.append` sets it. It comes first in the file, where the counter reads it."""
+    """`Registry.append` sets it. It comes first, where the counter reads it."""
     name: str = ""
     """The name of the models; `Registry.append` sets it."""
     run: Name | Literal[""]
@@ -100,20 +102,37 @@ class Registry:
     def __init__(self, root: Path, name: str) -> None:
         """Take the data folder and the name of the models; nothing is read."""
         self.root, self.name = root, nfc(name)
-        self.folder = root / FOLDER / folder_name(self.name)
+        self._files = _generations(root, folder_name(self.name))
+
+    @property
+    def folder(self) -> Path:
+        """The first of the two places."""
+        return self._files.folder
 
     @cached_property
     def lock(self) -> FileLock:
         """The lock of whoever appends; take it to read and to append in one step. Who only reads needs none."""
-        return file_lock(self.root / "locks" / f"{FOLDER}-{self.folder.name}.lock")
+        return file_lock(self.root / "locks" / f"{FOLDER}-{self._files.folder.name}.lock")
 
     def history(self) -> list[Decision]:
-        """Return all decisions, the first one first.
+        """Return all decisions, the first one first. A damaged or missing copy is restored from the other one.
 
         Raises:
-            UserError: A file of the history is damaged.
+            UserError: Both copies are damaged, or gone although there were decisions.
         """
-        return [_read(path, self.name) for _, path in _files(self.folder)]
+        stored = self._read()
+        if not stored and self.is_lost:
+            raise self._lost_error()
+        return stored
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether both copies are gone: a run says that something was decided about its model, and nothing is stored.
+
+        Raises:
+            UserError: Both copies, or the record of a run, are damaged.
+        """
+        return self._files.newest() is None and any(run.decision for run in self._runs())
 
     def champion(self) -> str | None:
         """Return the ID of the run whose model is used; None if there is none. Its model may have been deleted.
@@ -141,25 +160,61 @@ class Registry:
         before it.
 
         Raises:
-            UserError: A file of the history is damaged.
+            UserError: Both copies of the history are damaged; or both are gone, and this isn't a person's choice of a
+                model, with which a new history begins.
             OSError: The data folder can't be written.
         """
         with self.lock:
-            if not self.history():
-                for run in self._last_good():
-                    if run.id != decision.run:
-                        self._write(Decision.about(run, "promoted", BEFORE_HISTORY, by="gate"))
-            return self._write(decision)
+            newest = self._files.newest()
+            stored = self._read()
+            if not stored and self.is_lost:
+                if (decision.by, decision.outcome) != ("person", "promoted"):
+                    raise self._lost_error()
+            elif not stored:
+                earlier = [run for run in self._last_good() if run.id != decision.run]
+                stored = [self._numbered(Decision.about(run, "promoted", BEFORE_HISTORY, by="gate")) for run in earlier]
+            decision = self._numbered(decision)
+            self._files.write(_encoded([*stored, decision]), newest)
+            return decision
 
-    def _write(self, decision: Decision) -> Decision:
-        numbered = decision.model_copy(update={"number": counter.next_number(self.root), "name": self.name})
-        atomic_write(self.folder / f"{numbered.number}.json", f"{numbered.model_dump_json(indent=1)}\n".encode())
-        return numbered
+    def _numbered(self, decision: Decision) -> Decision:
+        return decision.model_copy(update={"number": counter.next_number(self.root), "name": self.name})
+
+    def _read(self) -> list[Decision]:
+        newest = self._files.newest()
+        if newest is None:
+            return []
+        if newest.damaged:
+            self._repair(newest)
+        return _decoded(newest.path)
+
+    def _repair(self, generation: Generation) -> None:
+        """Restore damaged copies, unless somebody else holds the lock, or may read only one of both."""
+        if not _may_read_copies(self.root):
+            return
+        try:
+            with self.lock.acquire(timeout=0):
+                self._files.repair(generation)
+        except Timeout:
+            return
+        except OSError as error:
+            paths = ", ".join(map(str, generation.damaged))
+            logger.warning("%s can't be restored from %s (%s)", paths, generation.path, error.strerror)
+
+    def _runs(self) -> list[RunRecord]:
+        return [run for run in read_records(self.root) if nfc(run.model_name) == self.name]
 
     def _last_good(self) -> list[RunRecord]:
         """Return the record of the last good run of this name, if there is one."""
-        runs = (run for run in read_records(self.root) if run.is_good and nfc(run.model_name) == self.name)
-        return list(islice(runs, 1))
+        return [run for run in self._runs() if run.is_good][:1]
+
+    def _lost_error(self) -> UserError:
+        decided = next(run for run in self._runs() if run.decision)
+        return UserError(
+            f"{self._files.folder} and its copy {self._files.copies} are gone, but run {decided.id} was "
+            f"{decided.decision}; they say which model of {self.name!r} is used: restore one of them from a backup, or "
+            "choose a model with `fluke promote RUN`, which begins a new history"
+        )
 
 
 def headline(record: RunRecord) -> Headline | None:
@@ -179,7 +234,15 @@ def kept_photos(record: RunRecord) -> int:
 
 def registries(root: Path) -> list[str]:
     """Return the names that have a history, sorted; whether the histories are intact is not checked."""
-    return sorted({_name_of(folder) for folder in (root / FOLDER).glob("[!.]*") if any(_files(folder))})
+    homes = [root / FOLDER, *([root / COPIES] if _may_read_copies(root) else [])]
+    places = {path.name for home in homes for path in home.glob("[!.]*") if path.is_dir()}
+    return sorted({name for place in places if (name := _name_of(root, place))})
+
+
+def _may_read_copies(root: Path) -> bool:
+    """Whether this user may read the copies: they are private, in a data folder that others may read."""
+    home = root / COPIES.partition("/")[0]
+    return not home.exists() or os.access(home, os.R_OK | os.X_OK)
 
 
 def _champions(history: list[Decision]) -> list[str]:
@@ -196,30 +259,31 @@ def _champions(history: list[Decision]) -> list[str]:
     return found[::-1]
 
 
-def _files(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Yield the numbers and the files of a history, in the order of their numbers."""
-    named = ((match, path) for path in folder.glob("*.json") if (match := _FILE.fullmatch(path.name)))
-    yield from sorted((int(match[1]), path) for match, path in named)
+def _generations(root: Path, place: str) -> Generations:
+    folder, copies = root / FOLDER / place, root / COPIES / place
+    remedy = (
+        f"they say which model of {unquote(place)!r} is used: restore one of them from a backup, or delete {folder} "
+        f"and {copies}, and choose a model with `fluke promote RUN`"
+    )
+    return Generations(folder, copies, suffix=_SUFFIX, remedy=remedy)
 
 
-def _read(path: Path, name: str) -> Decision:
+def _encoded(history: list[Decision]) -> bytes:
+    """Return a history as JSON, the last decision first: the counter reads the beginnings of files."""
+    return TypeAdapter(list[Decision]).dump_json(history[::-1], indent=1) + b"\n"
+
+
+def _decoded(path: Path) -> list[Decision]:
     try:
-        decision = Decision.model_validate_json(read_regular(path))
-        if (decision.number, decision.name) != (int(path.stem), name):
-            raise ValueError(f"it is decision {decision.number} about {decision.name!r}")
+        return TypeAdapter(list[Decision]).validate_json(path.read_bytes())[::-1]
     except ValueError as error:
-        problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
-        raise UserError(
-            f"{path} is damaged ({problem}), and it says which model of {name!r} is used; restore it from a backup, or "
-            "delete it and check with `fluke models` which model is used without this decision"
-        ) from error
-    return decision
+        raise UserError(f"{path} has another form; it may be of a newer version of fluke: use that one") from error
 
 
-def _name_of(folder: Path) -> str:
-    """Return the name that a folder's last decision has; if that is damaged, the name as far as the folder has it."""
-    *_, (_, newest) = _files(folder)
+def _name_of(root: Path, place: str) -> str:
+    """Return the name of a folder's history: as far as the folder has it if that is damaged; empty if there is none."""
     try:
-        return Decision.model_validate_json(read_regular(newest)).name
-    except (OSError, ValueError):
-        return unquote(folder.name)
+        newest = _generations(root, place).newest()
+        return _decoded(newest.path)[-1].name if newest else ""
+    except (OSError, UserError):
+        return unquote(place)

@@ -1,9 +1,9 @@
 """The test list of a name: the photos on which its models are compared, run after run.
 
 It is pinned once, to the test photos of the first run, and then it only grows: test photos of a later run that are new
-join it, unless that run's model is refused. Photos that leave the crawl stay. A label changes only if a person has
-decided so in a review: what a source says tonight doesn't change what was pinned. `fluke testlist NAME --refresh` pins
-the test photos of the newest run instead.
+join it, or wait while their labels are doubted, see `flows.models.waiting`. Photos that leave the crawl stay. A label
+changes only if a person has decided so in a review: what a source says tonight doesn't change what was pinned.
+`fluke testlist NAME --refresh` pins the test photos of the newest run instead.
 
     DATA/test_lists/<name>/            its generations, see `tasks.store.generations`
     DATA/backups/test_lists/<name>/    the same files
@@ -32,8 +32,9 @@ COLUMNS = (
     Column("file", "string", "Path of the photo, relative to the data folder.", is_path=True),
     Column("label", "string", "Class of the photo."),
     Column("group", "string", "Its group of near duplicates when it joined."),
-    Column("since", "int64", "Number of the run with which it joined."),
+    Column("since", "int64", "Number of the run with which it joined; of one that waits, of the run that brought it."),
 )
+_WAITS = Column("waits", "string", "Why it waits, see `flows.models.waiting`; empty if it is listed.", nullable=True)
 
 
 class PinnedList:
@@ -52,11 +53,32 @@ class PinnedList:
         Raises:
             UserError: No copy can be read.
         """
+        stored = self._stored()
+        return None if stored is None else stored[stored["waits"].isna()].drop(columns="waits").reset_index(drop=True)
+
+    def waiting(self) -> "pd.DataFrame":
+        """Return the photos that wait: the columns of `COLUMNS`, and `waits`.
+
+        Raises:
+            UserError: No copy can be read.
+        """
+        import pandas as pd
+
+        stored = self._stored()
+        if stored is None:
+            return pd.DataFrame(columns=[column.name for column in (*COLUMNS, _WAITS)])
+        return stored[stored["waits"].notna()].reset_index(drop=True)
+
+    def _stored(self) -> "pd.DataFrame | None":
         newest = self._files.newest()
         return None if newest is None else _decoded(newest.path)
 
-    def write(self, rows: "pd.DataFrame") -> None:
+    def write(self, rows: "pd.DataFrame", waiting: "pd.DataFrame | None" = None) -> None:
         """Store the list in both places; the same list again writes nothing.
+
+        Args:
+            rows: The list, with the columns of `COLUMNS`.
+            waiting: The photos that wait, with the columns of `COLUMNS`, and `waits`.
 
         Raises:
             UserError: No copy of the present list can be read.
@@ -66,7 +88,7 @@ class PinnedList:
             newest = self._files.newest()
             if newest:
                 self._files.repair(newest)
-            self._files.write(_encoded(rows), newest)
+            self._files.write(_encoded(_together(rows, waiting)), newest)
 
 
 @dataclass(frozen=True)
@@ -74,13 +96,15 @@ class Growth:
     """A list as it is with the photos of a run, and what is different from before."""
 
     rows: "pd.DataFrame"
-    """The columns of `COLUMNS`."""
+    """The list and the candidates: the columns of `COLUMNS`."""
     number: int
     """The number of the run."""
+    candidates: frozenset[str]
+    """Test photos of the run that aren't listed."""
+    decided: frozenset[str]
+    """Candidates whose labels a person has confirmed."""
     gone: frozenset[str]
     """Listed photos that are not in the crawl any more."""
-    new_classes: tuple[str, ...]
-    """Classes that no photo of the list had before."""
     relabelled: int = 0
     """Photos with another label, because a person has decided so."""
     rejected: int = 0
@@ -89,14 +113,9 @@ class Growth:
     """Photos that the source has in another class now; the list keeps the label."""
 
     @property
-    def joined(self) -> int:
-        """Number of photos that join with this run."""
-        return int((self.rows["since"] == self.number).sum())
-
-    @property
     def settled(self) -> "pd.DataFrame":
-        """The rows without the photos that join with this run."""
-        return self.rows[self.rows["since"] != self.number]
+        """The rows without the candidates."""
+        return self.rows[~self.rows["photo"].isin(list(self.candidates))]
 
     def notes(self) -> Iterator[str]:
         """Say what a user must know about the list."""
@@ -130,6 +149,8 @@ def grow(
     crawled: Collection[str],
     decisions: Mapping[review_log.ReviewKey, review_log.Decision],
     number: int,
+    *,
+    waiting: "pd.DataFrame | None" = None,
 ) -> Growth:
     """Add the test photos of a run to a list, and apply the decisions of people.
 
@@ -139,6 +160,8 @@ def grow(
         crawled: The photos of its crawl, by SHA-256.
         decisions: The decisions in effect.
         number: The number of the run.
+        waiting: The photos that wait. Those that are no test photos of the run any more are dropped; with another label
+            they are new.
     """
     import pandas as pd
 
@@ -160,11 +183,17 @@ def grow(
     stays = stays.assign(label=stays["label"].where(~by_person, now))
     tests = pin(kept, number)
     new = tests[~tests["photo"].isin(listed["photo"])]
+    if waiting is not None and len(waiting):
+        brought = waiting.set_index(["photo", "label"])["since"].to_dict()
+        keys = zip(new["photo"], new["label"], strict=True)
+        new = new.assign(since=[brought.get(key, number) for key in keys])
+    named = zip(new["photo"], new["label"], strict=True)
     return Growth(
         _sorted(pd.concat([stays, new])),
         number,
+        candidates=frozenset(new["photo"]),
+        decided=frozenset(photo for photo, label in named if label in endorsed.get(photo, ())),
         gone=frozenset(set(stays["photo"]) - set(crawled)),
-        new_classes=tuple(sorted(set(new["label"]) - set(stays["label"]))),
         relabelled=int(by_person.sum()),
         rejected=int(dropped.sum()),
         disputed=int((differs & ~by_person).sum()),
@@ -226,19 +255,34 @@ def _sorted(rows: "pd.DataFrame") -> "pd.DataFrame":
     return rows[[column.name for column in COLUMNS]].sort_values(["label", "photo"], ignore_index=True)
 
 
+def _together(rows: "pd.DataFrame", waiting: "pd.DataFrame | None") -> "pd.DataFrame":
+    """Return what is stored: the list, sorted, and then the photos that wait, sorted."""
+    import pandas as pd
+
+    listed = _sorted(rows).assign(waits=None)
+    if waiting is None or waiting.empty:
+        return listed
+    return pd.concat([listed, _sorted(waiting).assign(waits=waiting.sort_values(["label", "photo"])["waits"].tolist())])
+
+
 def _encoded(rows: "pd.DataFrame") -> bytes:
-    """Return a list as Parquet; the same list always gives the same bytes."""
+    """Return what is stored as Parquet; the same rows always give the same bytes."""
     import pyarrow.parquet as pq
 
     out = BytesIO()
-    records = [{str(name): value for name, value in row.items()} for row in _sorted(rows).to_dict("records")]
+    rows = rows.assign(waits=rows["waits"].astype(object).where(rows["waits"].notna(), None))
+    records = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
     pq.write_table(_table("").to_arrow(records), out)
     return out.getvalue()
 
 
 def _decoded(path: Path) -> "pd.DataFrame":
+    import pyarrow.parquet as pq
+
+    if _WAITS.name not in pq.read_schema(path).names:  # no photo waited in earlier versions
+        return Table(path.name, (), "The test list.", COLUMNS).read(path.parent).assign(waits=None)
     return _table(path.name).read(path.parent)
 
 
 def _table(name: str) -> Table:
-    return Table(name, (), "The test list.", COLUMNS)
+    return Table(name, (), "The test list.", (*COLUMNS, _WAITS))

@@ -2,7 +2,8 @@
 
 A disk that is not mounted, a renamed folder or a dead engine leaves fewer photos, and a model that is trained on the
 rest no longer knows a class. What a person has removed is not gone: photos that `fluke review` rejected or moved,
-photos that `fluke forget` deleted, and the classes that the settings no longer name.
+photos that `fluke forget` deleted. Nor is what nobody asks for any more, because its keywords or its rows in a CSV were
+removed: that is said, but it is no loss.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.schema import LISTS, Config
+from configs.schema import Config
+from flows.nights.asked_for import AskedFor
 from flows.run_records import RunRecord, read_records
 from tasks.crawl import blocklist
 from tasks.filter import review_log
@@ -39,6 +41,8 @@ class Change:
     """One line: what, how many, and which run had it."""
     is_loss: bool
     """Whether a scheduled run ends because of it, as far as the settings say so."""
+    is_low_yield: bool = False
+    """Whether it is about a search engine."""
 
 
 def find_changes(store: Store, config: Config, record: RunRecord, crawl: Artifact, filtered: Artifact) -> list[Change]:
@@ -52,24 +56,28 @@ def find_changes(store: Store, config: Config, record: RunRecord, crawl: Artifac
         filtered: Its artifact of the filter.
 
     Returns:
-        What has changed, the losses first; nothing without an earlier run whose photos are known.
+        What has changed, the losses first. Without an earlier run whose photos are known: only search engines that
+        found nothing.
     """
-    earlier = _earlier(store, config, record)
+    earlier, missing = _earlier(store, config, record), config.changes.missing
+    searches = [_searches(store.folder(artifact_of(run, "crawl"))) for run in earlier]
+    low = low_yields(_searches(store.folder(crawl)), [each for each in searches if each is not None], missing)
     if not earlier:
-        return []
-    last, missing = earlier[0], config.changes.missing
+        return low
+    last = earlier[0]
     now, before = store.folder(filtered), store.folder(artifact_of(last, "filter"))
+    expected = KEPT.read(before, ["photo", "label", "name"])
+    expected = expected[~expected["photo"].isin(_removed(store.root))]
     found = compare(
-        _expected(KEPT.read(before, ["photo", "label"]), config, store.root),
+        expected,
         PHOTOS.read(store.folder(crawl), ["photo"]),
         KEPT.read(now, ["photo", "label"]),
         REJECTED.read(now, ["photo", "reason", "twin"]),
         missing=missing,
         run=last.id,
+        withdrawn=AskedFor.of(config.crawl).withdrawn(expected),
     )
-    searches = [_searches(store.folder(artifact_of(run, "crawl"))) for run in earlier]
-    found += weak_engines(_searches(store.folder(crawl)), [each for each in searches if each is not None], missing)
-    return sorted(found, key=lambda change: not change.is_loss)
+    return sorted([*found, *low], key=lambda change: not change.is_loss)
 
 
 def artifact_of(record: RunRecord, stage: str) -> Artifact:
@@ -85,6 +93,7 @@ def compare(
     *,
     missing: float,
     run: str,
+    withdrawn: Collection[str] = (),
 ) -> list[Change]:
     """Compare the photos that are kept now with those that a run had.
 
@@ -98,6 +107,7 @@ def compare(
         rejected: Photo, reason and twin of each photo that is rejected now.
         missing: Share of all photos, or of those of a class, that may be gone, 0..1.
         run: The ID of the run.
+        withdrawn: Photos that nobody asks for any more, see `AskedFor.withdrawn`.
     """
     import pandas as pd
 
@@ -109,6 +119,9 @@ def compare(
         set(before["photo"]).difference(crawled["photo"], rejected["photo"]), "not found"
     )
     present, known = set(kept["label"]), set(before["label"])
+    is_withdrawn = before["now"].isna() & before["photo"].isin(list(withdrawn))
+    no_longer = list(_no_longer(before, is_withdrawn, run))
+    before = before[~is_withdrawn]
     lost: dict[str, str] = {}
     thinned: dict[str, str] = {}
     moved: dict[str, str] = {}
@@ -140,7 +153,20 @@ def compare(
                 is_loss=True,
             )
         )
-    return changes + [Change(f"{text}, as far as run {run} had them", is_loss=False) for text in moved.values()]
+    others = [*(f"{text}, as far as run {run} had them" for text in moved.values()), *no_longer]
+    return changes + [Change(text, is_loss=False) for text in others]
+
+
+def _no_longer(before: "pd.DataFrame", is_withdrawn: "pd.Series[bool]", run: str) -> Iterator[str]:
+    """Say which classes, and how many photos of others, nobody asks for any more."""
+    classes = before.assign(withdrawn=is_withdrawn).groupby("label")["withdrawn"].agg(["sum", "all"])
+    whole = classes[classes["all"]]
+    if len(whole):
+        named = first_few([f"{visible(str(label))!r} ({count:,} photos)" for label, count in whole["sum"].items()])
+        what = "1 class of run" if len(whole) == 1 else f"{len(whole):,} classes of run"
+        yield f"{what} {run} {'is' if len(whole) == 1 else 'are'} no longer asked for: {named}"
+    if rest := int(classes.loc[~classes["all"], "sum"].sum()):
+        yield f"{rest:,} photo{'s' * (rest != 1)} of run {run} {'is' if rest == 1 else 'are'} no longer in the list"
 
 
 def _reasons(photos: Iterable[str], why: Mapping[str, str]) -> str:
@@ -153,11 +179,12 @@ def _reasons(photos: Iterable[str], why: Mapping[str, str]) -> str:
     return first_few([f"{counts[reason]:,} {reason}" for reason in ordered])
 
 
-def weak_engines(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], missing: float) -> list[Change]:
-    """Find the search engines that find far less than usual.
+def low_yields(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], missing: float) -> list[Change]:
+    """Find the search engines that find nothing, or far less than usual.
 
     How much a search looks for depends on how many photos its class lacks, so what counts is the number of URLs for
-    each page that was read, in comparison with the median of earlier runs.
+    each page that was read, in comparison with the median of earlier runs. An engine that found little there too has
+    lost nothing, but is told of if it finds nothing.
 
     Args:
         now: The searches of the present crawl, see `tables.SEARCHES`; None if there are none.
@@ -173,15 +200,21 @@ def weak_engines(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], 
                 usual.setdefault(str(engine), []).append(_per_page(rows))
     changes = []
     for engine, rows in now.groupby("engine"):
-        values = sorted(usual.get(str(engine), ()))
-        if not values or _per_page(rows) >= (1 - missing) * (median := values[len(values) // 2]):
+        errors = rows["trouble"].dropna().value_counts()
+        if not rows["pages"].sum() and errors.empty:  # it was asked for nothing
             continue
-        errors = rows["trouble"].dropna().unique()
-        because = f" ({errors[0]})" if len(errors) else ""
-        runs = "the last run" if len(values) == 1 else f"the last {len(values)} runs"
+        values, nothing = sorted(usual.get(str(engine), ())), not rows["found"].sum()
+        median = values[len(values) // 2] if values else 0.0
+        if not nothing and _per_page(rows) >= (1 - missing) * median:
+            continue
+        amount = "nothing" if nothing else f"{_per_page(rows):.1f} photos a page"
         asked = "1 search" if len(rows) == 1 else f"{len(rows):,} searches"
-        text = f"{engine} found {_per_page(rows):.1f} photos a page in {asked}{because}; in {runs}"
-        changes.append(Change(f"{text}, it was {median:.1f}", is_loss=True))
+        text = f"{engine} found {amount} in {asked}"
+        text += f" ({errors.index[0]})" if len(errors) else ""
+        if values:
+            runs = "the last run" if len(values) == 1 else f"the last {len(values)} runs"
+            text += f"; in {runs}, it was {median:.1f} photos a page"
+        changes.append(Change(text, is_loss=bool(values), is_low_yield=True))
     return changes
 
 
@@ -213,15 +246,6 @@ def _earlier(store: Store, config: Config, record: RunRecord) -> list[RunRecord]
 def _place(config: Mapping[str, Any]) -> list[object]:
     crawl = config.get("crawl", {})
     return [crawl.get(name) for name in _PLACE]
-
-
-def _expected(before: "pd.DataFrame", config: Config, root: Path) -> "pd.DataFrame":
-    """Return the photos of a run without those that a person has removed since."""
-    expected = before[~before["photo"].isin(_removed(root))]
-    keywords = config.crawl.keywords
-    if isinstance(keywords, dict) and keywords and not LISTS.intersection(config.crawl.sources):
-        expected = expected[expected["label"].isin(list(keywords))]
-    return expected
 
 
 def _removed(root: Path) -> Collection[str]:

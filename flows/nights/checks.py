@@ -58,6 +58,8 @@ class Checks:
         except (OSError, DamagedFileError) as error:
             logger.info("the photos can't be compared with those of the last run: %s", error)
         self._say(change.text for change in found)
+        if low := [change.text for change in found if change.is_low_yield]:
+            notify.tell(self._config, "low_yield", f"{self._record.preset}: search engines give few photos", low)
         losses = [change.text for change in found if change.is_loss]
         if losses and self._scheduled and self._config.changes.action == "stop":
             raise UserError(

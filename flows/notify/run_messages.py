@@ -1,4 +1,4 @@
-"""What people are told after a run, whatever its classifier is worth: a failure, search engines that give nothing."""
+"""What people are told after a run: a failure, what the gate has decided, labels that wait for a review."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from flows.models.registry import Decision
 from flows.run_records import RunRecord, data_root, read_records
 from tasks.evaluate.to_review import doubted_photos, labels_text
 from tasks.store.store import Store
-from tasks.tables import SEARCHES
 
 if TYPE_CHECKING:
     from prefect import Flow, State
@@ -28,11 +27,11 @@ _KILLED = "if nobody stopped it, the machine may have run out of memory or lost 
 
 
 def after(config: Config, record: RunRecord, root: Path) -> None:
-    """Tell of poor searches, and of labels that wait for a review, after a successful run; never fails."""
+    """Tell of labels that wait for a review, after a successful run; never fails."""
     try:
         _after(config, record, root)
     except Exception as error:  # such as a damaged file of an earlier run
-        logger.warning("nobody was told of searches and reviews: %s", error_messages.explain(error, root)[0])
+        logger.warning("nobody was told of reviews: %s", error_messages.explain(error, root)[0])
 
 
 def decided(config: Config, record: RunRecord, decision: Decision) -> None:
@@ -49,33 +48,12 @@ def decided(config: Config, record: RunRecord, decision: Decision) -> None:
 
 def _after(config: Config, record: RunRecord, root: Path) -> None:
     folders = {each.artifact.stage: Store(root).folder(each.artifact) for each in record.stages}
-    if "crawl" in folders and (poor := poor_engines(folders["crawl"])):
-        notify.tell(config, "low_yield", f"{record.preset}: a search engine gave no photos", poor)
     if evaluation := folders.get("evaluate"):
         before = set(_doubted_before(record, root))
         if new := [photo for photo in doubted_photos(evaluation) if photo not in before]:
             lines = [f"{labels_text(len(new))} may be wrong, and the last run did not list them."]
             lines.append(f"To see them: fluke review {record.preset_file or record.preset}")
             notify.tell(config, "waiting", f"{record.preset}: labels wait for a review", lines)
-
-
-def poor_engines(crawl: Path) -> list[str]:
-    """Return a sentence for each search engine of a crawl none of whose searches found anything.
-
-    Args:
-        crawl: The folder of the crawl.
-    """
-    path = SEARCHES.path(crawl)
-    if not path.exists():
-        return []
-    found = []
-    for engine, searches in SEARCHES.read(crawl, ["engine", "found", "trouble"]).groupby("engine", sort=True):
-        if searches["found"].sum() == 0:
-            reasons = searches["trouble"].dropna().value_counts()
-            why = f"; most often: {reasons.index[0]}" if len(reasons) else ""
-            count = "its search" if len(searches) == 1 else f"all its {len(searches):,} searches"
-            found.append(f"{engine}: {count} found nothing{why}")
-    return found
 
 
 def _doubted_before(record: RunRecord, root: Path) -> Sequence[str]:

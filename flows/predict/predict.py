@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict import outputs
+from flows.predict.batches import decoded_batches
 from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fluke.predict")
 
 FORMATS = (".csv", ".json", ".parquet")
-_BATCH_PHOTOS = 256
 _MAX_STEM_BYTES = 200
 """File systems allow names of 255 bytes."""
 _MAX_JPEG_SIDE_PX = 65_500
@@ -151,14 +151,15 @@ def predict(
     top_k = min(top_k, len(names))
     columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
-    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
+    batches = decoded_batches(model.preprocess, photos, threads)
+    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
     with (
         progress("photos", total=len(photos)) as advance,
         atomic_folder(heat_maps) if heat_maps else nullcontext() as drawn,
     ):
         if drawn:
             (drawn / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
-        for images, tiles, errors in _batches(model.preprocess, photos, threads):
+        for images, tiles, errors in batches:
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
             predicted = iter(_top_classes(probabilities, names, top_k))
@@ -201,30 +202,6 @@ def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> N
                 table.to_json(partial, orient="records", indent=1, force_ascii=False)
             case _:
                 table.to_parquet(partial, index=False)
-
-
-def _batches(
-    config: PreprocessConfig, photos: Sequence[tuple[str, Path]], threads: Executor
-) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
-    """Yield batches: all names, the tiles of readable photos, and all errors ("" if readable); decodes one ahead."""
-    from tasks.images.memory import PhotoTooLargeError
-    from tasks.images.tiles import tile_of
-
-    def tile(path: Path) -> NDArray[np.uint8] | str:
-        try:
-            return tile_of(read_file(path), config)
-        except OSError as error:
-            return f"can't be read: {error.strerror or error}"
-        except (ValueError, PhotoTooLargeError) as error:
-            return str(error)
-
-    batches = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
-    next_futures = [threads.submit(tile, path) for _, path in batches[0]]
-    for batch, next_batch in zip(batches, [*batches[1:], []], strict=True):
-        futures, next_futures = next_futures, [threads.submit(tile, path) for _, path in next_batch]
-        results = [future.result() for future in futures]
-        tiles = [result for result in results if not isinstance(result, str)]
-        yield [name for name, _ in batch], tiles, [result if isinstance(result, str) else "" for result in results]
 
 
 def _picture_name(number: int, image: str) -> str:

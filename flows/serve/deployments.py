@@ -9,6 +9,7 @@ from prefect.deployments.runner import RunnerDeployment
 from configs import form
 from configs.load import model_name, with_memory
 from configs.schema import STAGE_NAMES, Config
+from flows.ablate.flow import served_ablation
 from flows.predict.flow import predict_folder
 from flows.serve.form import served_pipeline
 from flows.serve.schedule import cron_schedule
@@ -26,7 +27,9 @@ def build(
     owner: str = "",
     skip_if_late: bool = False,
 ) -> list[RunnerDeployment]:
-    """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, one to predict.
+    """Build the deployments of a preset: a scheduled one that searches for new photos, one per stage, others.
+
+    The others compare settings, and predict.
 
     The pipeline's parameters are fields for the settings that differ from the defaults, and YAML for others; those of
     the last are the options of `fluke predict`.
@@ -73,8 +76,15 @@ def build(
         )
         for stage in STAGE_NAMES
     ]
+    ablation = served_ablation.to_deployment(
+        f"{name}-ablate",
+        description="Compares arms, which differ in some settings, on the same photos, split and seeds.",
+        parameters={key: parameters[key] for key in ("preset_settings", "settings", "preset")},
+        concurrency_limit=ONE_AT_A_TIME,
+        tags=["fluke"],
+    )
     # The declared types include coroutines, which to_deployment returns only inside a running event loop.
-    pipelines = cast("list[RunnerDeployment]", [nightly, *stages])
+    pipelines = cast("list[RunnerDeployment]", [nightly, *stages, ablation])
     for deployment in pipelines:
         # Prefect makes the form from the flow's signature, which is the same for all presets.
         properties = deployment._parameter_openapi_schema.properties

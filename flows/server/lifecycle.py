@@ -1,4 +1,4 @@
-"""Start, find and stop a data folder's Prefect server: on loopback, with SQLite, in the background.
+"""Start, find and stop a data folder's Prefect server: on loopback, in the background.
 
 Prefect's own `prefect server start --background` refuses to start after a power cut, because of its old PID file.
 """
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import flows
 from flows.processes import look_up
-from flows.server import key, process
+from flows.server import database, key, process
 from flows.server.process import HOST, PROCESS_PAGE, Choice, Running
 from flows.server.proxies import LOOPBACK
 from tasks.store.errors import UserError
@@ -203,6 +203,8 @@ def _start(home: Path, port: int, auth: str | None) -> "subprocess.Popen[bytes]"
     }
     if auth:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = auth
+    if address := database.address(home):
+        environment[database.VARIABLE] = address
     _share(home)
     with open_log(home / "server.log") as log:
         # A new session, so that Ctrl-C in the terminal doesn't stop the server.

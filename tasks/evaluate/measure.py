@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate import previous_model, summary
+from tasks.evaluate import summary
+from tasks.evaluate.champion import compare_with, find_champion
 from tasks.evaluate.decide import Decisions, similarity_of
 from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.model import Model
@@ -46,7 +47,7 @@ def measure(
         unknown_groups: What `unknown_groups.propose_groups` has returned.
         model: The classifier and what it needs.
         version: The version of the evaluate stage. Evaluations of other versions aren't compared.
-        champion: The evaluation of the model that is used now; None: the newest one is compared.
+        champion: The evaluation of the champion; None: there is none.
 
     Returns:
         The content of metrics.json.
@@ -64,9 +65,8 @@ def measure(
     measured["recipe"] = model.recipe
     measured["headline"] = model.recipe["metric"]
     test = _test_predictions(eval_set, out)
-    previous = previous_model.find_previous(model.root, version, trained.artifact.digest, test, champion)
-    if previous:
-        measured["champion"] = previous_model.compare_with(previous, test, config)
+    if found := find_champion(model.root, version, trained.artifact.digest, test, champion):
+        measured["champion"] = compare_with(found, test, config)
     if removed:
         measured["removed"] = _with_removed(config, eval_set, Decisions.read(out), removed, measured["test"]["scores"])
     if unknown_groups:
@@ -111,7 +111,7 @@ def _nearest_photo(eval_set: EvalSet, vectors: NDArray[np.float32], model: Model
 def _scores(
     config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions, baselines: Mapping[str, ScoredPredictions]
 ) -> dict[str, Any]:
-    """Compute all scores, except those of the previous model."""
+    """Compute all scores, except those of the champion."""
     is_test = eval_set.of("test")[eval_set.is_held_out]
     test = decisions.answers.only(is_test)
     photos = {

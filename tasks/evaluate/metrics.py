@@ -55,6 +55,8 @@ def compare(
     answers: ScoredPredictions,
     others: Mapping[str, ScoredPredictions],
     groups: NDArray[Any],
+    trainings: NDArray[Any] | None = None,
+    /,
     *,
     top_k: int,
     resamples: int,
@@ -71,6 +73,9 @@ def compare(
         answers: The classifier's predictions for n photos.
         others: The predictions of each baseline for the same photos, by its name.
         groups: (n,) the group of near duplicates of each photo.
+        trainings: (n,) which training of the classifier an answer is from, where several answer the same photos. Then
+            groups and trainings are resampled, each on its own (Owen 2007, "The pigeonhole bootstrap", Annals of
+            Applied Statistics 1, 386-411). Baselines are trained as often.
         top_k: k of top-k accuracy.
         resamples: Number of resamples, and of random exchanges.
         seed: Seed of both.
@@ -81,7 +86,7 @@ def compare(
     all_answers = [answers, *others.values()]
     count = len(np.unique(groups))
     samples = np.empty((len(all_answers), resamples, len(SCORES)))
-    for i, weights in enumerate(_resamples(groups, resamples, seed)):
+    for i, weights in enumerate(_resamples(groups, resamples, seed, trainings)):
         for j, each in enumerate(all_answers):
             samples[j, i] = list(score(each, top_k, weights).values())
     values = [score(each, top_k) for each in all_answers]
@@ -230,14 +235,21 @@ def worst_confusions(matrix: Ids, most: int) -> list[tuple[int, int, int]]:
     return [(int(true[i]), int(predicted[i]), int(photos[i])) for i in worst]
 
 
-def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Floats]:
-    """Draw groups with replacement, as many as there are; yield how often each photo (n,) was drawn."""
-    number = np.unique(groups, return_inverse=True)[1]
-    count = int(number.max()) + 1
+def _resamples(
+    groups: NDArray[Any], resamples: int, seed: int, trainings: NDArray[Any] | None = None
+) -> Iterator[Floats]:
+    """Draw groups with replacement, as many as there are; yield how often each photo (n,) was drawn.
+
+    With `trainings`, these are drawn in the same way, and an answer counts as often as both were drawn together.
+    """
+    factors = [np.unique(each, return_inverse=True)[1] for each in (groups, trainings) if each is not None]
     random = np.random.default_rng(seed)
     for _ in range(resamples):
-        drawn = np.bincount(random.integers(count, size=count), minlength=count)
-        yield drawn[number].astype(np.float64)
+        weights = np.ones(len(groups))
+        for number in factors:
+            count = int(number.max()) + 1
+            weights *= np.bincount(random.integers(count, size=count), minlength=count)[number]
+        yield weights
 
 
 def _estimate(name: str, value: float, samples: Floats, groups: int, *, least: int) -> Estimate:

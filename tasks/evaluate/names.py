@@ -21,7 +21,7 @@ BASELINES = {
     "commonest": "majority class",
     "nearest": "nearest photo",
     "logistic": "logistic regression",
-    "champion": "previous model",
+    "champion": "champion",
 }
 """The baselines of metrics.json, in the order of the tables."""
 OUTCOMES: dict[Verdict, str] = {

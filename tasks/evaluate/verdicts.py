@@ -23,7 +23,7 @@ _ERROR = 0.05
 def set_verdicts(measured: MutableMapping[str, Any]) -> None:
     """Set the verdict of each comparison in the content of metrics.json.
 
-    The comparisons with the baselines and with the previous model are corrected together. Those of the test without and
+    The comparisons with the baselines and with the champion are corrected together. Those of the test without and
     with the removed photos don't concern the classifier, and nothing else may depend on them, so they are corrected on
     their own. "better" and "worse" need a corrected p-value of at most 5 % and a 95 % interval of the difference that
     excludes 0.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
@@ -13,6 +13,15 @@ from configs.schema import PretrainConfig, TrainConfig, Xla
 _BFLOAT16_SINCE = (8, 0)
 _FLOAT16_SINCE = (7, 0)
 _OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "Out of memory")
+
+
+class Compiled(Protocol):
+    """What has the setting `xla`: a section of the settings, or a plan."""
+
+    @property
+    def xla(self) -> Xla:
+        """Whether XLA compiles; see `uses_xla`."""
+        ...
 
 
 def enable_memory_growth() -> None:
@@ -91,14 +100,22 @@ def compute_signature(precision: str) -> list[str]:
     return [keras.backend.backend(), _policy_name(precision)]
 
 
-def uses_xla(xla: Xla) -> bool:
+def uses_xla(config: Compiled) -> bool:
     """Return whether XLA compiles the training.
 
     JAX always does. With auto, TensorFlow does on a single GPU; on CPUs XLA makes it slower.
     """
     if keras.backend.backend() == "jax":
         return True
-    return xla == "on" or (xla == "auto" and gpu_count() == 1)
+    return config.xla == "on" or (config.xla == "auto" and gpu_count() == 1)
+
+
+def xla_lacks_an_operation(error: BaseException) -> bool:
+    """Return whether XLA failed because it lacks an operation of the network.
+
+    On the CPU, where all operations are deterministic, it has no gradient of max-pooling.
+    """
+    return type(error).__name__ == "UnimplementedError" and "tf2xla" in str(error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

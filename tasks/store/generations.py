@@ -127,7 +127,11 @@ class Generations:
 
     def _files(self) -> Iterator[tuple[int, Path]]:
         for place in (self.folder, self.copies):
-            for path in sorted(place.glob(f"*{self._suffix}")):
+            try:
+                found = sorted(place.glob(f"*{self._suffix}"))
+            except PermissionError:  # it is private for somebody else; the other place may be not
+                continue
+            for path in found:
                 if match := self._name.fullmatch(path.name):
                     yield int(match[1]), path
 

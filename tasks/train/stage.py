@@ -140,13 +140,14 @@ def _is_refitted(config: TrainConfig, data: TrainingSet, recipe: Recipe, base: w
 
 
 def _find_base(config: TrainConfig, data: TrainingSet, kept: Path, context: StageContext) -> warm_start.Base | None:
-    """Find the earlier classifier to start from, if `train.warm_start` is set; see `warm_start.find`."""
+    """Return the champion's classifier, if `train.warm_start` is set and it suits; see `warm_start.find`."""
     if not config.warm_start:
         return None
     return warm_start.find(
         Store(context.root),
         config,
         VERSION,
+        context.champion,
         tiles=data.tiles,
         encoder=data.encoder,
         labels=data.labels,

@@ -1,4 +1,4 @@
-"""Warm start: which earlier classifier this training may start from."""
+"""Warm start: whether this training may start from the champion's classifier."""
 
 import json
 import logging
@@ -51,6 +51,7 @@ def find(
     store: Store,
     config: TrainConfig,
     version: int,
+    champion: Artifact | None,
     *,
     tiles: Path,
     encoder: Path,
@@ -58,7 +59,7 @@ def find(
     excluded: Set[str],
     memory: str | None,
 ) -> Base | None:
-    """Find the newest suitable classifier whose run succeeded.
+    """Return the champion's classifier, if a training can start from it.
 
     It must be a network that was trained: logistic regression has no weights that are worth starting from. It must have
     the same network, encoder and head, the same kind of tiles, and half of the classes. It must not have been trained
@@ -69,6 +70,7 @@ def find(
         store: the earlier artifacts.
         config: the settings of this training.
         version: the train stage's version.
+        champion: the evaluation of the champion; None: there is no champion.
         tiles: folder of the tiles of this training.
         encoder: folder of its encoder.
         labels: classes of this training.
@@ -76,24 +78,29 @@ def find(
         memory: the memory that decided their splits.
 
     Returns:
-        The classifier; None if there is none, or if `config.full_retrain_every` requires a full training.
+        The classifier; None if it doesn't suit, or if `config.full_retrain_every` requires a full training.
     """
-    evaluated = {manifest.cache_key.parents["classifier"].digest for manifest in store.manifests("evaluate")}
-    for manifest in store.manifests("train"):
-        if manifest.artifact.digest not in evaluated or manifest.cache_key.version != version:
-            continue
-        if not _is_compatible(store, manifest, config, tiles=tiles, encoder=encoder):
-            continue
-        base = _read(store.folder(manifest.artifact), manifest.artifact)
-        if (
-            base is None
-            or base.memory != memory
-            or not _share_classes(base.labels, labels)
-            or base.trained_on & excluded
-        ):
-            continue
-        return base if base.trainings < config.full_retrain_every else None
-    return None
+    if champion is None:
+        return None
+    try:
+        classifier = Manifest.read(store.folder(champion)).cache_key.parents["classifier"]
+        manifest = Manifest.read(store.folder(classifier))
+    except (OSError, ValueError, KeyError):  # pruned or damaged; the store reports that elsewhere
+        return None
+    if manifest.artifact != classifier or manifest.cache_key.version != version:
+        return None
+    if not _is_compatible(store, manifest, config, tiles=tiles, encoder=encoder):
+        return None
+    base = _read(store.folder(classifier), classifier)
+    if (
+        base is None
+        or base.memory != memory
+        or not _share_classes(base.labels, labels)
+        or base.trained_on & excluded
+        or base.trainings >= config.full_retrain_every
+    ):
+        return None
+    return base
 
 
 def write_lineage(

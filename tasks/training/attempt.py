@@ -36,8 +36,8 @@ class Attempt:
 
     def __init__(self, objective: Objective, plan: Plan, checkpoint: Checkpoint, split: int) -> None:
         """Compile nothing yet; `split` is the number of parts of each batch."""
-        self._objective, self._plan, self._checkpoint, self._split = objective, plan, checkpoint, split
-        compiled = hardware.uses_xla(plan.xla) and objective.supports_jit
+        self._objective, self._plan, self._checkpoint, self.split = objective, plan, checkpoint, split
+        compiled = hardware.uses_xla(plan) and objective.supports_jit
         devices = hardware.num_replicas()
         self._size = math.ceil(min(math.ceil(plan.batch_size / split), len(plan.train.rows)) / devices) * devices
         self._multiple = self._size if compiled else devices
@@ -60,7 +60,7 @@ class Attempt:
         """Train, starting from a checkpoint's content if given; see `fit`."""
         plan, objective = self._plan, self._objective
         best_loss = plan.best_loss if plan.val else math.inf
-        state = stored[0] if stored else TrainingState(best_loss=best_loss, split=self._split)
+        state = stored[0] if stored else TrainingState(best_loss=best_loss, split=self.split)
         before = objective.network.get_weights()
         if not state.ended:
             outcome = Outcome(state, plan, self._checkpoint, advance)

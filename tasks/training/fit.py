@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -29,7 +30,8 @@ def fit(
     """Train a network's trainable weights in place until the validation loss stops falling; keep the best.
 
     Without validation rows the training loss decides. Resumes from an existing checkpoint. If memory is too small for a
-    batch, the training starts again with batches split in two and accumulated gradients.
+    batch, the training starts again with batches split in two and accumulated gradients. If XLA lacks an operation of
+    the network, it starts again without XLA.
 
     Args:
         network: the model to train.
@@ -58,6 +60,11 @@ def fit(
         except Exception as error:
             if isinstance(error, DivergedError) and not error.kept:
                 _assign(network, initial)
+            if hardware.xla_lacks_an_operation(error) and plan.xla != "off":
+                logger.warning("%s: XLA can't compile a part of the network, so it isn't used", plan.name)
+                plan = replace(plan, xla="off")
+                _assign(network, initial)
+                continue
             if not hardware.is_out_of_memory(error):
                 raise
             if split >= plan.batch_size:
@@ -88,9 +95,12 @@ def step_seconds(network: keras.Model, objective: Callable[[keras.Model], Object
         try:
             return split * Attempt(objective(network), plan, Checkpoint(Path()), split).step_seconds()
         except Exception as error:
-            if not hardware.is_out_of_memory(error) or split >= plan.batch_size:
+            if hardware.xla_lacks_an_operation(error) and plan.xla != "off":
+                plan = replace(plan, xla="off")
+            elif hardware.is_out_of_memory(error) and split < plan.batch_size:
+                split *= 2
+            else:
                 raise
-            split *= 2
         finally:
             _assign(network, initial)
 

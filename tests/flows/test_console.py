@@ -117,3 +117,11 @@ def test_stderr_is_restored_after_an_error(tmp_path: Path, capfd: pytest.Capture
     os.write(2, b"here\n")
     print("and here", file=sys.stderr)
     assert capfd.readouterr().err == "here\nand here\n"
+
+
+def test_a_wide_table_has_one_line_for_each_row_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_wide(console.text_table(["arm", "difference"], [["[name] " + "x" * 90, "+0.3 (-1.1 to 1.8)"]]))
+    head, row, *rest = capsys.readouterr().out.splitlines()
+    assert row.split() == ["[name]", "x" * 90, "+0.3", "(-1.1", "to", "1.8)"]
+    assert head.split() == ["arm", "difference"]
+    assert not rest

@@ -53,6 +53,17 @@ class Nights:
         write_photos(self.photos, count, self._count)
         self._count += count
 
+    def add_wrong(self, count: int) -> set[str]:
+        """Add photos of each class to the folder of the next class; returns their names."""
+        aside = self.home / "aside"
+        write_photos(aside, count, 5000)
+        names = set()
+        for label, other in (("black", "grey"), ("grey", "white"), ("white", "black")):
+            for path in (aside / label).iterdir():
+                path.rename(self.photos / other / f"wrong {path.name}")
+                names.add(f"wrong {path.name}")
+        return names
+
     def run(self, *settings: str) -> RunRecord:
         """Run a night as the schedule does."""
         pipeline(load("default", [*self._settings, *settings]), "default", fresh=["crawl"], scheduled=True)
@@ -147,9 +158,15 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     note(again)
 
     nights.add(15)
+    wrong = nights.add_wrong(12)
     with monkeypatch.context() as jumped:
         jumped.setattr(manifest, "datetime", days_ahead(365))
         ahead = nights.run()
+    kept = nights.table(ahead, "filter", tables.KEPT)
+    assert ahead.decision in ("promoted", "undecided"), ahead.reason  # its wrong labels are too few to refuse it
+    mistaken = kept[[Path(name).name in wrong for name in kept["name"]]]
+    assert (mistaken["split"] == "test").any()
+    assert not set(mistaken["photo"]) & set(nights.test_list()["photo"])
     assert ahead.started_at > again.started_at + pd.Timedelta(days=300)
     note(ahead)
 

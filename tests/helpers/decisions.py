@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from configs.schema import Config
+from configs.nights import PromoteConfig
+from configs.schema import Config, EvaluateConfig
 from flows.models.decide import decide
 from flows.models.registry import Decision
+from flows.predict import model as models
+from flows.predict import predict as predicting
 from flows.run_records import RunRecord
 from tasks import tables
 from tasks.inference.calibration import Calibration
@@ -23,6 +27,9 @@ from tasks.store.progress import silent
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 from tests.helpers import stored_tables
+
+QUICK = Config(evaluate=EvaluateConfig(bootstrap=100))
+"""Settings for decisions whose intervals need not be exact."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Photo:
     """Empty: the label."""
     group: str = ""
     """Empty: the photo alone."""
+    probability: float = 0.9
+    """Of the answer."""
 
 
 def photos(count: int, *, wrong: int = 0, labels: Sequence[str] = ("cat", "dog"), begin: int = 0) -> list[Photo]:
@@ -45,6 +54,26 @@ def photos(count: int, *, wrong: int = 0, labels: Sequence[str] = ("cat", "dog")
         label, other = (labels[j % len(labels)] for j in (i, i + 1))
         found.append(Photo(f"{i:04d}", label, answer=other if i >= begin + count - wrong else label))
     return found
+
+
+def answer_as(monkeypatch: pytest.MonkeyPatch, nights: "Nights", rows: Sequence[Photo]) -> None:
+    """Let a model that is asked about photos now, which its evaluation hasn't answered, give these answers."""
+    known = {each.name: each for each in rows}
+    for name in known:
+        path = nights.store.root / f"photos/{name}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+
+    def predict(_: object, there: list[tuple[str, Path]], **__: Any) -> pd.DataFrame:
+        found = [known[name] for name, _ in there]
+        likely = [(each.answer or each.label, each.probability) for each in found]
+        table = pd.DataFrame(likely, columns=["class_1", "probability_1"])
+        other = ["dog" if label == "cat" else "cat" for label in table["class_1"]]
+        more = {"class_2": other, "probability_2": 1 - table["probability_1"], "error": ""}
+        return table.assign(image=[each.name for each in found], **more)
+
+    monkeypatch.setattr(models, "of_run", lambda *_: None)
+    monkeypatch.setattr(predicting, "predict", predict)
 
 
 def measured(**against: float) -> dict[str, Any]:
@@ -121,7 +150,11 @@ class Nights:
             held_out["top_names"] = [
                 list(dict.fromkeys([row["predicted"], *labels])) for row in held_out.to_dict("records")
             ]
-            columns = ["photo", "name", "split", "label", "predicted", "rank", "top_names"]
+            held_out["top_probabilities"] = [
+                [sure, *[(1 - sure) / (len(names) - 1)] * (len(names) - 1)]
+                for sure, names in zip(held_out["probability"], held_out["top_names"], strict=True)
+            ]
+            columns = ["photo", "name", "split", "label", "predicted", "rank", "top_names", "top_probabilities"]
             stored_tables.write(tables.PREDICTIONS, held_out[columns], out)
             tables.METRICS.path(out).write_text(json.dumps(metrics or measured()))
             rule_ = DecisionRule("network", tuple(labels), Calibration(1.0), None, 1.0, None)
@@ -148,3 +181,18 @@ class Nights:
             decision = decide(self.store, record, config or Config(), threads=threads, progress=silent)
         record.save(self.store.root)
         return decision
+
+
+ASK = PromoteConfig(undecided="ask")
+
+
+class Undecided:
+    """A run that the gate couldn't tell about."""
+
+    def __init__(self, root: Path) -> None:
+        config = Config(evaluate=EvaluateConfig(bootstrap=100), promote=ASK)
+        self.nights = Nights(root)
+        self.champion = self.nights.run(photos(100, wrong=5), classifier="a")
+        self.nights.decide(self.champion, config)
+        self.record: RunRecord = self.nights.run(photos(100, wrong=7), classifier="b")
+        self.decision: Decision = self.nights.decide(self.record, config)

@@ -40,6 +40,8 @@ class Folders:
     store: Store
     executor: ThreadPoolExecutor
     progress: list[tuple[str, int]] = field(default_factory=list)
+    champion: Artifact | None = None
+    """The evaluation of the champion."""
 
     def kept(self, labels: list[str], splits: list[str]) -> tuple[Artifact, list[str]]:
         """Publish rows of kept photos, each a group; the name of photo i is the digest of i and its label."""
@@ -109,7 +111,7 @@ class Folders:
 
     @property
     def run(self) -> Run:
-        return Run(self.store, self.executor, progress=self._note)
+        return Run(self.store, self.executor, progress=self._note, champion=self.champion)
 
     @contextmanager
     def _note(self, label: str, total: int) -> Iterator[Advance]:

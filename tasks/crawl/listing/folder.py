@@ -77,12 +77,13 @@ class FolderListing:
         return Counter(Path(photo.name).suffix.lower() for photo in self.photos)
 
 
-def list_folder(root: Path, split: SplitSetting = "auto") -> FolderListing:
+def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = True) -> FolderListing:
     """List a folder of photos with one sub-folder per class, which may be split already. Nothing is read or logged.
 
     Args:
         root: The folder.
         split: See `crawl.split`.
+        to_train: Whether the photos are to be trained on, which needs two classes.
 
     Raises:
         UserError: It is no such folder, a sub-folder can't be listed, or it isn't clear which folders are the classes.
@@ -95,7 +96,7 @@ def list_folder(root: Path, split: SplitSetting = "auto") -> FolderListing:
     for name, reason in tree.unreadable:
         raise UserError(f"{root / name}: can't be read ({reason.lower()}); make it readable or remove it")
     listing = FolderListing(root, tree, notes=passed_over(root, tree))
-    layout = _layout(listing, split)
+    layout = _layout(listing, split, to_train=to_train)
     stray = _place(listing, layout, split)
     listing.stray = len(stray)
     if layout:
@@ -114,7 +115,8 @@ def list_folder(root: Path, split: SplitSetting = "auto") -> FolderListing:
             )
         if stray:
             listing.notes.append(f"{root}: {photos_are(len(stray))} not in the sub-folder of a class and left out")
-    _require_classes(listing)
+    if to_train or not listing.classes:
+        _require_classes(listing)
     return listing
 
 
@@ -142,7 +144,7 @@ def _empty_folders(tree: Tree) -> list[str]:
     return sorted({name for name in tree.folders if "/" not in name} - {name.split("/")[0] for name, _ in tree.photos})
 
 
-def _layout(listing: FolderListing, split: SplitSetting) -> FolderSplit | None:
+def _layout(listing: FolderListing, split: SplitSetting, *, to_train: bool) -> FolderSplit | None:
     """Return how the folder is split, with a note if it may be but isn't; raise UserError where that isn't clear."""
     root = listing.root
     found = find_split([tuple(name.split("/")) for name, _ in listing.tree.photos])
@@ -192,7 +194,7 @@ def _layout(listing: FolderListing, split: SplitSetting) -> FolderSplit | None:
             f"{root}: its folders {named} contain the same class folders, as the parts of a split do, but "
             f"{names_of(found.extra)} is beside them; move it away, or set crawl.split=folders to leave it out"
         )
-    if set(found.parts.values()) == {"test"}:
+    if to_train and set(found.parts.values()) == {"test"}:
         raise UserError(f"{root}: only {names_of(found.parts)} has class folders, so there is nothing to train on")
     return found
 

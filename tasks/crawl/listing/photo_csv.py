@@ -77,16 +77,37 @@ class _Part(NamedTuple):
     listed: ListedFiles
 
 
-def list_photos(config: CrawlConfig) -> PhotoList:
+def list_photos(config: CrawlConfig, *, to_train: bool = True) -> PhotoList:
     """Read the CSV, or the folder with train.csv and others, and find the photos that it lists.
+
+    Args:
+        config: Names the CSV and its columns.
+        to_train: Whether the photos are to be trained on, which needs two classes.
 
     Raises:
         UserError: The CSV can't be used as it is, more than `crawl.max_loss` of its rows can't be used, or it has fewer
             than two classes.
     """
+    parts, notes = _parts(config)
+    return _put_together(parts, require_path(config.path, "crawl.path", "labels.csv"), config, notes, to_train=to_train)
+
+
+def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
+    """Return the name and the class of each photo that the CSV lists, as `ListedPhoto` has them, found or not.
+
+    Raises:
+        UserError: The CSV can't be used as it is.
+    """
+    path = require_path(config.path, "crawl.path", "labels.csv")
+    parts, _ = _parts(config)
+    return {(_name(row.image, part.listed.folder, path), row.label) for part in parts for row in part.read.rows}
+
+
+def _parts(config: CrawlConfig) -> tuple[list[_Part], list[str]]:
+    """Read the CSV, or each CSV of the folder; returns them, and a line for each thing that isn't used."""
     path = require_path(config.path, "crawl.path", "labels.csv")
     if not path.is_dir():
-        return _put_together([_part(path, None, config, [_images(path, config)])], path, config, [])
+        return [_part(path, None, config, [_images(path, config)])], []
     parts, notes = [], []
     files = _split_files(path)
     for file, part in files.items():
@@ -99,7 +120,7 @@ def list_photos(config: CrawlConfig) -> PhotoList:
             parts.append(_part(file, part, config, _candidates(path, file, part, config)))
     if "test" not in files.values():
         notes += _unlisted(path, [part.listed.folder for part in parts])
-    return _put_together(parts, path, config, notes)
+    return parts, notes
 
 
 def _part(path: Path, part: GivenSplit | None, config: CrawlConfig, folders: Sequence[Path]) -> _Part:
@@ -108,7 +129,9 @@ def _part(path: Path, part: GivenSplit | None, config: CrawlConfig, folders: Seq
     return _Part(path, part, read, find_files(path, [row.image for row in read.rows], folders))
 
 
-def _put_together(parts: Sequence[_Part], path: Path, config: CrawlConfig, notes: list[str]) -> PhotoList:
+def _put_together(
+    parts: Sequence[_Part], path: Path, config: CrawlConfig, notes: list[str], *, to_train: bool
+) -> PhotoList:
     """Return the photos of all parts; raises UserError if too many rows can't be used, or of one class only."""
     has_parts = len({part.part for part in parts}) > 1 and config.split != "ignore"
     photos: dict[tuple[str, str, str | None, GivenSplit | None], ListedPhoto] = {}
@@ -132,7 +155,8 @@ def _put_together(parts: Sequence[_Part], path: Path, config: CrawlConfig, notes
     if lost := _lost(parts, path, config):
         notes.append(lost)
     remedy = f"add rows with at least two different values of {config.columns.label}"
-    require_two_classes((photo.label for photo in photos.values()), str(path), remedy)
+    if to_train or not photos:
+        require_two_classes((photo.label for photo in photos.values()), str(path), remedy)
     incomplete = sum(len(part.read.incomplete) for part in parts)
     counts = {"rows without an image or id": incomplete, "repeated rows": repeated}
     if missing := sum(row.image not in part.listed.files for part in parts for row in part.read.rows):

@@ -27,7 +27,9 @@ _JUNK = frozenset({
 """Folders and files of network drives, Windows, Linux, Android, macOS and programs, in lower case."""
 _NUMBERED_JUNK = re.compile(r"found\.\d{3}")
 """Folders of chkdsk."""
-DATA_FOLDERS = frozenset({"artifacts", "backups", "locks", "logs", "photos", "pools", "runs", "splits", "test_lists"})
+DATA_FOLDERS = frozenset(
+    {"ablations", "artifacts", "backups", "locks", "logs", "photos", "pools", "runs", "splits", "test_lists"}
+)
 """What fluke writes into its data folder."""
 _PLACEHOLDER = re.compile(r"\.(?P<name>.+)\.icloud", re.IGNORECASE)
 """A file that is in iCloud only."""

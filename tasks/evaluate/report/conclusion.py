@@ -33,7 +33,7 @@ def conclusion(metrics: Mapping[str, Any]) -> list[str]:
         first,
         *_against_baselines(metrics),
         *recipe_sentence(metrics),
-        *_previous_model(metrics),
+        *_champion(metrics),
         *_unknown(metrics),
         *uncalibrated_sentence(metrics),
     ]
@@ -120,16 +120,16 @@ def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any
     return f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one {gives}"
 
 
-def _previous_model(metrics: Mapping[str, Any]) -> Iterator[str]:
-    if previous := metrics.get("champion"):
+def _champion(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if champion := metrics.get("champion"):
         name = metrics["headline"]
-        against = previous["scores"][name]["against"]["champion"]
+        against = champion["scores"][name]["against"]["champion"]
         outcome = _SIGNIFICANTLY | {
             "undecided": "no statistically significant difference",
             "too few": "too few photos to tell which is better",
         }
         yield (
-            f"Compared with the previous model ({previous['made_at']} UTC) on the {previous['photos']:,} test photos "
+            f"Compared with the champion ({champion['made_at']} UTC) on the {champion['photos']:,} test photos "
             f"that both predicted: {outcome[against['verdict']]}, {difference_text(name, against['difference'])}."
         )
 

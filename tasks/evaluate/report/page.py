@@ -71,7 +71,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         "ordinal": ordinal,
         "visible": visible,
     }
-    test, previous_model = files.test, files.metrics.get("champion")
+    test, champion = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
     return environment.get_template("page.html.jinja").render(
         metrics=files.metrics,
@@ -86,7 +86,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         baselines=_baselines(files),
         against=baselines_of(files.metrics["test"]["scores"][files.metrics["headline"]]),
         least_groups=LEAST_GROUPS,
-        previous_model=list(score_rows(files.metrics, previous_model["scores"])) if previous_model else [],
+        champion=list(score_rows(files.metrics, champion["scores"])) if champion else [],
         by_class_frequency=by_class_frequency(files.metrics),
         calibration=calibration_sentence(files.metrics) or " ".join(uncalibrated_sentence(files.metrics)),
         recipe_rows=recipe_rows(files.metrics),

@@ -46,6 +46,9 @@ def test_a_name_says_model_date_outcome_score_and_change(store: Store) -> None:
     assert nights.run_name(record(25), before) == "whales 26 Nov: promoted 0.412 (+0.010)"
     assert nights.run_name(record(25, decision="refused"), []) == "whales 26 Nov: refused 0.412"
     assert nights.run_name(record(25, None), before) == "whales 26 Nov: failed"
+    refused = nights.night(record(24, 0.2, decision="refused"), store)
+    assert nights.run_name(record(25, 0.4), [*before, refused]) == "whales 26 Nov: promoted 0.400 (-0.002)"
+    assert nights.run_name(record(25, 0.4019), before) == "whales 26 Nov: promoted 0.402 (+0.000)"
     begun = RunRecord.start("default", "train", Config(name="wal\x1b"[:3]), number=9)
     begun.started_at = record(25).started_at
     assert nights.run_name(begun, before) == "wal 26 Nov: until train"
@@ -78,6 +81,12 @@ def test_the_picture_is_valid_and_has_each_night(count: int, store: Store) -> No
     x = [float(circle.get("cx", "")) for circle in root.findall(".//{*}circle")]
     assert x == sorted(x)
     assert all(0 < each < trend._WIDTH for each in x)
+
+
+def test_two_nights_of_one_day_are_told_apart(store: Store) -> None:
+    texts = [trend.svg([nights.night(record(day), store) for day in days]) for days in ((1, 2), (1, 1))]
+    assert [">3 Nov<" in text for text in texts] == [True, False]
+    assert " Nov 1" in texts[1]  # the hour follows
 
 
 @pytest.mark.parametrize("value", [None, 0.5])

@@ -46,10 +46,13 @@ def test_a_folder_that_cannot_be_written_stops_runs(tmp_path: Path, monkeypatch:
 
 
 def test_a_folder_that_cannot_be_made_stops_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    def refuse(dir: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     found = look(tmp_path / "a" / "b")["data folder"]
     assert found.stops_runs
-    assert found.problem.startswith(f"{tmp_path} can't be written")
+    assert found.problem.startswith(f"{tmp_path}: read-only file system")
 
 
 def test_a_file_in_place_of_a_parent_stops_runs(tmp_path: Path) -> None:

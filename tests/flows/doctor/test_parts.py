@@ -13,6 +13,7 @@ from flows import server
 from flows.doctor import computing, decoders, fonts, packages, prefect_server, weights
 from flows.doctor.finding import Finding
 from tasks.images import photos
+from tasks.networks import backbones
 from tasks.networks.packaged_weights import PackagedWeights
 from tasks.store.errors import UserError
 from tests.helpers.servers import answering
@@ -37,7 +38,7 @@ def test_a_package_of_another_version_or_missing_is_named_with_the_command(monke
 
 def test_all_formats_are_decoded_here() -> None:
     found = only(list(decoders.examine(Path())))
-    assert found.seen == "JPEG, PNG, GIF, BMP, WEBP, TIFF, AVIF, HEIC"
+    assert found.seen.startswith("JPEG, PNG, GIF, BMP, WEBP, TIFF, AVIF, HEIC (Pillow ")
     assert not found.problem
 
 
@@ -131,6 +132,14 @@ def test_a_backend_that_does_not_start_stops_runs(tmp_path: Path, monkeypatch: p
     found = only(list(computing.examine(tmp_path)))
     assert found.stops_runs
     assert "libcudart.so: cannot open)" in found.problem
+
+
+def test_without_a_backend_weights_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ValueError("Unable to import backend : foo")
+
+    monkeypatch.setattr(backbones, "load", fail)
+    assert list(weights.examine(tmp_path)) == []
 
 
 def test_a_broken_weights_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A copy of a data folder: complete, in an order that suits a folder in use, and brought up to date."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.maintenance.backup import _files, back_up
+from flows.models.registry import Decision, Registry
 from tasks.store.errors import UserError
 
 
@@ -61,6 +63,18 @@ def test_a_folder_that_is_no_copy_is_left_alone(root: Path, tmp_path: Path) -> N
     with pytest.raises(UserError, match="has files that are no copy"):
         back_up(root, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_a_copy_has_the_history_of_models_in_both_places(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "data", "glass")
+    registry.append(Decision(run="a", outcome="promoted", by="gate"))
+    back_up(tmp_path / "data", tmp_path / "copy")
+    registry.append(Decision(run="b", outcome="promoted", by="gate"))
+    shutil.rmtree(tmp_path / "copy" / "models")
+    assert Registry(tmp_path / "copy", "glass").champion() == "a"
+    back_up(tmp_path / "data", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "backups")
+    assert Registry(tmp_path / "copy", "glass").champions() == ["b", "a"]
 
 
 @pytest.mark.parametrize("inside", ["data/copy", ".", "data"])

@@ -179,11 +179,10 @@ def test_runs_of_one_preset_with_different_names_do_not_displace_each_other(runs
 
 def test_nothing_is_deleted_while_a_history_cannot_be_read(runs: Runs) -> None:
     runs.run()
-    promoted = Registry(runs.store.root, "demo").append(Decision(run="001", outcome="promoted", by="gate"))
-    (runs.store.root / "models" / "demo" / f"{promoted.number}.json").write_text("{")
-    with pytest.raises(
-        UserError, match=r"models/demo/\d+\.json is damaged .*, and it says which model of 'demo' is used"
-    ):
+    Registry(runs.store.root, "demo").append(Decision(run="001", outcome="promoted", by="gate"))
+    for path in runs.store.root.glob("**/models/demo/*.json"):
+        path.write_text("{")
+    with pytest.raises(UserError, match=r"models/demo/\S+\.json is damaged, .* they say which model of 'demo' is used"):
         find_unneeded(runs.store, 0)
 
 
@@ -206,7 +205,7 @@ def test_nothing_is_deleted_while_the_names_cannot_be_read(runs: Runs) -> None:
         find_unneeded(runs.store, 0)
 
 
-def test_the_previous_model_of_a_kept_evaluation_is_kept_but_not_that_ones_previous_model(runs: Runs) -> None:
+def test_the_champion_of_a_kept_evaluation_is_kept_but_not_the_one_before_that(runs: Runs) -> None:
     first = runs.run(preset="another")
     second = runs.run(preset="another", previous=first)
     third = runs.run(preset="another", previous=second)
@@ -215,7 +214,7 @@ def test_the_previous_model_of_a_kept_evaluation_is_kept_but_not_that_ones_previ
     runs.prune(1)
     assert runs.intact([*second, *third, *last])
     assert runs.gone(first)
-    assert "the previous model, run 002" in find_needed(runs.store, 1).text()
+    assert "the champion that it was compared with, run 002" in find_needed(runs.store, 1).text()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"champion": 1}', "[" * 100_000])
@@ -228,7 +227,7 @@ def test_any_model_may_be_the_previous_one_of_an_evaluation_that_is_damaged(runs
     assert runs.intact([*first, *second])
 
 
-def test_a_previous_model_without_a_record_is_kept_and_an_unknown_one_is_ignored(runs: Runs) -> None:
+def test_a_compared_champion_without_a_record_is_kept_and_an_unknown_one_is_ignored(runs: Runs) -> None:
     first = runs.run()
     (runs.store.root / "runs" / "001.json").unlink()
     second = runs.run(previous=first)

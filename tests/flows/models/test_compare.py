@@ -17,11 +17,6 @@ from tasks.store.progress import silent
 from tests.helpers.decisions import Nights, Photo, photos
 
 
-@pytest.fixture
-def nights(tmp_path: Path) -> Nights:
-    return Nights(tmp_path)
-
-
 def kept(nights: Nights, record: RunRecord) -> pd.DataFrame:
     folder = next(nights.store.folder(each.artifact) for each in record.stages if each.artifact.stage == "filter")
     return tables.KEPT.read(folder)

@@ -1,29 +1,16 @@
 """The decision at the end of a run: champion, challenger and the pinned list together."""
 
 import shutil
-from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
 
 from configs.nights import PromoteConfig
-from configs.schema import Config, EvaluateConfig
 from flows.models import person
 from flows.models.decision_text import lines
 from flows.models.registry import Decision, Registry
 from flows.models.test_list import PinnedList
-from flows.predict import model as models
-from flows.predict import predict as predicting
 from flows.run_records import RunRecord, read_records
-from tests.helpers.decisions import Nights, Photo, measured, photos
-
-QUICK = Config(evaluate=EvaluateConfig(bootstrap=100))
-
-
-@pytest.fixture
-def nights(tmp_path: Path) -> Nights:
-    return Nights(tmp_path)
+from tests.helpers.decisions import QUICK, Nights, Photo, answer_as, measured, photos
 
 
 def champion(nights: Nights) -> str | None:
@@ -210,15 +197,7 @@ def test_a_class_that_the_new_model_does_not_know_is_said(nights: Nights, monkey
     rows = photos(60, labels=("cat", "dog", "fox"))
     nights.decide(nights.run(rows, classifier="a"), QUICK)
     without = nights.run([each for each in rows if each.label != "fox"], classifier="b")
-    (nights.store.root / "photos").mkdir(exist_ok=True)
-    for each in rows:
-        (nights.store.root / f"photos/{each.name}.jpg").touch()
-
-    def predict(_: object, there: list[tuple[str, Path]], **__: Any) -> pd.DataFrame:
-        return pd.DataFrame([{"image": name, "class_1": "cat", "error": ""} for name, _ in there])
-
-    monkeypatch.setattr(models, "of_run", lambda *_: None)
-    monkeypatch.setattr(predicting, "predict", predict)
+    answer_as(monkeypatch, nights, [Photo(each.name, "cat") for each in rows])
     decision = nights.decide(without, QUICK)
     assert decision.outcome == "refused"
     assert decision.reason.startswith("accuracy is 33.3 points lower")

@@ -1,28 +1,20 @@
 """What `fluke testlist` says and does."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
-from configs.schema import Config, EvaluateConfig
 from flows.models import list_report
 from tasks.store.errors import UserError
-from tests.helpers.decisions import Nights, photos
-
-QUICK = Config(evaluate=EvaluateConfig(bootstrap=100))
+from tests.helpers.decisions import QUICK, Nights, photos
 
 
-@pytest.fixture
-def nights(tmp_path: Path) -> Nights:
+@pytest.fixture(name="nights")
+def _nights(nights: Nights) -> Nights:
     """Two nights: ten photos join with the second one, and two of the first are gone from its crawl."""
-    made = Nights(tmp_path)
-    made.decide(made.run(photos(60, wrong=20), classifier="a"), QUICK)
-    (tmp_path / "photos").mkdir(exist_ok=True)
-    for each in photos(70):
-        (tmp_path / f"photos/{each.name}.jpg").touch()
-    made.decide(made.run(photos(70), classifier="a", gone=["0000", "0001"]), QUICK)
-    return made
+    nights.decide(nights.run(photos(60, wrong=20), classifier="a"), QUICK)
+    nights.decide(nights.run(photos(70), classifier="a", gone=["0000", "0001"]), QUICK)
+    return nights
 
 
 def test_it_says_what_joined_and_what_is_gone(nights: Nights) -> None:
@@ -32,7 +24,7 @@ def test_it_says_what_joined_and_what_is_gone(nights: Nights) -> None:
     assert said[1].startswith("10 photos joined with run ")
     assert said[2].startswith("2 of 70 listed photos are gone from the crawl of run ")
     columns = [list(column.cells) for column in list_report.table(found).columns]
-    assert columns == [["cat", "dog"], ["35", "35"], ["35", "35"], ["1", "1"], ["5", "5"]]
+    assert columns == [["cat", "dog"], ["35", "35"], ["35", "35"], ["1", "1"], ["5", "5"], ["0", "0"]]
 
 
 def test_a_refresh_pins_the_newest_run(nights: Nights) -> None:

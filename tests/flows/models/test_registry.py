@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
-from flows.models.registry import Decision, Headline, Registry, registries
+from flows.models.registry import COPIES, Decision, Headline, Registry, registries
 from flows.run_records import RunRecord
 from tasks.store import atomic, counter
 from tasks.store.errors import UserError
+from tasks.store.generations import Generations
 from tasks.store.manifest import now
+from tests.helpers.users import BOB, public_folder
 
 
 def _decide(registry: Registry, *decisions: str) -> Registry:
@@ -87,34 +89,71 @@ def test_numbers_stay_above_those_of_decisions_if_the_counter_is_lost(tmp_path: 
     assert registry.append(Decision(run="c", outcome="promoted", by="gate")).number == 3
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"", "Invalid JSON"),
-        (b'{"number": 2, "name"', "Invalid JSON"),
-        (b'{"number": 2, "name": "glass", "run": "b", "outcome": "won", "by": "gate"}', "outcome: Input should be"),
-        (b'{"number": 3, "name": "glass", "run": "b", "outcome": "kept", "by": "gate"}', "it is decision 3"),
-        (b'{"number": 2, "name": "cats", "run": "b", "outcome": "kept", "by": "gate"}', "about 'cats'"),
-        (b'{"number": 2, "name": "glass", "run": "../b", "outcome": "kept", "by": "gate"}', "run: "),
-    ],
-)
-def test_a_damaged_decision_is_named_with_the_remedy(tmp_path: Path, content: bytes, problem: str) -> None:
+def _files(registry: Registry) -> list[Path]:
+    """Return the newest generation in both places, the first place first."""
+    places = registry.folder, registry.root / COPIES / registry.folder.name
+    return [max(place.glob("0*.json")) for place in places]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("damage", ["cut", "changed", "file gone", "folder gone"])
+def test_a_damaged_or_lost_copy_of_the_history_is_restored_and_that_is_said_in_one_line(
+    tmp_path: Path, place: int, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     registry = _decide(Registry(tmp_path, "glass"), "promoted a", "promoted b")
-    file = registry.folder / "2.json"
-    file.write_bytes(content)
+    before = registry.history()
+    path = _files(registry)[place]
+    content = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(content[:100])
+        case "changed":  # it is still a history, of another champion
+            path.write_bytes(content.replace(b'"promoted"', b'"refused"'))
+        case "file gone":
+            path.unlink()
+        case _:
+            shutil.rmtree(path.parent)
+    assert Registry(tmp_path, "glass").champions() == ["b", "a"]
+    assert path.read_bytes() == content
+    [line] = caplog.messages
+    assert line.startswith(f"{path} was {'missing' if 'gone' in damage else 'damaged'}; it was restored from its copy")
+    assert registries(tmp_path) == ["glass"]
+    assert _decide(registry, "promoted c").history()[:2] == before
+
+
+def test_if_both_copies_are_damaged_the_message_names_them_and_the_remedy(tmp_path: Path) -> None:
+    registry = _decide(Registry(tmp_path, "glass"), "promoted a", "promoted b")
+    for path in _files(registry):
+        path.write_bytes(b"[")
     for use in (registry.champion, registry.history, lambda: _decide(registry, "promoted c")):
-        with pytest.raises(UserError, match="restore it from a backup, or delete it and check with") as error:
+        with pytest.raises(UserError, match="restore one of them from a backup, or delete") as error:
             use()
-        assert str(error.value).startswith(f"{file} is damaged")
-        assert problem in str(error.value)
-    assert registries(tmp_path) == [*{"cats" if b'"cats"' in content else "glass"}]
-    file.unlink()
-    assert registry.champion() == "a"
+        assert all(str(path) in str(error.value) for path in _files(registry))
+    assert registries(tmp_path) == ["glass"]
+
+
+def test_a_history_of_which_both_copies_are_gone_is_not_replaced_by_a_refused_run(tmp_path: Path) -> None:
+    for run, outcome in (("good", "promoted"), ("bad", "refused")):
+        record = _add_run(tmp_path, run)
+        record.decision = outcome
+        record.save(tmp_path)
+    registry = Registry(tmp_path, "glass")
+    for use in (registry.champion, registry.history, lambda: _decide(registry, "rolled back good")):
+        with pytest.raises(UserError, match=r"are gone, but run bad was refused; .* which begins a new history"):
+            use()
+    assert _decide(registry, "promoted good").champions() == ["good"]
+
+
+def test_a_history_of_another_form_is_named(tmp_path: Path) -> None:
+    registry = Registry(tmp_path, "glass")
+    Generations(registry.folder, tmp_path / COPIES / "glass", suffix=".json", remedy="").write(b'{"new": 1}', None)
+    with pytest.raises(UserError, match="has another form; it may be of a newer version of fluke"):
+        registry.champion()
 
 
 def test_other_files_in_the_folder_are_no_decisions(tmp_path: Path) -> None:
     registry = _decide(Registry(tmp_path, "glass"), "promoted a")
-    for name in (".partial-0123.json", "2.json~", "other.json", "02.json"):
+    for name in (".partial-0123.json", "2.json", "000009-notes.json"):
         (registry.folder / name).write_text("{")
     assert registry.champion() == "a"
 
@@ -200,3 +239,21 @@ def test_the_setting_name_gives_runs_of_one_preset_different_champions(tmp_path:
     assert Registry(tmp_path, "glass").champion() == "of-glass"
     assert Registry(tmp_path, "whales").champion() == "of-whales"
     assert Registry(tmp_path, "default").champion() is None
+
+
+def _read_as_bob(root: Path) -> None:
+    os.setuid(BOB)
+    found = Registry(root, "glass").champion(), registries(root)
+    os._exit(found != ("a", ["glass"]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_another_user_who_may_not_read_the_copies_reads_the_history(capfd: pytest.CaptureFixture[str]) -> None:
+    with public_folder() as root:
+        _decide(Registry(root, "glass"), "promoted a")
+        (root / "backups").chmod(0o700)
+        reader = multiprocessing.get_context("fork").Process(target=_read_as_bob, args=[root])
+        reader.start()
+        reader.join()
+    assert reader.exitcode == 0
+    assert capfd.readouterr() == ("", "")

@@ -28,7 +28,7 @@ def test_new_test_photos_and_classes_join_and_gone_photos_stay() -> None:
     growth = lists.grow(lists.pin(FIRST, 3), later, ["b", "c", "d", "e"], {}, 7)
     assert growth.rows[["photo", "since"]].to_numpy().tolist() == [["a", 3], ["b", 3], ["d", 7]]
     assert growth.settled["photo"].tolist() == ["a", "b"]
-    assert (growth.joined, growth.new_classes, growth.gone) == (1, ("fox",), {"a"})
+    assert (growth.candidates, growth.gone) == ({"d"}, {"a"})
     assert [*growth.notes()] == ["1 of 3 listed photos is gone from the crawl; they still count"]
 
 

@@ -1,11 +1,12 @@
 """What is gone since the last good run, and what is not."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from flows.nights.changes import Change, compare, weak_engines
+from flows.nights.changes import Change, compare, low_yields
 
 
 def photos(classes: Mapping[str, Sequence[int]]) -> pd.DataFrame:
@@ -90,20 +91,39 @@ def searches(*rows: tuple[str, int, int, str | None]) -> pd.DataFrame:
 
 def test_an_engine_that_finds_nothing_any_more_is_a_loss_with_its_error() -> None:
     earlier = [searches(("openverse", 4, 80, None), ("commons", 2, 60, None))]
-    [change] = weak_engines(searches(("openverse", 0, 0, "HTTP 403"), ("commons", 1, 30, None)), earlier, 0.5)
+    [change] = low_yields(searches(("openverse", 0, 0, "HTTP 403"), ("commons", 1, 30, None)), earlier, 0.5)
     assert change.is_loss
-    assert change.text == "openverse found 0.0 photos a page in 1 search (HTTP 403); in the last run, it was 20.0"
+    assert change.text == "openverse found nothing in 1 search (HTTP 403); in the last run, it was 20.0 photos a page"
+    assert change.is_low_yield
+
+
+def test_an_engine_that_finds_less_than_half_as_much_is_a_loss() -> None:
+    [change] = low_yields(searches(("openverse", 4, 30, None)), [searches(("openverse", 4, 80, None))], 0.5)
+    assert change.is_loss
+    assert change.text == "openverse found 7.5 photos a page in 1 search; in the last run, it was 20.0 photos a page"
+
+
+@pytest.mark.parametrize("earlier", [[], [("flickr", 3, 2, None)]])
+def test_an_engine_that_finds_nothing_is_no_loss_if_it_never_found_much(earlier: list[Any]) -> None:
+    now = searches(*[("flickr", 0, 0, "blocked: captcha")] * 2, ("flickr", 1, 0, "no answer"))
+    [change] = low_yields(now, [searches(*earlier)], 0.5)
+    assert (change.is_loss, change.is_low_yield) == (False, True)
+    assert change.text == "flickr found nothing in 3 searches (blocked: captcha)"
+
+
+def test_an_engine_that_was_asked_for_nothing_is_not_weak() -> None:
+    assert low_yields(searches(("openverse", 0, 0, None)), [searches(("openverse", 4, 80, None))], 0.5) == []
 
 
 def test_an_engine_that_was_asked_for_fewer_pages_is_not_weak() -> None:
-    assert weak_engines(searches(("openverse", 1, 19, None)), [searches(("openverse", 40, 800, None))], 0.5) == []
+    assert low_yields(searches(("openverse", 1, 19, None)), [searches(("openverse", 40, 800, None))], 0.5) == []
 
 
 def test_one_good_night_of_an_engine_among_bad_ones_does_not_count() -> None:
     bad, good = searches(("openverse", 10, 30, None)), searches(("openverse", 10, 200, None))
-    assert weak_engines(searches(("openverse", 10, 28, None)), [bad, good, bad], 0.5) == []
+    assert low_yields(searches(("openverse", 10, 28, None)), [bad, good, bad], 0.5) == []
 
 
 @pytest.mark.parametrize("now", [None, searches()])
 def test_without_searches_no_engine_is_weak(now: pd.DataFrame | None) -> None:
-    assert weak_engines(now, [searches(("openverse", 10, 200, None))], 0.5) == []
+    assert low_yields(now, [searches(("openverse", 10, 200, None))], 0.5) == []

@@ -1,6 +1,6 @@
 """The checks of a run: what they compare with, what they say where, and when they end the run."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,79 +8,50 @@ import pandas as pd
 import pytest
 
 from configs.schema import Config
-from flows.dashboard import stages
-from flows.nights.checks import Checks
 from flows.run_records import RunRecord
 from tasks import tables
 from tasks.crawl import blocklist
 from tasks.evaluate.findings import BEFORE_TRAINING
 from tasks.filter import review_log
 from tasks.filter.review_log import Decision, ReviewKey
-from tasks.store import counter
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.stage import Outcome, Run
-from tasks.store.store import Store
-from tests.helpers import stored_tables
+from tests.helpers.checked_runs import CheckedRuns
 
+Classes = Mapping[str, Sequence[int]]
 BOTH = {"cat": range(10), "dog": range(10, 20)}
 CATS = {"cat": range(10)}
 
 
-class Runs:
+class Runs(CheckedRuns):
     """Runs that consist of a crawl and a filter that keeps all photos."""
 
     def __init__(self, root: Path) -> None:
-        self.store = Store(root)
+        super().__init__(root)
+        self.found = 60
+        """How many URLs the crawl's only search found."""
 
-    def start(self, classes: dict[str, range], preset: str = "pets", **settings: Any) -> tuple[RunRecord, Config]:
+    def start(self, classes: Classes, preset: str = "pets", **settings: Any) -> tuple[RunRecord, Config]:
         """Start a run whose filter is done."""
-        config = Config.model_validate({"crawl": {"path": "photos"}} | settings)
-        record = RunRecord.start(preset, "evaluate", config, number=counter.next_number(self.store.root))
-        rows = [(f"{number:064x}", label) for label, numbers in classes.items() for number in numbers]
-        frame = pd.DataFrame(rows, columns=["photo", "label"])
-        crawl = self._publish("crawl", {}, {tables.PHOTOS: frame}, record)
-        empty = frame.iloc[:0]
-        self._publish("filter", {"photos": crawl}, {tables.KEPT: frame, tables.REJECTED: empty}, record)
+        record, config = self.begin(preset, settings)
+        rows = [(f"{number:064x}", label, f"{number}.jpg") for label, of in classes.items() for number in of]
+        frame = pd.DataFrame(rows, columns=["photo", "label", "name"])
+        rows_of_engine = [("openverse", 3, self.found, None if self.found else "HTTP 403")]
+        searches = pd.DataFrame(rows_of_engine, columns=["engine", "pages", "found", "trouble"])
+        crawl = self.publish("crawl", {tables.PHOTOS: frame, tables.SEARCHES: searches}, record)
+        self.publish("filter", {tables.KEPT: frame, tables.REJECTED: frame.iloc[:0]}, record, photos=crawl)
         return record, config
 
-    def finish(self, classes: dict[str, range], preset: str = "pets", **settings: Any) -> RunRecord:
+    def finish(self, classes: Classes, preset: str = "pets", **settings: Any) -> RunRecord:
         """Add a good run."""
-        record, _ = self.start(classes, preset, **settings)
-        record.end("done")
-        record.save(self.store.root)
-        return record
+        return self.end(self.start(classes, preset, **settings)[0])
 
     def check(
-        self, classes: dict[str, range], preset: str = "pets", *, scheduled: bool = False, **settings: Any
+        self, classes: Classes, preset: str = "pets", *, scheduled: bool = False, **settings: Any
     ) -> tuple[list[str], dict[str, list[Any]]]:
         """Run up to the check after the filter; returns the notes of the record, and what the report is told."""
         record, config = self.start(classes, preset, **settings)
-        with ThreadPoolExecutor(1) as executor:
-            run = Run(self.store, executor)
-            Checks(run, config, record, scheduled=scheduled).after(record.stages[-1].artifact)
-        return record.notes, run.findings
-
-    def _publish(
-        self, stage: Any, parents: dict[str, Artifact], files: dict[tables.Table, pd.DataFrame], record: RunRecord
-    ) -> Artifact:
-        def build(out: Path) -> Result:
-            for table, frame in files.items():
-                stored_tables.write(table, frame, out)
-            return Result({})
-
-        key = CacheKey(stage=stage, version=1, config={}, parents=parents, external_inputs={"run": record.number})
-        artifact = self.store.publish(key, "", build)
-        record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
-        return artifact
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The lines that the dashboard gets."""
-    lines: list[str] = []
-    monkeypatch.setattr(stages, "show_findings", lambda texts, table="": lines.extend(texts))
-    return lines
+        findings = self.check_last_stage(record, config, scheduled=scheduled)
+        return record.notes, findings
 
 
 @pytest.fixture
@@ -150,14 +121,63 @@ def test_what_a_person_has_removed_is_not_gone(runs: Runs) -> None:
     assert runs.check(CATS, scheduled=True)[0] == []
 
 
-def test_a_class_that_the_keywords_no_longer_name_is_not_gone(runs: Runs) -> None:
-    search = {"sources": ["openverse"], "keywords": {"cat": ["cat"], "dog": ["dog"]}}
-    runs.finish(BOTH, crawl=search)
-    assert len(runs.check(CATS, crawl=search)[0]) == 1
-    assert runs.check(CATS, crawl=search | {"keywords": {"cat": ["cat"], "cow": ["cow"]}})[0] == []
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_a_class_that_the_keywords_no_longer_name_is_said_but_stops_no_night(
+    runs: Runs, tmp_path: Path, in_a_file: bool
+) -> None:
+    def search(*labels: str) -> dict[str, Any]:
+        file = tmp_path / "keywords.txt"
+        file.write_text("\n".join(labels))
+        return {"sources": ["openverse"], "keywords": file if in_a_file else {label: [label] for label in labels}}
+
+    last = runs.finish(BOTH, crawl=search("cat", "dog"))
+    with pytest.raises(UserError, match="1 class is gone"):  # it is still asked for
+        runs.check(CATS, scheduled=True, crawl=search("cat", "dog"))
+    notes, _ = runs.check(CATS, scheduled=True, crawl=search("cat", "cow"))
+    assert notes == [f"1 class of run {last.id} is no longer asked for: 'dog' (10 photos)"]
+
+
+def test_rows_that_were_taken_out_of_a_csv_are_said_but_stop_no_night(runs: Runs, tmp_path: Path) -> None:
+    def csv(classes: Classes) -> dict[str, Any]:
+        rows = [(number, label) for label, numbers in classes.items() for number in numbers]
+        for number, _ in rows:
+            (tmp_path / f"{number}.jpg").touch()
+        (tmp_path / "l.csv").write_text("Image,Id\n" + "".join(f"{number}.jpg,{label}\n" for number, label in rows))
+        return {"sources": ["csv"], "path": tmp_path / "l.csv"}
+
+    half = {"cat": range(2), "dog": range(10, 20), "cow": range(20, 30)}
+    last = runs.finish(BOTH | {"cow": range(20, 30)}, crawl=csv(BOTH | {"cow": range(20, 30)}))
+    with pytest.raises(UserError, match="of the photos of 1 class are gone"):
+        runs.check(half, scheduled=True, crawl=csv(BOTH | {"cow": range(20, 30)}))
+    notes, _ = runs.check(
+        {"cat": range(2), "cow": range(20, 30)}, scheduled=True, crawl=csv({"cat": range(2), "cow": range(20, 30)})
+    )
+    assert notes == [
+        f"1 class of run {last.id} is no longer asked for: 'dog' (10 photos)",
+        f"8 photos of run {last.id} are no longer in the list",
+    ]
 
 
 def test_damaged_tables_of_the_last_run_end_no_run(runs: Runs) -> None:
     last = runs.finish(BOTH)
     tables.KEPT.path(runs.store.folder(last.stages[1].artifact)).write_bytes(b"PAR1")
     assert runs.check(CATS, scheduled=True)[0] == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_engine_that_finds_nothing_is_told_and_ends_a_scheduled_run_if_it_used_to_find(
+    is_first: bool, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr("flows.notify.tell", lambda _, kind, __, lines: told.append((kind, lines)))
+    if is_first:
+        runs.found = 0
+        notes, _ = runs.check(BOTH, scheduled=True)
+        assert notes == ["openverse found nothing in 1 search (HTTP 403)"]
+    else:
+        runs.finish(BOTH)
+        runs.found = 0
+        with pytest.raises(UserError, match="look at the engine"):
+            runs.check(BOTH, scheduled=True)
+    [(kind, [line])] = told
+    assert (kind, line.startswith("openverse found nothing in 1 search (HTTP 403)")) == ("low_yield", True)

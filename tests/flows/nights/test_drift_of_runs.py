@@ -1,7 +1,6 @@
 """Drift between runs: which photos are compared, what is said where, and when the run ends."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +9,22 @@ import pandas as pd
 import pytest
 
 from configs.schema import Config
-from flows.dashboard import stages
-from flows.nights.checks import Checks
 from flows.run_records import RunRecord
 from tasks import tables
 from tasks.evaluate.findings import BEFORE_TRAINING, DRIFT
 from tasks.filter.image_stats import STATS_DTYPE
 from tasks.filter.measure import stats_pool
-from tasks.store import counter
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard, ShardPool
-from tasks.store.stage import Outcome, Run
-from tasks.store.store import Store
-from tests.helpers import stored_tables
+from tests.helpers.checked_runs import CheckedRuns
 
 
-class Nights:
+class Nights(CheckedRuns):
     """Runs up to the extract stage, with made-up features and image statistics of each photo."""
 
     def __init__(self, root: Path) -> None:
-        self.store = Store(root)
+        super().__init__(root)
         self.photos = pd.DataFrame(columns=["photo", "label", "group", "split"])
         self.features: dict[str, np.ndarray] = {}
 
@@ -49,8 +42,7 @@ class Nights:
 
     def start(self, **settings: Any) -> tuple[RunRecord, Config]:
         """Run the crawl, the filter and the extract stage."""
-        config = Config.model_validate({"crawl": {"path": "photos"}} | settings)
-        record = RunRecord.start("pets", "evaluate", config, number=counter.next_number(self.store.root))
+        record, config = self.begin("pets", settings)
         photos = list(self.photos["photo"])
         folder = stats_pool(StageContext(*[self.store.root] * 2, self.store.pools("filter"), self.store.photos)).folder
         Shard.write(folder, photos, np.zeros(len(photos), STATS_DTYPE))
@@ -59,46 +51,23 @@ class Nights:
             self.store.root / "pools" / "f", (Shard.write(self.store.root / "pools" / "f", photos, features),)
         )
         index = pool.index(photos if features.size else [], self.store.root)
-        self._publish("crawl", {tables.PHOTOS: self.photos}, record)
-        self._publish("filter", {tables.KEPT: self.photos, tables.REJECTED: self.photos[:0]}, record)
-        self._publish("extract", {tables.INDEX: index}, record)
+        self.publish("crawl", {tables.PHOTOS: self.photos}, record)
+        self.publish("filter", {tables.KEPT: self.photos, tables.REJECTED: self.photos[:0]}, record)
+        self.publish("extract", {tables.INDEX: index}, record)
         return record, config
 
     def train(self) -> RunRecord:
         """Add a good run, whose model is then in use."""
         record, _ = self.start()
         learned = self.photos[self.photos["split"] == "train"]
-        self._publish("train", {tables.TRAINED_ON: learned[["photo"]]}, record)
-        record.end("done")
-        record.save(self.store.root)
-        return record
+        self.publish("train", {tables.TRAINED_ON: learned[["photo"]]}, record)
+        return self.end(record)
 
     def check(self, **settings: Any) -> tuple[RunRecord, dict[str, list[Any]]]:
         """Run up to the check after the extract stage."""
         record, config = self.start(**settings)
-        with ThreadPoolExecutor(1) as executor:
-            run = Run(self.store, executor)
-            Checks(run, config, record, scheduled=False).after(record.stages[-1].artifact)
-        return record, run.findings
-
-    def _publish(self, stage: Any, files: dict[tables.Table, pd.DataFrame], record: RunRecord) -> Artifact:
-        def build(out: Path) -> Result:
-            for table, frame in files.items():
-                stored_tables.write(table, frame, out)
-            return Result({})
-
-        key = CacheKey(stage=stage, version=1, config={}, external_inputs={"run": record.number})
-        artifact = self.store.publish(key, "", build)
-        record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
-        return artifact
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the dashboard gets."""
-    texts: list[str] = []
-    monkeypatch.setattr(stages, "show_findings", lambda lines, table="": texts.extend([*lines, table]))
-    return texts
+        findings = self.check_last_stage(record, config)
+        return record, findings
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
-"""What people are told after a run: search engines that give nothing, labels that wait for a review, failures."""
+"""What people are told after a run: labels that wait for a review, decisions, failures."""
 
 import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from configs.load import with_memory
@@ -18,8 +17,7 @@ from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
 from tasks.store.store import Store
-from tasks.tables import NOTES, SEARCHES
-from tests.helpers import stored_tables
+from tasks.tables import NOTES
 
 
 @pytest.fixture
@@ -41,25 +39,6 @@ def _run(root: Path, key: str, doubted: list[str]) -> RunRecord:
     record.end("done")
     record.save(root)
     return record
-
-
-def test_only_engines_of_which_no_search_found_anything_are_poor(tmp_path: Path) -> None:
-    searches = pd.DataFrame(
-        {
-            "engine": ["flickr", "flickr", "bing", "bing", "naver"],
-            "found": [0, 0, 0, 12, 0],
-            "trouble": ["blocked: captcha", "blocked: captcha", "no answer", None, None],
-        }
-    )
-    stored_tables.write(SEARCHES, searches, tmp_path)
-    assert run_messages.poor_engines(tmp_path) == [
-        "flickr: all its 2 searches found nothing; most often: blocked: captcha",
-        "naver: its search found nothing",
-    ]
-
-
-def test_a_crawl_without_search_engines_is_not_poor(tmp_path: Path) -> None:
-    assert run_messages.poor_engines(tmp_path) == []
 
 
 def test_labels_that_the_last_run_doubted_too_are_not_told_again(tmp_path: Path, told: list[Any]) -> None:

@@ -25,7 +25,7 @@ def test_the_headline_metric_comes_first_with_its_baselines() -> None:
     assert list(counts(measured("accuracy"))).count("accuracy") == 1
 
 
-def test_all_baselines_the_previous_model_and_removed_photos_are_shown() -> None:
+def test_all_baselines_the_champion_and_removed_photos_are_shown() -> None:
     found = measured(
         "accuracy",
         champion={"scores": {"accuracy": {"against": {"champion": {"value": 0.85}}}}},
@@ -34,5 +34,5 @@ def test_all_baselines_the_previous_model_and_removed_photos_are_shown() -> None
     found["test"]["scores"]["accuracy"]["against"]["logistic"] = {"value": 0.88}
     shown = counts(found)
     assert shown["logistic regression's accuracy"] == 0.88
-    assert shown["previous model's accuracy"] == 0.85
+    assert shown["champion's accuracy"] == 0.85
     assert (shown["removed from the test by the filter"], shown["accuracy with them"]) == (3, 0.8)

@@ -241,3 +241,17 @@ def test_a_part_is_compared_with_all_photos() -> None:
 def test_a_part_that_some_resamples_lack() -> None:
     found = compare_part(random_answers(5, 2), np.arange(5) < 1, np.arange(5), top_k=1, resamples=100, seed=0)
     assert all(np.isfinite(comparison.difference.low) for comparison in found.values())
+
+
+def test_several_trainings_are_resampled_beside_the_groups() -> None:
+    truth = np.tile(np.zeros(40, np.int64), 4)
+    trainings = np.repeat(np.arange(4), 40)
+    groups = np.tile(np.arange(40), 4)
+    right = trainings < 2  # two trainings answer everything right, two nothing: photos make no difference
+    answers = ScoredPredictions(truth, np.where(right, 0, 1), np.where(right, 1, 2), np.zeros(160), 2)
+    options = {"top_k": 1, "resamples": 200, "seed": 0}
+    only_photos = compare(answers, {}, groups, **options)["accuracy"].classifier
+    both = compare(answers, {}, groups, trainings, **options)["accuracy"].classifier
+    assert only_photos.value == both.value == 0.5
+    assert both.high - both.low > 0.6
+    assert only_photos.high - only_photos.low < both.high - both.low

@@ -21,7 +21,7 @@ def verdicts(measured: dict[str, Any], name: str) -> list[str]:
     return [against["verdict"] for against in measured["test"]["scores"][name]["against"].values()]
 
 
-def test_verdicts_are_corrected_for_all_baselines_scores_and_the_previous_model() -> None:
+def test_verdicts_are_corrected_for_all_baselines_scores_and_the_champion() -> None:
     """0.02 would be significant alone; with two other comparisons, it is multiplied by 2 after the smallest."""
     measured = {"test": part(accuracy={"commonest": compared(0.001), "nearest": compared(0.02)})}
     set_verdicts(measured)

@@ -16,6 +16,7 @@ from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
+from tasks.training.attempt import Attempt
 from tasks.training.errors import DivergedError, TooLargeError
 from tests.helpers.training import CONFIG
 
@@ -296,7 +297,7 @@ def test_too_little_memory_for_a_batch_is_measured_with_smaller_ones(run, networ
             raise MemoryError
         return 0.25
 
-    monkeypatch.setattr(fit.Attempt, "step_seconds", step_seconds)
+    monkeypatch.setattr(Attempt, "step_seconds", step_seconds)
     run(AUTO.model_copy(update={"budget_min": 2, "epochs": 40, "refit": False}))
     assert seen == [1, 2, 4]
     assert 15 < network.tried[-1][1] <= 21  # each batch takes 1 s

@@ -39,17 +39,19 @@ def test_logit_adjustment_raises_the_logit_of_a_rare_class(folders, stripes) -> 
     np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
 
 
-def publish_evaluation(folders, classifier) -> None:
-    """Publish an evaluation of a classifier, which makes its run a successful one."""
+def publish_evaluation(folders, classifier, *, refused: bool = False) -> None:
+    """Publish an evaluation of a classifier, which is the champion from now on unless it is refused."""
 
     def build(config: EvaluateConfig, *, classifier: Path, context: StageContext) -> Result:
         return Result({}, digest="good")
 
-    folders.get_or_build(Stage("evaluate", 1, build=build), EvaluateConfig(), classifier=classifier.artifact)
+    stage = Stage("evaluate", 1, build=build)
+    evaluated = folders.get_or_build(stage, EvaluateConfig(), classifier=classifier.artifact).artifact
+    folders.champion = folders.champion if refused else evaluated
 
 
 @pytest.mark.slow
-def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scratch(folders, stripes) -> None:
+def test_a_training_starts_from_the_champion_and_regularly_from_scratch(folders, stripes) -> None:
     warm = CONFIG.model_copy(update={"warm_start": True, "full_retrain_every": 2, "epochs": 6})
 
     def run(labels: list[str], count: int) -> tuple[Outcome, dict[str, Artifact]]:
@@ -67,9 +69,10 @@ def test_a_training_starts_from_the_last_successful_run_and_regularly_from_scrat
 
     first, parents = run(["lying", "upright"], 30)
     assert lineage(first) == {"nights": 1, "began_from": None}
-    failed, _ = run(["lying", "upright"], 36)
-    assert lineage(failed)["began_from"] is None  # the first was not evaluated: its run failed
+    refused, _ = run(["lying", "upright"], 36)
+    assert lineage(refused)["began_from"] is None  # there is no champion yet
     publish_evaluation(folders, first)
+    publish_evaluation(folders, refused, refused=True)
     second, _ = run(["lying", "upright", "new"], 30)
     assert lineage(second) == {"nights": 2, "began_from": first.artifact.digest}
     assert second.manifest.counts["classes"] == 3
@@ -100,6 +103,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
             folders.store,
             config,
             train.VERSION,
+            folders.champion,
             tiles=tiles,
             encoder=encoder,
             labels=labels,
@@ -125,7 +129,13 @@ def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folde
     stored_tables.write(tables.KEPT, others, tmp_path)
     where = {name: folders.store.folder(parent) for name, parent in two_classes.items()}
     data, warm = TrainingSet.read(**where, root=folders.store.root), CONFIG.model_copy(update={"warm_start": True})
-    context = StageContext(root=folders.store.root, out=tmp_path, pools=folders.store.pools("train"), photos=tmp_path)
+    context = StageContext(
+        root=folders.store.root,
+        out=tmp_path,
+        pools=folders.store.pools("train"),
+        photos=tmp_path,
+        champion=folders.champion,
+    )
     nothing = duplicate[:0]
     for rejected, absent, suits in (
         (nothing, nothing, True),

@@ -143,14 +143,14 @@ def test_the_recipe_that_validation_chose_is_named() -> None:
     assert len(sentences(measured(commonest="better", recipe=alone))) == 2
 
 
-def test_the_conclusion_compares_with_the_previous_model_and_rates_the_unknown_class() -> None:
+def test_the_conclusion_compares_with_the_champion_and_rates_the_unknown_class() -> None:
     scores = {"accuracy": {"against": {"champion": against(0.95, "undecided")}}}
     champion = {"made_at": "2026-11-24 02:00", "photos": 300, "scores": scores}
     unknown = {"label": "new_whale", "photos": 40, "recognised": {"value": 0.75}, "false_alarms": {"value": 0.1}}
     unknown |= {"validation_photos": 30}
     previous, recognised = sentences(measured(commonest="better", champion=champion, unknown=unknown))[2:]
     assert previous == (
-        "Compared with the previous model (2026-11-24 02:00 UTC) on the 300 test photos that both predicted: no "
+        "Compared with the champion (2026-11-24 02:00 UTC) on the 300 test photos that both predicted: no "
         "statistically significant difference, +1.0 points (−2.0 to +3.0)."
     )
     assert recognised == (

@@ -18,10 +18,12 @@ _PASSED_ON = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "KERAS_BACKE
 """Variables of the present environment that the unit gets, besides FLUKE_DATA and PATH."""
 _COMMAND_TIMEOUT_S = 60
 
+_DESCRIPTION = "Description=fluke serve "
+"""Begins the line of a unit that has the name that it serves."""
 _UNIT = """\
 # Written by `fluke service install`; `fluke service remove` deletes it.
 [Unit]
-Description=fluke serve {name}
+{description}{name}
 # What is missing now may be there in a minute: a network, a disk, a server.
 StartLimitIntervalSec=0
 
@@ -79,6 +81,16 @@ def unit(model: str, root: Path) -> Unit:
     return Unit(f"fluke-{re.sub('[^A-Za-z0-9_.]', '_', model)}-{digest}.service", config / "systemd" / "user")
 
 
+def installed(root: Path) -> list[str]:
+    """Return the names that are served with a data folder by units of `fluke service install`."""
+    found = []
+    for path in sorted(unit("", root).folder.glob("fluke-*.service")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.removeprefix(_DESCRIPTION).replace("%%", "%") for line in lines if line.startswith(_DESCRIPTION)]
+        found += [name for name in names if unit(name, root).path == path]
+    return found
+
+
 def text(model: str, arguments: Sequence[str], root: Path, folder: Path, environment: Mapping[str, str]) -> str:
     """Return the text of a unit.
 
@@ -105,6 +117,7 @@ def text(model: str, arguments: Sequence[str], root: Path, folder: Path, environ
         if not each.isprintable():
             raise UserError(f"{each!r}: a unit can't contain line breaks and control characters; rename it")
     return _UNIT.format(
+        description=_DESCRIPTION,
         name=_escape(model),
         command=" ".join(_quote(each, command=True) for each in command),
         folder=_escape(str(folder)),
@@ -126,13 +139,7 @@ def install(unit: Unit, content: str) -> list[list[str]]:
 
 
 def remove(unit: Unit) -> list[list[str]]:
-    """Stop a unit and delete it; return the commands that are left for the user to run.
-
-    Raises:
-        UserError: There is no such unit.
-    """
-    if not unit.path.exists():
-        raise UserError(f"{unit.path}: there is no such unit; `systemctl --user list-unit-files 'fluke-*'` lists them")
+    """Stop a unit and delete it; return the commands that are left for the user to run."""
     left = _run(unit.stop_commands)
     unit.path.unlink()
     return [*left, *_run([["systemctl", "--user", "daemon-reload"]])]

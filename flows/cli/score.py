@@ -1,0 +1,54 @@
+"""The command that scores a model on labelled photos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.arguments import ModelOption, Overrides
+from flows.cli.errors import note, print_error, say
+from flows.run_records import data_root
+
+
+def score(
+    photos: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|CSV",
+            help="A folder with one sub-folder of photos per class, or a CSV of photos and classes.",
+        ),
+    ],
+    overrides: Overrides = None,
+    model: ModelOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the results go: a new folder. Default: one in the data folder."),
+    ] = None,
+) -> None:
+    """Score the champion (`fluke models`), or another model, on labelled photos that it hasn't seen."""
+    from flows import console
+    from flows.score import score as scoring
+    from flows.score import text
+    from tasks.tables import REPORT
+
+    root = data_root()
+    options = scoring.ScoreOptions(photos, model=model, settings=tuple(overrides or ()), out=out)
+    console.show_messages()
+    try:
+        with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
+            scored = scoring.score_to(root, options, progress=bars.progress, announce=note)
+    except KeyboardInterrupt as interrupt:
+        print_error("interrupted; nothing was written")
+        raise typer.Exit(130) from interrupt
+    say(text.subject(scored.metrics), "")
+    for table in (
+        text.score_table(scored.metrics),
+        text.class_table(scored.metrics),
+        text.confusion_table(scored.metrics),
+    ):
+        console.console.print(table)
+        say("")
+    say(text.own_test(scored.metrics))
+    for line in text.reasons(scored.left_out):
+        say(line)
+    say(f"report: {REPORT.path(scored.folder)}")

@@ -1,0 +1,1 @@
+"""Score a model on labelled photos that are not those of its own evaluation."""

@@ -1,0 +1,71 @@
+"""The folder that `fluke score` writes: predictions, metrics, the confusion matrix, figures and a page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.predict import outputs
+from flows.predict.predict import write_table
+from flows.score.photos import LeftOut
+from tasks import tables
+from tasks.crawl.listing.tree import HEAT_MAPS
+from tasks.filter.split_memory import folder_name
+from tasks.store import hashing
+from tasks.store.atomic import atomic_folder, write_json
+from tasks.store.errors import UserError
+from tasks.store.file_errors import PARTIAL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDER = "scores"
+CONFUSION, LEFT_OUT = "confusion.csv", "left_out.csv"
+
+
+def default_folder(root: Path, source: Path, run: str) -> Path:
+    """Return the folder for the scores of a run's model on a source, in the data folder."""
+    path = source.expanduser().absolute()
+    return root / FOLDER / f"{folder_name(path.name)}-{hashing.of_value(str(path))[:6]}-{run}"
+
+
+def check(option: str, folder: Path) -> None:
+    """Raise UserError unless scores can be written into a folder: a new or empty one, or one with earlier scores."""
+    outputs.check_folder(option, folder)
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(PARTIAL)} if folder.is_dir() else set()
+    if names and not {HEAT_MAPS, tables.METRICS.name} <= names:
+        raise UserError(f"{option} {folder}: the folder holds other files; name a new or an empty folder")
+
+
+def write(
+    folder: Path,
+    metrics: Mapping[str, Any],
+    answered: "pd.DataFrame",
+    photos: "pd.DataFrame",
+    left_out: Sequence[LeftOut],
+) -> None:
+    """Write everything into the folder, or nothing; what earlier scores have left there is replaced.
+
+    Args:
+        folder: The folder.
+        metrics: The content of metrics.json.
+        answered: The columns of predictions.parquet, n rows.
+        photos: The same n photos, with their paths.
+        left_out: The photos that are not scored.
+    """
+    import pandas as pd
+
+    from flows.score import page
+
+    names = [row["label"] for row in metrics["per_class"]]
+    crossed = pd.crosstab(answered["label"], answered["predicted"]).reindex(index=names, columns=names, fill_value=0)
+    figures = page.figures(metrics, answered, crossed.to_numpy())
+    with atomic_folder(folder) as partial:
+        (partial / HEAT_MAPS).touch()  # a later crawl passes over this folder
+        tables.PREDICTIONS.write(answered, partial)
+        write_json(tables.METRICS.path(partial), dict(metrics), sort_keys=True)
+        write_table(crossed.rename_axis(index="true", columns=None).reset_index(), partial / CONFUSION)
+        write_table(pd.DataFrame(left_out, columns=LeftOut._fields), partial / LEFT_OUT)
+        for name, data in page.pictures(figures).items():
+            (partial / name).write_bytes(data)
+        text = page.html(metrics, answered, photos, left_out, figures)
+        tables.REPORT.path(partial).write_text(text, encoding="utf-8", errors="replace")
