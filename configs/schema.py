@@ -252,7 +252,8 @@ class FilterConfig(Section):
         None, description="Reject photos with fewer or more faces than [least, most]; null disables the check."
     )
     face_model: UserPath | None = Field(
-        None, description="ONNX file of a YuNet model that finds faces; null uses OpenCV's cascade for frontal faces."
+        None,
+        description="ONNX file of a YuNet model that finds faces; null uses MediaPipe's BlazeFace.",
     )
     label_issues: int = Field(
         0,

@@ -213,6 +213,8 @@ def score_text(item: ReviewItem) -> str:
     """Return the score and the threshold as text; empty if there is no score."""
     if item.score is None:
         return ""
+    if item.reason == "faces":
+        return f"{item.score:.0f} found, {item.threshold:.0f} allowed" if item.threshold is not None else ""
     return f"{item.score:.4g}" + ("" if item.threshold is None else f", threshold {item.threshold:.4g}")
 
 

@@ -1,4 +1,4 @@
-"""Count the faces in a photo with one of OpenCV's detectors."""
+"""Count the faces in a photo: with MediaPipe's detector, a YuNet file of the user, or OpenCV's cascade."""
 
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from tasks.filter.image_stats import reduced
 from tasks.images.photos import shrink
+from tasks.store import hashing
 from tasks.store.errors import UserError
 
 VERSION = 2
+"""Increase it when other faces are found by YuNet or by the cascade."""
+CASCADE = "cascade"
 SIDE_PX = 320
-"""Photos are shrunk to this longer side. Faces smaller than 1/13 of it are missed."""
+"""Photos are shrunk to this longer side. The cascade misses faces that are smaller than 1/13 of it."""
 _LEAST_PX = 24
 _CONFIDENCE = 0.8
 
@@ -24,18 +27,33 @@ def count(pixels: NDArray[np.uint8], model: Path | None = None) -> int:
     Args:
         pixels: RGB `(h, w, 3)`, uint8.
         model: An ONNX file of YuNet (W. Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), which also
-            finds faces that are turned or half hidden. None uses OpenCV's own cascade, which finds frontal faces
-            (P. Viola and M. Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
+            finds faces that are turned or half hidden. None uses `tasks.networks.face_detector`; without its weights,
+            OpenCV's own cascade, which finds frontal faces (P. Viola and M. Jones, "Rapid object detection using a
+            boosted cascade of simple features", CVPR 2001).
 
     Raises:
         UserError: The file is not a YuNet model.
     """
-    if model is None:
-        return _by_cascade(reduced(pixels, SIDE_PX))
-    return _by_yunet(pixels, model)
+    if model:
+        return _by_yunet(pixels, model)
+    if detector(None) == CASCADE:
+        return count_by_cascade(reduced(pixels, SIDE_PX))
+    from tasks.networks.face_detector import find_faces
+
+    return len(find_faces(shrink(pixels, SIDE_PX)))
 
 
-def _by_cascade(grey: NDArray[np.uint8]) -> int:
+def detector(model: Path | None) -> str:
+    """Name the detector that `count` uses, and its version: counts are cached by this name."""
+    from tasks.networks import face_detector
+
+    if model:
+        return hashing.of_file(model)
+    return f"blazeface {face_detector.VERSION}" if face_detector.is_installed() else CASCADE
+
+
+def count_by_cascade(grey: NDArray[np.uint8]) -> int:
+    """Count the frontal faces in a grey image `(h, w)` with OpenCV's cascade."""
     import cv2
 
     least = (_LEAST_PX, _LEAST_PX)

@@ -111,10 +111,19 @@ def summary(
         ]
         lines.append(f"| {' | '.join(markdown(str(cell)) for cell in cells)} |")
     parts.append("\n".join(lines))
+    if faces := _faces_found(rejected):
+        parts.append(faces)
     examples = [text for reason in reasons if (text := _worst(rejected[rejected["reason"] == reason], reason, root))]
     if examples:
         parts.append("The worst photo of each reason:\n\n" + "\n".join(examples))
     return "\n\n".join(parts) + "\n"
+
+
+def _faces_found(rejected: "pd.DataFrame") -> str | None:
+    """Say how many photos were rejected for each number of faces; None if none was."""
+    counts = rejected.loc[rejected["reason"] == FACES, "score"].astype(int).value_counts().sort_index()
+    found = ", ".join(f"{count:,} with {number or 'no'} face{'s' * (number != 1)}" for number, count in counts.items())
+    return f"Photos rejected for their faces: {found}." if found else None
 
 
 def _worst(rejected: "pd.DataFrame", reason: str, root: Path) -> str | None:

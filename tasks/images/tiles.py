@@ -45,7 +45,7 @@ def make_tile(photo: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.
     """Turn a photo into a tile: crop, convert to grey if set, resize until the longer side fits, pad to a square.
 
     Photos are made smaller by area interpolation and larger by cubic interpolation. Those that become less than a
-    fifth smaller are interpolated linearly: that is as near to Lanczos interpolation, and 10 times as fast.
+    fifth smaller are interpolated linearly: that is as near to Lanczos interpolation, and several times as fast.
 
     Args:
         photo: RGB pixels `(h, w, 3)`, or for grey tiles also grey ones, `(h, w, 1)`.

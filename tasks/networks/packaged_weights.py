@@ -44,11 +44,8 @@ class PackagedWeights:
                 f"`pip install {self.distribution}`"
             ) from error
 
-    def read(self) -> dict[str, NDArray[Any]]:
+    def content(self) -> bytes:
         """Read the installed file.
-
-        Returns:
-            Arrays by the names in the file, as PyTorch arranges them; read-only.
 
         Raises:
             UserError: the package is not installed, or its file is missing or is not the one with the known digest.
@@ -64,10 +61,22 @@ class PackagedWeights:
                 f"{path} has the SHA-256 {found[:12]}..., not {self.sha256[:12]}... of the file that fluke knows; "
                 f"{self._repair()}"
             )
+        return content
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Read the arrays in the installed file, which is PyTorch's.
+
+        Returns:
+            Arrays by the names in the file, as PyTorch arranges them; read-only.
+
+        Raises:
+            UserError: see `content`, or the file is damaged.
+        """
+        content = self.content()
         try:
             return torch_file.read(content)
         except torch_file.TorchFileError as error:
-            raise UserError(f"{path}: {error}; {self._repair()}") from error
+            raise UserError(f"{self.path()}: {error}; {self._repair()}") from error
 
     def _repair(self) -> str:
         return f"repair it with `pip install --force-reinstall --no-deps {self.distribution}`"

@@ -1,0 +1,83 @@
+"""Measure how often the number of faces is right, and how long counting takes, with each detector.
+
+    .venv/bin/python -m benchmarks.faces ../shared/data ASTRONAUT
+
+There are no labelled photos of groups here, so collages are made: two portraits (Grace Hopper of matplotlib, and
+ASTRONAUT, the file `astronaut.png` of scikit-image) in random sizes, mirrored or not, lighter or darker, in photos of
+trashnet. Photos of trashnet, nyala and cats_dogs contain no face, except perhaps of people with a cat or a dog.
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.filter import faces
+from tasks.filter.image_stats import reduced
+from tasks.images import photos
+from tasks.images.photos import shrink
+from tasks.networks.face_detector import find_faces
+
+Pixels = NDArray[np.uint8]
+WIDTH, HEIGHT, NEGATIVES, COLLAGES = 500, 375, 60, 25
+NUMBERS = (1, 2, 3, 4, 6)
+DETECTORS: dict[str, Callable[[Pixels], int]] = {
+    "OpenCV's cascade": lambda pixels: faces.count_by_cascade(reduced(pixels, faces.SIDE_PX)),
+    "BlazeFace": lambda pixels: len(find_faces(shrink(pixels, faces.SIDE_PX))),
+}
+
+
+def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def without_faces(folder: Path, rng: random.Random) -> list[Pixels]:
+    """Read some photos of a data set, as 250x250 pixels."""
+    files = sorted(folder.rglob("*.jpg"))
+    return [resized(photos.decode(file.read_bytes()), 250, 250) for file in rng.sample(files, NEGATIVES)]
+
+
+def collage(background: Pixels, portraits: list[Pixels], count: int, rng: random.Random) -> Pixels:
+    """Paste portraits into cells of a photo."""
+    image = resized(background, WIDTH, HEIGHT)
+    for column, row in rng.sample([(column, row) for column in range(3) for row in range(2)], count):
+        face, height = rng.choice(portraits), rng.choice([70, 100, 140, 180])
+        face = resized(face, round(face.shape[1] * height / face.shape[0]), height)[:, :: rng.choice([1, -1])]
+        face = np.clip(face * rng.uniform(0.6, 1.2), 0, 255).astype(np.uint8)[:, : WIDTH // 3]
+        top, left = row * (HEIGHT // 2), column * (WIDTH // 3)
+        image[top : top + len(face), left : left + face.shape[1]] = face
+    return image
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("astronaut", type=Path)
+    given = parser.parse_args()
+    rng = random.Random(0)
+    hopper = photos.decode((Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg").read_bytes())
+    portraits = [hopper[:420, 60:480], photos.decode(given.astronaut.read_bytes())[:250, 110:330]]
+    empty = {name: without_faces(given.data / name, rng) for name in ("trashnet", "nyala", "cats_dogs")}
+    collages = {
+        number: [collage(rng.choice(empty["trashnet"]), portraits, number, rng) for _ in range(COLLAGES)]
+        for number in NUMBERS
+    }
+    print(f"| detector | CPU, ms | {' | '.join(f'{number} faces' for number in NUMBERS)} | {' | '.join(empty)} |")
+    print("|---|---|" + "---|" * (len(NUMBERS) + len(empty)))
+    for name, count in DETECTORS.items():
+        count(hopper)
+        began = time.process_time()
+        right = [np.mean([count(image) == number for image in images]) for number, images in collages.items()]
+        cost = (time.process_time() - began) / (COLLAGES * len(NUMBERS)) * 1000
+        wrong = [f"{sum(count(image) > 0 for image in images)} of {NEGATIVES}" for images in empty.values()]
+        print(f"| {name} | {cost:.0f} | {' | '.join(f'{share:.2f}' for share in right)} | {' | '.join(wrong)} |")
+
+
+if __name__ == "__main__":
+    main()
