@@ -49,7 +49,7 @@ clean:  ## remove the virtual environment (not the data)
 	$(PYTHON) -m venv .venv
 
 # The locks list every package with its hash, so pip needs no resolution: --no-deps makes sure that it adds none.
-# Python compiles what is imported when it is: to compile every module takes half of the time of an installation.
+# pip would compile every module, one after the other; Python compiles those that are imported, when they are.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 .venv/installed: requirements.lock pyproject.toml | .venv/bin/python
 	$(PIP_INSTALL) --require-hashes -r requirements.lock

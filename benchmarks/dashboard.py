@@ -104,7 +104,7 @@ def create(client: httpx.Client) -> str:
 
 def copy(database: Path, run: str, copies: int) -> None:
     """Copy a run, its states and its artifacts in the server's database, which is much faster than through its API."""
-    with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+    with closing(sqlite3.connect(database, timeout=60)) as connection:
         tables = {
             table: connection.execute(f"SELECT * FROM {table} WHERE {column} = ?", (run,)).fetchall()
             for table, column in (("flow_run", "id"), ("flow_run_state", "flow_run_id"), ("artifact", "flow_run_id"))
@@ -116,6 +116,8 @@ def copy(database: Path, run: str, copies: int) -> None:
                 places = ", ".join("?" * len(rows[0]))
                 copied = [[_with_ids(value, new) for value in row] for row in rows]
                 connection.executemany(f"INSERT INTO {table} VALUES ({places})", copied)
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else the log of writes is as large as the database
 
 
 def _with_ids(value: object, new: Mapping[str, str]) -> object:

@@ -7,7 +7,7 @@ can: `prefect gcl create gpu --limit 1`. A stage takes its turn only to build so
 import functools
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +65,27 @@ def turn(stage: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(_slot(_FIRST_TRY_S))
-        except TimeoutError:
-            logger.warning("%s waits: other runs use the GPU (Prefect's limit %r)", stage, LIMIT)
-            with suppress(_ServerGoneError):
-                stack.enter_context(_slot(None))
+        except TimeoutError:  # the limit is taken, or the server is slow
+            if _is_there():
+                logger.warning("%s waits: other runs use the GPU (Prefect's limit %r)", stage, LIMIT)
+                with suppress(_ServerGoneError):
+                    stack.enter_context(_slot(None))
         except _ServerGoneError:
             pass
         yield
+
+
+def _is_there() -> bool:
+    """Whether the server has the limit; no if it doesn't say so."""
+    from prefect.client.orchestration import get_client
+
+    try:
+        with _bounded(), get_client(sync_client=True) as client:
+            client.read_global_concurrency_limit_by_name(LIMIT)
+    except Exception as error:  # most often ObjectNotFound
+        logger.info("the limit %r could not be read: %s", LIMIT, error)
+        return False
+    return True
 
 
 class _ServerGoneError(Exception):
@@ -81,12 +95,10 @@ class _ServerGoneError(Exception):
 @contextmanager
 def _slot(timeout_s: float | None) -> Iterator[None]:
     from prefect.concurrency.sync import concurrency
-    from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    bounds = {PREFECT_CLIENT_MAX_RETRIES: 1, PREFECT_API_REQUEST_TIMEOUT: REQUEST_TIMEOUT_S}
     slot = concurrency(LIMIT, timeout_seconds=timeout_s, lease_duration=_LEASE_S, raise_on_lease_renewal_failure=False)
     try:
-        with temporary_settings(bounds):
+        with _bounded():
             slot.__enter__()
     except TimeoutError:
         raise
@@ -97,7 +109,14 @@ def _slot(timeout_s: float | None) -> Iterator[None]:
         yield
     finally:
         try:
-            with temporary_settings(bounds):
+            with _bounded():
                 slot.__exit__(None, None, None)
         except Exception as error:  # the server has gone; the slot ends by itself
             logger.info("the limit %r was not given back: %s", LIMIT, error)
+
+
+def _bounded() -> AbstractContextManager[object]:
+    """Let Prefect's client ask twice at most, each time for a few seconds."""
+    from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1, PREFECT_API_REQUEST_TIMEOUT: REQUEST_TIMEOUT_S})

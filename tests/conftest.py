@@ -1,10 +1,16 @@
-"""For all tests: their reports may contain names that are not UTF-8; a test's seed isn't that of a test before it."""
+"""For all tests: slow ones first; reports may contain names that are not UTF-8; no test has the seed of another."""
 
 import random
 import sys
 from collections.abc import Generator
 
 import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first: no process is left with one of them when the others have ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(wrapper=True)

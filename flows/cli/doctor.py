@@ -7,15 +7,21 @@ import typer
 
 from flows.cli.errors import say
 from flows.run_records import data_root
+from tasks.store.errors import UserError
 
 
 def doctor() -> None:
     """Show what fluke sees on this machine, and what is wrong with it; exit code 1 if a run would end with an error."""
     from flows import console, doctor
 
+    try:
+        root = data_root()
+    except UserError as error:
+        say(f"{'data folder':<18} error: {error}", "", "a run would end with an error: see the 1 error above")
+        raise typer.Exit(1) from None
     found = []
     with console.native_output(Path(os.devnull)):  # the data folder stays as it is
-        for finding in doctor.examine(data_root()):
+        for finding in doctor.examine(root):
             found.append(finding)
             say(f"{finding.what:<18} {finding.seen}")
             if finding.problem:

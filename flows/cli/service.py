@@ -29,7 +29,7 @@ def install(
     """Write a systemd user unit that runs `fluke serve` with this preset and data folder, and start it."""
     from configs.load import model_name
     from flows import preflight
-    from flows.serve import systemd
+    from flows.serve import systemd_unit
 
     loaded, root = load_config(preset, overrides), data_root()
     preflight.check_writable(root)
@@ -37,8 +37,8 @@ def install(
     name = model_name(loaded, preset)
     arguments = [preset_file(preset) or preset, *(overrides or ())]
     options = ["--cron", cron, "--timezone", timezone, "--missed", missed.value]
-    unit = systemd.unit(name, root)
-    left = systemd.install(unit, systemd.text(name, [*arguments, *options], root, Path.cwd(), os.environ))
+    unit = systemd_unit.unit(name, root)
+    left = systemd_unit.install(unit, systemd_unit.text(name, [*arguments, *options], root, Path.cwd(), os.environ))
     say(f"wrote {unit.path}")
     if left:
         _say_rest(left)
@@ -49,10 +49,10 @@ def install(
 @app.command("list")
 def list_units() -> None:
     """List the names that systemd serves with this data folder."""
-    from flows.serve import systemd
+    from flows.serve import systemd_unit
 
     root = data_root()
-    names = systemd.installed(root)
+    names = systemd_unit.installed(root)
     say(*names or [f"systemd serves nothing with the data folder {root}; `fluke service install PRESET` lets it"])
 
 
@@ -65,10 +65,10 @@ def remove(
 ) -> None:
     """Stop and delete the systemd user unit of a name, or of a preset, with this data folder."""
     from configs.load import model_name
-    from flows.serve import systemd
+    from flows.serve import systemd_unit
 
     root = data_root()
-    names = systemd.installed(root)
+    names = systemd_unit.installed(root)
     if name not in names:  # then it may be a preset, whose settings give the name
         try:
             name = model_name(load_config(name, overrides), name)
@@ -78,8 +78,8 @@ def remove(
     if name not in names:
         known = f"it serves {', '.join(names)}" if names else "it serves nothing"
         raise UserError(f"systemd doesn't serve {name!r} with the data folder {root}; {known}")
-    unit = systemd.unit(name, root)
-    left = systemd.remove(unit)
+    unit = systemd_unit.unit(name, root)
+    left = systemd_unit.remove(unit)
     say(f"deleted {unit.path}")
     if left:
         _say_rest(left)

@@ -2,6 +2,8 @@
 
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import metadata
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from flows.doctor.finding import Finding
 _ENCODED = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 """What Pillow can write for the test."""
 _SIDE_PX = 64
-_HEIC = b64decode(
+HEIC = b64decode(
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAaFtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
     "ADRpbG9jAAAAAERAAAIAAQAAAAABxQABAAAAAAAAAHQAAgAAAAACOQABAAAAAAAAADAAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAA"
     "AAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA4GlwcnAAAADAaXBjbwAAAHhodmNDAQNwAAAA"
@@ -21,7 +23,7 @@ _HEIC = b64decode(
     "/7d2Ui6fO+XQZnX5qP6e5dz5ubroBnf318f/w87azkJ69zstXy/ZqlJWkmAAAAAGRXhpZgAATU0AKgAAAAgAAgEPAAIAAAACeAAA"
     "AAESAAMAAAABAAYAAAAAAAAA"
 )
-"""96 x 64 pixels; no installed package can write it."""
+"""96 x 64 pixels, as phones write them; made with pillow-heif, which can write what pi-heif reads."""
 _REMEDY = "reinstall Pillow and pi-heif: pip install --force-reinstall --no-deps pillow pi-heif"
 
 
@@ -29,12 +31,20 @@ def examine(root: Path) -> Iterator[Finding]:
     """Decode a photo of each format."""
     works = {name: _decodes(name) for name in (*_ENCODED, "HEIC")}
     missing = [name for name, decodes in works.items() if not decodes]
-    seen = ", ".join(name for name, decodes in works.items() if decodes) or "none"
+    seen = f"{', '.join(name for name, decodes in works.items() if decodes) or 'none'} ({_versions()})"
     if missing:
         problem = f"{' and '.join(missing)} can't be decoded, such photos would be rejected: {_REMEDY}"
         yield Finding("decoders", seen, problem, stops_runs="JPEG" in missing)
     else:
         yield Finding("decoders", seen)
+
+
+def _versions() -> str:
+    found = []
+    for name, package in (("Pillow", "pillow"), ("pi-heif", "pi-heif"), ("OpenCV", "opencv-python-headless")):
+        with suppress(metadata.PackageNotFoundError):  # `packages` says so
+            found.append(f"{name} {metadata.version(package)}")
+    return ", ".join(found)
 
 
 def _decodes(name: str) -> bool:
@@ -44,7 +54,7 @@ def _decodes(name: str) -> bool:
         from tasks.images.photos import decode
 
         if name == "HEIC":
-            return decode(_HEIC).size > 0
+            return decode(HEIC).size > 0
         encoded = BytesIO()
         Image.new("RGB", (_SIDE_PX, _SIDE_PX), "navy").save(encoded, name)
         return decode(encoded.getvalue()).shape == (_SIDE_PX, _SIDE_PX, 3)

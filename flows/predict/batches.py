@@ -18,12 +18,14 @@ def decoded_batches(
 ) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
     """Decode photos into tiles, in batches; while a batch is used, the next one is decoded.
 
+    The first batch is decoded from this call on, so that a network can be loaded meanwhile.
+
     Args:
         config: How a photo becomes a tile.
         photos: Names and paths.
         threads: Decode the photos.
 
-    Yields:
+    Returns:
         Of each batch, all names, the tiles `(side, side, c)` of the readable photos, and all errors ("" if readable).
     """
     from tasks.images.memory import PhotoTooLargeError
@@ -38,9 +40,14 @@ def decoded_batches(
             return str(error)
 
     batches = [photos[start : start + _BATCH_PHOTOS] for start in range(0, len(photos), _BATCH_PHOTOS)]
-    next_futures = [threads.submit(tile, path) for _, path in batches[0]]
-    for batch, next_batch in zip(batches, [*batches[1:], []], strict=True):
-        futures, next_futures = next_futures, [threads.submit(tile, path) for _, path in next_batch]
-        results = [future.result() for future in futures]
-        tiles = [result for result in results if not isinstance(result, str)]
-        yield [name for name, _ in batch], tiles, [result if isinstance(result, str) else "" for result in results]
+    first = [threads.submit(tile, path) for _, path in batches[0]]
+
+    def decoded() -> Iterator[tuple[list[str], list[NDArray[np.uint8]], list[str]]]:
+        next_futures = first
+        for batch, next_batch in zip(batches, [*batches[1:], []], strict=True):
+            futures, next_futures = next_futures, [threads.submit(tile, path) for _, path in next_batch]
+            results = [future.result() for future in futures]
+            tiles = [result for result in results if not isinstance(result, str)]
+            yield [name for name, _ in batch], tiles, [result if isinstance(result, str) else "" for result in results]
+
+    return decoded()

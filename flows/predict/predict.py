@@ -151,14 +151,15 @@ def predict(
     top_k = min(top_k, len(names))
     columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
-    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
+    batches = decoded_batches(model.preprocess, photos, threads)
+    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
     with (
         progress("photos", total=len(photos)) as advance,
         atomic_folder(heat_maps) if heat_maps else nullcontext() as drawn,
     ):
         if drawn:
             (drawn / HEAT_MAPS).touch()  # a later crawl or prediction passes over this folder
-        for images, tiles, errors in decoded_batches(model.preprocess, photos, threads):
+        for images, tiles, errors in batches:
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
             predicted = iter(_top_classes(probabilities, names, top_k))

@@ -167,7 +167,7 @@ def _answer(
     number = {name: i for i, name in enumerate(names)}
     truth = np.array([number[label] for label in photos["label"]], np.int64)
     rows = photos[["photo", "name"]].assign(split="test")
-    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
+    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
     parts: list[pd.DataFrame] = []
     problems: dict[int, str] = {}
     done = 0

@@ -2,5 +2,5 @@
 
 `deployments` builds what is served, with a `schedule` and the `form` of its parameters. `owner` refuses to serve what
 somebody else serves, `missed` finds runs that should have started, and `runner` starts runs until it is stopped.
-`systemd` lets all that begin with the machine.
+`systemd_unit` lets all that begin with the machine.
 """

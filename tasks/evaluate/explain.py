@@ -49,8 +49,8 @@ def explain(
     eval_set = EvalSet.read(config, kept, model.classifier)
     predictions = tables.PREDICTIONS.read(evaluation)
     test = predictions[predictions["split"] == "test"]
-    network = TrainedClassifier(tables.CLASSIFIER.path(model.classifier))
     mistakes, successes = (choose(test, config.gallery) for choose in (samples.mistakes, samples.successes))
+    network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), len(mistakes) + len(successes))
     rows = model.rows_of(eval_set.rows["photo"])
     layers = None
     if config.layer_images:  # correct predictions first

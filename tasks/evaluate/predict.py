@@ -52,8 +52,8 @@ def predict(model: Model, eval_set: EvalSet, out: Path, progress: Progress) -> N
 
     photos = eval_set.rows["photo"]
     vectors = model.vectors_of(photos)
-    network = TrainedClassifier(tables.CLASSIFIER.path(model.classifier))
     held_out = eval_set.is_held_out
+    network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), 0 if model.is_frozen else len(photos))
     if model.is_frozen:
         logits, features = network.head(vectors[held_out]), vectors
     else:

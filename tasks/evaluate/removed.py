@@ -20,7 +20,6 @@ from tasks.inference.arrays import DIGITS, ScoredPredictions
 from tasks.inference.decision import DecisionRule
 from tasks.store.context import StageContext
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 from tasks.text import photos_are
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ class RemovedPhotos:
         rows = rows[~trained_on].reset_index(drop=True)
         if rows.empty:
             return None
-        photos = rows_of(model.inputs, rows["photo"], context.root, tables.REMOVED_INDEX)
-        probabilities = _probabilities(photos, model.classifier, context.out, context.progress)
+        probabilities = _probabilities(rows["photo"], model, context.out, context.progress)
         unknown = eval_set.names.index(eval_set.unknown_label) if eval_set.unknown_label else None
         others = set() if eval_set.unknown_label else set(rows["label"]) - set(eval_set.names)
         names = [*eval_set.names, *sorted(others)]
@@ -113,17 +111,22 @@ class RemovedPhotos:
         )
 
 
-def _probabilities(photos: LazyRows, classifier: Path, evaluation: Path, progress: Progress) -> NDArray[np.float64]:
-    """Compute the probabilities (n, answers) of the photos with the finished model, as `fluke predict` does."""
+def _probabilities(photos: "pd.Series[str]", model: Model, evaluation: Path, progress: Progress) -> NDArray[np.float64]:
+    """Compute the probabilities (n, answers) of the photos with the finished model, as those of the test photos."""
     from tasks.inference.predictor import Predictor  # imports Keras
 
     rule = DecisionRule.read(evaluation)
     references = tables.REFERENCES.path(evaluation) if rule.nearest else None
-    predictor = Predictor(tables.CLASSIFIER.path(classifier), None, references, rule)
+    total_rows = 0 if model.is_frozen else len(photos)
+    predictor = Predictor(tables.CLASSIFIER.path(model.classifier), None, references, rule, total_rows)
+    if model.is_frozen:
+        features = rows_of(model.features, photos, model.root, tables.REMOVED_INDEX)
+        return predictor.probabilities_of_features(features[:].astype(np.float32))
+    rows = rows_of(model.inputs, photos, model.root, tables.REMOVED_INDEX)
     probabilities = []
-    with progress("removed photos", total=len(photos)) as advance:
-        for start in range(0, len(photos), BATCH_PHOTOS):
-            batch = photos[start : start + BATCH_PHOTOS]
+    with progress("removed photos", total=len(rows)) as advance:
+        for start in range(0, len(rows), BATCH_PHOTOS):
+            batch = rows[start : start + BATCH_PHOTOS]
             probabilities.append(predictor.probabilities(batch))
             advance(len(batch))
     return np.concatenate(probabilities)

@@ -147,7 +147,7 @@ def _bytes_of_coefficients(data: bytes, image: "Image | None", size: tuple[int, 
     """Return the memory for the coefficients of a JPEG: all of its full size, if not each scan has all channels."""
     if image is None or image.format not in ("JPEG", "MPO"):
         return 0
-    channels = len(image.getbands())
+    channels = getattr(image, "layers", len(image.getbands()))  # those of the file; fewer may be decoded
     scan = next(formats.jpeg_scans(data), None)
     in_first_scan = data[scan + 4] if scan is not None and scan + 4 < len(data) else channels
     in_one_scan = in_first_scan == channels and not image.info.get("progressive")

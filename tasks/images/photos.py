@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.images import depth, formats, memory
+from tasks.images.draft import draft
 from tasks.images.formats import extension
 from tasks.images.memory import MemoryBudget, PhotoTooLargeError
-from tasks.images.rgb import upright_rgb
+from tasks.images.rgb import upright_pixels
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord
@@ -103,7 +104,7 @@ def check_memory(data: bytes) -> None:
         ValueError: The reason why it can't be decoded, one of PROBLEMS.
     """
     size, image = _header(data)
-    _draft(image, _DRAFT_PX)
+    draft(image, _DRAFT_PX)
     _bytes_needed(data, image, size)
 
 
@@ -130,7 +131,7 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
         raise ValueError(TOO_MANY_PIXELS)
     if extension(data) == "jpg" and next(islice(formats.jpeg_scans(data), _MOST_SCANS, None), None) is not None:
         raise ValueError("too many scans")
-    opened = _draft(image, _DRAFT_PX)
+    opened = draft(image, _DRAFT_PX)
     with _BUDGET.use(needed := _bytes_needed(data, image, (width, height))):
         del image
         _load(opened, data, needed)
@@ -147,6 +148,8 @@ def decode_to(
     data: bytes,
     *,
     at_least_px: int | None = None,
+    longer_side: bool = False,
+    grey: bool = False,
     more_bytes: int = 0,
 ) -> Output:
     """Decode a photo to RGB pixels, rotated as its EXIF or XMP data says, and return what a function makes of them.
@@ -162,6 +165,9 @@ def decode_to(
         data: The bytes of the photo.
         at_least_px: If given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is several times faster, as
             long as no side becomes shorter than this.
+        longer_side: Whether only the longer side must not become shorter than this.
+        grey: Whether the function takes grey pixels `(h, w, 1)`, too: it then gets them of grey photos, and of JPEGs,
+            of which only luma is decoded. It is that of the RGB pixels but for rounding and colours outside of RGB.
         more_bytes: Memory that the function needs besides the pixels; 0 if it is less than decoding needs.
 
     Raises:
@@ -169,11 +175,11 @@ def decode_to(
         MemoryError: There isn't enough memory; only a PhotoTooLargeError says something about the photo.
     """
     size, image = _header(data)
-    opened = _draft(image, at_least_px)
+    opened = draft(image, at_least_px, longer_side=longer_side, grey=grey)
     needed = _bytes_needed(data, image, size, more_bytes)
     del image  # no variable may keep it longer than the budget does: `_load` takes it out of the list
     with _BUDGET.use(needed):
-        return function(_pixels(opened, data, needed))
+        return function(_pixels(opened, data, needed, grey=grey))
 
 
 def shrink(pixels: NDArray[Value], longest_px: int) -> NDArray[Value]:
@@ -251,13 +257,6 @@ def _open(data: bytes, needed: int = 0) -> "Image":
         raise _failure(error, needed) from error
 
 
-def _draft(image: "Image | None", at_least_px: int | None) -> "list[Image | None]":
-    """Set the size at which a JPEG is decoded; return a list with the image."""
-    if image and at_least_px is not None:
-        image.draft("RGB", (at_least_px, at_least_px))
-    return [image]
-
-
 def _load(opened: "list[Image | None]", data: bytes, needed: int) -> "Image":
     """Decode the image in a list, and take it out of the list; the caller holds `needed` bytes of the budget."""
     image = opened.pop() or _open(data, needed)
@@ -268,11 +267,11 @@ def _load(opened: "list[Image | None]", data: bytes, needed: int) -> "Image":
     return image
 
 
-def _pixels(opened: "list[Image | None]", data: bytes, needed: int) -> NDArray[np.uint8]:
-    """Decode the image in a list to upright RGB pixels `(h, w, 3)`; the arguments are those of `_load`."""
+def _pixels(opened: "list[Image | None]", data: bytes, needed: int, *, grey: bool) -> NDArray[np.uint8]:
+    """Decode the image in a list to upright pixels, see `decode_to`; the other arguments are those of `_load`."""
     image = _load(opened, data, needed)
     try:
-        return upright_rgb(image, data)
+        return upright_pixels(image, data, grey=grey)
     except Exception as error:
         raise _failure(error, needed) from error
 

@@ -1,4 +1,4 @@
-"""Convert a loaded image to upright RGB pixels; transparent parts become white."""
+"""Convert a loaded image to upright RGB or grey pixels; transparent parts become white."""
 
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ _ROWS = 256
 """Rows that are converted at a time, so that no large temporary images are needed."""
 
 
-def upright_rgb(image: "Image", data: bytes) -> NDArray[np.uint8]:
-    """Convert a loaded image to upright RGB pixels `(h, w, 3)`.
+def upright_pixels(image: "Image", data: bytes, *, grey: bool = False) -> NDArray[np.uint8]:
+    """Convert a loaded image to upright pixels: RGB `(h, w, 3)`, or grey ones `(h, w, 1)`.
 
     Args:
         image: The image.
         data: The bytes of its file.
+        grey: Whether a grey image may stay grey.
 
     Raises:
         ValueError: `unreadable`.
@@ -31,7 +32,10 @@ def upright_rgb(image: "Image", data: bytes) -> NDArray[np.uint8]:
         height, width = grey_or_rgb.shape[:2]
     else:
         grey_or_rgb, (width, height) = None, image.size
-    upright = np.empty((width, height, 3) if turned in TRANSPOSED else (height, width, 3), np.uint8)
+        if grey and image.mode == "L" and not image.has_transparency_data:
+            grey_or_rgb = np.asarray(image)[..., None]
+    channels = 1 if grey and grey_or_rgb is not None and grey_or_rgb.shape[2] == 1 else 3
+    upright = np.empty((*((width, height) if turned in TRANSPOSED else (height, width)), channels), np.uint8)
     stored = as_stored(upright, turned)
     if grey_or_rgb is not None:
         stored[:] = grey_or_rgb

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.inference.network import TrainedClassifier, batches
+from tasks.inference.network import TrainedClassifier
 from tasks.networks.explain.gradcam import Explainer
 
 
@@ -15,7 +15,7 @@ class HeatMaps:
     def __init__(self, classifier: TrainedClassifier) -> None:
         """Take a classifier."""
         self._classifier = classifier
-        self._explainer = Explainer(classifier.classifier)
+        self._explainer = Explainer(classifier.classifier, classifier.forward)
 
     def __call__(self, rows: NDArray[Any], classes: NDArray[np.integer]) -> NDArray[np.float32]:
         """Compute the class activation maps of photos.
@@ -27,8 +27,4 @@ class HeatMaps:
         Returns:
             (n, h', w'), 0 or more.
         """
-        rows = self._classifier.to_inputs(rows)
-        if (classes < 0).any():
-            classes = np.where(classes < 0, self._classifier(rows)[0].argmax(axis=1), classes)
-        pairs = zip(batches(rows), batches(classes), strict=True)
-        return np.concatenate([self._explainer(*pair) for pair in pairs])
+        return self._explainer(self._classifier.to_inputs(rows), classes)

@@ -1,5 +1,6 @@
 """A trained classifier, loaded from its file: logits and features of photos."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -7,22 +8,28 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.networks.classifier import with_features
-from tasks.networks.keras_io import load_artifact, predict
+from tasks.networks.explain.gradcam import with_map
+from tasks.networks.forward import Forward
+from tasks.networks.keras_io import load_to_predict
 from tasks.store.errors import UserError
-
-_BATCH_ROWS = 64
-"""Rows of one call, as in training: VGG16 needs 32 MB for each tile of 224 px."""
 
 
 class TrainedClassifier:
-    """A classifier, loaded from its file."""
+    """A classifier, loaded from its file. What it computes for photos also serves heat maps (`forward`)."""
 
-    def __init__(self, path: Path) -> None:
-        """Load a classifier.keras."""
+    def __init__(self, path: Path, total_rows: int | None = None) -> None:
+        """Load a classifier.keras; for `total_rows`, see `Forward`."""
         self._path = path
-        self._classifier = load_artifact(path)
-        self._with_features = with_features(self._classifier)
+        self._classifier = load_to_predict(path)
+        self.forward = Forward(with_map(self._classifier), total_rows)
+
+    @staticmethod
+    def shared(path: Path, total_rows: int | None = None) -> "TrainedClassifier":
+        """Return a classifier that this process may have loaded and compiled before, from the same unchanged file."""
+        file = path.stat()
+        found = _loaded(path, file.st_mtime_ns, file.st_size, file.st_ino)
+        found.forward.expect(total_rows)
+        return found
 
     @property
     def classifier(self) -> keras.Model:
@@ -41,8 +48,11 @@ class TrainedClassifier:
         Raises:
             UserError: A logit is NaN or infinite.
         """
-        outputs = [self._with_features.predict_on_batch(part) for part in batches(self.to_inputs(rows))]
-        logits, features = (np.concatenate(each).astype(np.float32, copy=False) for each in zip(*outputs, strict=True))
+        found = [
+            [np.asarray(keras.ops.convert_to_numpy(output)[:count], np.float32) for output in outputs[:2]]
+            for count, outputs in self.forward(self.to_inputs(rows))
+        ]
+        logits, features = (np.concatenate(each) for each in zip(*found, strict=True))
         return self._checked(logits), features
 
     def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -51,8 +61,9 @@ class TrainedClassifier:
         Raises:
             UserError: A logit is NaN or infinite.
         """
-        model = keras.Model(self._classifier.get_layer("pooled").output, self._classifier.output)
-        return self._checked(np.asarray(predict(model, features), np.float32))
+        head = Forward(keras.Model(self._classifier.get_layer("pooled").output, self._classifier.output), total_rows=0)
+        logits = [keras.ops.convert_to_numpy(output)[:count] for count, output in head(features)]
+        return self._checked(np.concatenate(logits).astype(np.float32, copy=False))
 
     def _checked(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         if not np.isfinite(logits).all():
@@ -67,6 +78,6 @@ class TrainedClassifier:
         return rows.astype(self._classifier.inputs[0].dtype, copy=False)
 
 
-def batches(rows: NDArray[Any]) -> list[NDArray[Any]]:
-    """Split rows into batches of the size that the network runs on."""
-    return [rows[start : start + _BATCH_ROWS] for start in range(0, len(rows), _BATCH_ROWS)]
+@lru_cache(maxsize=1)
+def _loaded(path: Path, *_version: int) -> TrainedClassifier:
+    return TrainedClassifier(path)

@@ -10,17 +10,22 @@ from tasks.inference.decision import DecisionRule
 from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.knn import References
 from tasks.inference.network import TrainedClassifier
-from tasks.networks.encode import encode
+from tasks.networks.encode import to_float16
+from tasks.networks.forward import Forward
 from tasks.networks.keras_io import load
-
-_MIN_BATCH = 2
-"""With a batch of one tile, some kernels round differently than in training."""
 
 
 class Predictor:
     """A trained model that turns tiles into class probabilities and heat maps."""
 
-    def __init__(self, classifier: Path, encoder: Path | None, references: Path | None, rule: DecisionRule) -> None:
+    def __init__(
+        self,
+        classifier: Path,
+        encoder: Path | None,
+        references: Path | None,
+        rule: DecisionRule,
+        total_rows: int | None = None,
+    ) -> None:
         """Load a model.
 
         Args:
@@ -28,16 +33,19 @@ class Predictor:
             encoder: The encoder.keras, if the classifier was trained on features.
             references: The features of train photos, if the decision rule compares photos with them.
             rule: How logits, and the similarity to train photos, become probabilities.
+            total_rows: How many photos will be predicted; few are not worth compiling for, see `Forward`.
         """
-        self._encoder = load(encoder) if encoder else None
-        self._classifier = TrainedClassifier(classifier)
+        self._encoder = Forward(load(encoder), total_rows) if encoder else None
+        self._classifier = TrainedClassifier.shared(classifier, total_rows)
         self._references = References.read(references) if references else None
         self._rule = rule
         self._heat_maps: HeatMaps | None = None
 
     def inputs(self, tiles: NDArray[np.uint8]) -> NDArray[Any]:
         """Return the classifier's inputs `(n, ...)` for tiles `(n, side, side, c)`: the tiles or their features."""
-        return encode(self._encoder, tiles, max(_MIN_BATCH, len(tiles))) if self._encoder else tiles
+        if self._encoder is None:
+            return tiles
+        return np.concatenate([to_float16(np.asarray(codes)[:count]) for count, codes in self._encoder(tiles)])
 
     def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """Return calibrated probabilities `(n, len(rule.names))`, 0..1.
@@ -45,7 +53,17 @@ class Predictor:
         Raises:
             UserError: The classifier returns NaN or infinity.
         """
-        logits, features = self._classifier(inputs)
+        return self._decided(*self._classifier(inputs))
+
+    def probabilities_of_features(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return calibrated probabilities for pooled features `(n, d)`, without running the network below its head.
+
+        Raises:
+            UserError: The classifier returns NaN or infinity.
+        """
+        return self._decided(self._classifier.head(features), features)
+
+    def _decided(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
         similarity = self._references.class_similarity(features, logits.shape[1]) if self._references else None
         return self._rule.probabilities(logits, similarity)
 

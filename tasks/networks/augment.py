@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import keras
@@ -10,8 +11,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 from configs.schema import AugmentConfig
+from tasks.networks.affine import AffineMap, transform
+from tasks.networks.forward import BATCH_ROWS, fill_up
+from tasks.networks.rand_augment import Draw
 
 BRIGHTEST = 255
+_QUANTILES = 4097
 DRAWS = 7
 """Random numbers that decide the affine map of a tile."""
 RGB_CHANNELS = 3
@@ -31,35 +36,37 @@ def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seeds: Sequen
     """
     draws = np.stack([np.random.default_rng(seed).uniform(-1, 1, DRAWS) for seed in seeds]).astype(np.float32)
     alone = config.model_copy(update={"rand_augment": 0})  # its random numbers are drawn for all tiles together
-    changed: NDArray[np.uint8] = ops.convert_to_numpy(Augment(alone, 0)(tiles, draws))
+    augment = Augment(alone, 0)
+    changed = np.empty_like(tiles)
+    for start in range(0, len(tiles), BATCH_ROWS):  # all of one shape, so that the last one compiles nothing
+        part = slice(start, start + BATCH_ROWS)
+        filled = (fill_up(each[part], BATCH_ROWS) for each in (tiles, draws))
+        changed[part] = ops.convert_to_numpy(augment(*filled))[: len(tiles[part])]
     return changed
 
 
 class Augment(keras.layers.Layer):
     """Changes tiles, uint8 `(n, h, w, c)`; shape, dtype and range stay the same.
 
-    Flip, rotation, shift, zoom and shear are one affine map for each tile, so that pixels are interpolated once.
-    RandAugment follows (Cubuk et al., arXiv:1909.13719), on tiles with three channels.
+    Flip, rotation, shift, zoom and shear are one affine map for each tile, together with what RandAugment moves, so
+    that pixels are interpolated once. RandAugment's changes of colours follow. It changes only tiles with three
+    channels. All of it can be compiled by XLA.
     """
 
-    def __init__(self, config: AugmentConfig, seed: int) -> None:
+    def __init__(self, config: AugmentConfig, seed: int, *, compiled: bool = False) -> None:
         """Configure the layer.
 
         Args:
             config: kinds and sizes of the changes.
             seed: seed of the layer's random numbers.
+            compiled: whether XLA compiles it, see `affine.transform`.
         """
         super().__init__(name="augment", trainable=False, dtype="float32")
         self._config = config
+        self._compiled = compiled
         self._random = keras.random.SeedGenerator(seed)
-        self.supports_jit = keras.backend.backend() != "tensorflow"  # its XLA has no affine transform
         self._transforms = config.flip != "none" or any(
             (config.rotate_deg, config.shift, config.zoom, config.shear_deg)
-        )
-        self._rand_augment = (
-            keras.layers.RandAugment((0, BRIGHTEST), config.rand_augment, config.magnitude, seed=seed)
-            if config.rand_augment
-            else None
         )
 
     def call(self, tiles: Any, draws: Any = None) -> Any:
@@ -69,22 +76,25 @@ class Augment(keras.layers.Layer):
             tiles: uint8 `(n, h, w, c)`.
             draws: numbers from -1 to 1, float32 `(n, DRAWS)`, that decide the affine maps; None: random ones.
         """
-        x = ops.cast(tiles, "float32")
+        config, count = self._config, ops.shape(tiles)[0]
+        height, width, channels = tiles.shape[1:]
+        maps = []
         if self._transforms:
             if draws is None:
-                draws = keras.random.uniform((ops.shape(x)[0], DRAWS), -1, 1, seed=self._random)
-            x = ops.image.affine_transform(
-                x,
-                self._affine_maps(draws, x.shape[1], x.shape[2]),
-                "bilinear",
-                fill_mode=self._config.fill,
-            )
-        if self._rand_augment is not None and x.shape[-1] == RGB_CHANNELS:
-            x = self._rand_augment(x, training=True)
-        return ops.cast(ops.round(ops.clip(x, 0, BRIGHTEST)), "uint8")
+                draws = keras.random.uniform((count, DRAWS), -1, 1, seed=self._random)
+            maps.append(self._affine_map(draws, height, width))
+        rounds = config.rand_augment if channels == RGB_CHANNELS else 0
+        chosen = [Draw.random(count, config.magnitude, self._random) for _ in range(rounds)]
+        maps += [draw.affine_map(height, width) for draw in chosen]
+        if not maps:
+            return tiles
+        x = transform(tiles, reduce(AffineMap.then, maps), config.fill, compiled=self._compiled)
+        x = ops.round(ops.clip(x, 0, BRIGHTEST))
+        for draw in chosen:
+            x = draw.recolour(x)
+        return ops.cast(x, "uint8")
 
-    def _affine_maps(self, draws: Any, height: int, width: int) -> Any:
-        """Compute maps `(n, 8)` from output to input pixels: x = a0 x' + a1 y' + a2, y = a3 x' + a4 y' + a5."""
+    def _affine_map(self, draws: Any, height: int, width: int) -> AffineMap:
         config = self._config
         turned, sheared, zoomed, mirrored_x, mirrored_y, shifted_x, shifted_y = ops.unstack(draws, DRAWS, axis=1)
         turn = math.radians(config.rotate_deg) * turned
@@ -92,13 +102,14 @@ class Augment(keras.layers.Layer):
         zoom = 1 / (1 + config.zoom * zoomed)
         across = zoom * (_sign(mirrored_x) if config.flip in ("horizontal", "both") else 1)
         down = zoom * (_sign(mirrored_y) if config.flip in ("vertical", "both") else 1)
-        a0, a1 = across * ops.cos(turn), down * (shear * ops.cos(turn) - ops.sin(turn))
-        a3, a4 = across * ops.sin(turn), down * (shear * ops.sin(turn) + ops.cos(turn))
-        centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-        a2 = centre_x - a0 * centre_x - a1 * centre_y + width * config.shift * shifted_x
-        a5 = centre_y - a3 * centre_x - a4 * centre_y + height * config.shift * shifted_y
-        zeros = ops.zeros_like(a0)
-        return ops.stack([a0, a1, a2, a3, a4, a5, zeros, zeros], axis=1)
+        return AffineMap(
+            across * ops.cos(turn),
+            down * (shear * ops.cos(turn) - ops.sin(turn)),
+            across * ops.sin(turn),
+            down * (shear * ops.sin(turn) + ops.cos(turn)),
+            width * config.shift * shifted_x,
+            height * config.shift * shifted_y,
+        )
 
 
 def _sign(values: Any) -> Any:
@@ -121,9 +132,8 @@ class Mix(keras.layers.Layer):
             seed: seed of the layer's random numbers.
         """
         super().__init__(name="mix", trainable=False, dtype="float32")
-        self.supports_jit = keras.backend.backend() != "tensorflow"  # its XLA cannot draw from a Beta distribution
-        self._mixup = mixup
-        self._cutmix = cutmix
+        self._mixup = _quantiles(mixup) if mixup else None
+        self._cutmix = _quantiles(cutmix) if cutmix else None
         self._random = keras.random.SeedGenerator(seed)
 
     def call(self, rows: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:
@@ -151,12 +161,13 @@ class Mix(keras.layers.Layer):
     def _shares(self, x: Any) -> Any:
         """Draw each row's share of its mixture: `(n, 1, 1, 1)` or, with boxes, `(n, h, w, 1)`."""
         count, axes = ops.shape(x)[0], len(x.shape) - 1
-        boxes = self._cutmix if axes == 3 else 0.0
         blended = boxed = None
-        if self._mixup:
+        if self._mixup is not None:
             blended = ops.reshape(self._beta(count, self._mixup), (count, *[1] * axes))
-        if boxes:
-            boxed = self._outside(self._beta(count, boxes), count, x.shape[1], x.shape[2])
+        if self._cutmix is not None and axes == 3:
+            boxed = self._outside(self._beta(count, self._cutmix), count, x.shape[1], x.shape[2])
+        if blended is None and boxed is None:  # CutMix alone, of vectors
+            return ops.ones((count, *[1] * axes))
         if blended is None or boxed is None:
             return boxed if blended is None else blended
         blend = keras.random.uniform((), seed=self._random) < 0.5
@@ -174,5 +185,16 @@ class Mix(keras.layers.Layer):
         box = ops.logical_and(inside(height)[:, :, None], inside(width)[:, None, :])
         return ops.cast(ops.logical_not(box), "float32")[..., None]
 
-    def _beta(self, count: Any, alpha: float) -> Any:
-        return keras.random.beta((count,), alpha, alpha, seed=self._random)
+    def _beta(self, count: Any, quantiles: NDArray[np.float32]) -> Any:
+        """Draw from a Beta distribution by its quantiles: no backend's own way to do it is compiled by all of XLA."""
+        place = keras.random.uniform((count,), 0, len(quantiles) - 1, seed=self._random)
+        below = ops.clip(ops.floor(place), 0, len(quantiles) - 2)
+        table, index, share = ops.convert_to_tensor(quantiles), ops.cast(below, "int32"), place - below
+        return (1 - share) * ops.take(table, index) + share * ops.take(table, index + 1)
+
+
+def _quantiles(alpha: float) -> NDArray[np.float32]:
+    """Return evenly spaced quantiles of Beta(alpha, alpha)."""
+    from scipy.stats import beta
+
+    return np.asarray(beta.ppf(np.linspace(0, 1, _QUANTILES), alpha, alpha), np.float32)

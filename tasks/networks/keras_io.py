@@ -1,6 +1,7 @@
 """Loading, seeding, prediction, digests and the learning rate's schedule, for all of Keras' backends."""
 
 import hashlib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ from keras.src.random import seed_generator
 from numpy.typing import NDArray
 
 from tasks.networks import hardware
+from tasks.networks.forward import fill_up
 from tasks.store.errors import UserError
 from tasks.store.json_file import damaged
 
@@ -78,6 +80,36 @@ def load_artifact(path: Path) -> keras.Model:
         raise damaged(path, first_line(error)) from error
 
 
+def load_to_predict(path: Path) -> keras.Model:
+    """Load a network from a .keras file of an artifact, to predict only; see `load_artifact`.
+
+    With TensorFlow, batch normalisation is computed as x * a + b, with constants a and b: Keras derives these from four
+    weights in each call. It must not be trained or saved.
+    """
+    network = load_artifact(path)
+    if keras.backend.backend() == "tensorflow":
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.compute_dtype == "float32":
+                layer.call = _constant_normalization(layer)
+    return network
+
+
+def _constant_normalization(layer: keras.layers.BatchNormalization) -> Callable[..., Any]:
+    mean, variance = (keras.ops.convert_to_numpy(each) for each in (layer.moving_mean, layer.moving_variance))
+    gamma = keras.ops.convert_to_numpy(layer.gamma) if layer.scale else np.float32(1)
+    beta = keras.ops.convert_to_numpy(layer.beta) if layer.center else np.float32(0)
+    shape = [1] * len(layer.input.shape)
+    shape[layer.axis] = -1
+    factor = (gamma / np.sqrt(variance + np.float32(layer.epsilon))).astype(np.float32)
+    offset = (beta - mean * factor).astype(np.float32)
+    a, b = factor.reshape(shape), offset.reshape(shape)
+
+    def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        return inputs * a + b
+
+    return call
+
+
 def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> NDArray[np.floating[Any]]:
     """Predict such that a result does not depend on which other rows are predicted with it.
 
@@ -95,9 +127,7 @@ def predict(network: keras.Model, rows: Any, batch_size: int = _BATCH_ROWS) -> N
     outputs = []
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
-        batch = np.zeros((batch_size, *part.shape[1:]), part.dtype)
-        batch[: len(part)] = part
-        outputs.append(np.asarray(network.predict_on_batch(batch))[: len(part)])
+        outputs.append(np.asarray(network.predict_on_batch(fill_up(part, batch_size)))[: len(part)])
     return np.concatenate(outputs)
 
 

@@ -19,7 +19,7 @@ from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Stage
 from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
 
-VERSION = 2
+VERSION = 3
 
 
 def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
@@ -37,7 +37,10 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
     paths = files[REMOVED.name] | files[KEPT.name]
 
     def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
-        return np.stack([tile_of((context.root / paths[photo]).read_bytes(), config) for photo in chunk])
+        tiles = np.empty((len(chunk), config.side_px, config.side_px, 1 if config.colour == "grey" else 3), np.uint8)
+        for tile, photo in zip(tiles, chunk, strict=True):
+            tile[:] = tile_of((context.root / paths[photo]).read_bytes(), config)
+        return tiles
 
     key = hashing.of_value([VERSION, config.model_dump(mode="json")])[:24]
     pool, new = ShardPool.open(context.pools / key, context).compute_missing(

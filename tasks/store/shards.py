@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger("fluke.pool")
+_SHARED_PHOTOS = 64
+"""So many photos are shared between two threads at least."""
 
 
 class _Side(BaseModel):
@@ -69,7 +71,7 @@ class Shard:
         """
         make_private_folder(pool)
         array = np.ascontiguousarray(array)
-        rows = tuple(hashing.of_bytes(row.tobytes())[:24] for row in array)
+        rows = tuple(hashing.of_bytes(memoryview(row).cast("B") if row.size else b"")[:24] for row in array)
         path = pool / f"{hashing.of_value([photos, rows])[:24]}.npy"
         with atomic_path(path, private=True) as partial:
             np.save(partial, array)
@@ -147,7 +149,8 @@ class ShardPool:
                 label,
                 self.folder,
             )
-        chunks = [missing[start : start + shard_photos] for start in range(0, len(missing), shard_photos)]
+        size = _chunk_photos(len(missing), shard_photos)
+        chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
 
         def make(chunk: list[str]) -> Shard:
             return Shard.write(self.folder, chunk, compute(chunk), context.source)
@@ -180,6 +183,15 @@ class ShardPool:
         """Return the records of the shards that an index refers to, by path."""
         used = set(index["shard"])
         return {s.path: s.record for s in self.shards if s.path.relative_to(root).as_posix() in used}
+
+
+def _chunk_photos(count: int, most: int) -> int:
+    """Return how many photos are computed at once, at most `most`; many photos are shared between two threads.
+
+    A few photos are one chunk, so that runs with a few new photos don't leave many small files.
+    """
+    parts = -(-count // most)
+    return -(-count // (parts + parts % 2)) if count >= _SHARED_PHOTOS else most
 
 
 def names_by_content(index: "pd.DataFrame") -> list[str]:

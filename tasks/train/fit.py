@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
+from tasks.networks import hardware
 from tasks.networks.augment import Augment, Mix
 from tasks.store.progress import Advance
 from tasks.store.shards import LazyRows
@@ -91,7 +92,7 @@ class Phase:
             return Classification(
                 classifier,
                 TrainingLoss(config, self.log_priors),
-                augment=Augment(augment, config.seed) if tiles else None,
+                augment=Augment(augment, config.seed, compiled=hardware.uses_xla(config)) if tiles else None,
                 mix=Mix(augment.mixup, augment.cutmix, config.seed) if mixes else None,
             )
 

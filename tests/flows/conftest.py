@@ -1,38 +1,82 @@
-"""One Prefect server and one small pipeline run for the whole session: they cost seconds each."""
+"""One Prefect server and one small pipeline run for the whole session, whatever number of processes runs its tests.
+
+A server takes 10 s to start and is never idle; a run takes 20 s.
+"""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from flows import server
 from tests.helpers.pipeline import Fluke, write_photos
 
+Make = Callable[[Path], object]
+
 
 @pytest.fixture(scope="session")
-def server_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def session_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of the session share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "session"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server_root(session_folder: Path) -> Path:
     """The data folder of the session's Prefect server."""
-    return tmp_path_factory.mktemp("server")
+    (session_folder / "server").mkdir(exist_ok=True)
+    return session_folder / "server"
 
 
 @pytest.fixture(scope="session")
-def api_url(server_root: Path) -> Iterator[str]:
-    """The API address of a Prefect server on a free port, without a key: other data folders use it, too."""
+def api_url(server_root: Path, worker_id: str) -> Iterator[str]:
+    """The API address of a Prefect server on a free port, without a key: other data folders use it, too.
+
+    The last process that uses it stops it.
+    """
+    users, lock = server_root.with_name("users"), FileLock(server_root.with_name("users.lock"))
+    with lock:
+        users.mkdir(exist_ok=True)
+        address = server.url(server_root) or server.up(server_root, server.free_port(), with_key=False)
+        (users / worker_id).touch()
     try:
-        yield server.up(server_root, server.free_port(), with_key=False)
+        yield address
     finally:
-        assert server.down(server_root)
+        with lock:
+            (users / worker_id).unlink()
+            assert list(users.iterdir()) or server.down(server_root)
 
 
 @pytest.fixture(scope="session")
-def finished(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
+def made_once(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+    """A function that makes a folder once in the session, and returns a copy of it for this process."""
+
+    def copy_of(name: str, make: Make) -> Path:
+        made, mine = session_folder / name, tmp_path_factory.mktemp(name) / "data"
+        with FileLock(made.with_suffix(".lock")):
+            if not made.exists():
+                make(made.with_suffix(".partial"))
+                made.with_suffix(".partial").rename(made)
+        subprocess.run(["cp", "-a", str(made), str(mine)], check=True)
+        return mine
+
+    return copy_of
+
+
+@pytest.fixture(scope="session")
+def finished(api_url: str, session_folder: Path, made_once: Callable[[str, Make], Path]) -> Fluke:
     """A data folder in which the tiny pipeline has run once, without interruption."""
-    home = tmp_path_factory.mktemp("finished")
-    write_photos(home / "photos", 60)
-    fluke = Fluke(home / "data", api_url, home / "photos")
-    fluke.run()
-    return fluke
+    photos = session_folder / "photos"
+
+    def run(data: Path) -> None:
+        write_photos(photos, 60)
+        Fluke(data, api_url, photos).run()
+
+    return Fluke(made_once("finished", run), api_url, photos)
 
 
 @pytest.fixture
@@ -43,11 +87,13 @@ def copy(finished: Fluke, tmp_path: Path) -> Fluke:
 
 
 @pytest.fixture(scope="session")
-def blended(finished: Fluke, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
+def blended(finished: Fluke, session_folder: Path, made_once: Callable[[str, Make], Path]) -> Fluke:
     """A copy in which a later classifier of tiles is used; it blends the network and nearest photos."""
-    home = tmp_path_factory.mktemp("blended")
-    subprocess.run(["cp", "-a", str(finished.data), str(home / "data")], check=True)
-    fluke = Fluke(home / "data", finished.api_url, finished.photos)
-    newest = fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
-    fluke("promote", newest.id)
-    return fluke
+
+    def run(data: Path) -> None:
+        subprocess.run(["cp", "-a", str(session_folder / "finished"), str(data)], check=True)
+        fluke = Fluke(data, finished.api_url, finished.photos)
+        newest = fluke.run("pretrain.encoder=none", "evaluate.infer_from=blend")
+        fluke("promote", newest.id)
+
+    return Fluke(made_once("blended", run), finished.api_url, finished.photos)

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import gpu_limit
 from tasks.extract.stage import STAGE as EXTRACT
 from tasks.filter.stage import STAGE as FILTER
+from tests.helpers.servers import answering
 
 HELD: list[str] = []
 
@@ -59,9 +61,21 @@ def test_its_code_is_still_that_of_its_module() -> None:
 
 def test_who_waits_says_so_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     tries = _limit(monkeypatch, busy=1)
+    monkeypatch.setattr(gpu_limit, "_is_there", lambda: True)
     assert gpu_limit.taking_turns(_stage("extract")).build(None) == ["gpu"]
     assert tries[1:] == [None]
     assert caplog.messages == ["extract waits: other runs use the GPU (Prefect's limit 'gpu')"]
+
+
+def test_a_slow_server_without_the_limit_makes_nobody_wait(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = _limit(monkeypatch, busy=9)
+    with answering() as server, temporary_settings({PREFECT_API_URL: server.url}):
+        server.code = 404
+        assert gpu_limit.taking_turns(_stage()).build(None) == []
+        assert server.requests[-1][1] == "/api/v2/concurrency_limits/gpu"
+    assert (len(tries), caplog.messages) == (1, [])
 
 
 def test_without_a_server_it_builds_at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

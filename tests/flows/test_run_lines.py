@@ -59,7 +59,7 @@ def test_status_shows_the_photos_the_name_and_the_decision_with_its_reason(tmp_p
     searched.end("failed", "no photos")
     _, first, *rest = _printed(runs_lines([record, searched], tmp_path))
     assert first.split(maxsplit=1) == [record.id, "default as glass  done                 deleted  refused"]
-    assert rest[0] == "    photos: /mnt/photos; built: evaluate"
+    assert rest[0] == "    photos: /mnt/photos; built: evaluate; deployment: glass-nightly"
     assert rest[1] == "    refused: recall of bottle fell by 20 points"
     assert rest[2].endswith("failed, until train")
     assert rest[3:] == ["    photos: openverse, commons; built: nothing", "    no photos"]

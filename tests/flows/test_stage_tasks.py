@@ -185,9 +185,10 @@ def crawl_line(line: dict[str, Any]) -> bool:
 
 
 @pytest.mark.slow
-def test_logs_of_a_run_on_the_command_line_reach_the_dashboard(finished: Fluke) -> None:
-    runs = post(finished.api_url, "flow_runs/filter", {"flow_runs": {"name": {"like_": "default "}}})
-    lines = logs(finished.api_url, runs[0]["id"])
+def test_logs_of_a_run_on_the_command_line_reach_the_dashboard(copy: Fluke) -> None:
+    copy.run("name=logged")
+    [run] = post(copy.api_url, "flow_runs/filter", {"flow_runs": {"name": {"like_": "logged "}}})
+    lines = logs(copy.api_url, run["id"])
     assert any(map(crawl_line, lines))
     assert len({line["message"] for line in lines}) == len(lines)  # each line once
 
@@ -198,8 +199,8 @@ def test_logs_of_a_worker_reach_the_dashboard(finished: Fluke, tmp_path: Path) -
     process = worker(finished, tmp_path)
     try:
         deployment = wait_for("deployment", lambda: get(api, "deployments/name/pipeline/crawl"))
-        config = {"crawl": {"sources": ["folder"], "path": str(finished.photos)}}
-        body = {"state": {"type": "SCHEDULED"}, "parameters": {"config": config, "until": "crawl"}}
+        parameters = {"preset_settings": {"crawl.path": str(finished.photos)}, "until": "crawl"}
+        body = {"state": {"type": "SCHEDULED"}, "parameters": parameters}
         run = post(api, f"deployments/{deployment['id']}/create_flow_run", body)
         state = wait_for("end of the run", lambda: ended(api, run["id"]))["state"]
         assert state["type"] == "COMPLETED", state

@@ -1,17 +1,7 @@
-"""A photo as phones write it: HEIC, turned by 90 degrees, made with pillow-heif, which can write what pi-heif reads."""
+"""A photo as phones write it: HEIC, turned by 90 degrees."""
 
-from base64 import b64decode
+from flows.doctor import decoders
 
-HEIC = b64decode(
-    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAaFtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
-    "ADRpbG9jAAAAAERAAAIAAQAAAAABxQABAAAAAAAAAHQAAgAAAAACOQABAAAAAAAAADAAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAA"
-    "AAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA4GlwcnAAAADAaXBjbwAAAHhodmNDAQNwAAAA"
-    "kAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQArQgEBA3AAAAMAkAAAAwAAAwAeoDCBBZbq"
-    "SSmubgIaDAgAAAMAyAAAAwAIQGIAAQAHRAHBcrAiQAAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABgAAAAQAAAABBw"
-    "aXhpAAAAAAMICAgAAAAJaXJvdAMAAAAYaXBtYQAAAAAAAAABAAEFgQIDBIUAAAAaaXJlZgAAAAAAAAAOY2RzYwACAAEAAQAAAKxt"
-    "ZGF0AAAAcCgBrwngFaaO8eSs+xv1/6UH/6d9DhHm+nZqee/v/Wz/9vlLXWlqhM+xGRC6VlqKC//7xXTfS5Z/6ik5MoEzas6naf5o"
-    "/7d2Ui6fO+XQZnX5qP6e5dz5ubroBnf318f/w87azkJ69zstXy/ZqlJWkmAAAAAGRXhpZgAATU0AKgAAAAgAAgEPAAIAAAACeAAA"
-    "AAESAAMAAAABAAYAAAAAAAA="
-)
+HEIC = decoders.HEIC
 """96 x 64 pixels as stored: the left half red, the right half blue, the first 24 x 24 white. Both the file (irot)
 and its EXIF data say that it must be turned clockwise by 90 degrees, which the decoder does."""

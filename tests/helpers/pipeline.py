@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from flows.run_records import RunRecord, read_records
+from tests.helpers.warm_process import WarmProcess
 
 TINY = [
     "preprocess.side_px=16",
@@ -63,7 +64,7 @@ class Fluke:
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start `fluke ARGUMENTS`."""
+        """Start `fluke ARGUMENTS` as users do."""
         return subprocess.Popen(
             [sys.executable, "-m", "flows.cli", *arguments],
             env=self._environment(environment),
@@ -73,9 +74,14 @@ class Fluke:
             text=True,
         )
 
+    def start_warm(self, *arguments: str, **environment: str) -> WarmProcess:
+        """Start `fluke ARGUMENTS` with the heavy libraries imported."""
+        return WarmProcess("-m", "flows.cli", *arguments, environment=self._environment(environment))
+
     def __call__(self, *arguments: str, code: int = 0, **environment: str) -> str:
         """Run `fluke ARGUMENTS`, expect its exit code, and return what it printed."""
-        process = self.start(*arguments, **environment)
+        for_python = any(name.startswith("PYTHON") for name in environment)  # only a new Python reads these
+        process = (self.start if for_python else self.start_warm)(*arguments, **environment)
         out, err = process.communicate(timeout=240)
         assert process.returncode == code, out + err
         assert "Traceback" not in err

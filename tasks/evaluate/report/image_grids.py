@@ -49,7 +49,8 @@ def activations(inspection: LayerInspection) -> Figure:
 @styled
 def responses(inspection: LayerInspection) -> Figure:
     """Draw images that maximise the activation of channels; of fine layers, the centre of each image."""
-    return _grid("Images that maximise the activation of a channel", [_responses(layer) for layer in inspection.layers])
+    rows = [_responses(layer, inspection.tile.shape[0]) for layer in inspection.layers]
+    return _grid("Images that maximise the activation of a channel", rows)
 
 
 @styled
@@ -66,9 +67,10 @@ class _Row(NamedTuple):
     """(k,) channel numbers."""
 
 
-def _responses(layer: LayerImages) -> _Row:
+def _responses(layer: LayerImages, tile_px: int) -> _Row:
     height, width = layer.pictures.shape[1:3]
-    share = min(1, _CELLS / min(layer.shape[:2]))
+    cells = min(layer.shape[:2]) * height / tile_px
+    share = min(1, _CELLS / cells)
     top, left = (round(side * (1 - share) / 2) for side in (height, width))
     centre = layer.pictures[:, top : height - top, left : width - left]
     name = _name(layer) if share == 1 else f"{_name(layer)}; central {centre.shape[2]} px"

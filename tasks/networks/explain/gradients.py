@@ -1,58 +1,66 @@
 """Gradients of a network's outputs with respect to its inputs, for the backends TensorFlow and JAX."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 
 class Gradient:
     """The gradient of a weighted sum of a network's outputs with respect to its inputs.
 
-    It is compiled on its first use, and again for another number of rows.
+    JAX compiles it on its first use, and again for another number of rows. TensorFlow computes it operation by
+    operation: a deep network takes longer to compile than the few gradients that an explanation needs.
     """
 
     def __init__(self, network: keras.Model) -> None:
-        """Prepare a network with one input, floats `(n, ...)`, and one output; it runs in inference mode."""
+        """Prepare a network with one input, floats `(n, ...)`, and any outputs; it runs in inference mode."""
         self._of_sum = _jax(network) if keras.backend.backend() == "jax" else _tensorflow(network)
 
-    def __call__(self, values: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[Any], *weights: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the gradient.
 
         Args:
             values: the network's input, `(n, ...)`.
-            weights: the weight of each output in the sum; its shape must broadcast to that of the outputs.
+            weights: for each of the network's outputs, the weight of each of its values in the sum; the shape must
+                broadcast to that of the output.
 
         Returns:
             The gradient, float32, with the shape of `values`.
         """
-        floats = (np.asarray(each, np.float32) for each in (values, weights))
-        return np.asarray(self._of_sum(*floats), np.float32)
+        floats = [np.asarray(each, np.float32) for each in (values, *weights)]
+        return np.asarray(self._of_sum(floats[0], floats[1:]), np.float32)
 
 
 def _tensorflow(network: keras.Model) -> Callable[[Any, Any], Any]:
     import tensorflow
 
-    def gradient(values: Any, weights: Any) -> Any:
-        with tensorflow.GradientTape() as tape:
-            tape.watch(values)
-            outputs = tensorflow.cast(network(values, training=False), tensorflow.float32)
-            total = tensorflow.reduce_sum(outputs * weights)
-        return tape.gradient(total, values)
+    def gradient(values: Any, weights: Sequence[Any]) -> Any:
+        pixels = tensorflow.constant(values)
+        with tensorflow.GradientTape(watch_accessed_variables=False) as tape:  # no gradients of the weights
+            tape.watch(pixels)
+            total = _weighted_sum(network(pixels, training=False), weights)
+        return tape.gradient(total, pixels)
 
-    compiled = tensorflow.function(gradient, reduce_retracing=True)
-    return lambda values, weights: compiled(tensorflow.constant(values), tensorflow.constant(weights))
+    return gradient
 
 
 def _jax(network: keras.Model) -> Callable[[Any, Any], Any]:
     import jax
 
-    def total(values: Any, weights: Any, trained: Any, other: Any) -> Any:
+    def total(values: Any, weights: Sequence[Any], trained: Any, other: Any) -> Any:
         outputs, _ = network.stateless_call(trained, other, values, training=False)
-        return (outputs.astype("float32") * weights).sum()
+        return _weighted_sum(outputs, weights)
 
     gradient = jax.jit(jax.grad(total))
     parts = network.trainable_variables, network.non_trainable_variables
     return lambda values, weights: gradient(values, weights, *([each.value for each in part] for part in parts))
+
+
+def _weighted_sum(outputs: Any, weights: Sequence[Any]) -> Any:
+    several = outputs if isinstance(outputs, list | tuple) else [outputs]
+    parts = zip(several, weights, strict=True)
+    return sum(ops.sum(ops.cast(output, "float32") * weight) for output, weight in parts)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tasks.networks.explain import activation_max
 from tasks.networks.explain.layers import representative_layers
 from tasks.networks.explain.result import LayerImages, LayerInspection
-from tasks.networks.keras_io import predict
+from tasks.networks.forward import Forward
 
 
 def inspect_layers(
@@ -34,14 +34,17 @@ def inspect_layers(
         The first tile and the inspected layers.
     """
     layers = representative_layers(classifier)
-    inputs = tiles if encoder is None else predict(encoder, tiles)
+    inputs = tiles if encoder is None else _outputs(encoder, tiles)[0]
     outputs = activations(classifier, layers, inputs)
-    found = []
-    for layer, output in zip(layers, outputs, strict=True):
-        channels, responsive = most_varied(output[:1], most), most_varied(output, most)
-        images = activation_max.maximise(activation_max.from_pixels(classifier, layer, encoder), responsive, seed=seed)
-        shown = np.moveaxis(output[0][..., channels], -1, 0)
-        found.append(LayerImages(layer.name, output.shape[1:], channels, shown, responsive, images))
+    channels = [most_varied(output[:1], most) for output in outputs]
+    responsive = [most_varied(output, most) for output in outputs]
+    network = activation_max.FromPixels(classifier, layers, encoder)
+    images = activation_max.maximise(network, responsive, seed=seed)
+    shown = [np.moveaxis(output[0][..., chosen], -1, 0) for output, chosen in zip(outputs, channels, strict=True)]
+    found = [
+        LayerImages(layer.name, output.shape[1:], *arrays)
+        for layer, output, *arrays in zip(layers, outputs, channels, shown, responsive, images, strict=True)
+    ]
     return LayerInspection(tiles[0], found)
 
 
@@ -49,10 +52,16 @@ def activations(
     classifier: keras.Model, layers: list[keras.layers.Layer], inputs: NDArray[Any]
 ) -> list[NDArray[np.float32]]:
     """Compute each layer's feature maps, float32 `(n, h, w, c)`, for inputs of a classifier."""
-    # a dict, because Keras unwraps a list with one output
-    network = keras.Model(classifier.input, {layer.name: layer.output for layer in layers})
-    outputs = network.predict_on_batch(inputs)
-    return [np.asarray(outputs[layer.name], np.float32) for layer in layers]
+    return _outputs(keras.Model(classifier.input, [layer.output for layer in layers]), inputs)
+
+
+def _outputs(network: keras.Model, inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+    """Compute a network's outputs for a few inputs."""
+    found = []
+    for count, outputs in Forward(network, total_rows=len(inputs))(inputs):
+        several = outputs if isinstance(outputs, list) else [outputs]
+        found.append([np.asarray(keras.ops.convert_to_numpy(each)[:count], np.float32) for each in several])
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
 def most_varied(maps: NDArray[np.float32], most: int) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ class LayerImages:
     responsive: NDArray[np.int64]
     """(k,): channels in descending order of their variance over several tiles."""
     pictures: NDArray[np.uint8]
-    """(k, side, side, 1 or 3): images that activate these channels."""
+    """(k, h', w', 1 or 3): images that activate these channels, as large as a tile or smaller, at the same scale."""
 
 
 @dataclass(frozen=True)

@@ -32,3 +32,11 @@ def test_the_exit_code_says_whether_a_run_would_work(
     assert (result.exit_code, lines[-1]) == (code, last)
     assert all(each.problem in result.stdout for each in findings)
     assert [line.split()[0] for line in lines[:-2] if not line.startswith(" ")] == [each.what for each in findings]
+
+
+def test_a_file_in_place_of_the_data_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path / "file"))
+    result = CliRunner().invoke(app, ["doctor"], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file'} is a file" in result.stdout

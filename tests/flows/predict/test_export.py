@@ -17,10 +17,10 @@ from tests.helpers.pipeline import Fluke
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", ["finished", "blended"])
-def test_a_saved_model_predicts_like_fluke_predict(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
+def test_a_saved_model_predicts_like_fluke_predict(blended: Fluke, tmp_path: Path) -> None:
+    """Those of the other kinds of models are in test_encoders.py."""
     tensorflow = pytest.importorskip("tensorflow")
-    fluke: Fluke = request.getfixturevalue(which)
+    fluke = blended
     folder, out = tmp_path / "exports" / "1", tmp_path / "found.parquet"
     assert str(folder) in fluke("export", str(folder))
     fluke("predict", str(fluke.photos), "--out", str(out), "--top-k", "1")

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -22,6 +21,7 @@ from tasks.store.shards import LazyRows
 from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
 from tests.helpers.prefect_api import post
+from tests.helpers.warm_process import WarmProcess
 
 pytestmark = pytest.mark.slow
 CAFE = os.fsdecode(b"caf\xe9")
@@ -67,17 +67,15 @@ def test_a_classifier_of_tiles_is_found_by_its_run(blended: Fluke) -> None:
     assert older in blended("predict", str(photo), "--model", older)
 
 
-@pytest.mark.parametrize("which", ["finished", "blended"])
-def test_heat_maps_are_as_large_as_their_photos(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
-    fluke: Fluke = request.getfixturevalue(which)
+def test_heat_maps_are_as_large_as_their_photos(finished: Fluke, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    source = cv2.imread(str(next((fluke.photos / "white").iterdir())))
+    source = cv2.imread(str(next((finished.photos / "white").iterdir())))
     cv2.imwrite(str(photos / "wide.png"), cv2.resize(source, (90, 40)))
     cv2.imwrite(str(photos / "../photos/tall <b>.png"), cv2.resize(source, (30, 77)))
     (photos / "cut.png").write_bytes(b"\x89PNG")
     out = tmp_path / "found.csv"
-    fluke("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
+    finished("predict", str(photos), "--heat-maps", str(tmp_path / "heat"), "--out", str(out))
     table = pd.read_csv(out).set_index("image")
     sizes = {name: cv2.imread(table.loc[name, "heat_map"]).shape[:2] for name in ("wide.png", "tall <b>.png")}
     assert sizes == {"wide.png": (40, 90), "tall <b>.png": (77, 30)}
@@ -212,7 +210,7 @@ def test_a_folder_is_predicted_as_a_flow(finished: Fluke, tmp_path: Path) -> Non
     call = f"predict_folder(Path({str(finished.photos)!r}), out=Path({str(out)!r}), model='default')"
     script = f"from pathlib import Path; from flows.predict.flow import predict_folder; assert {call} == 60"
     environment = os.environ | {"FLUKE_DATA": str(finished.data), "PREFECT_API_URL": finished.api_url}
-    subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
+    WarmProcess.run("-c", script, environment=environment)
     assert len(pd.read_csv(out)) == 60
     [table] = post(finished.api_url, "artifacts/filter", {"artifacts": {"key": {"any_": ["fluke-predictions"]}}})
     assert sum(row["count"] for row in json.loads(table["data"])) == 60

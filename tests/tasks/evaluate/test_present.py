@@ -33,11 +33,11 @@ def forbid_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explain, "TrainedClassifier", refuse)
 
 
-def test_another_gallery_does_not_evaluate_again(pets: EvaluationWorld) -> None:
-    first, folder = pets.finish().evaluate()
+def test_another_gallery_does_not_evaluate_again(evaluated_pets: EvaluationWorld) -> None:
+    first, folder = evaluated_pets.evaluate()
     assert shown_photos(folder) == 2 + 6
     metrics = tables.METRICS.path(folder).stat().st_mtime_ns
-    again, same = pets.evaluate(CONFIG.model_copy(update={"gallery": 1}))
+    again, same = evaluated_pets.evaluate(CONFIG.model_copy(update={"gallery": 1}))
     assert again.cached
     assert same == folder
     assert again.artifact == first.artifact
@@ -45,39 +45,39 @@ def test_another_gallery_does_not_evaluate_again(pets: EvaluationWorld) -> None:
     assert tables.METRICS.path(folder).stat().st_mtime_ns == metrics
 
 
-def test_images_of_layers_do_not_evaluate_again(pets: EvaluationWorld) -> None:
-    _, folder = pets.finish().evaluate()
+def test_images_of_layers_do_not_evaluate_again(evaluated_pets: EvaluationWorld) -> None:
+    _, folder = evaluated_pets.evaluate()
     assert not tables.LAYERS.path(folder).exists()
-    again, _ = pets.evaluate(CONFIG.model_copy(update={"layer_images": 1}))
+    again, _ = evaluated_pets.evaluate(CONFIG.model_copy(update={"layer_images": 1}))
     assert again.cached
     assert "Layers of the network" in tables.REPORT.path(folder).read_text()
-    last, _ = pets.evaluate()
+    last, _ = evaluated_pets.evaluate()
     assert last.cached
     assert "Layers of the network" not in tables.REPORT.path(folder).read_text()
     assert not (tables.FIGURES.path(folder) / "responses.png").exists()
 
 
-def test_another_number_of_resamples_evaluates_again(pets: EvaluationWorld) -> None:
-    first, _ = pets.finish().evaluate()
-    again, _ = pets.evaluate(EvaluateConfig(bootstrap=101, gallery=6, layer_images=0))
+def test_another_number_of_resamples_evaluates_again(evaluated_pets: EvaluationWorld) -> None:
+    first, _ = evaluated_pets.evaluate()
+    again, _ = evaluated_pets.evaluate(EvaluateConfig(bootstrap=101, gallery=6, layer_images=0))
     assert not again.cached
     assert again.artifact.key != first.artifact.key
 
 
-def test_a_cached_report_is_not_written_again(pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, folder = pets.finish().evaluate()
+def test_a_cached_report_is_not_written_again(evaluated_pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, folder = evaluated_pets.evaluate()
     forbid_the_network(monkeypatch)
     written_at = tables.REPORT.path(folder).stat().st_mtime_ns
-    again, _ = pets.evaluate()
+    again, _ = evaluated_pets.evaluate()
     assert again.cached
     assert tables.REPORT.path(folder).stat().st_mtime_ns == written_at
 
 
 @pytest.mark.parametrize("changed", ["source", "template", "explanations"])
 def test_new_code_text_or_explanations_write_the_report_again_without_the_network(
-    pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: str
+    evaluated_pets: EvaluationWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: str
 ) -> None:
-    _, folder = pets.finish().evaluate()
+    _, folder = evaluated_pets.evaluate()
     report = tables.REPORT.path(folder)
     content, written_at = report.read_bytes(), report.stat().st_mtime_ns
     forbid_the_network(monkeypatch)
@@ -85,36 +85,36 @@ def test_new_code_text_or_explanations_write_the_report_again_without_the_networ
     assert record is not None
     old = record.model_copy(update={"made_from": record.made_from | {changed: "an earlier version"}})
     old.write(tables.REPORTED.path(folder))
-    again, _ = pets.evaluate()
+    again, _ = evaluated_pets.evaluate()
     assert again.cached
     assert report.read_bytes() == content
     assert report.stat().st_mtime_ns > written_at
     assert "its code has changed" not in caplog.text
 
 
-def test_the_report_says_what_this_run_did_not_use_as_given(pets: EvaluationWorld) -> None:
+def test_the_report_says_what_this_run_did_not_use_as_given(evaluated_pets: EvaluationWorld) -> None:
     """A crawl that now leaves out more files may give the same photos: the evaluation stays, the report changes."""
-    outcome, folder = pets.finish().evaluate()
+    outcome, folder = evaluated_pets.evaluate()
     assert "Not used as given" not in tables.REPORT.path(folder).read_text(encoding="utf-8")
-    crawl = pets.store.folder(outcome.manifest.cache_key.parents["photos"])
+    crawl = evaluated_pets.store.folder(outcome.manifest.cache_key.parents["photos"])
     manifest = Manifest.read(crawl)
     manifest.model_copy(update={"notes": ("2 files are <left> out",)}).write(crawl)
-    again, _ = pets.evaluate()
+    again, _ = evaluated_pets.evaluate()
     assert again.cached
     assert "2 files are &lt;left&gt; out" in tables.REPORT.path(folder).read_text(encoding="utf-8")
     assert r"2 files are \<left\> out" in tables.SUMMARY.path(folder).read_text(encoding="utf-8")
     manifest.write(crawl)
-    pets.evaluate()
+    evaluated_pets.evaluate()
     assert "Not used as given" not in tables.REPORT.path(folder).read_text(encoding="utf-8")
 
 
-def test_what_the_filter_doubts_comes_before_all_other_notes(pets: EvaluationWorld) -> None:
-    outcome, folder = pets.finish().evaluate()
+def test_what_the_filter_doubts_comes_before_all_other_notes(evaluated_pets: EvaluationWorld) -> None:
+    outcome, folder = evaluated_pets.evaluate()
     parents = outcome.manifest.cache_key.parents
     for parent, note in (("photos", "2 files are left out"), ("kept", "9 photos are doubtful")):
-        manifest = Manifest.read(pets.store.folder(parents[parent]))
-        manifest.model_copy(update={"notes": (note,)}).write(pets.store.folder(parents[parent]))
-    pets.evaluate(notes=("train.ema has no effect",))
+        manifest = Manifest.read(evaluated_pets.store.folder(parents[parent]))
+        manifest.model_copy(update={"notes": (note,)}).write(evaluated_pets.store.folder(parents[parent]))
+    evaluated_pets.evaluate(notes=("train.ema has no effect",))
     report = tables.REPORT.path(folder).read_text(encoding="utf-8")
     places = [report.index(f"<li>{note}") for note in ("9 photos", "train.ema has no effect", "2 files")]
     assert places == sorted(places)
@@ -139,37 +139,38 @@ def test_the_template_of_the_report_is_one_of_its_inputs(tmp_path: Path) -> None
 )
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_a_missing_or_damaged_file_of_the_view_is_made_again(
-    pets: EvaluationWorld, damaged: tables.File, is_gone: bool
+    evaluated_pets: EvaluationWorld, damaged: tables.File, is_gone: bool
 ) -> None:
-    _, folder = pets.finish().evaluate()
+    _, folder = evaluated_pets.evaluate()
     path = damaged.path(folder)
     content = path.read_bytes()
     path.unlink() if is_gone else path.write_bytes(content[:10])
-    again, _ = pets.evaluate()
+    again, _ = evaluated_pets.evaluate()
     assert again.cached
     assert path.read_bytes() == content
 
 
-def test_verify_compares_the_content_of_the_view(pets: EvaluationWorld) -> None:
-    _, folder = pets.finish().evaluate()
+def test_verify_compares_the_content_of_the_view(evaluated_pets: EvaluationWorld) -> None:
+    _, folder = evaluated_pets.evaluate()
     path = tables.REPORT.path(folder)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"?")
-    pets.evaluate(verify=True)
+    evaluated_pets.evaluate(verify=True)
     assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("missing", [tables.EXPLAINED, tables.REPORTED])
-def test_an_incomplete_report_is_written_by_the_next_run(pets: EvaluationWorld, missing: tables.File) -> None:
-    _, folder = pets.finish().evaluate()
+def test_an_incomplete_report_is_written_by_the_next_run(evaluated_pets: EvaluationWorld, missing: tables.File) -> None:
+    _, folder = evaluated_pets.evaluate()
     page = tables.REPORT.path(folder).read_bytes()
     missing.path(folder).unlink()
     tables.REPORT.path(folder).unlink()
-    again, _ = pets.evaluate()
+    again, _ = evaluated_pets.evaluate()
     assert again.cached
     assert tables.REPORT.path(folder).read_bytes() == page
 
 
+@pytest.mark.drawn
 def test_the_report_needs_no_tensorflow(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
     page = tables.REPORT.path(folder).read_bytes()
@@ -184,12 +185,12 @@ def test_the_report_needs_no_tensorflow(pets: EvaluationWorld) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}"])
-def test_a_report_with_a_damaged_digest_is_written_again(pets: EvaluationWorld, content: str) -> None:
-    _, folder = pets.finish().evaluate()
+def test_a_report_with_a_damaged_digest_is_written_again(evaluated_pets: EvaluationWorld, content: str) -> None:
+    _, folder = evaluated_pets.evaluate()
     page = tables.REPORT.path(folder).read_bytes()
     tables.REPORTED.path(folder).write_text(content)
     tables.REPORT.path(folder).write_text("an earlier version")
-    pets.evaluate()
+    evaluated_pets.evaluate()
     assert tables.REPORT.path(folder).read_bytes() == page
 
 

@@ -1,10 +1,16 @@
 """Tiles: square without a change of the aspect ratio, and heat maps of tiles mapped back to photos."""
 
+from io import BytesIO
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
 from configs.schema import PreprocessConfig
-from tasks.images.tiles import make_tile, map_to_photo
+from tasks.images import photos, tiles
+from tasks.images.tiles import make_tile, map_to_photo, tile_of
 
 
 def photo(height: int, width: int) -> np.ndarray:
@@ -51,3 +57,99 @@ def test_a_heat_map_of_a_tile_is_mapped_back_to_the_same_part_of_the_photo() -> 
     inside = back > 127
     assert inside[42:, 62:].mean() > 0.95
     assert inside[:38].mean() < 0.02
+
+
+def picture(width: int = 240, height: int = 160) -> Image.Image:
+    """Make a photo with coarse and fine structures in many colours."""
+    rng = np.random.default_rng(0)
+    pixels = np.full((height, width, 3), 128.0, np.float32)
+    for side, strength in ((4, 50), (30, 30), (200, 15)):
+        rough = rng.normal(0, strength, (side, side, 3)).astype(np.float32)
+        pixels += cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+LUMA: dict[str, bytes] = {
+    "4:2:0": encoded(picture()),
+    "4:4:4": encoded(picture(), subsampling=0),
+    "progressive": encoded(picture(), progressive=True),
+    "stored as RGB": encoded(picture(), keep_rgb=True),
+    "grey": encoded(picture().convert("L")),
+    "with a profile": encoded(picture(), icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()),
+    **{f"orientation {number}": encoded(picture(), exif=turned(number)) for number in range(1, 9)},
+}
+SAME: dict[str, bytes] = {
+    "CMYK": encoded(picture().convert("CMYK")),
+    "grey PNG": encoded(picture().convert("L"), "PNG"),
+    "clear PNG": encoded(picture().convert("L"), "PNG", transparency=128),
+    "grey and alpha": encoded(picture().convert("LA"), "PNG"),
+    "16 bits": encoded(Image.fromarray(np.asarray(picture().convert("L")).astype(np.uint16) * 16), "PNG"),
+    "palette": encoded(picture().quantize(16), "PNG"),
+    "WebP": encoded(picture(), "WEBP"),
+}
+
+
+@pytest.mark.parametrize("kind", [*LUMA, *SAME])
+def test_a_grey_tile_hardly_differs_from_that_of_the_rgb_pixels(kind: str) -> None:
+    config = PreprocessConfig(side_px=224, colour="grey")  # so large that the photo isn't decoded at a fraction
+    data = (LUMA | SAME)[kind]
+    apart = np.abs(tile_of(data, config).astype(int) - make_tile(photos.decode(data), config).astype(int))
+    if kind in SAME:
+        assert apart.max() == 0
+    else:
+        assert apart.mean() < 0.1
+        assert apart.max() <= 8
+
+
+@pytest.mark.parametrize("colour", ["rgb", "grey"])
+@pytest.mark.parametrize(("width", "height"), [(900, 500), (500, 900)])
+def test_a_jpeg_is_decoded_at_a_fraction_that_a_tile_can_use(colour: str, width: int, height: int) -> None:
+    config = PreprocessConfig(side_px=224, colour=colour)
+    data = encoded(picture(width, height), exif=turned(6))
+    sizes = []
+    photos.decode_to(lambda pixels: sizes.append(pixels.shape), data, at_least_px=448, longer_side=True)
+    assert max(sizes[0]) == 450
+    apart = np.abs(tile_of(data, config).astype(int) - make_tile(photos.decode(data), config).astype(int))
+    assert apart.mean() < 1
+    assert apart.max() <= 16
+
+
+def test_only_the_luma_of_a_jpeg_is_decoded_for_a_grey_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+
+    def seen(pixels: np.ndarray, config: PreprocessConfig) -> np.ndarray:
+        shapes.append(pixels.shape)
+        return make_tile(pixels, config)
+
+    monkeypatch.setattr(tiles, "make_tile", seen)
+    tile_of(LUMA["4:2:0"], PreprocessConfig(side_px=64, colour="grey"))
+    tile_of(LUMA["4:2:0"], PreprocessConfig(side_px=64))
+    assert shapes == [(160, 240, 1), (160, 240, 3)]
+
+
+def test_a_photo_that_hardly_shrinks_is_interpolated_linearly() -> None:
+    pixels = np.asarray(picture())
+    for side, how in ((200, cv2.INTER_LINEAR), (180, cv2.INTER_AREA), (300, cv2.INTER_CUBIC)):
+        tile = make_tile(pixels, PreprocessConfig(side_px=side))
+        height = round(side * 160 / 240)
+        top = (side - height) // 2
+        np.testing.assert_array_equal(tile[top : top + height], cv2.resize(pixels, (side, height), interpolation=how))
+
+
+@pytest.mark.parametrize("cut", [0.5, 0.97])
+def test_a_truncated_jpeg_has_no_grey_tile(cut: float) -> None:
+    data = LUMA["4:2:0"]
+    with pytest.raises(ValueError, match="truncated"):
+        tile_of(data[: int(len(data) * cut)], PreprocessConfig(side_px=64, colour="grey"))

@@ -1,11 +1,13 @@
 """A trained classifier, loaded from its file."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
+from tasks.inference.heat_maps import HeatMaps
 from tasks.inference.network import TrainedClassifier
 from tasks.store.errors import UserError
 from tests.helpers.classifiers import TILES, saved
@@ -26,24 +28,41 @@ def test_logits_that_are_nan_are_refused(tmp_path: Path) -> None:
         TrainedClassifier(path)(TILES)
 
 
-def test_many_photos_are_predicted_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("total_rows", [150, None])
+def test_many_photos_are_predicted_in_batches_of_one_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total_rows: int | None
+) -> None:
     """Without batches, a feature map of 64 channels of 256 photos of 224 px would need 3.3 GB."""
     path, _ = saved(tmp_path)
     many = np.tile(TILES, (30, 1, 1, 1))
-    batches: list[int] = []
-    predict = keras.Model.predict_on_batch
+    shapes: list[tuple[int | None, ...]] = []
+    call = keras.layers.Rescaling.call
 
-    def watched(model: keras.Model, rows: np.ndarray) -> object:
-        batches.append(len(rows))
-        return predict(model, rows)
+    def watched(layer: keras.layers.Rescaling, rows: Any) -> object:
+        shapes.append(tuple(rows.shape))
+        return call(layer, rows)
 
-    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
-    classifier = TrainedClassifier(path)
+    classifier = TrainedClassifier(path, total_rows)
+    monkeypatch.setattr(keras.layers.Rescaling, "call", watched)
     logits, features = classifier(many)
-    assert max(batches) == 64
-    expected = classifier.classifier(many)
+    computed = len(shapes)
+    HeatMaps(classifier)(many, np.zeros(150, np.int64))
+    if total_rows and keras.backend.backend() == "tensorflow":  # so few are not compiled
+        assert shapes == [(64, 16, 16, 3)] * 6
+    else:  # traced once, for all rows and for everything that is asked
+        assert (computed, len(shapes)) == (1, 1)
+    monkeypatch.undo()
+    expected = np.asarray(classifier.classifier(many))
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
     assert features.shape == (150, 6)
+
+
+def test_the_same_file_is_loaded_once_by_a_process(tmp_path: Path) -> None:
+    path, _ = saved(tmp_path)
+    first = TrainedClassifier.shared(path, 5)
+    assert TrainedClassifier.shared(path, 300) is first
+    path.write_bytes(path.read_bytes())
+    assert TrainedClassifier.shared(path, 5) is not first  # it was written again
 
 
 def test_the_head_alone_gives_the_logits_of_pooled_features(tmp_path: Path) -> None:

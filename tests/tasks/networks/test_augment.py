@@ -1,9 +1,14 @@
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import keras
 import numpy as np
 import pytest
 
 from configs.schema import AugmentConfig
-from tasks.networks.augment import Augment, Mix
+from tasks.networks.augment import DRAWS, Augment, Mix, augment_tiles
 
 NO_CHANGES = AugmentConfig(flip="none", rotate_deg=0, shift=0, zoom=0)
 TILES = np.random.default_rng(0).integers(0, 256, (64, 12, 16, 3)).astype(np.uint8)
@@ -56,6 +61,95 @@ def test_rand_augment_stays_in_range_and_changes_colours() -> None:
     assert changed.dtype == np.uint8
     assert changed.shape == TILES.shape
     assert (changed != TILES).any()
+
+
+@pytest.mark.parametrize("fill", ["nearest", "reflect", "constant"])
+def test_what_xla_compiles_equals_tensorflows_kernel(fill) -> None:
+    """TensorFlow's kernel of affine maps is the fastest on a CPU, but XLA has none."""
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the kernel is TensorFlow's")
+    config = AugmentConfig(flip="both", rotate_deg=180, shift=0.9, zoom=0.5, shear_deg=30, fill=fill)
+    draws = np.random.default_rng(1).uniform(-1, 1, (64, DRAWS)).astype(np.float32)
+    expected = np.asarray(Augment(config, 3)(TILES, draws)).astype(int)
+    compiled = tensorflow.function(Augment(config, 3, compiled=True), jit_compile=True)
+    found = np.asarray(compiled(TILES, draws)).astype(int)
+    assert (np.abs(found - expected) <= 1).mean() > 0.999  # of the places of two pixels, rounding may choose another
+    assert len(np.unique(expected)) > 200
+
+
+def test_all_changes_together_are_compiled_by_tensorflow_once() -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("of TensorFlow")
+    augment = Augment(AugmentConfig(rand_augment=2, magnitude=0.5, shear_deg=5), 0, compiled=True)
+    mix = Mix(0.2, 1.0, 0)
+    assert augment.supports_jit
+    assert mix.supports_jit
+
+    @tensorflow.function(jit_compile=True)
+    def step(tiles):
+        return mix(augment(tiles), TARGETS, np.ones(64, np.float32))
+
+    first, second = step(tensorflow.constant(TILES)), step(tensorflow.constant(TILES))
+    assert step.experimental_get_tracing_count() == 1
+    assert (np.asarray(first[0]) != np.asarray(second[0])).any()
+
+
+IN_JAX = """
+import jax, keras, numpy as np
+from configs.schema import AugmentConfig
+from tasks.networks.augment import Augment, Mix
+augment = Augment(AugmentConfig(rand_augment=2, magnitude=0.5, shear_deg=5), 0, compiled=True)
+mix = Mix(0.2, 1.0, 0)
+assert augment.supports_jit and mix.supports_jit
+tiles = np.random.default_rng(0).integers(0, 256, (8, 12, 16, 3)).astype(np.uint8)
+seen = []
+@jax.jit
+def step(states, tiles):
+    seen.append(tiles.shape)
+    variables = [*augment.variables, *mix.variables]
+    with keras.StatelessScope(state_mapping=list(zip(variables, states))) as scope:
+        rows, targets, weights = mix(augment(tiles), np.eye(8, dtype="float32"), np.ones(8, "float32"))
+    return [scope.get_current_value(each) for each in variables], rows
+states = [each.value for each in (*augment.variables, *mix.variables)]
+states, first = step(states, tiles)
+states, second = step(states, tiles)
+assert len(seen) == 1 and first.dtype == "uint8" and (first != second).any()
+"""
+
+
+@pytest.mark.slow
+def test_all_changes_together_are_compiled_by_jax_once() -> None:
+    if find_spec("jax") is None:
+        pytest.skip("JAX is not installed; pip install 'fluke[gpu-jax]'")
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", IN_JAX], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_shares_have_the_beta_distribution() -> None:
+    from scipy.stats import beta, kstest
+
+    many = np.zeros((4000, 1), np.float32)
+    many[2000:] = 1
+    for alpha in (0.2, 1.0, 3.0):
+        mixed, _, _ = Mix(alpha, 0, 1)(many, np.ones((4000, 1), np.float32), np.ones(4000, np.float32))
+        shares = 1 - np.asarray(mixed)[:2000, 0]
+        assert kstest(shares, beta(alpha, alpha).cdf).pvalue > 0.001
+
+
+def test_cutmix_alone_leaves_vectors_as_they_are() -> None:
+    rows = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
+    mixed, targets, _ = Mix(0, 1, 0)(rows, TARGETS, np.ones(64, np.float32))
+    np.testing.assert_array_equal(np.asarray(mixed), rows)
+    np.testing.assert_array_equal(np.asarray(targets), TARGETS)
+
+
+def test_the_copy_of_a_tile_does_not_depend_on_the_others() -> None:
+    many = np.tile(TILES, (2, 1, 1, 1))[:70]
+    copies = augment_tiles(many, AugmentConfig(), range(70))
+    np.testing.assert_array_equal(copies[66:69], augment_tiles(many[66:69], AugmentConfig(), [66, 67, 68]))
 
 
 def test_batches_differ_and_the_seed_determines_them() -> None:

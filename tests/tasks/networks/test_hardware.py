@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -8,6 +6,7 @@ import pytest
 
 from configs.schema import TrainConfig
 from tasks.networks import hardware
+from tests.helpers.warm_process import WarmProcess
 
 TWO_DEVICES = """
 import json, math, sys, tempfile
@@ -56,9 +55,8 @@ print("FOUND", json.dumps(found))
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
 def test_two_devices_give_the_same_losses_as_one() -> None:
-    done = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.partition("FOUND ")[2])
+    out, _ = WarmProcess.run("-c", TWO_DEVICES)
+    found = json.loads(out.partition("FOUND ")[2])
     assert (found["1"][0], found["2"][0]) == (1, 2)
     for one, two in zip(found["1"][1:], found["2"][1:], strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)

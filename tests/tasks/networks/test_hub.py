@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from tasks.networks.explain.gradcam import Explainer
 from tasks.networks.explain.layers import representative_layers
 from tasks.networks.pretrained import pretrained_encoder
 from tasks.store.errors import UserError
+from tests.helpers.warm_process import WarmProcess
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +133,7 @@ def test_an_encoder_is_stored_and_read_again_in_another_process(name: str, tmp_p
         f"folder = Path({str(tmp_path)!r}); encoder = keras_io.load_artifact(folder / 'network.keras'); "
         "np.save(folder / 'found.npy', encoder.predict_on_batch(np.load(folder / 'tiles.npy')))"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    WarmProcess.run("-c", code)
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), encoder.predict_on_batch(tiles()), atol=1e-4)
 
 
@@ -147,8 +146,8 @@ def test_an_encoder_with_layers_of_kerashub_names_the_extra_where_it_is_missing(
         "import sys; sys.modules['keras_hub'] = None; from pathlib import Path; from tasks.networks import keras_io; "
         f"keras_io.load_artifact(Path({str(tmp_path / 'network.keras')!r}))"
     )
-    failed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert "network.keras has layers of KerasHub, which is not installed; pip install 'fluke[hub]'" in failed.stderr
+    _, err = WarmProcess.run("-c", code, code=1)
+    assert "network.keras has layers of KerasHub, which is not installed; pip install 'fluke[hub]'" in err
 
 
 @needs_hub

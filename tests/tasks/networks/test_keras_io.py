@@ -1,10 +1,11 @@
 import random
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from tasks.networks.keras_io import seed_everything, warmup_cosine, weights_digest
+from tasks.networks.keras_io import load_to_predict, seed_everything, warmup_cosine, weights_digest
 
 
 def dense(start: float = 1.0) -> keras.Model:
@@ -43,3 +44,19 @@ def test_random_numbers_of_other_threads_do_not_change_the_initial_weights() -> 
         return weights_digest(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
 
     assert initial_weights(0) == initial_weights(1) == initial_weights(5)
+
+
+def test_a_network_that_only_predicts_gives_the_same_results(tmp_path: Path) -> None:
+    """Batch normalisation of the last axis and of another one, with and without scale and centre."""
+    random = np.random.default_rng(0)
+    inputs = keras.Input((4, 4, 3))
+    x = inputs
+    for options in ({}, {"scale": False}, {"center": False}, {"axis": 1}):
+        x = keras.layers.BatchNormalization(**options)(x)
+    model = keras.Model(inputs, x)
+    for layer in model.layers[1:]:
+        layer.set_weights([random.uniform(0.5, 2, weight.shape) for weight in layer.get_weights()])
+    model.save(tmp_path / "norms.keras")
+    rows = random.normal(size=(5, 4, 4, 3)).astype(np.float32)
+    found = load_to_predict(tmp_path / "norms.keras")(rows, training=False)
+    np.testing.assert_allclose(np.asarray(found), np.asarray(model(rows, training=False)), rtol=1e-5, atol=1e-6)

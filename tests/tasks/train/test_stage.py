@@ -2,8 +2,6 @@
 
 import json
 import logging
-import subprocess
-import sys
 import time
 
 import keras
@@ -16,6 +14,7 @@ from tasks.store.errors import UserError
 from tasks.train import stage as train
 from tests.helpers import stored_tables
 from tests.helpers.training import AUTOENCODER, CONFIG, NO_ENCODER, accuracy, classifier_of, rows_of
+from tests.helpers.warm_process import WarmProcess
 
 AUTO = CONFIG.model_copy(update={"recipe": "auto", "budget_min": 0})
 LOGISTIC = CONFIG.model_copy(update={"recipe": "logistic"})
@@ -277,7 +276,7 @@ def kill_while_training(folders, config, parents, pattern: str) -> None:
     """Start a training in another process and kill it with SIGKILL as soon as a checkpoint is there."""
     artifacts = json.dumps({name: parent.model_dump(mode="json") for name, parent in parents.items()})
     arguments = [str(folders.store.root), config.model_dump_json(), artifacts]
-    process = subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, *arguments], stderr=subprocess.PIPE, text=True)
+    process = WarmProcess("-c", UNTIL_KILLED, *arguments)
     under_way = folders.store.pools("train") / "under-way"
     while not list(under_way.glob(pattern)):
         assert process.poll() is None, process.communicate()

@@ -34,18 +34,24 @@ def code_classifier() -> keras.Model:
     return feature_classifier((8, 8, 5), 3, TrainConfig(filters=(4, 6)), moments)
 
 
-def mean_activations(network: keras.Model, pictures: np.ndarray) -> np.ndarray:
+def mean_activations(network: activation_max.FromPixels, pictures: np.ndarray) -> np.ndarray:
     """Compute the mean activation of each channel, `(n, c)`."""
-    return np.asarray(network.predict_on_batch(pictures.astype(np.float32))).mean((1, 2))
+    return maps_of(network, pictures).mean((1, 2))
 
 
-def activation_above_noise(network: keras.Model, channels: np.ndarray) -> np.ndarray:
+def maps_of(network: activation_max.FromPixels, pictures: np.ndarray) -> np.ndarray:
+    """Compute the maps of a network's only layer."""
+    [maps] = network(keras.ops.convert_to_tensor(pictures.astype(np.float32)))
+    return np.asarray(maps)
+
+
+def activation_above_noise(network: activation_max.FromPixels, channels: np.ndarray) -> np.ndarray:
     """Compute how far the maximised activation of each channel is above the highest one for noise, `(k,)`.
 
     There are 50 images of strong and 50 of weak noise, such as the ascent starts with; the unit is the standard
     deviation of their activations.
     """
-    pictures = activation_max.maximise(network, channels)
+    [pictures] = activation_max.maximise(network, [channels])
     random = np.random.default_rng(1)
     strong = random.normal(128, 50, (50, *pictures.shape[1:])).clip(0, 255)  # of a photo's contrast
     weak = random.normal(128, 8, strong.shape)
@@ -71,14 +77,14 @@ def smooth(model: keras.Model) -> keras.Model:
 def test_images_activate_their_channels_more_than_noise(depth: int) -> None:
     model = smooth(classifier(depth))
     for name in ("relu1", "relu2", "relu3"):
-        network = activation_max.from_pixels(model, model.get_layer(name))
+        network = activation_max.FromPixels(model, [model.get_layer(name)])
         assert (activation_above_noise(network, np.arange(4)) > 3).all(), activation_above_noise(network, np.arange(4))
 
 
 def test_a_channel_of_a_code_classifier_is_maximised_from_pixels() -> None:
     model = smooth(code_classifier())
-    network = activation_max.from_pixels(model, model.get_layer("relu2"), small_encoder())
-    assert network.input_shape == (None, SIDE_PX, SIDE_PX, 3)
+    network = activation_max.FromPixels(model, [model.get_layer("relu2")], small_encoder())
+    assert network.image_shape == (SIDE_PX, SIDE_PX, 3)
     assert (activation_above_noise(network, np.arange(4)) > 5).all()
 
 
@@ -88,7 +94,7 @@ def test_the_network_of_floats_equals_the_classifier(depth: int, settings: dict[
     model = classifier(depth, **settings)
     layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
     expected = keras.Model(model.input, layer.output).predict_on_batch(TILES[..., :depth])
-    found = activation_max.from_pixels(model, layer).predict_on_batch(TILES[..., :depth].astype(np.float32))
+    found = maps_of(activation_max.FromPixels(model, [layer]), TILES[..., :depth])
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -96,24 +102,27 @@ def test_the_network_of_floats_equals_encoder_and_classifier() -> None:
     model, encoder = code_classifier(), small_encoder()
     layer = model.get_layer("norm1")
     expected = keras.Model(model.input, layer.output).predict_on_batch(encoder.predict_on_batch(TILES))
-    found = activation_max.from_pixels(model, layer, encoder).predict_on_batch(TILES.astype(np.float32))
+    found = maps_of(activation_max.FromPixels(model, [layer], encoder), TILES)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_channel_without_a_gradient_is_activated_by_random_changes() -> None:
     inputs = keras.Input((SIDE_PX, SIDE_PX, 1))
     layer = keras.layers.Conv2D(1, 1, activation="relu")
-    network = keras.Model(inputs, layer(inputs))
+    model = keras.Model(inputs, layer(keras.layers.Rescaling(1.0, name="scaled")(inputs)))
+    network = activation_max.FromPixels(model, [layer])
     layer.set_weights([np.ones((1, 1, 1, 1), np.float32), np.array([-175], np.float32)])  # above all weak noise
     weak = np.random.default_rng(0).normal(128, 8, (1, SIDE_PX, SIDE_PX, 1))
     assert mean_activations(network, weak).max() == 0
-    assert mean_activations(network, activation_max.maximise(network, np.array([0]))).max() > 10
+    assert mean_activations(network, activation_max.maximise(network, [np.array([0])])[0]).max() > 10
 
 
 def test_the_same_seed_gives_the_same_images() -> None:
     model = classifier()
-    network = activation_max.from_pixels(model, model.get_layer("relu2"))
-    first, again, other = (activation_max.maximise(network, np.array([0, 2]), steps=3, seed=seed) for seed in (0, 0, 1))
+    network = activation_max.FromPixels(model, [model.get_layer("relu2")])
+    first, again, other = (
+        activation_max.maximise(network, [np.array([0, 2])], steps=3, seed=seed)[0] for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -166,6 +175,25 @@ def test_a_network_of_one_layer_is_inspected() -> None:
         [layer] = inspect_layers(model, tiles, most=2).layers
         assert (layer.name, layer.shape) == ("relu1", (32, 32, 4))
         assert layer.maps.shape == (2, 32, 32)
+
+
+def test_images_for_large_tiles_are_small_and_activate_their_channels() -> None:
+    """The coarsest of the maps has three cells or more, and the images are not as large as the tiles."""
+    keras.utils.set_random_seed(0)
+    model = smooth(tile_classifier((256, 256, 3), 2, TrainConfig(filters=(4, 6, 8, 8))))
+    shown = representative_layers(model)
+    network = activation_max.FromPixels(model, shown)
+    assert network.image_shape == (96, 96, 3)
+    images = activation_max.maximise(network, [np.array([0, 1]), np.array([2]), np.array([0]), np.array([5])], steps=2)
+    assert [each.shape for each in images] == [(2, 96, 96, 3), *[(1, 96, 96, 3)] * 3]
+
+
+def test_a_network_that_needs_its_tiles_side_gets_images_of_that_side() -> None:
+    inputs = keras.Input((256, 256, 1))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1.0, name="scaled")(inputs))
+    layer = keras.layers.Reshape((64, 64, 16))
+    network = activation_max.FromPixels(keras.Model(inputs, layer(flat)), [layer])
+    assert network.image_shape == (256, 256, 1)
 
 
 def test_inspection_does_not_change_the_classifier() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.serve import systemd
+from flows.serve import systemd_unit
 from tasks.store.errors import UserError
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 
 
 def _text(root: Path, *arguments: str, **environment: str) -> str:
-    return systemd.text("whales", ["whales.yaml", *arguments], root, root, environment)
+    return systemd_unit.text("whales", ["whales.yaml", *arguments], root, root, environment)
 
 
 def test_a_unit_has_the_data_folder_the_settings_and_the_server(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_an_argument_can_not_add_lines_to_a_unit(tmp_path: Path) -> None:
 
 
 def test_two_data_folders_have_two_units(tmp_path: Path) -> None:
-    names = {systemd.unit(model, root).name for model in ("a b", "a_b") for root in (tmp_path, tmp_path / "x")}
+    names = {systemd_unit.unit(model, root).name for model in ("a b", "a_b") for root in (tmp_path, tmp_path / "x")}
     assert len(names) == 4
     assert all(name.startswith("fluke-a_b-") for name in names)
 
@@ -78,8 +78,8 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_install_and_remove_ask_systemd(tmp_path: Path, systemctl: Path) -> None:
-    unit = systemd.unit("whales", tmp_path)
-    assert systemd.install(unit, _text(tmp_path)) == []
+    unit = systemd_unit.unit("whales", tmp_path)
+    assert systemd_unit.install(unit, _text(tmp_path)) == []
     assert unit.path.read_text() == _text(tmp_path)
     assert systemctl.read_text().splitlines() == [
         "systemctl --user daemon-reload",
@@ -87,7 +87,7 @@ def test_install_and_remove_ask_systemd(tmp_path: Path, systemctl: Path) -> None
         f"systemctl --user restart {unit.name}",
         "loginctl enable-linger",
     ]
-    assert systemd.remove(unit) == []
+    assert systemd_unit.remove(unit) == []
     assert not unit.path.exists()
 
 
@@ -114,23 +114,23 @@ def test_a_name_of_an_override_is_listed_and_removed_by_itself(tmp_path: Path, m
     _service("remove", "default")
     _service("install", "default", *settings, "name=50% glass")
     assert "deleted" in _service("remove", "default", "name=50% glass")
-    assert systemd.installed(tmp_path / "data") == []
+    assert systemd_unit.installed(tmp_path / "data") == []
 
 
 def test_units_of_another_data_folder_are_not_listed(tmp_path: Path, systemctl: Path) -> None:
-    systemd.install(systemd.unit("whales", tmp_path), _text(tmp_path))
-    assert systemd.installed(tmp_path) == ["whales"]
-    assert systemd.installed(tmp_path / "other") == []
+    systemd_unit.install(systemd_unit.unit("whales", tmp_path), _text(tmp_path))
+    assert systemd_unit.installed(tmp_path) == ["whales"]
+    assert systemd_unit.installed(tmp_path / "other") == []
 
 
 def test_what_systemd_refuses_is_left_for_the_user(tmp_path: Path, systemctl: Path) -> None:
     (tmp_path / "broken").touch()
-    unit = systemd.unit("whales", tmp_path)
-    assert systemd.install(unit, _text(tmp_path)) == unit.start_commands
+    unit = systemd_unit.unit("whales", tmp_path)
+    assert systemd_unit.install(unit, _text(tmp_path)) == unit.start_commands
     assert systemctl.read_text().splitlines() == ["systemctl --user daemon-reload", "loginctl enable-linger"]
 
 
 def test_without_systemd_the_recipes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match=r"docs/operations\.md has recipes for launchd and cron"):
-        systemd.install(systemd.unit("whales", tmp_path), "")
+        systemd_unit.install(systemd_unit.unit("whales", tmp_path), "")
