@@ -1,8 +1,10 @@
 """An ablation as a Prefect flow: its trainings are mapped task runs, one at a time."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
@@ -76,20 +78,14 @@ def ablate(
     preflight.check_photo_folder(config, root)
     preflight.check_writable(root)
     log_rotation.rotate(root)
-    lock = file_lock(root / "locks" / f"ablation-{asked.id}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(f"the ablation {asked.id} is running already; wait until it has ended") from error
     with (
-        lock,
+        _only_one(root, asked.id),
         attached(),
         artifacts.named(f"{preset}-ablation"),
         preflight.in_use(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as workers,
     ):
-        lock.release()  # `with` has acquired it once more
         for note in asked.notes:
             logger.warning("%s", note)
         journal = Journal.read(root, asked.id)
@@ -109,6 +105,24 @@ def ablate(
         artifacts.page("result", report.summary(found))
         logger.info("report: %s", found.report)
     return found
+
+
+@contextmanager
+def _only_one(root: Path, id_: str) -> Iterator[None]:
+    """Lock an ablation; the kernel releases the lock when the process ends, also after kill -9.
+
+    Raises:
+        UserError: It is running already.
+    """
+    lock = file_lock(root / "locks" / f"ablation-{id_}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(f"the ablation {id_} is running already; wait until it has ended") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _train_all(trainings: Trainings) -> None:

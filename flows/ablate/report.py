@@ -153,7 +153,8 @@ def _method(ablation: Ablation) -> Iterator[str]:
     if plan.sizes != ("all",):
         yield (
             "Fewer train photos are drawn anew for each seed, and are the same for all arms; the smaller number is a "
-            "part of the larger one. Validation and test stay."
+            "part of the larger one. Validation and test stay; with `train.refit`, the "
+            "validation photos are learned from, too."
         )
     budgets = {arm.config.train.budget_min for arm in plan.arms if arm.config.train.recipe == "auto"}
     for budget in sorted(budgets):
