@@ -218,7 +218,8 @@ def test_a_training_that_diverges_at_once_keeps_the_initial_weights(small) -> No
 
 
 @pytest.mark.slow
-def test_augmentation_and_mixtures_are_compiled_by_xla_with_the_network(small) -> None:
+def test_a_network_with_an_operation_that_xla_lacks_is_trained_all_the_same(small) -> None:
+    """Without a GPU, XLA has no gradient of max-pooling, see `hardware.xla_lacks_an_operation`."""
     config = RICH.model_copy(update={"epochs": 1, "xla": "on"})
     assert np.isfinite(small.fit(small.classifier(config), config).history["val_loss"]).all()
 
