@@ -70,6 +70,7 @@ def test_who_waits_says_so_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
 def test_a_slow_server_without_the_limit_makes_nobody_wait(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "fluke")
     tries = _limit(monkeypatch, busy=9)
     with answering() as server, temporary_settings({PREFECT_API_URL: server.url}):
         server.code = 404

@@ -31,7 +31,7 @@ def later(fluke: Fluke, preset: str, state: str = "done", preset_file: str = "")
     """Save the record of a later run that got the same artifacts."""
     number = counter.next_number(fluke.data)
     changes = {"id": f"later-{number}", "number": number, "preset": preset, "state": state, "preset_file": preset_file}
-    record = read_records(fluke.data)[-1].model_copy(update={**changes, "name": preset})
+    record = read_records(fluke.data)[-1].model_copy(update={**changes, "name": preset, "decision": ""})
     record.save(fluke.data)
     return record
 
