@@ -27,7 +27,7 @@ from tasks.store.errors import UserError
 if TYPE_CHECKING:
     from prefect.settings import Settings
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 30
 _MAX_BYTES = 1000
 _WANTS_LOGIN = (401, 403)
 

@@ -1,7 +1,4 @@
-"""One Prefect server and one small pipeline run for the whole session, whatever number of processes runs its tests.
-
-A server takes 10 s to start and is never idle; a run takes 20 s.
-"""
+"""A Prefect server for each process of the session, and one small pipeline run for all of them; a run takes 20 s."""
 
 import shutil
 import subprocess
@@ -27,29 +24,22 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 
 
 @pytest.fixture(scope="session")
-def server_root(session_folder: Path) -> Path:
-    """The data folder of the session's Prefect server."""
-    (session_folder / "server").mkdir(exist_ok=True)
-    return session_folder / "server"
+def server_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of this process's Prefect server."""
+    return tmp_path_factory.mktemp("server")
 
 
 @pytest.fixture(scope="session")
-def api_url(server_root: Path, worker_id: str) -> Iterator[str]:
+def api_url(server_root: Path) -> Iterator[str]:
     """The API address of a Prefect server on a free port, without a key: other data folders use it, too.
 
-    The last process that uses it stops it.
+    Each process of the session has its own: one for all doesn't answer in time while several of them run pipelines.
     """
-    users, lock = server_root.with_name("users"), FileLock(server_root.with_name("users.lock"))
-    with lock:
-        users.mkdir(exist_ok=True)
-        address = server.url(server_root) or server.up(server_root, server.free_port(), with_key=False)
-        (users / worker_id).touch()
+    address = server.up(server_root, server.free_port(), with_key=False)
     try:
         yield address
     finally:
-        with lock:
-            (users / worker_id).unlink()
-            assert list(users.iterdir()) or server.down(server_root)
+        assert server.down(server_root)
 
 
 @pytest.fixture(scope="session")

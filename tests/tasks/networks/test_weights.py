@@ -171,8 +171,9 @@ def test_a_failed_download_names_the_url_and_the_remedy(monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", ["auto", "imagenet"])
-@pytest.mark.parametrize("name", ["mobilenet_v3", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+@pytest.mark.parametrize(
+    ("name", "start"), [("mobilenet_v3", "auto"), ("mobilenet_v3", "imagenet"), *((name, "imagenet") for name in SLOW)]
+)
 def test_downloaded_weights_give_the_same_features_as_keras(
     name: str, start: Literal["auto", "imagenet"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Untrained
 ) -> None:
