@@ -8,9 +8,9 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first: no process is left with one of them when the others have ended."""
+    """Put files with slow tests first, the longest before all: no process is left with it at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != "test_pipeline.py", item.path not in slow))
 
 
 @pytest.hookimpl(wrapper=True)

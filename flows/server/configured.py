@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prefect.settings import Settings
 
 _TIMEOUT_S = 30
+_TRIES = 4
 _MAX_BYTES = 1000
 _WANTS_LOGIN = (401, 403)
 
@@ -136,11 +137,16 @@ def _ask(url: str, settings: "Settings") -> tuple[int, bytes]:
     if settings.api.tls_insecure_skip_verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
-    try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S) as response:
-            return response.status, response.read(_MAX_BYTES)
-    except urllib.error.HTTPError as error:
-        return error.code, b""
+    for is_last in (*(_TRIES - 1) * [False], True):  # a server that is busy with other runs may not answer at once
+        try:
+            with opener.open(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S) as response:
+                return response.status, response.read(_MAX_BYTES)
+        except urllib.error.HTTPError as error:
+            return error.code, b""
+        except OSError as error:
+            if is_last or not isinstance(getattr(error, "reason", error), TimeoutError):
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _problem(error: Exception) -> str:

@@ -29,16 +29,20 @@ def test_a_stage_without_counts_has_nothing_to_do() -> None:
     assert console.counts_text(stage) == "nothing to do"
 
 
-def test_only_epochs_and_warnings_are_printed_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def messages_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the start of a command: without what tests of commands have left in the same process."""
     logger = logging.getLogger("fluke")
-    before = list(logger.handlers)
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", False)
     console.show_messages()
-    try:
-        logging.getLogger("fluke.epochs").info("training 3/40: loss 0.5, val loss 0.6")
-        logging.getLogger("fluke.train").info("begins from abc")
-        logging.getLogger("fluke.train").warning("no photo to validate on")
-    finally:
-        logger.handlers = before
+
+
+@pytest.mark.usefixtures("messages_shown")
+def test_only_epochs_and_warnings_are_printed_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger("fluke.epochs").info("training 3/40: loss 0.5, val loss 0.6")
+    logging.getLogger("fluke.train").info("begins from abc")
+    logging.getLogger("fluke.train").warning("no photo to validate on")
     assert capsys.readouterr().err.splitlines() == [
         "training 3/40: loss 0.5, val loss 0.6",
         "warning: no photo to validate on",
@@ -49,14 +53,9 @@ NASTY = "\x1b[2J[red]x[/red]\u202e\n"
 SHOWN = "\\x1b[2J[red]x[/red]\\u202e\\n"
 
 
+@pytest.mark.usefixtures("messages_shown")
 def test_warnings_show_control_characters_and_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = logging.getLogger("fluke")
-    before = list(logger.handlers)
-    console.show_messages()
-    try:
-        logging.getLogger("fluke.crawl").warning("%s: skipped", NASTY)
-    finally:
-        logger.handlers = before
+    logging.getLogger("fluke.crawl").warning("%s: skipped", NASTY)
     assert capsys.readouterr().err == f"warning: {SHOWN}: skipped\n"
 
 
