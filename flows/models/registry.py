@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from flows.run_records import RunRecord, read_records
@@ -22,7 +22,7 @@ from tasks.filter.split_memory import folder_name
 from tasks.names import nfc
 from tasks.store import counter
 from tasks.store.errors import UserError
-from tasks.store.generations import Generation, Generations
+from tasks.store.generations import Generations
 from tasks.store.manifest import Name, now
 from tasks.store.permissions import file_lock
 
@@ -185,22 +185,9 @@ class Registry:
         newest = self._files.newest()
         if newest is None:
             return []
-        if newest.damaged:
-            self._repair(newest)
+        if newest.damaged and _may_read_copies(self.root):  # who may read only one of both repairs nothing
+            self._files.try_to_repair(newest, self.lock)
         return _decoded(newest.path)
-
-    def _repair(self, generation: Generation) -> None:
-        """Restore damaged copies, unless somebody else holds the lock, or may read only one of both."""
-        if not _may_read_copies(self.root):
-            return
-        try:
-            with self.lock.acquire(timeout=0):
-                self._files.repair(generation)
-        except Timeout:
-            return
-        except OSError as error:
-            paths = ", ".join(map(str, generation.damaged))
-            logger.warning("%s can't be restored from %s (%s)", paths, generation.path, error.strerror)
 
     def _runs(self) -> list[RunRecord]:
         return [run for run in read_records(self.root) if nfc(run.model_name) == self.name]

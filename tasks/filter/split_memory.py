@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from configs.schema import FilterConfig
 from tasks.filter import memory_file
@@ -103,7 +103,7 @@ class SplitMemory:
     def _find(self) -> Generation | None:
         newest = self._files.newest()
         if newest and newest.damaged:
-            self._repair(newest)
+            self._files.try_to_repair(newest, self.lock)
         return newest
 
     def _decoded(self, decode: Callable[[Path], Content], generation: Generation) -> Content:
@@ -128,17 +128,6 @@ class SplitMemory:
     def write_reference(self, out: Path, generation: int) -> None:
         """Write into an artifact which memory it was made with."""
         SplitReference(name=self.name, seed=self._config.seed, generation=generation).write(out)
-
-    def _repair(self, generation: Generation) -> None:
-        """Restore damaged copies, unless another run holds the lock, which does it, or the data folder is read-only."""
-        try:
-            with self.lock.acquire(timeout=0):
-                self._files.repair(generation)
-        except Timeout:
-            return
-        except OSError as error:
-            paths = ", ".join(map(str, generation.damaged))
-            logger.warning("%s can't be restored from %s (%s)", paths, generation.path, error.strerror)
 
     def _results(self) -> list[tuple[int, Path]]:
         """Return the artifacts that were made with this memory: its generation and their folder, the newest first."""

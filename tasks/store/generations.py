@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.errors import UserError
@@ -83,6 +85,17 @@ class Generations:
             make_private_folder(path.parent)
             atomic_write(path, generation.path.read_bytes(), private=True)
             logger.warning("%s was %s; it was restored from its copy %s", path, what, generation.path)
+
+    def try_to_repair(self, generation: Generation, lock: FileLock) -> None:
+        """Restore damaged copies, unless somebody else holds the lock, who does it, or the data folder is read-only."""
+        try:
+            with lock.acquire(timeout=0):
+                self.repair(generation)
+        except Timeout:
+            return
+        except OSError as error:
+            paths = ", ".join(map(str, generation.damaged))
+            logger.warning("%s can't be restored from %s (%s)", paths, generation.path, error.strerror)
 
     def write(self, data: bytes, newest: Generation | None) -> Generation:
         """Add a generation unless the newest one has the same content; delete those that are too old.
