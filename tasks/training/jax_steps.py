@@ -40,23 +40,12 @@ class JaxSteps:
 
     def begin(self) -> None:
         """Take the values of the variables."""
-        parts = (
-            self._objective.trainable_variables,
-            self._objective.non_trainable_variables,
-            self._optimizer.variables,
-        )
-        trainable, others, own = ([variable.value for variable in part] for part in parts)
+        trainable, others, own = ([variable.value for variable in part] for part in self._variables)
         self._state = (trainable, others, own)
 
     def end(self) -> None:
         """Give the variables their new values."""
-        trainable, others, own = self._state
-        parts = (
-            self._objective.trainable_variables,
-            self._objective.non_trainable_variables,
-            self._optimizer.variables,
-        )
-        for variables, values in zip(parts, (trainable, others, own), strict=True):
+        for variables, values in zip(self._variables, self._state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
         self._state = ([], [], [])
