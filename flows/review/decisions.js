@@ -43,6 +43,7 @@ export function learn(key, decision, since) {
   if (state.last || state.at > since) return false; // the answer is older than a change of this page
   const isNew = !isEqual(state.known, decision);
   state.known = decision;
+  state.at = since;
   return isNew;
 }
 
