@@ -2,13 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types fast-tests fix docs lock clean
+.PHONY: help demo reproduce test check lint types fast-tests fix docs lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 demo: .venv/installed  ## run the pipeline on the photos of the demo, offline, and print the path of the report
 	$(BIN)/fluke run demo
+
+# PATH=FOLDER is the folder of photos, too; the shell needs its own PATH then.
+ifeq ($(origin PATH),command line)
+PHOTOS := $(PATH)
+override PATH := /usr/local/bin:/usr/bin:/bin
+endif
+reproduce: .venv/installed  ## compare PRESET=cats_dogs with its write-up on PHOTOS=FOLDER, three seeds (SET='SECTION.SETTING=VALUE ...')
+	@test -n "$(PRESET)" -a -n "$(PHOTOS)" || { echo "give both: make reproduce PRESET=cats_dogs PHOTOS=FOLDER"; exit 2; }
+	$(BIN)/python -m benchmarks.reproduce "$(PRESET)" "$(PHOTOS)" $(SET)
 
 test: .venv/installed-dev  ## run every test (up to 20 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.networks_alone import seconds_per_step
-from configs.schema import AugmentConfig, PretrainConfig, TrainConfig
+from configs.schema import AugmentConfig, GeometryConfig, PretrainConfig, TrainConfig
 from tasks.networks import hardware
 from tasks.networks.autoencoder import autoencoder
 from tasks.networks.classifier import encoder_classifier, tile_classifier
@@ -117,9 +117,10 @@ def case(network: str, rows: LazyRows, batch_size: int, augment: AugmentConfig) 
     height, width, channels = rows.shape
     shape = (height, width, channels)
     if network == "autoencoder":
-        settings = PretrainConfig(encoder="autoencoder")
+        still = GeometryConfig.model_validate(STILL.model_dump(include=set(GeometryConfig.model_fields)))
+        settings = PretrainConfig(encoder="autoencoder", augment=still)
         plan = Plan("training", "pretrain", Examples(rows), None, 1e-3, 3, batch_size, 9, 0)
-        return Case(partial(autoencoder, shape, settings), Reconstruction, plan)
+        return Case(partial(autoencoder, shape, settings), partial(Reconstruction, config=settings), plan)
     name, _, start = network.partition(":")
     config = TrainConfig(network="convnet" if start else name, augment=augment, patience=9, batch_size=batch_size)
     count = len(rows)

@@ -161,7 +161,7 @@ def _print_result(record: RunRecord, command: str) -> None:
     from flows.models import decision_text
     from tasks.evaluate.to_review import doubted_photos, labels_text
     from tasks.store.store import Store
-    from tasks.tables import REPORT, SUMMARY
+    from tasks.tables import AUTOENCODER_PICTURE, REPORT, SUMMARY
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
     report, summary = REPORT.path(folder), SUMMARY.path(folder)
@@ -171,5 +171,7 @@ def _print_result(record: RunRecord, command: str) -> None:
     if doubted := len(doubted_photos(folder)):
         say("", f"{labels_text(doubted)} may be wrong; to see them: fluke review {command}")
     say("", f"report: {report}" if report.exists() else f"{record.until}: {folder}")
+    if (picture := AUTOENCODER_PICTURE.path(folder)).exists():
+        say(f"picture: {picture}")
     if decision := [*decision_text.lines(record, data_root())]:
         say("", *decision)

@@ -33,9 +33,10 @@ A photo that can't be read makes its whole batch fail.
 """
 _ONNX_USE = """\
 Input: tiles, uint8 {shape}. `preprocess` in model.json has the settings that turn a photo into a tile: rotate it by its
-EXIF orientation, crop, convert to grey if set, resize the longer side (area averaging to shrink, linear interpolation
-if it is less than 1.25 times as long, cubic interpolation to enlarge), pad to a square. If
-fluke is installed, use `tasks.images.tiles.tile_of`.
+EXIF orientation, crop, convert to grey if set, stretch the grey levels if `levels` is min_max, resize (area averaging
+to shrink, linear interpolation if the longer side is less than 1.25 times as long, cubic interpolation to enlarge), and
+make it square as `fit` says: pad the shorter side, stretch both sides, or cut out the centre. If fluke is installed,
+use `tasks.images.tiles.tile_of`.
 
 ```python
 import json

@@ -14,7 +14,7 @@ from tasks.store.csv_columns import Column, find_columns
 from tasks.store.csv_file import read_csv, shown_lines
 from tasks.store.errors import UserError
 
-_IMAGE = "Image"
+_IMAGE, _LABEL = "Image", "Id"
 _LISTS = frozenset({".csv", ".tsv", ".txt"})
 """Extensions of tables: Excel calls its "Unicode text" .txt."""
 
@@ -27,6 +27,8 @@ class PhotoList:
     """Names and paths."""
     notes: list[str] = field(default_factory=list)
     """What is left out, one line for each kind."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Classes by name, if a CSV gives them."""
 
 
 def list_photos(source: Path) -> PhotoList:
@@ -72,7 +74,7 @@ def _below(folder: Path) -> PhotoList:
 def _listed(source: Path) -> PhotoList:
     """Return the photos that a CSV lists, under the names that it gives them; a missing one is an error of its row."""
     file = read_csv(source, [_IMAGE])
-    columns = find_columns(file, [Column(_IMAGE, "image", need="required")])
+    columns = find_columns(file, [Column(_IMAGE, "image", need="required"), Column(_LABEL, "label")])
     names = [name for row in file.rows if (name := columns.get(row, _IMAGE))]
     listed = find_files(source, list(dict.fromkeys(names)), [source.parent])
     notes = [*file.notes, *columns.notes, *listed.notes]
@@ -84,4 +86,5 @@ def _listed(source: Path) -> PhotoList:
             f"{shown_missing(listed.missing)}; their rows have an error instead of classes"
         )
     paths = {name: Path(file.path) for name, file in listed.files.items()}
-    return PhotoList([(name, paths.get(name, source.parent / name)) for name in names], notes)
+    labels = {columns.get(row, _IMAGE): columns.get(row, _LABEL) for row in file.rows if columns.get(row, _LABEL)}
+    return PhotoList([(name, paths.get(name, source.parent / name)) for name in names], notes, labels)

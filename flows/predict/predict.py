@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from configs.schema import PreprocessConfig
 from flows import preflight
 from flows.predict import outputs
 from flows.predict.batches import decoded_batches
+from flows.predict.captions import font_for, lines, true_classes
 from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
@@ -38,9 +39,9 @@ logger = logging.getLogger("fluke.predict")
 FORMATS = (".csv", ".json", ".parquet")
 _MAX_STEM_BYTES = 200
 """File systems allow names of 255 bytes."""
-_MAX_JPEG_SIDE_PX = 65_500
-"""Longest side that libjpeg can write."""
-_MOST_DRAWN_PX, _BYTES_PER_DRAWN_PX = 64e6, 14
+_MAX_JPEG_SIDE_PX = 65_000
+"""Longest side of a photo: libjpeg can write 65,500 px, and the lines above need some."""
+_MOST_DRAWN_PX, _BYTES_PER_DRAWN_PX = 64e6, 20
 """Pixels of the largest picture with a heat map, and the memory that drawing needs for each."""
 
 
@@ -105,7 +106,15 @@ def predict_to(
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {model.run} ...")
     top_k = max(options.top_k, SUBMISSION_NAMES) if options.submission else options.top_k
     with preflight.in_use(root), executor(0) as threads:
-        table = predict(model, photos, top_k=top_k, threads=threads, progress=progress, heat_maps=options.heat_maps)
+        table = predict(
+            model,
+            photos,
+            top_k=top_k,
+            threads=threads,
+            progress=progress,
+            heat_maps=options.heat_maps,
+            labels=listed.labels,
+        )
     if options.submission:
         names = [column for column in table.columns if column.startswith("class_")]
         predicted = [row.dropna().tolist() for _, row in table[names].iterrows()]
@@ -127,6 +136,7 @@ def predict(
     threads: Executor,
     progress: Progress,
     heat_maps: Path | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> "pd.DataFrame":
     """Predict photos; threads decode the next batch into tiles, as in training, while the network computes.
 
@@ -136,8 +146,10 @@ def predict(
         top_k: Number of classes per photo; at most all classes.
         threads: Decode the photos.
         progress: Reports how many photos are done.
-        heat_maps: A folder for one picture per photo, of the photo's size, at most 64 megapixels; all appear in it at
-            the end, or none.
+        heat_maps: A folder for one picture per photo: the photo, at most 64 megapixels, with its true class, the
+            predicted one and its probability above, and a scale beside it. All appear in the folder at the end, or
+            none.
+        labels: True classes by the photo's name, where they are known; else those of the photos' folders count.
 
     Returns:
         One row per photo: image (its name), class_1, probability_1 ... class_k, probability_k (most likely first), and
@@ -153,6 +165,7 @@ def predict(
     top_k = min(top_k, len(names))
     columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
+    true = true_classes(photos, labels or {}, names) if heat_maps else []
     batches = decoded_batches(model.preprocess, photos, threads)
     predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
     with (
@@ -178,7 +191,9 @@ def predict(
                 maps = predictor.heat_maps(inputs, probabilities)
                 for i, heat_map in zip(decoded, maps, strict=True):
                     name = _picture_name(first + i + 1, images[i])
-                    if _draw(photos[first + i][1], heat_map, model.preprocess, drawn / name):
+                    answer = rows[first + i]
+                    above = lines(true[first + i], answer["class_1"], answer["probability_1"])
+                    if _draw(photos[first + i][1], heat_map, model.preprocess, drawn / name, above):
                         rows[first + i]["heat_map"] = str(heat_maps / name)
             advance(len(images))
     optional = (["unknown"] if unknown_label else []) + (["heat_map"] if heat_maps else [])
@@ -211,8 +226,12 @@ def _picture_name(number: int, image: str) -> str:
     return f"{number:05d}-{Path(image).stem.encode()[:_MAX_STEM_BYTES].decode(errors='ignore')}.jpg"
 
 
-def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path) -> bool:
-    """Write a photo with its heat map `(h', w')` as a JPEG of the photo's size, at most _MOST_DRAWN_PX pixels.
+def _draw(
+    photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path, above: Sequence[str] = ()
+) -> bool:
+    """Write a photo with its heat map `(h', w')` as a JPEG; the photo has its own size, at most _MOST_DRAWN_PX pixels.
+
+    Some lines are written above it, and a scale is drawn beside it.
 
     Returns:
         False if it is too large for a JPEG or for the memory, or if the photo has vanished or changed since its answer.
@@ -232,12 +251,15 @@ def _draw(photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, 
     def jpeg(pixels: NDArray[np.uint8]) -> bytes:
         import cv2
 
-        from tasks.images.heatmap import draw_heat_map
+        from tasks.images.caption import caption
+        from tasks.images.heatmap import colours, draw_heat_map
         from tasks.images.tiles import map_to_photo
 
         if scale < 1:
             pixels = photos.shrink(pixels, int(scale * max(size)))
         drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
+        if above:
+            drawn = caption(drawn, [(line, font_for(line)) for line in above], colours(), plain=font_for("high"))
         return cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes()
 
     try:

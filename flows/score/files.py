@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER = "scores"
-CONFUSION, LEFT_OUT = "confusion.csv", "left_out.csv"
+CONFUSION, LEFT_OUT, SHEET = "confusion.csv", "left_out.csv", "sheet.png"
 
 
 def default_folder(root: Path, source: Path, run: str) -> Path:
@@ -54,7 +54,7 @@ def write(
     """
     import pandas as pd
 
-    from flows.score import page
+    from flows.score import page, sheet
 
     names = [row["label"] for row in metrics["per_class"]]
     crossed = pd.crosstab(answered["label"], answered["predicted"]).reindex(index=names, columns=names, fill_value=0)
@@ -67,5 +67,6 @@ def write(
         write_table(pd.DataFrame(left_out, columns=LeftOut._fields), partial / LEFT_OUT)
         for name, data in page.pictures(figures).items():
             (partial / name).write_bytes(data)
+        (partial / SHEET).write_bytes(sheet.draw(answered, photos))
         text = page.html(metrics, answered, photos, left_out, figures)
         tables.REPORT.path(partial).write_text(text, encoding="utf-8", errors="replace")

@@ -9,6 +9,12 @@ _ROWS = 256
 """Rows that are drawn at a time, so that no large temporary arrays are needed."""
 
 
+def colours() -> NDArray[np.uint8]:
+    """Return the scale: what the hottest part of a grey photo looks like, down to the coldest, RGB `(256, 3)`."""
+    heat = np.linspace(1, 0, 256, dtype=np.float32)[:, None]
+    return draw_heat_map(np.full((256, 1, 3), 128, np.uint8), heat)[:, 0]
+
+
 def draw_heat_map(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Draw a heat map over an image; the hotter a part, the more opaque.
 

@@ -21,6 +21,9 @@ from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
 
 VERSION = 3
 
+_LATER_SETTINGS = {"fit": "pad", "levels": "photo"}
+"""Settings that came later, and the values that give the tiles of before: a pool of that time is still used."""
+
 
 def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
     """Write the indexes of the tiles of all kept and all removed photos; only missing tiles are computed.
@@ -42,7 +45,12 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
             tile[:] = tile_of((context.root / paths[photo]).read_bytes(), config)
         return tiles
 
-    key = hashing.of_value([VERSION, config.model_dump(mode="json")])[:24]
+    settings = {
+        name: value
+        for name, value in config.model_dump(mode="json").items()
+        if name not in _LATER_SETTINGS or value != _LATER_SETTINGS[name]
+    }
+    key = hashing.of_value([VERSION, settings])[:24]
     pool, new = ShardPool.open(context.pools / key, context).compute_missing(
         [*files[KEPT.name], *files[REMOVED.name]], compute, context, label="tiles"
     )

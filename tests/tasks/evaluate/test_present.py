@@ -218,7 +218,9 @@ def test_the_report_of_a_classifier_of_codes_shows_the_autoencoder(pets: Evaluat
     page = tables.REPORT.path(folder).read_text()
     assert "Autoencoder</h2>" in page
     assert "0.012" in page
-    assert (folder / "figures" / "reconstructions.png").exists()
+    assert "The autoencoder is not better than a principal component analysis of patches." in page
+    assert "Dead channels of the code, the same everywhere: 1." in page
+    assert {"reconstructions", "codes"} <= {path.stem for path in (folder / "figures").iterdir()}
     for stage in ("crawl", "filter", "preprocess", "pretrain", "extract", "train"):
         assert f"<td>{stage}</td>" in page
         assert f"{stage}_setting: 3" in page

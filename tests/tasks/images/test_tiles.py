@@ -32,6 +32,48 @@ def test_the_aspect_ratio_is_kept_by_padding() -> None:
     assert (tile[:, 48:] == 9).all()
 
 
+def thirds(height: int, width: int) -> np.ndarray:
+    """A photo whose left, middle and right third have the grey levels 30, 100 and 220."""
+    columns = np.repeat(np.array([30, 100, 220], np.uint8), width // 3)
+    return np.broadcast_to(columns[None, :, None], (height, width, 3)).copy()
+
+
+def test_a_stretched_tile_shows_the_whole_photo_without_bars() -> None:
+    tile = make_tile(thirds(30, 90), PreprocessConfig(side_px=48, fit="stretch", pad_value=9))[..., 0]
+    assert tile[24, [4, 24, 44]].tolist() == [30, 100, 220]
+    assert (tile[0] == tile[47]).all()
+
+
+def test_a_cut_tile_shows_the_centre_without_bars() -> None:
+    tile = make_tile(thirds(30, 90), PreprocessConfig(side_px=48, fit="cut", pad_value=9))
+    assert (tile == 100).all()
+
+
+def test_min_max_uses_all_grey_levels_of_each_channel_and_leaves_bars() -> None:
+    pixels = thirds(60, 30)
+    pixels[..., 2] = 77
+    tile = make_tile(pixels, PreprocessConfig(side_px=60, levels="min_max", pad_value=9))
+    inner = tile[:, 15:45]
+    assert (inner[..., 0].min(), inner[..., 0].max()) == (0, 255)
+    assert (inner[..., 2] == 77).all()  # a channel with one value
+    assert (tile[:, :15] == 9).all()
+
+
+@pytest.mark.parametrize(("fit", "shown"), [("stretch", (0, 90)), ("cut", (30, 60))])
+def test_a_heat_map_covers_the_part_that_the_tile_shows(fit: str, shown: tuple[int, int]) -> None:
+    heat = map_to_photo(np.ones((4, 4), np.float32), 30, 90, PreprocessConfig(side_px=48, fit=fit))
+    assert (heat[:, shown[0] : shown[1]] == 1).all()
+    assert heat.sum() == 30 * (shown[1] - shown[0])
+
+
+def test_a_large_jpeg_is_cut_from_enough_pixels() -> None:
+    file = BytesIO()
+    Image.fromarray(cv2.resize(thirds(40, 120), (1200, 100))).save(file, "JPEG", quality=95)
+    config = PreprocessConfig(side_px=48, fit="cut")
+    whole = make_tile(photos.decode(file.getvalue()), config)
+    assert np.abs(tile_of(file.getvalue(), config).astype(int) - whole).max() < 8
+
+
 def test_crop_keeps_the_part_of_the_setting() -> None:
     halves = photo(40, 80)
     halves[:, 40:] = 50

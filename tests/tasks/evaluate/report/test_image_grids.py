@@ -37,10 +37,19 @@ def pictures(figure: Figure) -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8, 1), (16, 8, 8, 3), (9, 8, 8, 1)])
-def test_reconstructions_are_shown_in_pairs(shape: tuple[int, ...]) -> None:
+def test_tiles_are_shown_above_their_copies(shape: tuple[int, ...]) -> None:
     tiles = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    text = style.svg(image_grids.reconstructions(tiles, tiles))
-    assert text.count("<image") == 2 * shape[0]
+    text = style.svg(image_grids.reconstructions(tiles, {"ours": tiles, "shrunk": tiles}))
+    assert text.count("<image") == 3 * min(8, shape[0])
+    assert text.index("tiles") < text.index("ours") < text.index("shrunk")
+
+
+def test_codes_are_shown_channel_by_channel_and_dead_ones_named() -> None:
+    tiles, found = np.zeros((2, 8, 8, 1), np.uint8), np.random.default_rng(0).random((2, 4, 4, 3)).astype(np.float32)
+    text = style.svg(image_grids.codes(tiles, found, [1]))
+    assert text.count("<image") == 2 * 4
+    assert "channel 1 of 3, dead" in text
+    assert "channel 2 of 3<" in text
 
 
 def test_activations_start_with_the_tile_and_name_layers_and_channels() -> None:
