@@ -119,7 +119,10 @@ RULES = (
     Rule(("filter.group_pages",), _downloads, "crawl.sources other than folder and csv, which have no pages"),
     Rule(_in("pretrain", "weights pooling"), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(
-        _in("pretrain", "filters code_channels epochs batch_size learning_rate refresh_growth seed"),
+        _in(
+            "pretrain",
+            "architecture filters code_channels epochs batch_size learning_rate augment noise mask refresh_growth seed",
+        ),
         _has_encoder("autoencoder"),
         "pretrain.encoder=autoencoder",
     ),
@@ -128,6 +131,7 @@ RULES = (
     Rule(_in("workers.timeout_h", "pretrain extract"), _has_features, "pretrain.encoder other than none"),
     Rule(("evaluate.label_issues",), _has_features, "pretrain.encoder other than none"),
     Rule(("train.network",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
+    Rule(("train.network_weights",), _has_encoder("autoencoder"), "pretrain.encoder=autoencoder"),
     Rule(("train.filters",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
     Rule(("train.budget_min",), lambda config: config.train.recipe == "auto", "train.recipe=auto"),
@@ -136,7 +140,9 @@ RULES = (
     Rule(("train.unfreeze", "train.unfreeze_rate"), _trains_network, "train.recipe=auto or network"),
     Rule(
         _in(
-            "train", "head hidden dropout optimizer learning_rate weight_decay label_smoothing batch_size patience ema"
+            "train",
+            "head hidden cam_filters dropout optimizer learning_rate weight_decay label_smoothing batch_size "
+            "patience ema",
         ),
         _trains_head,
         "train.recipe other than logistic",
@@ -152,7 +158,7 @@ RULES = (
     Rule(("train.head_epochs",), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(("train.epochs", "train.augment"), _trains_network, "train.recipe=auto or network"),
     Rule(
-        _in("train.augment", "flip rotate_deg shift zoom shear_deg fill rand_augment magnitude"),
+        _in("train.augment", "rand_augment magnitude"),
         _changes_tiles,
         "tiles as the network's input: pretrain.encoder other than autoencoder",
     ),

@@ -366,7 +366,17 @@ class PreprocessConfig(Section):
         (0.0, 0.0, 1.0, 1.0),
         description="Part of each photo to keep: left, top, right and bottom as fractions of its size.",
     )
-    pad_value: int = Field(0, ge=0, le=255, description="Grey level of the padding that makes a photo square.")
+    fit: Literal["pad", "stretch", "cut"] = Field(
+        "pad",
+        description="How the kept part of a photo becomes a square. pad: whole, with bars at two sides; stretch: "
+        "whole, with another aspect ratio; cut: only the square in its centre.",
+    )
+    pad_value: int = Field(0, ge=0, le=255, description="fit=pad: grey level of the bars.")
+    levels: Literal["photo", "min_max"] = Field(
+        "photo",
+        description="Grey levels of a tile. photo: as in the photo; min_max: stretched so that the darkest value of "
+        "each channel in the photo becomes 0, and the brightest one 255 (bars stay as they are).",
+    )
 
     @model_validator(mode="after")
     def _crop_is_a_box(self) -> "PreprocessConfig":
@@ -378,6 +388,22 @@ class PreprocessConfig(Section):
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Xla = Literal["auto", "on", "off"]
+
+
+class GeometryConfig(Section):
+    """Random changes of where pixels are: one affine map for each tile, or for each code."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field(
+        "horizontal", description="Mirror half of the tiles."
+    )
+    rotate_deg: float = Field(10, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
+    shift: Fraction = Field(0.1, description="Largest shift, as a share of the side.")
+    zoom: float = Field(0.1, ge=0, lt=1, description="Largest zoom in or out, as a share of the size.")
+    shear_deg: float = Field(0, ge=0, le=60, description="Largest shear, in degrees.")
+    fill: Literal["nearest", "reflect", "constant"] = Field(
+        "nearest",
+        description="How to fill pixels outside the image: nearest, reflect, or constant (black; 0 in codes).",
+    )
 
 
 class PretrainConfig(Section):
@@ -396,25 +422,38 @@ class PretrainConfig(Section):
         description="Weights of a pretrained network. auto: those that are installed with fluke, if there are, else "
         "imagenet. imagenet: downloaded by keras.applications. Or a Keras model file of the same network.",
     )
-    pooling: Literal["mean", "root", "gem"] = Field(
+    pooling: Literal["mean", "root", "gem", "flatten"] = Field(
         "mean",
         description="How a pretrained network's last feature map becomes a vector. mean: the mean of each channel. "
         "root: its square root, and all vectors get the same length; better for individuals. gem: the generalised mean "
-        "with exponent 3, which weighs strong responses more.",
+        "with exponent 3, which weighs strong responses more. flatten: all values of the map, as in the head of VGG; "
+        "they are many, so take a small preprocess.side_px.",
     )
     texture: bool = Field(
         True,
         description="Whether the features also hold what two maps in the middle of a network say of texture and "
         "material (EfficientNet-Lite only). Logistic regression uses them where they lower the validation loss.",
     )
-    filters: tuple[int, ...] = Field(
-        (32, 64, 64),
+    architecture: Literal["strided", "pooled"] = Field(
+        "strided",
+        description="autoencoder: strided: convolutions with stride 2, and a linear path beside them. pooled: the "
+        "whale write-up's network, pairs of convolutions with batch normalisation, and max-pooling.",
+    )
+    filters: tuple[int, ...] | None = Field(
+        None,
         min_length=1,
         max_length=6,
-        description="autoencoder: filters of each convolution that halves the side.",
+        description="autoencoder: filters of each level; a level halves the side. null: [32, 64, 64] for strided, "
+        "[16, 8] for pooled.",
     )
-    code_channels: int = Field(16, ge=1, le=512, description="autoencoder: channels of the code.")
-    epochs: int = Field(15, ge=1, description="autoencoder: epochs over the train tiles.")
+    code_channels: int | None = Field(
+        None, ge=1, le=512, description="autoencoder: channels of the code. null: 16 for strided, 3 for pooled."
+    )
+    epochs: int = Field(
+        15,
+        ge=0,
+        description="autoencoder: epochs over the train tiles. 0 leaves it untrained, to compare with.",
+    )
     batch_size: int = Field(32, ge=1, description="autoencoder: tiles per optimizer step.")
     learning_rate: float = Field(
         3e-3,
@@ -424,6 +463,23 @@ class PretrainConfig(Section):
     )
     patience: int = Field(
         10, ge=1, description="autoencoder: stop after this many epochs without a lower error on other tiles."
+    )
+    augment: GeometryConfig = Field(
+        GeometryConfig(),
+        description="autoencoder: random changes of its train tiles, input and target alike. The write-up has flips, "
+        "rotate_deg 15 and shift 0.15.",
+    )
+    noise: Fraction = Field(
+        0,
+        description="autoencoder: standard deviation of noise that is added to the input only, as a share of full "
+        "brightness, such as 0.05.",
+    )
+    mask: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="autoencoder: share of the input that is hidden, in cells of a 14th of the side; the target shows "
+        "it all.",
     )
     precision: Precision = Field("auto", description="autoencoder: precision of its training, as train.precision.")
     xla: Xla = Field("auto", description="autoencoder: compile its training with XLA, as train.xla.")
@@ -442,20 +498,20 @@ class PretrainConfig(Section):
             return "autoencoder"
         return "none" if self.encoder == "none" else "network"
 
+    @property
+    def layer_filters(self) -> tuple[int, ...]:
+        """The autoencoder's filters of each level."""
+        return self.filters or ((16, 8) if self.architecture == "pooled" else (32, 64, 64))
 
-class AugmentConfig(Section):
-    """Random changes of tiles."""
+    @property
+    def channels_of_code(self) -> int:
+        """The channels of the autoencoder's code."""
+        return self.code_channels or (3 if self.architecture == "pooled" else 16)
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = Field(
-        "horizontal", description="Mirror half of the tiles."
-    )
-    rotate_deg: float = Field(10, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
-    shift: Fraction = Field(0.1, description="Largest shift, as a share of the side.")
-    zoom: float = Field(0.1, ge=0, lt=1, description="Largest zoom in or out, as a share of the size.")
-    shear_deg: float = Field(0, ge=0, le=60, description="Largest shear, in degrees.")
-    fill: Literal["nearest", "reflect", "constant"] = Field(
-        "nearest", description="How to fill pixels outside the image: nearest, reflect, or constant (black)."
-    )
+
+class AugmentConfig(GeometryConfig):
+    """Random changes of tiles or codes."""
+
     rand_augment: int = Field(
         0, ge=0, le=8, description="Number of RandAugment operations for each tile; 0 disables it."
     )
@@ -553,6 +609,11 @@ class TrainConfig(Section):
         description="With pretrain.encoder=autoencoder or none: the network that learns from scratch; "
         "docs/networks.md lists them.",
     )
+    network_weights: Literal["none", "auto", "imagenet"] | UserPath = Field(
+        "none",
+        description="With pretrain.encoder=autoencoder and codes of 3 channels: the weights that train.network begins "
+        "with. none: it learns from scratch. auto, imagenet, or a Keras model file: as pretrain.weights.",
+    )
     filters: tuple[int, ...] = Field(
         (64, 128, 128), min_length=1, max_length=8, description="convnet only: filters of each block."
     )
@@ -563,6 +624,13 @@ class TrainConfig(Section):
     )
     hidden: int | None = Field(
         None, ge=1, description="Units of a dense layer before the last layer; null: no such layer."
+    )
+    cam_filters: int | None = Field(
+        None,
+        ge=1,
+        description="A 3x3 convolution with so many filters between the network's last map and its mean, for class "
+        "activation maps (Zhou et al., 2016). It learns from tiles, so a pretrained network needs recipe=network. "
+        "null: no such convolution; the mean of the last map gives the maps.",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the last layer.")
     scale: float = Field(16, gt=0, description="cosine and arcface: factor of the cosines.")
@@ -745,6 +813,26 @@ class Config(Section):
                 and ((limit := getattr(self.filter, name)) is None or limit < own)
             }
             object.__setattr__(self, "crawl", self.crawl.model_copy(update=lowered))  # this section is frozen
+        return self
+
+    @model_validator(mode="after")
+    def _pretrained_weights_take_three_channels(self) -> "Config":
+        weights, channels = self.train.network_weights, self.pretrain.channels_of_code
+        if self.pretrain.kind == "autoencoder" and weights != "none" and channels != 3:
+            raise ValueError(
+                f"train.network_weights={weights}: pretrained weights take 3 channels, and the code has {channels}; "
+                "set pretrain.code_channels=3"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _convolution_learns_from_tiles(self) -> "Config":
+        if self.train.cam_filters and self.pretrain.kind == "network" and self.train.recipe != "network":
+            raise ValueError(
+                f"train.cam_filters={self.train.cam_filters} adds a convolution that learns from tiles, but "
+                f"train.recipe={self.train.recipe} learns from features: set train.recipe=network, or unset "
+                "train.cam_filters"
+            )
         return self
 
     @model_validator(mode="after")

@@ -190,9 +190,17 @@ AUTOENCODER = File("autoencoder.keras", ("pretrain",), "The autoencoder, if the 
 RECONSTRUCTIONS = File(
     "reconstructions.npz",
     ("pretrain",),
-    "Some tiles (`originals`) and the autoencoder's copies (`reconstructions`), uint8.",
+    "Some tiles (`originals`), the autoencoder's copies (`reconstructions`), those of a resize (`resized`) and of a "
+    "PCA of patches (`pca`), uint8; and the codes (`codes`), float32.",
 )
-ERROR = File("error.json", ("pretrain",), "Mean squared error of the autoencoder, and of a resize to as many values.")
+AUTOENCODER_PICTURE = File(
+    "autoencoder.png",
+    ("pretrain",),
+    "Tiles, the autoencoder's copies beside those of a resize and a PCA, channels of the code, and the losses.",
+)
+ERROR = File(
+    "error.json", ("pretrain",), "Mean squared error of the autoencoder, of a resize and of a PCA, with as many values."
+)
 SNAPSHOT = Table(
     "snapshot.parquet", ("pretrain",), "The train photos at the time; only written for an autoencoder.", (_PHOTO,)
 )

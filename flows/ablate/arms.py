@@ -53,6 +53,22 @@ STANDARD = (
         "Does it help to learn from the codes of an autoencoder?",
     ),
     Arm(
+        "untrained encoder",
+        ("pretrain.encoder=autoencoder", "pretrain.epochs=0", "train.recipe=network"),
+        "Is it the autoencoder's training that helps, or would random convolutions do?",
+    ),
+    Arm(
+        "ImageNet weights on codes",
+        (
+            "pretrain.encoder=autoencoder",
+            "pretrain.code_channels=3",
+            "train.network=efficientnet_lite0",
+            "train.network_weights=auto",
+            "train.recipe=network",
+        ),
+        "What does a network reach on the codes that has learned from photos before?",
+    ),
+    Arm(
         "pretrained encoder on tiles",
         ("pretrain.encoder=efficientnet_lite0", "pretrain.weights=auto", "train.recipe=auto"),
         "What does a network reach that has learned from other photos before?",

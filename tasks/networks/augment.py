@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from configs.schema import AugmentConfig
+from configs.schema import AugmentConfig, GeometryConfig
 from tasks.networks.affine import AffineMap, transform
 from tasks.networks.forward import BATCH_ROWS, fill_up
 from tasks.networks.rand_augment import Draw
@@ -46,18 +46,19 @@ def augment_tiles(tiles: NDArray[np.uint8], config: AugmentConfig, seeds: Sequen
 
 
 class Augment(keras.layers.Layer):
-    """Changes tiles, uint8 `(n, h, w, c)`; shape, dtype and range stay the same.
+    """Changes tiles, uint8 `(n, h, w, c)`, or an autoencoder's codes, floats.
 
     Flip, rotation, shift, zoom and shear are one affine map for each tile, together with what RandAugment moves, so
     that pixels are interpolated once. RandAugment's changes of colours follow. It changes only tiles with three
-    channels. All of it can be compiled by XLA.
+    channels. Codes have no colours and no brightest value: only the affine map changes them, and nothing is rounded or
+    clipped; what comes from outside has the border's value or 0, see `fill`. All of it can be compiled by XLA.
     """
 
-    def __init__(self, config: AugmentConfig, seed: int, *, compiled: bool = False) -> None:
+    def __init__(self, config: GeometryConfig, seed: int, *, compiled: bool = False) -> None:
         """Configure the layer.
 
         Args:
-            config: kinds and sizes of the changes.
+            config: kinds and sizes of the changes; RandAugment only if it is an AugmentConfig.
             seed: seed of the layer's random numbers.
             compiled: whether XLA compiles it, see `affine.transform`.
         """
@@ -73,22 +74,29 @@ class Augment(keras.layers.Layer):
         """Change each tile independently.
 
         Args:
-            tiles: uint8 `(n, h, w, c)`.
+            tiles: uint8 or floats `(n, h, w, c)`.
             draws: numbers from -1 to 1, float32 `(n, DRAWS)`, that decide the affine maps; None: random ones.
+
+        Returns:
+            As tiles; codes as float32.
         """
         config, count = self._config, ops.shape(tiles)[0]
         height, width, channels = tiles.shape[1:]
+        is_tiles = keras.backend.standardize_dtype(tiles.dtype) == "uint8"
         maps = []
         if self._transforms:
             if draws is None:
                 draws = keras.random.uniform((count, DRAWS), -1, 1, seed=self._random)
             maps.append(self._affine_map(draws, height, width))
-        rounds = config.rand_augment if channels == RGB_CHANNELS else 0
-        chosen = [Draw.random(count, config.magnitude, self._random) for _ in range(rounds)]
+        chosen: list[Draw] = []
+        if isinstance(config, AugmentConfig) and channels == RGB_CHANNELS and is_tiles:
+            chosen = [Draw.random(count, config.magnitude, self._random) for _ in range(config.rand_augment)]
         maps += [draw.affine_map(height, width) for draw in chosen]
         if not maps:
             return tiles
         x = transform(tiles, reduce(AffineMap.then, maps), config.fill, compiled=self._compiled)
+        if not is_tiles:
+            return x
         x = ops.round(ops.clip(x, 0, BRIGHTEST))
         for draw in chosen:
             x = draw.recolour(x)

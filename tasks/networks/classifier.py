@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.networks import backbones, head
+from tasks.networks import backbones, head, weights
 from tasks.networks.pooling import generalised_mean, root_mean
-from tasks.networks.scaling import enlarge, scale_pixels
+from tasks.networks.scaling import enlarge, photo_deviation, scale_pixels
+from tasks.store.errors import UserError
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and variance of each channel, both float32 `(c,)`."""
+COLOURS = 3
 
 
 def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) -> keras.Model:
@@ -27,6 +29,8 @@ def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) 
         A model from uint8 `(n, h, w, c)` to logits float32 `(n, classes)`.
     """
     encoder = _in_current_policy(encoder)
+    if config.cam_filters:
+        return _with_head(encoder.input, encoder.get_layer("features").input, classes, config)
     return keras.Model(encoder.input, head.logits(encoder.output, classes, config), name="classifier")
 
 
@@ -56,7 +60,8 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
     Args:
         shape: shape of one photo's code, `(h, w, c)`.
         classes: number of classes.
-        config: network and head.
+        config: network, its weights, and head. A network with pretrained weights gets codes with the contrast of
+            photos; their three channels take the place of colours.
         moments: mean and variance of the train photos' codes; they become weights of the model. A constant channel
             is centred, but not scaled.
 
@@ -64,7 +69,8 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
         A model from floats `(n, h, w, c)` to logits float32 `(n, classes)`.
 
     Raises:
-        UserError: there is no such network.
+        UserError: there is no such network; or it should have pretrained weights, but the codes don't have three
+            channels, or the weights cannot be loaded.
     """
     codes = keras.Input(shape, dtype="float32", name="codes")
     scale = keras.layers.Normalization(name="scaled")
@@ -73,7 +79,18 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
     scale.set_weights([mean, np.where(variance > 1e-12, variance, 1), np.zeros(())])
     scale.finalize_state()
     backbone = backbones.load(config.network)
-    features = backbone.build(enlarge(scale(codes), backbone.min_side_px), config)
+    x = scale(codes)
+    if config.network_weights != "none":
+        if shape[-1] != COLOURS:
+            raise UserError(
+                f"train.network_weights={config.network_weights}: pretrained weights take {COLOURS} channels, and the "
+                f"codes have {shape[-1]}; set pretrain.code_channels={COLOURS}, or train.network_weights=none"
+            )
+        x = keras.layers.Rescaling(photo_deviation(backbone.scale), name="contrast")(x)
+    x = enlarge(x, backbone.min_side_px)
+    features = backbone.build(x, config)
+    if config.network_weights != "none":
+        weights.load(x, features, config.network, config.network_weights, weights.OF_NETWORK)
     return _with_head(codes, features, classes, config)
 
 
@@ -109,7 +126,8 @@ def pool(
 
     Args:
         features: the maps or vectors.
-        how: `mean`; `gem`, see `generalised_mean`; or `root`, see `root_mean`. It doesn't concern vectors.
+        how: `mean`; `gem`, see `generalised_mean`; `root`, see `root_mean`; or `flatten`, all values of the map, row by
+            row. It doesn't concern vectors.
         textures: maps `(n, h, w, c)` that are appended to the channels of `features`; `how` doesn't concern them.
     """
     length = features.shape[-1]
@@ -120,7 +138,10 @@ def pool(
         return keras.layers.Identity(name="pooled", dtype="float32")(x)
     if how == "mean":
         return keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
-    pooled = (generalised_mean if how == "gem" else root_mean)(x[..., :length])
+    if how == "flatten":
+        pooled = keras.layers.Flatten(name="values_of_map", dtype="float32")(x[..., :length])
+    else:
+        pooled = (generalised_mean if how == "gem" else root_mean)(x[..., :length])
     if textures:
         means = keras.layers.GlobalAveragePooling2D(name="means_of_texture", dtype="float32")(x[..., length:])
         return keras.layers.Concatenate(name="pooled", dtype="float32")([pooled, means])
@@ -199,6 +220,7 @@ def subtract_from_logits(classifier: keras.Model, amounts: NDArray[np.float32]) 
 def _with_head(
     inputs: keras.KerasTensor, features: keras.KerasTensor, classes: int, config: TrainConfig
 ) -> keras.Model:
+    features = head.convolution(features, config)
     return keras.Model(inputs, head.logits(pool(features), classes, config), name="classifier")
 
 

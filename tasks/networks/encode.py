@@ -42,14 +42,15 @@ def encode(encoder: "keras.Model", tiles: NDArray[np.uint8], batch_size: int) ->
     Args:
         encoder: a model from tiles to codes.
         tiles: `(n, side, side, c)`.
-        batch_size: tiles per batch, 2 or more.
+        batch_size: tiles per batch, 2 or more; fewer are computed at once if they are large.
 
     Returns:
         Codes, float16 `(n, h, w, code channels)`.
     """
     from tasks.networks.keras_io import predict
+    from tasks.networks.memory import rows_forward
 
-    return to_float16(predict(encoder, tiles, batch_size))
+    return to_float16(predict(encoder, tiles, rows_forward(encoder, batch_size)))
 
 
 class Encoder:

@@ -8,9 +8,40 @@ import math
 import keras
 
 from configs.schema import TrainConfig
+from tasks.store.errors import UserError
 
+CONVOLUTION = "cam"
+"""Name of the convolution of a head with class activation maps; it comes before the layer `features`."""
 WEIGHTED_LAYERS = ("hidden", "cosines", "logits")
 """Names of the layers of a head that have weights; not every head has all of them."""
+
+
+def convolution(features: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
+    """Add the convolution that learns class activation maps, if `config.cam_filters` asks for it.
+
+    A 3 x 3 convolution on the last map, whose mean goes to the softmax: Zhou et al., "Learning Deep Features for
+    Discriminative Localization", CVPR 2016, section 3.
+
+    Args:
+        features: the network's last map, floats `(n, h, w, c)`.
+        config: number of filters.
+
+    Returns:
+        The map of the new layer `cam`, floats 0 or more `(n, h, w, cam_filters)`; or the map as it is.
+
+    Raises:
+        UserError: the network has vectors instead of a map.
+    """
+    if not config.cam_filters:
+        return features
+    if len(features.shape) != 4:
+        raise UserError(
+            f"train.cam_filters={config.cam_filters}: the network has no feature map for a convolution; unset it, or "
+            "choose another network (docs/networks.md)"
+        )
+    return keras.layers.Conv2D(
+        config.cam_filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=CONVOLUTION
+    )(features)
 
 
 def logits(pooled: keras.KerasTensor, classes: int, config: TrainConfig) -> keras.KerasTensor:

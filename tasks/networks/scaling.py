@@ -11,6 +11,7 @@ Scale = Literal["caffe", "tf", "torch"] | tuple[float, float]
 """How RGB pixels 0..255 are scaled: by a mode of Keras' `imagenet_utils.preprocess_input` (caffe: BGR minus the mean;
 tf: -1..1; torch: normalised for each channel), or by two numbers, (pixel - first) / second."""
 
+BRIGHTEST = 255
 _BGR_MEAN = (103.939, 116.779, 123.68)
 """Mean of ImageNet's photos, 0..255, as used by the Caffe models of VGG and ResNet."""
 _RGB_MEAN = (0.485, 0.456, 0.406)
@@ -44,6 +45,20 @@ def scale_pixels(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False
         first, second = (127.5, 127.5) if scale == "tf" else scale
         factor, offset = 1 / second, -first / second
     return keras.layers.Rescaling(factor, offset, dtype="float32", name="scaled")(tiles)
+
+
+def photo_deviation(scale: Scale) -> float:
+    """Return the standard deviation of the pixels of ImageNet's photos, scaled by a network's convention.
+
+    Codes get it before they enter a network with pretrained weights, so that its first layer sees the contrast of
+    photos.
+    """
+    pixels = BRIGHTEST * sum(_RGB_DEVIATION) / len(_RGB_DEVIATION)
+    if scale == "caffe":
+        return pixels
+    if scale == "torch":
+        return 1.0
+    return pixels / (127.5 if scale == "tf" else scale[1])
 
 
 def enlarge(x: keras.KerasTensor, min_side_px: int) -> keras.KerasTensor:

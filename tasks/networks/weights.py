@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -18,8 +18,23 @@ _SIDE_PX = 224
 """Input of the network whose weights are downloaded; they fit every side."""
 
 
+class Settings(NamedTuple):
+    """The names of the settings that messages name."""
+
+    network: str
+    weights: str
+
+
+OF_ENCODER = Settings("pretrain.encoder", "pretrain.weights")
+OF_NETWORK = Settings("train.network", "train.network_weights")
+
+
 def load(
-    inputs: keras.KerasTensor, outputs: keras.KerasTensor, network: str, weights: Literal["auto", "imagenet"] | Path
+    inputs: keras.KerasTensor,
+    outputs: keras.KerasTensor,
+    network: str,
+    weights: Literal["auto", "imagenet"] | Path,
+    settings: Settings = OF_ENCODER,
 ) -> None:
     """Load pretrained weights into the layers between two tensors of a graph.
 
@@ -29,21 +44,22 @@ def load(
         network: name of the backbone.
         weights: auto takes those that are installed with fluke, or else does as imagenet, which downloads the file that
             Keras offers, once, as Keras caches it. A path is a Keras model file of the same network, with any head.
+        settings: what messages name.
 
     Raises:
         UserError: the weights cannot be found, downloaded or read, or do not fit.
     """
     backbone = backbones.load(network)
     if weights == "auto" and backbone.packaged:
-        _load_packaged(network, backbone.packaged, inputs, outputs)
+        _load_packaged(network, backbone.packaged, inputs, outputs, settings)
         return
-    source = _read(weights) if isinstance(weights, Path) else _download(network, backbone)
+    source = _read(weights, settings) if isinstance(weights, Path) else _download(network, backbone, settings)
     try:
         copy(source, inputs, outputs, backbone.aliases)
     except ValueError as error:
         raise UserError(
-            f"pretrain.weights: {weights} doesn't fit pretrain.encoder={network}: {error}; give a model file of the "
-            "same network"
+            f"{settings.weights}: {weights} doesn't fit {settings.network}={network}: {error}; give a model file of "
+            "the same network"
         ) from error
 
 
@@ -82,41 +98,45 @@ def copy(
 
 
 def _load_packaged(
-    network: str, packaged: PackagedWeights, inputs: keras.KerasTensor, outputs: keras.KerasTensor
+    network: str,
+    packaged: PackagedWeights,
+    inputs: keras.KerasTensor,
+    outputs: keras.KerasTensor,
+    settings: Settings,
 ) -> None:
     try:
         arrays = packaged.read()
     except UserError as error:
-        raise UserError(f"pretrain.encoder={network}: {error}") from error
+        raise UserError(f"{settings.network}={network}: {error}") from error
     layers = [layer for layer in _between(inputs, outputs) if layer.weights]
     packaged_weights.copy(arrays, layers, packaged.name_in_file)
 
 
-def _download(network: str, backbone: Backbone) -> keras.Model:
+def _download(network: str, backbone: Backbone, settings: Settings) -> keras.Model:
     if backbone.application is None:
         if backbone.packaged:
-            remedy = "set pretrain.weights=auto, which takes those that are installed"
+            remedy = f"set {settings.weights}=auto, which takes those that are installed"
         else:
             found = {name: backbones.load(name) for name in backbones.names()}
             offered = [name for name, other in found.items() if other.packaged or other.application]
-            remedy = f"give a model file as pretrain.weights, or one of the networks {', '.join(offered)}"
-        raise UserError(f"Keras offers no ImageNet weights for pretrain.encoder={network}; {remedy}")
+            remedy = f"give a model file as {settings.weights}, or one of the networks {', '.join(offered)}"
+        raise UserError(f"Keras offers no ImageNet weights for {settings.network}={network}; {remedy}")
     try:
         return backbone.application(include_top=False, weights="imagenet", input_shape=(_SIDE_PX, _SIDE_PX, 3))
     except Exception as error:  # Keras raises plain exceptions
         raise UserError(
-            f"cannot download ImageNet weights for pretrain.encoder={network}: {keras_io.first_line(error)}; try "
-            "again, or give a Keras model file of that network as pretrain.weights"
+            f"cannot download ImageNet weights for {settings.network}={network}: {keras_io.first_line(error)}; try "
+            f"again, or give a Keras model file of that network as {settings.weights}"
         ) from error
 
 
-def _read(path: Path) -> keras.Model:
+def _read(path: Path, settings: Settings) -> keras.Model:
     try:
         return keras_io.load(path.expanduser())
     except Exception as error:  # Keras raises many kinds of errors
         raise UserError(
-            f"pretrain.weights: cannot read {path} as a Keras model: {keras_io.first_line(error)}; give a file written "
-            "by `model.save`"
+            f"{settings.weights}: cannot read {path} as a Keras model: {keras_io.first_line(error)}; give a file "
+            "written by `model.save`"
         ) from error
 
 

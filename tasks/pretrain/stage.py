@@ -12,7 +12,7 @@ from tasks.store.manifest import Result
 from tasks.store.stage import Stage
 from tasks.tables import ENCODER_INFO
 
-VERSION = 4
+VERSION = 5
 
 
 def external_inputs(config: PretrainConfig, root: Path) -> dict[str, str | int]:

@@ -5,11 +5,12 @@ import re
 import keras
 
 from configs.suggest import did_you_mean
+from tasks.networks.head import CONVOLUTION
 from tasks.store.errors import UserError
 
 
 def freeze(classifier: keras.Model) -> None:
-    """Make only the head of a classifier trainable: the layers after `features`."""
+    """Make only the head of a classifier trainable: the layers after `features`, and its convolution, if any."""
     for layer in _network(classifier):
         layer.trainable = False
 
@@ -52,4 +53,5 @@ def unfreeze(classifier: keras.Model, start: str | int) -> None:
 
 def _network(classifier: keras.Model) -> list[keras.layers.Layer]:
     layers: list[keras.layers.Layer] = classifier.layers
-    return layers[: layers.index(classifier.get_layer("features"))]
+    network = layers[: layers.index(classifier.get_layer("features"))]
+    return [layer for layer in network if layer.name != CONVOLUTION]

@@ -88,11 +88,11 @@ class Phase:
         def make(classifier: keras.Model) -> Classification:
             augment = config.augment
             mixes = self.augmented and (augment.mixup or augment.cutmix)
-            tiles = self.augmented and self.train.rows.dtype == np.uint8
+            are_maps = self.augmented and len(self.train.examples.row_shape) == 3  # tiles or codes, not features
             return Classification(
                 classifier,
                 TrainingLoss(config, self.log_priors),
-                augment=Augment(augment, config.seed, compiled=hardware.uses_xla(config)) if tiles else None,
+                augment=Augment(augment, config.seed, compiled=hardware.uses_xla(config)) if are_maps else None,
                 mix=Mix(augment.mixup, augment.cutmix, config.seed) if mixes else None,
             )
 

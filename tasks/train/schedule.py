@@ -77,6 +77,18 @@ class Schedule:
         """Train the head alone; train and val have pooled features `(n, d)` as rows."""
         self._fit_head("training the head", self._config.head_epochs, train, val)
 
+    def train_frozen(self) -> None:
+        """Train the head of a pretrained network from tiles, which are augmented: a convolution needs the maps."""
+        freeze(self._model)
+        phase = self._phase(
+            "training the head",
+            self._train,
+            self._val,
+            learning_rate=self._learning_rate,
+            epochs=self._config.head_epochs,
+        )
+        self._fit(self._model, phase)
+
     def unfreeze(self, *starts: str | int) -> None:
         """Train a pretrained network from each start to its end, one step after the other."""
         for start in starts:

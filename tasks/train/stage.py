@@ -179,4 +179,22 @@ def _dynamic_modules(config: TrainConfig) -> list[str]:
     return [backbones.module_of(config.network)]
 
 
-STAGE = Stage("train", VERSION, build=build_classifier, dynamic_modules=_dynamic_modules, accept_stale=accept_stale)
+def external_inputs(config: TrainConfig, root: Path) -> dict[str, str | int]:
+    """Return the digest of the file of weights, if `train.network_weights` is a path.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if not isinstance(config.network_weights, Path):
+        return {}
+    return {"weights": hashing.of_user_file(config.network_weights, "train.network_weights")}
+
+
+STAGE = Stage(
+    "train",
+    VERSION,
+    build=build_classifier,
+    external_inputs=external_inputs,
+    dynamic_modules=_dynamic_modules,
+    accept_stale=accept_stale,
+)

@@ -18,7 +18,7 @@ from tasks.train.same_photos import ENCODER_KEY, PHOTOS_KEY
 
 RATE = 0.3
 """Factor of the learning rate for a training that starts from an earlier classifier."""
-_SAME_SETTINGS = ("recipe", "network", "filters", "head", "hidden", "scale", "sub_centres")
+_SAME_SETTINGS = ("recipe", "network", "filters", "head", "hidden", "cam_filters", "scale", "sub_centres")
 """Settings of train that decide the shapes and the meaning of the weights."""
 _COMMON_CLASSES = 0.5
 """Share of the classes, of the classifier with fewer, that both classifiers must have."""

@@ -52,7 +52,7 @@ def fit(
     """
     initial = [keras.ops.convert_to_numpy(variable) for variable in network.variables]
     stored = checkpoint.read()
-    split = stored[0].split if stored else 1
+    split = stored[0].split if stored else plan.split
     while True:
         try:
             reset_random_numbers(network)
@@ -90,7 +90,7 @@ def step_seconds(network: keras.Model, objective: Callable[[keras.Model], Object
         MemoryError: memory is too small for a single row, or the backend's own error.
     """
     initial = [keras.ops.convert_to_numpy(variable) for variable in network.variables]
-    split = 1
+    split = plan.split
     while True:
         try:
             return split * Attempt(objective(network), plan, Checkpoint(Path()), split).step_seconds()

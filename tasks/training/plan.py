@@ -69,6 +69,8 @@ class Plan:
     """Whether every class is drawn equally often; the labels then have `targets`."""
     stop_after: int | None = None
     """Epochs after which to stop and keep the last weights; None: the loss decides."""
+    rows_at_once: int | None = None
+    """Most rows that are computed together; larger batches are split from the beginning. None: as many as fit."""
     if_too_large: str = ""
     """The remedy if memory is too small for a single row."""
 
@@ -76,6 +78,14 @@ class Plan:
     def averages_weights(self) -> bool:
         """Whether an average of the weights is validated and kept."""
         return bool(self.ema and self.val)
+
+    @property
+    def split(self) -> int:
+        """Parts that each batch is split into from the beginning: a power of 2, as where memory turns out too small."""
+        parts = 1
+        while self.rows_at_once and parts < self.batch_size and math.ceil(self.batch_size / parts) > self.rows_at_once:
+            parts *= 2
+        return parts
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the positions of the train rows in an epoch, `(n,)`; they depend only on the seed and the epoch."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.load import load
+from configs.load import ConfigError, load
 from configs.schema import Config
 
 SEARCH = ["crawl.sources=[openverse,commons]", "crawl.keywords={cat: [cat], dog: [dog]}"]
@@ -28,3 +28,10 @@ def test_the_crawl_downloads_what_the_filter_would_keep(
 
 def test_the_filter_does_not_change_the_crawl_of_a_folder() -> None:
     assert load("default", ["filter.min_aspect=null", "filter.min_side_px=1"]).crawl == Config().crawl
+
+
+def test_a_convolution_in_the_head_needs_a_recipe_that_learns_from_tiles() -> None:
+    with pytest.raises(ConfigError, match=r"cam_filters=64 .* set train\.recipe=network"):
+        load("default", ["train.cam_filters=64"])
+    for settings in (["train.recipe=network"], ["pretrain.encoder=none"]):
+        assert load("default", ["train.cam_filters=64", *settings]).train.cam_filters == 64

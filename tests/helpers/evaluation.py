@@ -160,13 +160,20 @@ class EvaluationWorld:
 
     def encoder_folder(self, out: Path) -> Result:
         """Write the files of the pretrain stage."""
-        write_json(tables.ENCODER_INFO.path(out), {"kind": self.kind, "name": "tiny"})
+        write_json(tables.ENCODER_INFO.path(out), {"kind": self.kind, "name": "tiny", "dead_channels": [1]})
         if self.kind != "autoencoder":
             return Result({}, digest=self.kind)
         pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
-        np.savez(tables.RECONSTRUCTIONS.path(out), originals=pairs, reconstructions=pairs)
+        np.savez(
+            tables.RECONSTRUCTIONS.path(out),
+            originals=pairs,
+            reconstructions=pairs,
+            resized=pairs,
+            pca=pairs,
+            codes=pairs[:, ::2, ::2].astype(np.float32),
+        )
         tables.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
-        tables.ERROR.path(out).write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034}))
+        tables.ERROR.path(out).write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034, "pca": 0.011}))
         stored_tables.write(tables.SNAPSHOT, pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}), out)
         return Result({"photos": 5})
 

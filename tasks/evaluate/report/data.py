@@ -28,6 +28,8 @@ from tasks.store.shards import LazyRows
 
 _NOTE_ORIGINS = tuple(dict.fromkeys(("filter", "settings", *STAGE_NAMES)))
 """The order of the notes: what the filter doubts comes first, because it may concern most photos."""
+_COPIES = {"reconstructions": "reconstructions", "shrunk and enlarged": "resized", "PCA of patches": "pca"}
+"""Names of copies -> their arrays in reconstructions.npz."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,24 @@ class Autoencoder:
     history: Mapping[str, Sequence[float]]
     """Losses by epoch."""
     error: Mapping[str, float]
-    """Mean squared error of `autoencoder`, and of `resize`: a resize to the same number of values and back."""
+    """Mean squared error of `autoencoder`; and, with as many values, of `resize`, a resize and back, and of `pca`, a
+    principal component analysis of patches."""
     photos: int
     """Number of train photos."""
     originals: NDArray[np.uint8]
     """(n, side, side, c), example tiles."""
-    reconstructions: NDArray[np.uint8]
-    """(n, side, side, c), the same tiles, encoded and decoded."""
+    copies: Mapping[str, NDArray[np.uint8]]
+    """(n, side, side, c), the same tiles, encoded and decoded: by the autoencoder, and by simpler codes."""
+    codes: NDArray[np.float32]
+    """(n, h, w, channels), the tiles' codes."""
+    dead: Sequence[int]
+    """Numbers of the channels of the code that are the same everywhere."""
+
+    @property
+    def loses_to(self) -> list[str]:
+        """The simpler codes that give the tiles back as well or better."""
+        names = {"resize": "shrinking and enlarging the tiles", "pca": "a principal component analysis of patches"}
+        return [name for key, name in names.items() if self.error["autoencoder"] >= self.error[key]]
 
 
 class EvaluationFiles:
@@ -188,7 +201,9 @@ class EvaluationFiles:
                 _read_json(tables.ERROR.path(folder)),
                 len(tables.SNAPSHOT.read(folder)),
                 pairs["originals"],
-                pairs["reconstructions"],
+                {name: pairs[key] for name, key in _COPIES.items()},
+                pairs["codes"],
+                _read_json(tables.ENCODER_INFO.path(folder))["dead_channels"],
             )
 
     @cached_property

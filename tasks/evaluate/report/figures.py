@@ -39,7 +39,8 @@ def figures(files: EvaluationFiles) -> dict[str, Figure]:
     if autoencoder := files.autoencoder:
         drawn |= dict(_curves(autoencoder.history, "autoencoder_"))
         if len(autoencoder.originals):
-            drawn["reconstructions"] = image_grids.reconstructions(autoencoder.originals, autoencoder.reconstructions)
+            drawn["reconstructions"] = image_grids.reconstructions(autoencoder.originals, autoencoder.copies)
+            drawn["codes"] = image_grids.codes(autoencoder.originals, autoencoder.codes, autoencoder.dead)
     return drawn
 
 

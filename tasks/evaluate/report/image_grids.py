@@ -1,6 +1,6 @@
 """Figures that are grids of images: reconstructions, feature maps, and images that maximise activations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,27 +13,28 @@ from tasks.networks.explain.result import LayerImages, LayerInspection
 
 _MOST_PX = 64
 """Larger images are shrunk, to keep pages small."""
+_MOST_TILES = 8
+_MOST_CODE_CHANNELS = 8
 _CELLS = 16
 """Only the centre of an image of a channel is shown, as large as so many cells of the layer's map. The patterns of fine
 layers repeat, and can't be seen in a shrunk image."""
 
 
 @styled
-def reconstructions(originals: NDArray[np.uint8], rebuilt: NDArray[np.uint8]) -> Figure:
-    """Draw tiles (n, side, side, 1 or 3), uint8, each above its reconstruction; eight in a row."""
-    columns = min(8, len(originals))
-    rows = -(-len(originals) // columns)
-    figure = Figure(figsize=(WIDTH_IN, (WIDTH_IN / columns * 2 + 0.35) * rows))
-    grid = figure.subplots(rows * 2, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for i, pair in enumerate(zip(originals, rebuilt, strict=True)):
-        for k, tile in enumerate(pair):
-            axes = grid[i // columns * 2 + k, i % columns]
-            axes.imshow(np.broadcast_to(tile, (*tile.shape[:2], 3)), interpolation="none")
-            if i % columns == 0:
-                axes.set_title(("tiles", "reconstructions")[k], loc="left", fontsize=8, color=MUTED, pad=3)
-    return figure
+def reconstructions(originals: NDArray[np.uint8], copies: Mapping[str, NDArray[np.uint8]]) -> Figure:
+    """Draw tiles (n, side, side, 1 or 3), uint8, above their copies by an autoencoder and by simpler codes."""
+    rows = {"tiles": originals, **copies}
+    return _grid("What is left of tiles", [_Row(name, tiles[:_MOST_TILES]) for name, tiles in rows.items()])
+
+
+@styled
+def codes(originals: NDArray[np.uint8], found: NDArray[np.float32], dead: Sequence[int]) -> Figure:
+    """Draw tiles (n, side, side, 1 or 3) above the first channels of their codes (n, h, w, c), from dark to bright."""
+    rows = [_Row("tiles", originals[:_MOST_TILES])]
+    for channel in range(min(found.shape[-1], _MOST_CODE_CHANNELS)):
+        maps = found[:_MOST_TILES, ..., channel]
+        rows.append(_Row(f"channel {channel} of {found.shape[-1]}{', dead' * (channel in dead)}", maps))
+    return _grid("Codes", rows)
 
 
 @styled

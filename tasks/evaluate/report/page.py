@@ -3,7 +3,7 @@
 Both depend only on files, so the same evaluation always gives the same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +231,17 @@ def _recipe_table(metrics: Mapping[str, Any]) -> list[str]:
 def _sentences(files: EvaluationFiles) -> list[str]:
     """Write the conclusion in sentences; what the filter did to the test comes second."""
     first, *rest = conclusion(files.metrics)
-    return [first, *removed_sentence(files.metrics), *rest]
+    return [first, *_on_autoencoder(files), *removed_sentence(files.metrics), *rest]
+
+
+def _on_autoencoder(files: EvaluationFiles) -> Iterator[str]:
+    """Say that the autoencoder is no better than a resize."""
+    autoencoder = files.autoencoder
+    if autoencoder and autoencoder.error["autoencoder"] >= autoencoder.error["resize"]:
+        yield (
+            "The autoencoder keeps less of the tiles than shrinking them to as many values: mean squared error "
+            f"{autoencoder.error['autoencoder']:.3g}, against {autoencoder.error['resize']:.3g}."
+        )
 
 
 def _baselines(files: EvaluationFiles) -> list[str]:

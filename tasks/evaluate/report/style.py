@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, wraps
 from io import BytesIO
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from unicodedata import category, east_asian_width
 
@@ -22,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ft2font import FT2Font
 
+from tasks.images.fonts import packaged
 from tasks.names import visible
 
 INK, MUTED, LINE = "#1c2330", "#667084", "#d9dee6"
@@ -79,13 +81,36 @@ def _listed_fonts() -> list[str]:
 
 def font_with(character: str) -> str | None:
     """Return the name of an installed font that has a character, if possible one of those that figures use anyway."""
-    # matplotlib's "Last Resort" fonts have a box for each character.
-    files = {font.name: font.fname for font in fontManager.ttflist if not font.name.startswith("Last Resort")}
+    files = _files()
     for name in dict.fromkeys([*_listed_fonts(), *sorted(files)]):
         with suppress(KeyError, OSError, RuntimeError):  # a font that was uninstalled, or is damaged
             if FT2Font(files[name]).get_char_index(ord(character)):
                 return name
     return None
+
+
+@cache
+def font_file(characters: str) -> Path:
+    """Return the file of the first font that has most of some characters; figures use the same fonts."""
+    files = _files()
+
+    def missing(name: str) -> int:
+        try:
+            font = FT2Font(files[name])
+        except (KeyError, OSError, RuntimeError):
+            return len(characters) + 1
+        return sum(not font.get_char_index(ord(each)) for each in characters if each.isprintable())
+
+    return Path(files[min(_fonts(), key=missing)])
+
+
+def _files() -> dict[str, str]:
+    """List the files of all fonts by name, with the font that a package brings."""
+    brought = packaged()
+    if brought and not any(font.fname == str(brought) for font in fontManager.ttflist):
+        fontManager.addfont(brought)
+    # matplotlib's "Last Resort" fonts have a box for each character.
+    return {font.name: font.fname for font in fontManager.ttflist if not font.name.startswith("Last Resort")}
 
 
 @contextmanager

@@ -5,8 +5,7 @@ A new encoder changes the features of all photos, so the old one is kept until t
 
 import json
 import math
-import shutil
-from collections.abc import Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,22 @@ from numpy.typing import NDArray
 from configs.schema import PretrainConfig
 from tasks.held_out import held_out, memory_of
 from tasks.pretrain.encoders import Encoder
+from tasks.pretrain.quality import (
+    BRIGHTEST,
+    PatchPCA,
+    dead_channels,
+    is_better_than_resize,
+    mean_squared_error,
+    resized,
+)
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
-from tasks.store.shards import LazyRows, names_by_content
+from tasks.store.shards import LazyRows
 from tasks.tables import (
     AUTOENCODER,
+    AUTOENCODER_PICTURE,
     ENCODER,
     ERROR,
     HISTORY,
@@ -35,53 +43,15 @@ from tasks.tables import (
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
-SHOWN = 16
+SHOWN = 8
 """Number of tiles in reconstructions.npz."""
-BRIGHTEST = 255
+PCA_TILES = 64
+"""Most train tiles whose patches a principal component analysis is fitted on."""
+CODED_TILES = 256
+"""Most train tiles whose codes show whether a channel is dead."""
 _MEASURED_SHARE = 0.1
 """Share of the train tiles that is only measured on if there are no validation tiles."""
-
-
-def mean_squared_error(tiles: NDArray[np.uint8], copies: NDArray[np.floating[Any]]) -> float:
-    """Compute the mean squared error of reconstructions, in units of full brightness.
-
-    Args:
-        tiles: `(n, h, w, c)`, 0..255.
-        copies: the reconstructions, of the same shape; they are clipped to 0..255.
-
-    Returns:
-        The error, 0..1.
-    """
-    difference = (np.clip(copies, 0, BRIGHTEST) - tiles) / BRIGHTEST
-    return float(np.mean(np.square(difference), dtype=np.float64))
-
-
-def resized(tiles: NDArray[np.uint8], values: int) -> NDArray[np.float32]:
-    """Shrink tiles and enlarge them again: the baseline for a code with as many values.
-
-    Args:
-        tiles: `(n, side, side, c)`.
-        values: the smallest number of values of a shrunk tile; tiles with fewer values are not shrunk.
-
-    Returns:
-        Copies, float32 `(n, side, side, c)`, about 0..255. Shrinking averages areas; enlarging is cubic.
-    """
-    import cv2
-
-    side, channels = tiles.shape[1], tiles.shape[3]
-    small = min(side, math.ceil(math.sqrt(values / channels)))
-    copies = np.empty(tiles.shape, np.float32)
-    for tile, copy in zip(tiles, copies, strict=True):
-        down = cv2.resize(tile.astype(np.float32), (small, small), interpolation=cv2.INTER_AREA)
-        copy[:] = cv2.resize(down, (side, side), interpolation=cv2.INTER_CUBIC).reshape(copy.shape)
-    return copies
-
-
-def resize_error(tiles: NDArray[np.uint8], values: int) -> float:
-    """Compute the mean squared error of `resized` tiles `(n, side, side, c)`, in units of full brightness."""
-    return mean_squared_error(tiles, resized(tiles, values))
 
 
 def hold_back(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -111,16 +81,17 @@ def drift(train: Set[str], snapshot: Set[str], excluded: Set[str], growth: float
 
 
 def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageContext) -> Encoder:
-    """Train an autoencoder on the train tiles; write it, its encoder and its reconstruction error.
+    """Train an autoencoder on the train tiles; write it, its encoder, its errors and examples of what it gives back.
 
     The error is measured on validation tiles or, if there are none, on a tenth of the train tiles.
 
     Raises:
         UserError: there is no train photo, or the training diverged.
     """
-
     from tasks.networks.autoencoder import encoder
     from tasks.networks.keras_io import weights_digest
+    from tasks.pretrain.pictures import draw
+    from tasks.pretrain.training import train as train_autoencoder
 
     photos = KEPT.read(kept, ["photo", "split"])
     index = INDEX.read(tiles).set_index("photo", drop=False)
@@ -132,21 +103,44 @@ def build(config: PretrainConfig, *, kept: Path, tiles: Path, context: StageCont
         trained_on, measured_on = (snapshot.iloc[part] for part in hold_back(len(snapshot), config.seed))
     measured = LazyRows(index.loc[measured_on], context.root)
 
-    model, history = _train(config, index.loc[trained_on], index.loc[measured_on], context)
+    model, history = train_autoencoder(config, index.loc[trained_on], index.loc[measured_on], context)
     half = encoder(model)
-    values = math.prod(half.output.shape[1:])
-    error = _errors(model, measured, values, config.batch_size)
+    train = LazyRows(index.loc[trained_on], context.root)
+    error, examples = _measure(model, half, train, measured, config)
+    variances = _variances(half, train, config.batch_size)
+    dead = dead_channels(variances)
     half.save(ENCODER.path(context.out))
     model.save(AUTOENCODER.path(context.out))
-    shown = measured[:SHOWN]
-    copies = np.clip(np.rint(model.predict_on_batch(shown)), 0, BRIGHTEST).astype(np.uint8)
-    np.savez(RECONSTRUCTIONS.path(context.out), originals=shown, reconstructions=copies)
+    np.savez(RECONSTRUCTIONS.path(context.out), allow_pickle=False, **examples)
     SNAPSHOT.write(snapshot.to_frame(), context.out)
     for file, value in ((HISTORY, history), (ERROR, error), (SNAPSHOT_TILES, _made_from(kept, tiles))):
         file.path(context.out).write_text(json.dumps(value, indent=1))
-    counts = {"tiles": len(trained_on), "values": values, "error": error["autoencoder"]}
-    info = {"features": values}
-    return Encoder(weights_digest(model), {**counts, "error of a resize": error["resize"]}, info)
+    draw(examples, error, history, dead, AUTOENCODER_PICTURE.path(context.out))
+    for warning in _warnings(error, dead, len(variances)):
+        context.warn(warning)
+    values = math.prod(half.output.shape[1:])
+    counts = {"tiles": len(trained_on), "parameters": model.count_params(), "values": values}
+    counts |= {"dead channels": len(dead)} if dead else {}
+    errors = {"error": error["autoencoder"], "error of a resize": error["resize"], "error of a PCA": error["pca"]}
+    info = {"features": values, "variances": variances.tolist(), "dead_channels": dead}
+    return Encoder(weights_digest(model), {**counts, **errors}, info)
+
+
+def _warnings(error: dict[str, float], dead: Sequence[int], channels: int) -> Iterator[str]:
+    """Say what the autoencoder is no good for."""
+    if not is_better_than_resize(error):
+        yield (
+            f"pretrain: the autoencoder is not better than shrinking and enlarging the tiles: mean squared error "
+            f"{error['autoencoder']:.3g}, against {error['resize']:.3g} with as many values; pretrain.encoder=none "
+            "leaves it out; more pretrain.epochs, or pretrain.code_channels, may help"
+        )
+    if dead:
+        which = ", ".join(str(number) for number in dead)
+        yield (
+            f"pretrain: {len(dead)} of {channels} channels of the code are dead (number {which}, counted from 0): they "
+            "are the same everywhere in the train photos; try another pretrain.seed, a lower pretrain.learning_rate, "
+            "or fewer pretrain.code_channels"
+        )
 
 
 def external_inputs(config: PretrainConfig) -> dict[str, str | int]:
@@ -179,73 +173,52 @@ def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: 
     )
 
 
-def _train(
-    config: PretrainConfig, train: "pd.DataFrame", val: "pd.DataFrame", context: StageContext
-) -> tuple["keras.Model", dict[str, list[float]]]:
-    """Train an autoencoder on the tiles of an index, and validate it on those of another one.
+def _measure(
+    model: "keras.Model", half: "keras.Model", train: LazyRows, measured: LazyRows, config: PretrainConfig
+) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
+    """Compute the errors of the autoencoder and of simpler codes, and examples of all; see `tables.RECONSTRUCTIONS`.
 
-    The autoencoder is returned in float32, whatever the precision of its training was.
+    Few tiles are in memory at a time: those of 896 px need much.
     """
-    from tasks.networks import hardware
-    from tasks.networks.autoencoder import autoencoder
-    from tasks.networks.keras_io import seed_everything
-    from tasks.pretrain.reconstruction import Reconstruction
-    from tasks.training import monitors, under_way
-    from tasks.training.checkpoint import Checkpoint
-    from tasks.training.fit import fit
-    from tasks.training.plan import Examples, Plan
+    from tasks.networks import memory
+    from tasks.networks.keras_io import predict
 
-    hardware.enable_memory_growth()
-    tiles = LazyRows(train, context.root)
-    height, width, channels = tiles.shape
-    plan = Plan(
-        name="training",
-        section="pretrain",
-        train=Examples(tiles),
-        val=Examples(LazyRows(val, context.root)),
-        learning_rate=config.learning_rate,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        patience=config.patience,
-        seed=config.seed,
-        xla=config.xla,
-        if_too_large="use smaller pretrain.filters, or preprocess.side_px",
-    )
-    learned_from = [names_by_content(index) for index in (train, val)]
-    computed = hardware.compute_signature(config.precision)
-    folder = under_way.folder_of([learned_from, computed, config.model_dump(mode="json")], context)
-    seed_everything(config.seed)
-    with (
-        context.progress("training", total=config.epochs) as advance,
-        hardware.dtype_policy(config.precision),
-        hardware.strategy_scope(config),
-    ):
-        trained = autoencoder((height, width, channels), config)
-        state = fit(
-            trained,
-            Reconstruction,
-            plan,
-            checkpoint=Checkpoint(folder / "training.npz"),
-            advance=advance,
-            callbacks=monitors.monitoring_callbacks(folder / monitors.FOLDER, "autoencoder"),
-        )
-    with hardware.dtype_policy("float32"):
-        model = autoencoder((height, width, channels), config)
-    model.set_weights(trained.get_weights())
-    if (folder / monitors.FOLDER).exists():
-        shutil.copytree(folder / monitors.FOLDER, context.out / monitors.FOLDER)
-    under_way.keep_only(folder)
-    return model, state.history
+    rows = memory.rows_forward(model, config.batch_size)
+    values = math.prod(half.output.shape[1:])
+    some = np.linspace(0, len(train) - 1, min(len(train), PCA_TILES)).astype(int)
+    pca = PatchPCA.fit(train[some], 2 ** len(config.layer_filters), half.output.shape[-1], config.seed)
+    made: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
+        "autoencoder": lambda tiles: predict(model, tiles, rows),
+        "resize": lambda tiles: resized(tiles, values),
+        "pca": pca.copies,
+    }
+    errors = dict.fromkeys(made, 0.0)
+    for start in range(0, len(measured), rows):
+        batch = measured[start : start + rows]
+        for name, copies_of in made.items():
+            errors[name] += mean_squared_error(batch, copies_of(batch)) * len(batch) / len(measured)
+    shown = measured[:SHOWN]
+    examples = {
+        name: np.clip(np.rint(copies_of(shown)), 0, BRIGHTEST).astype(np.uint8) for name, copies_of in made.items()
+    }
+    codes = predict(half, shown, rows).astype(np.float32)
+    renamed = {"reconstructions": examples["autoencoder"], "resized": examples["resize"], "pca": examples["pca"]}
+    return errors, {"originals": shown, **renamed, "codes": codes}
 
 
-def _errors(model: "keras.Model", tiles: LazyRows, values: int, batch_size: int) -> dict[str, float]:
-    """Compute the mean squared errors of the autoencoder's reconstructions and of resized tiles."""
-    copied = small = 0.0
-    for start in range(0, len(tiles), batch_size):
-        batch: NDArray[np.uint8] = tiles[start : start + batch_size]
-        copied += len(batch) * mean_squared_error(batch, model.predict_on_batch(batch))
-        small += len(batch) * resize_error(batch, values)
-    return {"autoencoder": copied / len(tiles), "resize": small / len(tiles)}
+def _variances(half: "keras.Model", tiles: LazyRows, batch_size: int) -> NDArray[np.float64]:
+    """Compute the variance of each channel of the codes of some train tiles, over all their places, `(c,)`."""
+    from tasks.networks import memory
+    from tasks.networks.keras_io import predict
+
+    rows = memory.rows_forward(half, batch_size)
+    some = np.linspace(0, len(tiles) - 1, min(len(tiles), CODED_TILES)).astype(int)
+    sums = np.zeros((2, half.output.shape[-1]))
+    for start in range(0, len(some), rows):
+        codes = predict(half, tiles[some[start : start + rows]], rows).astype(np.float64)
+        sums += [codes.mean((1, 2)).sum(0), np.square(codes).mean((1, 2)).sum(0)]
+    mean, squares = sums / len(some)
+    return np.asarray(np.maximum(squares - np.square(mean), 0))
 
 
 def _made_from(kept: Path, tiles: Path) -> dict[str, Any]:

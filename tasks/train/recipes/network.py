@@ -179,6 +179,8 @@ class NetworkRecipe:
                 schedule.train_network()
             elif self._base and self._unfreeze:
                 pass  # its head stays: the stored features are not those of its network, which has been trained
+            elif config.cam_filters:
+                schedule.train_frozen()
             elif linear is None:
                 val = self._pooled(data, data.val) if len(data.val) else None
                 schedule.train_head(self._pooled(data, data.train), val)

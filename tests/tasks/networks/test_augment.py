@@ -27,6 +27,20 @@ def test_about_half_of_the_tiles_are_mirrored_and_the_others_unchanged(flip, axi
     assert 16 < mirrored.sum() < 48
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_codes_have_the_map_of_tiles_without_rounding_or_clipping(dtype: str) -> None:
+    config = AugmentConfig(rotate_deg=30, shift=0.2, zoom=0.2, fill="constant", rand_augment=2)
+    draws = np.random.default_rng(1).uniform(-1, 1, (64, DRAWS)).astype(np.float32)
+    codes = (TILES.astype(np.float32) - 128).astype(dtype)
+    changed = np.asarray(Augment(config, 0)(codes, draws))
+    assert changed.dtype == "float32"
+    assert changed.min() < -100
+    as_tiles = np.asarray(Augment(config.model_copy(update={"rand_augment": 0}), 0)(TILES, draws)).astype(np.float32)
+    ones = np.asarray(Augment(config, 0)(np.ones_like(codes), draws)).astype(np.float32)
+    np.testing.assert_allclose(changed + 128 * ones, as_tiles, atol=0.8)
+    assert ones.min() == 0  # outside a code there is 0
+
+
 def draw_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every random number the largest possible one."""
     monkeypatch.setattr(keras.random, "uniform", lambda shape, low, high, seed: np.full(shape, high, np.float32))

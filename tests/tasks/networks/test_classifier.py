@@ -3,9 +3,13 @@ import numpy as np
 import pytest
 
 from configs.schema import TrainConfig
-from tasks.networks import classifier
+from tasks.networks import backbones, classifier
 from tasks.networks.backbones.convnet import backbone
-from tasks.networks.classifier import feature_classifier, tile_classifier
+from tasks.networks.classifier import encoder_classifier, feature_classifier, pool, tile_classifier
+from tasks.networks.explain.layers import feature_maps
+from tasks.networks.scaling import photo_deviation
+from tasks.store.errors import UserError
+from tasks.train.finetune import freeze, unfreeze
 
 CONFIG = TrainConfig(filters=(4, 6))
 
@@ -108,3 +112,60 @@ def test_log_priors_are_subtracted_from_the_logits_also_after_saving(kind, tmp_p
     model.save(tmp_path / "model.keras")
     after = keras.models.load_model(tmp_path / "model.keras").predict_on_batch(tiles)
     np.testing.assert_allclose(after - before, [[-np.log(0.8), -np.log(0.2)]], rtol=1e-4)
+
+
+def test_pretrained_weights_are_loaded_behind_codes_that_have_the_contrast_of_photos(tmp_path) -> None:
+    moments = (np.full(3, 7, np.float32), np.full(3, 4, np.float32))
+    plain = TrainConfig(network="convnet", filters=(4,))
+    source = tile_classifier((8, 8, 3), 5, plain)
+    source.save(tmp_path / "photos.keras")
+    config = plain.model_copy(update={"network_weights": tmp_path / "photos.keras"})
+    model = feature_classifier((8, 8, 3), 2, config, moments)
+    for layer in source.layers:
+        if layer.weights and layer.name != "logits":
+            np.testing.assert_array_equal(model.get_layer(layer.name).get_weights()[0], layer.get_weights()[0])
+    contrast = keras.Model(model.input, model.get_layer("contrast").output)
+    codes = np.broadcast_to(np.array([9, 7, 5], np.float32), (1, 8, 8, 3))
+    deviation = photo_deviation(backbones.load("convnet").scale)
+    np.testing.assert_allclose(contrast(codes)[0, 0, 0], [deviation, 0, -deviation], atol=1e-5)
+
+
+def test_pretrained_weights_need_codes_of_three_channels() -> None:
+    config = TrainConfig(network="efficientnet_lite0", network_weights="auto")
+    with pytest.raises(UserError, match=r"network_weights=auto: .* codes have 2; set pretrain.code_channels=3"):
+        feature_classifier((8, 8, 2), 2, config, (np.zeros(2, np.float32), np.ones(2, np.float32)))
+
+
+def test_the_contrast_of_photos_is_that_of_each_convention() -> None:
+    assert photo_deviation("torch") == 1
+    assert photo_deviation("caffe") == pytest.approx(57.7, abs=0.1)
+    assert photo_deviation("tf") == photo_deviation((127.5, 127.5)) == pytest.approx(0.4527, abs=1e-3)
+
+
+def pretrained() -> keras.Model:
+    tiles = keras.Input((8, 8, 3), dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 255, name="scaled")(tiles)
+    return keras.Model(tiles, pool(keras.layers.Conv2D(4, 3, name="block1")(scaled), "root"), name="encoder")
+
+
+def test_the_convolution_of_class_activation_maps_is_between_the_last_map_and_its_mean() -> None:
+    encoder = pretrained()
+    model = encoder_classifier(encoder, 2, TrainConfig(cam_filters=5))
+    assert model.get_layer("cam").kernel.shape == (3, 3, 4, 5)
+    assert feature_maps(model)[-1].name == "cam"
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    maps, pooled = (
+        keras.Model(model.input, model.get_layer(name).output).predict_on_batch(tiles) for name in ("cam", "pooled")
+    )
+    np.testing.assert_allclose(pooled, maps.mean((1, 2)), rtol=1e-5)
+    freeze(model)
+    assert {layer.name for layer in model.layers if layer.trainable_weights} == {"cam", "logits"}
+    unfreeze(model, "all")
+    assert model.get_layer("block1").trainable
+
+
+def test_a_network_from_scratch_gets_the_convolution_unless_it_has_no_map() -> None:
+    model = tile_classifier((16, 16, 3), 2, TrainConfig(filters=(4,), cam_filters=5))
+    assert feature_maps(model)[-1].name == "cam"
+    with pytest.raises(UserError, match="cam_filters=5: the network has no feature map"):
+        tile_classifier((46, 46, 3), 2, TrainConfig(network="small_convnet", cam_filters=5))

@@ -85,6 +85,11 @@ def test_roots_of_an_empty_map_are_finite() -> None:
     assert np.isfinite(pooled(how="root").predict_on_batch(np.zeros((1, 4, 5, 3), np.float32))).all()
 
 
+def test_a_flat_map_has_all_values_row_by_row() -> None:
+    maps = RANDOM.normal(0, 1, (2, 4, 5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(pooled(how="flatten").predict_on_batch(maps), maps.reshape(2, -1))
+
+
 @pytest.mark.parametrize("how", ["mean", "root", "gem"])
 def test_statistics_of_texture_follow_the_pooled_map(how: str) -> None:
     maps, textures = (RANDOM.normal(0, 1, (2, side, side, 3)).astype(np.float32) for side in (3, 6))

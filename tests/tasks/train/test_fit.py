@@ -232,3 +232,17 @@ def test_training_in_16_bits_keeps_weights_of_32_bits(small) -> None:
     assert state.history["val_accuracy"][-1] >= 0.9
     assert {str(weights.dtype) for weights in model.get_weights()} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_codes_are_augmented_like_tiles_and_features_are_not(small) -> None:
+    def augments(rows: np.ndarray, **settings) -> bool:
+        data = fit.LabelledData(rows, small.train.targets, small.train.weights)
+        phase = fit.Phase("training", data, None, 0.01, 1, np.zeros(2, np.float32), **settings)
+        model = keras.Sequential([keras.Input(rows.shape[1:]), keras.layers.Flatten(), keras.layers.Dense(2)])
+        return phase.objective(PLAIN)(model).augment is not None
+
+    count = len(small.train.targets)
+    assert augments(np.zeros((count, 4, 4, 3), np.float16))
+    assert augments(np.zeros((count, 4, 4, 3), np.uint8))
+    assert not augments(np.zeros((count, 4, 4, 3), np.float16), augmented=False)
+    assert not augments(np.zeros((count, 4), np.float32))

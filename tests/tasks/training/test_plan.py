@@ -22,3 +22,7 @@ def test_with_class_balance_a_rare_class_is_drawn_as_often() -> None:
     order = plan(400, class_balanced=True).order(0)
     assert len(order) == 400
     assert 150 < np.sum(order == 0) < 250
+
+
+def test_batches_are_split_from_the_beginning_if_fewer_rows_may_be_computed_at_once() -> None:
+    assert [plan(9, rows_at_once=rows).split for rows in (None, 8, 9, 7, 4, 3, 1)] == [1, 1, 1, 2, 2, 4, 8]

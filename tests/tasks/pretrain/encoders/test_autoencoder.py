@@ -8,30 +8,11 @@ import pytest
 
 from tasks import tables
 from tasks.pretrain import stage as pretrain
-from tasks.pretrain.encoders.autoencoder import drift, hold_back, mean_squared_error, resize_error, resized
+from tasks.pretrain.encoders.autoencoder import drift, hold_back
 from tasks.store.errors import UserError
 from tasks.training import monitors, outcome
 from tests.helpers import stored_tables
 from tests.helpers.training import AUTOENCODER as CONFIG
-
-SMOOTH = np.broadcast_to(np.linspace(0, 255, 16)[:, None, None], (2, 16, 16, 1)).astype(np.uint8)
-NOISE = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
-
-
-def test_the_error_is_relative_to_full_brightness_and_reconstructions_are_clipped() -> None:
-    black = np.zeros((1, 2, 2, 1), np.uint8)
-    assert mean_squared_error(black, np.full(black.shape, 255.0)) == 1
-    assert mean_squared_error(black, np.full(black.shape, -9.0)) == 0
-
-
-def test_a_resize_keeps_smooth_tiles_and_loses_noise() -> None:
-    assert resize_error(SMOOTH, 64) < 1e-3
-    assert resize_error(NOISE, 64) > 0.05
-
-
-def test_a_resize_to_all_values_or_more_loses_nothing() -> None:
-    np.testing.assert_allclose(resized(NOISE, 16 * 16 * 3), NOISE, atol=1e-3)
-    assert resize_error(NOISE, 10**6) == pytest.approx(0)
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, (1, 1)), (2, (1, 1)), (100, (90, 10))])
@@ -75,13 +56,19 @@ def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, st
     written = {file.name for file in tables.files() if "pretrain" in file.stages}
     assert {path.name for path in folder.iterdir()} - {"tensorboard"} == written | {"manifest.json"}
     info = json.loads(tables.ENCODER_INFO.path(folder).read_text())
-    assert info == {"kind": "autoencoder", "name": "autoencoder", "features": 64}
+    assert {name: info[name] for name in ("kind", "name", "features")} == {
+        "kind": "autoencoder",
+        "name": "autoencoder",
+        "features": 64,
+    }
+    assert len(info["variances"]) == 4
+    assert info["dead_channels"] == []
     history = json.loads(tables.HISTORY.path(folder).read_text())
     assert set(history) == {"loss", "val_loss", "learning_rate"}
     assert len(history["loss"]) == CONFIG.epochs
-    assert set(json.loads(tables.ERROR.path(folder).read_text())) == {"autoencoder", "resize"}
+    assert set(json.loads(tables.ERROR.path(folder).read_text())) == {"autoencoder", "resize", "pca"}
     shown = np.load(tables.RECONSTRUCTIONS.path(folder))
-    assert shown["originals"].shape == shown["reconstructions"].shape == (4, 16, 16, 1)
+    assert {shown[name].shape for name in shown.files} == {(4, 16, 16, 1), (4, 4, 4, 4)}
     assert shown["reconstructions"].dtype == np.uint8
     assert len(tables.SNAPSHOT.read(folder)) == 18
     assert folders.progress.count(("training", 1)) == CONFIG.epochs

@@ -1,0 +1,93 @@
+"""The training of an autoencoder, by the common loop."""
+
+import shutil
+from functools import partial
+
+import keras
+import pandas as pd
+
+from configs.schema import PretrainConfig
+from tasks.networks import hardware, memory
+from tasks.networks.autoencoder import autoencoder
+from tasks.networks.keras_io import seed_everything
+from tasks.pretrain.reconstruction import Reconstruction
+from tasks.store.context import StageContext
+from tasks.store.errors import UserError
+from tasks.store.shards import LazyRows, names_by_content
+from tasks.training import monitors, under_way
+from tasks.training.checkpoint import Checkpoint
+from tasks.training.fit import fit
+from tasks.training.plan import Examples, Plan
+
+_REMEDY = "use smaller pretrain.filters, or preprocess.side_px"
+
+
+def train(
+    config: PretrainConfig, train: pd.DataFrame, val: pd.DataFrame, context: StageContext
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train an autoencoder on the tiles of an index, and validate it on those of another one.
+
+    On a CPU, batches of large tiles are computed in parts. The autoencoder is returned in float32, whatever the
+    precision of its training was.
+
+    Raises:
+        UserError: the training diverged, or not even a single tile fits the memory.
+    """
+    hardware.enable_memory_growth()
+    tiles = LazyRows(train, context.root)
+    height, width, channels = tiles.shape
+    learned_from = [names_by_content(index) for index in (train, val)]
+    computed = hardware.compute_signature(config.precision)
+    folder = under_way.folder_of([learned_from, computed, config.model_dump(mode="json")], context)
+    seed_everything(config.seed)
+    with (
+        context.progress("training", total=config.epochs) as advance,
+        hardware.dtype_policy(config.precision),
+        hardware.strategy_scope(config),
+    ):
+        trained = autoencoder((height, width, channels), config)
+        plan = Plan(
+            name="training",
+            section="pretrain",
+            train=Examples(tiles),
+            val=Examples(LazyRows(val, context.root)),
+            learning_rate=config.learning_rate,
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            patience=config.patience,
+            seed=config.seed,
+            xla=config.xla,
+            rows_at_once=_rows_at_once(trained),
+            if_too_large=_REMEDY,
+        )
+        history: dict[str, list[float]] = {}
+        if config.epochs:
+            state = fit(
+                trained,
+                partial(Reconstruction, config=config),
+                plan,
+                checkpoint=Checkpoint(folder / "training.npz"),
+                advance=advance,
+                callbacks=monitors.monitoring_callbacks(folder / monitors.FOLDER, "autoencoder"),
+            )
+            history = state.history
+    with hardware.dtype_policy("float32"):
+        model = autoencoder((height, width, channels), config)
+    model.set_weights(trained.get_weights())
+    if (folder / monitors.FOLDER).exists():
+        shutil.copytree(folder / monitors.FOLDER, context.out / monitors.FOLDER)
+    under_way.keep_only(folder)
+    return model, history
+
+
+def _rows_at_once(network: keras.Model) -> int | None:
+    """Return how many tiles to train on at once; None: try a whole batch, as GPUs say when memory is too small."""
+    if hardware.gpu_count():
+        return None
+    needed, has = memory.training_bytes(network), memory.machine_bytes()
+    if needed > has:
+        raise UserError(
+            f"pretrain: a single tile of {tuple(network.input_shape[1:3])} px needs about {needed / 2**30:.0f} GiB in "
+            f"training, and this machine has {has / 2**30:.0f} GiB; {_REMEDY}"
+        )
+    return memory.rows_in_training(network)
