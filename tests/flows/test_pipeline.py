@@ -37,15 +37,9 @@ def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> 
     assert digests(second) == digests(first)
 
 
-@pytest.mark.parametrize(
-    ("setting", "rebuilt"),
-    [
-        ("train.dropout=0.1", ["train", "evaluate"]),
-        ("crawl.timeout_s=9", ["crawl"]),  # finds the same photos, so later stages are cached
-    ],
-)
-def test_a_changed_setting_rebuilds_its_stage_and_its_dependents(copy: Fluke, setting: str, rebuilt: list[str]) -> None:
-    assert built(copy.run(setting)) == rebuilt
+def test_a_changed_setting_rebuilds_its_stage_and_its_dependents(copy: Fluke) -> None:
+    # crawl finds the same photos, so the stages between it and train are cached.
+    assert built(copy.run("crawl.timeout_s=9", "train.dropout=0.1")) == ["crawl", "train", "evaluate"]
 
 
 def test_the_config_in_the_report_reproduces_the_run(copy: Fluke, tmp_path: Path) -> None:
@@ -73,13 +67,12 @@ def test_ten_new_photos_add_ten_rows(copy: Fluke, tmp_path: Path) -> None:
     assert {"train", "evaluate"} <= set(built(record))
 
 
-@pytest.mark.parametrize("stage", ["filter", "preprocess"])
-def test_a_deleted_artifact_is_rebuilt(copy: Fluke, stage: str) -> None:
+def test_a_deleted_artifact_is_rebuilt(copy: Fluke) -> None:
     before = read_records(copy.data)[0]
     store = Store(copy.data)
-    subprocess.run(["rm", "-r", str(store.folder(store.manifests(stage)[0].artifact))], check=True)
+    subprocess.run(["rm", "-r", str(store.folder(store.manifests("preprocess")[0].artifact))], check=True)
     after = copy.run()
-    assert built(after) == [stage]
+    assert built(after) == ["preprocess"]
     assert digests(after)["train"] == digests(before)["train"]
 
 

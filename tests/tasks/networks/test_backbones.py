@@ -69,12 +69,18 @@ def test_packaged_weights_are_those_of_the_lite_networks() -> None:
     assert {name for name, found in packaged.items() if found} == {"efficientnet_lite0", "efficientnet_lite1"}
 
 
+@pytest.fixture(scope="module", params=PUBLISHED)
+def network(request: pytest.FixtureRequest) -> tuple[str, keras.Model]:
+    """A published network, which is built once for all tests of it."""
+    return request.param, built(request.param, (128, 128, 3))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_the_upper_part_has_most_of_the_weights(name: str) -> None:
+def test_the_upper_part_has_most_of_the_weights(network: tuple[str, keras.Model]) -> None:
+    name, model = network
     start = backbones.load(name).upper_part
     assert start is not None
-    layers = built(name, (128, 128, 3)).layers
+    layers = model.layers
     prefix = re.compile(rf"{start}(?!\d)")
     first = next(i for i, layer in enumerate(layers) if prefix.match(layer.name))
     assert len(layers) / 5 < first < len(layers) - 1
@@ -90,9 +96,8 @@ def test_backbones_are_listed_without_keras() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_network_has_the_published_parameters_and_is_flat(name: str) -> None:
-    model = built(name, (128, 128, 3))
+def test_a_network_has_the_published_parameters_and_is_flat(network: tuple[str, keras.Model]) -> None:
+    name, model = network
     published = PUBLISHED[name]
     counted = model.trainable_weights if name in ("resnet18", "resnet34") else model.weights
     assert sum(int(np.prod(weight.shape)) for weight in counted) == published.parameters
@@ -117,7 +122,7 @@ def test_a_large_network_accepts_grey_tiles_and_small_codes(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_network_can_be_rebuilt_from_its_saved_config(name: str) -> None:
     model = built(name, (64, 64, 1))
     again = keras.Model.from_config(model.get_config())

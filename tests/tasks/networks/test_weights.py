@@ -16,7 +16,7 @@ from tasks.store.errors import UserError
 LITE0 = Path(__file__).parents[3] / "../shared/weights/efficientnet_lite0_imagenet.keras"
 FAMILY = {"mobilenet_v3": "mobilenet_v3", "vgg16": "vgg16", "inception_v3": "inception_v3", "xception": "xception"}
 FAMILY |= {"efficientnet_v2": "efficientnet_v2", "convnext_tiny": "convnext", "resnet50": "resnet50"}
-SLOW = ["convnext_tiny", "vgg16", "inception_v3", "xception", "efficientnet_v2", "resnet50"]
+SLOW = ["convnext_tiny", "vgg16", "resnet50"]  # one of each way in which Keras scales pixels
 
 DEFAULT = TrainConfig()
 layers = keras.layers
