@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,47 +30,52 @@ class SourceCode(NamedTuple):
     """SHA-256 of its syntax tree, 64 hex digits; comments, docstrings and layout don't count."""
 
 
-_kept: dict[str, SourceCode] = {}
-_used: dict[str, SourceCode] = {}
-_file: Path | None = None
-_is_new = False
+@dataclass
+class _Kept:
+    """What this process knows, and where it is kept."""
+
+    file: Path | None = None
+    texts: dict[str, SourceCode] = field(default_factory=dict)
+    """By the SHA-256 of the text."""
+    used: dict[str, SourceCode] = field(default_factory=dict)
+    is_new: bool = False
+
+
+_kept = _Kept()
 
 
 def keep_in(root: Path) -> None:
     """Use what a data folder keeps from now on; a file that is missing, damaged or unreadable keeps nothing."""
-    global _file
-    if _file == root / FILE:
+    if _kept.file == root / FILE:
         return
-    _file = root / FILE
+    _kept.file = root / FILE
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        if _file.is_file():
-            found = json.loads(_file.read_bytes())
-            _kept.update({key: SourceCode(tuple(map(str, names)), str(tree)) for key, (names, tree) in found.items()})
+        if _kept.file.is_file():
+            found = json.loads(_kept.file.read_bytes())
+            _kept.texts.update(
+                {key: SourceCode(tuple(map(str, names)), str(tree)) for key, (names, tree) in found.items()}
+            )
 
 
 def save() -> None:
-    """Write what was parsed since the last time, if a data folder keeps it; a folder that can't be written keeps it
-    not.
-    """
-    global _is_new
-    if _is_new and _file is not None:
-        _is_new = False
-        texts = _kept | _used if len(_kept | _used) <= _MAX_TEXTS else _used
-        with suppress(OSError):
-            atomic_write(_file, json.dumps(texts, separators=(",", ":")).encode())
+    """Write what was parsed since the last time, unless no data folder keeps it or the folder can't be written."""
+    if not _kept.is_new or _kept.file is None:
+        return
+    _kept.is_new = False
+    texts = _kept.texts if len(_kept.texts) <= _MAX_TEXTS else _kept.used
+    with suppress(OSError):
+        atomic_write(_kept.file, json.dumps(texts, separators=(",", ":")).encode())
 
 
 def read(path: Path) -> SourceCode:
     """Return what the text of a module says; raises SyntaxError or OSError if it can't be parsed or read."""
-    global _is_new
     text = path.read_bytes()
     key = hashlib.sha256(text).hexdigest()
-    if key not in _used:
-        if key not in _kept:
-            _kept[key] = _parse(text)
-            _is_new = True
-        _used[key] = _kept[key]
-    return _used[key]
+    if key not in _kept.texts:
+        _kept.texts[key] = _parse(text)
+        _kept.is_new = True
+    found = _kept.used[key] = _kept.texts[key]
+    return found
 
 
 def _parse(text: bytes) -> SourceCode:

@@ -13,10 +13,7 @@ TEXT = 'import tasks.text\nfrom tasks import names\nimport os\n\ndef f():\n    "
 
 def _begin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin another process, as far as this module knows."""
-    monkeypatch.setattr(source_code, "_kept", {})
-    monkeypatch.setattr(source_code, "_used", {})
-    monkeypatch.setattr(source_code, "_file", None)
-    monkeypatch.setattr(source_code, "_is_new", False)
+    monkeypatch.setattr(source_code, "_kept", source_code._Kept())
 
 
 def _module(folder: Path, text: str = TEXT) -> Path:
