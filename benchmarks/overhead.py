@@ -27,15 +27,15 @@ def plain(root: Path) -> None:
     with executor(0) as pool:
 
         def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
-            out = root / "artifacts" / stage.name / stage.name
+            cache_key = CacheKey(
+                stage=stage.name, version=stage.version, config=section.model_dump(mode="json"), parents=parents
+            )
+            out = root / "artifacts" / stage.name / cache_key.digest
             out.mkdir(parents=True)
             folders = {name: root / "artifacts" / parent.stage / parent.key for name, parent in parents.items()}
             context = StageContext(root, out, root / "pools" / stage.name, root / "photos", executor=pool)
             result = stage.build(section, **folders, context=context)
-            artifact = Artifact(stage=stage.name, key=stage.name, digest=result.digest or "")
-            cache_key = CacheKey(
-                stage=stage.name, version=stage.version, config=section.model_dump(mode="json"), parents=parents
-            )
+            artifact = Artifact(stage=stage.name, key=cache_key.digest, digest=result.digest or "")
             Manifest(  # later stages and the report read it
                 artifact=artifact,
                 cache_key=cache_key,

@@ -6,6 +6,7 @@ from typing import Any
 from configs.schema import Config, StageName
 from configs.section import Section
 from flows.pipeline import stages
+from tasks.store import source_code
 from tasks.store.manifest import Artifact, CacheKey, Manifest
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
@@ -20,6 +21,7 @@ def explain(store: Store, config: Config, name: StageName) -> list[str]:
     lines: list[str] = []
 
     def get_or_build(stage: Stage, section: Section, **parents: Artifact) -> Artifact:
+        source_code.keep_in(store.root)
         cache_key = stage.cache_key(store, section, parents)
         found, why = find(store, stage, cache_key, section)
         if found:

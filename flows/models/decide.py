@@ -135,7 +135,9 @@ class _Case:
         decisions = review_log.read(self.store.root)
         growth = grow(listed, self.kept, crawled, decisions, self.record.number, waiting=pinned.waiting())
         judged = self._judged(growth)
-        admission = judged.admission or admit(growth, own_doubts(self.store, self.record, growth.rows))
+        admission = judged.admission or admit(
+            growth, own_doubts(self.store, self.record, growth.rows) if growth.candidates else {}
+        )
         if judged.outcome == "refused":  # its labels may be what is wrong with it
             admission = admit_all_but(growth, REFUSED)
         pinned.write(admission.listed, admission.waiting)

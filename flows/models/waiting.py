@@ -70,8 +70,6 @@ def admit(growth: Growth, doubted: Mapping[str, bool]) -> Admission:
         doubted: Whether both models contradict the label of a photo, for those that were answered; without a champion
             to compare with, whether the new model does.
     """
-    from scipy.stats import fisher_exact
-
     waits = {photo: UNANSWERED for photo in growth.candidates if photo not in doubted}
     waits |= {photo: DOUBTED for photo in growth.candidates if doubted.get(photo)}
     rows = growth.rows[growth.rows["photo"].isin(list(doubted))]
@@ -81,6 +79,8 @@ def admit(growth: Growth, doubted: Mapping[str, bool]) -> Admission:
     is_candidate = by_group["photo"].isin(list(growth.candidates))
     on_list = _counts(by_group[~is_candidate])
     for run, batch in by_group[is_candidate & ~by_group["photo"].isin(list(growth.decided))].groupby("since"):
+        from scipy.stats import fisher_exact  # it takes half a second, which a run without new test photos has not
+
         if fisher_exact([_counts(batch), on_list], alternative="greater")[1] <= _CHANCE:
             of_run = growth.rows["photo"].isin(list(growth.candidates)) & (growth.rows["since"] == run)
             waits = dict.fromkeys(growth.rows.loc[of_run, "photo"], NIGHT) | waits

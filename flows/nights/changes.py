@@ -65,6 +65,8 @@ def find_changes(store: Store, config: Config, record: RunRecord, crawl: Artifac
     if not earlier:
         return low
     last = earlier[0]
+    if artifact_of(last, "filter") == filtered and artifact_of(last, "crawl") == crawl:
+        return low
     now, before = store.folder(filtered), store.folder(artifact_of(last, "filter"))
     expected = KEPT.read(before, ["photo", "label", "name"])
     expected = expected[~expected["photo"].isin(_removed(store.root))]

@@ -62,6 +62,8 @@ def find_drift(
         One comparison for each class with enough new photos, for all classes, for the shares of the classes (unless
         search engines decide on them), and for each quality. Empty if no photo is new.
     """
+    if had == kept:
+        return []
     photos = KEPT.read(kept, ["photo", "label", "group"])
     known, learned = set(KEPT.read(had, ["photo"])["photo"]), set(TRAINED_ON.read(trained)["photo"])
     photos["is_old"] = photos["photo"].isin(learned)

@@ -111,11 +111,14 @@ def read_tests(path: Path) -> tuple[Header, set[str]]:
         OSError: The file is missing.
         ValueError: It is no such file.
     """
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["photo"], filters=[("split", "==", "test")])
-        return Header(**json.loads(pq.read_schema(path).metadata[_HEADER])), set(table["photo"].to_pylist())
+        with pq.ParquetFile(path) as file:  # `pq.read_table` would import a quarter of a second of pyarrow.dataset
+            table = file.read(columns=["photo", "split"])
+            header = Header(**json.loads(file.schema_arrow.metadata[_HEADER]))
+        return header, set(table["photo"].filter(pc.equal(table["split"], "test")).to_pylist())
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has another form: {error}") from error
 

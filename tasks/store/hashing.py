@@ -1,6 +1,5 @@
 """Digests of values, files and source code: the parts of cache keys."""
 
-import ast
 import hashlib
 import json
 import sys
@@ -10,7 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tasks.store import source_code
 from tasks.store.errors import UserError
+from tasks.store.source_code import SourceCode
 
 _CHUNK_BYTES = 1 << 20
 
@@ -69,7 +70,9 @@ def of_source(*modules: str, root: Path | None = None) -> str:
         modules: Names of modules.
         root: The folder that contains the packages, such as a copy of the repository; None: where Python finds them.
     """
-    return of_value({name: _tree_digest(name, root) for name in source_modules(*modules, root=root)})
+    digest = of_value({name: _tree_digest(name, root) for name in source_modules(*modules, root=root)})
+    source_code.save()
+    return digest
 
 
 def source_modules(*modules: str, root: Path | None = None) -> list[str]:
@@ -88,11 +91,11 @@ def _with_imports(modules: Iterable[str], root: Path | None) -> set[str]:
     return seen
 
 
-def _parsed(module: str, root: Path | None) -> ast.Module:
+def _read(module: str, root: Path | None) -> SourceCode:
     path = _file(module, root)
     if path is None:
         raise ModuleNotFoundError(module)
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return source_code.read(path)
 
 
 def _file(module: str, root: Path | None) -> Path | None:
@@ -113,21 +116,9 @@ def _file(module: str, root: Path | None) -> Path | None:
 @cache
 def _imports(module: str, root: Path | None) -> tuple[str, ...]:
     """Names of the modules of `tasks` that a module imports anywhere in its code."""
-    found: list[str] = []
-    for node in ast.walk(_parsed(module, root)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in found if name.split(".")[0] == "tasks" and _file(name, root))
+    return tuple(name for name in _read(module, root).imports if _file(name, root))
 
 
 @cache
 def _tree_digest(module: str, root: Path | None) -> str:
-    tree = _parsed(module, root)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return of_bytes(ast.dump(tree).encode())
+    return _read(module, root).digest

@@ -9,7 +9,7 @@ from typing import Any
 
 from configs.schema import StageName
 from configs.section import Section
-from tasks.store import compiled, hashing
+from tasks.store import compiled, hashing, source_code
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, CacheKey, Manifest, Result
 from tasks.store.progress import Progress, silent
@@ -126,6 +126,7 @@ class Run:
             parents: The artifacts that it reads, by the name of the parameter of `stage.build`.
         """
         compiled.keep_in(self.store.root)
+        source_code.keep_in(self.store.root)
         cache_key = stage.cache_key(self.store, config, parents)
         folders = {name: self.store.folder(parent) for name, parent in parents.items()}
         with self.store.lock(cache_key):
