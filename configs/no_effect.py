@@ -69,7 +69,7 @@ def _has_features(config: Config) -> bool:
 
 
 def _changes_tiles(config: Config) -> bool:
-    return _trains_network(config) and config.pretrain.encoder != "autoencoder"
+    return _trains_network(config) and (config.pretrain.encoder != "autoencoder" or config.train.through_encoder)
 
 
 def _moves_pixels(config: Config) -> bool:
@@ -136,7 +136,12 @@ RULES = (
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
     Rule(("train.budget_min",), lambda config: config.train.recipe == "auto", "train.recipe=auto"),
     Rule(("train.budget_min", "train.refit"), _has_features, "pretrain.encoder other than none"),
-    Rule(("train.unfreeze", "train.unfreeze_rate"), _is_pretrained, "a pretrained network as pretrain.encoder"),
+    Rule(("train.unfreeze",), _is_pretrained, "a pretrained network as pretrain.encoder"),
+    Rule(
+        ("train.unfreeze_rate",),
+        lambda config: _is_pretrained(config) or config.train.through_encoder,
+        "a pretrained network as pretrain.encoder, or train.through_encoder=true",
+    ),
     Rule(("train.unfreeze", "train.unfreeze_rate"), _trains_network, "train.recipe=auto or network"),
     Rule(
         _in(
@@ -160,7 +165,7 @@ RULES = (
     Rule(
         _in("train.augment", "rand_augment magnitude"),
         _changes_tiles,
-        "tiles as the network's input: pretrain.encoder other than autoencoder",
+        "tiles as the network's input: pretrain.encoder other than autoencoder, or train.through_encoder=true",
     ),
     Rule(("train.augment.fill",), _moves_pixels, "train.augment.rotate_deg, shift, zoom or shear_deg greater than 0"),
     Rule(

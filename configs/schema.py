@@ -652,7 +652,17 @@ class TrainConfig(Section):
         "all unfreezes everything. Empty: its upper part, then all.",
     )
     unfreeze_rate: float = Field(
-        0.3, gt=0, le=1, description="Factor of the learning rate from each step of unfreeze to the next."
+        0.3,
+        gt=0,
+        le=1,
+        description="Factor of the learning rate from each step of unfreeze to the next, and from the codes to "
+        "through_encoder.",
+    )
+    through_encoder: bool = Field(
+        False,
+        description="With pretrain.encoder=autoencoder: after train.network has learned from the codes, whether the "
+        "encoder, the scaling of its codes and the network learn together from augmented tiles. The classifier then "
+        "has an encoder of its own and takes tiles; that of pretrain stays as it is.",
     )
     head_epochs: int = Field(
         40, ge=1, description="Epochs for the head of a pretrained network alone, on its features."
@@ -822,6 +832,25 @@ class Config(Section):
             raise ValueError(
                 f"train.network_weights={weights}: pretrained weights take 3 channels, and the code has {channels}; "
                 "set pretrain.code_channels=3"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _learns_through_an_autoencoder(self) -> "Config":
+        if not self.train.through_encoder:
+            return self
+        if self.pretrain.kind != "autoencoder":
+            instead = (
+                "train.unfreeze fine-tunes a pretrained network" if self.pretrain.kind == "network" else "unset it"
+            )
+            raise ValueError(
+                f"train.through_encoder=true trains an autoencoder's encoder, and pretrain.encoder is "
+                f"{self.pretrain.encoder}: set pretrain.encoder=autoencoder, or leave it out ({instead})"
+            )
+        if self.train.recipe not in ("auto", "network"):
+            raise ValueError(
+                f"train.through_encoder=true needs a network that learns, and train.recipe is {self.train.recipe}: set "
+                "train.recipe=network, or leave it out"
             )
         return self
 

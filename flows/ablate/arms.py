@@ -44,17 +44,22 @@ class LoadedArm:
 STANDARD = (
     Arm(
         "no autoencoder",
-        ("pretrain.encoder=none", "train.recipe=network"),
+        ("pretrain.encoder=none", "train.through_encoder=false", "train.recipe=network"),
         "What does the same network reach that learns from the tiles themselves?",
     ),
     Arm(
         "frozen codes",
-        ("pretrain.encoder=autoencoder", "train.recipe=network"),
+        ("pretrain.encoder=autoencoder", "train.through_encoder=false", "train.recipe=network"),
         "Does it help to learn from the codes of an autoencoder?",
     ),
     Arm(
+        "codes fine-tuned",
+        ("pretrain.encoder=autoencoder", "train.through_encoder=true", "train.recipe=network"),
+        "Does it help if the encoder then learns the classes, too?",
+    ),
+    Arm(
         "untrained encoder",
-        ("pretrain.encoder=autoencoder", "pretrain.epochs=0", "train.recipe=network"),
+        ("pretrain.encoder=autoencoder", "pretrain.epochs=0", "train.through_encoder=false", "train.recipe=network"),
         "Is it the autoencoder's training that helps, or would random convolutions do?",
     ),
     Arm(
@@ -64,13 +69,19 @@ STANDARD = (
             "pretrain.code_channels=3",
             "train.network=efficientnet_lite0",
             "train.network_weights=auto",
+            "train.through_encoder=false",
             "train.recipe=network",
         ),
         "What does a network reach on the codes that has learned from photos before?",
     ),
     Arm(
         "pretrained encoder on tiles",
-        ("pretrain.encoder=efficientnet_lite0", "pretrain.weights=auto", "train.recipe=auto"),
+        (
+            "pretrain.encoder=efficientnet_lite0",
+            "pretrain.weights=auto",
+            "train.through_encoder=false",
+            "train.recipe=auto",
+        ),
         "What does a network reach that has learned from other photos before?",
     ),
 )

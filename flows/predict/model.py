@@ -10,11 +10,12 @@ from flows.models.find import find_run, instead, names
 from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
 from tasks.inference.decision import DecisionRule
-from tasks.networks.encode import encoder_info
+from tasks.networks.encode import encoder_info, takes_codes
 from tasks.store.errors import UserError
+from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, ENCODER, ENCODER_INFO, REFERENCES
+from tasks.tables import CLASSIFIER, ENCODER, ENCODER_INFO, RECIPE, REFERENCES
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,18 @@ def _model(store: Store, run: RunRecord) -> Model:
         run=run.id,
         classifier=CLASSIFIER.path(folders["train"]),
         preprocess=PreprocessConfig.model_validate(manifests["preprocess"].cache_key.config),
-        encoder=ENCODER.path(encoder) if encoder and _is_autoencoder(encoder) else None,
+        encoder=ENCODER.path(encoder) if encoder and _is_before(encoder, folders["train"]) else None,
         rule=rule,
         references=REFERENCES.path(folders["evaluate"]) if rule.nearest else None,
     )
 
 
-def _is_autoencoder(encoder: Path) -> bool:
-    """Whether the classifier takes the codes of an autoencoder.
+def _is_before(encoder: Path, classifier: Path) -> bool:
+    """Whether the classifier takes the codes of an autoencoder, so that its encoder comes before it.
 
     In earlier versions, a model with an encoder had an autoencoder, and the artifact had no description.
     """
     if not ENCODER_INFO.path(encoder).exists():
         return True
-    return bool(encoder_info(encoder).get("kind") == "autoencoder")
+    recipe = RECIPE.path(classifier)
+    return takes_codes(str(encoder_info(encoder).get("kind")), read_json(recipe, dict) if recipe.exists() else {})

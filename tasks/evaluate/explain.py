@@ -56,7 +56,7 @@ def explain(
     if config.layer_images:  # correct predictions first
         photos = pd.concat([choose(test, _LAYER_PHOTOS) for choose in (samples.successes, samples.mistakes)])
         layer_tiles = rows_of(model.tiles, photos["photo"].iloc[:_LAYER_PHOTOS], model.root)[:]
-        layers = _inspect_layers(config, network, model.encoder if model.kind == "autoencoder" else None, layer_tiles)
+        layers = _inspect_layers(config, network, model.encoder if model.takes_codes else None, layer_tiles)
     return Explanations(
         heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
         neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),

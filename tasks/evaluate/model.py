@@ -12,7 +12,7 @@ from configs.schema import EvaluateConfig, InferFrom
 from tasks import tables
 from tasks.evaluate.eval_set import rows_of
 from tasks.inference.knn import descriptors
-from tasks.networks.encode import classifier_inputs, encoder_info
+from tasks.networks.encode import encoder_info, takes_codes
 from tasks.store.json_file import read_json
 from tasks.store.shards import LazyRows
 
@@ -44,9 +44,14 @@ class Model:
         return str(encoder_info(self.encoder)["kind"])
 
     @property
+    def takes_codes(self) -> bool:
+        """Whether the classifier takes an autoencoder's codes; else tiles."""
+        return takes_codes(self.kind, self.recipe)
+
+    @property
     def inputs(self) -> Path:
         """Folder of the index of the classifier's inputs: an autoencoder's codes, else the tiles."""
-        return classifier_inputs(self.kind, tiles=self.tiles, features=self.features)
+        return self.features if self.takes_codes else self.tiles
 
     @property
     def is_frozen(self) -> bool:

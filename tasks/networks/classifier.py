@@ -15,6 +15,10 @@ from tasks.store.errors import UserError
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and variance of each channel, both float32 `(c,)`."""
 COLOURS = 3
+_CONSTANT = 1e-12
+"""Variance of a channel below which it is taken as constant."""
+SCALED_CODES = "scaled_codes"
+"""Name of the layer that standardises codes behind an encoder, whose own layer `scaled` scales pixels."""
 
 
 def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) -> keras.Model:
@@ -75,11 +79,53 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
     codes = keras.Input(shape, dtype="float32", name="codes")
     scale = keras.layers.Normalization(name="scaled")
     scale.build((None, *shape))
-    mean, variance = moments
-    scale.set_weights([mean, np.where(variance > 1e-12, variance, 1), np.zeros(())])
+    scale.set_weights([moments[0], _variance(moments), np.zeros(())])
     scale.finalize_state()
-    backbone = backbones.load(config.network)
-    x = scale(codes)
+    return _with_head(codes, _network_on_codes(scale(codes), config), classes, config)
+
+
+def through_encoder_classifier(
+    encoder: keras.Model, classes: int, config: TrainConfig, moments: Moments
+) -> keras.Model:
+    """Build a classifier of tiles: an autoencoder's encoder, and the classifier of `feature_classifier` behind it.
+
+    Both are one flat graph, so that they can be trained together. The codes are not rounded to float16, as those are
+    that the extract stage stores.
+
+    Args:
+        encoder: a model from tiles to codes, with the layers `scaled` and `code`.
+        classes: number of classes.
+        config: see `feature_classifier`.
+        moments: mean and variance of the train photos' codes. The layer `scaled_codes` standardises these at first; it
+            is a convolution of 1x1, so that it can learn. A constant channel is centred, but not scaled.
+
+    Returns:
+        A model from uint8 `(n, h, w, c)` to logits float32 `(n, classes)`.
+
+    Raises:
+        UserError: see `feature_classifier`.
+    """
+    encoder = _in_current_policy(encoder)
+    mean, deviation = moments[0], np.sqrt(_variance(moments))
+    scale = keras.layers.Conv2D(len(mean), 1, dtype="float32", name=SCALED_CODES)
+    codes = scale(encoder.output)
+    scale.set_weights([np.diag(1 / deviation)[None, None], -mean / deviation])
+    return _with_head(encoder.input, _network_on_codes(codes, config), classes, config)
+
+
+def behind_encoder(classifier: keras.Model) -> keras.Model:
+    """Return the part of a classifier of `through_encoder_classifier` that takes codes; its layers are shared."""
+    return keras.Model(classifier.get_layer("code").output, classifier.output, name="classifier_of_codes")
+
+
+def _variance(moments: Moments) -> NDArray[np.float32]:
+    """Return the variance of each channel, float32 `(c,)`; 1 for a constant channel."""
+    return np.where(moments[1] > _CONSTANT, moments[1], np.float32(1))
+
+
+def _network_on_codes(codes: keras.KerasTensor, config: TrainConfig) -> keras.KerasTensor:
+    """Add the network, from standardised codes to its last map or vectors."""
+    backbone, x, shape = backbones.load(config.network), codes, codes.shape
     if config.network_weights != "none":
         if shape[-1] != COLOURS:
             raise UserError(
@@ -91,7 +137,7 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
     features = backbone.build(x, config)
     if config.network_weights != "none":
         weights.load(x, features, config.network, config.network_weights, weights.OF_NETWORK)
-    return _with_head(codes, features, classes, config)
+    return features
 
 
 def linear_classifier(
@@ -170,7 +216,7 @@ def init_from(classifier: keras.Model, labels: Sequence[str], base: keras.Model,
     """Initialise a classifier with the weights of an earlier one that has the same network and head.
 
     Classes of both keep their weights; new classes keep their random weights; classes that no longer exist are dropped.
-    Features stay normalised by the moments of the new train photos.
+    A layer `Normalization` stays: it has the moments of the new train photos.
 
     Args:
         classifier: the model to change.
@@ -225,13 +271,13 @@ def _with_head(
 
 
 def _in_current_policy(network: keras.Model) -> keras.Model:
-    """Copy a float32 network so that it computes in the current dtype policy; its scaling and pooling stay float32."""
+    """Copy a float32 network so that it computes in the current policy; scaling, codes and pooling stay float32."""
     policy = keras.config.dtype_policy().name
     if policy == "float32":
         return network
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if layer.name in ("scaled", "pooled") or not isinstance(layer, keras.layers.Layer):
+        if layer.name in ("scaled", "code", "pooled") or not isinstance(layer, keras.layers.Layer):
             return layer
         return type(layer).from_config(layer.get_config() | {"dtype": policy})
 

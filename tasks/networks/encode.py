@@ -1,5 +1,6 @@
 """Compute the codes of tiles with an encoder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,14 @@ def encoder_info(encoder: Path) -> dict[str, Any]:
     return read_json(ENCODER_INFO.path(encoder), dict[str, Any])
 
 
-def classifier_inputs(kind: str, *, tiles: Path, features: Path) -> Path:
-    """Return the folder whose index has the classifier's inputs: an autoencoder's codes, else the tiles."""
-    return features if kind == "autoencoder" else tiles
+def takes_codes(kind: str, recipe: Mapping[str, Any]) -> bool:
+    """Return whether a classifier's inputs are an autoencoder's codes, so that its encoder comes before it; else tiles.
+
+    Args:
+        kind: kind of the encoder: network, autoencoder or none.
+        recipe: content of the classifier's recipe.json. Where it doesn't say so, the classifier takes codes.
+    """
+    return kind == "autoencoder" and recipe.get("inputs") != "tiles"
 
 
 def to_float16(values: NDArray[np.floating]) -> NDArray[np.float16]:

@@ -33,7 +33,7 @@ def pooled_layers(tiles: keras.KerasTensor, config: PretrainConfig) -> keras.Ker
         x = _convolve(x, count, f"encode{level}a")
         x = _convolve(x, config.channels_of_code if is_last else count, f"encode{level}b")
         dtype = "float32" if is_last else None
-        x = keras.layers.MaxPooling2D(2, padding="same", dtype=dtype, name="code" if is_last else f"pool{level}")(x)
+        x = keras.layers.MaxPooling2D(2, padding="same", dtype=dtype, name="code" if is_last else f"shrink{level}")(x)
     for level, count in reversed(list(enumerate(filters, start=1))):
         x = _convolve(x, count, f"decode{level}a")
         x = _convolve(x, count, f"decode{level}b")

@@ -7,14 +7,13 @@ import keras
 import pandas as pd
 
 from configs.schema import PretrainConfig
-from tasks.networks import hardware, memory
+from tasks.networks import hardware
 from tasks.networks.autoencoder import autoencoder
 from tasks.networks.keras_io import seed_everything
 from tasks.pretrain.reconstruction import Reconstruction
 from tasks.store.context import StageContext
-from tasks.store.errors import UserError
 from tasks.store.shards import LazyRows, names_by_content
-from tasks.training import monitors, under_way
+from tasks.training import memory, monitors, under_way
 from tasks.training.checkpoint import Checkpoint
 from tasks.training.fit import fit
 from tasks.training.plan import Examples, Plan
@@ -57,7 +56,7 @@ def train(
             patience=config.patience,
             seed=config.seed,
             xla=config.xla,
-            rows_at_once=_rows_at_once(trained),
+            rows_at_once=memory.rows_at_once(trained, "pretrain", _REMEDY),
             if_too_large=_REMEDY,
         )
         history: dict[str, list[float]] = {}
@@ -78,16 +77,3 @@ def train(
         shutil.copytree(folder / monitors.FOLDER, context.out / monitors.FOLDER)
     under_way.keep_only(folder)
     return model, history
-
-
-def _rows_at_once(network: keras.Model) -> int | None:
-    """Return how many tiles to train on at once; None: try a whole batch, as GPUs say when memory is too small."""
-    if hardware.gpu_count():
-        return None
-    needed, has = memory.training_bytes(network), memory.machine_bytes()
-    if needed > has:
-        raise UserError(
-            f"pretrain: a single tile of {tuple(network.input_shape[1:3])} px needs about {needed / 2**30:.0f} GiB in "
-            f"training, and this machine has {has / 2**30:.0f} GiB; {_REMEDY}"
-        )
-    return memory.rows_in_training(network)

@@ -107,7 +107,7 @@ class Trials:
                 for start in self._parts():
                     self.network("the whole network" if start == "all" else f"the network from {start}", (start,))
             else:
-                self.network(f"{self._config.network} from scratch", ())
+                self.network(self._on_codes(), ())
 
     def best(self) -> Trial:
         """Return the best trial so far."""
@@ -163,7 +163,10 @@ class Trials:
         plan: Plan | str = Plan(self._config.epochs)
         if self.done and not path.exists():
             # the parts come from small to large: what needs more time than a smaller one is not even measured
-            plan = self._too_long or self._plan(recipe, path.with_suffix(".json"))
+            try:
+                plan = self._too_long or self._plan(recipe, path.with_suffix(".json"))
+            except TooLargeError as error:
+                plan = str(error)
         if isinstance(plan, str):
             self._skip(name, plan)
             self._too_long = f"a smaller part is too slow already: {plan}"
@@ -197,6 +200,12 @@ class Trials:
             self.recipes[name] = recipe
             return replace(recipe.adjusted(name, self.baseline), seconds=0.0)
         return self._try(name, recipe, lambda: recipe.try_out(name))
+
+    def _on_codes(self) -> str:
+        """Return the name of the trial of a network on an autoencoder's codes."""
+        config = self._config
+        start = "from scratch" if config.network_weights == "none" else "with pretrained weights"
+        return f"{config.network} {start}{', through the encoder' if config.through_encoder else ''}"
 
     def _parts(self) -> tuple[str | int, ...]:
         """Return the parts of a pretrained network to train: those that are set, or its last block and all of it."""

@@ -58,6 +58,8 @@ class Phase:
     augmented: bool = True
     stop_after: int | None = None
     """Epochs after which to stop and keep the last weights; None: the loss decides."""
+    rows_at_once: int | None = None
+    """Most rows that are computed together; None: as many as fit."""
 
     def plan(self, config: TrainConfig) -> Plan:
         """Return what the training loop takes."""
@@ -78,6 +80,7 @@ class Phase:
             best_loss=self.best_loss,
             class_balanced=self.class_balanced,
             stop_after=self.stop_after,
+            rows_at_once=self.rows_at_once,
             if_too_large="use a smaller network (pretrain.encoder, or train.network without a pretrained one) or "
             "preprocess.side_px",
         )

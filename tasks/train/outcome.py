@@ -81,6 +81,7 @@ class Outcome:
             "chosen": self.chosen.name,
             "recipe": recipe.name,
             "frozen": recipe.is_frozen,
+            "inputs": "codes" if recipe.takes_codes else "tiles",
             "infer_from": self.chosen.infer_from,
             "refitted": self.refitted,
             "candidates": tried,

@@ -29,7 +29,8 @@ class Schedule:
 
     A phase that does not lower the validation loss is undone. A network that learns from scratch has one phase. A
     pretrained network has first its head trained, on features that the extract stage has computed; then it is unfrozen
-    step by step, each step at a lower learning rate.
+    step by step, each step at a lower learning rate. A network behind an autoencoder's encoder learns first from the
+    codes that the extract stage has computed, then from tiles together with the encoder, at a lower learning rate.
     """
 
     def __init__(
@@ -72,6 +73,32 @@ class Schedule:
     def train_network(self) -> None:
         """Train all weights, from scratch or from those of an earlier classifier."""
         self._fit_network("training", self._learning_rate)
+
+    def train_on_codes(self, train: LabelledData, val: LabelledData | None) -> None:
+        """Train what is behind an autoencoder's encoder; train and val have codes `(n, h, w, c)` as rows."""
+        self._model.get_layer(classifiers.SCALED_CODES).trainable = False
+        phase = self._phase(
+            "training on codes", train, val, learning_rate=self._learning_rate, epochs=self._config.epochs
+        )
+        self._fit(classifiers.behind_encoder(self._model), phase)
+
+    def train_through_encoder(self, rows_at_once: int | None) -> None:
+        """Train an autoencoder's encoder and what is behind it, together.
+
+        Batch normalisation keeps its averages, see `unfreeze`.
+
+        Args:
+            rows_at_once: most tiles that are computed together; None: as many as fit.
+        """
+        unfreeze(self._model, "all")
+        phase = self._phase(
+            "training through the encoder",
+            self._train,
+            self._val,
+            learning_rate=self._learning_rate * self._config.unfreeze_rate,
+            epochs=self._config.epochs,
+        )
+        self._fit(self._model, replace(phase, rows_at_once=rows_at_once))
 
     def train_head(self, train: LabelledData, val: LabelledData | None) -> None:
         """Train the head alone; train and val have pooled features `(n, d)` as rows."""

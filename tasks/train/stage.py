@@ -121,7 +121,7 @@ def _check(config: TrainConfig, data: TrainingSet, context: StageContext) -> Non
             f"no validation photos: nothing can choose among recipes or stop a training{averaged}; add photos, or "
             "raise filter.val_fraction"
         )
-    if config.augment.rand_augment and data.rows_of(data.train).shape[-1] != RGB_CHANNELS:
+    if config.augment.rand_augment and data.tiles_of(data.train).shape[-1] != RGB_CHANNELS:
         context.warn(
             "train.augment.rand_augment has no effect: it needs RGB tiles, and these are grey "
             "(preprocess.colour=rgb makes RGB tiles)"

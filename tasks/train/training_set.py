@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.networks.encode import classifier_inputs, encoder_info
+from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
 from tasks.store.shards import LazyRows
 from tasks.tables import COPIES_INDEX, ENCODER, INDEX
@@ -16,8 +16,6 @@ from tasks.train.same_photos import trained_and_validated
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from tasks.train.fit import LabelledData
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,8 @@ class TrainingSet:
 
     @property
     def inputs(self) -> Path:
-        """Folder of the index of the classifier's inputs: an autoencoder's codes, else the tiles."""
-        return classifier_inputs(self.kind, tiles=self.tiles, features=self.features)
+        """Folder of the index of what a network learns from first: an autoencoder's codes, else the tiles."""
+        return self.features if self.kind == "autoencoder" else self.tiles
 
     @property
     def encoder_file(self) -> Path:
@@ -101,13 +99,17 @@ class TrainingSet:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of one of the classifier's inputs, `(h, w, c)`."""
+        """Shape of one code or tile, `(h, w, c)`, see `inputs`."""
         height, width, channels = self.rows_of(self.train).shape
         return height, width, channels
 
     def rows_of(self, part: Part) -> LazyRows:
-        """Return the classifier's inputs of the photos of a part, `(n, h, w, c)`."""
+        """Return the codes or tiles of the photos of a part, `(n, h, w, c)`, see `inputs`."""
         return LazyRows(_of_photos(INDEX.read(self.inputs), part.rows["photo"]), self.root)
+
+    def tiles_of(self, part: Part) -> LazyRows:
+        """Return the tiles of the photos of a part, uint8 `(n, h, w, c)`."""
+        return LazyRows(_of_photos(INDEX.read(self.tiles), part.rows["photo"]), self.root)
 
     def vectors_of(self, part: Part) -> NDArray[np.float32]:
         """Return the features of the photos of a part, float32 `(n, d)`; an autoencoder's codes are flattened."""
@@ -121,12 +123,6 @@ class TrainingSet:
         if index.empty:
             return np.empty((0, 0), np.float32), np.empty(0, np.int64)
         return _vectors(index, self.root), np.array([position[photo] for photo in index["photo"]], np.int64)
-
-    def labelled(self, part: Part, weights: NDArray[np.float32]) -> "LabelledData":
-        """Return the classifier's inputs of a part, with the weight of each class, `(classes,)`."""
-        from tasks.train.fit import LabelledData
-
-        return LabelledData(self.rows_of(part), part.targets, weights[part.targets])
 
     def together(self) -> Self:
         """Return a training set in which the photos of validation are trained on, too, and none validates."""

@@ -18,7 +18,17 @@ from tasks.train.same_photos import ENCODER_KEY, PHOTOS_KEY
 
 RATE = 0.3
 """Factor of the learning rate for a training that starts from an earlier classifier."""
-_SAME_SETTINGS = ("recipe", "network", "filters", "head", "hidden", "cam_filters", "scale", "sub_centres")
+_SAME_SETTINGS = (
+    "recipe",
+    "network",
+    "filters",
+    "head",
+    "hidden",
+    "cam_filters",
+    "scale",
+    "sub_centres",
+    "through_encoder",
+)
 """Settings of train that decide the shapes and the meaning of the weights."""
 _COMMON_CLASSES = 0.5
 """Share of the classes, of the classifier with fewer, that both classifiers must have."""
@@ -152,8 +162,9 @@ def start_from(base: Base, model: "keras.Model", labels: Sequence[str]) -> None:
 
 
 def _is_compatible(store: Store, manifest: Manifest, config: TrainConfig, *, tiles: Path, encoder: Path) -> bool:
-    wanted = config.model_dump(mode="json")
-    if any(manifest.cache_key.config.get(setting) != wanted[setting] for setting in _SAME_SETTINGS):
+    # an earlier version may have had fewer settings, and did what is now their default
+    wanted, given = config.model_dump(mode="json"), TrainConfig().model_dump(mode="json") | manifest.cache_key.config
+    if any(given[setting] != wanted[setting] for setting in _SAME_SETTINGS):
         return False
     parents = manifest.cache_key.parents
     try:

@@ -68,9 +68,7 @@ def fit(
             if not hardware.is_out_of_memory(error):
                 raise
             if split >= plan.batch_size:
-                raise TooLargeError(
-                    f"{plan.section}: out of memory for a single photo of {plan.train.row_shape}; {plan.if_too_large}"
-                ) from error
+                raise _too_large(plan) from error
             split *= 2
             logger.warning(
                 "out of memory for batches of %d: each batch is split into %d parts, and gradients are accumulated",
@@ -87,7 +85,7 @@ def step_seconds(network: keras.Model, objective: Callable[[keras.Model], Object
     The first step, which compiles, is not counted. If memory is too small for a batch, it is split as in `fit`.
 
     Raises:
-        MemoryError: memory is too small for a single row, or the backend's own error.
+        TooLargeError: memory is too small for a single row.
     """
     initial = [keras.ops.convert_to_numpy(variable) for variable in network.variables]
     split = plan.split
@@ -97,12 +95,20 @@ def step_seconds(network: keras.Model, objective: Callable[[keras.Model], Object
         except Exception as error:
             if hardware.xla_lacks_an_operation(error) and plan.xla != "off":
                 plan = replace(plan, xla="off")
-            elif hardware.is_out_of_memory(error) and split < plan.batch_size:
-                split *= 2
-            else:
+            elif not hardware.is_out_of_memory(error):
                 raise
+            elif split >= plan.batch_size:
+                raise _too_large(plan) from error
+            else:
+                split *= 2
         finally:
             _assign(network, initial)
+
+
+def _too_large(plan: Plan) -> TooLargeError:
+    return TooLargeError(
+        f"{plan.section}: out of memory for a single photo of {plan.train.row_shape}; {plan.if_too_large}"
+    )
 
 
 def _assign(network: keras.Model, values: Arrays) -> None:

@@ -290,3 +290,19 @@ def test_pretrained_weights_on_codes_need_three_channels() -> None:
         load("default", given)
     for enough in ("pretrain.code_channels=3", "pretrain.architecture=pooled"):
         assert load("default", [*given, enough]).train.network_weights == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["pretrain.encoder=none"], r"train\.through_encoder=true .* pretrain\.encoder is none: .* or leave it out"),
+        (["pretrain.encoder=resnet50"], r"pretrain\.encoder is resnet50: .*train\.unfreeze fine-tunes a pretrained"),
+        (
+            ["pretrain.encoder=autoencoder", "train.recipe=logistic"],
+            r"needs a network that learns, and train\.recipe is",
+        ),
+    ],
+)
+def test_only_a_network_behind_an_autoencoder_learns_through_it(given: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load("default", [*given, "train.through_encoder=true"])

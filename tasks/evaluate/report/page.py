@@ -215,9 +215,9 @@ def _recipe_table(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _sentences(files: EvaluationFiles) -> list[str]:
-    """Write the conclusion in sentences; what the filter did to the test comes second."""
+    """Write the conclusion: first that an autoencoder is no good, if so; then the score, and what the filter did."""
     first, *rest = conclusion(files.metrics)
-    return [first, *_on_autoencoder(files), *removed_sentence(files.metrics), *rest]
+    return [*_on_autoencoder(files), first, *removed_sentence(files.metrics), *rest]
 
 
 def _on_autoencoder(files: EvaluationFiles) -> Iterator[str]:

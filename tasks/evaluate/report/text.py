@@ -16,8 +16,12 @@ def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any
     tiles = f"{tile.get('side_px', '?')}{SPACE}px {colour} tiles"
     encoder = str(pretrain.get("encoder", "none"))
     if encoder in ("autoencoder", "none"):
-        network = f"{train.get('network', 'a network')}, from scratch,"
-        inputs = f"an autoencoder's codes of {tiles}" if encoder == "autoencoder" else tiles
+        codes = encoder == "autoencoder"
+        start = "from scratch" if not codes or train.get("network_weights", "none") == "none" else "pretrained"
+        network = f"{train.get('network', 'a network')}, {start},"
+        inputs = f"an autoencoder's codes of {tiles}" if codes else tiles
+        if codes and recipe.get("inputs") == "tiles":
+            inputs += ", fine-tuned through its encoder"
     else:
         network = f"{encoder}, pretrained and {'frozen' if recipe.get('frozen') else 'fine-tuned'},"
         inputs = tiles

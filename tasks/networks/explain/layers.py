@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-_PREPROCESSING = {"scaled", "enlarged"}
+_PREPROCESSING = {"scaled", "scaled_codes", "contrast", "enlarged"}
 
 
 def feature_maps(classifier: keras.Model) -> list[keras.layers.Layer]:

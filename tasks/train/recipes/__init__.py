@@ -26,6 +26,8 @@ class Recipe(Protocol):
     """logistic or network."""
     is_frozen: bool
     """Whether it leaves a pretrained network unchanged."""
+    takes_codes: bool
+    """Whether its classifier takes an autoencoder's codes; else tiles."""
 
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
         """Learn again, as in a trial, from a training set without validation; returns the arrays."""

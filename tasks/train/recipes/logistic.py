@@ -31,6 +31,7 @@ class LogisticRecipe:
     def __init__(self, config: TrainConfig, data: TrainingSet) -> None:
         """Take settings, of which the imbalance method must not be auto, and a training set with features."""
         self._config, self._data = config, data
+        self.takes_codes = data.kind == "autoencoder"
 
     def try_out(self, name: str) -> Trial:
         """Learn from the train photos, with the regularisation and the features that have the lowest validation loss.

@@ -1,4 +1,4 @@
-"""Training by gradient descent: the head of a pretrained network, then parts of it; or a network from scratch."""
+"""Training by gradient descent: a pretrained network, one from scratch, or one behind an autoencoder's encoder."""
 
 import math
 import time
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
 from tasks.store.progress import Progress
+from tasks.store.shards import LazyRows
 from tasks.train import class_balance
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.training_set import Part, TrainingSet
@@ -32,7 +33,11 @@ from. With 411 photos of trashnet, accuracy on 500 others rose by 1 to 2 points 
 
 
 class NetworkRecipe:
-    """Gradient descent: the head of a pretrained network, then parts of it; or a network from scratch."""
+    """Gradient descent: the head of a pretrained network, then parts of it; or a network from scratch.
+
+    A network on an autoencoder's codes learns from these alone or, with `train.through_encoder`, then from tiles
+    together with the encoder; its classifier takes tiles in that case.
+    """
 
     name = "network"
 
@@ -62,6 +67,8 @@ class NetworkRecipe:
         self._config, self._data, self._unfreeze = config, data, unfreeze
         self._folder, self._progress, self._head, self._base = folder, progress, head, base
         self.is_frozen = data.kind == "network" and not unfreeze
+        self.takes_codes = data.kind == "autoencoder" and not config.through_encoder
+        self._through_encoder = data.kind == "autoencoder" and config.through_encoder
 
     def try_out(self, name: str, epochs: int | None = None, *, again: bool = True) -> Trial:
         """Learn from the train photos, and validate.
@@ -81,7 +88,7 @@ class NetworkRecipe:
         val = self._data.val
         logits = np.empty((0, len(self._data.labels)), np.float32)
         if len(val):
-            logits = np.asarray(predict(self.classifier(arrays), self._data.rows_of(val)), np.float32)
+            logits = np.asarray(predict(self.classifier(arrays), self._inputs(self._data, val)), np.float32)
         imbalance = self._config.imbalance
         details = {
             "method": imbalance.method,
@@ -123,8 +130,9 @@ class NetworkRecipe:
         return found
 
     def step_seconds(self) -> float:
-        """Measure the time of an optimizer step of the last phase on this machine."""
+        """Measure the time of an optimizer step on this machine: of the last phase or, through an encoder, of both."""
         from tasks.networks import hardware
+        from tasks.networks.classifier import behind_encoder
         from tasks.networks.keras_io import seed_everything
         from tasks.train.finetune import freeze, unfreeze
         from tasks.train.fit import Phase, step_seconds
@@ -139,7 +147,12 @@ class NetworkRecipe:
                 unfreeze(model, start)
             train = self._labelled(self._data, self._data.train)
             phase = Phase("timing", train, None, 1e-9, 1, class_balance.log_priors(self._data.counts))
-            return step_seconds(model, phase, self._config)
+            seconds = 0.0
+            if self._through_encoder:
+                phase = replace(phase, rows_at_once=self._rows_at_once(model))
+                codes = self._labelled(self._data, self._data.train, codes=True)
+                seconds = step_seconds(behind_encoder(model), replace(phase, train=codes), self._config)
+            return seconds + step_seconds(model, phase, self._config)
 
     def _train(
         self,
@@ -175,7 +188,12 @@ class NetworkRecipe:
                 progress=self._progress,
                 stop_after=stop_after,
             )
-            if data.kind != "network":
+            if self._through_encoder:
+                if not self._base:  # else its encoder has been trained, and the stored codes are not those of it
+                    val = self._labelled(data, data.val, codes=True) if len(data.val) else None
+                    schedule.train_on_codes(self._labelled(data, data.train, codes=True), val)
+                schedule.train_through_encoder(self._rows_at_once(model))
+            elif data.kind != "network":
                 schedule.train_network()
             elif self._base and self._unfreeze:
                 pass  # its head stays: the stored features are not those of its network, which has been trained
@@ -213,11 +231,26 @@ class NetworkRecipe:
             return classifier.encoder_classifier(load_artifact(data.encoder_file), classes, self._config)
         if data.kind == "autoencoder":
             moments = channel_moments(data.rows_of(data.train))
+            if self._through_encoder:
+                encoder = load_artifact(data.encoder_file)
+                return classifier.through_encoder_classifier(encoder, classes, self._config, moments)
             return classifier.feature_classifier(data.shape, classes, self._config, moments)
         return classifier.tile_classifier(data.shape, classes, self._config)
 
-    def _labelled(self, data: TrainingSet, part: Part) -> "LabelledData":
-        return data.labelled(part, class_balance.class_weights(data.counts, self._config.imbalance))
+    def _rows_at_once(self, model: "keras.Model") -> int | None:
+        from tasks.training import memory
+
+        return memory.rows_at_once(model, "train", "use smaller pretrain.filters, or preprocess.side_px")
+
+    def _labelled(self, data: TrainingSet, part: Part, *, codes: bool = False) -> "LabelledData":
+        """Return a part with the classifier's inputs as rows or, with `codes`, those that the encoder has computed."""
+        from tasks.train.fit import LabelledData
+
+        weights = class_balance.class_weights(data.counts, self._config.imbalance)
+        return LabelledData(self._inputs(data, part, codes=codes), part.targets, weights[part.targets])
+
+    def _inputs(self, data: TrainingSet, part: Part, *, codes: bool = False) -> LazyRows:
+        return data.tiles_of(part) if self._through_encoder and not codes else data.rows_of(part)
 
     def _pooled(self, data: TrainingSet, part: Part) -> "LabelledData":
         """Return a part with its features as rows, and with the features of its augmented copies."""

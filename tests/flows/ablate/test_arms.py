@@ -81,6 +81,13 @@ def test_the_standard_arms_can_be_loaded_and_one_that_is_the_preset_is_left_out(
     assert all(arm.answers.endswith("?") for arm in STANDARD)
 
 
+def test_the_standard_arms_can_be_loaded_for_a_preset_that_learns_through_an_encoder() -> None:
+    codes = {"pretrain": {"encoder": "autoencoder"}, "train": {"recipe": "network", "through_encoder": True}}
+    loaded, notes = arms.load("x", Config.model_validate(codes), [])
+    assert {arm.name for arm in loaded if arm.config.train.through_encoder} == {"x"}
+    assert any("'codes fine-tuned' is left out" in note for note in notes)
+
+
 def test_a_setting_of_an_arm_that_has_no_effect_is_said() -> None:
     _, notes = arms.load("x", Config(), [Arm("a", ("train.imbalance.gamma=3",))])
     assert [note.partition(" has")[0] for note in notes] == ["arm 'a': train.imbalance.gamma"]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # a whole pipeline each
 SHOWN = ["evaluate.gallery=2", "evaluate.layer_images=1"]
 
 
-@pytest.mark.parametrize("what", ["frozen", "unfrozen", "codes", "logistic regression on codes", "scratch"])
+@pytest.mark.parametrize("what", ["frozen", "unfrozen", "codes", "through the encoder", "scratch"])
 def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     exam = Exam(tmp_path)
@@ -29,7 +29,7 @@ def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what:
         "frozen": [*pretrained(tmp_path), "train.recipe=logistic", "evaluate.infer_from=blend"],
         "unfrozen": [*pretrained(tmp_path), "train.recipe=network"],
         "codes": [],
-        "logistic regression on codes": ["train.recipe=logistic"],
+        "through the encoder": ["pretrain.architecture=pooled", "pretrain.filters=[4]", "train.through_encoder=true"],
         "scratch": ["pretrain.encoder=none"],
     }[what]
     outcomes = exam.run(*settings, *SHOWN)
@@ -37,7 +37,7 @@ def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what:
     assert "Layers of the network" in tables.REPORT.path(evaluation).read_text(encoding="utf-8")
 
     model = find(exam.store)
-    assert (model.encoder is not None) == ("codes" in what)
+    assert (model.encoder is not None) == (what == "codes")
     photos = list_photos(exam.photos).photos
     with ThreadPoolExecutor(2) as threads:
         found = predict(model, photos, top_k=3, threads=threads, progress=silent, heat_maps=tmp_path / "maps")

@@ -2,8 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from configs.schema import TrainConfig
+from configs.schema import PretrainConfig, TrainConfig
 from tasks.networks import backbones, classifier
+from tasks.networks.autoencoder import autoencoder, encoder
 from tasks.networks.backbones.convnet import backbone
 from tasks.networks.classifier import encoder_classifier, feature_classifier, pool, tile_classifier
 from tasks.networks.explain.layers import feature_maps
@@ -140,6 +141,26 @@ def test_the_contrast_of_photos_is_that_of_each_convention() -> None:
     assert photo_deviation("torch") == 1
     assert photo_deviation("caffe") == pytest.approx(57.7, abs=0.1)
     assert photo_deviation("tf") == photo_deviation((127.5, 127.5)) == pytest.approx(0.4527, abs=1e-3)
+
+
+@pytest.mark.parametrize("architecture", ["strided", "pooled"])
+def test_a_classifier_through_an_encoder_answers_tiles_as_one_of_codes_answers_their_codes(architecture) -> None:
+    settings = PretrainConfig(encoder="autoencoder", architecture=architecture, filters=(4, 8), code_channels=3)
+    before = encoder(autoencoder((16, 16, 3), settings))
+    moments = (np.array([1, 2, 3], np.float32), np.array([4, 0.25, 0], np.float32))
+    through = classifier.through_encoder_classifier(before, 2, CONFIG, moments)
+    of_codes = feature_classifier(before.output_shape[1:], 2, CONFIG, moments)
+    for layer in of_codes.layers:
+        if layer.name != "scaled" and layer.weights:
+            layer.set_weights(through.get_layer(layer.name).get_weights())
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3)).astype(np.uint8)
+    codes = before.predict_on_batch(tiles)
+    expected = of_codes.predict_on_batch(codes)
+    assert np.ptp(expected, axis=0).min() > 1e-3
+    for answers in (through.predict_on_batch(tiles), classifier.behind_encoder(through).predict_on_batch(codes)):
+        np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+    assert {layer.name for layer in feature_maps(through)} == {layer.name for layer in feature_maps(of_codes)}
+    assert not any(isinstance(layer, keras.Model) for layer in through.layers)
 
 
 def pretrained() -> keras.Model:

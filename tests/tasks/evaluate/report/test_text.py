@@ -13,6 +13,11 @@ from tasks.text import SPACE
     ("encoder", "recipe", "expected"),
     [
         ("autoencoder", {"recipe": "network"}, "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles"),
+        (
+            "autoencoder",
+            {"recipe": "network", "inputs": "tiles"},
+            "convnet, from scratch, on an autoencoder's codes of 64 px RGB tiles, fine-tuned through its encoder",
+        ),
         ("none", {"recipe": "network"}, "convnet, from scratch, on 64 px RGB tiles"),
         ("resnet50", {"recipe": "network"}, "resnet50, pretrained and fine-tuned, on 64 px RGB tiles"),
         ("vgg16", {"recipe": "network", "frozen": True}, "vgg16, pretrained and frozen, on 64 px RGB tiles"),
