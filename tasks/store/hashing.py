@@ -55,6 +55,9 @@ def of_user_file(path: Path, setting: str) -> str:
         raise UserError(f"{setting}: cannot read {path} ({error.strerror}); set it to an existing file") from error
 
 
+_PARENT = __name__.partition("tasks.")[0]
+"""What precedes the names of our packages: nothing, or `fluke.` in the wheel, where digests are the same."""
+
 _NOT_COUNTED = ("tasks.store.stage", "tasks.tables")
 """Code that doesn't change results: the store runs stages, the catalog describes files. Their imports don't count
 either."""
@@ -69,7 +72,9 @@ def of_source(*modules: str, root: Path | None = None) -> str:
         modules: Names of modules.
         root: The folder that contains the packages, such as a copy of the repository; None: where Python finds them.
     """
-    return of_value({name: _tree_digest(name, root) for name in source_modules(*modules, root=root)})
+    return of_value(
+        {name.removeprefix(_PARENT): _tree_digest(name, root) for name in source_modules(*modules, root=root)}
+    )
 
 
 def source_modules(*modules: str, root: Path | None = None) -> list[str]:
@@ -119,7 +124,7 @@ def _imports(module: str, root: Path | None) -> tuple[str, ...]:
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in found if name.split(".")[0] == "tasks" and _file(name, root))
+    return tuple(name for name in found if f"{name}.".startswith(f"{_PARENT}tasks.") and _file(name, root))
 
 
 @cache
@@ -130,4 +135,7 @@ def _tree_digest(module: str, root: Path | None) -> str:
             node
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    return of_bytes(ast.dump(tree).encode())
+    dump = ast.dump(tree)
+    for package in ("configs", "tasks") if _PARENT else ():
+        dump = dump.replace(f"'{_PARENT}{package}", f"'{package}")
+    return of_bytes(dump.encode())

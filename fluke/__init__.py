@@ -1,0 +1,1 @@
+"""From keywords, a folder or a CSV of photos to an evaluated image classifier."""
