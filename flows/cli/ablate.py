@@ -1,6 +1,5 @@
 """The command that compares arms, which differ in some settings."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 from flows.cli.arguments import Overrides, Preset, load_config
 from flows.cli.errors import note, print_error, say
 from flows.cli.server import connect
-from flows.run_records import data_root
+from flows.cli.under_way import under_way
 
 
 def ablate(
@@ -53,25 +52,12 @@ def ablate(
     from flows.ablate import report, wording
     from flows.ablate.flow import ablate as flow
     from flows.ablate.flow import announce
-    from flows.dashboard import engine, sender
-    from flows.run import extra_progress
-    from flows.server import watch
+    from flows.dashboard import engine
 
     note(f"{len(asked.arms)} arms, {len(asked.cells)} trainings; after Ctrl-C, the same command continues")
-    console.show_messages()
-    try:
-        with (
-            watch.kept_running(data_root(), os.environ["PREFECT_API_URL"]),
-            console.native_output(data_root() / "logs" / "native.log"),
-            console.Bars() as bars,
-        ):
-            extra_progress.set(bars.progress)
-            announce.set(note)
-            found = engine.call(flow, config, name, arm or (), seeds=seeds, sizes=asked.sizes, minutes=minutes)
-            sender.flush()
-    except KeyboardInterrupt as interrupt:
-        print_error("interrupted; finished trainings are kept, and the same command continues from there")
-        raise typer.Exit(130) from interrupt
+    with under_way("finished trainings are kept"):
+        announce.set(note)
+        found = engine.call(flow, config, name, arm or (), seeds=seeds, sizes=asked.sizes, minutes=minutes)
     rows = [wording.cells(row, found.rows) for row in found.rows]
     console.print_wide(console.text_table(wording.columns(found.rows, found.metric), rows))
     say("", *wording.sentences(found.rows), "", f"report: {found.report}")

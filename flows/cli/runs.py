@@ -1,6 +1,5 @@
 """Commands that run the pipeline, and that show what a run would do."""
 
-import os
 import re
 import shlex
 import sys
@@ -21,8 +20,9 @@ from flows.cli.arguments import (
     setting_notes,
     stage_name,
 )
-from flows.cli.errors import print_error, say
+from flows.cli.errors import say
 from flows.cli.server import connect
+from flows.cli.under_way import under_way
 from flows.run_records import RunRecord, data_root
 
 if TYPE_CHECKING:
@@ -113,33 +113,21 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     connect(loaded)
     from configs import load
     from flows import console
-    from flows.dashboard import engine, sender
-    from flows.run import extra_progress, given_settings, pipeline, said_before
-    from flows.server import watch
+    from flows.dashboard import engine
+    from flows.run import given_settings, pipeline, said_before
 
-    console.show_messages()
-    try:
-        with (
-            watch.kept_running(data_root(), os.environ["PREFECT_API_URL"]),
-            console.native_output(data_root() / "logs" / "native.log"),
-            console.Bars() as bars,
-        ):
-            extra_progress.set(bars.progress)
-            said_before.set(setting_notes(preset, overrides))
-            given_settings.set(load.given_settings(preset, overrides or ()))
-            record = engine.call(
-                pipeline,
-                loaded,
-                preset=Path(preset).stem,
-                until=until,
-                fresh=stages,
-                verify=verify,
-                preset_file=preset_file(preset),
-            )
-            sender.flush()
-    except KeyboardInterrupt as interrupt:
-        print_error("interrupted; finished work is kept, and the same command continues from there")
-        raise typer.Exit(130) from interrupt
+    with under_way("finished work is kept"):
+        said_before.set(setting_notes(preset, overrides))
+        given_settings.set(load.given_settings(preset, overrides or ()))
+        record = engine.call(
+            pipeline,
+            loaded,
+            preset=Path(preset).stem,
+            until=until,
+            fresh=stages,
+            verify=verify,
+            preset_file=preset_file(preset),
+        )
     console.console.print(console.stage_table(record))
     if tried := _recipes_tried(record):
         say("")

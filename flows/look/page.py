@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from tasks.images import thumbnails
-from tasks.names import visible
-from tasks.text import percent
+from tasks.templates import template
 
 if TYPE_CHECKING:
     from flows.look.look import Seen
@@ -23,14 +21,6 @@ def html(seen: "Seen", tile: NDArray[np.uint8], summary: str) -> str:
         tile: The photo as the network gets it, `(side, side, 1 or 3)`.
         summary: The network's summary.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "visible": visible}
-    return environment.get_template("page.html.jinja").render(
+    return template(Path(__file__).with_name("page.html.jinja")).render(
         seen=seen, tile=thumbnails.of_pixels(tile, side_px=256), summary=summary
     )

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,6 +22,7 @@ from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
 from tasks.store.file_errors import DISK_FULL
+from tasks.templates import template
 
 HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -53,8 +53,9 @@ def build(
     def home(request: Request) -> Response:
         opened()
         shown = lists.newest()
-        template = environment().get_template("page.html.jinja")
-        page = template.render(title=title, classes=shown.photos.classes, list_name=shown.name, hints=HINTS)
+        page = template(HERE / "page.html.jinja").render(
+            title=title, classes=shown.photos.classes, list_name=shown.name, hints=HINTS
+        )
         return HTMLResponse(page.encode(errors="replace"))
 
     def file(request: Request) -> Response:
@@ -101,13 +102,6 @@ def build(
         Route("/undo", _posted(undo), methods=["POST"]),
     ]
     return SecurityMiddleware(Starlette(routes=[Mount(f"/{token}", routes=routes)]), token=token, port=port)
-
-
-def environment() -> Environment:
-    """Return the template environment; it escapes every text."""
-    return Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
 
 
 def _posted(respond: Callable[[Request, dict[str, Any]], Response]) -> Callable[[Request], Awaitable[Response]]:

@@ -16,6 +16,7 @@ from tasks.filter.review_log import ReviewKey
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
 from tasks.store.file_errors import PARTIAL
+from tasks.templates import template
 
 _PAGE = "index.html"
 _DECIDED = {"keep": "kept", "reject": "rejected", "move": "moved to"}
@@ -58,9 +59,9 @@ def _page(review_list: ReviewList, files: Mapping[str, str], decisions: Mapping[
             for label, of_class in groupby(rows, key=lambda item: item.key.label)
         ]
         groups.append({"reason": reason, "count": len(rows), "classes": classes})
-    template = app.environment().get_template("contact_sheet.html.jinja")
+    page = template(app.HERE / "contact_sheet.html.jinja")
     reviewed = sum(item.key in decisions for item in review_list.items)
-    return template.render(title=title, groups=groups, hints=HINTS, total=len(review_list.items), reviewed=reviewed)
+    return page.render(title=title, groups=groups, hints=HINTS, total=len(review_list.items), reviewed=reviewed)
 
 
 def _write_images(root: Path, review_list: ReviewList, folder: Path) -> dict[str, str]:

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from flows.score.photos import LeftOut
 from flows.score.text import reasons, score_rows, subject
 from tasks.images import thumbnails
-from tasks.names import visible
-from tasks.text import percent
+from tasks.templates import template
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,15 +71,7 @@ def html(
     """
     from tasks.evaluate.report import style
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "visible": visible}
-    return environment.get_template("page.html.jinja").render(
+    return template(Path(__file__).with_name("page.html.jinja")).render(
         subject=subject(metrics),
         scores=list(score_rows(metrics)),
         classes=[row for row in metrics["per_class"] if row["test"] or row["precision"] is not None],

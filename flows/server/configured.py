@@ -137,16 +137,17 @@ def _ask(url: str, settings: "Settings") -> tuple[int, bytes]:
     if settings.api.tls_insecure_skip_verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
-    for is_last in (*(_TRIES - 1) * [False], True):  # a server that is busy with other runs may not answer at once
+    tries = 0
+    while True:
+        tries += 1
         try:
             with opener.open(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S) as response:
                 return response.status, response.read(_MAX_BYTES)
         except urllib.error.HTTPError as error:
             return error.code, b""
-        except OSError as error:
-            if is_last or not isinstance(getattr(error, "reason", error), TimeoutError):
+        except OSError as error:  # a server that is busy with other runs may not answer at once
+            if tries == _TRIES or not isinstance(getattr(error, "reason", error), TimeoutError):
                 raise
-    raise AssertionError("the last try returns or raises")
 
 
 def _problem(error: Exception) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -38,7 +37,7 @@ from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
-from tasks.names import visible
+from tasks.templates import template
 from tasks.text import SPACE, duration, markdown, percent
 
 _MANY = style.MOST_NAMES
@@ -57,23 +56,10 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         files: The files of the evaluation.
         drawn: The figures, by name.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": percent,
-        "decimals": decimals,
-        "duration": duration,
-        "ordinal": ordinal,
-        "visible": visible,
-    }
+    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal}
     test, champion = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
-    return environment.get_template("page.html.jinja").render(
+    return template(Path(__file__).with_name("page.html.jinja"), filters).render(
         metrics=files.metrics,
         subject=subject(files.settings, files.metrics),
         given_split=given_split(files.crawled["given_split"]) if "given_split" in files.crawled else "",
