@@ -53,7 +53,8 @@ def show_messages() -> None:
     """Print the warnings and epochs of a run on the terminal."""
     logger = logging.getLogger("fluke")
     logger.setLevel(logging.INFO)
-    logger.addHandler(_Messages())
+    if not any(isinstance(handler, _Messages) for handler in logger.handlers):  # a notebook calls this for each run
+        logger.addHandler(_Messages())
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def _open_log(log: Path) -> IO[bytes]:
 class Bars:
     """Progress bars, one per running piece of work; shown only on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, show: bool = True) -> None:
         self._bars = Progress(
             TextColumn("  {task.description:<24}"),
             BarColumn(),
@@ -96,7 +97,7 @@ class Bars:
             TimeRemainingColumn(),
             console=errors,
             transient=True,
-            disable=not errors.is_terminal,
+            disable=not (show and errors.is_terminal),
         )
 
     def __enter__(self) -> "Bars":

@@ -112,21 +112,18 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
     from configs import load
-    from flows import console
-    from flows.dashboard import engine
-    from flows.run import given_settings, pipeline, said_before
+    from flows import console, start
 
     with under_way("finished work is kept"):
-        said_before.set(setting_notes(preset, overrides))
-        given_settings.set(load.given_settings(preset, overrides or ()))
-        record = engine.call(
-            pipeline,
+        record = start.run(
             loaded,
             preset=Path(preset).stem,
             until=until,
             fresh=stages,
             verify=verify,
             preset_file=preset_file(preset),
+            given=load.given_settings(preset, overrides or ()),
+            notes=setting_notes(preset, overrides),
         )
     console.console.print(console.stage_table(record))
     if tried := _recipes_tried(record):

@@ -45,14 +45,14 @@ def up(
     ] = None,
 ) -> None:
     """Start the local Prefect server for the dashboard and for schedules."""
-    from flows import preflight, server
+    from flows import preflight, server, start
 
     root = data_root()
     preflight.check_writable(root)
     if server.url(root) is None:
-        _announce_start("about 15 s")
+        start.announce_start("about 15 s", note)
     address = server.up(root, port, with_key=with_key)
-    _warn_of_old_server()
+    start.warn_of_old_server(note)
     login = server.login(root)
     if login and os.environ.get("PREFECT_API_AUTH_STRING") == login:
         del os.environ["PREFECT_API_AUTH_STRING"]  # else the link is printed with *** in place of the key
@@ -128,54 +128,7 @@ def serve(
 
 
 def connect(config: Config) -> None:
-    """Check a config's names, and point Prefect to the configured server, or to ours, which is started if needed."""
-    from flows import credentials, notify, preflight, server
-    from flows.server import configured
+    """Check a config's names, and point Prefect to a server, see `flows.start.connect`."""
+    from flows import start
 
-    preflight.check_names(config, crawls=False)
-    root = data_root()
-    preflight.check_writable(root)
-    # Prefect prints nothing on the terminal; `flows.console` does.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    # With Prefect's five retries, a run waits at its start for 3 minutes at most; the default of 60 s gives 7.
-    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "15")
-    settings, warnings = configured.read()
-    for line in warnings:
-        note(line)
-    address, login = settings.api.url, None
-    if address and not server.is_own(root, address):
-        for line in configured.check(address, settings):
-            note(line)
-    else:
-        if (address := server.url(root)) is None:
-            _announce_start("about 15 s; `fluke down` stops it")
-            address = server.up(root)
-        _warn_of_old_server()
-        login = server.login(root)
-    configured.use(address, login)
-    credentials.from_secret_blocks(config.crawl)
-    preflight.check_names(config)
-    notify.prepare(config)
-    if address == server.url(root):
-        server.crash_zombies()
-
-
-def _announce_start(how_long: str) -> None:
-    from flows import server
-
-    process = server.process_id(data_root())
-    if process:
-        note(f"waiting for the Prefect server (process {process}), which does not answer yet ...")
-    else:
-        note(f"starting the Prefect server for the dashboard ({how_long}) ...")
-
-
-def _warn_of_old_server() -> None:
-    from flows import server
-
-    if not server.is_protected(data_root()):
-        note(
-            "warning: this data folder's Prefect server was started by an earlier version of fluke, and any user and "
-            "web page of this machine can use it; to protect it: fluke down, then fluke up"
-        )
+    start.connect(config, note)

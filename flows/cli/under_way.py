@@ -1,6 +1,5 @@
 """What surrounds a flow that runs in the terminal: its server is kept alive, bars are drawn, and Ctrl-C is one line."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,21 +19,16 @@ def under_way(kept: str) -> Iterator[None]:
     Raises:
         typer.Exit: With code 130, after Ctrl-C.
     """
-    from flows import console
-    from flows.dashboard import sender
-    from flows.run import extra_progress
-    from flows.server import watch
+    from flows import console, start
 
     console.show_messages()
     try:
         with (
-            watch.kept_running(data_root(), os.environ["PREFECT_API_URL"]),
             console.native_output(data_root() / "logs" / "native.log"),
             console.Bars() as bars,
+            start.shown(bars.progress),
         ):
-            extra_progress.set(bars.progress)
             yield
-            sender.flush()
     except KeyboardInterrupt as interrupt:
         print_error(f"interrupted; {kept}, and the same command continues from there")
         raise typer.Exit(130) from interrupt

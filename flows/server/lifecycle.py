@@ -32,8 +32,8 @@ _STOP_TIMEOUT_S = 15
 _ANSWER_TIMEOUT_S = 60
 _HEALTH_TIMEOUT_S = 5
 
-_CODE = Path(flows.__file__).resolve().parents[1]
-"""The folder of our packages, which the server imports from its own current folder."""
+_CODE = Path(flows.__file__).resolve().parents[flows.__name__.count(".") + 1]
+"""The folder of our top-level packages, which the server imports from its own current folder."""
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks our own server, never through a proxy."""

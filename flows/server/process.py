@@ -17,6 +17,9 @@ HOST = "127.0.0.1"
 PROCESS_PAGE = "/fluke/process"
 """The path of the page with the number of the server's process."""
 _LOCK = "running.lock"
+_APP = "flows.server.app"
+_OF_THE_WHEEL = "fluke."
+"""What precedes the names of our modules in the wheel: `fluke` of a checkout and of a wheel share a server."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,12 @@ class Running:
     @property
     def is_protected(self) -> bool:
         """Whether it checks who asks, which those of earlier versions don't."""
-        return self.process.runs(*arguments(self.port))
+        return _is_ours(self.process, self.port)
 
 
 def arguments(port: int) -> tuple[str, ...]:
     """The arguments of the Python interpreter that runs a server; -P: it imports nothing from the data folder."""
-    return ("-P", "-m", "flows.server.app", "--port", str(port))
+    return ("-P", "-m", _APP, "--port", str(port))
 
 
 def old_arguments(port: int) -> tuple[str, ...]:
@@ -85,7 +88,12 @@ def find(root: Path) -> Running | None:
 
 
 def _is_server(process: Process, port: int) -> bool:
-    return process.runs(*arguments(port)) or process.runs(*old_arguments(port))
+    return _is_ours(process, port) or process.runs(*old_arguments(port))
+
+
+def _is_ours(process: Process, port: int) -> bool:
+    bare = _APP.removeprefix(_OF_THE_WHEEL)
+    return any(process.runs("-P", "-m", app, "--port", str(port)) for app in (bare, _OF_THE_WHEEL + bare))
 
 
 def _runs_in(process: Process, home: Path, *, if_unknown: bool) -> bool:

@@ -53,7 +53,12 @@ class Predictor:
         Raises:
             UserError: The classifier returns NaN or infinity.
         """
-        return self._decided(*self._classifier(inputs))
+        return self.probabilities_and_features(inputs)[0]
+
+    def probabilities_and_features(self, inputs: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return what `probabilities` does, and the pooled features `(n, d)`; raises UserError as it does."""
+        logits, features = self._classifier(inputs)
+        return self._decided(logits, features), features
 
     def probabilities_of_features(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities for pooled features `(n, d)`, without running the network below its head.

@@ -70,7 +70,8 @@ def of_source(*modules: str, root: Path | None = None) -> str:
         modules: Names of modules.
         root: The folder that contains the packages, such as a copy of the repository; None: where Python finds them.
     """
-    digest = of_value({name: _tree_digest(name, root) for name in source_modules(*modules, root=root)})
+    names = source_modules(*modules, root=root)
+    digest = of_value({name.removeprefix(source_code.PARENT): _tree_digest(name, root) for name in names})
     source_code.save()
     return digest
 

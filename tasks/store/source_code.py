@@ -17,6 +17,8 @@ from tasks.store.atomic import atomic_write
 
 FILE = Path("cache", f"source-{sys.implementation.cache_tag}.json")
 """Below the data folder; another Python makes other syntax trees."""
+PARENT = __name__.partition("tasks.")[0]
+"""What precedes the names of our packages: nothing, or `fluke.` in the wheel, where digests are the same."""
 _MAX_TEXTS = 2000
 """So many texts are kept; beyond that, only those of this process."""
 
@@ -90,5 +92,8 @@ def _parse(text: bytes) -> SourceCode:
             node
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    names = tuple(name for name in imports if name.partition(".")[0] == "tasks")
-    return SourceCode(names, hashlib.sha256(ast.dump(tree).encode()).hexdigest())
+    names = tuple(name for name in imports if f"{name}.".startswith(f"{PARENT}tasks."))
+    dump = ast.dump(tree)
+    for package in ("configs", "tasks") if PARENT else ():
+        dump = dump.replace(f"'{PARENT}{package}", f"'{package}")
+    return SourceCode(names, hashlib.sha256(dump.encode()).hexdigest())

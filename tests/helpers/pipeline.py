@@ -62,11 +62,15 @@ class Fluke:
     api_url: str
     photos: Path
     environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = (sys.executable, "-m", "flows.cli")
+    folder: Path | None = None
+    """The current folder of `start`; None: that of the tests."""
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start `fluke ARGUMENTS` as users do."""
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", *arguments],
+            [*self.command, *arguments],
+            cwd=self.folder,
             env=self._environment(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
