@@ -131,7 +131,8 @@ def _in_crawls(store: Store, named: set[str]) -> tuple[set[str], set[str]]:
             rows = pq.read_table(PHOTOS.path(store.folder(manifest.artifact)), columns=["photo", "url"])
         except (OSError, pa.ArrowException):  # damaged: the next run builds it again
             continue
-        pairs = list(zip(rows["photo"].to_pylist(), rows["url"].to_pylist(), strict=True))
+        columns = zip(rows["photo"].to_pylist(), rows["url"].to_pylist(), strict=True)
+        pairs = [(photo, url) for photo, url in columns if isinstance(photo, str) and isinstance(url, str | None)]
         here = {photo for photo, url in pairs if photo in named or url in named}
         sha256s |= here
         urls |= {url for photo, url in pairs if photo in here and url}

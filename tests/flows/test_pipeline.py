@@ -29,7 +29,8 @@ def test_second_run_is_all_cached_and_imports_no_tensorflow(finished: Fluke) -> 
     process = finished.start("run", "default", f"crawl.path={finished.photos}", *TINY, PYTHONPROFILEIMPORTTIME="1")
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
-    modules = {line.rpartition("|")[2].strip() for line in err.splitlines() if line.startswith("import time:")}
+    lines = [*err.splitlines(), *(finished.data / "logs" / "native.log").read_text(encoding="utf-8").splitlines()]
+    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
     assert "flows.run" in modules
     assert not modules & {"tensorflow", "keras", "sklearn", "matplotlib", "cv2"}
     second = read_records(finished.data)[0]

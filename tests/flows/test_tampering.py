@@ -18,7 +18,7 @@ from flows.cli import app
 from flows.error_messages import INTERNAL_ERROR, explain
 from tasks.evaluate.report import style
 from tasks.store.store import Store
-from tasks.tables import METRICS
+from tasks.tables import METRICS, PHOTOS
 from tests.helpers.pipeline import TINY, Fluke
 
 SEED, CASES = 13, 8
@@ -199,5 +199,7 @@ def test_a_changed_data_folder_harms_nothing_outside_and_is_no_internal_error(
     score = ("test", "scores", "macro_f1", "high")
     seen = [Case("names.json", ("good",), "no-such-run"), Case(str(metrics.relative_to(ours)), score, {"a": 1})]
     seen.append(Case(seen[1].file, (), "DEEP"))
+    [crawled] = ours.glob(f"artifacts/crawl/*/{PHOTOS.name}")
+    seen.append(Case(str(crawled.relative_to(ours)), ("photo",), ["a"]))
     chosen = seen + random.Random(SEED).sample(cases(ours, values_for(base)), CASES)
     assert [fault for case in chosen for fault in attack(ours, base, finished.photos, case)] == []

@@ -38,7 +38,6 @@ PUBLISHED = {
     "efficientnet_lite1": Published(5_470_344 - 1_281_000, 1280),
 }
 SMALL = [name for name, published in PUBLISHED.items() if not published.large]
-LARGE = [name for name, published in PUBLISHED.items() if published.large]
 OURS = ["convnet", "small_convnet"]
 DEEP = ["resnet18", "convnext_tiny", "efficientnet_lite0"]
 
@@ -116,7 +115,7 @@ def test_a_network_accepts_grey_tiles_and_small_codes(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", ["resnet50", "xception"])
 def test_a_large_network_accepts_grey_tiles_and_small_codes(name: str) -> None:
     test_a_network_accepts_grey_tiles_and_small_codes(name)
 

@@ -83,14 +83,14 @@ def check(build: Callable[[], keras.Model], rows: np.ndarray) -> None:
     assert sides == sorted(set(sides), reverse=True)
 
 
-DEEPER = {"resnet34", "resnet101", "resnet152", "vgg19"}
-"""Networks of a family whose smaller networks are tested."""
+ALIKE = {"resnet34", "resnet101", "resnet152", "vgg19", "xception", "inception_v3", "efficientnet_v2"}
+"""Networks whose last map is made like that of one which is tested."""
 WITH_CODES = {"convnet", "small_convnet", "resnet18", "mobilenet_v3", "vgg16"}
 """The networks that are also tested on codes: below the first layer there is no difference."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted({*backbones.names()} - DEEPER))
+@pytest.mark.parametrize("network", sorted({*backbones.names()} - ALIKE))
 def test_every_backbone_has_maps_of_tiles_and_of_codes(network: str) -> None:
     settings = TrainConfig(network=network)
     check(lambda: tile_classifier((48, 48, 1), 3, settings), TILES[..., :1])
