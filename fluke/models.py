@@ -1,6 +1,6 @@
 """A trained model: answers photos."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +75,7 @@ class Model:
             raise ValueError(f"top_k must be 1 or more, not {top_k}")
         names, items = self._listed(photos)
         loaded = self._loaded()
-        answers = [
-            answer
-            for start in range(0, len(items), _BATCH)
-            for answer in loaded.answers([_content(each) for each in items[start : start + _BATCH]], top_k)
-        ]
+        answers = [answer for part in _batches(items) for answer in loaded.answers(part, top_k)]
         shown = min(top_k, len(loaded.names))
         columns = [f"{what}_{rank}" for rank in range(1, shown + 1) for what in ("class", "probability")]
         rows = [
@@ -95,15 +91,12 @@ class Model:
         Args:
             photos: As for `predict`.
         """
-        table = self.predict(photos, top_k=len(self.classes))
-        found = np.full((len(table), len(self.classes)), np.nan)
-        number = {name: i for i, name in enumerate(self.classes)}
-        for row, answer in enumerate(table.itertuples(index=False)):
-            if not answer.error:
-                values = answer[1:-1]
-                for name, probability in zip(values[::2], values[1::2], strict=True):
-                    found[row, number[name]] = probability
-        return found
+        from tasks.inference.arrays import DIGITS
+
+        _, items = self._listed(photos)
+        loaded = self._loaded()
+        found = [loaded.probabilities(part)[0] for part in _batches(items)]
+        return np.concatenate([np.zeros((0, len(loaded.names))), *found]).round(DIGITS)
 
     def __repr__(self) -> str:
         return f"<fluke.Model of run {self.run}>"
@@ -135,6 +128,12 @@ class Model:
                 names.append(str(number))
                 items.append(photo)
         return names, items
+
+
+def _batches(items: Sequence[Any]) -> "Iterator[list[bytes | NDArray[np.uint8]]]":
+    """Read photos, some at a time."""
+    for start in range(0, len(items), _BATCH):
+        yield [_content(each) for each in items[start : start + _BATCH]]
 
 
 def _content(photo: Any) -> "bytes | NDArray[np.uint8]":

@@ -110,7 +110,8 @@ def look_to(root: Path, options: LookOptions, *, progress: Progress, announce: C
         seen = Seen(network.title, options.photo.name, folder)
         with atomic_folder(folder) as partial:
             (partial / HEAT_MAPS).touch()  # a later crawl passes over this folder
-            (partial / SUMMARY).write_text(summary(network), encoding="utf-8")
+            described = summary(network)
+            (partial / SUMMARY).write_text(described, encoding="utf-8")
             _answer(network, photo, tile, seen)
             with progress("layers", total=len(layers)) as advance:
                 for number, (layer, maps) in enumerate(_activations(network, layers, tile), 1):
@@ -124,7 +125,7 @@ def look_to(root: Path, options: LookOptions, *, progress: Progress, announce: C
                 found = patterns(network, layer, progress=progress)
                 (partial / name).write_bytes(grids.of_patterns(found, PER_ROW))
                 seen.patterns.append(Picture(name, layer.name, tuple(layer.output.shape[1:])))
-            text = page.html(seen, tile, summary(network))
+            text = page.html(seen, tile, described)
             (partial / PAGE).write_text(text, encoding="utf-8", errors="replace")
     return seen
 

@@ -103,12 +103,11 @@ def of_model(root: Path, name: str | None) -> Network:
     )
 
 
-def pretrained(name: str, side_px: int | None = None) -> Network:
+def pretrained(name: str) -> Network:
     """Build a pretrained network as it is.
 
     Args:
         name: A backbone, as `pretrain.encoder` names it.
-        side_px: Side of the tiles; None: 224.
 
     Raises:
         UserError: There is no such network, or its weights can't be had.
@@ -117,7 +116,7 @@ def pretrained(name: str, side_px: int | None = None) -> Network:
     from tasks.networks.pretrained import pretrained_encoder
 
     backbones.check(name, "--network")
-    preprocess = PreprocessConfig(fit="cut") if side_px is None else PreprocessConfig(fit="cut", side_px=side_px)
+    preprocess = PreprocessConfig(fit="cut")
     shape = (preprocess.side_px, preprocess.side_px, 3)
     graph = pretrained_encoder(shape, PretrainConfig(encoder=name, texture=False))
     return Network(name, graph, None, preprocess, (name,), None)
