@@ -45,7 +45,7 @@ def look(
         if found:
             say(f"{who}: {', '.join(f'{name} {percent(probability)}' for name, probability in found)}")
     say(*seen.notes)
-    say(f"activations of {len(seen.activations)} layers: {seen.folder}")
+    say(f"activations of {looking.layers_text(len(seen.activations))}: {seen.folder}")
     for picture in seen.patterns:
         say(f"patterns of {picture.layer}: {seen.folder / picture.file}")
     say(f"network: {seen.folder / looking.SUMMARY}", f"page: {seen.folder / looking.PAGE}")

@@ -106,7 +106,7 @@ def look_to(root: Path, options: LookOptions, *, progress: Progress, announce: C
             raise UserError(f"{options.photo}: {error}; give another photo") from error
         folder = options.out or default_folder(root, options.photo, network)
         _check(folder)
-        announce(f"{options.photo.name}: {len(layers)} layers of {network.title} ...")
+        announce(f"{options.photo.name}: {layers_text(len(layers))} of {network.title} ...")
         seen = Seen(network.title, options.photo.name, folder)
         with atomic_folder(folder) as partial:
             (partial / HEAT_MAPS).touch()  # a later crawl passes over this folder
@@ -135,6 +135,11 @@ def default_folder(root: Path, photo: Path, network: Network) -> Path:
     path = photo.expanduser().absolute()
     whose = network.model.run if network.model else network.title
     return root / FOLDER / f"{folder_name(path.stem)}-{hashing.of_value(str(path))[:6]}-{whose}"
+
+
+def layers_text(count: int) -> str:
+    """Return a number of layers with its noun."""
+    return f"{count} layer" if count == 1 else f"{count} layers"
 
 
 def summary(network: Network) -> str:

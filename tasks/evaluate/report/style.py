@@ -63,6 +63,7 @@ _FIRST_MISSING = "\u0590"
 """DejaVu Sans, which is part of matplotlib, may lack characters from here on (Hebrew is the first)."""
 _HANGUL = "\ud55c"
 _JOINER = "\u200d"
+_PLAIN_WEIGHTS = (400, "normal", "regular", "book")
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -105,12 +106,14 @@ def font_file(characters: str) -> Path:
 
 
 def _files() -> dict[str, str]:
-    """List the files of all fonts by name, with the font that a package brings."""
+    """List the files of all fonts by name, with the font that a package brings; a plain face, if a name has one."""
     brought = packaged()
     if brought and not any(font.fname == str(brought) for font in fontManager.ttflist):
         fontManager.addfont(brought)
     # matplotlib's "Last Resort" fonts have a box for each character.
-    return {font.name: font.fname for font in fontManager.ttflist if not font.name.startswith("Last Resort")}
+    fonts = [font for font in fontManager.ttflist if not font.name.startswith("Last Resort")]
+    fonts.sort(key=lambda font: font.style == font.stretch == "normal" and font.weight in _PLAIN_WEIGHTS)
+    return {font.name: font.fname for font in fonts}  # of a name's faces, the last one counts
 
 
 @contextmanager

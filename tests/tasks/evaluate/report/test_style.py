@@ -1,8 +1,7 @@
 """Fonts of the figures."""
 
-from types import SimpleNamespace
-
 import pytest
+from matplotlib.font_manager import FontEntry
 
 from tasks.evaluate.report import style
 
@@ -28,7 +27,7 @@ class FakeFont:
 def test_figures_use_any_installed_font_with_hangul(
     installed: list[str], used: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fonts = [SimpleNamespace(name=name, fname=f"{name}.ttf") for name in installed]
+    fonts = [FontEntry(fname=f"{name}.ttf", name=name) for name in installed]
     monkeypatch.setattr(style, "FT2Font", FakeFont)
     monkeypatch.setattr(style.fontManager, "ttflist", fonts)
     style._fonts.cache_clear()
@@ -36,3 +35,17 @@ def test_figures_use_any_installed_font_with_hangul(
         assert style._fonts() == used
     finally:
         style._fonts.cache_clear()
+
+
+@pytest.mark.parametrize("weight", [400, "normal"])
+def test_the_plain_face_of_a_font_is_used_whatever_the_order(
+    weight: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = FontEntry(fname="plain.ttf", name="DejaVu Sans", weight=weight)
+    others = [
+        FontEntry(fname="bold.ttf", name="DejaVu Sans", weight=700),
+        FontEntry(fname="oblique.ttf", name="DejaVu Sans", style="oblique", weight=weight),
+    ]
+    for fonts in ([plain, *others], [*others, plain], [others[0], plain, others[1]]):
+        monkeypatch.setattr(style.fontManager, "ttflist", fonts)
+        assert style._files()["DejaVu Sans"] == "plain.ttf"
