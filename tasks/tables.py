@@ -329,6 +329,7 @@ NOTES = File(
 LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
 FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
 REPORT = File("report.html", ("evaluate",), "The report.")
+DECISION = File("decision.json", ("evaluate",), "What was decided about the model, as the report shows it.")
 REPORTED = File("reported.json", ("evaluate",), "Code and explanations that the report was made with, and its files.")
 SUMMARY = File("summary.md", ("crawl", "filter", "evaluate"), "What the dashboard shows of the stage, in Markdown.")
 
