@@ -2,7 +2,8 @@
 
 import pytest
 
-from configs.load import changed_settings, given_settings, load, presets, settings
+from configs import presets
+from configs.load import changed_settings, given_settings, load, settings
 from configs.no_effect import RULES, notes
 
 SCRATCH = ["pretrain.encoder=none"]
@@ -126,7 +127,7 @@ def test_a_note_says_what_to_set() -> None:
     )
 
 
-@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("preset", presets.names())
 def test_the_settings_of_presets_are_not_the_users(preset: str) -> None:
     config = load(preset)
     assert list(notes(config, given_settings(preset))) == []
