@@ -68,8 +68,8 @@ class Body:
         """Read it.
 
         Raises:
-            RefusedError: Its content type is another one (415), it is too large (413) or empty (422), or there are too many
-                requests (503).
+            RefusedError: Its content type is another one (415), it is too large (413) or empty (422), or there are too
+                many requests (503).
         """
         headers = self._request.headers
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -6,16 +6,8 @@ const AT_ONCE = 2;
 const TOP = 5;
 const waiting = [];
 let running = 0;
-let saidAgain = 0;
 
 const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
-
-function say(text, isError = false) {
-  clearTimeout(saidAgain);
-  $("said").className = isError ? "error" : "";
-  $("said").textContent = text;
-  saidAgain = setTimeout(() => ($("said").textContent = ""), 4000);
-}
 
 function add(files) {
   for (const file of files) {
@@ -102,7 +94,6 @@ function fail(card, name, reason) {
     make("div", {}, named(name, { className: "name" }), make("p", { className: "reason", textContent: reason })),
     remove,
   );
-  say(`${name}: ${reason}`, true);
 }
 
 function drop(card) {

@@ -24,15 +24,10 @@ def api(
 ) -> None:
     """Answer photos over HTTP with the model that is used (`fluke models`), until Ctrl-C."""
     from flows import console
-    from flows.api import server
-    from flows.api.answering import Answering
-    from flows.api.bodies import Limits
-    from flows.api.champion import Champion
+    from flows.api import hosts
 
     root, key = data_root(), os.environ.get(_KEY) or None
-    server.check_host(host, key)
-    console.show_messages()
-    note("loading the model ...")
+    hosts.check(host, key)
 
     def announce(address: str) -> None:
         say(f"{address}/predict answers with the model of run {champion.current.run.id}")
@@ -42,9 +37,17 @@ def api(
             "Ctrl-C stops it",
         )
 
-    with console.native_output(root / "logs" / "native.log"), Champion(root, model) as champion:
-        limits = Limits(photo_mb=photo_mb, photo_mpx=photo_mpx)
-        server.serve(Answering(champion, limits), host=host, port=port, key=key, announce=announce)
+    console.show_messages()
+    note("loading the model ...")
+    with console.native_output(root / "logs" / "native.log"):
+        from flows.api import server  # imports TensorFlow
+        from flows.api.answering import Answering
+        from flows.api.bodies import Limits
+        from flows.api.champion import Champion
+
+        with Champion(root, model) as champion:
+            limits = Limits(photo_mb=photo_mb, photo_mpx=photo_mpx)
+            server.serve(Answering(champion, limits), host=host, port=port, key=key, announce=announce)
     say("stopped")
 
 
@@ -55,15 +58,9 @@ def open_page(
 ) -> None:
     """Open a local page on which photos are dropped and answered: class, heat map, similar photos; until Ctrl-C."""
     from flows import console
-    from flows.api import page
-    from flows.api.answering import Answering
-    from flows.api.bodies import Limits
-    from flows.api.champion import Champion
     from flows.local_page import server
 
     root = data_root()
-    console.show_messages()
-    note("loading the model ...")
 
     def announce(address: str) -> None:
         say(f"drop photos on this page: {address}", "Ctrl-C stops it")
@@ -71,15 +68,23 @@ def open_page(
     def remind() -> None:
         note("the browser hasn't opened the page: open the address above in it")
 
-    with console.native_output(root / "logs" / "native.log"), Champion(root, model) as champion:
-        answering = Answering(champion, Limits())
-        server.serve(
-            root,
-            lambda at: page.build(answering, token=at.token, port=at.port, opened=at.opened),
-            name="fluke open",
-            port=port,
-            browser=browser,
-            announce=announce,
-            remind=remind,
-        )
+    console.show_messages()
+    note("loading the model ...")
+    with console.native_output(root / "logs" / "native.log"):
+        from flows.api import page  # imports TensorFlow
+        from flows.api.answering import Answering
+        from flows.api.bodies import Limits
+        from flows.api.champion import Champion
+
+        with Champion(root, model) as champion:
+            answering = Answering(champion, Limits())
+            server.serve(
+                root,
+                lambda at: page.build(answering, token=at.token, port=at.port, opened=at.opened),
+                name="fluke open",
+                port=port,
+                browser=browser,
+                announce=announce,
+                remind=remind,
+            )
     say("stopped")
