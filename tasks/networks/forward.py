@@ -45,8 +45,9 @@ class Forward:
 
         Args:
             total_rows: That number.
-            waits_for_each: Whether somebody waits for each call, so that a call of few rows shall not take as long as a
-                full batch. Then the size of the batches is that of the call, and results may depend on it by rounding.
+            waits_for_each: Whether somebody waits for each call, so that a call of few rows must not take as long as a
+                full batch. Then batches are not filled up (by JAX only to a power of two), and results may depend on
+                the number of rows by rounding.
         """
         self._total_rows = math.inf if total_rows is None else total_rows
         self._waits_for_each = waits_for_each
@@ -68,10 +69,13 @@ class Forward:
 
     def _batch_rows(self, in_call: int) -> int:
         """Return the rows of a batch, a power of two: enough for all, or those that are compiled already."""
+        is_jax = keras.backend.backend() == "jax"  # it compiles for each number of rows
+        if self._waits_for_each and not is_jax:
+            return min(max(1, in_call), BATCH_ROWS)
         size = _LEAST_ROWS
         while size < min(in_call if self._waits_for_each else self._total_rows, BATCH_ROWS):
             size *= 2
-        if keras.backend.backend() == "jax":  # it compiles for each number of rows
+        if is_jax:
             size = min((rows for rows in self._compiled_rows if rows >= size), default=size)
             self._compiled_rows.add(size)
         return size
