@@ -36,7 +36,7 @@ def test_other_sites_are_refused(client: Client, changed: dict[str, str], status
 
 def test_with_a_key_only_requests_with_it_are_answered(client: Client) -> None:
     api = client(key="k1")
-    for given in ({}, {"Authorization": "k1"}, {"Authorization": "Bearer k2"}, {"Authorization": "Bearer \xff"}):
+    for given in ({}, {"Authorization": "k1"}, {"Authorization": "Bearer k2"}, {"Authorization": b"Bearer \xff"}):
         assert api.get("/health", headers=given).status_code == 401
     assert api.get("/health", headers={"Authorization": "Bearer k1", "Host": "photos.example"}).status_code == 200
 
