@@ -7,6 +7,7 @@ import typer
 
 from flows.cli import (
     ablate,
+    api,
     doctor,
     errors,
     look,
@@ -57,6 +58,7 @@ for _command in (
     ablate.ablate,
     review.review,
     models.predict,
+    api.api,
     look.look,
     score.score,
     models.export,
@@ -76,6 +78,7 @@ for _command in (
     notify.notify,
 ):
     app.command()(_command)
+app.command("open")(api.open_page)
 app.command("testlist")(testlist.show)
 app.add_typer(service.app, name="service")
 
