@@ -4,7 +4,7 @@ import os
 import re
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tasks.store.bucket.objects import Objects
@@ -12,11 +12,12 @@ from tasks.store.bucket.problems import BucketError, bucket_error
 from tasks.store.bucket.retries import Retries
 
 if TYPE_CHECKING:
-    from obstore.store import MemoryStore
+    from obstore.store import ClientConfig, MemoryStore, RetryConfig
 
 SCHEMES = ("s3", "gs", "az", "memory")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_NONE: "RetryConfig" = {"max_retries": 0}
 _CONNECT_S, _SILENT_S, _WHOLE_S = 5, 60, 900
 
 
@@ -53,14 +54,14 @@ def connect(url: str, *, retries: Retries | None = None, silent_s: float = _SILE
         raise BucketError(f"{url}: buckets need the package obstore; install fluke with the extra `bucket`") from error
     if parts.scheme == "memory":
         return Objects(_memory(url.rstrip("/")), url, retries)
-    options: dict[str, Any] = {
+    options: ClientConfig = {
         "connect_timeout": timedelta(seconds=_CONNECT_S),
         "read_timeout": timedelta(seconds=silent_s),
         "timeout": timedelta(seconds=_WHOLE_S),
         "allow_http": _is_plain_http(parts.scheme),
     }
     try:
-        store = from_url(url, client_options=options, retry_config={"max_retries": 0})  # `Objects` tries again
+        store = from_url(url, config=None, client_options=options, retry_config=_NONE)  # `Objects` tries again
     except Exception as error:
         raise bucket_error(url, error) from error
     return Objects(store, url, retries)

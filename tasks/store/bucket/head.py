@@ -1,4 +1,4 @@
-"""The tree of a bucket: which files the data folder has there. A change of it is a commit, for all of its files at once.
+"""The tree of a bucket: the files that the data folder has there. A commit changes any number of them at once.
 
 `head.json` names the newest tree. It is replaced on the condition that nobody else has replaced it meanwhile; who comes
 second takes the first one's changes over and tries again. So of two writers of one file, one learns of the other.
@@ -163,6 +163,6 @@ def _decoded(data: bytes, place: str) -> _Head:
         return _Head.model_validate_json(data)
     except ValidationError as error:
         raise BucketError(
-            f"{place} is damaged, or of a newer version of fluke ({first_problem(error)}); restore an earlier version of "
-            "this object"
+            f"{place} is damaged, or of a newer version of fluke ({first_problem(error)}); restore an earlier version "
+            "of this object"
         ) from error

@@ -100,7 +100,7 @@ def lease(
     timing = timing or Timing()
     key = f"leases/{name}.json"
     me = Holder(id=token_hex(8), who=f"{socket.gethostname()}, process {os.getpid()}", shared=shared)
-    _acquire(objects, key, me, wait, waits_for, timing)
+    _acquire(objects, key, me, wait=wait, waits_for=waits_for, timing=timing)
     stop = threading.Event()
     renewing = threading.Thread(target=_renew, args=(objects, key, me, stop, timing), daemon=True, name="fluke-lease")
     renewing.start()
@@ -116,7 +116,7 @@ def lease(
 
 
 def _acquire(
-    objects: Objects, key: str, me: Holder, wait: bool, waits_for: Callable[[str], None], timing: Timing
+    objects: Objects, key: str, me: Holder, *, wait: bool, waits_for: Callable[[str], None], timing: Timing
 ) -> None:
     seen: dict[tuple[str, int], float] = {}
     while True:

@@ -160,7 +160,7 @@ class Objects:
             ) from error
         except OSError as error:
             if isinstance(error, FileNotFoundError) and error.filename is None:  # obstore's way to say "missing"
-                if (kind := kind_of(error)) in or_none:
+                if kind_of(error) in or_none:
                     return None
                 raise bucket_error(place, error, tries) from error
             raise

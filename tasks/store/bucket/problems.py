@@ -39,8 +39,9 @@ _REMEDIES: dict[Kind, str] = {
     "expired": "the credentials have expired; log in again, and run the same command again: it continues",
     "denied": "the credentials don't allow this; give them read, write and delete rights on the bucket, or use others",
     "no credentials": (
-        "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (gs: GOOGLE_APPLICATION_CREDENTIALS, "
-        "az: AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY), or use a machine with a role"
+        "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (gs: "
+        "GOOGLE_APPLICATION_CREDENTIALS, az: AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY), or use a "
+        "machine with a role"
     ),
     "clock": "this machine's clock differs from that of the server; set it, and run the same command again",
 }
@@ -61,15 +62,14 @@ def kind_of(error: BaseException) -> Kind:
     status = _STATUS.search(text)
     if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError):
         return "passing" if status and status[1] == "409" else "conflict"
-    if isinstance(error, FileNotFoundError):
-        return "missing"
     if any(place in text for place in _TOKEN_PLACES) or "must be specified" in text:
         return "no credentials"
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
         return "denied"
-    if not isinstance(error, exceptions.BaseError) or (status and status[1] not in _PASSING):
-        return "other"
-    return "passing"
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    passes = isinstance(error, exceptions.BaseError) and (not status or status[1] in _PASSING)
+    return "passing" if passes else "other"
 
 
 def bucket_error(url: str, error: BaseException, tries: int = 1) -> BucketError:
