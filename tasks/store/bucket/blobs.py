@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tasks.store import hashing
 from tasks.store.bucket.objects import Objects
 from tasks.store.bucket.problems import BucketError
 from tasks.store.manifest import FileRecord
@@ -39,12 +38,10 @@ class Blobs:
 
     def read(self, record: FileRecord) -> bytes:
         """Return a small content; errors as `fetch`."""
-        found = self._objects.get(key_of(record))
+        found = self._objects.read(key_of(record), record)
         if found is None:
             raise self._missing(record)
-        if hashing.of_bytes(found.data) != record.sha256:
-            raise BucketError(f"{self._objects.url}/{key_of(record)} is damaged; {_REMEDY}")
-        return found.data
+        return found
 
     def fetch(self, record: FileRecord, path: Path) -> None:
         """Write a content into a file.
@@ -62,10 +59,8 @@ class Blobs:
         self._stored -= digests
 
     def _missing(self, record: FileRecord) -> BucketError:
-        return BucketError(f"{self._objects.url}/{key_of(record)} is missing; {_REMEDY}")
-
-
-_REMEDY = "restore it from another copy of the bucket"
+        place = f"{self._objects.url}/{key_of(record)}"
+        return BucketError(f"{place} is missing; restore it from another copy of the bucket")
 
 
 def key_of(record: FileRecord) -> str:

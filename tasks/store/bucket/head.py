@@ -86,7 +86,7 @@ class Trees:
         Raises:
             BucketError: The bucket can't be read, or its head or tree is damaged.
         """
-        stored = self.objects.get(KEY)
+        stored = self.objects.state(KEY)
         if stored is None:
             return Snapshot()
         if before and stored.generation == before.generation:

@@ -161,7 +161,7 @@ def _change(objects: Objects, key: str, change: Callable[[list[Holder]], list[Ho
 
 
 def _read(objects: Objects, key: str) -> tuple[list[Holder], Generation | None]:
-    stored = objects.get(key)
+    stored = objects.state(key)
     if stored is None:
         return [], None
     try:

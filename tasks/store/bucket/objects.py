@@ -1,4 +1,8 @@
-"""Objects in a bucket: read, write, write on a condition, delete. Every call is tried again when its reason passes."""
+"""Objects in a bucket: read, write, write on a condition, delete. Every call is tried again when its reason passes.
+
+What is read is compared with its SHA-256. Of files, the caller knows it; states, which are written on a condition, have
+their own as their last line.
+"""
 
 import hashlib
 import logging
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from tasks.store import hashing
 from tasks.store.bucket.problems import BucketError, bucket_error, kind_of
 from tasks.store.bucket.retries import Retries
 from tasks.store.manifest import FileRecord
@@ -61,15 +66,29 @@ class Objects:
         self._store, self.url = store, url.rstrip("/")
         self._retries = retries or Retries()
 
-    def get(self, key: str) -> Stored | None:
-        """Read a small object; None if there is none."""
+    def state(self, key: str) -> Stored | None:
+        """Read what `put_if` has written; None if there is nothing.
+
+        Raises:
+            BucketError: It is damaged, also when read again, or the bucket can't be read.
+        """
 
         def read() -> Stored:
             found = self._store.get(key)
-            meta, data = found.meta, bytes(found.bytes())
-            if len(data) != meta["size"]:
-                raise _DifferentError(f"{len(data):,} bytes instead of {meta['size']:,}")
-            return Stored(data, Generation.of(meta))
+            data, _, digest = bytes(found.bytes()).rpartition(b"\n")
+            if hashing.of_bytes(data).encode() != digest:
+                raise _DifferentError("a content without its SHA-256")
+            return Stored(data, Generation.of(found.meta))
+
+        return self._call(key, read, or_none=("missing",))
+
+    def read(self, key: str, record: FileRecord) -> bytes | None:
+        """Return the content of a small object; None if there is none. Errors as `fetch`."""
+
+        def read() -> bytes:
+            data = bytes(self._store.get(key).bytes())
+            _compare(record, len(data), hashing.of_bytes(data))
+            return data
 
         return self._call(key, read, or_none=("missing",))
 
@@ -90,8 +109,7 @@ class Objects:
                 for chunk in self._store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
                     digest.update(chunk)
                     size += file.write(chunk)
-            if (size, digest.hexdigest()) != (record.bytes, record.sha256):
-                raise _DifferentError(f"{size:,} bytes that differ from the {record.bytes:,} that were stored")
+            _compare(record, size, digest.hexdigest())
             return True
 
         return self._call(key, read, or_none=("missing",)) or False
@@ -106,7 +124,7 @@ class Objects:
         self._call(key, lambda: self._store.put(key, content, chunk_size=_PART_BYTES))
 
     def put_if(self, key: str, data: bytes, generation: Generation | None) -> Generation | None:
-        """Write an object if nobody has written it meanwhile.
+        """Write a state if nobody has written it meanwhile.
 
         The content must differ from that of all other writers: after a connection was cut, only that tells who has
         written.
@@ -120,10 +138,11 @@ class Objects:
             The new state; None if somebody else was first.
         """
         mode: Any = "create" if generation is None else generation.mode
-        done = self._call(key, lambda: self._store.put(key, data, mode=mode), or_none=("conflict", "missing"))
+        sealed = data + b"\n" + hashing.of_bytes(data).encode()
+        done = self._call(key, lambda: self._store.put(key, sealed, mode=mode), or_none=("conflict", "missing"))
         if done is not None:
             return Generation.of(done)
-        there = self.get(key)  # an earlier try may have come through, although its answer did not
+        there = self.state(key)  # an earlier try may have come through, although its answer did not
         return there.generation if there and there.data == data else None
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -168,3 +187,9 @@ class Objects:
             if kind_of(error) in or_none:
                 return None
             raise bucket_error(place, error, tries) from error
+
+
+def _compare(record: FileRecord, size: int, sha256: str) -> None:
+    """Raise _DifferentError for a content that isn't the recorded one."""
+    if (size, sha256) != (record.bytes, record.sha256):
+        raise _DifferentError(f"{size:,} bytes that differ from the {record.bytes:,} that were stored")
