@@ -26,8 +26,8 @@ Tree = Mapping[str, FileRecord]
 """The files of a data folder by path. Files of artifacts are not in it, except manifests, which list the others."""
 Changes = Mapping[str, FileRecord | None]
 """New records by path; None: the file is gone."""
-Decide = Callable[[str, FileRecord | None], FileRecord | None]
-"""`decide(path, theirs)`: what to do with a file that another writer has changed meanwhile."""
+Same = Callable[[str, FileRecord, FileRecord], bool]
+"""`same(path, mine, theirs)`: whether a file that another writer has written meanwhile is as good as mine."""
 
 
 class _Head(BaseModel):
@@ -99,14 +99,14 @@ class Trees:
         return Snapshot(files, head.number, head.epoch, stored.generation)
 
     def commit(
-        self, base: Snapshot, changes: Changes, *, decide: Decide | None = None, prunes: bool = False
+        self, base: Snapshot, changes: Changes, *, same: Same = lambda path, mine, theirs: False, prunes: bool = False
     ) -> Snapshot:
         """Change files for all readers at once. Their contents must be stored before.
 
         Args:
             base: The state that the changes were made from.
             changes: The changes.
-            decide: Settles files that another writer has changed since `base`, too; None: that is an error.
+            same: Of a file that another writer has changed since `base`, too: whether that change can stay.
             prunes: Whether the contents that are no longer named will be deleted.
 
         Raises:
@@ -124,7 +124,7 @@ class Trees:
                     f"{self.objects.url}: somebody has deleted files there since this command began (`fluke prune` or "
                     "`fluke forget`); run the same command again: it continues"
                 )
-            files = self._merged(base, now, changes, decide)
+            files = self._merged(base, now, changes, same)
             if files == now.files and not prunes:
                 return now
             data = _TREE.dump_json(dict(sorted(files.items())))
@@ -136,22 +136,22 @@ class Trees:
                 return Snapshot(files, head.number, head.epoch, written)
         raise BucketError(f"{self.objects.url}/{KEY}: others change it all the time; run the same command again later")
 
-    def _merged(self, base: Snapshot, now: Snapshot, changes: Changes, decide: Decide | None) -> dict[str, FileRecord]:
+    def _merged(self, base: Snapshot, now: Snapshot, changes: Changes, same: Same) -> dict[str, FileRecord]:
         """Return the files of `now` with the changes."""
         files = dict(now.files)
         for path, record in changes.items():
-            theirs, result = now.files.get(path), record
+            theirs = now.files.get(path)
             if theirs not in (base.files.get(path), record):
-                if decide is None:
-                    raise ConflictError(
-                        f"{self.objects.url}: another host has changed {path} at the same time, and its change stays; "
-                        "run the same command again"
-                    )
-                result = decide(path, theirs)
-            if result is None:
+                if theirs and record and same(path, record, theirs):
+                    continue
+                raise ConflictError(
+                    f"{self.objects.url}: another host has changed {path} at the same time, and its change stays; run "
+                    "the same command again"
+                )
+            if record is None:
                 files.pop(path, None)
             else:
-                files[path] = result
+                files[path] = record
         return files
 
 

@@ -41,10 +41,10 @@ def test_the_same_change_twice_is_no_conflict(trees: Trees) -> None:
     assert trees.commit(base, {"a": record("1")}).files == {"a": record("1")}
 
 
-def test_a_conflict_can_be_decided(trees: Trees) -> None:
+def test_what_is_as_good_stays(trees: Trees) -> None:
     base = trees.read()
     trees.commit(base, {"a": record("theirs")})
-    assert trees.commit(base, {"a": record("mine")}, decide=lambda path, theirs: theirs).files == {
+    assert trees.commit(base, {"a": record("mine")}, same=lambda path, mine, theirs: True).files == {
         "a": record("theirs")
     }
 

@@ -117,12 +117,14 @@ def test_giving_up_names_the_object_the_reason_and_the_remedy(bucket: Bucket) ->
     assert bucket.proxy.requests["GET"] == 3
 
 
-@pytest.mark.parametrize(("fault", "words"), [("expired", "credentials have expired; log in"), ("denied", "rights")])
+@pytest.mark.parametrize(("fault", "words"), [("expired", "credentials have expired or are not valid; log in"), ("denied", "rights")])
 def test_what_does_not_pass_is_not_tried_again(bucket: Bucket, fault: Fault, words: str) -> None:
     bucket.proxy.fault = lambda method, path: fault
     with pytest.raises(BucketError, match=words):
         bucket.open().put("a", b"x")
-    assert bucket.proxy.requests["PUT"] == 1
+    with pytest.raises(BucketError, match=words):
+        bucket.open().exists("a", 1)
+    assert bucket.proxy.requests == {"PUT": 1, "HEAD": 1}
 
 
 def test_a_missing_bucket_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
