@@ -11,7 +11,8 @@ from tasks.store.bucket.head import Snapshot, Trees
 from tasks.store.bucket.lease import lease
 from tasks.store.bucket.objects import Objects
 from tasks.store.bucket.problems import BucketError
-from tasks.store.manifest import Artifact, FileRecord, Manifest
+from tasks.store.errors import UserError
+from tasks.store.manifest import NAME, Artifact, FileRecord, Manifest
 
 _LARGE = ("artifacts/", "pools/", "photos/")
 """What is fetched file by file; the rest is small, and fetched whole."""
@@ -42,7 +43,10 @@ class Bucket:
                 if not path.startswith(_LARGE):
                     (root / path).parent.mkdir(parents=True, exist_ok=True)
                     self._trees.blobs.fetch(record, root / path)
-            yield root
+            try:
+                yield root
+            except UserError as error:  # it may name a file of the temporary folder
+                raise UserError(str(error).replace(folder, self.name)) from error
             if writes:
                 self._keep(root)
                 self._snapshot = self._trees.commit(self._snapshot, self._changes, same=self._is_same)
@@ -65,6 +69,11 @@ class Bucket:
             self._trees.blobs.fetch(record, found)
             yield found
 
+    def view(self, manifest: Manifest) -> dict[str, FileRecord]:
+        """Return the files that the manifest doesn't list, see `Place.view`."""
+        paths = self._snapshot.below(f"{artifact_path(manifest.artifact)}/")
+        return {path: self._snapshot.files[path] for path in paths if path != manifest_path(manifest.artifact)}
+
     def record(self, path: str) -> FileRecord | None:
         """Return size and SHA-256 of a file, see `Place.record`."""
         return self._snapshot.files.get(path)
@@ -73,11 +82,11 @@ class Bucket:
         """Return whether it has such a shard; photos are not listed, and asked for one by one when they are copied."""
         return self._snapshot.files.get(path) == record
 
-    def receive(self, path: str, record: FileRecord, source: Place) -> None:
+    def receive(self, path: str, record: FileRecord, source: Place, *, listed: bool) -> None:
         """Upload a file, see `Place.receive`; it exists for others when all has been received."""
         with source.local(path, record) as found:
             self._trees.blobs.put(record, found)
-        if path.startswith("pools/"):
+        if not listed or path.startswith("pools/"):  # all shards are in the tree: a run looks for them by itself
             self._changes[path] = record
 
     def receive_manifest(self, manifest: Manifest) -> None:
@@ -98,9 +107,9 @@ class Bucket:
         self._changes[path] = record
 
     def _is_same(self, path: str, mine: FileRecord, theirs: FileRecord) -> bool:
-        """Whether two manifests that were written at the same time are of the same artifact."""
-        if not path.startswith("artifacts/"):
-            return False
+        """Whether what was written at the same time is of the same artifact."""
+        if not path.endswith(f"/{NAME}"):
+            return path.startswith("artifacts/")  # a report: one is as good as another
         folder = Path(path).parent
         one, other = (Manifest.parse(self._trees.blobs.read(record), folder) for record in (mine, theirs))
         return one.artifact == other.artifact

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.request import url2pathname
 
 from flows.models.find import find_run
+from flows.models.registry import Registry
 from flows.moving import memories
 from flows.moving.bucket import Bucket
 from flows.moving.folder import Folder
@@ -90,12 +91,18 @@ def copy_run(
             for manifest in new
             for name, file in manifest.files.items()
         }
+        views = {path: file for manifest in new for path, file in source.view(manifest).items()}
         _copy_files(source, target, own, done, progress)
+        _copy_files(source, target, views, done, progress, listed=False)
         for manifest in new:
             target.receive_manifest(manifest)
         if not photos:
             done.notes.append("without photos, the crawl and what it gives count as missing in a run there")
-        _save_record(record, source, here, done)
+        _save_record(record, source, here)
+        if (champion := Registry(here, record.model_name).champion()) != record.id:
+            done.notes.append(
+                f"{target.name} uses the model of run {champion}; there, `fluke promote {record.id}` uses this one"
+            )
     return done
 
 
@@ -155,14 +162,22 @@ def _descriptions(source: Place, refs: Iterable[str]) -> dict[str, FileRecord]:
     return {path: record for path in paths if (record := source.record(path))}
 
 
-def _copy_files(source: Place, target: Place, files: dict[str, FileRecord], done: Copied, progress: Progress) -> None:
+def _copy_files(
+    source: Place,
+    target: Place,
+    files: dict[str, FileRecord],
+    done: Copied,
+    progress: Progress,
+    *,
+    listed: bool = True,
+) -> None:
     """Copy files, several at a time; those of pools and photos only if the target lacks them."""
     missing = {
         path: record for path, record in files.items() if path.startswith("artifacts/") or not target.has(path, record)
     }
     done.present += len(files) - len(missing)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="fluke") as pool, progress("files", len(missing)) as advance:
-        copies = [pool.submit(target.receive, path, record, source) for path, record in missing.items()]
+        copies = [pool.submit(target.receive, path, record, source, listed=listed) for path, record in missing.items()]
         try:
             for copy, record in zip(copies, missing.values(), strict=True):
                 copy.result()
@@ -174,12 +189,11 @@ def _copy_files(source: Place, target: Place, files: dict[str, FileRecord], done
                 copy.cancel()
 
 
-def _save_record(record: RunRecord, source: Place, root: Path, done: Copied) -> None:
+def _save_record(record: RunRecord, source: Place, root: Path) -> None:
     """Write the record, unless it is there. The decision about its model was made for another place."""
     if (root / "runs" / f"{record.id}.json").exists():
         return
-    if record.decision:
+    if record.decision not in ("", _COPIED):
         record.reason = f"from {source.name}, where it was {record.decision}: {record.reason}"
     record.decision = _COPIED
     record.save(root)
-    done.notes.append(f"`fluke promote {record.id}` uses its model there, if another one is used")

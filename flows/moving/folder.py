@@ -9,7 +9,7 @@ from flows import preflight
 from flows.moving.place import Place, artifact_path
 from tasks.store.atomic import atomic_path
 from tasks.store.errors import UserError
-from tasks.store.manifest import Artifact, FileRecord, Manifest
+from tasks.store.manifest import NAME, Artifact, FileRecord, Manifest
 from tasks.store.paths import inside
 from tasks.store.permissions import PRIVATE_FOLDERS, make_private_folder
 from tasks.store.store import Store
@@ -51,6 +51,13 @@ class Folder:
             raise UserError(f"{problem}; run the preset again with --verify, which replaces it")
         yield found
 
+    def view(self, manifest: Manifest) -> dict[str, FileRecord]:
+        """Return the files that the manifest doesn't list, see `Place.view`."""
+        home = artifact_path(manifest.artifact)
+        found = sorted(path for path in (self.root / home).rglob("[!.]*") if path.is_file())
+        known = {self.root / home / name for name in (*manifest.files, NAME)}
+        return {path.relative_to(self.root).as_posix(): FileRecord.of(path) for path in found if path not in known}
+
     def record(self, path: str) -> FileRecord | None:
         """Return size and SHA-256 of a file, see `Place.record`."""
         found = inside(self.root, path)
@@ -60,7 +67,7 @@ class Folder:
         """Return whether it has such a photo or shard, as far as the size tells; their names have their digests."""
         return record.has_size(str(inside(self.root, path)))
 
-    def receive(self, path: str, record: FileRecord, source: Place) -> None:
+    def receive(self, path: str, record: FileRecord, source: Place, *, listed: bool) -> None:
         """Copy a file from another place, see `Place.receive`."""
         target, top = inside(self.root, path), path.partition("/")[0]
         private = top in PRIVATE_FOLDERS

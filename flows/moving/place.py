@@ -35,6 +35,10 @@ class Place(Protocol):
         """
         ...
 
+    def view(self, manifest: Manifest) -> dict[str, FileRecord]:
+        """Return the files of an artifact that its manifest doesn't list, such as the report, by path."""
+        ...
+
     def record(self, path: str) -> FileRecord | None:
         """Return size and SHA-256 of the description of a shard; None if it has no such file."""
         ...
@@ -43,8 +47,15 @@ class Place(Protocol):
         """Return whether it has such a photo or shard."""
         ...
 
-    def receive(self, path: str, record: FileRecord, source: "Place") -> None:
-        """Copy a file from another place to the same path."""
+    def receive(self, path: str, record: FileRecord, source: "Place", *, listed: bool) -> None:
+        """Copy a file from another place to the same path.
+
+        Args:
+            path: The path of the file, relative to the data folder.
+            record: Size and SHA-256 of the file.
+            source: The other place.
+            listed: Whether a manifest lists the file.
+        """
         ...
 
     def receive_manifest(self, manifest: Manifest) -> None:
