@@ -1,5 +1,6 @@
 """A Dask cluster on this machine, for as long as a run lasts."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def start(config: WorkersConfig) -> LocalCluster:
         dashboard_address="127.0.0.1:0",
         security=True,
         memory_limit=0,
+        silence_logs=logging.ERROR,
     )
 
 

@@ -12,8 +12,7 @@ from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tasks.store import hashing, source_code
-from tasks.store.errors import UserError
+from tasks.store import hashing
 from tasks.store.file_errors import PARTIAL
 from tasks.store.permissions import make_private_folder
 
@@ -30,7 +29,6 @@ _PACKAGES = (
     "pydantic",
 )
 """They decide results, or travel between the processes."""
-_STAGES = ("filter", "preprocess", "extract")
 Versions = tuple[tuple[str, str], ...]
 """What must be the same everywhere: names and versions."""
 
@@ -44,10 +42,16 @@ def versions() -> Versions:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    modules = (f"{source_code.PARENT}tasks.{stage}.stage" for stage in _STAGES)
     found["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND", "tensorflow")
-    found["fluke's code"] = hashing.of_source(*modules)[:12]
+    found["fluke's code"] = _code()[:12]
     return tuple(found.items())
+
+
+def _code() -> str:
+    """Compute the digest of the files that do the work; a worker started before an update has another one."""
+    home = Path(__file__).parents[3]
+    files = sorted(file for package in ("configs", "tasks") for file in (home / package).rglob("*.py"))
+    return hashing.of_value([(file.relative_to(home).as_posix(), hashing.of_file(file)) for file in files])
 
 
 def difference(ours: Versions, theirs: Versions) -> str:
@@ -74,22 +78,22 @@ def probe(root: Path) -> Iterator[Path]:
 
 
 @lru_cache(maxsize=4)
-def require_same(ours: Versions, probe: Path, worker: str) -> None:
-    """Raise UserError if this process differs from the one that the arguments are from; runs once on a worker.
+def problem(ours: Versions, probe: Path, worker: str) -> str:
+    """Say why this process can't work for the one that the arguments are from, "" if it can; runs once on a worker.
 
     Args:
         ours: The versions of the process that spreads the work.
         probe: A file in its data folder.
         worker: The address of this worker, for the message.
     """
-    source_code.keep_in(probe.parents[1])
     if found := difference(ours, versions()):
-        raise UserError(
+        return (
             f"the Dask worker {worker} differs: {found}; install the same versions in both places, and start the "
             "worker again"
         )
     if not probe.is_file() or not os.access(probe.parent, os.W_OK):
-        raise UserError(
+        return (
             f"the Dask worker {worker} can't write the data folder {probe.parents[1]}; mount the same folder at the "
             "same path there (NFS or the like), and start the worker again"
         )
+    return ""

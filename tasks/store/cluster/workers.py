@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from distributed import Client, Future, KilledWorker, get_worker
+from distributed import Client, Future, KilledWorker, Worker, get_worker
 
 from configs.schema import WorkersConfig
 from tasks.store.cluster import local, same
@@ -88,15 +88,15 @@ class DaskWorkers:
 
     def _require_same(self, client: Client) -> None:
         """Refuse the workers that are there now; `_Call` does it with those that join later."""
-        found = client.run(_require_same, same.versions(), self._probe, on_error="return")
-        for address, error in found.items():
-            if isinstance(error, UserError):
-                raise error
-            if isinstance(error, BaseException):
+        found = client.run(_problem, same.versions(), self._probe, on_error="return")
+        for address, problem in found.items():
+            if isinstance(problem, BaseException):
                 raise UserError(
-                    f"the Dask worker {address} can't run fluke ({type(error).__name__}: {error}); install fluke there "
-                    "with the same versions as here"
-                ) from error
+                    f"the Dask worker {address} can't run fluke ({problem}); install fluke there with the same versions "
+                    "as here"
+                ) from problem
+            if problem:
+                raise UserError(problem)
         if not found:
             logger.warning(
                 "the Dask scheduler at %s has no workers yet; the run waits until one joins: `dask worker %s`",
@@ -129,12 +129,13 @@ class _Call:
         self._probe = probe
 
     def __call__(self, item: Any) -> Any:
-        _require_same(self._versions, self._probe)
+        if problem := _problem(self._versions, self._probe, get_worker()):
+            raise UserError(problem)
         return self._function(item)
 
 
-def _require_same(versions: same.Versions, probe: Path) -> None:
-    same.require_same(versions, probe, get_worker().address)
+def _problem(versions: same.Versions, probe: Path, dask_worker: Worker) -> str:
+    return same.problem(versions, probe, dask_worker.address)
 
 
 def _close(client: Client) -> None:
