@@ -25,7 +25,8 @@ class Scheduler:
         self._workers: list[subprocess.Popen[bytes]] = []
         end = time.monotonic() + _START_S
         while not file.exists() or not file.read_text():
-            assert self._process.poll() is None and time.monotonic() < end
+            assert self._process.poll() is None
+            assert time.monotonic() < end
             time.sleep(0.1)
         self.address: str = json.loads(file.read_text())["address"]
 

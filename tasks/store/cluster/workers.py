@@ -92,8 +92,8 @@ class DaskWorkers:
         for address, problem in found.items():
             if isinstance(problem, BaseException):
                 raise UserError(
-                    f"the Dask worker {address} can't run fluke ({problem}); install fluke there with the same versions "
-                    "as here"
+                    f"the Dask worker {address} can't run fluke ({problem}); install fluke there, with the versions "
+                    "that are here"
                 ) from problem
             if problem:
                 raise UserError(problem)
