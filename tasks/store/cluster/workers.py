@@ -51,7 +51,7 @@ class DaskWorkers:
     def map(self, function: Callable[[Item], Output], items: Iterable[Item], label: str) -> Iterator[Output]:
         """See `tasks.store.work.Workers.map`; a worker that joins meanwhile gets its share."""
         name = f"{label}-{secrets.token_hex(4)}"
-        waiting: deque[Future[Output]] = deque()
+        waiting: deque[Future] = deque()
         client = self._client
         try:
             for number, item in enumerate(items):
@@ -104,7 +104,7 @@ class DaskWorkers:
                 self._config.address,
             )
 
-    def _result(self, future: "Future[Output]") -> Output:
+    def _result(self, future: Future) -> Any:
         try:
             return future.result()
         except CancelledError as error:

@@ -72,8 +72,8 @@ def test_photos_that_kill_every_worker_end_the_run_with_a_line(cluster: Schedule
 def test_workers_without_the_data_folder_are_refused(cluster: Scheduler, tmp_path: Path) -> None:
     ours = same.versions()
     assert same.problem(ours, tmp_path / "pools" / "probe", "tcp://1.2.3.4:5") == (
-        f"the Dask worker tcp://1.2.3.4:5 can't write the data folder {tmp_path}; mount the same folder at the same path "
-        "there (NFS or the like), and start the worker again"
+        f"the Dask worker tcp://1.2.3.4:5 can't write the data folder {tmp_path}; mount the same folder at the same "
+        "path there (NFS or the like), and start the worker again"
     )
     with same.probe(tmp_path) as probe:
         assert same.problem(ours, probe, "tcp://1.2.3.4:5") == ""
