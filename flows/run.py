@@ -43,6 +43,7 @@ from tasks.store.manifest import Artifact
 from tasks.store.progress import Progress, silent, tee
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
+from tasks.store.work import workers_of
 
 extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=silent)
 """Shows the progress of a run in addition to the dashboard; the command line sets its progress bars."""
@@ -102,14 +103,16 @@ def pipeline(
         preflight.in_use(root),
         record.lock(root),
         preflight.ctrl_c() as interrupted,
-        executor(config.workers.threads) as workers,
+        executor(config.workers.threads) as threads,
+        workers_of(config.workers, root, threads) as workers,
     ):
         progress = tee(shown_stages.progress, extra_progress.get())
         record.deployment = deployment_name()
         record.notes = [redact(note) for note in _notes(config, preset)]
         run = Run(
             Store(root),
-            workers,
+            threads,
+            workers=workers,
             fresh=frozenset(fresh or ()),
             verify=verify,
             progress=progress,
@@ -124,7 +127,7 @@ def pipeline(
             for artifact in stages(config, GetOrBuild(run, record, config.workers, interrupted)):
                 checks.after(artifact)
                 if artifact.stage == "evaluate":
-                    decision = decide(run.store, record, config, threads=workers, progress=progress)
+                    decision = decide(run.store, record, config, threads=threads, progress=progress)
                     _show_in_report(record, run.store)
                 if artifact.stage == until:
                     break

@@ -258,7 +258,11 @@ _ANSWER = (
     Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
 )
 LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")
-FEATURES = File("features.npy", ("evaluate",), "Input of the classifier's head for each kept photo, float32 (n, d).")
+FEATURES = File(
+    "features.npy",
+    ("evaluate",),
+    "Input of the classifier's head for each kept photo, float32 (n, d), where it decides more than the logits.",
+)
 DESCRIPTORS = File(
     "descriptors.npy",
     ("evaluate",),

@@ -17,7 +17,7 @@ from flows.look.network import Network, of_model, pretrained
 from flows.predict import outputs
 from tasks.crawl.listing.files import read_file
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.filter.split_memory import folder_name
+from tasks.names import folder_name
 from tasks.store import hashing
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
