@@ -118,8 +118,8 @@ def pipeline(
             progress=progress,
             notes=tuple(record.notes),
             champion=champion_evaluation(root, record.model_name),
+            findings={RUN: [record.model_name, Path(preset).stem]},
         )
-        run.findings[RUN] = [record.model_name, Path(preset).stem]
         record.save(root)
         run_page.begun(record)
         checks = Checks(run, config, record, scheduled=scheduled)
