@@ -132,7 +132,8 @@ def _onnx(folder: Path) -> Way:
 def _openvino(folder: Path) -> Way:
     import openvino
 
-    model = openvino.Core().compile_model(folder / FILES["openvino"], "CPU")
+    precision = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16 where the CPU has it, with other answers
+    model = openvino.Core().compile_model(folder / FILES["openvino"], "CPU", precision)
     tiles = _tiles(folder)
     return lambda photos: np.asarray(model(tiles(photos))["probabilities"])
 

@@ -51,7 +51,8 @@ _USES = {
     "onnx": 'model = onnxruntime.InferenceSession("model.onnx")\n[probabilities] = model.run(None, {"tiles": tiles})',
     "litert": 'model = Interpreter("model.tflite").get_signature_runner()  # one tile at a time\n'
     'probabilities = model(tiles=tiles)["probabilities"]',
-    "openvino": 'model = openvino.Core().compile_model("model.xml")\nprobabilities = model(tiles)["probabilities"]',
+    "openvino": 'model = openvino.Core().compile_model("model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})\n'
+    'probabilities = model(tiles)["probabilities"]',
 }
 
 
@@ -70,6 +71,10 @@ def text(described: dict[str, Any], folder: str, compared: Comparison | None) ->
         packages, imports = _PACKAGES[form]
         shape = "({})".format(", ".join("n" if side is None else str(side) for side in described["input"]["shape"]))
         use = _TILES.format(shape=shape, packages=packages, imports=imports, use=_USES[form], labels=LABELS.name)
+    if form == "openvino":
+        use += (
+            "\nWithout INFERENCE_PRECISION_HINT, CPUs that have bfloat16 use it: faster, with slightly other answers.\n"
+        )
     parts = [f"# The model of run {described['run']}", f"Run the example in this folder, `{folder}`.", use.rstrip()]
     if compared:
         parts += ["## Compared with Keras", "\n".join(f"- {line}" for line in compared.lines())]

@@ -171,7 +171,7 @@ def save_onnx(model: keras.Model, path: Path) -> None:
 
 
 def save_openvino(model: keras.Model, path: Path) -> None:
-    """Write an OpenVINO model, .xml and .bin, with the input and output of `save_onnx`; its weights are float16.
+    """Write an OpenVINO model, .xml and .bin, with the input and output of `save_onnx`, in float32.
 
     Raises:
         UserError: The network has an operation that can't be converted.
@@ -180,7 +180,7 @@ def save_openvino(model: keras.Model, path: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         save_onnx(model, Path(folder) / "model.onnx")
-        openvino.save_model(openvino.Core().read_model(Path(folder) / "model.onnx"), path)
+        openvino.save_model(openvino.Core().read_model(Path(folder) / "model.onnx"), path, compress_to_fp16=False)
 
 
 def _compatible_layer(operation: Any) -> Any:

@@ -159,6 +159,22 @@ def test_an_onnx_model_agrees_with_keras(tmp_path: Path, tiles: np.ndarray, name
         np.testing.assert_allclose(found, expected, atol=1e-5 if precision == "float32" else 0.02)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unknown", "nearest"])
+def test_a_litert_model_agrees_with_keras(tmp_path: Path, tiles: np.ndarray, name: str) -> None:
+    from tasks.inference.export.litert import runner, save_litert
+
+    classifier = tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
+    known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
+    model = export.full_model(classifier, None, RULES[name], known if RULES[name].nearest else None)
+    expected = model.predict_on_batch(tiles)
+    for examples, tolerance in ((None, 1e-5), (tiles, 0.1)):  # float32, int8
+        save_litert(model, tmp_path / "model.tflite", examples)
+        answer = runner(tmp_path / "model.tflite")
+        found = np.concatenate([answer(tiles=tile[None])["probabilities"] for tile in tiles])
+        np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
 def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tf2onnx" else name)
     export.check("savedmodel")
