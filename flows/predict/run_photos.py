@@ -49,7 +49,8 @@ def some(store: Store, run: RunRecord, split: str, most: int, suffixes: tuple[st
         return []
     named = [file for file in rows.loc[rows["split"] == split, "file"] if file.endswith(suffixes)]
     found = []
-    for file in named[:: max(1, -(-len(named) // most))]:
+    count = min(most, len(named))
+    for file in (named[i * len(named) // count] for i in range(count)):
         try:
             found.append(inside(store.root, file).read_bytes())
         except (OSError, ValueError):
