@@ -1,6 +1,7 @@
 """The command line: `fluke run demo`, `fluke why train demo`, `fluke status` ..."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -12,6 +13,7 @@ from flows.cli import (
     look,
     maintenance,
     models,
+    moving,
     notify,
     registry,
     review,
@@ -20,6 +22,7 @@ from flows.cli import (
     server,
     service,
     testlist,
+    version,
 )
 
 app = typer.Typer(
@@ -29,6 +32,23 @@ app = typer.Typer(
     help="From keywords, a folder or a CSV of photos to an evaluated image classifier; scheduled, it stays up to date.",
     epilog="Everything is written below ./data, or below $FLUKE_DATA.",
 )
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=version.print_version,
+            is_eager=True,
+            help="Show the version, and the commit if known.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for _command in (
     runs.run,
     runs.stage,
@@ -52,6 +72,8 @@ for _command in (
     maintenance.forget,
     maintenance.status,
     maintenance.backup,
+    moving.push,
+    moving.pull,
     doctor.doctor,
     server.up,
     server.down,

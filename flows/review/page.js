@@ -443,11 +443,17 @@ const keys = {
 };
 keys[" "] = keys.v;
 
+// The key's letter; on keyboards of other scripts (Hangul: ㅛ on the key of y) the letter of its place on a Latin one.
+function keyOf(event) {
+  if (/^[\x20-\x7e]$/.test(event.key)) return event.key.toLowerCase();
+  return event.code.match(/^Key([A-Z])$/)?.[1].toLowerCase() ?? event.key;
+}
+
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("move").open || $("help").open) return;
   const at = event.target.closest("dialog:not([open])") ? document.body : event.target; // it keeps the focus for a moment
   if (at.closest("input")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = keyOf(event);
   const isHeld = event.repeat && !["j", "k"].includes(key) && !key.startsWith("Arrow"); // a held key decides only once
   if (at.closest("button, a, summary") && [" ", "Enter"].includes(event.key)) {
     if (isHeld) event.preventDefault();

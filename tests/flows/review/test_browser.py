@@ -55,6 +55,12 @@ def valid_decisions(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:
     return [(key.label, decision.action, decision.to) for key, decision in review_log.read(review_folder.data).items()]
 
 
+KEY_DOWN = """
+const [key, code] = arguments;
+document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true, cancelable: true }));
+"""
+
+
 def test_photos_are_reviewed_by_keyboard(
     hostile: ReviewFolder, served: "subprocess.Popen[str]", browser: Browser
 ) -> None:
@@ -78,7 +84,7 @@ def test_photos_are_reviewed_by_keyboard(
     browser.wait("document.querySelectorAll('.card').length === 4")
     assert "label=cat" in browser.driver.current_url
 
-    browser.press("y")  # the first is kept, and the next is selected
+    browser.run(KEY_DOWN, "ㅛ", "KeyY")  # the key of y on a Hangul keyboard: the first is kept, the next selected
     assert browser.text("#said") == "kept; u: undo"
     browser.wait_for_reviewed(1)
     browser.press("x")
