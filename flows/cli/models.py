@@ -96,20 +96,25 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
     model: ModelOption = None,
     format_: Annotated[
-        Literal["savedmodel", "onnx"],
-        typer.Option("--format", help="savedmodel (TensorFlow; input: photos) or onnx (input: tiles)."),
+        Literal["savedmodel", "onnx", "litert", "openvino"],
+        typer.Option("--format", help="savedmodel (TensorFlow) takes photos; onnx, litert and openvino take tiles."),
     ] = "savedmodel",
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="With litert: integers of 8 bits; a third of the size."),
+    ] = False,
+    compared: Annotated[
+        int, typer.Option("--compare", min=0, help="Test photos to compare with Keras; 0 for none.")
+    ] = 200,
 ) -> None:
     """Export the model that is used (`fluke models`), or another one, for programs without fluke."""
     from flows import console, preflight
-    from flows.predict import export as exporting
-    from flows.predict.model import find
-    from tasks.store.store import Store
+    from flows.predict.exports import export as exporting
 
     root = data_root()
-    exporting.check(folder)
-    chosen = find(Store(root), model)
-    note(f"exporting the model of run {chosen.run} ...")
+    exporting.check(folder, format_, int8=int8)
+    console.show_messages()
+    note("exporting the model ...")
     with preflight.in_use(root), console.native_output(root / "logs" / "native.log"):
-        exporting.export(chosen, folder, format_)
-    say(f"model: {folder}", f"how to use it: {folder / exporting.README}")
+        found = exporting.export(root, model, folder, format_, int8=int8, most_compared=compared)
+    say(f"model: {folder}", f"how to use it: {folder / exporting.README}", *(found.lines() if found else ()))
