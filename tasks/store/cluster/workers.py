@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, suppress
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from distributed import Client, Future, KilledWorker, Worker, get_worker
+from distributed import Client, Future, KilledWorker, Worker, get_worker, wait
 
 from configs.schema import WorkersConfig
 from tasks.store.cluster import local, same
@@ -23,7 +23,7 @@ Output = TypeVar("Output")
 _CONNECT_S = 8
 _CLOSE_S = 5
 _BATCH = 100
-"""So many calls are sent at once, which costs less than one by one."""
+"""So many calls are sent, and so many results fetched at once, which costs less than one by one."""
 _IN_FLIGHT = 1000
 """So many calls are with the scheduler at once: enough for hundreds of workers, and little for its memory."""
 
@@ -64,9 +64,9 @@ class DaskWorkers:
                 waiting.extend(client.map(call, batch, key=keys, pure=False))
                 number += len(batch)
                 while len(waiting) > _IN_FLIGHT:
-                    yield self._result(waiting.popleft())
-            while waiting:
-                yield self._result(waiting.popleft())
+                    yield from self._finished(client, waiting)
+            while client and waiting:
+                yield from self._finished(client, waiting)
         finally:
             if client and waiting:
                 with suppress(Exception):  # the scheduler may have gone
@@ -109,9 +109,13 @@ class DaskWorkers:
                 self._config.address,
             )
 
-    def _result(self, future: Future) -> Any:
+    def _finished(self, client: Client, waiting: deque[Future]) -> list[Any]:
+        """Wait for the first call; return its result, and those of the next ones if they have come, too."""
         try:
-            return future.result()
+            with client.as_current():
+                wait(waiting[0])
+            finished = list(takewhile(Future.done, islice(waiting, _BATCH)))
+            results: list[Any] = client.gather(finished)
         except CancelledError as error:
             raise UserError(
                 f"the Dask scheduler at {self._config.address or 'this machine'} has ended, or can't be reached any "
@@ -123,6 +127,9 @@ class DaskWorkers:
                 f"{error.last_worker.address}; its log says why (often too little memory: start the workers with fewer "
                 "threads)"
             ) from error
+        for _ in finished:
+            waiting.popleft()
+        return results
 
 
 class _Call:
