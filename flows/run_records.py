@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal
+from urllib.request import url2pathname
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +16,7 @@ from configs.load import model_name, preset_name
 from configs.schema import Config, StageName
 from tasks.evaluate.findings import Compared
 from tasks.store.atomic import atomic_write
+from tasks.store.bucket.connect import is_url
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest, Name, Number, now
 from tasks.store.permissions import file_lock
@@ -28,8 +30,20 @@ MODEL_STAGES = ("preprocess", "pretrain", "train", "evaluate")
 
 
 def data_root() -> Path:
-    """Return the data folder: $FLUKE_DATA (~ is the home folder), or `data` below the current folder."""
-    folder = Path(os.environ.get("FLUKE_DATA") or "data")
+    """Return the data folder: $FLUKE_DATA (~ is the home folder), or `data` below the current folder.
+
+    Raises:
+        UserError: FLUKE_DATA is no folder: a file, or a URL other than `file:///path`.
+    """
+    given = os.environ.get("FLUKE_DATA") or "data"
+    if given.startswith("file:///"):
+        given = url2pathname(given.removeprefix("file://"))
+    elif is_url(given):
+        raise UserError(
+            f"FLUKE_DATA={given}: must be a folder; `fluke push RUN {given}` copies a run to a bucket, and "
+            f"`fluke pull {given}` copies it to the folder of another machine"
+        )
+    folder = Path(given)
     try:
         root = folder.expanduser().absolute()
         str(root).encode()  # the tables and Prefect's database store paths as UTF-8
