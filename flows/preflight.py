@@ -19,6 +19,7 @@ from tasks.crawl.engines.engine import MissingCredentialsError
 from tasks.crawl.listing.tree import DATA_FOLDERS
 from tasks.networks import backbones, pretrained
 from tasks.store import plugins
+from tasks.store.bucket import mirror
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
 from tasks.train import stage as train
@@ -91,6 +92,8 @@ def in_use(root: Path, *, exclusive: bool = False) -> Iterator[None]:
         UserError: A run uses the folder, and `exclusive` is asked for.
     """
     with ExitStack() as stack:
+        if copy := mirror.of(root):
+            stack.enter_context(copy.used(exclusive=exclusive))
         if handle := _lock_file(root / ".in-use", exclusive=exclusive):
             stack.enter_context(handle)
             try:

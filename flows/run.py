@@ -34,6 +34,7 @@ from flows.notify import run_messages
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
 from tasks.store import counter
+from tasks.store.bucket import mirror
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
@@ -101,6 +102,7 @@ def pipeline(
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as workers,
     ):
+        mirror.bring_photos(root)
         progress = tee(shown_stages.progress, extra_progress.get())
         record.deployment = deployment_name()
         record.notes = [redact(note) for note in _notes(config, preset)]

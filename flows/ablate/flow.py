@@ -28,6 +28,7 @@ from flows.dashboard import artifacts, stages
 from flows.dashboard.engine import attached
 from flows.run import GetOrBuild, extra_progress
 from flows.run_records import data_root
+from tasks.store.bucket import mirror
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.permissions import file_lock
@@ -86,6 +87,7 @@ def ablate(
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as workers,
     ):
+        mirror.bring_photos(root)
         for note in asked.notes:
             logger.warning("%s", note)
         journal = Journal.read(root, asked.id)

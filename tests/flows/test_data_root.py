@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from flows.run_records import data_root
+from tasks.store.bucket import mirror
 from tasks.store.errors import UserError
 
 
@@ -11,10 +12,19 @@ def test_a_file_url_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert data_root() == tmp_path / "my data"
 
 
-@pytest.mark.parametrize(
-    "url", ["s3://bucket/prefix", "gs://bucket", "az://bucket", "https://example.org/data", "S3://b"]
-)
-def test_another_url_is_refused_with_what_to_do(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("url", ["https://example.org/data", "s3://", "ftp://x", "s3://user:secret@bucket"])
+def test_a_url_that_is_no_bucket_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLUKE_DATA", url)
-    with pytest.raises(UserError, match="fluke push RUN"):
+    with pytest.raises(UserError, match="s3://BUCKET/PREFIX"):
         data_root()
+
+
+def test_a_bucket_stands_for_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUKE_CACHE", str(tmp_path))
+    monkeypatch.setenv("FLUKE_DATA", "memory://copy/prefix/")
+    root = data_root()
+    assert root.parent == tmp_path
+    copy = mirror.of(root)
+    assert copy is not None
+    assert copy.url == "memory://copy/prefix"
+    assert data_root() == root

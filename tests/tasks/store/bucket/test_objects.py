@@ -34,7 +34,8 @@ def test_a_written_object_is_read_and_a_missing_one_is_none(bucket: Bucket) -> N
     assert objects.state("a/c") is None
     assert objects.exists("a/b", 7)
     assert not objects.exists("a/b", 8)
-    objects.delete(["a/b", "a/c"])
+    objects.delete("a/b")
+    objects.delete("a/c")
     assert not objects.exists("a/b", 7)
 
 
