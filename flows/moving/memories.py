@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tasks.crawl import blocklist
 from tasks.filter import memory_file, review_log
-from tasks.filter.split_memory import COPIES, FOLDER, folder_name
+from tasks.filter.split_memory import COPIES, FOLDER
+from tasks.names import folder_name
 from tasks.split_reference import SplitReference
 from tasks.store.errors import UserError
 from tasks.store.generations import Generation, Generations
