@@ -21,6 +21,13 @@ from tasks.store.manifest import now
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 
 
+def check(config: Config, root: Path) -> None:
+    """Check names, the folder of photos and the data folder before a run; errors as in the three functions below."""
+    check_names(config)
+    check_photo_folder(config, root)
+    check_writable(root)
+
+
 def check_names(config: Config, *, crawls: bool = True) -> None:
     """Raise UserError for a source or a network that has no module, or a recipe that the encoder doesn't allow.
 

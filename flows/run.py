@@ -91,9 +91,8 @@ def pipeline(
     root = data_root()
     config = with_memory(config, preset)
     credentials.from_secret_blocks(config.crawl)
-    preflight.check_names(config)
-    preflight.check_photo_folder(config, root)
-    preflight.check_writable(root)
+    preflight.check(config, root)
+    mirror.refresh(root)
     log_rotation.rotate(root)
     decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
@@ -107,7 +106,6 @@ def pipeline(
         executor(config.workers.threads) as threads,
         workers_of(config.workers, root, threads) as workers,
     ):
-        mirror.bring_photos(root)
         progress = tee(shown_stages.progress, extra_progress.get())
         record.deployment = deployment_name()
         record.notes = [redact(note) for note in _notes(config, preset)]

@@ -76,9 +76,8 @@ def ablate(
     asked = plan.make(preset, config, arms, seeds=seeds, sizes=sizes, minutes=minutes)
     config = asked.first.config
     credentials.from_secret_blocks(config.crawl)
-    preflight.check_names(config)
-    preflight.check_photo_folder(config, root)
-    preflight.check_writable(root)
+    preflight.check(config, root)
+    mirror.refresh(root)
     log_rotation.rotate(root)
     with (
         _only_one(root, asked.id),
@@ -89,7 +88,6 @@ def ablate(
         executor(config.workers.threads) as threads,
         workers_of(config.workers, root, threads) as workers,
     ):
-        mirror.bring_photos(root)
         for note in asked.notes:
             logger.warning("%s", note)
         journal = Journal.read(root, asked.id)

@@ -109,7 +109,7 @@ def backup(
     if not root.is_dir():
         raise UserError(f"{root}: there is no data folder to copy; set FLUKE_DATA")
     with preflight.in_use(root):
-        mirror.bring_photos(root)
+        mirror.refresh(root)
         done = back_up(root, folder)
     gone = f"; deleted {done.deleted:,} that {root} doesn't have any more" if done.deleted else ""
     say(f"copied {done.files:,} new or changed files ({decimal(done.size_bytes)}) to {folder}{gone}")

@@ -31,7 +31,7 @@ def review(
 
     loaded = load_config(preset, overrides)
     preflight.check_names(loaded, crawls=False)
-    mirror.bring_photos(data_root())
+    mirror.refresh(data_root())
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     current = CurrentList(root, loaded, command)
     review_list = current.read()

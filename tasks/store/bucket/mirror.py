@@ -287,9 +287,14 @@ def add(mirror: Mirror) -> None:
     _mirrors[mirror.root] = mirror
 
 
-def bring_photos(root: Path) -> None:
-    """Fetch the photos of all crawls that are missing in a data folder, if it is the copy of one in a bucket."""
+def refresh(root: Path) -> None:
+    """Bring a data folder up to date, with the photos of all crawls, if it is the copy of one in a bucket.
+
+    Raises:
+        UserError: The bucket can't be read or written, or a file was changed in both places.
+    """
     if copy := of(root):
+        copy.sync()
         copy.bring_photos()
 
 
