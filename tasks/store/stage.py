@@ -156,8 +156,13 @@ class Run:
             result.notes += context.notes
             return result
 
-        artifact = self.store.publish(cache_key, source, build)
-        return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
+        with self.store.building(cache_key) as is_shared:
+            built_meanwhile = self._find(stage, config, cache_key) if is_shared else None
+            artifact = built_meanwhile.artifact if built_meanwhile else self.store.publish(cache_key, source, build)
+        if built_meanwhile:
+            return built_meanwhile
+        manifest = self.store.manifest(artifact)
+        return Outcome(manifest.artifact, cached=False, why="built", manifest=manifest)
 
     def _context(self, stage: Stage, out: Path, source: str) -> StageContext:
         return StageContext(
