@@ -19,7 +19,7 @@ try:
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 
-console = logging.getLogger("prefect").handlers[0]
+console = logging.getLogger().handlers[0]
 context, example = get_settings_context(), flow(name="example")(lambda: None)
 print(json.dumps(context.settings.model_dump(mode="json"), sort_keys=True))
 print(context.profile.name, console.level, console.console.stderr, example.retries, logging.getLogger("prefect").level)
@@ -41,7 +41,9 @@ def both(folder: Path, *arguments: str, **environment: str) -> tuple[str, str]:
 def test_prefect_reads_the_settings_of_the_program(tmp_path: Path) -> None:
     """From a profile, from files in the current folder, from the environment, and from what the program sets."""
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "profiles.toml").write_text('active = "a"\n[profiles.a]\nPREFECT_FLOWS_DEFAULT_RETRIES = "3"\n')
+    (tmp_path / "home" / "profiles.toml").write_text(
+        'active = "a"\n[profiles.a]\nPREFECT_FLOWS_DEFAULT_RETRIES = "3"\n'
+    )
     (tmp_path / ".env").write_text("PREFECT_CLIENT_MAX_RETRIES=7\n")
     (tmp_path / "prefect.toml").write_text("[runner]\npoll_frequency = 77\n")
     own = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_LEVEL": "ERROR"}
@@ -53,7 +55,7 @@ def test_prefect_reads_the_settings_of_the_program(tmp_path: Path) -> None:
     assert str(tmp_path / "home") in new
     assert '"max_retries": 7' in new
     assert '"poll_frequency": 77' in new
-    assert new.splitlines()[-1] == "a 50 True 3 40"
+    assert new.splitlines()[-1] == "a 50 False 3 40"
 
 
 @pytest.mark.slow

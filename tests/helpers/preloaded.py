@@ -48,6 +48,12 @@ def wait_for_a_request(control: socket.socket) -> list[str]:
             os.close(fd)
 
 
+def read_prefect_settings() -> None:
+    """Let Prefect read its settings: twice, since the first time it looks for profiles in the folder of before."""
+    for _ in range(2):
+        prefect.context.refresh_global_settings_context()
+
+
 def be_forked(report: socket.socket, out: int, err: int) -> list[str]:
     """Fork once more: this process reports the other's number and, at its end, its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -71,7 +77,7 @@ def be_forked(report: socket.socket, out: int, err: int) -> list[str]:
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["folder"])
-    PutAside("prefect", prefect.context.refresh_global_settings_context)
+    PutAside("prefect", read_prefect_settings)
     return request["arguments"]
 
 

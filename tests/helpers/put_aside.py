@@ -10,6 +10,9 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+_REGISTRY = "prometheus_client"
+"""Prefect registers its metrics here when it is imported, and can't do so twice."""
+
 
 class PutAside(MetaPathFinder, Loader):
     """Takes a package out of `sys.modules`, and puts it back when something imports it."""
@@ -27,7 +30,9 @@ class PutAside(MetaPathFinder, Loader):
         self._modules = {name: sys.modules.pop(name) for name in names}
         sys.meta_path.insert(0, self)
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Find the package, once."""
         if fullname != self._package:
             return None
@@ -36,7 +41,8 @@ class PutAside(MetaPathFinder, Loader):
         try:
             self._read_settings()
         except Exception:
-            for name in self._modules:
+            again = [name for name in sys.modules if name.split(".")[0] in (self._package, _REGISTRY)]
+            for name in again:
                 del sys.modules[name]
             return None
         return ModuleSpec(fullname, self, is_package=True)
