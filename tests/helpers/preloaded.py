@@ -1,5 +1,6 @@
 """A process that has imported the heavy libraries, and forks for each program that `WarmProcess` starts."""
 
+import importlib
 import json
 import os
 import runpy
@@ -10,17 +11,26 @@ import time
 
 import cv2  # noqa: F401
 import fastapi  # noqa: F401
+import filelock  # noqa: F401
 import httpx  # noqa: F401
 import keras  # noqa: F401
 import matplotlib.pyplot  # noqa: F401
 import pandas  # noqa: F401
+import prefect
 import pyarrow.parquet  # noqa: F401
+import pydantic.v1  # noqa: F401
 import rich.console  # noqa: F401
 import scipy.stats  # noqa: F401
 import sklearn.linear_model  # noqa: F401
 import sqlalchemy  # noqa: F401
 import tensorflow  # noqa: F401
 import typer  # noqa: F401
+
+from tests.helpers.put_aside import PutAside
+
+for _name in ("blocks.notifications", "blocks.system", "client.cloud", "flows", "runtime", "tasks", "variables"):
+    importlib.import_module(f"prefect.{_name}")
+assert "prefect.main" not in sys.modules, "it configures the logging, which only the program may do"
 
 
 def wait_for_a_request(control: socket.socket) -> list[str]:
@@ -36,6 +46,12 @@ def wait_for_a_request(control: socket.socket) -> list[str]:
             return be_forked(socket.socket(fileno=fds[0]), fds[1], fds[2])
         for fd in fds:
             os.close(fd)
+
+
+def read_prefect_settings() -> None:
+    """Let Prefect read its settings: twice, since the first time it looks for profiles in the folder of before."""
+    for _ in range(2):
+        prefect.context.refresh_global_settings_context()
 
 
 def be_forked(report: socket.socket, out: int, err: int) -> list[str]:
@@ -61,6 +77,7 @@ def be_forked(report: socket.socket, out: int, err: int) -> list[str]:
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["folder"])
+    PutAside("prefect", read_prefect_settings)
     return request["arguments"]
 
 

@@ -1,7 +1,8 @@
-"""Start a Python program that has TensorFlow and others imported, which takes 6 s of a core each time.
+"""Start a Python program that has TensorFlow, Prefect and others imported, which takes 8 s of a core each time.
 
 The program is forked from a process that has imported these libraries and nothing else (`preloaded.py`). It imports
-Prefect and all our modules itself, has its own environment and streams, and is interrupted or killed like any other.
+all our modules itself, has its own environment and streams, and is interrupted or killed like any other. Prefect reads
+its settings when the program imports it.
 """
 
 import json
