@@ -209,7 +209,7 @@ def stored(home: Path, count: int, side: int, channels: int) -> LazyRows:
     def make(photos: Any) -> NDArray[np.uint8]:
         return random.integers(0, 256, (len(photos), side, side, channels), dtype=np.uint8)
 
-    photos = [f"{number:06}" for number in range(count)]
+    photos = dict.fromkeys(f"{number:06}" for number in range(count))
     pool, _ = ShardPool.open(context.pools, context).compute_missing(photos, make, context, label="tiles")
     return LazyRows(pool.index(photos, home), home)
 

@@ -127,6 +127,8 @@ RULES = (
         "pretrain.encoder=autoencoder",
     ),
     Rule(("extract",), _has_features, "pretrain.encoder other than none"),
+    Rule(("workers.address", "workers.processes"), lambda config: config.workers.kind == "dask", "workers.kind=dask"),
+    Rule(("workers.processes",), lambda config: config.workers.address is None, "workers.address=null"),
     Rule(("extract.augment",), lambda config: config.extract.copies > 0, "extract.copies greater than 0"),
     Rule(_in("workers.timeout_h", "pretrain extract"), _has_features, "pretrain.encoder other than none"),
     Rule(("evaluate.label_issues",), _has_features, "pretrain.encoder other than none"),

@@ -774,6 +774,22 @@ class WorkersConfig(Section):
     """How a stage's work is executed; never changes a result, so never part of a cache key."""
 
     threads: int = Field(0, ge=0, le=256, description="Threads per stage; 0: one per core.")
+    kind: Literal["threads", "dask"] = Field(
+        "threads", description="Who computes: the threads of this process, or the workers of a Dask cluster."
+    )
+    address: str | None = Field(
+        None,
+        pattern=r"^((tcp|tls)://)?[^\s/]+:\d{1,5}$",
+        description="With kind dask: the scheduler, such as tcp://10.0.0.5:8786; null: a cluster on this machine, "
+        "which lasts as long as the run.",
+    )
+    processes: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="With kind dask, without address: processes, which share the threads; 0: one per GPU, or else one "
+        "per four cores.",
+    )
     timeout_h: TimeoutsConfig = Field(TimeoutsConfig(), description="Hours that each stage may take; 0: no limit.")
 
 

@@ -34,6 +34,7 @@ from tasks.store.permissions import file_lock
 from tasks.store.progress import tee
 from tasks.store.stage import Run
 from tasks.store.store import Store
+from tasks.store.work import workers_of
 
 logger = logging.getLogger("fluke.ablate")
 
@@ -84,13 +85,14 @@ def ablate(
         artifacts.named(f"{preset}-ablation"),
         preflight.in_use(root),
         preflight.ctrl_c() as interrupted,
-        executor(config.workers.threads) as workers,
+        executor(config.workers.threads) as threads,
+        workers_of(config.workers, root, threads) as workers,
     ):
         for note in asked.notes:
             logger.warning("%s", note)
         journal = Journal.read(root, asked.id)
         journal.finished = False
-        run = Run(Store(root), workers, progress=tee(stages.progress, extra_progress.get()))
+        run = Run(Store(root), threads, workers=workers, progress=tee(stages.progress, extra_progress.get()))
         get_or_build = GetOrBuild(run, journal, config.workers, interrupted)
         trainings = Trainings(asked, run.store, journal, get_or_build, announce.get())
         trainings.prepare()

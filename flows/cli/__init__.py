@@ -7,11 +7,13 @@ import typer
 
 from flows.cli import (
     ablate,
+    api,
     doctor,
     errors,
     look,
     maintenance,
     models,
+    moving,
     notify,
     registry,
     review,
@@ -57,6 +59,7 @@ for _command in (
     ablate.ablate,
     review.review,
     models.predict,
+    api.api,
     look.look,
     score.score,
     models.export,
@@ -69,6 +72,8 @@ for _command in (
     maintenance.forget,
     maintenance.status,
     maintenance.backup,
+    moving.push,
+    moving.pull,
     doctor.doctor,
     server.up,
     server.down,
@@ -76,6 +81,7 @@ for _command in (
     notify.notify,
 ):
     app.command()(_command)
+app.command("open")(api.open_page)
 app.command("testlist")(testlist.show)
 app.add_typer(service.app, name="service")
 

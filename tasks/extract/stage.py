@@ -1,6 +1,6 @@
 """Compute the features of tiles with the encoder; a pool stores them, so that each is computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import ExtractConfig
+from configs.schema import AugmentConfig, ExtractConfig
 from tasks.networks.encode import Encoder, encoder_info
 from tasks.store import hashing
 from tasks.store.context import StageContext
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Compute = Callable[[NDArray[np.uint8], Sequence[str]], NDArray[np.float16]]
 """`compute(tiles, names)` returns the features of some tiles; `names`: theirs in the pool."""
+Place = tuple[str, int]
+"""The shard and the row of a tile."""
 
 VERSION = 2
 
@@ -37,10 +39,10 @@ def build_features(config: ExtractConfig, *, kept: Path, tiles: Path, encoder: P
     made_with = Manifest.read(encoder).artifact.digest
     settings = config.model_dump(mode="json", include={"batch_size"})
     folder = context.pools / hashing.of_value([VERSION, settings, made_with])[:24]
-    codes = Encoder(ENCODER.path(encoder), config.batch_size)
+    codes = Encoder(ENCODER.path(encoder), config.batch_size, made_with)
 
     indexes = [table.read(tiles) for table in (INDEX, REMOVED_INDEX)]
-    pool, rows, new = _fill(folder, indexes, lambda rows, _: codes(rows), context, "features")
+    pool, rows, new = _fill(folder, indexes, partial(_codes, codes=codes), context, "features")
     features, removed = (
         pool.index(names, context.root).assign(photo=index["photo"]) for names, index in zip(rows, indexes, strict=True)
     )
@@ -68,17 +70,26 @@ def _fill(
     folder: Path, indexes: Sequence["pd.DataFrame"], compute: Compute, context: StageContext, label: str
 ) -> tuple[ShardPool, list[list[str]], int]:
     """Compute what a pool lacks for the rows of some indexes; returns the pool, the rows' names, and how many."""
-    import pandas as pd
 
     rows = [names_by_content(index) for index in indexes]
-    by_name = pd.concat(indexes).set_index(pd.Index([name for names in rows for name in names]))
-    by_name = by_name[~by_name.index.duplicated()]  # a photo may be kept in one class and removed in another
-
-    def of_names(names: Sequence[str]) -> NDArray[np.float16]:
-        return compute(LazyRows(by_name.loc[list(names)], context.root)[:], names)
-
-    pool, new = ShardPool.open(folder, context).compute_missing(list(by_name.index), of_names, context, label=label)
+    tiles: dict[str, Place] = {}
+    for names, index in zip(rows, indexes, strict=True):  # a photo may be kept in one class and removed in another
+        tiles |= dict(zip(names, zip(index["shard"], index["row"].tolist(), strict=True), strict=True))
+    of_places = partial(_of_places, compute=compute, root=context.root)
+    pool, new = ShardPool.open(folder, context).compute_missing(tiles, of_places, context, label=label)
     return pool, rows, new
+
+
+def _of_places(tiles: Mapping[str, Place], compute: Compute, root: Path) -> NDArray[np.float16]:
+    """Compute the features of some tiles, given the place of each."""
+    import pandas as pd
+
+    index = pd.DataFrame(list(tiles.values()), columns=["shard", "row"])
+    return compute(LazyRows(index, root)[:], list(tiles))
+
+
+def _codes(tiles: NDArray[np.uint8], names: Sequence[str], codes: Encoder) -> NDArray[np.float16]:
+    return codes(tiles)
 
 
 def _copies(
@@ -87,22 +98,27 @@ def _copies(
     """Compute the features of the augmented copies of train photos; a tile and its name decide its copies."""
     import pandas as pd
 
-    def compute(tiles: NDArray[np.uint8], names: Sequence[str], copy: int) -> NDArray[np.float16]:
-        from tasks.networks.augment import augment_tiles  # imports Keras
-
-        seeds = [int(hashing.of_value([copy, name])[:15], 16) for name in names]
-        return codes(augment_tiles(tiles, config.augment, seeds))
-
     found = []
     refs: dict[Path, Any] = {}
     changes = hashing.of_value(config.augment.model_dump(mode="json"))[:24]
     for copy in range(1, config.copies + 1):
         place, label = folder / changes / str(copy), f"features of copy {copy}"
-        pool, [names], _ = _fill(place, [train], partial(compute, copy=copy), context, label)
+        pool, [names], _ = _fill(
+            place, [train], partial(_of_copy, codes=codes, augment=config.augment, copy=copy), context, label
+        )
         index = pool.index(names, context.root).assign(photo=train["photo"].to_numpy(), copy=copy)
         found.append(index)
         refs |= pool.refs(index, context.root)
     return pd.concat(found, ignore_index=True), refs
+
+
+def _of_copy(
+    tiles: NDArray[np.uint8], names: Sequence[str], codes: Encoder, augment: AugmentConfig, copy: int
+) -> NDArray[np.float16]:
+    from tasks.networks.augment import augment_tiles  # imports Keras
+
+    seeds = [int(hashing.of_value([copy, name])[:15], 16) for name in names]
+    return codes(augment_tiles(tiles, augment, seeds))
 
 
 def _write_nothing(context: StageContext) -> Result:

@@ -1,6 +1,6 @@
 """Find bursts: photos that one camera took within a few seconds of each other, by their EXIF data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,15 +37,15 @@ def taken_of(files: Mapping[str, Path], context: StageContext) -> tuple[NDArray[
     Returns:
         `(n,)` of TAKEN_DTYPE in the order of `files`, and the shards that contain it.
     """
-
-    def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        return np.array([_row(files[photo]) for photo in chunk], TAKEN_DTYPE)
-
     context = replace(context, source=hashing.of_source(exif.__name__))
     pool = ShardPool.open(context.pools / hashing.of_value(["taken", VERSION])[:24], context)
-    pool, _ = pool.compute_missing(sorted(files), compute, context, label="times read", shard_photos=128)
+    pool, _ = pool.compute_missing(dict(sorted(files.items())), _rows, context, label="times read", shard_photos=128)
     index = pool.index(list(files), context.root)
     return LazyRows(index, context.root)[:], pool.refs(index, context.root)
+
+
+def _rows(photos: Mapping[str, Path]) -> NDArray[np.void]:
+    return np.array([_row(path) for path in photos.values()], TAKEN_DTYPE)
 
 
 def _row(path: Path) -> NDArray[np.void]:

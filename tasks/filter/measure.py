@@ -1,7 +1,8 @@
 """Compute what the filter needs of each photo: statistics, number of faces, embedding. Each is cached per photo."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import FileRecord
 from tasks.store.shards import LazyRows, ShardPool
+from tasks.store.work import once_per_process
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,11 +31,6 @@ _NETWORK_VERSION = 2
 """Increase it when decoding or resizing gives other pixels: embeddings are then computed again."""
 UNKNOWN = b"unknown"
 """The flaw of a photo without statistics, so that it resembles no other photo."""
-Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.floating]]
-"""A function from n photos `(h, w, 3)`, RGB, uint8, to vectors `(n, d)`."""
-
-Prepare = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""Makes a photo as small as such a function needs it; the result of the function is the same."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +82,10 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
     taken, dated = remembered.taken[away], remembered.dated[away]
     stored = stored_files(context.photos, {absent[number] for number in np.flatnonzero(~comparable | ~dated)})
 
-    def compute(chunk: Sequence[str]) -> NDArray[np.void]:
-        rows = [image_stats.compute_stats((files | stored)[photo].read_bytes()) for photo in chunk]
-        return np.array(rows, image_stats.STATS_DTYPE)
-
     pool = stats_pool(context)
     context = replace(context, source=hashing.of_source(image_stats.__name__))
-    wanted = sorted({*files, *stored})
-    pool, _ = pool.compute_missing(wanted, compute, context, label="photos measured", shard_photos=128)
+    wanted = dict(sorted((files | stored).items()))
+    pool, _ = pool.compute_missing(wanted, _stats, context, label="photos measured", shard_photos=128)
     index = pool.index(table["photo"], context.root)
     if again := [number for number, photo in enumerate(absent) if photo in stored]:
         found = pool.index([absent[number] for number in again], context.root)
@@ -116,6 +109,10 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
         np.concatenate([np.ones(len(table), bool), dated, remembered.dated[damaged]]),
         pool.refs(index, context.root) | more_refs,
     )
+
+
+def _stats(files: Mapping[str, Path]) -> NDArray[np.void]:
+    return np.array([image_stats.compute_stats(file.read_bytes()) for file in files.values()], image_stats.STATS_DTYPE)
 
 
 def _damaged_since(names: Sequence[str], stats: NDArray[np.void], remembered: Remembered) -> list[int]:
@@ -144,28 +141,31 @@ def stored_files(photos: Path, wanted: Collection[str]) -> dict[str, Path]:
 
 def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> list[int]:
     """Count the faces on each row's photo, once per photo and detector."""
-    files = dict(zip(table["photo"], table["file"], strict=True))
+    files = _sorted_files(table, context)
     if not files:
         return []
-    model = config.face_model.expanduser() if config.face_model else None
-
-    def compute(chunk: Sequence[str]) -> NDArray[np.int32]:
-        counts = [
-            photos.decode_to(
-                lambda pixels: faces.count(pixels, model),
-                (context.root / files[photo]).read_bytes(),
-                at_least_px=faces.SIDE_PX,
-            )
-            for photo in chunk
-        ]
-        return np.array(counts, np.int32)
-
+    model = config.face_model.expanduser().absolute() if config.face_model else None
     context = replace(context, source=hashing.of_source(faces.__name__))
     pool = ShardPool.open(
         context.pools / hashing.of_value(["faces", faces.VERSION, faces.detector(model)])[:24], context
     )
-    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos searched for faces", shard_photos=64)
+    count = partial(_face_counts, model=model)
+    pool, _ = pool.compute_missing(files, count, context, label="photos searched for faces", shard_photos=64)
     return [int(count) for count in LazyRows(pool.index(table["photo"], context.root), context.root)[:]]
+
+
+def _face_counts(files: Mapping[str, Path], model: Path | None) -> NDArray[np.int32]:
+    counts = [
+        photos.decode_to(lambda pixels: faces.count(pixels, model), file.read_bytes(), at_least_px=faces.SIDE_PX)
+        for file in files.values()
+    ]
+    return np.array(counts, np.int32)
+
+
+def _sorted_files(table: "pd.DataFrame", context: StageContext) -> dict[str, Path]:
+    """Return the file of each photo of a table, sorted by the photo's name."""
+    files = dict(zip(table["photo"], table["file"], strict=True))
+    return {photo: context.root / files[photo] for photo in sorted(files)}
 
 
 def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext) -> NDArray[np.floating]:
@@ -175,46 +175,60 @@ def embed(config: FilterConfig, table: "pd.DataFrame", context: StageContext) ->
     """
     from tasks.filter.label_issues import descriptor
 
-    files = dict(zip(table["photo"], table["file"], strict=True))
-    describe: Embed = descriptor.describe_all
-    prepare: Prepare = descriptor.reduced
-    at_least_px: int | None = descriptor.AT_LEAST_PX
+    files = _sorted_files(table, context)
+    compute: Callable[[Mapping[str, Path]], NDArray[np.floating]] = _described
     key: list[Any] = ["descriptor", descriptor.VERSION]
     code = descriptor.__name__
     if config.embedding:
-        model = config.embedding.expanduser()
-        describe = network = _LazyEmbedding(model, config.embedding_scale)
-        prepare, at_least_px = network.prepare, None
-        key = ["network", _NETWORK_VERSION, hashing.of_file(model), config.embedding_scale]
+        model = config.embedding.expanduser().absolute()
+        digest = hashing.of_file(model)
+        compute = _LazyEmbedding(model, config.embedding_scale, digest)
+        key = ["network", _NETWORK_VERSION, digest, config.embedding_scale]
         code = "tasks.networks.embedding"
-
-    def compute(chunk: Sequence[str]) -> NDArray[np.floating]:
-        return describe(  # a chunk of photos in full size would need several GB
-            [
-                photos.decode_to(prepare, (context.root / files[name]).read_bytes(), at_least_px=at_least_px)
-                for name in chunk
-            ]
-        )
-
     context = replace(context, source=hashing.of_source(code))
     pool = ShardPool.open(context.pools / hashing.of_value(["embedding", *key])[:24], context)
-    pool, _ = pool.compute_missing(sorted(files), compute, context, label="photos embedded", shard_photos=128)
+    pool, _ = pool.compute_missing(files, compute, context, label="photos embedded", shard_photos=128)
     return LazyRows(pool.index(table["photo"], context.root), context.root)[:]
+
+
+def _described(files: Mapping[str, Path]) -> NDArray[np.floating]:
+    """Compute the handcrafted features of some photos, which are reduced one by one: in full size, they need GBs."""
+    from tasks.filter.label_issues import descriptor
+
+    return descriptor.describe_all(
+        [
+            photos.decode_to(descriptor.reduced, file.read_bytes(), at_least_px=descriptor.AT_LEAST_PX)
+            for file in files.values()
+        ]
+    )
 
 
 class _LazyEmbedding:
     """The network of a model file, loaded at the first call and used by one thread at a time.
 
-    If all vectors are cached, Keras isn't imported.
+    If all vectors are cached, Keras isn't imported. Each worker loads the network once.
     """
 
-    def __init__(self, model: Path, scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None) -> None:
+    def __init__(
+        self, model: Path, scale: Literal["caffe", "tf", "torch"] | tuple[float, float] | None, digest: str
+    ) -> None:
+        self._arguments = model, scale, digest
         self._model = model
         self._scale = scale
         self._embedding: Embedding | None = None
         self._loading, self._computing = Lock(), Lock()
 
-    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return once_per_process, (_LazyEmbedding, *self._arguments)
+
+    def __call__(self, files: Mapping[str, Path]) -> NDArray[np.floating]:
+        """Embed n photos, given the file of each."""
+        images = [photos.decode_to(self._prepare, file.read_bytes()) for file in files.values()]
+        assert self._embedding
+        with self._computing:
+            return self._embedding(images)
+
+    def _prepare(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize a photo to the input of the network."""
         with self._loading:
             if self._embedding is None:
@@ -222,9 +236,3 @@ class _LazyEmbedding:
 
                 self._embedding = Embedding(self._model, self._scale)
         return self._embedding.prepare(image)
-
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.floating]:
-        """Embed n photos that `prepare` has resized; at least one must have been."""
-        assert self._embedding
-        with self._computing:
-            return self._embedding(images)

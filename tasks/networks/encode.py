@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.store.json_file import read_json
+from tasks.store.work import once_per_process
 from tasks.tables import ENCODER_INFO
 
 if TYPE_CHECKING:
@@ -63,14 +64,19 @@ class Encoder:
     """An encoder's file, loaded when the first tiles are encoded; one thread at a time uses the network.
 
     So Keras is not imported if there are no new tiles. One thread is enough, because a network uses every core itself.
+    Each worker loads the file once, however many shards it computes.
     """
 
-    def __init__(self, path: Path, batch_size: int) -> None:
-        """Configure the encoder: its .keras file, and tiles per batch."""
+    def __init__(self, path: Path, batch_size: int, digest: str) -> None:
+        """Configure the encoder: its .keras file, tiles per batch, and a digest that changes with the file."""
+        self._arguments = path, batch_size, digest
         self._path = path
         self._batch_size = batch_size
         self._encoder: keras.Model | None = None
         self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return once_per_process, (Encoder, *self._arguments)
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Compute the codes of tiles; see `encode`."""

@@ -4,7 +4,8 @@ The photos that a check of the filter removed from the test get tiles, too, so t
 index is a file of its own: what reads the index of the kept photos, such as a training, can't meet them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,7 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
     for table in (KEPT, REMOVED):
         rows = table.read(kept, ["photo", "file"])
         files[table.name] = dict(zip(rows["photo"], rows["file"], strict=True))
-    paths = files[REMOVED.name] | files[KEPT.name]
-
-    def compute(chunk: Sequence[str]) -> NDArray[np.uint8]:
-        tiles = np.empty((len(chunk), config.side_px, config.side_px, 1 if config.colour == "grey" else 3), np.uint8)
-        for tile, photo in zip(tiles, chunk, strict=True):
-            tile[:] = tile_of((context.root / paths[photo]).read_bytes(), config)
-        return tiles
+    needed = files[KEPT.name] | files[REMOVED.name]
 
     settings = {
         name: value
@@ -52,7 +47,10 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
     }
     key = hashing.of_value([VERSION, settings])[:24]
     pool, new = ShardPool.open(context.pools / key, context).compute_missing(
-        [*files[KEPT.name], *files[REMOVED.name]], compute, context, label="tiles"
+        {photo: context.root / file for photo, file in needed.items()},
+        partial(_tiles, config=config),
+        context,
+        label="tiles",
     )
     index, removed = (pool.index(files[table.name], context.root) for table in (KEPT, REMOVED))
     INDEX.write(index, context.out)
@@ -62,6 +60,14 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
         digest=index_digest(index, removed),
         refs=pool.refs(index, context.root) | pool.refs(removed, context.root),
     )
+
+
+def _tiles(photos: Mapping[str, Path], config: PreprocessConfig) -> NDArray[np.uint8]:
+    """Make the tiles of some photos `(n, side, side, c)`, given the file of each."""
+    tiles = np.empty((len(photos), config.side_px, config.side_px, 1 if config.colour == "grey" else 3), np.uint8)
+    for tile, file in zip(tiles, photos.values(), strict=True):
+        tile[:] = tile_of(file.read_bytes(), config)
+    return tiles
 
 
 STAGE = Stage("preprocess", VERSION, build=build_tiles)

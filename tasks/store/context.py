@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from configs.redact import redact
 from tasks.store.manifest import Artifact
 from tasks.store.progress import Progress, silent
+from tasks.store.work import Threads, Workers
 
 Item = TypeVar("Item")
 Output = TypeVar("Output")
@@ -38,6 +39,9 @@ class StageContext:
     """Whether to compare a shard with its SHA-256 before it is reused."""
     progress: Progress = silent
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(2))
+    """The threads of this process."""
+    workers: Workers | None = None
+    """Who computes shards; None: the threads of this process."""
     notes: list[str] = field(default_factory=list)
     """What `warn` has said so far; for a view, what the run has said about its settings."""
     champion: Artifact | None = None
@@ -57,17 +61,15 @@ class StageContext:
         self.notes.append(message)
 
     def map(self, function: Callable[[Item], Output], items: Iterable[Item]) -> Iterator[Output]:
-        """Yield the results of a function for each item, in order, computed on the worker threads.
+        """Yield the results of a function for each item, in order, computed on the threads of this process.
 
         If one call fails or the user interrupts, the calls that have not started yet are cancelled.
         """
-        futures = [self.executor.submit(function, item) for item in items]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+        return Threads(self.executor).map(function, items, "")
+
+    def spread(self, function: Callable[[Item], Output], items: Iterable[Item], label: str) -> Iterator[Output]:
+        """Yield the results of a function for each item, in order, computed by the workers; see `Workers.map`."""
+        return (self.workers or Threads(self.executor)).map(function, items, label)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from tasks.store.permissions import make_private_folder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Source = TypeVar("Source")
+"""What a row is computed from."""
 
 logger = logging.getLogger("fluke.pool")
 _SHARED_PHOTOS = 64
@@ -117,8 +120,8 @@ class ShardPool:
 
     def compute_missing(
         self,
-        photos: Sequence[str],
-        compute: Callable[[Sequence[str]], NDArray[Any]],
+        photos: Mapping[str, Source],
+        compute: Callable[[Mapping[str, Source]], NDArray[Any]],
         context: StageContext,
         *,
         label: str,
@@ -129,8 +132,9 @@ class ShardPool:
         Logs a warning if older code computed some of the rows that are reused.
 
         Args:
-            photos: Names of the photos that are needed.
-            compute: Takes some names and returns an array with a row for each; called on the worker threads.
+            photos: The photos that are needed: their names, and what each is computed from, such as its file.
+            compute: Takes some of them and returns an array with a row for each; the workers of the context call it,
+                see `Workers.map`.
             context: The context of the stage.
             label: What the rows are, for messages, such as `tiles`.
             shard_photos: Photos per shard.
@@ -138,10 +142,9 @@ class ShardPool:
         Returns:
             The pool with the new shards, and the number of photos that were computed.
         """
-        wanted = dict.fromkeys(photos)
         known = {} if context.fresh else {photo: shard for shard in self.shards for photo in shard.photos}
-        missing = [photo for photo in wanted if photo not in known]
-        older = sum(known[photo].source != context.source for photo in wanted if photo in known)
+        missing = [photo for photo in photos if photo not in known]
+        older = sum(known[photo].source != context.source for photo in photos if photo in known)
         if older:
             logger.warning(
                 "%d %s in %s were computed by an earlier version of the code; --fresh computes them again",
@@ -150,14 +153,13 @@ class ShardPool:
                 self.folder,
             )
         size = _chunk_photos(len(missing), shard_photos)
-        chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
-
-        def make(chunk: list[str]) -> Shard:
-            return Shard.write(self.folder, chunk, compute(chunk), context.source)
-
+        chunks = (
+            {photo: photos[photo] for photo in missing[start : start + size]} for start in range(0, len(missing), size)
+        )
+        make = _MakeShard(self.folder, compute, context.source)
         new = []
         with context.progress(label, total=len(missing)) as advance:
-            for shard in context.map(make, chunks):
+            for shard in context.spread(make, chunks, label):
                 new.append(shard)
                 advance(len(shard.photos))
         return ShardPool(self.folder, (*self.shards, *new)), len(missing)
@@ -183,6 +185,18 @@ class ShardPool:
         """Return the records of the shards that an index refers to, by path."""
         used = set(index["shard"])
         return {s.path: s.record for s in self.shards if s.path.relative_to(root).as_posix() in used}
+
+
+@dataclass(frozen=True)
+class _MakeShard:
+    """Computes the rows of some photos, and writes them as a shard."""
+
+    pool: Path
+    compute: Callable[[Mapping[str, Any]], NDArray[Any]]
+    source: str
+
+    def __call__(self, photos: Mapping[str, Any]) -> Shard:
+        return Shard.write(self.pool, list(photos), self.compute(photos), self.source)
 
 
 def _chunk_photos(count: int, most: int) -> int:

@@ -14,6 +14,7 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, CacheKey, ManifestHead, Result
 from tasks.store.progress import Progress, silent
 from tasks.store.store import Store
+from tasks.store.work import Workers
 
 logger = logging.getLogger("fluke.stage")
 
@@ -114,6 +115,8 @@ class Run:
     """What is not used as given, as far as the settings alone tell; the views repeat it."""
     champion: Artifact | None = None
     """The evaluation of the model that is used now, with which a new evaluation compares; it changes no cache key."""
+    workers: Workers | None = None
+    """Who computes shards; None: the executor."""
     findings: dict[str, list[Any]] = field(default_factory=dict)
     """What is found between the stages, see `StageContext.findings`; it may grow during the run."""
 
@@ -167,6 +170,7 @@ class Run:
             verify=self.verify,
             progress=self.progress,
             executor=self.executor,
+            workers=self.workers,
             champion=self.champion,
             findings=self.findings,
         )

@@ -92,6 +92,8 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("train.imbalance.epochs=2", [], ["train.imbalance=retrain_head"]),
     ("train.full_retrain_every=3", [], ["train.warm_start=true"]),
     ("evaluate.unknown_label=x", [], ["evaluate.unknown=threshold", "filter.unseen_classes=0.2"]),
+    ("workers.address=tcp://10.0.0.1:8786", [], ["workers.kind=dask"]),
+    ("workers.processes=3", [], ["workers.kind=dask"]),
 ]
 """A setting; others with which it has no effect; others with which it has one."""
 

@@ -96,7 +96,7 @@ class Runs:
         context = StageContext(self.store.root, self.store.root, self.store.pools("preprocess"), self.store.photos)
         photo = str(self.count)
         pool, _ = ShardPool.open(context.pools, context).compute_missing(
-            [photo], lambda chunk: np.full((1, 3), self.count), context, label="x"
+            {photo: None}, lambda chunk: np.full((1, 3), self.count), context, label="x"
         )
         index = pool.index([photo], context.root)
 

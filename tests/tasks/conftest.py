@@ -73,7 +73,7 @@ class Folders:
         def build(config: PreprocessConfig, *, kept: Path, context: StageContext) -> Result:
             pool = ShardPool.open(context.pools / f"{config.side_px} {config.colour}", context)
             pool, computed = pool.compute_missing(
-                list(tiles), lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
+                tiles, lambda photos: np.stack([tiles[p] for p in photos]), context, label="tiles"
             )
             index = pool.index(tiles, context.root)
             apart = index["photo"].isin(removed)
