@@ -11,7 +11,7 @@ from configs.schema import StageName
 from configs.section import Section
 from tasks.store import compiled, hashing, source_code
 from tasks.store.context import StageContext
-from tasks.store.manifest import Artifact, CacheKey, Manifest, Result
+from tasks.store.manifest import Artifact, CacheKey, ManifestHead, Result
 from tasks.store.progress import Progress, silent
 from tasks.store.store import Store
 from tasks.store.work import Workers
@@ -66,7 +66,7 @@ class Outcome:
     artifact: Artifact
     cached: bool
     why: str
-    manifest: Manifest
+    manifest: ManifestHead
 
 
 def find(

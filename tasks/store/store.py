@@ -26,7 +26,7 @@ from filelock import Timeout
 from tasks.store import atomic, counter
 from tasks.store.bucket import mirror
 from tasks.store.file_errors import PARTIAL
-from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
+from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, ManifestHead, Result, content_digest, newest
 from tasks.store.paths import remove
 from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 from tasks.store.repair import set_aside
@@ -56,9 +56,9 @@ class Store:
         """The folder of the photos."""
         return self.root / "photos"
 
-    def manifest(self, artifact: Artifact) -> Manifest:
-        """Read the manifest of an artifact."""
-        return Manifest.read(self.folder(artifact))
+    def manifest(self, artifact: Artifact) -> ManifestHead:
+        """Read the head of an artifact's manifest."""
+        return ManifestHead.read(self.folder(artifact))
 
     def manifests(self, stage: str) -> list[Manifest]:
         """Read the manifests of all artifacts of a stage, the newest first."""
