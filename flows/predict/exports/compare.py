@@ -115,10 +115,9 @@ def _keras(model: Model) -> Way:
 
 
 def _savedmodel(folder: Path) -> Way:
-    import tensorflow as tf
+    from tasks.inference.export.model import load_tensorflow
 
-    answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    return lambda photos: np.asarray(answer(photos=tf.constant(list(photos)))["probabilities"])
+    return load_tensorflow(folder)
 
 
 def _onnx(folder: Path) -> Way:

@@ -21,7 +21,7 @@ from tasks.tables import LABELS
 
 README, MODEL, TILES, COMPARISON = "README.md", "model.json", "tiles.py", "comparison.json"
 MOST_COMPARED = 200
-_MOST_EXAMPLES = 200
+_MOST_EXAMPLES = 100
 _SUFFIXES = (".jpg", ".png")
 """Photos that all formats can read."""
 

@@ -3,13 +3,14 @@
 import importlib.util
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
 from tasks.inference.calibration import Calibration
@@ -123,6 +124,14 @@ def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: Prepro
     archive.track(model)
     archive.add_endpoint("serve", answer, [tf.TensorSpec((None,), tf.string, name="photos")])
     archive.write_out(str(folder), verbose=False)
+
+
+def load_tensorflow(folder: Path) -> Callable[[Sequence[bytes]], NDArray[np.float32]]:
+    """Load a SavedModel of `save_tensorflow`: returns a function from the contents of files to probabilities."""
+    import tensorflow as tf
+
+    answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    return lambda photos: np.asarray(answer(photos=tf.constant(list(photos)))[_ANSWERS], np.float32)
 
 
 def plain_layers(network: keras.Model) -> keras.Model:
