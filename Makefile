@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo reproduce test check lint types fast-tests fix docs wheel lock clean
+.PHONY: help demo reproduce test check lint types fast-tests fix docs site wheel lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -42,6 +42,9 @@ fix: .venv/installed-dev  ## format, and repair what ruff can repair
 
 docs: .venv/installed  ## write docs/artifacts.md from the catalog of files
 	$(BIN)/python -m tasks.tables > docs/artifacts.md
+
+site: .venv/installed-dev  ## build the documentation as a site in site/, and check its links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 wheel: .venv/installed  ## build dist/fluke-VERSION-py3-none-any.whl
 	$(BIN)/python -m hatchling build -t wheel

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.load import differing_settings, leaves, load, presets
+from configs import presets
+from configs.load import differing_settings, leaves, load
 
 SUFFIX = "_writeup"
 _TABLES = (".csv", ".tsv", ".txt")
@@ -31,7 +32,7 @@ def command(preset: str, photos: Path, settings: Sequence[str], seeds: int) -> l
     Raises:
         SystemExit: There is no such preset or no such folder.
     """
-    known = [name.removesuffix(SUFFIX) for name in presets() if name.endswith(SUFFIX)]
+    known = [name.removesuffix(SUFFIX) for name in presets.names() if name.endswith(SUFFIX)]
     if preset not in known:
         raise SystemExit(f"PRESET={preset}: no write-up; there are {', '.join(known)}")
     if not photos.exists():

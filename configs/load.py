@@ -9,11 +9,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import old_names, values, yaml_text
+from configs import old_names, presets, values, yaml_text
 from configs.schema import Config
 from configs.suggest import did_you_mean
 
-PRESETS = Path(__file__).parent
 _SHORT_FORMS = {"train.imbalance": "method", "notify": "urls"}
 """A section that may be given as one value -> the setting of that value: `imbalance: focal` sets `imbalance.method`."""
 _UNSECTIONED = {name for name, field in Config.model_fields.items() if not isinstance(field.default, BaseModel)}
@@ -24,11 +23,6 @@ _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "t
 
 class ConfigError(ValueError):
     """An unknown preset, or an invalid preset or override; the message names the setting, the reason and the remedy."""
-
-
-def presets() -> list[str]:
-    """Return the names of the presets that come with fluke."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 def load(preset: str, overrides: Sequence[str] = ()) -> Config:
@@ -117,7 +111,7 @@ def given_settings(preset: str, overrides: Sequence[str] = ()) -> list[str]:
         for name, text in _parsed(overrides)
     ]
     defaults = dict(leaves(Config()))
-    own_file = _path(preset).parent != PRESETS
+    own_file = _path(preset).parent != presets.FOLDER
     return [
         name
         for name, value in leaves(as_given(preset, overrides))
@@ -131,7 +125,7 @@ def changed_settings(preset: str, config: Config) -> list[str]:
 
     Prefect's parameters contain all settings, and don't tell which of them a user gave.
     """
-    before = dict(leaves(with_memory(as_given(preset) if preset in presets() else Config(), preset)))
+    before = dict(leaves(with_memory(as_given(preset) if preset in presets.names() else Config(), preset)))
     return [name for name, value in leaves(config) if value != before[name]]
 
 
@@ -194,7 +188,7 @@ def _inline(value: Any, ascii_only: bool) -> str:
 
 
 def _path(preset: str) -> Path:
-    return Path(preset) if preset.lower().endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+    return Path(preset) if preset.lower().endswith((".yaml", ".yml")) else presets.FOLDER / f"{preset}.yaml"
 
 
 def _read(preset: str) -> dict[str, Any]:
@@ -202,10 +196,11 @@ def _read(preset: str) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        if path.parent == PRESETS:
+        if path.parent == presets.FOLDER:
+            known = presets.names()
             raise ConfigError(
-                f"unknown preset {preset!r}{did_you_mean(preset, presets())}; the presets are {', '.join(presets())}; "
-                "or give the path of a YAML file"
+                f"unknown preset {preset!r}{did_you_mean(preset, known)}; the presets are {', '.join(known)}; or "
+                " give the path of a YAML file"
             ) from error
         raise ConfigError(f"{path}: no such file") from error
     except OSError as error:
@@ -262,7 +257,7 @@ def doubtful_comments(preset: str) -> list[str]:
         ConfigError: The file can't be read.
     """
     path = _path(preset)
-    if path.parent == PRESETS or not _read(preset):
+    if path.parent == presets.FOLDER or not _read(preset):
         return []
     return [
         f"{path}, line {line}: {comment!r} is a comment in YAML, so {name} is {text!r}; if it belongs to the value, "

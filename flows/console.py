@@ -15,17 +15,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from configs.redact import redact, redacting
-from flows.maintenance.forget import Traces
-from flows.recipes_tried import Tried
-from flows.run_records import RunRecord, StageRecord
 from tasks import names
 from tasks.store.paths import open_log
 from tasks.store.progress import Advance
-from tasks.store.store import Store
 from tasks.text import show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from flows.maintenance.forget import Traces
+    from flows.recipes_tried import Tried
+    from flows.run_records import RunRecord, StageRecord
+    from tasks.store.store import Store
 
 console = Console(highlight=False)
 _WIDE = 1000
@@ -117,7 +118,7 @@ class Bars:
             self._bars.remove_task(bar)
 
 
-def stage_table(record: RunRecord) -> Table:
+def stage_table(record: "RunRecord") -> Table:
     """Return a table with one row per stage: built or cached, its counts, seconds."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column, justify in (("stage", "left"), ("", "left"), ("result", "left"), ("seconds", "right")):
@@ -128,7 +129,7 @@ def stage_table(record: RunRecord) -> Table:
     return table
 
 
-def counts_text(stage: StageRecord) -> str:
+def counts_text(stage: "StageRecord") -> str:
     """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
     if not stage.counts:
         return "nothing to do"
@@ -152,13 +153,23 @@ def print_wide(table: Table) -> None:
     (console if console.is_terminal else Console(highlight=False, width=_WIDE)).print(table)
 
 
-def recipe_table(tried: Sequence[Tried]) -> Table:
+def recipe_table(tried: Sequence["Tried"]) -> Table:
     """Return a table with one row for each recipe that a training has tried."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column, justify in (("recipe", "left"), ("on validation photos", "left"), ("seconds", "right"), ("", "left")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for each in tried:
         table.add_row(*map(shown, each))
+    return table
+
+
+def preset_table(presets: Mapping[str, str]) -> Table:
+    """Return a table with one row for each preset: its name and what it is for."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("preset", no_wrap=True)
+    table.add_column("for")
+    for name, purpose in presets.items():
+        table.add_row(shown(name), shown(purpose))
     return table
 
 
@@ -198,7 +209,7 @@ def predictions_table(predictions: "pd.DataFrame") -> Table:
     return table
 
 
-def traces_lines(traces: Traces, store: Store) -> list[str]:
+def traces_lines(traces: "Traces", store: "Store") -> list[str]:
     """List a photo's files, where it was found, and what was made from it."""
     lines = [f"{path}  {decimal(path.stat().st_size)}" for path in traces.files]
     if not lines:
@@ -214,7 +225,7 @@ def traces_lines(traces: Traces, store: Store) -> list[str]:
     return lines
 
 
-def pruned_model_line(run: RunRecord, others: int) -> str:
+def pruned_model_line(run: "RunRecord", others: int) -> str:
     """Name a run whose model will be deleted, and the number of other runs with the same model."""
     accuracy = run.stages[-1].counts.get("accuracy")
     score = f"accuracy {accuracy:.1%}" if accuracy is not None else f"no evaluation, {run.state}"

@@ -31,6 +31,14 @@ _LEASE_S = 60
 logger = logging.getLogger("fluke.run")
 
 
+def _is_not_of_a_first_try(record: logging.LogRecord) -> bool:
+    """Drop what Prefect logs as an error if a slot isn't had in time: `turn` says what it means."""
+    return "ConcurrencySlotAcquisition" not in record.getMessage()
+
+
+logging.getLogger("prefect._internal.concurrency").addFilter(_is_not_of_a_first_try)
+
+
 def has_gpu() -> bool:
     """Whether this machine has a GPU, as far as its devices tell."""
     return any(Path(device).exists() for device in _DEVICES)

@@ -14,14 +14,8 @@ from urllib.parse import quote
 
 from configs.schema import Config
 from flows.file_problems import problem
-from tasks.crawl import stage as crawl
-from tasks.crawl.engines.engine import MissingCredentialsError
-from tasks.crawl.listing.tree import DATA_FOLDERS
-from tasks.networks import backbones, pretrained
-from tasks.store import plugins
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
-from tasks.train import stage as train
 
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 
@@ -36,6 +30,12 @@ def check_names(config: Config, *, crawls: bool = True) -> None:
     Raises:
         MissingCredentialsError: They are not.
     """
+    from tasks.crawl import stage as crawl
+    from tasks.crawl.engines.engine import MissingCredentialsError
+    from tasks.networks import backbones, pretrained
+    from tasks.store import plugins
+    from tasks.train import stage as train
+
     for source in config.crawl.sources:
         plugins.check("tasks.crawl.sources", source)
     try:
@@ -53,6 +53,8 @@ def check_photo_folder(config: Config, root: Path) -> None:
 
     A data folder below the folder of photos is fine: the crawl passes over it.
     """
+    from tasks.crawl.listing.tree import DATA_FOLDERS
+
     path = config.crawl.path
     if path is None or "folder" not in config.crawl.sources:
         return

@@ -25,6 +25,7 @@ from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.artifacts import named
 from flows.dashboard.engine import attached, deployment_name
+from flows.models import decision_text
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
 from flows.models.find import champion_evaluation
@@ -33,6 +34,8 @@ from flows.nights.checks import Checks
 from flows.notify import run_messages
 from flows.pipeline import stages
 from flows.run_records import RunRecord, data_root
+from tasks.evaluate.findings import RUN
+from tasks.evaluate.report.decision import show_decision
 from tasks.store import counter
 from tasks.store.context import executor
 from tasks.store.errors import UserError
@@ -115,6 +118,7 @@ def pipeline(
             progress=progress,
             notes=tuple(record.notes),
             champion=champion_evaluation(root, record.model_name),
+            findings={RUN: [record.model_name, Path(preset).stem]},
         )
         record.save(root)
         run_page.begun(record)
@@ -124,6 +128,7 @@ def pipeline(
                 checks.after(artifact)
                 if artifact.stage == "evaluate":
                     decision = decide(run.store, record, config, threads=threads, progress=progress)
+                    _show_in_report(record, run.store)
                 if artifact.stage == until:
                     break
         except Exception as error:
@@ -147,8 +152,15 @@ def pipeline(
             run_page.ended(record, run.store)
     if decision and is_open(decision, config.promote):
         ask(run.store, record, decision, config.promote)
+        _show_in_report(record, run.store)
         run_page.ended(record, run.store)
     return record
+
+
+def _show_in_report(record: RunRecord, store: Store) -> None:
+    """Write what was decided about a run's model into the heading of its report."""
+    if decided := decision_text.badge(record):
+        show_decision(store.folder(record.stages[-1].artifact), decided)
 
 
 @contextmanager

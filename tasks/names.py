@@ -3,6 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from tasks.store import hashing
 
 _LOOK_ALIKES = str.maketrans(
     "АВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧаеорсухіјѕһԁԛԝαορνυικɑɡϲ‐‑‒–—―−’‘ʼ`´“”",
@@ -12,11 +15,19 @@ _LOOK_ALIKES = str.maketrans(
 _COPY = re.compile(r"^copy of | (copy|kopie|copie|copia)( \d+| \(\d+\))?$| \(\d+\)$")
 """What Windows, macOS, Linux and cloud drives add to the name of a copy, in the form of `alike_key`."""
 _VISIBLE = {" ": "␣", "\N{NO-BREAK SPACE}": "⍽"}
+_MAX_FOLDER_NAME = 120
 
 
 def nfc(text: str) -> str:
     """Return a name in Unicode's form NFC, as keyboards type it; macOS stores file names in NFD."""
     return unicodedata.normalize("NFC", text)
+
+
+def folder_name(name: str) -> str:
+    """Return a valid name of a folder for any text; different texts give different names."""
+    quoted = quote(nfc(name), safe="", errors="backslashreplace")
+    quoted = f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+    return quoted if len(quoted) <= _MAX_FOLDER_NAME else f"{quoted[:_MAX_FOLDER_NAME]}-{hashing.of_value(name)[:24]}"
 
 
 def alike_key(name: str) -> str:

@@ -258,7 +258,11 @@ _ANSWER = (
     Column("loss", "float64", "Negative log-likelihood of the true class.", "nats"),
 )
 LOGITS = File("logits.npy", ("evaluate",), "Logits of the photos of validation and test, float32 (photos, classes).")
-FEATURES = File("features.npy", ("evaluate",), "Input of the classifier's head for each kept photo, float32 (n, d).")
+FEATURES = File(
+    "features.npy",
+    ("evaluate",),
+    "Input of the classifier's head for each kept photo, float32 (n, d), where it decides more than the logits.",
+)
 DESCRIPTORS = File(
     "descriptors.npy",
     ("evaluate",),
@@ -329,6 +333,7 @@ NOTES = File(
 LAYERS = File("layers.npz", ("evaluate",), "Feature maps and images of layers, where `evaluate.layer_images` is set.")
 FIGURES = File("figures", ("evaluate",), "Folder with the report's figures as PNG.")
 REPORT = File("report.html", ("evaluate",), "The report.")
+DECISION = File("decision.json", ("evaluate",), "What was decided about the model, as the report shows it.")
 REPORTED = File("reported.json", ("evaluate",), "Code and explanations that the report was made with, and its files.")
 SUMMARY = File("summary.md", ("crawl", "filter", "evaluate"), "What the dashboard shows of the stage, in Markdown.")
 

@@ -1,16 +1,19 @@
 """The command line: `fluke run demo`, `fluke why train demo`, `fluke status` ..."""
 
 import sys
+from typing import Annotated
 
 import typer
 
 from flows.cli import (
     ablate,
+    api,
     doctor,
     errors,
     look,
     maintenance,
     models,
+    moving,
     notify,
     registry,
     review,
@@ -19,6 +22,7 @@ from flows.cli import (
     server,
     service,
     testlist,
+    version,
 )
 
 app = typer.Typer(
@@ -28,6 +32,23 @@ app = typer.Typer(
     help="From keywords, a folder or a CSV of photos to an evaluated image classifier; scheduled, it stays up to date.",
     epilog="Everything is written below ./data, or below $FLUKE_DATA.",
 )
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=version.print_version,
+            is_eager=True,
+            help="Show the version, and the commit if known.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for _command in (
     runs.run,
     runs.stage,
@@ -38,6 +59,7 @@ for _command in (
     ablate.ablate,
     review.review,
     models.predict,
+    api.api,
     look.look,
     score.score,
     models.export,
@@ -50,6 +72,8 @@ for _command in (
     maintenance.forget,
     maintenance.status,
     maintenance.backup,
+    moving.push,
+    moving.pull,
     doctor.doctor,
     server.up,
     server.down,
@@ -57,6 +81,7 @@ for _command in (
     notify.notify,
 ):
     app.command()(_command)
+app.command("open")(api.open_page)
 app.command("testlist")(testlist.show)
 app.add_typer(service.app, name="service")
 

@@ -22,10 +22,11 @@ def review(
 ) -> None:
     """Show photos and labels that filter and train doubt on a local page, to keep, reject or relabel; until Ctrl-C."""
     from flows import preflight
+    from flows.local_page import server
+    from flows.review import app
     from flows.review.contact_sheet import export as write_contact_sheet
     from flows.review.current import CurrentList
     from flows.review.lists import ReviewLists
-    from flows.review.server import serve as serve_page
 
     loaded = load_config(preset, overrides)
     preflight.check_names(loaded, crawls=False)
@@ -47,7 +48,15 @@ def review(
     def remind() -> None:
         note("the browser hasn't opened the page: open the address above in it")
 
-    serve_page(root, lists, title=title, port=port, browser=browser, announce=announce, remind=remind)
+    server.serve(
+        root,
+        lambda at: app.build(root, lists, title=title, token=at.token, port=at.port, opened=at.opened),
+        name="fluke review",
+        port=port,
+        browser=browser,
+        announce=announce,
+        remind=remind,
+    )
     changed = lists.changed()
     photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
     say("", f"reviewed {photos}; `fluke run {command}` applies your decisions" if changed else "no changes")

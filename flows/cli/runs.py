@@ -48,10 +48,11 @@ def config(
     overrides: Overrides = None,
 ) -> None:
     """Print all settings of a preset with their descriptions, as a YAML file for `fluke run`."""
-    from configs import load
+    from configs import load, presets
+    from flows import console
 
     if preset is None:
-        say(*load.presets())
+        console.print_wide(console.preset_table(presets.purposes()))
     else:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         load_config(preset, overrides)  # for its notes; `filter.memory` isn't printed, so that the file gets its own

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -115,16 +116,19 @@ def serve(
                 gpu_limit.create(client)
         for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
             note(f"warning: {line}")
-        say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
-        start = f"prefect deployment run {shlex.quote(built[0].full_name)}"
-        say(f"to start a run now: {server.variables(root, address, login)} {start}")
-        if overdue:
-            what = "it starts now" if if_missed is Missed.RUN else "it is skipped"
-            note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
-        # On a server that others share, somebody else may serve the same preset.
-        console.show_messages()
-        with watch.kept_running(root, address):
-            runner.serve(built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and if_missed is Missed.RUN)
+        with suppress(KeyboardInterrupt):  # Ctrl-C before Prefect's runner listens for it is no error, either
+            say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
+            start = f"prefect deployment run {shlex.quote(built[0].full_name)}"
+            say(f"to start a run now: {server.variables(root, address, login)} {start}")
+            if overdue:
+                what = "it starts now" if if_missed is Missed.RUN else "it is skipped"
+                note(f"the run of {overdue:%Y-%m-%d %H:%M} ({timezone}) was missed; {what}")
+            # On a server that others share, somebody else may serve the same preset.
+            console.show_messages()
+            with watch.kept_running(root, address):
+                runner.serve(
+                    built, pause_on_shutdown=is_our_server, start_first=bool(overdue) and if_missed is Missed.RUN
+                )
 
 
 def connect(config: Config) -> None:

@@ -17,7 +17,7 @@ from flows.look.network import Network, of_model, pretrained
 from flows.predict import outputs
 from tasks.crawl.listing.files import read_file
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.filter.split_memory import folder_name
+from tasks.names import folder_name
 from tasks.store import hashing
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
@@ -169,7 +169,10 @@ def patterns(network: Network, layer: Any, *, progress: Progress) -> NDArray[np.
     """Compute images that activate the first 64 channels of a layer, uint8 `(n, h, w, 1 or 3)`."""
     from tasks.networks.explain.activation_max import FromPixels, maximise
 
-    differentiable = FromPixels(network.graph, [layer], network.encoder)
+    if network.is_of_encoder(layer):
+        differentiable = FromPixels(network.encoder, [layer], None)
+    else:
+        differentiable = FromPixels(network.graph, [layer], network.encoder)
     channels = np.arange(min(PATTERNS, int(layer.output.shape[-1])))
     found = []
     with progress(f"patterns of {layer.name}", total=len(channels)) as advance:
@@ -187,10 +190,14 @@ def _activations(
     from tasks.networks.explain.inspect import activations
     from tasks.networks.keras_io import predict
 
-    inputs: NDArray[Any] = tile[None]
-    if network.encoder is not None:
-        inputs = predict(network.encoder, inputs)
-    for layer, maps in zip(layers, activations(network.graph, list(layers), inputs), strict=True):
+    tiles = tile[None]
+    of_encoder = [layer for layer in layers if network.is_of_encoder(layer)]
+    others = [layer for layer in layers if not network.is_of_encoder(layer)]
+    if of_encoder:
+        for layer, maps in zip(of_encoder, activations(network.encoder, of_encoder, tiles), strict=True):
+            yield layer, maps[0]
+    inputs = tiles if network.encoder is None else predict(network.encoder, tiles)
+    for layer, maps in zip(others, activations(network.graph, others, inputs), strict=True):
         yield layer, maps[0]
 
 

@@ -47,17 +47,22 @@ class Network:
         return tile_of(photo, self.preprocess)
 
     def layers(self) -> list[Any]:
-        """List the layers that give feature maps, from the finest to the coarsest.
+        """List the layers that give feature maps, in their order: those of the autoencoder's encoder come first.
 
         Raises:
             UserError: It has none, such as a vision transformer of KerasHub.
         """
-        from tasks.networks.explain.layers import feature_maps
+        from tasks.networks.explain.layers import encoder_maps, feature_maps
 
+        before = encoder_maps(self.encoder) if self.encoder else []
         try:
-            return feature_maps(self.graph)
+            return [*before, *feature_maps(self.graph)]
         except ValueError as error:
             raise UserError(f"{self.title} has no layer with feature maps, so there is nothing to look at") from error
+
+    def is_of_encoder(self, layer: Any) -> bool:
+        """Return whether a layer is one of the autoencoder's encoder, which takes tiles, and not of the graph."""
+        return self.encoder is not None and any(each is layer for each in self.encoder.layers)
 
     def layer(self, name: str) -> Any:
         """Return a layer that gives feature maps.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from configs.load import presets
+from configs import presets
 from configs.schema import STAGE_NAMES, StageName
 from flows import model_names
 from flows.ablate import journal
@@ -151,7 +151,7 @@ def _by_preset(records: list[RunRecord]) -> Iterator[list[RunRecord]]:
     found: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
         same = files.get(record.preset, set())
-        is_in_it = not record.preset_file and len(same) == 1 and record.preset not in presets()
+        is_in_it = not record.preset_file and len(same) == 1 and record.preset not in presets.names()
         key = min(same) if is_in_it else record.preset_key
         found.setdefault((key, record.model_name), []).append(record)
     yield from found.values()

@@ -1,10 +1,28 @@
-"""What the terminal says about the decision at the end of a run."""
+"""What the terminal and the report say about the decision at the end of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from flows.models.registry import Registry
 from flows.run_records import RunRecord
+from tasks.evaluate.report.decision import Decided
+
+_BADGES = {
+    "promoted": "champion",
+    "unchanged": "same as the champion",
+    "refused": "not the champion: refused",
+    "undecided": "not the champion: undecided",
+    "kept": "not the champion",
+}
+
+
+def badge(record: RunRecord) -> Decided | None:
+    """Return what the heading of the report says about the decision; None if there was none."""
+    if record.decision not in _BADGES:
+        return None
+    is_champion = record.decision in ("promoted", "unchanged")
+    reason = "" if record.decision == "unchanged" else record.reason
+    return Decided(title=_BADGES[record.decision], is_champion=is_champion, reason=reason)
 
 
 def lines(record: RunRecord, root: Path) -> Iterator[str]:

@@ -18,8 +18,7 @@ from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from flows.run_records import RunRecord, read_records
-from tasks.filter.split_memory import folder_name
-from tasks.names import nfc
+from tasks.names import folder_name, nfc
 from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.generations import Generations

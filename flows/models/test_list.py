@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.filter import review_log
-from tasks.filter.split_memory import folder_name
-from tasks.names import nfc
+from tasks.names import folder_name, nfc
 from tasks.store.generations import Generations
 from tasks.store.permissions import file_lock
 from tasks.store.table import Column, Table

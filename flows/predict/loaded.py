@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import PreprocessConfig
 from flows.predict import model as models
 from flows.run_records import RunRecord
 from tasks.images.memory import PhotoTooLargeError
@@ -41,13 +42,23 @@ class LoadedModel:
         self.run = run
         self._model = models.of_run(Store(root), run)
         model = self._model
-        self._predictor = Predictor(model.classifier, model.encoder, model.references, model.rule)
+        self._predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, waits_for_each=True)
         self._computing = Lock()
 
     @property
     def names(self) -> list[str]:
         """The names of its answers, in the order of the columns of probabilities."""
         return list(self._model.rule.names)
+
+    @property
+    def preprocess(self) -> PreprocessConfig:
+        """How a photo becomes a tile."""
+        return self._model.preprocess
+
+    @property
+    def unknown_label(self) -> str | None:
+        """The answer for photos of unknown classes; None if it has no such answer."""
+        return self._model.rule.unknown_label
 
     def tile(self, photo: bytes | NDArray[np.uint8]) -> Tile:
         """Turn a photo into a tile `(side, side, 1 or 3)`.
@@ -81,18 +92,39 @@ class LoadedModel:
                 errors.append(str(error) or "can't be read")
         found = np.full((len(photos), len(self.names)), np.nan)
         if tiles:
-            with self._computing:
-                is_read = [not error for error in errors]
-                found[is_read] = self._predictor.probabilities(self._predictor.inputs(np.stack(tiles)))
+            found[[not error for error in errors]] = self.probabilities_of_tiles(np.stack(tiles))
         return found, errors
+
+    def probabilities_of_tiles(self, tiles: Tile) -> NDArray[np.float64]:
+        """Compute the calibrated probabilities `(n, len(names))` of tiles `(n, side, side, c)`.
+
+        Raises:
+            UserError: The classifier returns NaN or infinity.
+        """
+        with self._computing:
+            return self._predictor.probabilities(self._predictor.inputs(tiles))
+
+    def looked_at(self, tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+        """Compute what explains the answer to one tile `(side, side, c)`.
+
+        Returns:
+            The probabilities `(len(names),)`, the pooled features `(d,)`, and the class activation map of the most
+            likely known class `(h', w')`, 0 or more.
+        """
+        with self._computing:
+            inputs = self._predictor.inputs(tile[None])
+            probabilities, features = self._predictor.probabilities_and_features(inputs)
+            return probabilities[0], features[0], self._predictor.heat_maps(inputs, probabilities)[0]
+
+    def top(self, probabilities: NDArray[np.float64], top_k: int) -> list[tuple[str, float]]:
+        """Return the most likely classes of probabilities `(len(names),)`, most likely first, rounded as in files."""
+        ranks, values = top_with_probabilities(probabilities[None], min(top_k, len(self.names)))
+        return [(self.names[i], float(p)) for i, p in zip(ranks[0], values[0], strict=True)]
 
     def answers(self, photos: Sequence[bytes | NDArray[np.uint8]], top_k: int) -> list[Answer]:
         """Answer photos, see `probabilities`."""
         probabilities, errors = self.probabilities(photos)
-        ranks, values = top_with_probabilities(probabilities, min(top_k, len(self.names)))
         return [
-            Answer([], error)
-            if error
-            else Answer([(self.names[i], float(p)) for i, p in zip(row, numbers, strict=True)])
-            for row, numbers, error in zip(ranks, values, errors, strict=True)
+            Answer([], error) if error else Answer(self.top(row, top_k))
+            for row, error in zip(probabilities, errors, strict=True)
         ]

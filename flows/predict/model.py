@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.load import presets
+from configs import presets
 from configs.schema import PreprocessConfig
 from flows import model_names, preflight
 from flows.models.find import find_run, instead, names
@@ -72,7 +72,7 @@ def name_model(store: Store, run: str, name: str) -> RunRecord:
     with preflight.in_use(store.root):  # so that it isn't being pruned
         found = find_run(store.root, run)
         _model(store, found)
-        if name in [*presets(), *names(store.root)] or any(
+        if name in [*presets.names(), *names(store.root)] or any(
             name in (record.id, record.preset) for record in read_records(store.root)
         ):
             raise UserError(f"{name!r} is the name of a preset or of models, or the ID of a run; choose another name")

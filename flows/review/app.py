@@ -13,10 +13,10 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from flows.file_problems import problem
+from flows.local_page.images import SIDES_PX
+from flows.local_page.security import SecurityMiddleware, only_with_token
 from flows.review.current import HINTS
-from flows.review.images import SIDES_PX
 from flows.review.lists import ReviewLists
-from flows.review.security import SecurityMiddleware
 from flows.review.session import ConflictError, ItemFilter, ReviewSession, ShownDecision, parse_state
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
@@ -101,7 +101,8 @@ def build(
         Route("/decide", _posted(decide), methods=["POST"]),
         Route("/undo", _posted(undo), methods=["POST"]),
     ]
-    return SecurityMiddleware(Starlette(routes=[Mount(f"/{token}", routes=routes)]), token=token, port=port)
+    pages = Starlette(routes=[Mount(f"/{token}", routes=routes)])
+    return SecurityMiddleware(pages, only_with_token(token, port, "fluke review"))
 
 
 def _posted(respond: Callable[[Request, dict[str, Any]], Response]) -> Callable[[Request], Awaitable[Response]]:

@@ -7,9 +7,9 @@ from itertools import groupby
 from os import cpu_count
 from pathlib import Path
 
+from flows.local_page.images import ImageCache
 from flows.review import app, session
 from flows.review.current import HINTS
-from flows.review.images import ImageCache
 from flows.review.items import Made, ReviewItem, ReviewList
 from tasks.crawl.listing.tree import DATA_FOLDERS
 from tasks.filter.review_log import ReviewKey

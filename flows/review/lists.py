@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.review.images import ImageCache
+from flows.local_page.images import ImageCache
 from flows.review.items import ReviewList
 from flows.review.session import ReviewSession
 from tasks.store.errors import UserError

@@ -9,7 +9,7 @@ from flows.predict.predict import write_table
 from flows.score.photos import LeftOut
 from tasks import tables
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.filter.split_memory import folder_name
+from tasks.names import folder_name
 from tasks.store import hashing
 from tasks.store.atomic import atomic_folder, write_json
 from tasks.store.errors import UserError

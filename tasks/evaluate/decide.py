@@ -67,11 +67,12 @@ def decide(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path) -
     network = NetworkOutput.read(out)
     held_out = eval_set.is_held_out
     infer_from = model.infer_from(config)
-    class_similarity = None
+    class_similarity, references = None, None
     if infer_from != "network":
-        class_similarity = similarity_of(eval_set, network.features, model.learned_from_validation)
+        class_similarity = similarity_of(eval_set, network.vectors, model.learned_from_validation)
+        references = references_of(eval_set, network.vectors, model.learned_from_validation)
     rule = _fit(infer_from, eval_set, network.logits, class_similarity)
-    rule.write(out, references_of(eval_set, network.features, model.learned_from_validation))
+    rule.write(out, references)
     probabilities = eval_set.padded(rule.probabilities(network.logits, class_similarity))
     answers = ScoredPredictions.of(eval_set.truth[held_out], probabilities)
     is_only_calibrated = infer_from == "network" and config.unknown == "never"

@@ -58,7 +58,7 @@ def build_evaluation(
             f"evaluate.infer_from={config.infer_from}: the network's features have learned from the validation photos, "
             "too, so its probabilities may be too high; train.refit=false keeps validation photos apart"
         )
-    predict(model, eval_set, context.out, context.progress)
+    predict(config, model, eval_set, context.out, context.progress)
     decide(config, model, eval_set, context.out)
     unknown_groups = propose_groups(config, eval_set, context.out)
     removed = RemovedPhotos.predict(eval_set, kept=kept, model=model, context=context)

@@ -21,7 +21,7 @@ from tasks.networks.explain.result import LayerInspection
 from tasks.networks.keras_io import load_artifact
 from tasks.store.shards import LazyRows
 
-_LAYER_PHOTOS = 12
+_LAYER_PHOTOS = 8
 """Photos that decide which channels of a layer are shown."""
 _NEAREST = 3
 """Train photos that are shown with a mistake."""
@@ -59,7 +59,7 @@ def explain(
         layers = _inspect_layers(config, network, model.encoder if model.takes_codes else None, layer_tiles)
     return Explanations(
         heat_maps=_heat_maps(network, rows, eval_set, pd.concat([mistakes, successes])),
-        neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).features, mistakes),
+        neighbours=_neighbours(eval_set, NetworkOutput.read(evaluation).vectors, mistakes),
         layers=layers,
     ).write(evaluation)
 

@@ -8,6 +8,8 @@ from tasks.names import visible
 
 BEFORE_TRAINING = "before training"
 """The key in notes.json of what is not as in earlier runs: sentences."""
+RUN = "run"
+"""The key in notes.json of the names of the model and of the preset: two strings."""
 DRIFT = "drift"
 """The key in notes.json of the comparisons of new photos with those trained on: each as a `Compared`."""
 

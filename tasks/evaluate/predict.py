@@ -1,45 +1,61 @@
-"""Step 1 of an evaluation: run the network once on all kept photos, and write its output."""
+"""Step 1 of an evaluation: run the network once on each photo whose output is needed, and write the output."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.model import Model
 from tasks.store.progress import Progress
+from tasks.store.shards import LazyRows
+
+if TYPE_CHECKING:
+    from tasks.inference.network import TrainedClassifier
 
 BATCH_PHOTOS = 256
 
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """The output of the classifier for the n kept photos, and a description of its input."""
+    """The output of the classifier for kept photos, and a description of the input of all n."""
 
     logits: NDArray[np.float32]
     """(validation and test photos, classes). Train photos are left out, because there may be thousands of classes."""
-    features: NDArray[np.float32]
-    """(n, d), the input of the classifier's last layer."""
+    features: NDArray[np.float32] | None
+    """(n, d), the input of the classifier's last layer; None if nothing needs them, see `_needs_features`."""
     descriptors: NDArray[np.float32]
     """(n, d'), what describes the photos before any training on their classes, see `Model.vectors_of`."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Map the files of `predict` into memory."""
-        files = (tables.LOGITS, tables.FEATURES, tables.DESCRIPTORS)
-        return cls(*(np.load(file.path(folder), mmap_mode="r") for file in files))
+        features = tables.FEATURES.path(folder)
+        return cls(
+            logits=np.load(tables.LOGITS.path(folder), mmap_mode="r"),
+            features=np.load(features, mmap_mode="r") if features.exists() else None,
+            descriptors=np.load(tables.DESCRIPTORS.path(folder), mmap_mode="r"),
+        )
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """(n, d): what photos are compared by, the features or, without them, the descriptors."""
+        return self.descriptors if self.features is None else self.features
 
 
-def predict(model: Model, eval_set: EvalSet, out: Path, progress: Progress) -> None:
+def predict(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path, progress: Progress) -> None:
     """Write the logits, the features and the descriptors of the photos.
 
-    The logits of validation photos are those of a classifier that has not learned from them. Where the pretrained
-    network is unchanged, only the head runs, on the features of the extract stage.
+    The logits of validation photos are those of a classifier that has not learned from them: train has stored them.
+    Where the pretrained network is unchanged, only the head runs, on the features of the extract stage. A network that
+    has learned runs only on the photos whose logits are not known, unless something needs the features of all.
 
     Args:
+        config: The section of the evaluate stage.
         model: The classifier and what it needs.
         eval_set: The evaluation set.
         out: The folder to write to.
@@ -52,24 +68,47 @@ def predict(model: Model, eval_set: EvalSet, out: Path, progress: Progress) -> N
 
     photos = eval_set.rows["photo"]
     vectors = model.vectors_of(photos)
-    held_out = eval_set.is_held_out
-    network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), 0 if model.is_frozen else len(photos))
-    if model.is_frozen:
-        logits, features = network.head(vectors[held_out]), vectors
-    else:
-        rows = model.rows_of(photos)
-        found, pooled = [], []
-        with progress("photos", total=len(rows)) as advance:
-            for start in range(0, len(rows), BATCH_PHOTOS):
-                part = slice(start, start + BATCH_PHOTOS)
-                batch_logits, batch_features = network(rows[part])
-                found.append(batch_logits[held_out[part]])
-                pooled.append(batch_features)
-                advance(len(batch_logits))
-        logits, features = np.concatenate(found), np.concatenate(pooled)
     validated = model.validation_logits()
-    for row, (photo, split) in enumerate(zip(photos[held_out], eval_set.rows["split"][held_out], strict=True)):
-        if split == "val" and photo in validated:
-            logits[row] = validated[photo]
-    for file, values in ((tables.LOGITS, logits), (tables.FEATURES, features), (tables.DESCRIPTORS, vectors)):
-        np.save(file.path(out), values)
+    is_known = np.array(photos.isin(validated.keys()) & (eval_set.rows["split"] == "val"))
+    held_out = eval_set.is_held_out
+    features: NDArray[np.float32] | None = vectors
+    if model.is_frozen:
+        network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), 0)
+        logits = network.head(vectors[held_out])
+    else:
+        is_run = np.full(len(photos), True) if _needs_features(config, model, eval_set) else held_out & ~is_known
+        network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), int(is_run.sum()))
+        found, features = _run(network, model.rows_of(photos[is_run]), progress)
+        logits = np.empty((int(held_out.sum()), found.shape[1]), np.float32)
+        logits[is_run[held_out]] = found[held_out[is_run]]
+        if not is_run.all():
+            features = None
+    for row in np.flatnonzero(is_known[held_out]):
+        logits[row] = validated[photos[held_out].iloc[row]]
+    np.save(tables.LOGITS.path(out), logits)
+    np.save(tables.DESCRIPTORS.path(out), vectors)
+    if features is not None:
+        np.save(tables.FEATURES.path(out), features)
+
+
+def _needs_features(config: EvaluateConfig, model: Model, eval_set: EvalSet) -> bool:
+    """Return whether the features of all photos are needed, so that the network must run on all.
+
+    They are if photos are decided by their similarity to train photos, or if unknown ones are grouped. Otherwise only
+    the report shows similar train photos; it takes the features of the pretrained network for that, if there is one.
+    """
+    return model.kind != "network" or model.infer_from(config) != "network" or eval_set.has_unknown
+
+
+def _run(
+    network: "TrainedClassifier", rows: LazyRows, progress: Progress
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute the logits `(m, classes)` and the features `(m, d)` of m rows."""
+    found, pooled = [], []
+    with progress("photos", total=len(rows)) as advance:
+        for start in range(0, len(rows), BATCH_PHOTOS):
+            logits, features = network(rows[start : start + BATCH_PHOTOS])
+            found.append(logits)
+            pooled.append(features)
+            advance(len(logits))
+    return np.concatenate(found), np.concatenate(pooled)

@@ -69,7 +69,7 @@ def propose_groups(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> dict
 
 def _vectors(eval_set: EvalSet, out: Path, rows: Ids) -> NDArray[np.float32]:
     """Return directions of the features of some kept photos, from the centre of the train photos, `(n, d)`."""
-    features = NetworkOutput.read(out).features
+    features = NetworkOutput.read(out).vectors
     centre = features[np.flatnonzero(eval_set.of("train"))].mean(axis=0)
     return l2_normalize(np.asarray(features[rows] - centre, np.float32))
 

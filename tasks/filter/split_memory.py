@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -20,9 +19,8 @@ from configs.schema import FilterConfig
 from tasks.filter import memory_file
 from tasks.filter.old_split_history import OldSplitHistory
 from tasks.filter.remembered import Header, Remembered
-from tasks.names import nfc
+from tasks.names import folder_name
 from tasks.split_reference import SplitReference
-from tasks.store import hashing
 from tasks.store.errors import UserError
 from tasks.store.generations import Generation, Generations
 from tasks.store.manifest import NAME as MANIFEST
@@ -36,7 +34,6 @@ FOLDER, COPIES = "splits", "backups/splits"
 Content = TypeVar("Content")
 _UNNAMED = "custom"
 """The name of the memory of settings that come from no preset."""
-_MAX_NAME = 120
 _SUFFIX = ".parquet"
 
 
@@ -173,13 +170,6 @@ def forget(root: Path, photos: Collection[str]) -> int:
     for path in Store(root).pools("filter").glob(OldSplitHistory.PATTERN):
         changed += OldSplitHistory.forget(path, photos)
     return changed
-
-
-def folder_name(name: str) -> str:
-    """Return a valid name of a folder for any text; different texts give different names."""
-    quoted = quote(nfc(name), safe="", errors="backslashreplace")
-    quoted = f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
-    return quoted if len(quoted) <= _MAX_NAME else f"{quoted[:_MAX_NAME]}-{hashing.of_value(name)[:24]}"
 
 
 def _tests_of(folder: Path) -> set[str]:

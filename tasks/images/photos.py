@@ -41,6 +41,7 @@ Ghostscript for EPS."""
 MOST_PX = 500e6
 """Photos with more pixels are never decoded. The setting `crawl.max_photo_mpx` is a lower limit."""
 TOO_MANY_PIXELS = "too many pixels"
+TOO_MANY_SCANS = "too many scans"
 PROBLEMS = (
     "unreadable",
     "truncated",
@@ -123,6 +124,21 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
             found without decoding it.
         MemoryError: There isn't enough memory; PhotoTooLargeError if that depends on the photo.
     """
+    (width, height), image = _checked_header(data, most_px)
+    opened = draft(image, _DRAFT_PX)
+    with _BUDGET.use(needed := _bytes_needed(data, image, (width, height))):
+        del image
+        _load(opened, data, needed)
+    return width, height
+
+
+def check_header(data: bytes, *, most_px: float) -> tuple[int, int]:
+    """Check a photo as far as that is possible without decoding it, see `check`: returns its width and height."""
+    return _checked_header(data, most_px)[0]
+
+
+def _checked_header(data: bytes, most_px: float) -> "tuple[tuple[int, int], Image | None]":
+    """Read a header, and refuse what would take too long, or too much memory, to decode; raises ValueError."""
     try:
         (width, height), image = _header(data)
     except ValueError as error:
@@ -130,12 +146,8 @@ def check(data: bytes, *, most_px: float) -> tuple[int, int]:
     if width * height > most_px:
         raise ValueError(TOO_MANY_PIXELS)
     if extension(data) == "jpg" and next(islice(formats.jpeg_scans(data), _MOST_SCANS, None), None) is not None:
-        raise ValueError("too many scans")
-    opened = draft(image, _DRAFT_PX)
-    with _BUDGET.use(needed := _bytes_needed(data, image, (width, height))):
-        del image
-        _load(opened, data, needed)
-    return width, height
+        raise ValueError(TOO_MANY_SCANS)
+    return (width, height), image
 
 
 def decode(data: bytes, *, at_least_px: int | None = None) -> NDArray[np.uint8]:

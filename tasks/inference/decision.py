@@ -91,10 +91,10 @@ class DecisionRule:
             return self.nearest(class_similarity)
         return self.weight * self.network(logits) + (1 - self.weight) * self.nearest(class_similarity)
 
-    def write(self, folder: Path, references: References) -> None:
-        """Write the rule to a folder, and the references if the rule needs them."""
+    def write(self, folder: Path, references: References | None = None) -> None:
+        """Write the rule to a folder, with the references that it compares photos with, if it does."""
         write_json(DECISION_RULE.path(folder), asdict(self))
-        if self.infer_from != "network":
+        if references:
             references.write(REFERENCES.path(folder))
 
     @classmethod

@@ -24,11 +24,14 @@ class TrainedClassifier:
         self.forward = Forward(with_map(self._classifier), total_rows)
 
     @staticmethod
-    def shared(path: Path, total_rows: int | None = None) -> "TrainedClassifier":
-        """Return a classifier that this process may have loaded and compiled before, from the same unchanged file."""
+    def shared(path: Path, total_rows: int | None = None, *, waits_for_each: bool = False) -> "TrainedClassifier":
+        """Return a classifier that this process may have loaded and compiled before, from the same unchanged file.
+
+        For `total_rows` and `waits_for_each`, see `Forward.expect`.
+        """
         file = path.stat()
         found = _loaded(path, file.st_mtime_ns, file.st_size, file.st_ino)
-        found.forward.expect(total_rows)
+        found.forward.expect(total_rows, waits_for_each=waits_for_each)
         return found
 
     @property

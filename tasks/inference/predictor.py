@@ -25,6 +25,8 @@ class Predictor:
         references: Path | None,
         rule: DecisionRule,
         total_rows: int | None = None,
+        *,
+        waits_for_each: bool = False,
     ) -> None:
         """Load a model.
 
@@ -33,10 +35,13 @@ class Predictor:
             encoder: The encoder.keras, if the classifier was trained on features.
             references: The features of train photos, if the decision rule compares photos with them.
             rule: How logits, and the similarity to train photos, become probabilities.
-            total_rows: How many photos will be predicted; few are not worth compiling for, see `Forward`.
+            total_rows: How many photos will be predicted; few are not worth compiling for, see `Forward.expect`.
+            waits_for_each: Whether somebody waits for each call, see there.
         """
-        self._encoder = Forward(load(encoder), total_rows) if encoder else None
-        self._classifier = TrainedClassifier.shared(classifier, total_rows)
+        self._encoder = Forward(load(encoder)) if encoder else None
+        if self._encoder:
+            self._encoder.expect(total_rows, waits_for_each=waits_for_each)
+        self._classifier = TrainedClassifier.shared(classifier, total_rows, waits_for_each=waits_for_each)
         self._references = References.read(references) if references else None
         self._rule = rule
         self._heat_maps: HeatMaps | None = None

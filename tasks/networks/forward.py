@@ -38,12 +38,19 @@ class Forward:
         self._compiled_rows: set[int] = set()
         self.expect(total_rows)
 
-    def expect(self, total_rows: int | None) -> None:
+    def expect(self, total_rows: int | None, *, waits_for_each: bool = False) -> None:
         """Set how many rows the next calls will compute together; None: any number.
 
         It decides whether they are worth compiling for, and how many rows a batch has.
+
+        Args:
+            total_rows: That number.
+            waits_for_each: Whether somebody waits for each call, so that a call of few rows must not take as long as a
+                full batch. Then batches are not filled up (by JAX only to a power of two), and results may depend on
+                the number of rows by rounding.
         """
         self._total_rows = math.inf if total_rows is None else total_rows
+        self._waits_for_each = waits_for_each
 
     def __call__(self, rows: NDArray[Any]) -> Iterator[tuple[int, Any]]:
         """Compute the outputs, batch by batch.
@@ -55,17 +62,20 @@ class Forward:
             The number of rows of the batch, and the network's outputs for at least so many rows: tensors of the
             backend, `(m, ...)` with m >= n, as one tensor or a list, like the network's.
         """
-        call, size = self._function(), self._batch_rows()
+        call, size = self._function(), self._batch_rows(len(rows))
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             yield len(part), call(fill_up(part, size))
 
-    def _batch_rows(self) -> int:
+    def _batch_rows(self, in_call: int) -> int:
         """Return the rows of a batch, a power of two: enough for all, or those that are compiled already."""
+        is_jax = keras.backend.backend() == "jax"  # it compiles for each number of rows
+        if self._waits_for_each and not is_jax:
+            return min(max(1, in_call), BATCH_ROWS)
         size = _LEAST_ROWS
-        while size < min(self._total_rows, BATCH_ROWS):
+        while size < min(in_call if self._waits_for_each else self._total_rows, BATCH_ROWS):
             size *= 2
-        if keras.backend.backend() == "jax":  # it compiles for each number of rows
+        if is_jax:
             size = min((rows for rows in self._compiled_rows if rows >= size), default=size)
             self._compiled_rows.add(size)
         return size

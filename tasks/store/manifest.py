@@ -143,9 +143,18 @@ class Manifest(_Record):
             NotADirectoryError: The folder is a file.
             ValueError: It is damaged, or names files outside the data folder, or is the manifest of another artifact.
         """
+        return cls.parse(read_regular(folder / NAME), folder)
+
+    @classmethod
+    def parse(cls, data: bytes, folder: Path) -> Self:
+        """Read the content of a manifest that is in an artifact's folder.
+
+        Raises:
+            ValueError: It is damaged, or names files outside the data folder, or is the manifest of another artifact.
+        """
         path = folder / NAME
         try:
-            manifest = cls.model_validate_json(read_regular(path))
+            manifest = cls.model_validate_json(data)
         except ValidationError as error:
             raise ValueError(f"{path} is damaged ({first_problem(error)})") from error
         here, stage = manifest.artifact.key, manifest.artifact.stage
@@ -161,7 +170,11 @@ class Manifest(_Record):
 
     def write(self, folder: Path) -> None:
         """Write it into the folder atomically."""
-        atomic_write(folder / NAME, self.model_dump_json(indent=1).encode())
+        atomic_write(folder / NAME, self.encoded())
+
+    def encoded(self) -> bytes:
+        """Return the content of its file."""
+        return self.model_dump_json(indent=1).encode()
 
     def problems(self, folder: Path, root: Path, *, verify: bool) -> Iterator[tuple[Path, str]]:
         """Yield each missing or damaged file with a description of the problem.

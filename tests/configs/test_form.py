@@ -2,12 +2,12 @@
 
 import pytest
 
-from configs import form
-from configs.load import ConfigError, load, presets
+from configs import form, presets
+from configs.load import ConfigError, load
 from configs.schema import Config
 
 
-@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("preset", presets.names())
 def test_fields_and_yaml_of_a_preset_give_its_config(preset: str) -> None:
     config = load(preset, ["crawl.path=/010", "notify=[json://host]"])
     fields, text = form.fields(config), form.rest(config)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from configs import presets
 from configs.load import (
     ConfigError,
     as_given,
     given_settings,
     load,
     model_name,
-    presets,
     settings,
     to_yaml,
     with_memory,
@@ -184,7 +184,7 @@ def test_an_invalid_config_file_is_refused(tmp_path: Path, text: str) -> None:
         load(str(tmp_path / "absent.yaml"))
 
 
-@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("preset", presets.names())
 def test_a_printed_config_loads_as_the_same_config(preset: str, tmp_path: Path) -> None:
     config = load(preset, ["crawl.sources=bing", "crawl.keywords.고양이=['yes', '1e3', ...]"])
     path = tmp_path / "printed.yaml"

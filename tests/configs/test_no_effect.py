@@ -2,7 +2,8 @@
 
 import pytest
 
-from configs.load import changed_settings, given_settings, load, presets, settings
+from configs import presets
+from configs.load import changed_settings, given_settings, load, settings
 from configs.no_effect import RULES, notes
 
 SCRATCH = ["pretrain.encoder=none"]
@@ -91,6 +92,8 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("train.imbalance.epochs=2", [], ["train.imbalance=retrain_head"]),
     ("train.full_retrain_every=3", [], ["train.warm_start=true"]),
     ("evaluate.unknown_label=x", [], ["evaluate.unknown=threshold", "filter.unseen_classes=0.2"]),
+    ("workers.address=tcp://10.0.0.1:8786", [], ["workers.kind=dask"]),
+    ("workers.processes=3", [], ["workers.kind=dask"]),
 ]
 """A setting; others with which it has no effect; others with which it has one."""
 
@@ -126,7 +129,7 @@ def test_a_note_says_what_to_set() -> None:
     )
 
 
-@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("preset", presets.names())
 def test_the_settings_of_presets_are_not_the_users(preset: str) -> None:
     config = load(preset)
     assert list(notes(config, given_settings(preset))) == []

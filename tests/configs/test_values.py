@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from configs import presets
 from configs.load import (
     ConfigError,
     as_given,
     doubtful_comments,
     given_settings,
     load,
-    presets,
     replaced_overrides,
     to_yaml,
 )
@@ -90,7 +90,7 @@ def test_names_of_classes_are_text_on_the_command_line_and_in_files(tmp_path: Pa
     assert load(str(mine)).crawl.keywords == expected
 
 
-@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("preset", presets.names())
 def test_a_printed_config_with_odd_names_loads_as_the_same(preset: str, tmp_path: Path) -> None:
     config, names = load(preset), tuple(ODD_NAMES.split())
     odd = dict.fromkeys(names, names)
@@ -236,7 +236,7 @@ def test_a_comment_that_may_belong_to_a_text_is_pointed_out(tmp_path: Path, enco
     ]
     mine.write_text("", encoding=encoding)
     assert not doubtful_comments(str(mine))
-    assert not any(doubtful_comments(preset) for preset in presets())
+    assert not any(doubtful_comments(preset) for preset in presets.names())
     mine.write_text(to_yaml(load("default", ["crawl.path=photos #2"])), encoding=encoding)
     assert not doubtful_comments(str(mine))
 

@@ -96,3 +96,12 @@ def test_an_error_of_the_stage_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(TimeoutError, match="of the stage"):
         fail()
     assert not HELD
+
+
+def test_a_slow_server_makes_no_error_of_prefect_in_the_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    theirs = logging.getLogger("prefect._internal.concurrency")
+    theirs.error(
+        "Service %r failed to process item %r", "ConcurrencySlotAcquisitionWithLeaseService", (1, TimeoutError)
+    )
+    theirs.error("another error")
+    assert [record.getMessage() for record in caplog.records] == ["another error"]

@@ -11,7 +11,7 @@ from configs.schema import FilterConfig
 from tasks import tables
 from tasks.filter.stage import STAGE
 from tasks.images import photos
-from tasks.store.manifest import CacheKey, Result
+from tasks.store.manifest import CacheKey, FileRecord, Result
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
 from tests.helpers import stored_tables
@@ -37,6 +37,8 @@ class Nights:
     root: Path
     crawl: list[Photo] = field(default_factory=list)
     config: FilterConfig = field(default_factory=lambda: FilterConfig(memory="cats"))
+    refers: bool = False
+    """Whether the manifest of the crawl refers to the photos."""
 
     @property
     def store(self) -> Store:
@@ -53,7 +55,8 @@ class Nights:
 
         def build(out: Path) -> Result:
             stored_tables.write(tables.PHOTOS, pd.DataFrame(rows).astype({"page": "str", "group": "str"}), out)
-            return Result({})
+            paths = [self.root / row["file"] for row in rows] if self.refers else []
+            return Result({}, refs={path: FileRecord.of(path) for path in paths})
 
         made = self.store.publish(CacheKey(stage="crawl", version=1, config={}), "", build)
         config = FilterConfig.model_validate(self.config.model_dump() | settings)

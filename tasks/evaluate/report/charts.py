@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from tasks.evaluate.findings import Compared
@@ -33,8 +32,6 @@ from tasks.inference.calibration import Bins
 
 _LONG_TAIL = 20
 """Ratio between the most frequent and the median class above which the scale is logarithmic."""
-_HIGHEST = 99.999
-"""Highest confidence on the logarithmic scale, in per cent; that scale can't show 100."""
 _SPLITS = {"train": ("train", ACCENT), "val": ("validation", AMBER), "test": ("test", PLUM)}
 
 
@@ -161,7 +158,6 @@ def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | 
     """Draw a reliability diagram: accuracy over confidence, in bins of equal size (see `Bins.of`).
 
     After DeGroot and Fienberg, "The comparison and evaluation of forecasters", 1983, with a 95 % interval for each bin.
-    If most bins have a confidence above 99 %, the scale is logarithmic in the distance from 100 %.
 
     Args:
         probability: (n,) of the predicted classes, 0..1; n is 1 or more.
@@ -172,20 +168,21 @@ def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | 
     bins = Bins.of(probability, right)
     low, high = bins.intervals()
     bins_before = bins if before is None else Bins.of(before, right)
-    if np.median(bins.confidence) > 0.99:
-        axes.set_xscale("function", functions=(_spread, _gather))
-        axes.xaxis.set_major_locator(FixedLocator([0, 50, 80, 90, 95, 98, 99, 99.9, 99.99, 99.999]))
-        axes.xaxis.set_major_formatter("{x:g}")
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     confidence = np.append(bins.confidence, bins_before.confidence) * 100
-    ends = max(0, confidence.min() - 5), min(_HIGHEST, confidence.max() + 5)
-    line = _gather(np.linspace(_spread(ends[0]), _spread(ends[1]), 100))
-    axes.plot(line, line, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
-    x, y = np.minimum(bins.confidence * 100, _HIGHEST), bins.accuracy * 100
+    ends = max(0, confidence.min() - 5), 100
+    axes.plot(ends, ends, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+    x, y = bins.confidence * 100, bins.accuracy * 100
     if before is not None:
-        x_before = np.minimum(bins_before.confidence * 100, _HIGHEST)
-        axes.plot(x_before, bins_before.accuracy * 100, color=AMBER, alpha=0.6, linewidth=1, marker="o", markersize=3)
+        axes.plot(
+            bins_before.confidence * 100,
+            bins_before.accuracy * 100,
+            color=AMBER,
+            alpha=0.6,
+            linewidth=1,
+            marker="o",
+            markersize=3,
+        )
     axes.vlines(x, bins.confidence * 100, y, color=RUST, alpha=0.4, linewidth=5)
     axes.vlines(x, low * 100, high * 100, color=ACCENT, linewidth=0.9)
     axes.plot(x, y, color=ACCENT, linestyle="none", marker="o", markersize=4.5)
@@ -194,7 +191,7 @@ def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | 
     axes.set_ylabel("accuracy, %")
     axes.grid()
     keys = [("predictions", ACCENT)] if before is None else [("calibrated", ACCENT), ("before calibration", AMBER)]
-    title(axes, "Accuracy over confidence", [*keys, ("gap", RUST)])
+    title(axes, "Accuracy over confidence", [*keys, ("gap to equality", RUST), ("as confident as right", MUTED)])
     return figure
 
 
@@ -221,16 +218,6 @@ def _apart(values: Sequence[float], limits: tuple[float, float]) -> list[float]:
             heights[below] -= missing / 2
             heights[above] += missing / 2
     return heights
-
-
-def _spread(percent: Any) -> Any:
-    """Transform per cent to a scale that is logarithmic in the distance from 100; the inverse of `_gather`."""
-    return -np.log10(np.maximum(100 - np.asarray(percent, dtype=np.float64), 1e-9))
-
-
-def _gather(position: Any) -> Any:
-    """Transform a position on the scale of `_spread` to per cent."""
-    return 100 - 10 ** -np.asarray(position, dtype=np.float64)
 
 
 def _range(numbers: Ids) -> str:

@@ -14,7 +14,7 @@ from configs.schema import STAGE_NAMES
 from tasks import tables
 from tasks.evaluate import metrics
 from tasks.evaluate.explanations import Explanations
-from tasks.evaluate.findings import BEFORE_TRAINING, DRIFT, Compared
+from tasks.evaluate.findings import BEFORE_TRAINING, DRIFT, RUN, Compared
 from tasks.evaluate.to_review import TO_REVIEW
 from tasks.evaluate.view_record import ViewRecord
 from tasks.inference.predictions import scored_predictions
@@ -155,6 +155,12 @@ class EvaluationFiles:
     def to_review(self) -> str:
         """How many test photos are marked for review, in a sentence; empty if none is."""
         return " ".join(self._all_notes.get(TO_REVIEW, ()))
+
+    @cached_property
+    def run_names(self) -> tuple[str, str]:
+        """The name of the model, and that of the preset; both empty if no run has said them."""
+        name, preset = self._all_notes.get(RUN, ("", ""))
+        return str(name), str(preset)
 
     @cached_property
     def before_training(self) -> list[str]:

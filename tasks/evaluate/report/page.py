@@ -19,6 +19,7 @@ from tasks.evaluate.report import style
 from tasks.evaluate.report.conclusion import conclusion, uncalibrated_sentence
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.doubted import doubted_gallery
+from tasks.evaluate.report.heading import heading
 from tasks.evaluate.report.recipe import recipe_rows
 from tasks.evaluate.report.removed import removed_counts, removed_scores, removed_sentence
 from tasks.evaluate.report.text import (
@@ -26,9 +27,11 @@ from tasks.evaluate.report.text import (
     calibration_sentence,
     decimals,
     given_split,
+    number,
     ordinal,
     priors,
     score_rows,
+    shows_map,
     subject,
     worst_classes,
 )
@@ -56,11 +59,12 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         files: The files of the evaluation.
         drawn: The figures, by name.
     """
-    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal}
+    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal, "number": number}
     test, champion = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
     return template(Path(__file__).with_name("page.html.jinja"), filters).render(
         metrics=files.metrics,
+        heading=heading(files),
         subject=subject(files.settings, files.metrics),
         given_split=given_split(files.crawled["given_split"]) if "given_split" in files.crawled else "",
         conclusion=_sentences(files),
@@ -74,6 +78,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         least_groups=LEAST_GROUPS,
         champion=list(score_rows(files.metrics, champion["scores"])) if champion else [],
         by_class_frequency=by_class_frequency(files.metrics),
+        shows_map=shows_map(files.metrics),
         calibration=calibration_sentence(files.metrics) or " ".join(uncalibrated_sentence(files.metrics)),
         recipe_rows=recipe_rows(files.metrics),
         score_names={name: title for name, (title, _) in SCORES.items()},
@@ -106,9 +111,15 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
 
 
 def funnel(files: EvaluationFiles) -> list[tuple[str, int, float]]:
-    """Count the photos found, rejected for each reason, and kept: (name, photos, share of the photos found, 0..1)."""
-    found = len(files.crawled)
-    steps = [("found", found), *_counts(files.rejected["reason"]), ("kept", len(files.kept))]
+    """Count the photos found, rejected for each reason, and kept: (name, photos, share of the photos found, 0..1).
+
+    A photo counts once, also if it was found in two classes, and if it is rejected in one and kept in another: so the
+    parts add up to the photos found.
+    """
+    kept = set(files.kept["photo"])
+    rejected = files.rejected[~files.rejected["photo"].isin(kept)].drop_duplicates("photo")
+    found = files.crawled["photo"].nunique()
+    steps = [("found", found), *_counts(rejected["reason"]), ("kept", len(kept))]
     return [(name, count, min(1.0, count / max(1, found))) for name, count in steps]
 
 

@@ -7,6 +7,9 @@ from typing import Any
 from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of
 from tasks.text import SPACE, percent
 
+_MANY_CLASSES = 30
+"""With fewer classes, the true one is nearly always among the first five answers."""
+
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
     """Describe the network, its input and the train photos in a line; `settings`: the config of each stage."""
@@ -84,10 +87,15 @@ def calibration_sentence(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def shows_map(metrics: Mapping[str, Any]) -> bool:
+    """Return whether mAP@5 says something: it is the headline metric, or there are many classes to rank."""
+    return bool(metrics["headline"] == "map_at_5" or metrics["classes"] >= _MANY_CLASSES)
+
+
 def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """Make the rows of a table of scores, the headline metric first.
 
-    Top-k accuracy is left out if there are k classes or less.
+    Top-k accuracy is left out if there are k classes or less, and mAP@5 where it says nothing, see `shows_map`.
 
     Args:
         metrics: The content of metrics.json.
@@ -98,7 +106,7 @@ def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = No
     for name in sorted(SCORES, key=lambda name: name != headline):
         title, meaning = (each.format(**test) for each in SCORES[name])
         is_certain = name == "top_k_accuracy" and test["top_k"] in (1, *range(metrics["classes"], 99))
-        if name not in measured or is_certain:
+        if name not in measured or is_certain or (name == "map_at_5" and not shows_map(metrics)):
             continue
         score = measured[name]
         against = [score["against"][baseline] for baseline in baselines_of(score)]
@@ -181,6 +189,11 @@ def signed(number: float, digits: int = 1) -> str:
 def decimals(number: float) -> str:
     """Write a number with three decimals."""
     return f"{number:.3f}"
+
+
+def number(value: float) -> str:
+    """Write a count with commas, and another number with four significant digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def ordinal(number: int) -> str:

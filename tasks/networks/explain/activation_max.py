@@ -99,7 +99,7 @@ def maximise(
         For each map, images, uint8 `(k, h, w, 1 or 3)`.
     """
     random = np.random.default_rng(seed)
-    gradient_of = Gradient(network)
+    gradient_of = Gradient(network, many_calls=True)
     ends = np.cumsum([len(each) for each in channels])
     shape = (int(ends[-1]), *network.image_shape)
     weights = []

@@ -34,6 +34,13 @@ def feature_maps(classifier: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in found if side(layer) >= smallest]
 
 
+def encoder_maps(encoder: keras.Model) -> list[keras.layers.Layer]:
+    """List the layers of an autoencoder's encoder with outputs `(n, h, w, c)`, from the first one to the code."""
+    names = [layer.name for layer in encoder.layers]
+    start = max(i for i, name in enumerate(names) if name in {"tiles", *_PREPROCESSING}) + 1
+    return [layer for layer in encoder.layers[start:] if len(layer.output.shape) == 4]
+
+
 def side(layer: keras.layers.Layer) -> int:
     """Return the shorter side of a layer's map."""
     return int(min(layer.output.shape[1:3]))

@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from configs.schema import PreprocessConfig, TrainConfig
+from configs.schema import PreprocessConfig, PretrainConfig, TrainConfig
 from flows.look import grids, look
 from flows.look.look import LookOptions, look_to
 from flows.look.network import Network
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.networks.classifier import tile_classifier
+from tasks.networks import autoencoder
+from tasks.networks.classifier import feature_classifier, tile_classifier
 from tasks.store.errors import UserError
 
 SIDE_PX = 32
@@ -60,6 +61,22 @@ def test_every_layer_gets_a_grid_and_the_page_shows_all(photo: Path, small: Netw
     assert max(map(len, summary.splitlines())) > 100  # not cut off at the width of a terminal
     assert "did not begin with pretrained weights" in seen.notes[0]
     look_to(tmp_path, options, progress=silent, announce=lambda line: None)  # replaces what the first look has written
+
+
+def test_of_a_network_on_codes_the_encoder_is_looked_at_first(photo: Path, small: Network, tmp_path: Path) -> None:
+    config = PretrainConfig(encoder="autoencoder", filters=(4, 4), code_channels=2)
+    encoder = autoencoder.encoder(autoencoder.autoencoder((SIDE_PX, SIDE_PX, 3), config))
+    codes = np.zeros(2, np.float32), np.ones(2, np.float32)
+    graph = feature_classifier(encoder.output_shape[1:], 2, TrainConfig(filters=(4,)), codes)
+    network = Network("tiny", graph, encoder, small.preprocess, (), None)
+    names = [layer.name for layer in network.layers()]
+    assert names.index("encode1") < names.index("code") < names.index("conv1")
+    tile = network.tile(photo.read_bytes())
+    seen = [(layer.name, maps.shape) for layer, maps in look._activations(network, network.layers(), tile)]
+    assert [name for name, _ in seen] == names
+    assert dict(seen)["code"] == (8, 8, 2)
+    for name in ("encode1", "conv1"):
+        assert look.patterns(network, network.layer(name), progress=silent).shape[0] == 4
 
 
 def test_no_folder_with_other_files_is_written_to(photo: Path, small: Network, tmp_path: Path) -> None:

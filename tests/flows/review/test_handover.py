@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from flows.review.handover import Handover
+from flows.local_page.handover import Handover
 from tests.helpers.review import ReviewFolder
 
 WAIT_S = 60
@@ -54,7 +54,7 @@ def wait_for(path: Path) -> str:
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("open-review-*"))
+    return sorted(folder.glob("open-page-*"))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_full_disk_opens_no_browser_with_half_a_file(tmp_path: Path, monkeypat
 
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    monkeypatch.setattr("flows.review.handover.os.fdopen", full)
+    monkeypatch.setattr("flows.local_page.handover.os.fdopen", full)
     handover = Handover(tmp_path, lambda: None)
     handover.open("http://127.0.0.1:1/token/")
     handover.done()
@@ -135,7 +135,7 @@ def test_files_of_killed_servers_are_deleted_and_those_of_others_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webbrowser.open", lambda _: True)
-    old, other = tmp_path / "open-review-old.html", tmp_path / "open-review-other.html"
+    old, other = tmp_path / "open-page-old.html", tmp_path / "open-page-other.html"
     for path in (old, other):
         path.write_text("")
     os.utime(old, (0, 0))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from flows.review.images import ImageCache
+from flows.local_page.images import ImageCache
 
 
 def test_photos_are_sent_small_and_large_and_encoded_again(page: Any) -> None:

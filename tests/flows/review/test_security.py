@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flows.review.security import HEADERS
+from flows.local_page.security import HEADERS
 from tasks.filter import review_log
 
 

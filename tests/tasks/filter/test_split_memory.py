@@ -10,7 +10,8 @@ import pytest
 from configs.schema import FilterConfig
 from tasks.filter import bursts, image_stats, memory_file, split_memory
 from tasks.filter.remembered import Header, Remembered
-from tasks.filter.split_memory import SplitMemory, folder_name
+from tasks.filter.split_memory import SplitMemory
+from tasks.names import folder_name
 from tasks.store.errors import UserError
 from tasks.store.generations import Generations
 from tests.helpers.nights import Nights, of_seeds

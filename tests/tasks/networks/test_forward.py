@@ -70,10 +70,26 @@ def test_few_rows_are_not_compiled_for(network: keras.Model) -> None:
 def test_what_is_compiled_with_jax_serves_fewer_rows(network: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     forward = Forward(network, total_rows=5)
-    assert forward._batch_rows() == 8
+    assert forward._batch_rows(1) == 8
     forward.expect(None)
-    assert forward._batch_rows() == BATCH_ROWS
+    assert forward._batch_rows(1) == BATCH_ROWS
     forward.expect(20)
-    assert forward._batch_rows() == BATCH_ROWS
+    assert forward._batch_rows(1) == BATCH_ROWS
     forward.expect(3)
-    assert forward._batch_rows() == 8
+    assert forward._batch_rows(1) == 8
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles for each size")
+def test_who_waits_for_each_call_does_not_wait_for_a_full_batch(network: keras.Model) -> None:
+    forward = Forward(network)
+    forward.expect(None, waits_for_each=True)
+    sizes = [[(count, len(output)) for count, output in forward(ROWS[:n])] for n in (1, 5, 64, 150)]
+    assert sizes == [[(1, 1)], [(5, 5)], [(64, 64)], [(64, 64), (64, 64), (22, 64)]]
+    assert len(shapes(network)) == 1  # compiled once for all of them
+
+
+def test_jax_compiles_for_few_sizes_where_somebody_waits(network: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    forward = Forward(network)
+    forward.expect(None, waits_for_each=True)
+    assert [forward._batch_rows(n) for n in (5, 1, 9, 100)] == [8, 8, 16, BATCH_ROWS]

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-_PREFIX = "open-review-"
+_PREFIX = "open-page-"
 _STALE_S = 3600.0
 _REMIND_AFTER_S = 15.0
 _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={address}">
-<title>fluke review</title>
-<p><a href="{address}">Open the review</a></p>
+<title>{name}</title>
+<p><a href="{address}">Open the page</a></p>
 """
 
 
@@ -29,15 +29,24 @@ class Handover:
     /tmp nor hidden folders. Only its owner can read it (0600). It is deleted when the page was opened.
     """
 
-    def __init__(self, folder: Path, remind: Callable[[], None], remind_after_s: float = _REMIND_AFTER_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        remind: Callable[[], None],
+        remind_after_s: float = _REMIND_AFTER_S,
+        *,
+        name: str = "fluke review",
+    ) -> None:
         """Prepare.
 
         Args:
             folder: Where the file is written.
             remind: Called if the browser has not opened the page after a while, e.g. because it can't read the file.
             remind_after_s: That while, in seconds.
+            name: What the person sees while the page opens.
         """
         self._folder = folder
+        self._name = html.escape(name)
         self._path: Path | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(remind_after_s, remind)
@@ -66,7 +75,7 @@ class Handover:
         handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=".html", dir=self._folder)  # 0600, and a new file
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(_PAGE.format(address=html.escape(address)))
+                file.write(_PAGE.format(address=html.escape(address), name=self._name))
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise

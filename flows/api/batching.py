@@ -1,0 +1,69 @@
+"""Compute the tiles of many requests together: what comes in while a batch is computed is the next batch.
+
+A single request never waits for others, and many at once share the cost of a batch.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tile = NDArray[np.uint8]
+Row = NDArray[np.float64]
+
+
+class Batcher:
+    """A thread that computes tiles in batches, in the order in which they came."""
+
+    def __init__(self, compute: Callable[[Tile], Row], most: int) -> None:
+        """Start the thread.
+
+        Args:
+            compute: Turns tiles `(n, side, side, c)` into rows `(n, ...)`; called by the thread only.
+            most: Largest batch.
+        """
+        self._compute = compute
+        self._most = most
+        self._waiting: SimpleQueue[tuple[Tile, Future[Row]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="fluke-batches", daemon=True)
+        self._thread.start()
+
+    def submit(self, tile: Tile) -> "Future[Row]":
+        """Compute one tile with those of others; the future gets its row, or the error of its batch."""
+        future: Future[Row] = Future()
+        self._waiting.put((tile, future))
+        return future
+
+    def close(self) -> None:
+        """End the thread after all tiles that were submitted before."""
+        self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            wanted = [(tile, future) for tile, future in batch if future.set_running_or_notify_cancel()]
+            if not wanted:  # everybody has hung up
+                continue
+            try:
+                rows = self._compute(np.stack([tile for tile, _ in wanted]))
+            except BaseException as error:  # whoever waits gets it
+                for _, future in wanted:
+                    future.set_exception(error)
+            else:
+                for (_, future), row in zip(wanted, rows, strict=True):
+                    future.set_result(row)
+
+    def _next_batch(self) -> list[tuple[Tile, "Future[Row]"]] | None:
+        """Wait for a tile, and return it with all others that are there; None after the last one."""
+        batch = []
+        item = self._waiting.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == self._most or self._waiting.empty():
+                return batch
+            item = self._waiting.get()
+        if batch:
+            self._waiting.put(None)  # the end comes with the next batch
+        return batch or None

@@ -1,0 +1,81 @@
+"""Open a bucket by its URL: `s3://bucket/prefix`, `gs://`, `az://`, or `memory://name` for tests."""
+
+import os
+import re
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tasks.store.bucket.objects import Objects
+from tasks.store.bucket.problems import BucketError, bucket_error
+from tasks.store.bucket.retries import Retries
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, MemoryStore, RetryConfig
+
+SCHEMES = ("s3", "gs", "az", "memory")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_NONE: "RetryConfig" = {"max_retries": 0}
+_CONNECT_S, _SILENT_S, _WHOLE_S = 5, 60, 900
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text is a URL rather than the path of a folder."""
+    return bool(_URL.match(text))
+
+
+def connect(url: str, *, retries: Retries | None = None, silent_s: float = _SILENT_S) -> Objects:
+    """Open the objects below a URL; nothing is read yet.
+
+    Credentials come from the environment, as obstore reads it (`AWS_ACCESS_KEY_ID` and so on), or from the role of the
+    machine.
+
+    Args:
+        url: Such as `s3://bucket/prefix`.
+        retries: How often a call is tried; None: the usual number.
+        silent_s: A call fails and is tried again if the server sends nothing for so long, in seconds.
+
+    Raises:
+        BucketError: The URL has another scheme or no bucket, or the package obstore is missing.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise BucketError(f"{url}: no bucket; give a folder, or s3://BUCKET/PREFIX, gs://... or az://...")
+    if not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+        raise BucketError(
+            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}: give {parts.scheme}://BUCKET/PREFIX, "
+            "without login, ? and #"
+        )
+    try:
+        from obstore.store import from_url
+    except ModuleNotFoundError as error:
+        raise BucketError(f"{url}: buckets need the package obstore; install fluke with the extra `bucket`") from error
+    if parts.scheme == "memory":
+        return Objects(_memory(url.rstrip("/")), url, retries)
+    options: ClientConfig = {
+        "connect_timeout": timedelta(seconds=_CONNECT_S),
+        "read_timeout": timedelta(seconds=silent_s),
+        "timeout": timedelta(seconds=_WHOLE_S),
+        "allow_http": _is_plain_http(parts.scheme),
+    }
+    try:
+        store = from_url(url, config=None, client_options=options, retry_config=_NONE)  # `Objects` tries again
+    except Exception as error:
+        raise bucket_error(url, error) from error
+    return Objects(store, url, retries)
+
+
+def _is_plain_http(scheme: str) -> bool:
+    """Return whether the user has named an endpoint without TLS, such as a server on the same machine."""
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
+    return scheme == "s3" and endpoint.lower().startswith("http://")
+
+
+@cache
+def _memory(url: str) -> "MemoryStore":
+    """Return the memory of this process with this URL."""
+    from obstore.store import MemoryStore
+
+    return MemoryStore()

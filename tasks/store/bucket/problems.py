@@ -1,0 +1,106 @@
+"""What an error of a bucket means: whether trying again may help, and what the user can do."""
+
+import re
+from typing import Literal
+
+from configs.redact import redact
+from tasks.store.errors import UserError
+
+Kind = Literal["missing", "no bucket", "conflict", "expired", "denied", "no credentials", "clock", "passing", "other"]
+
+_CODE = re.compile(r"<Code>(\w+)</Code>|\"error\":\s*\"(\w+)\"")
+_STATUS = re.compile(r"status code: (\d{3})")
+_KINDS: dict[str, Kind] = {
+    "NoSuchBucket": "no bucket",
+    "ContainerNotFound": "no bucket",
+    "ExpiredToken": "expired",
+    "ExpiredTokenException": "expired",
+    "TokenRefreshRequired": "expired",
+    "InvalidToken": "expired",
+    "InvalidAccessKeyId": "denied",
+    "SignatureDoesNotMatch": "denied",
+    "AuthenticationFailed": "denied",
+    "AccessDenied": "denied",
+    "RequestTimeTooSkewed": "clock",
+    "RequestTimeout": "passing",
+    "SlowDown": "passing",
+    "ConditionalRequestConflict": "passing",
+    "OperationAborted": "passing",
+}
+"""By the code that the server gives."""
+_PASSING = frozenset({"408", "409", "429", "500", "502", "503", "504"})
+_TOKEN_PLACES = ("169.254.169.254", "token request", "/latest/api/token", "metadata.google.internal")
+"""Where credentials are looked for when the environment has none."""
+_LONG = 160
+"""So many characters of an unknown error are shown."""
+
+_REMEDIES: dict[Kind, str] = {
+    "no bucket": "there is no such bucket; create it, or correct the URL",
+    "expired": "the credentials have expired or are not valid; log in again, and run the same command again: it continues",
+    "denied": "the credentials don't allow this; give them read, write and delete rights on the bucket, or use others",
+    "no credentials": (
+        "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (gs: "
+        "GOOGLE_APPLICATION_CREDENTIALS, az: AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY), or use a "
+        "machine with a role"
+    ),
+    "clock": "this machine's clock differs from that of the server; set it, and run the same command again",
+}
+
+
+class BucketError(UserError):
+    """Something is wrong with a bucket; the message names the URL, the reason and the remedy."""
+
+
+def kind_of(error: BaseException) -> Kind:
+    """Say what kind of problem an exception of obstore is."""
+    from obstore import exceptions
+
+    text = str(error)
+    found = _CODE.search(text)
+    if found and (kind := _KINDS.get(found[1] or found[2])):
+        return kind
+    status = _STATUS.search(text)
+    if status and status[1] == "400" and not found:  # an answer to HEAD has no body that would give the code
+        return "expired"
+    if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError):
+        return "passing" if status and status[1] == "409" else "conflict"
+    if any(place in text for place in _TOKEN_PLACES) or "must be specified" in text:
+        return "no credentials"
+    if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
+        return "denied"
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    passes = isinstance(error, exceptions.BaseError) and (not status or status[1] in _PASSING)
+    return "passing" if passes else "other"
+
+
+def bucket_error(url: str, error: BaseException, tries: int = 1) -> BucketError:
+    """Return the error for the user.
+
+    Args:
+        url: The object or bucket that it is about.
+        error: What obstore has raised.
+        tries: How often it was tried.
+    """
+    kind = kind_of(error)
+    if kind in _REMEDIES:
+        return BucketError(f"{url}: {_REMEDIES[kind]}")
+    why = _reason(error)
+    if kind == "passing":
+        return BucketError(f"{url}: {why}, after {tries} tries; run the same command again later: it continues")
+    return BucketError(f"{url}: {why}; check the URL and the server's settings")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the server's words on one line, without the debug output that obstore adds."""
+    text = str(error).partition("\n\nDebug source")[0]
+    if found := _STATUS.search(text):
+        code = _CODE.search(text)
+        return f"the server answers {found[1]}{f' {code[1] or code[2]}' if code else ''}"
+    if "operation timed out" in str(error) or "TimedOut" in str(error):
+        return "the server does not answer in time"
+    if "error sending request" in text:
+        return "the server can't be reached"
+    if "decoding response body" in text or "end of file" in text or "request or response body" in text:
+        return "the connection was cut"
+    return " ".join(redact(text).split())[:_LONG]

@@ -1,0 +1,74 @@
+"""Every `fluke` command in the README and in docs/ has options and settings that exist."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from configs.load import load
+from configs.schema import Config
+from flows.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SETTING = re.compile(
+    r"(?<![\w./-])((?:crawl|filter|preprocess|pretrain|extract|train|evaluate|workers)\.[a-z][a-z_0-9.]*)"
+)
+_NO_SETTING = re.compile(r"\.(py|md|parquet|json|keras|npz|yaml|csv|html)$")
+
+
+def _lines(page: Path) -> Iterator[str]:
+    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        yield from (line for line in block.replace("\\\n", " ").split("\n") if line.split()[:1] == ["fluke"])
+
+
+def _options(command: Any) -> set[str]:
+    return {
+        "--help",
+        *(option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]),
+    }
+
+
+def _unknown(words: list[str]) -> list[str]:
+    """Return the sub-command and the options of a line that don't exist."""
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands") and words:
+        if words[0] not in command.commands:
+            return words[:1] if words[0] not in _options(command) else []
+        command, words = command.commands[words[0]], words[1:]
+    options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
+    return [option for option in options if option not in _options(command)]
+
+
+def _known_settings(fields: object = Config, prefix: str = "") -> Iterator[str]:
+    for name, field in getattr(fields, "model_fields", {}).items():
+        yield f"{prefix}{name}"
+        yield from _known_settings(field.annotation, f"{prefix}{name}.")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_have_options_that_exist(page: Path) -> None:
+    for line in _lines(page):
+        words = shlex.split(re.split(r"\s[>|&]+\s", line)[0], comments=True)[1:]
+        assert not _unknown(words), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_settings_that_pages_name_exist(page: Path) -> None:
+    known = set(_known_settings())
+    named = set(_SETTING.findall(page.read_text(encoding="utf-8")))
+    named -= {"train.input", "train.weights"} if page.stem == "architecture" else set()  # its history
+    stale = {name for name in named if not _NO_SETTING.search(name) and name.rstrip(".") not in known}
+    assert not stale
+
+
+def test_the_config_of_the_tutorial_is_valid(tmp_path: Path) -> None:
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    file = tmp_path / "digits.yaml"
+    file.write_text(text.partition("<<'END'\n")[2].partition("END\n")[0])
+    assert list(load(str(file), []).crawl.keywords) == ["zero", "one", "four"]
