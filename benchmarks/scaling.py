@@ -1,6 +1,7 @@
 """Measure Dask's workers against threads: ratios on this machine, and the curve with work that only waits.
 
-    .venv/bin/python -m benchmarks.scaling [--photos 2500] [--side 64] [--repeats 3] [--processes 1 2 4] [--only stages|shards|waits]
+    .venv/bin/python -m benchmarks.scaling [--photos 2500] [--side 64] [--repeats 3] [--processes 1 2 4]
+        [--only stages|shards|waits]
 
 Stages: preprocess and extract of generated JPEGs of 256 px with EfficientNet-Lite0, with two threads, and with a local
 cluster of some processes with one thread each. Every variant computes all shards anew, once before the clock starts
