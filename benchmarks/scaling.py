@@ -1,9 +1,10 @@
 """Measure Dask's workers against threads: ratios on this machine, and the curve with work that only waits.
 
-    .venv/bin/python -m benchmarks.scaling [--photos 2500] [--side 64] [--repeats 3] [--only stages|shards|waits]
+    .venv/bin/python -m benchmarks.scaling [--photos 2500] [--side 64] [--repeats 3] [--processes 1 2 4]
+        [--only stages|shards|waits]
 
 Stages: preprocess and extract of generated JPEGs of 256 px with EfficientNet-Lite0, with two threads, and with a local
-cluster of 1, 2 and 4 processes of one thread each. Every variant computes all shards anew, once before the clock starts
+cluster of some processes with one thread each. Every variant computes all shards anew, once before the clock starts
 (a worker then imports its libraries and loads the network), and then once per repeat; the variants alternate. A ratio
 is the time of the threads by that of Dask, the median of the repeats with the range: above 1, Dask is faster. All
 variants must give the same digests.
@@ -18,7 +19,7 @@ the time of n workers and by n.
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -68,13 +69,13 @@ def keep(root: Path, count: int) -> Stage:
     return Stage("filter", 1, build=build)
 
 
-def stages(root: Path, count: int, side_px: int, repeats: int) -> None:
+def stages(root: Path, count: int, side_px: int, repeats: int, counts: Sequence[int]) -> None:
     """Print a row for each stage and number of processes."""
     seconds: dict[tuple[str, str], list[float]] = {}
     digests: dict[str, set[str]] = {"preprocess": set(), "extract": set()}
     with ExitStack() as stack, ThreadPoolExecutor(THREADS) as threads:
         variants: dict[str, Workers] = {f"{THREADS} threads": Threads(threads)}
-        for processes in (1, 2, 4):
+        for processes in counts:
             variants[f"Dask, {processes}"] = stack.enter_context(cluster(root, processes))
         first = Run(Store(root), threads)
         kept = first.get_or_build(keep(root, count), FilterConfig()).artifact
@@ -143,11 +144,12 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=2500)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--processes", nargs="+", type=int, default=[1, 2, 4])
     parser.add_argument("--only", choices=("stages", "shards", "waits"))
     given = parser.parse_args()
     with scratch() as root:
         if given.only in (None, "stages"):
-            stages(root, given.photos, given.side, given.repeats)
+            stages(root, given.photos, given.side, given.repeats, given.processes)
         if given.only in (None, "shards"):
             shards(root)
         if given.only in (None, "waits"):

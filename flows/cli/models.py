@@ -34,6 +34,12 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each photo with the heat map of its most likely class."),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Let the workers of a Dask scheduler predict, such as tcp://10.0.0.5:8786."
+        ),
+    ] = None,
 ) -> None:
     """Predict the classes of photos with the model that is used (`fluke models`)."""
     from flows import console
@@ -41,7 +47,7 @@ def predict(
 
     root = data_root()
     options = predicting.PredictOptions(
-        photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps
+        photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps, workers=workers
     )
     console.show_messages()
     with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
