@@ -21,7 +21,7 @@ from tasks.store.bucket.ledger import LEDGER, SharedLedger
 from tasks.store.bucket.objects import Objects
 from tasks.store.bucket.problems import BucketError
 from tasks.store.bucket.tracked import Seen
-from tasks.store.manifest import NAME, FileRecord, Manifest
+from tasks.store.manifest import NAME, Artifact, FileRecord, Manifest
 from tasks.store.paths import inside, remove
 from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 
@@ -52,6 +52,8 @@ class Mirror:
         self._timing = timing
         self._users = 0
         self._forgotten: set[str] = set()
+        self._known: set[Artifact] = set()
+        """Artifacts of the bucket whose contents are known to be stored there."""
 
     @property
     def url(self) -> str:
@@ -159,6 +161,7 @@ class Mirror:
         self._snapshot = there
         if there.epoch != before.epoch:
             self._trees.blobs.know_nothing()
+            self._known.clear()
         self._trees.blobs.know({record.sha256 for record in there.files.values()})
         mine = tracked.changes(known, here, deletes=deletes)
         mine = {path: record for path, record in mine.items() if there.files.get(path) != record}
@@ -192,23 +195,33 @@ class Mirror:
     def _upload(self, changes: Mapping[str, FileRecord | None]) -> None:
         """Upload the contents of changed files, and of the files that manifests list."""
         todo = {path: record for path, record in changes.items() if record}
-        for path in [path for path in todo if path.endswith(f"/{NAME}")]:
+        manifests = [path for path in todo if path.endswith(f"/{NAME}")]
+        for path in manifests:
             todo |= self._lists(Manifest.read((self.root / path).parent))
+        if manifests:
+            self._know_listed()
 
         def put(item: tuple[str, FileRecord]) -> None:
             path, record = item
             if not (self.root / path).is_file():
                 self._trees.blobs.require(record)
             elif record.bytes > _LARGE_BYTES:
-                self._trees.blobs.put(record, self.root / path)
+                self._trees.blobs.put(record, self.root / path, ask=False)
             else:
                 data = (self.root / path).read_bytes()
                 if hashing.of_bytes(data) != record.sha256:
                     raise _ChangedError(path)
-                self._trees.blobs.put(record, data)
+                self._trees.blobs.put(record, data, ask=False)
 
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(put, todo.items()))
+
+    def _know_listed(self) -> None:
+        """Note that what the manifests of the bucket list is stored, so that photos aren't uploaded again."""
+        for manifest in self._manifests():
+            if manifest.artifact not in self._known:
+                self._trees.blobs.know({record.sha256 for record in self._lists(manifest).values()})
+                self._known.add(manifest.artifact)
 
     def _download(self, here: Mapping[str, FileRecord], seen: Mapping[str, Seen]) -> None:
         """Fetch what isn't as in the bucket, with the files of artifacts, manifests last; delete what is gone there."""
