@@ -4,7 +4,7 @@
 
 Photos are synthetic (200 px). The stages are crawl (of a folder), filter and preprocess, in this process. The bucket is
 one of moto's S3 server in the same process, which takes some milliseconds for a request: its seconds say little about a
-real one. Runs: the first; a cached one; one with 1 % new photos; a cached one on another machine, which has nothing yet.
+real one. Runs: the first; a cached one; one with 1 % new photos; a cached one on another machine, which is new.
 """
 
 import argparse
