@@ -5,7 +5,7 @@
 
 const KEPT_AT_RELOAD = 1000;
 const photos = new Map(); // text of a key -> {known: the decision that the server told last, last: the last change, at}
-const undoable = restored(); // what this page itself has logged, in order: {photo, label, name, number, before, made}
+const undoable = restored(); // what this page itself has logged, in order: {photo, label, name, number, before, batch, made}
 let writing = Promise.resolve();
 let unsent = 0;
 let count = 0; // of the changes so far
@@ -104,9 +104,10 @@ function send(what, key, decision, bodyOf) {
   return done;
 }
 
-export function decide(row, action, to = "") {
+// Decisions of one `batch`, a text, are undone together.
+export function decide(row, action, to = "", batch = "") {
   const before = decisionOf(row);
-  const entry = { photo: row.photo, label: row.label, name: row.name, number: row.number, before, made: null };
+  const entry = { photo: row.photo, label: row.label, name: row.name, number: row.number, before, batch, made: null };
   const isNew = !isEqual(before, { action, to });
   const done = send("decide", row, { action, to }, (shown) => ({ action, to, shown }));
   if (isNew) undoable.push(entry);

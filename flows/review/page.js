@@ -3,7 +3,8 @@
 // At most one photo is selected, and it is the one that the person sees as current. Keys act on it and on nothing else:
 // after a decision no photo is selected until the next one is found, and none after the last one. The focus is in the
 // list only within the selected photo, so a browser that gives it back (after a dialog, or from another window) selects
-// no other photo.
+// no other photo. Beside it, other photos may be marked: then keys act on all of them, and the selected one is one of
+// them. To select another photo unmarks them.
 
 import { about, pictures, refill, status, wordOf } from "./card.js";
 import * as decisions from "./decisions.js";
@@ -26,6 +27,7 @@ let highest = -1; // number of the last row in `cards`
 let more = false;
 let loading = null;
 let hasFailed = false; // whether the last request for rows failed
+const marked = new Set(); // numbers of the rows that are decided together
 const surprises = new Map(); // row number -> when something else than a key or a click changed or selected it, in ms
 let generation = 0; // increased by each reload: responses of an older generation are ignored
 
@@ -37,6 +39,7 @@ async function reload() {
   const mine = ++generation;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   unselect();
+  marked.clear();
   cards.clear();
   place = null;
   last = highest = -1;
@@ -112,7 +115,8 @@ function hint(reason) {
 
 function fill(number) {
   const { row, node } = cards.get(number);
-  node.className = `card ${decisions.decisionOf(row)?.action ?? "undecided"}${row.duplicate_of ? " pair" : ""}`;
+  const kinds = [decisions.decisionOf(row)?.action ?? "undecided", row.duplicate_of && "pair", marked.has(number) && "marked"];
+  node.className = ["card", ...kinds.filter(Boolean)].join(" ");
   node.setAttribute("aria-label", `${shown(row.label)}, ${shown(row.reason)}, ${row.score || "no score"}, ${status(row)}, ${shown(row.name)}`);
   if (!node.firstChild) node.append(make("div", { className: "pictures" }, ...pictures(row, "small")));
   refill(node, node.firstChild, ...about(row)); // the images are kept, otherwise they would flicker
@@ -143,6 +147,7 @@ function unselect() {
 // Select a row. With `focus` it gets the focus and is scrolled into view; `button` focuses one of its buttons instead.
 function select(number, focus = true, button = undefined) {
   const { node } = cards.get(number);
+  if (!marked.has(number)) unmark();
   if (!hasFocus(node)) aside();
   unselect();
   current = place = number;
@@ -163,6 +168,7 @@ function showFocus(button) {
 }
 
 async function step(by) {
+  unmark();
   const mine = moves;
   for (;;) {
     const numbers = [...cards.keys()];
@@ -176,6 +182,7 @@ async function step(by) {
 }
 
 async function stepRow(by) {
+  unmark();
   const here = cards.get(current)?.node.getBoundingClientRect();
   if (!here) return step(by);
   const all = [...cards].map(([number, { node }]) => ({ number, box: node.getBoundingClientRect() }));
@@ -210,17 +217,95 @@ async function advance(words, button) {
   return showMessage(`${words}; that was the end of the list, k: go back`, false);
 }
 
+// ---- several photos at once
+
+function mark(numbers) {
+  for (const number of numbers) marked.add(number);
+  for (const number of numbers) fill(number);
+  if (marked.size) showMessage(`${marked.size} photos are marked: y, x, s or m decides about all of them, Esc unmarks them`, false);
+}
+
+function unmark() {
+  const were = [...marked].filter((number) => cards.has(number));
+  marked.clear();
+  were.forEach(fill);
+}
+
+// Mark all photos between the selected one and another one, and select that.
+function markTo(number) {
+  const numbers = [...cards.keys()];
+  const [first, last] = [numbers.indexOf(current ?? number), numbers.indexOf(number)].sort((one, other) => one - other);
+  mark(numbers.slice(first, last + 1));
+  select(number, false);
+}
+
+async function markNext(by) {
+  if (current === null) return;
+  const from = current;
+  const numbers = [...cards.keys()];
+  const next = numbers[numbers.indexOf(from) + by];
+  mark(next === undefined ? [from] : [from, next]);
+  if (next !== undefined) select(next);
+  else if (by > 0 && more) {
+    await load();
+    if (current === from && [...cards.keys()].at(-1) !== from) markNext(by);
+  }
+}
+
+// Mark all photos of the list without a decision, also those that have not been loaded yet.
+async function markAll() {
+  const mine = generation;
+  while (more && !hasFailed && mine === generation) {
+    showMessage("loading the photos of this list …", false);
+    await load();
+  }
+  if (mine !== generation || hasFailed) return;
+  const open = [...cards].filter(([, { row }]) => !decisions.decisionOf(row)).map(([number]) => number);
+  if (!open.length) return showMessage("no photo of this list is without a decision", false);
+  mark(open);
+  if (!marked.has(current)) select(open[0]);
+}
+
+function actOnMarked(what, key) {
+  const numbers = [...cards.keys()].filter((number) => marked.has(number));
+  if (what !== "move") return decideMarked(numbers, (row) => (what === "suggestion" ? row.suggestion && ["move", row.suggestion] : [what, ""]));
+  aside();
+  return pickClass({ label: "", suggestion: "" }, key, (to) => decideMarked(numbers, ({ label }) => (label === to ? ["keep", ""] : ["move", to])));
+}
+
+// Decide about some photos; `choose` returns the action and the class of a row, or nothing for one that stays as it is.
+function decideMarked(numbers, choose) {
+  const batch = `${Date.now()}`;
+  let count = 0;
+  for (const number of numbers) {
+    const choice = choose(cards.get(number).row);
+    if (!choice) continue;
+    submit(number, ...choice, batch);
+    count += 1;
+  }
+  if (!count) return showMessage("there is no suggestion for these photos", false);
+  unmark();
+  place = numbers.at(-1);
+  const words = `${count} photos decided; u: undo`;
+  showMessage(words, false);
+  return advance(words);
+}
+
 // ---- deciding
 
 function decide(number, action, to = "", button = undefined) {
+  const wasCurrent = number === current;
+  submit(number, action, to);
+  const words = `${status(cards.get(number).row)}; u: undo`;
+  showMessage(words, false);
+  if (wasCurrent) advance(words, button);
+}
+
+function submit(number, action, to, batch = "") {
   const { row } = cards.get(number);
   const touched = touches;
   const at = performance.now();
-  const answer = decisions.decide(row, action, to);
-  const words = `${status(row)}; u: undo`;
-  showMessage(words, false);
-  if (number === current) advance(words, button);
-  answer.then(({ error, conflict, counts }) => {
+  decisions.decide(row, action, to, batch).then(({ error, conflict, counts }) => {
     if (counts) (decisions.pending() ? showProgress : showCounts)(counts); // several decisions in a row update the filters once
     if (error === undefined) return;
     // Nothing was written. Go back to the photo, unless the person may be looking at the next one already.
@@ -237,7 +322,15 @@ function elsewhere({ decision }) {
   return `decided elsewhere meanwhile: ${decision ? wordOf(decision) : "undone"}`;
 }
 
+// Undo what was decided last: one photo, or all that were decided together.
 async function undo() {
+  const entry = decisions.lastMade();
+  await undoOne();
+  const next = decisions.lastMade();
+  if (entry?.batch && next !== entry && next?.batch === entry.batch) await undo();
+}
+
+async function undoOne() {
   const entry = decisions.lastMade();
   if (!entry) return showMessage("this page has nothing to undo; press the coloured button of a photo to withdraw its decision", false);
   const was = current;
@@ -282,6 +375,7 @@ function isSurprise(number) {
 
 function act(number, what, button = undefined, key = "") {
   const row = cards.get(number)?.row;
+  if (marked.has(number)) return actOnMarked(what, key);
   if (!row) return showMessage(loading ? "loading the next photos …" : "no photo is selected: j, k or a click selects one", false);
   if (isSurprise(number)) return undefined;
   if (what === "move") {
@@ -391,15 +485,19 @@ $("list").addEventListener("click", (event) => {
   if (!card) return;
   const number = Number(card.dataset.number);
   const button = event.target.closest("button");
+  if (event.shiftKey && !button) return markTo(number);
   if (button) {
     if (event.detail > 1) return;
     select(number, false);
     press(number, button, event);
   } else if (event.target.closest("figure")) openView(number);
-  else select(number);
+  else {
+    unmark();
+    select(number);
+  }
 });
 // The second click of a double click isn't meant: it would go back to the photo that the first one has decided.
-$("list").addEventListener("mousedown", (event) => event.detail > 1 && event.preventDefault());
+$("list").addEventListener("mousedown", (event) => (event.detail > 1 || event.shiftKey) && event.preventDefault());
 $("list").addEventListener("focusin", (event) => {
   const number = Number(event.target.closest(".card")?.dataset.number);
   if (cards.has(number) && number !== current) select(number, false);
@@ -434,6 +532,8 @@ const keys = {
   m: () => act(current, "move", undefined, "m"),
   s: () => act(current, "suggestion"),
   u: () => undo(),
+  a: markAll,
+  Escape: unmark,
   v: () => {
     if ($("view").open) $("view").close();
     else if (cards.has(current)) openView(current);
@@ -443,19 +543,27 @@ const keys = {
 };
 keys[" "] = keys.v;
 
+// The key's letter; on keyboards of other scripts (Hangul: ㅛ on the key of y) the letter of its place on a Latin one.
+function keyOf(event) {
+  if (/^[\x20-\x7e]$/.test(event.key)) return event.key.toLowerCase();
+  return event.code.match(/^Key([A-Z])$/)?.[1].toLowerCase() ?? event.key;
+}
+
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("move").open || $("help").open) return;
   const at = event.target.closest("dialog:not([open])") ? document.body : event.target; // it keeps the focus for a moment
   if (at.closest("input")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = keyOf(event);
   const isHeld = event.repeat && !["j", "k"].includes(key) && !key.startsWith("Arrow"); // a held key decides only once
   if (at.closest("button, a, summary") && [" ", "Enter"].includes(event.key)) {
     if (isHeld) event.preventDefault();
     return; // the browser clicks the control
   }
   if (at.closest("nav") && event.key.startsWith("Arrow")) return; // the browser scrolls the list
-  if (!Object.hasOwn(keys, key)) return;
+  if (!Object.hasOwn(keys, key) || (key === "Escape" && (!marked.size || $("view").open))) return; // Esc closes the view
   event.preventDefault();
+  const by = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[key];
+  if (event.shiftKey && by) return markNext(by);
   if (!isHeld) keys[key]();
 });
 

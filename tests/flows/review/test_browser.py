@@ -55,6 +55,12 @@ def valid_decisions(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:
     return [(key.label, decision.action, decision.to) for key, decision in review_log.read(review_folder.data).items()]
 
 
+KEY_DOWN = """
+const [key, code, shiftKey] = arguments;
+document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, code, shiftKey: !!shiftKey, bubbles: true, cancelable: true }));
+"""
+
+
 def test_photos_are_reviewed_by_keyboard(
     hostile: ReviewFolder, served: "subprocess.Popen[str]", browser: Browser
 ) -> None:
@@ -78,7 +84,7 @@ def test_photos_are_reviewed_by_keyboard(
     browser.wait("document.querySelectorAll('.card').length === 4")
     assert "label=cat" in browser.driver.current_url
 
-    browser.press("y")  # the first is kept, and the next is selected
+    browser.run(KEY_DOWN, "ㅛ", "KeyY")  # the key of y on a Hangul keyboard: the first is kept, the next selected
     assert browser.text("#said") == "kept; u: undo"
     browser.wait_for_reviewed(1)
     browser.press("x")
@@ -130,6 +136,36 @@ def test_photos_are_reviewed_by_keyboard(
     browser.wait("document.getElementById('said').textContent.includes(\"has stopped\")")
     assert valid_decisions(hostile)[0] == ("cat", "keep", "")
     assert len(valid_decisions(hostile)) == 2
+
+
+def test_marked_photos_are_decided_and_undone_together(
+    hostile: ReviewFolder, served: "subprocess.Popen[str]", browser: Browser
+) -> None:
+    browser.driver.get(printed_url(served))
+    browser.wait_for_reviewed(0)
+    browser.wait("document.querySelectorAll('.card').length === 12")
+    for _ in range(2):
+        browser.run(KEY_DOWN, "ArrowRight", "ArrowRight", True)
+    browser.wait("document.querySelectorAll('.card.marked').length === 3")
+    browser.press("y")
+    browser.wait_for_reviewed(3)
+    assert browser.all(".card.marked") == []
+    browser.press("a")
+    browser.wait("document.querySelectorAll('.card.marked').length === 9")
+    browser.press("x")
+    browser.wait_for_reviewed(12)
+    assert [action for _, action, _ in valid_decisions(hostile)].count("reject") == 9
+    browser.press("u")
+    browser.wait_for_reviewed(3)
+    browser.press("a")
+    browser.press("j")  # to select another photo unmarks them
+    browser.wait("document.querySelectorAll('.card.marked').length === 0")
+    browser.press("x")
+    browser.wait_for_reviewed(4)
+    browser.press("u")
+    browser.press("u")
+    browser.wait_for_reviewed(0)
+    assert valid_decisions(hostile) == []
 
 
 def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_path: Path) -> None:
