@@ -5,6 +5,7 @@ the bucket's stays, and the one here is set aside. Photos come when they are ask
 """
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ logger = logging.getLogger("fluke.bucket")
 
 IN_USE, CRAWL = "in-use", "crawl"
 """Leases: of all who work with the bucket, and of the one who crawls."""
+BLOCKLIST = "forgotten.csv"
+"""The file of `tasks.crawl.blocklist`."""
 _SET_ASIDE = ".conflict-"
 _THREADS = 16
 _ATTEMPTS = 10
@@ -240,6 +243,15 @@ class Mirror:
         for path in here:
             if path not in files:
                 (self.root / path).unlink(missing_ok=True)
+        if BLOCKLIST in new:
+            self._delete_forgotten()
+
+    def _delete_forgotten(self) -> None:
+        """Delete the photos here that another host has forgotten."""
+        for sha256 in re.findall(rb"(?m)^\"?([0-9A-Fa-f]{64})\b", (self.root / BLOCKLIST).read_bytes()):
+            name = sha256.decode().lower()
+            for photo in (self.root / "photos").glob(f"{name[:2]}/{name}.*"):
+                photo.unlink(missing_ok=True)
 
     def _lacking(self, files: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
         return {path: record for path, record in files.items() if not record.has_size(f"{self.root}/{path}")}
