@@ -29,8 +29,13 @@ class Blobs:
         """Ask again whether contents are stored: somebody has deleted some."""
         self._stored.clear()
 
-    def put(self, record: FileRecord, content: bytes | Path) -> bool:
+    def put(self, record: FileRecord, content: bytes | Path, *, ask: bool = True) -> bool:
         """Store a content, unless it is there.
+
+        Args:
+            record: Its size and SHA-256.
+            content: The content, or the file that has it.
+            ask: Whether to ask first if it is there; otherwise it is uploaded unless that is known.
 
         Returns:
             Whether it was uploaded.
@@ -41,7 +46,7 @@ class Blobs:
         if record.sha256 in self._stored:
             return False
         key = key_of(record)
-        new = not self._objects.exists(key, record.bytes)
+        new = not (ask and self._objects.exists(key, record.bytes))
         if new:
             self._objects.put(key, content)
         self._stored.add(record.sha256)

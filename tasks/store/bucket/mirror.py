@@ -5,6 +5,7 @@ the bucket's stays, and the one here is set aside. Photos come when they are ask
 """
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from tasks.store.bucket.ledger import LEDGER, SharedLedger
 from tasks.store.bucket.objects import Objects
 from tasks.store.bucket.problems import BucketError
 from tasks.store.bucket.tracked import Seen
-from tasks.store.manifest import NAME, FileRecord, Manifest
+from tasks.store.manifest import NAME, Artifact, FileRecord, Manifest
 from tasks.store.paths import inside, remove
 from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 
@@ -29,6 +30,8 @@ logger = logging.getLogger("fluke.bucket")
 
 IN_USE, CRAWL = "in-use", "crawl"
 """Leases: of all who work with the bucket, and of the one who crawls."""
+BLOCKLIST = "forgotten.csv"
+"""The file of `tasks.crawl.blocklist`."""
 _SET_ASIDE = ".conflict-"
 _THREADS = 16
 _ATTEMPTS = 10
@@ -52,6 +55,8 @@ class Mirror:
         self._timing = timing
         self._users = 0
         self._forgotten: set[str] = set()
+        self._known: set[Artifact] = set()
+        """Artifacts of the bucket whose contents are known to be stored there."""
 
     @property
     def url(self) -> str:
@@ -159,6 +164,7 @@ class Mirror:
         self._snapshot = there
         if there.epoch != before.epoch:
             self._trees.blobs.know_nothing()
+            self._known.clear()
         self._trees.blobs.know({record.sha256 for record in there.files.values()})
         mine = tracked.changes(known, here, deletes=deletes)
         mine = {path: record for path, record in mine.items() if there.files.get(path) != record}
@@ -192,23 +198,33 @@ class Mirror:
     def _upload(self, changes: Mapping[str, FileRecord | None]) -> None:
         """Upload the contents of changed files, and of the files that manifests list."""
         todo = {path: record for path, record in changes.items() if record}
-        for path in [path for path in todo if path.endswith(f"/{NAME}")]:
+        manifests = [path for path in todo if path.endswith(f"/{NAME}")]
+        for path in manifests:
             todo |= self._lists(Manifest.read((self.root / path).parent))
+        if manifests:
+            self._know_listed()
 
         def put(item: tuple[str, FileRecord]) -> None:
             path, record = item
             if not (self.root / path).is_file():
                 self._trees.blobs.require(record)
             elif record.bytes > _LARGE_BYTES:
-                self._trees.blobs.put(record, self.root / path)
+                self._trees.blobs.put(record, self.root / path, ask=False)
             else:
                 data = (self.root / path).read_bytes()
                 if hashing.of_bytes(data) != record.sha256:
                     raise _ChangedError(path)
-                self._trees.blobs.put(record, data)
+                self._trees.blobs.put(record, data, ask=False)
 
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(put, todo.items()))
+
+    def _know_listed(self) -> None:
+        """Note that what the manifests of the bucket list is stored, so that photos aren't uploaded again."""
+        for manifest in self._manifests():
+            if manifest.artifact not in self._known:
+                self._trees.blobs.know({record.sha256 for record in self._lists(manifest).values()})
+                self._known.add(manifest.artifact)
 
     def _download(self, here: Mapping[str, FileRecord], seen: Mapping[str, Seen]) -> None:
         """Fetch what isn't as in the bucket, with the files of artifacts, manifests last; delete what is gone there."""
@@ -227,6 +243,15 @@ class Mirror:
         for path in here:
             if path not in files:
                 (self.root / path).unlink(missing_ok=True)
+        if BLOCKLIST in new:
+            self._delete_forgotten()
+
+    def _delete_forgotten(self) -> None:
+        """Delete the photos here that another host has forgotten."""
+        for sha256 in re.findall(rb"(?m)^\"?([0-9A-Fa-f]{64})\b", (self.root / BLOCKLIST).read_bytes()):
+            name = sha256.decode().lower()
+            for photo in (self.root / "photos").glob(f"{name[:2]}/{name}.*"):
+                photo.unlink(missing_ok=True)
 
     def _lacking(self, files: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
         return {path: record for path, record in files.items() if not record.has_size(f"{self.root}/{path}")}

@@ -222,6 +222,17 @@ def test_nothing_is_deleted_while_another_host_is_at_work(hosts: tuple[Host, Hos
         pass
 
 
+def test_a_forgotten_photo_leaves_the_copies_of_other_hosts(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    gone, kept = a.crawl(b"forget me", b"keep me")
+    with b.mirror.used(exclusive=True):
+        (b.root / "forgotten.csv").write_text(f"what,forgotten_at\nhttps://x.org/1.jpg,2026\n{gone.stem},2026\n")
+    assert gone.exists()
+    a.mirror.sync()
+    assert not gone.exists()
+    assert kept.exists()
+
+
 def test_a_forgotten_photo_leaves_the_bucket_although_a_crawl_names_it(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     gone, _ = a.crawl(b"forget me", b"keep me")
