@@ -1,9 +1,9 @@
 """The photos of the demo's site: digits on rough ground, with planted defects that the filter must find.
 
 The scans are scikit-learn's copy of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998
-(1,797 digits of 8x8 pixels, CC BY 4.0). Each is drawn at a random size, angle and place on a textured ground, in a light
-that falls from a random side, as if it was photographed. So the most similar photo often has the same ground or light,
-but not the same digit: pixels alone don't solve the task, a trained network does.
+(1,797 digits of 8x8 pixels, CC BY 4.0). Each is drawn at a random size, angle and place on a textured ground, in a
+light that falls from a random side, as if it was photographed. The most similar photo often has the same ground or
+light, but not the same digit: pixels alone don't solve the task, a trained network does.
 """
 
 from collections.abc import Sequence
