@@ -176,7 +176,8 @@ def _light(random: np.random.Generator) -> NDArray[np.float64]:
     """Make a light `(SIDE_PX, SIDE_PX)`, 1 at the centre, that rises towards a random side."""
     across, down = random.uniform(-_SHADE, _SHADE, 2) / np.sqrt(2)
     side = np.linspace(-1, 1, SIDE_PX)
-    return 1 + across * side[None] + down * side[:, None]
+    light: NDArray[np.float64] = 1 + across * side[None] + down * side[:, None]
+    return light
 
 
 def _resized(values: NDArray[np.float64]) -> NDArray[np.float32]:
