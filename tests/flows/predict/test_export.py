@@ -67,7 +67,8 @@ def test_an_exported_model_works_without_fluke_as_its_readme_says(finished: Fluk
     readme = (folder / "README.md").read_text()
     assert "with the same answer as in Keras" in readme
     code = readme.partition("```python\n")[2].partition("```")[0]
-    code = code.replace("from ai_edge_litert.interpreter import Interpreter", "from tensorflow.lite import Interpreter")
+    theirs = "from ai_edge_litert.interpreter import Interpreter"  # TensorFlow has the same class
+    code = code.replace(theirs, "import tensorflow\nInterpreter = tensorflow.lite.Interpreter")
     run = [sys.executable, "-c", EXAMPLE.format(code=code)]
     out = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=True).stdout
     finished("predict", str(folder / "photo.jpg"), "--out", str(tmp_path / "found.json"), "--top-k", "1")
