@@ -84,8 +84,8 @@ class DaskWorkers:
             ) from error
         self._stack.callback(_close, client)
         self._probe = self._stack.enter_context(same.probe(self._root))
-        if not address and (count := local.gpus()):
-            client.register_plugin(local.OneGpuEach(count))
+        if not address:
+            client.register_plugin(local.LocalProcess(local.gpus()))
         self._require_same(client)
         logger.info("Dask's dashboard: %s", client.dashboard_link)
         self._client = client
