@@ -1,6 +1,5 @@
 """Captions: the picture's pixels stay, the words are drawn, and the scale goes from high to low."""
 
-
 import numpy as np
 import pytest
 
