@@ -89,7 +89,7 @@ def test_images_of_fine_layers_show_their_centre() -> None:
 
 
 def test_a_layer_may_have_fewer_channels_than_the_others() -> None:
-    inspection = random_inspection(16, 1, (8, 4))
+    inspection = random_inspection(16, 1, (8, 5))
     few = LayerInspection(inspection.tile, [random_layer(8, 2, 16, 1), *inspection.layers])
     assert len(pictures(image_grids.responses(few))) == 14
     assert len(pictures(image_grids.activations(few))) == 15
