@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo reproduce test check lint types fast-tests fix docs site wheel lock clean
+.PHONY: help demo reproduce test test-long check lint types fast-tests fix docs site wheel lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 demo: .venv/installed  ## run the pipeline on the photos of the demo, offline, and print the path of the report
 	$(BIN)/fluke run demo
@@ -19,8 +19,12 @@ reproduce: .venv/installed  ## compare PRESET=cats_dogs with its write-up on PHO
 	@test -n "$(PRESET)" -a -n "$(PHOTOS)" || { echo "give both: make reproduce PRESET=cats_dogs PHOTOS=FOLDER"; exit 2; }
 	$(BIN)/python -m benchmarks.reproduce "$(PRESET)" "$(PHOTOS)" $(SET)
 
-test: .venv/installed-dev  ## run every test (up to 20 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: .venv/installed-dev  ## run the tests (up to 20 minutes on 2 cores)
+	$(TESTS) -m "not long"
+
+test-long: .venv/installed-dev  ## run the long ones: the tutorial, the notebook, nights, kills (8 minutes)
+	$(TESTS) -m long
 
 check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests, two at a time
 	@$(MAKE) --no-print-directory --jobs 2 lint types fast-tests
@@ -34,7 +38,7 @@ types:
 	$(BIN)/mypy
 
 fast-tests:
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 fix: .venv/installed-dev  ## format, and repair what ruff can repair
 	$(BIN)/ruff check --fix .

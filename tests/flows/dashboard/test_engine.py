@@ -139,6 +139,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(tmp_path: Path) -> None:
     root = tmp_path / "data"

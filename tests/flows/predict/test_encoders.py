@@ -21,16 +21,14 @@ pytestmark = pytest.mark.slow  # a whole pipeline each
 SHOWN = ["evaluate.gallery=2", "evaluate.layer_images=1"]
 
 
-@pytest.mark.parametrize("what", ["frozen", "unfrozen", "codes", "through the encoder", "scratch"])
+@pytest.mark.parametrize("what", ["frozen", "codes", "through the encoder"])
 def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     exam = Exam(tmp_path)
     settings = {
         "frozen": [*pretrained(tmp_path), "train.recipe=logistic", "evaluate.infer_from=blend"],
-        "unfrozen": [*pretrained(tmp_path), "train.recipe=network"],
         "codes": [],
         "through the encoder": ["pretrain.architecture=pooled", "pretrain.filters=[4]", "train.through_encoder=true"],
-        "scratch": ["pretrain.encoder=none"],
     }[what]
     outcomes = exam.run(*settings, *SHOWN)
     evaluation = exam.folder(outcomes["evaluate"])
