@@ -14,10 +14,18 @@ from urllib.parse import quote
 
 from configs.schema import Config
 from flows.file_problems import problem
+from tasks.store.bucket import mirror
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
 
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
+
+
+def check(config: Config, root: Path) -> None:
+    """Check names, the folder of photos and the data folder before a run; errors as in the three functions below."""
+    check_names(config)
+    check_photo_folder(config, root)
+    check_writable(root)
 
 
 def check_names(config: Config, *, crawls: bool = True) -> None:
@@ -93,6 +101,8 @@ def in_use(root: Path, *, exclusive: bool = False) -> Iterator[None]:
         UserError: A run uses the folder, and `exclusive` is asked for.
     """
     with ExitStack() as stack:
+        if copy := mirror.of(root):
+            stack.enter_context(copy.used(exclusive=exclusive))
         if handle := _lock_file(root / ".in-use", exclusive=exclusive):
             stack.enter_context(handle)
             try:

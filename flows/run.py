@@ -37,6 +37,7 @@ from flows.run_records import RunRecord, data_root
 from tasks.evaluate.findings import RUN
 from tasks.evaluate.report.decision import show_decision
 from tasks.store import counter
+from tasks.store.bucket import mirror
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
@@ -90,9 +91,8 @@ def pipeline(
     root = data_root()
     config = with_memory(config, preset)
     credentials.from_secret_blocks(config.crawl)
-    preflight.check_names(config)
-    preflight.check_photo_folder(config, root)
-    preflight.check_writable(root)
+    preflight.check(config, root)
+    mirror.refresh(root)
     log_rotation.rotate(root)
     decision: Decision | None = None
     record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)

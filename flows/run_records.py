@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal
+from urllib.request import url2pathname
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.load import model_name, preset_name
 from configs.schema import Config, StageName
+from flows import mirrored
 from tasks.evaluate.findings import Compared
 from tasks.store.atomic import atomic_write
+from tasks.store.bucket import mirror
+from tasks.store.bucket.connect import is_url
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest, Name, Number, now
 from tasks.store.permissions import file_lock
@@ -28,8 +32,19 @@ MODEL_STAGES = ("preprocess", "pretrain", "train", "evaluate")
 
 
 def data_root() -> Path:
-    """Return the data folder: $FLUKE_DATA (~ is the home folder), or `data` below the current folder."""
-    folder = Path(os.environ.get("FLUKE_DATA") or "data")
+    """Return the data folder: $FLUKE_DATA (~ is the home folder), or `data` below the current folder.
+
+    The URL of a bucket stands for a local copy of it, see `flows.mirrored`.
+
+    Raises:
+        UserError: FLUKE_DATA is no folder, or the bucket can't be read.
+    """
+    given = os.environ.get("FLUKE_DATA") or "data"
+    if given.startswith("file:///"):
+        given = url2pathname(given.removeprefix("file://"))
+    elif is_url(given):
+        return mirrored.root_of(given)
+    folder = Path(given)
     try:
         root = folder.expanduser().absolute()
         str(root).encode()  # the tables and Prefect's database store paths as UTF-8
@@ -199,8 +214,8 @@ class RunRecord(BaseModel):
         try:
             with self._lock_file(root).open("rb") as handle:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return "died"
+        except FileNotFoundError:  # in a bucket, it may be a run of another machine
+            return "died" if mirror.of(root) is None else "running elsewhere, or died"
         except OSError:  # locked; or it can't be read, and only the record says what is known
             return "running"
         return "died"

@@ -92,6 +92,7 @@ def connect(config: Config, announce: Announce) -> None:
     preflight.check_writable(root)
     # Prefect prints nothing on the terminal; `flows.console` does.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")  # such as a request that timed out
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     # With Prefect's five retries, a run waits at its start for 3 minutes at most; the default of 60 s gives 7.
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "15")

@@ -28,6 +28,7 @@ from flows.dashboard import artifacts, stages
 from flows.dashboard.engine import attached
 from flows.run import GetOrBuild, extra_progress
 from flows.run_records import data_root
+from tasks.store.bucket import mirror
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.permissions import file_lock
@@ -75,9 +76,8 @@ def ablate(
     asked = plan.make(preset, config, arms, seeds=seeds, sizes=sizes, minutes=minutes)
     config = asked.first.config
     credentials.from_secret_blocks(config.crawl)
-    preflight.check_names(config)
-    preflight.check_photo_folder(config, root)
-    preflight.check_writable(root)
+    preflight.check(config, root)
+    mirror.refresh(root)
     log_rotation.rotate(root)
     with (
         _only_one(root, asked.id),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.json_file import read_json
-from tasks.store.manifest import Artifact, Manifest
+from tasks.store.manifest import Artifact, ManifestHead
 from tasks.store.stage import Outcome
 
 FOLDER = "ablations"
@@ -75,7 +75,7 @@ class Journal(BaseModel):
             self.costs[_key(artifact)] = self._alone(outcome.manifest, cost)
         self.measured = None
 
-    def _alone(self, manifest: Manifest, cost: Cost) -> Cost:
+    def _alone(self, manifest: ManifestHead, cost: Cost) -> Cost:
         """Add what the photos would have cost that other artifacts have computed before."""
         counts, key = manifest.counts, manifest.cache_key
         photos, new = int(counts.get("photos", counts.get("tiles", 0))), counts.get("new")

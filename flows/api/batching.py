@@ -6,7 +6,7 @@ A single request never waits for others, and many at once share the cost of a ba
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class Batcher:
         """
         self._compute = compute
         self._most = most
+        self._wait_s: float | None = None
+        self._linger_s = 0.0
         self._waiting: SimpleQueue[tuple[Tile, Future[Row]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="fluke-batches", daemon=True)
         self._thread.start()
@@ -37,12 +39,13 @@ class Batcher:
         self._waiting.put((tile, future))
         return future
 
-    def close(self) -> None:
-        """End the thread after all tiles that were submitted before."""
+    def close(self, linger_s: float = 0) -> None:
+        """End the thread after all tiles that were submitted before, and when none has come for `linger_s` seconds."""
+        self._linger_s = linger_s
         self._waiting.put(None)
 
     def _work(self) -> None:
-        while (batch := self._next_batch()) is not None:
+        while batch := self._next_batch():
             wanted = [(tile, future) for tile, future in batch if future.set_running_or_notify_cancel()]
             if not wanted:  # everybody has hung up
                 continue
@@ -55,15 +58,16 @@ class Batcher:
                 for (_, future), row in zip(wanted, rows, strict=True):
                     future.set_result(row)
 
-    def _next_batch(self) -> list[tuple[Tile, "Future[Row]"]] | None:
-        """Wait for a tile, and return it with all others that are there; None after the last one."""
-        batch = []
-        item = self._waiting.get()
-        while item is not None:
-            batch.append(item)
-            if len(batch) == self._most or self._waiting.empty():
-                return batch
-            item = self._waiting.get()
-        if batch:
-            self._waiting.put(None)  # the end comes with the next batch
-        return batch or None
+    def _next_batch(self) -> list[tuple[Tile, "Future[Row]"]]:
+        """Wait for a tile, and return it with all others that are there; none if the thread is to end."""
+        batch: list[tuple[Tile, Future[Row]]] = []
+        while len(batch) < self._most:
+            try:
+                item = self._waiting.get(timeout=0 if batch else self._wait_s)
+            except Empty:
+                break
+            if item is None:  # closed
+                self._wait_s = self._linger_s
+            else:
+                batch.append(item)
+        return batch

@@ -18,12 +18,13 @@ from flows.predict.explained import TrainPhotos
 from flows.predict.loaded import LoadedModel
 from flows.run_records import RunRecord
 from tasks.store import compiled
-from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.api")
 
 MOST_IN_BATCH = 64
 _EVERY_S = 10.0
+_LINGER_S = 60.0
+"""How long a model that is replaced goes on: requests that came before may still be decoding their photos."""
 
 
 class ServedModel:
@@ -74,10 +75,10 @@ class Champion:
                 run = find_run(self._root, self._name)
                 if run.id != self.current.run.id:
                     before, self.current = self.current, self._load(self._root, run)
-                    before.batcher.close()
+                    before.batcher.close(_LINGER_S)
                     logger.warning("the model of run %s answers now, instead of that of run %s", run.id, before.run.id)
             self.problem = ""
-        except (UserError, OSError) as error:
+        except Exception as error:  # whatever is wrong with the next model: the one before goes on
             if str(error) != self.problem:
                 logger.warning("the model of run %s stays in use: %s", self.current.run.id, error)
             self.problem = str(error)

@@ -88,6 +88,7 @@ app.add_typer(service.app, name="service")
 
 def main() -> None:
     """Run the command line; print an error as one line and exit with 2 (user error) or 1 (internal error)."""
+    from flows import mirrored
     from flows.server import ask_loopback_directly
 
     errors.survive_any_locale()
@@ -95,7 +96,8 @@ def main() -> None:
     try:
         with errors.no_passwords():
             try:
-                app()
+                with mirrored.kept_up():
+                    app()
             except Exception as error:
                 sys.exit(errors.report_error(error))
     finally:

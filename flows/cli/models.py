@@ -34,6 +34,12 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each photo with the heat map of its most likely class."),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Let the workers of a Dask scheduler predict, such as tcp://10.0.0.5:8786."
+        ),
+    ] = None,
 ) -> None:
     """Predict the classes of photos with the model that is used (`fluke models`)."""
     from flows import console
@@ -41,7 +47,7 @@ def predict(
 
     root = data_root()
     options = predicting.PredictOptions(
-        photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps
+        photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps, workers=workers
     )
     console.show_messages()
     with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
@@ -96,20 +102,25 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
     model: ModelOption = None,
     format_: Annotated[
-        Literal["savedmodel", "onnx"],
-        typer.Option("--format", help="savedmodel (TensorFlow; input: photos) or onnx (input: tiles)."),
+        Literal["savedmodel", "onnx", "litert", "openvino"],
+        typer.Option("--format", help="savedmodel (TensorFlow) takes photos; onnx, litert and openvino take tiles."),
     ] = "savedmodel",
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="With litert: integers of 8 bits; a third of the size."),
+    ] = False,
+    compared: Annotated[
+        int, typer.Option("--compare", min=0, help="Test photos to compare with Keras; 0 for none.")
+    ] = 200,
 ) -> None:
     """Export the model that is used (`fluke models`), or another one, for programs without fluke."""
     from flows import console, preflight
-    from flows.predict import export as exporting
-    from flows.predict.model import find
-    from tasks.store.store import Store
+    from flows.predict.exports import export as exporting
 
     root = data_root()
-    exporting.check(folder)
-    chosen = find(Store(root), model)
-    note(f"exporting the model of run {chosen.run} ...")
+    exporting.check(folder, format_, int8=int8)
+    console.show_messages()
+    note("exporting the model ...")
     with preflight.in_use(root), console.native_output(root / "logs" / "native.log"):
-        exporting.export(chosen, folder, format_)
-    say(f"model: {folder}", f"how to use it: {folder / exporting.README}")
+        found = exporting.export(root, model, folder, format_, int8=int8, most_compared=compared)
+    say(f"model: {folder}", f"how to use it: {folder / exporting.README}", *(found.lines() if found else ()))

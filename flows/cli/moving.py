@@ -7,6 +7,7 @@ from rich.filesize import decimal
 
 from flows.cli.errors import say
 from flows.run_records import data_root
+from tasks.store.bucket import mirror
 
 _Photos = Annotated[bool, typer.Option("--photos/--no-photos", help="Whether to copy the photos of its crawl.")]
 
@@ -19,7 +20,7 @@ def push(
     photos: _Photos = True,
 ) -> None:
     """Copy a run with all that it needs from the data folder to a bucket or another data folder."""
-    _copy(str(data_root()), target, run, photos=photos)
+    _copy(_here(), target, run, photos=photos)
 
 
 def pull(
@@ -35,7 +36,14 @@ def pull(
     photos: _Photos = True,
 ) -> None:
     """Copy a run with all that it needs from a bucket or another data folder to the data folder."""
-    _copy(source, str(data_root()), run, photos=photos)
+    _copy(source, _here(), run, photos=photos)
+
+
+def _here() -> str:
+    """Return the data folder, or the URL that it is the local copy of."""
+    root = data_root()
+    copy = mirror.of(root)
+    return copy.url if copy else str(root)
 
 
 def _copy(source: str, target: str, run: str | None, *, photos: bool) -> None:

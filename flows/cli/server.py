@@ -15,6 +15,7 @@ import typer
 from configs.schema import Config
 from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
+from flows.cli.imports import without_collections
 from flows.run_records import data_root
 
 
@@ -133,6 +134,7 @@ def serve(
 
 def connect(config: Config) -> None:
     """Check a config's names, and point Prefect to a server, see `flows.start.connect`."""
-    from flows import start
+    with without_collections():
+        from flows import start
 
-    start.connect(config, note)
+        start.connect(config, note)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from flows.cli.errors import print_error
+from flows.cli.imports import without_collections
 from flows.run_records import data_root
 
 
@@ -19,7 +20,8 @@ def under_way(kept: str) -> Iterator[None]:
     Raises:
         typer.Exit: With code 130, after Ctrl-C.
     """
-    from flows import console, start
+    with without_collections():
+        from flows import console, run, start  # noqa: F401 - `start` needs `run`
 
     console.show_messages()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.models.registry import Headline
 from flows.run_records import RunRecord, read_records
-from tasks.store.manifest import Manifest
+from tasks.store.manifest import ManifestHead
 from tasks.store.store import Store
 from tasks.text import show_controls
 
@@ -132,6 +132,6 @@ def _number(count: int | None) -> str:
 
 def _bytes(folder: Path) -> int:
     try:
-        return sum(record.bytes for record in Manifest.read(folder).files.values())
+        return sum(record.bytes for record in ManifestHead.read(folder).files.values())
     except (OSError, ValueError):  # pruned, or damaged
         return 0

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from flows.doctor.finding import Finding
 
-_SAMPLES = {"Hangul": "\ud55c"}
-"""A character of each script that class names are known to be in, and that matplotlib's own font lacks."""
+_NEEDED = ("Hangul",)
+"""The scripts that class names are known to be in, and that matplotlib's own font lacks."""
 
 
 def examine(root: Path) -> Iterator[Finding]:
     """Look for a font for each script."""
-    from tasks.evaluate.report.style import font_with
+    from tasks.evaluate.report.fonts import SCRIPTS, font_with
 
-    for script, character in _SAMPLES.items():
+    for script in _NEEDED:
+        character, package = SCRIPTS[script]
         if font := font_with(character):
             yield Finding("fonts", f"{font} has {script}")
         else:
@@ -21,5 +22,5 @@ def examine(root: Path) -> Iterator[Finding]:
                 "fonts",
                 f"none has {script}",
                 f"in figures saved as PNG, class names in {script} would be boxes: install a font, such as the package "
-                "fonts-noto-cjk of Debian and Ubuntu",
+                f"{package} of Debian and Ubuntu",
             )

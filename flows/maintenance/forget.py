@@ -14,6 +14,7 @@ from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
 from tasks.filter import split_memory
+from tasks.store.bucket import mirror
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.paths import remove
@@ -84,6 +85,8 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         UserError: A run is using the data folder, or a memory or a test list is damaged.
     """
     with preflight.in_use(store.root, exclusive=True):
+        if copy := mirror.of(store.root):
+            copy.forget(traces.sha256s)
         found = {traces.photo, *traces.locations}
         urls = {strip_login(location) for location in found if _is_url(location)}
         # Block it first, so that it doesn't come back even if the rest is interrupted.

@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs import form
 from configs.load import ConfigError, checked, with_memory
 from configs.schema import Config
 from flows import error_messages, notify
@@ -84,6 +83,8 @@ def tell_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]
 
 def _config_of(parameters: dict[str, Any]) -> Config:
     """Read the settings from the parameters of a flow run; if they are invalid, only who is told."""
+    from configs import form
+
     preset, given = str(parameters.get("preset", "")) or "fluke", parameters.get("config")
     if not isinstance(given, dict):
         try:

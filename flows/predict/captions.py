@@ -40,7 +40,7 @@ def lines(true: str | None, predicted: str, probability: float) -> list[str]:
 
 def font_for(text: str) -> Path:
     """Return the file of a font that has the characters of a text, or as many as the fonts of this machine have."""
-    from tasks.evaluate.report.style import font_file
+    from tasks.evaluate.report.fonts import font_file
 
     return font_file("".join(sorted(set(text))))
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.predict.loaded import LoadedModel
+from flows.predict.run_photos import folder_of, kept
 from flows.run_records import RunRecord
 from tasks.images import photos, thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.images.tiles import map_to_photo
 from tasks.inference.knn import References
-from tasks.store.manifest import Manifest
 from tasks.store.store import Store
-from tasks.tables import FEATURES, KEPT
+from tasks.tables import FEATURES
 
 SHOWN_PX = 640
 """Longest side of a photo with its heat map."""
@@ -73,10 +73,9 @@ class TrainPhotos:
 
     @cached_property
     def _read(self) -> tuple[References, dict[str, str], dict[str, str]]:
-        kept, evaluation = self._folder("filter"), self._folder("evaluate")
-        if kept is None or evaluation is None or not FEATURES.path(evaluation).exists():
+        rows, evaluation = kept(self._store, self._run), folder_of(self._store, self._run, "evaluate")
+        if rows is None or evaluation is None or not FEATURES.path(evaluation).exists():
             return References(np.zeros((0, 1), np.float32), np.zeros(0, np.int64), np.zeros(0, np.str_)), {}, {}
-        rows = KEPT.read(kept)
         is_train = (rows["split"] == "train").to_numpy()
         train = rows[is_train]
         names, classes = np.unique(train["label"].to_numpy(str), return_inverse=True)
@@ -84,17 +83,6 @@ class TrainPhotos:
         references = References.of(features, classes.astype(np.int64), train["photo"].to_numpy(str))
         files = dict(zip(train["photo"], train["file"], strict=True))
         return references, files, dict(zip(train["photo"], (names[i] for i in classes), strict=True))
-
-    def _folder(self, stage: str) -> Path | None:
-        """Return the folder of a stage of the run; None if it is gone, or has been made again with another result."""
-        for record in self._run.stages:
-            if record.artifact.stage == stage:
-                folder = self._store.folder(record.artifact)
-                try:
-                    return folder if Manifest.read(folder).artifact == record.artifact else None
-                except (OSError, ValueError):
-                    return None
-        return None
 
 
 def explain(model: LoadedModel, train: TrainPhotos, photo: bytes, *, top_k: int, most_nearest: int) -> Explanation:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import PreprocessConfig
+from configs.schema import PreprocessConfig, WorkersConfig
 from flows import preflight
 from flows.predict import outputs
 from flows.predict.batches import decoded_batches
@@ -30,6 +30,7 @@ from tasks.store.file_errors import PARTIAL
 from tasks.store.formulas import guard
 from tasks.store.progress import Progress
 from tasks.store.store import Store
+from tasks.store.work import workers_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,8 @@ class PredictOptions:
     """A .csv file in the whale challenge's format: Image, and Id with five classes."""
     heat_maps: Path | None = None
     """A folder for one picture per photo: the photo with the heat map of its most likely class."""
+    workers: str | None = None
+    """The address of a Dask scheduler whose workers predict, see `docs/scaling.md`; None: this process."""
 
     def check(self) -> None:
         """Raise UserError if an output can't be written; call this before anything is computed."""
@@ -69,6 +72,10 @@ class PredictOptions:
                 raise UserError(f"{option} {path}: the file's name must end in one of {', '.join(formats)}")
             if path:
                 outputs.check_file(option, path)
+        if self.workers:
+            self.cluster()
+        if self.heat_maps and self.workers:
+            raise UserError("--heat-maps are drawn on this machine; leave out --heat-maps or --workers")
         if self.heat_maps:
             outputs.check_folder("--heat-maps", self.heat_maps)
         if self.heat_maps and self.heat_maps.is_dir():
@@ -77,6 +84,15 @@ class PredictOptions:
                 raise UserError(
                     f"--heat-maps {self.heat_maps}: the folder holds other files; name a new or an empty folder"
                 )
+
+    def cluster(self) -> WorkersConfig:
+        """Return the settings of the workers; raises UserError if their address is none."""
+        try:
+            return WorkersConfig(kind="dask", address=self.workers)
+        except ValueError as error:
+            raise UserError(
+                f"--workers {self.workers}: give the address of a Dask scheduler, such as tcp://10.0.0.5:8786"
+            ) from error
 
 
 def predict_to(
@@ -106,15 +122,21 @@ def predict_to(
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {model.run} ...")
     top_k = max(options.top_k, SUBMISSION_NAMES) if options.submission else options.top_k
     with preflight.in_use(root), executor(0) as threads:
-        table = predict(
-            model,
-            photos,
-            top_k=top_k,
-            threads=threads,
-            progress=progress,
-            heat_maps=options.heat_maps,
-            labels=listed.labels,
-        )
+        if options.workers:
+            from flows.predict.spread import predict_on
+
+            with workers_of(options.cluster(), root, threads) as workers:
+                table = predict_on(workers, model, photos, top_k=top_k, progress=progress)
+        else:
+            table = predict(
+                model,
+                photos,
+                top_k=top_k,
+                threads=threads,
+                progress=progress,
+                heat_maps=options.heat_maps,
+                labels=listed.labels,
+            )
     if options.submission:
         names = [column for column in table.columns if column.startswith("class_")]
         predicted = [row.dropna().tolist() for _, row in table[names].iterrows()]
@@ -137,6 +159,7 @@ def predict(
     progress: Progress,
     heat_maps: Path | None = None,
     labels: Mapping[str, str] | None = None,
+    total: int | None = None,
 ) -> "pd.DataFrame":
     """Predict photos; threads decode the next batch into tiles, as in training, while the network computes.
 
@@ -150,6 +173,7 @@ def predict(
             predicted one and its probability above, and a scale beside it. All appear in the folder at the end, or
             none.
         labels: True classes by the photo's name, where they are known; else those of the photos' folders count.
+        total: How many photos are predicted in all, if these are a part of them; it decides how a network computes.
 
     Returns:
         One row per photo: image (its name), class_1, probability_1 ... class_k, probability_k (most likely first), and
@@ -167,7 +191,7 @@ def predict(
     rows: list[dict[str, Any]] = []
     true = true_classes(photos, labels or {}, names) if heat_maps else []
     batches = decoded_batches(model.preprocess, photos, threads)
-    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
+    predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, total or len(photos))
     with (
         progress("photos", total=len(photos)) as advance,
         atomic_folder(heat_maps) if heat_maps else nullcontext() as drawn,

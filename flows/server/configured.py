@@ -8,6 +8,7 @@ import io
 import json
 import os
 import ssl
+import sys
 import tomllib
 import urllib.error
 import urllib.request
@@ -39,13 +40,17 @@ def read() -> tuple["Settings", list[str]]:
     Raises:
         UserError: A file or a value is broken.
     """
+    # Else Prefect sends usage data from terminals, and says so there.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     said = io.StringIO()
     try:
         with redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            was_imported = "prefect.context" in sys.modules  # the import reads the settings, too
             import prefect.context
 
-            prefect.context.refresh_global_settings_context()
+            if was_imported:
+                prefect.context.refresh_global_settings_context()
             settings = prefect.context.get_settings_context().settings
     except (ValueError, OSError, AttributeError, TypeError, LookupError) as error:
         raise UserError(_problem(error)) from error

@@ -13,7 +13,7 @@ from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
-from tasks.store.manifest import Manifest
+from tasks.store.manifest import ManifestHead
 
 _EXPLAINED_WITH = frozenset({"gallery", "layer_images"})
 VIEW_SETTINGS = _EXPLAINED_WITH | {"label_issues"}
@@ -81,7 +81,7 @@ def _write_notes(
     They are read from the artifacts of this run: a crawl that now leaves out more files may still give the same photos,
     so the evaluation in the store may come from an earlier crawl.
     """
-    manifests = {folder: Manifest.read(folder) for folder in folders}
+    manifests = {folder: ManifestHead.read(folder) for folder in folders}
     notes = {"settings": list(about_settings)} if about_settings else {}
     notes |= {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
     notes |= {key: list(values) for key, values in more.items() if values}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.schema import STAGE_NAMES
-from tasks.store.manifest import Artifact, Manifest
+from tasks.store.manifest import Artifact, ManifestHead
 from tasks.store.paths import inside
 
 
@@ -13,7 +13,7 @@ from tasks.store.paths import inside
 class Ancestor:
     """An artifact that a result was built from."""
 
-    manifest: Manifest
+    manifest: ManifestHead
     is_direct: bool
     """Whether it is an input of the stage itself; otherwise one of their ancestors."""
 
@@ -27,14 +27,14 @@ def trace(folders: Iterable[Path], root: Path) -> list[Ancestor]:
         folders: Folders of artifacts.
         root: The data folder.
     """
-    direct = [Manifest.read(folder) for folder in folders]
+    direct = [ManifestHead.read(folder) for folder in folders]
     found = {(m.artifact.stage, m.artifact.key): Ancestor(m, is_direct=True) for m in direct}
     todo: list[Artifact] = [parent for m in direct for parent in m.cache_key.parents.values()]
     while todo:
         artifact = todo.pop()
         if (artifact.stage, artifact.key) not in found:
             try:
-                manifest = Manifest.read(inside(root, f"artifacts/{artifact.stage}/{artifact.key}"))
+                manifest = ManifestHead.read(inside(root, f"artifacts/{artifact.stage}/{artifact.key}"))
             except (FileNotFoundError, NotADirectoryError, ValueError):
                 continue
             found[artifact.stage, artifact.key] = Ancestor(manifest, is_direct=False)

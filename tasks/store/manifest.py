@@ -111,11 +111,10 @@ class CacheKey(_Record):
         return hashing.of_value([self.stage, self.version, self.config, parents, self.external_inputs])[:24]
 
 
-class Manifest(_Record):
-    """The manifest of an artifact.
+class ManifestHead(_Record):
+    """A manifest without the files outside its folder: of those there may be a million, and few readers need them."""
 
-    It is written last: a folder without a valid manifest counts as no artifact.
-    """
+    model_config = ConfigDict(extra="ignore")
 
     number: int = 0
     """Of two artifacts, the one with the higher number is newer, whatever the clock said, see `counter`; 0: made by a
@@ -125,8 +124,6 @@ class Manifest(_Record):
     counts: dict[str, Number]
     files: dict[RelativePath, FileRecord]
     """Its own files, by path relative to its folder."""
-    refs: dict[Annotated[str, AfterValidator(_shared)], FileRecord]
-    """Files outside its folder that it needs (photos, shards), by path relative to the data folder."""
     source: str
     """Digest of the stage's code."""
     notes: tuple[str, ...] = ()
@@ -136,7 +133,7 @@ class Manifest(_Record):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read the manifest in an artifact's folder.
+        """Read it from an artifact's folder.
 
         Raises:
             FileNotFoundError: There is none.
@@ -167,6 +164,18 @@ class Manifest(_Record):
         ):
             raise ValueError(f"{path} is damaged (it is the manifest of another artifact, {stage} {here})")
         return manifest
+
+
+class Manifest(ManifestHead):
+    """The manifest of an artifact.
+
+    It is written last: a folder without a valid manifest counts as no artifact.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    refs: dict[Annotated[str, AfterValidator(_shared)], FileRecord]
+    """Files outside its folder that it needs (photos, shards), by path relative to the data folder."""
 
     def write(self, folder: Path) -> None:
         """Write it into the folder atomically."""

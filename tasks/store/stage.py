@@ -11,7 +11,7 @@ from configs.schema import StageName
 from configs.section import Section
 from tasks.store import compiled, hashing, source_code
 from tasks.store.context import StageContext
-from tasks.store.manifest import Artifact, CacheKey, Manifest, Result
+from tasks.store.manifest import Artifact, CacheKey, ManifestHead, Result
 from tasks.store.progress import Progress, silent
 from tasks.store.store import Store
 from tasks.store.work import Workers
@@ -66,7 +66,7 @@ class Outcome:
     artifact: Artifact
     cached: bool
     why: str
-    manifest: Manifest
+    manifest: ManifestHead
 
 
 def find(
@@ -156,8 +156,13 @@ class Run:
             result.notes += context.notes
             return result
 
-        artifact = self.store.publish(cache_key, source, build)
-        return Outcome(artifact, cached=False, why="built", manifest=self.store.manifest(artifact))
+        with self.store.building(cache_key) as is_shared:
+            built_meanwhile = self._find(stage, config, cache_key) if is_shared else None
+            artifact = built_meanwhile.artifact if built_meanwhile else self.store.publish(cache_key, source, build)
+        if built_meanwhile:
+            return built_meanwhile
+        manifest = self.store.manifest(artifact)
+        return Outcome(manifest.artifact, cached=False, why="built", manifest=manifest)
 
     def _context(self, stage: Stage, out: Path, source: str) -> StageContext:
         return StageContext(

@@ -17,15 +17,16 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import Timeout
 
 from tasks.store import atomic, counter
+from tasks.store.bucket import mirror
 from tasks.store.file_errors import PARTIAL
-from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, Result, content_digest, newest
+from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, ManifestHead, Result, content_digest, newest
 from tasks.store.paths import remove
 from tasks.store.permissions import PRIVATE_FOLDERS, file_lock, make_private_folder
 from tasks.store.repair import set_aside
@@ -55,9 +56,9 @@ class Store:
         """The folder of the photos."""
         return self.root / "photos"
 
-    def manifest(self, artifact: Artifact) -> Manifest:
-        """Read the manifest of an artifact."""
-        return Manifest.read(self.folder(artifact))
+    def manifest(self, artifact: Artifact) -> ManifestHead:
+        """Read the head of an artifact's manifest."""
+        return ManifestHead.read(self.folder(artifact))
 
     def manifests(self, stage: str) -> list[Manifest]:
         """Read the manifests of all artifacts of a stage, the newest first."""
@@ -96,6 +97,9 @@ class Store:
             logger.warning("%s: it will be built again", error)
             return None
         problems = list(manifest.problems(folder, self.root, verify=verify))
+        if problems and (copy := mirror.of(self.root)):
+            copy.bring(manifest.refs)
+            problems = list(manifest.problems(folder, self.root, verify=verify))
         for number, (path, problem) in enumerate(problems):
             if number < _MAX_PROBLEMS:
                 logger.warning("%s: it will be built again", problem)
@@ -169,6 +173,16 @@ class Store:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def building(self, cache_key: CacheKey) -> Iterator[bool]:
+        """Let no other host build an artifact in the block; yields whether others may have built it meanwhile.
+
+        Nobody has, unless the data folder is in a bucket. What is published in the block goes there at its end.
+        """
+        copy = mirror.of(self.root)
+        with copy.building(cache_key.stage, cache_key.digest) if copy else nullcontext():
+            yield copy is not None
 
     def _generations(self, cache_key: CacheKey) -> list[Path]:
         """Folders of the artifacts with this cache key, the oldest first."""

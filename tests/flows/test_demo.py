@@ -29,7 +29,7 @@ def demo(api_url: str, tmp_path_factory: pytest.TempPathFactory) -> Fluke:
         command=(str(python), "-m", "fluke"),
         folder=folder / "project",
     )
-    process = installed.start("run", "demo", "crawl.port=18765", "train.budget_min=0.1")  # without the convnet: 30 s
+    process = installed.start("run", "demo", "crawl.port=18765")
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
     return Fluke(folder / "data", api_url, Path())
@@ -39,8 +39,9 @@ def test_all_seven_stages_are_built_and_the_digits_are_classified(demo: Fluke) -
     record = read_records(demo.data)[0]
     assert built(record) == list(STAGE_NAMES)
     scores = record.stages[-1].counts
-    assert scores["accuracy"] > 0.95
-    assert scores["accuracy from"] < scores["accuracy"] <= scores["accuracy to"]
+    assert scores["accuracy"] > scores["logistic regression's accuracy"] > scores["nearest photo's accuracy"]
+    assert scores["accuracy"] > 0.6
+    assert scores["accuracy from"] < scores["accuracy"] < scores["accuracy to"]
     assert scores["majority class's accuracy"] < 0.2
     pretrain = next(stage for stage in record.stages if stage.artifact.stage == "pretrain").counts
     assert pretrain["error"] < pretrain["error of a resize"]
@@ -61,7 +62,7 @@ def test_the_evaluation_contains_the_files_that_the_readme_lists(demo: Fluke) ->
 
 def test_after_a_fresh_crawl_of_the_same_site_all_other_stages_are_cached(demo: Fluke) -> None:
     before = read_records(demo.data)[0]
-    demo("run", "demo", "crawl.port=18765", "train.budget_min=0.1", "--fresh", "crawl")
+    demo("run", "demo", "crawl.port=18765", "--fresh", "crawl")
     after = read_records(demo.data)[0]
     assert built(after) == ["crawl"]
     assert next(stage.counts["fetched"] for stage in after.stages) == 0

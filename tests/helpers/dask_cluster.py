@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 _START_S = 120
@@ -68,12 +69,12 @@ def _start(home: Path, what: str, options: tuple[str, ...], more: Mapping[str, s
         )  # fmt: skip
 
 
-def die_once(marker: Path) -> int:
-    """Kill the worker that calls this, the first time."""
+def die_once(marker: Path, function: Callable[[Any], Any], item: Any) -> Any:
+    """Call a function; the first time, kill the worker that calls this."""
     if not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return os.getpid()
+    return function(item)
 
 
 def die(item: int) -> None:

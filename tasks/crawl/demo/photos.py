@@ -1,8 +1,9 @@
-"""The photos of the demo's site: scanned digits on paper, with planted defects that the filter must find.
+"""The photos of the demo's site: digits on rough ground, with planted defects that the filter must find.
 
 The scans are scikit-learn's copy of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998
-(1,797 digits of 8x8 pixels, CC BY 4.0). Each is enlarged smoothly and put on paper with a random grain. Without the
-grain, enlarged digits have no fine detail, and the finer half of their perceptual hashes would be random.
+(1,797 digits of 8x8 pixels, CC BY 4.0). Each is drawn at a random size, angle and place on a textured ground, in a
+light that falls from a random side, as if it was photographed. The most similar photo often has the same ground or
+light, but not the same digit: pixels alone don't solve the task, a trained network does.
 """
 
 from collections.abc import Sequence
@@ -17,15 +18,24 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL import Image
 
-VERSION = 1
+VERSION = 2
 """Increased whenever the photos change."""
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LICENCE = "CC BY 4.0"
 SIDE_PX = 64
 _MAX_PHOTOS, _MIN_PHOTOS = 174, 60
 """Number of photos of the first and of the last class."""
-_PAPER, _INK, _GRAIN = 222, 190, 6
-"""Grey level of the paper (0 to 255), how much darker the ink is, and the standard deviation of the grain."""
+_DIGIT = (0.65, 1)
+"""Side of a digit with its margin, as a share of the photo's side."""
+_TILT_DEGREES = 20
+_GROUND = (150, 225)
+"""Grey level of the ground, 0 to 255."""
+_INK = (0.45, 0.8)
+"""Share of the ground's light that the ink takes away."""
+_TEXTURE = (4, 12)
+"""Standard deviation of the ground's texture, in grey levels."""
+_SHADE = 0.35
+"""Most that the light rises or falls from the centre to a side, as a share."""
 _SEED = 20240
 
 
@@ -71,22 +81,24 @@ def photo_set() -> PhotoSet:
     for digit, (label, count) in enumerate(zip(LABELS, counts, strict=True)):
         for number, scan in enumerate(digits.images[digits.target == digit][:count]):
             kind = "PNG" if number % 3 == 0 else "JPEG"
-            _show(made, label, encoded(enlarged(scan, random), kind))
+            _show(made, label, encoded(photographed(scan, random), kind))
     return PhotoSet(made.photos, made.shown, tuple(_plant_defects(made, digits.images, random)))
 
 
-def enlarged(scan: NDArray[np.float64], random: np.random.Generator) -> "Image.Image":
-    """Enlarge a scan to a grey image on grainy paper.
+def photographed(scan: NDArray[np.float64], random: np.random.Generator) -> "Image.Image":
+    """Draw a scan as a grey photo: at a random size, angle and place, on a random ground, in a random light.
 
     Args:
         scan: `(8, 8)`, from 0 (paper) to 16 (ink).
-        random: decides the grain.
+        random: decides all that is random.
 
     Returns:
         An image of SIDE_PX x SIDE_PX pixels.
     """
-    grain = _resized(random.standard_normal((16, 16)))
-    return _grey_image(_PAPER - _INK / 16 * _resized(scan) + _GRAIN * grain)
+    ink = _placed(np.pad(scan / 16, 1), random).clip(0, 1)
+    spots, grain = (_resized(random.standard_normal((side, side))) for side in (10, 32))
+    ground = random.uniform(*_GROUND) + random.uniform(*_TEXTURE) * (spots + grain)
+    return _grey_image(ground * (1 - random.uniform(*_INK) * ink) * _light(random))
 
 
 def encoded(image: "Image.Image", kind: str, quality: int = 90) -> bytes:
@@ -144,6 +156,28 @@ def _show(made: PhotoSet, label: str, data: bytes, random: np.random.Generator |
 
 def _insert(names: list[str], name: str, random: np.random.Generator | None) -> None:
     names.insert(int(random.integers(len(names))) if random else len(names), name)
+
+
+def _placed(scan: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a scan `(height, width)` at a random size, angle and place inside `(SIDE_PX, SIDE_PX)`; 0 around it."""
+    import PIL.Image
+
+    share, angle = random.uniform(*_DIGIT), np.radians(random.uniform(-_TILT_DEGREES, _TILT_DEGREES))
+    x, y = SIDE_PX / 2 + (1 - share) * SIDE_PX / 2 * random.uniform(-1, 1, 2)
+    cosine, sine = np.cos(angle) / share, np.sin(angle) / share
+    middle = SIDE_PX / 2
+    back = (cosine, sine, middle - cosine * x - sine * y, -sine, cosine, middle + sine * x - cosine * y)
+    image = PIL.Image.fromarray(_resized(scan))
+    size, affine = (SIDE_PX, SIDE_PX), PIL.Image.Transform.AFFINE
+    return np.asarray(image.transform(size, affine, back, PIL.Image.Resampling.BILINEAR))
+
+
+def _light(random: np.random.Generator) -> NDArray[np.float64]:
+    """Make a light `(SIDE_PX, SIDE_PX)`, 1 at the centre, that rises towards a random side."""
+    across, down = random.uniform(-_SHADE, _SHADE, 2) / np.sqrt(2)
+    side = np.linspace(-1, 1, SIDE_PX)
+    light: NDArray[np.float64] = 1 + across * side[None] + down * side[:, None]
+    return light
 
 
 def _resized(values: NDArray[np.float64]) -> NDArray[np.float32]:

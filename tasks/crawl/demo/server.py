@@ -81,6 +81,7 @@ def serve(port: int) -> Iterator[str]:
         raise UserError(
             f"crawl.port={port}: another program uses this port of {HOST}; choose another, e.g. crawl.port={port + 1}"
         ) from error
+    photo_set()  # made before the first request, which would else run into its time limit on a slow machine
     thread = Thread(target=server.serve_forever, args=(0.05,), name="demo-site", daemon=True)
     with server:
         thread.start()

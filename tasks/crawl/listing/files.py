@@ -101,6 +101,8 @@ def utf8_name(name: str) -> str:
 
     A locale without UTF-8, such as C, changes nothing: its names are bytes that most often are UTF-8.
     """
+    if name.isascii():  # most names, and a folder may have a million
+        return name
     with suppress(UnicodeEncodeError):  # else it isn't from a listing
         name = os.fsencode(name).decode("utf-8", "surrogateescape")
     return name.encode("utf-8", "backslashreplace").decode()

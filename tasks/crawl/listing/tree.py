@@ -61,13 +61,14 @@ class Tree:
 
 def is_photo_name(name: str) -> bool:
     """Whether a file's name has a photo's extension."""
-    return os.path.splitext(f"x{name}")[1].lower() in EXTENSIONS  # noqa: PTH122
+    _, dot, extension = name.rpartition(".")
+    return dot + extension.lower() in EXTENSIONS
 
 
 def is_junk_name(name: str) -> bool:
     """Whether computers give this name to their own folders and files, in any case."""
     plain = name.lower()
-    return plain in _JUNK or bool(_NUMBERED_JUNK.fullmatch(plain))
+    return plain in _JUNK or (plain.startswith("found.") and bool(_NUMBERED_JUNK.fullmatch(plain)))
 
 
 def is_written_by_fluke(names: set[str]) -> bool:

@@ -191,7 +191,7 @@ def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | 
     axes.set_ylabel("accuracy, %")
     axes.grid()
     keys = [("predictions", ACCENT)] if before is None else [("calibrated", ACCENT), ("before calibration", AMBER)]
-    title(axes, "Accuracy over confidence", [*keys, ("gap to equality", RUST), ("as confident as right", MUTED)])
+    title(axes, "Accuracy over confidence", [*keys, ("gap", RUST)])
     return figure
 
 

@@ -30,7 +30,8 @@ def figures(files: EvaluationFiles) -> dict[str, Figure]:
     if len(rows) > confusion.MOST_NUMBERS and files.metrics["confusions"]:
         drawn["mistaken"] = confusion.most_confused(files.confusion, names)
     if layers := files.explanations.layers:
-        drawn["activations"] = image_grids.activations(layers)
+        if image_grids.readable_layers(layers):
+            drawn["activations"] = image_grids.activations(layers)
         drawn["responses"] = image_grids.responses(layers)
     if files.drift:
         drawn["drift"] = charts.drift(files.drift)

@@ -15,6 +15,8 @@ _MOST_PX = 64
 """Larger images are shrunk, to keep pages small."""
 _MOST_TILES = 8
 _MOST_CODE_CHANNELS = 8
+_LEAST_MAP = 5
+"""Feature maps with fewer rows or columns of cells are not drawn: nobody sees a pattern in them."""
 _CELLS = 16
 """Only the centre of an image of a channel is shown, as large as so many cells of the layer's map. The patterns of fine
 layers repeat, and can't be seen in a shrunk image."""
@@ -37,10 +39,19 @@ def codes(originals: NDArray[np.uint8], found: NDArray[np.float32], dead: Sequen
     return _grid("Codes", rows)
 
 
+def readable_layers(inspection: LayerInspection) -> list[LayerImages]:
+    """List the layers whose feature maps are large enough to see a pattern, and not the same everywhere."""
+    return [layer for layer in inspection.layers if min(layer.shape[:2]) >= _LEAST_MAP and np.ptp(layer.maps) > 0]
+
+
 @styled
 def activations(inspection: LayerInspection) -> Figure:
-    """Draw a tile, and below it its feature maps, from the lowest (dark) to the highest activation (bright)."""
-    rows = [_Row(_name(layer), layer.maps, layer.channels) for layer in inspection.layers]
+    """Draw a tile, and below it its feature maps, from the lowest (dark) to the highest activation (bright).
+
+    Args:
+        inspection: With one readable layer or more; only those are drawn.
+    """
+    rows = [_Row(_name(layer), layer.maps, layer.channels) for layer in readable_layers(inspection)]
     return _grid(
         "Feature maps of one photo",
         [_Row("the photo; below: feature maps, bright where the activation is high", inspection.tile[None]), *rows],

@@ -8,10 +8,9 @@ half a page or a phone, so that they can be read on both.
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import cache, wraps
+from contextlib import contextmanager
+from functools import wraps
 from io import BytesIO
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from unicodedata import category, east_asian_width
 
@@ -20,10 +19,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
-from matplotlib.ft2font import FT2Font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from tasks.images.fonts import packaged
+from tasks.evaluate.report.fonts import families
 from tasks.names import visible
 
 INK, MUTED, LINE = "#1c2330", "#667084", "#d9dee6"
@@ -43,83 +41,18 @@ WIDTH_IN = 4.8
 """Width of a figure in inches."""
 MOST_NAMES = 40
 """With more classes, a figure shows their distribution instead of their names."""
-_FONTS = (
-    "Noto Sans CJK KR",
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "Noto Sans KR",
-    "Noto Sans",
-    *(f"Noto Sans {script}" for script in ("Thai", "Devanagari", "Bengali", "Tamil", "Telugu", "Ethiopic", "Khmer")),
-    "Noto Emoji",
-    "Malgun Gothic",
-    "Microsoft YaHei",
-    "Leelawadee UI",
-    "Nirmala UI",
-    "Segoe UI Emoji",
-    "Arial Unicode MS",
-)
-"""Fonts for scripts that DejaVu Sans lacks; a PNG uses the installed ones. A browser has its own fonts for an SVG."""
 _FIRST_MISSING = "\u0590"
 """DejaVu Sans, which is part of matplotlib, may lack characters from here on (Hebrew is the first)."""
-_HANGUL = "\ud55c"
 _JOINER = "\u200d"
-_PLAIN_WEIGHTS = (400, "normal", "regular", "book")
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
 
 
-@cache
-def _fonts() -> list[str]:
-    """List DejaVu Sans, the installed fonts for other scripts, and any with Hangul if none of these has it."""
-    return list(dict.fromkeys([*_listed_fonts(), *filter(None, [font_with(_HANGUL)])]))
-
-
-def _listed_fonts() -> list[str]:
-    installed = set(fontManager.get_font_names())
-    return ["DejaVu Sans", *(name for name in _FONTS if name in installed)]
-
-
-def font_with(character: str) -> str | None:
-    """Return the name of an installed font that has a character, if possible one of those that figures use anyway."""
-    files = _files()
-    for name in dict.fromkeys([*_listed_fonts(), *sorted(files)]):
-        with suppress(KeyError, OSError, RuntimeError):  # a font that was uninstalled, or is damaged
-            if FT2Font(files[name]).get_char_index(ord(character)):
-                return name
-    return None
-
-
-@cache
-def font_file(characters: str) -> Path:
-    """Return the file of the first font that has most of some characters; figures use the same fonts."""
-    files = _files()
-
-    def missing(name: str) -> int:
-        try:
-            font = FT2Font(files[name])
-        except (KeyError, OSError, RuntimeError):
-            return len(characters) + 1
-        return sum(not font.get_char_index(ord(each)) for each in characters if each.isprintable())
-
-    return Path(files[min(_fonts(), key=missing)])
-
-
-def _files() -> dict[str, str]:
-    """List the files of all fonts by name, with the font that a package brings; a plain face, if a name has one."""
-    brought = packaged()
-    if brought and not any(font.fname == str(brought) for font in fontManager.ttflist):
-        fontManager.addfont(brought)
-    # matplotlib's "Last Resort" fonts have a box for each character.
-    fonts = [font for font in fontManager.ttflist if not font.name.startswith("Last Resort")]
-    fonts.sort(key=lambda font: font.style == font.stretch == "normal" and font.weight in _PLAIN_WEIGHTS)
-    return {font.name: font.fname for font in fonts}  # of a name's faces, the last one counts
-
-
 @contextmanager
 def _style() -> Iterator[None]:
     style: Any = {
-        "font.family": _fonts(),
+        "font.family": list(families()),
         "font.size": 9,
         "text.color": INK,
         "text.parse_math": False,  # so that a class "$5 or $6" isn't a formula
@@ -160,6 +93,7 @@ def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returne
 @styled
 def png(figure: Figure, dpi: int = 150) -> bytes:
     """Save a figure as PNG, on white, large enough for names in any font."""
+    _lay_out(figure)
     file = BytesIO()
     options: Any = {"bbox_inches": "tight", "facecolor": "white", "metadata": {"Software": None}}
     figure.savefig(file, format="png", dpi=dpi, **options)
@@ -169,6 +103,7 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
 @styled
 def svg(figure: Figure) -> str:
     """Save a figure as an `<svg>` element, for a page that defines the CSS variables. Repeatable to the byte."""
+    _lay_out(figure)
     file = BytesIO()
     figure.savefig(file, format="svg", facecolor="none", metadata={"Date": None})
     text = file.getvalue().decode()
@@ -179,6 +114,13 @@ def svg(figure: Figure) -> str:
     for colour, name in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name})")
     return text
+
+
+def _lay_out(figure: Figure) -> None:
+    """Compute the layout of a figure, which would otherwise be computed again each time that it is saved."""
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def short_name(name: str, most: int = 22) -> str:

@@ -1,14 +1,17 @@
 """Step 5 of an evaluation: write the figures, the report and the dashboard's summary. Reads only files."""
 
+import logging
 from pathlib import Path
 
 from tasks import tables
-from tasks.evaluate.report import page, style
+from tasks.evaluate.report import fonts, page, style
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.report.figures import figures
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store.atomic import atomic_write
 from tasks.store.paths import remove
+
+logger = logging.getLogger("fluke.evaluate")
 
 
 def write_report(evaluation: Path, root: Path) -> Path:
@@ -26,6 +29,8 @@ def write_report(evaluation: Path, root: Path) -> Path:
     """
     files = EvaluationFiles(evaluation, root)
     tables.REPORTED.path(evaluation).unlink(missing_ok=True)
+    for line in fonts.advice("".join(files.class_names)):
+        logger.warning(line)
     drawn = figures(files)
     home = tables.FIGURES.path(evaluation)
     if not home.is_dir() or home.is_symlink():

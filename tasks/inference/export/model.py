@@ -1,14 +1,16 @@
-"""Combine a classifier, its encoder and its decision rule into one model, and save it as SavedModel or ONNX."""
+"""Combine a classifier, its encoder and its decision rule into one model, and save it for other programs."""
 
 import importlib.util
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
 from tasks.inference.calibration import Calibration
@@ -19,11 +21,12 @@ from tasks.store.errors import UserError
 
 _ANSWERS = "probabilities"
 _FLOAT16_MAX = 65504
-_ONNX_PACKAGES = ("onnx", "tf2onnx")
+_PACKAGES = {"onnx": ("onnx", "tf2onnx"), "openvino": ("onnx", "tf2onnx", "openvino")}
+"""What each format needs besides TensorFlow."""
 
 
 def check(form: str) -> None:
-    """Check that the format `savedmodel` or `onnx` can be written here.
+    """Check that a format can be written here.
 
     Raises:
         UserError: Keras doesn't run on TensorFlow, or a package is missing.
@@ -33,11 +36,11 @@ def check(form: str) -> None:
             f"the export needs TensorFlow, but Keras runs on {keras.backend.backend()}: unset KERAS_BACKEND, or set it "
             "to tensorflow; models that were trained on another backend can be exported, too"
         )
-    missing = [name for name in _ONNX_PACKAGES if form == "onnx" and importlib.util.find_spec(name) is None]
+    missing = [name for name in _PACKAGES.get(form, ()) if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"--format onnx: {' and '.join(missing)} not installed; pip install 'fluke[onnx]' (in fluke's folder: "
-            "pip install -e '.[onnx]'), or use --format savedmodel"
+            f"--format {form}: {' and '.join(missing)} not installed; pip install 'fluke[{form}]' (in fluke's folder: "
+            f"pip install -e '.[{form}]'), or use --format savedmodel"
         )
 
 
@@ -123,11 +126,19 @@ def save_tensorflow(model: keras.Model, names: Sequence[str], preprocess: Prepro
     archive.write_out(str(folder), verbose=False)
 
 
-def onnx_compatible(network: keras.Model) -> keras.Model:
-    """Copy a network with only those layers that tf2onnx can convert.
+def load_tensorflow(folder: Path) -> Callable[[Sequence[bytes]], NDArray[np.float32]]:
+    """Load a SavedModel of `save_tensorflow`: returns a function from the contents of files to probabilities."""
+    import tensorflow as tf
 
-    tf2onnx doesn't support mixed precision, so the copy computes in float32. It also turns constants that a layer
-    derives from its weights into inputs of the model; therefore Rescaling replaces Normalization.
+    answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    return lambda photos: np.asarray(answer(photos=tf.constant(list(photos)))[_ANSWERS], np.float32)
+
+
+def plain_layers(network: keras.Model) -> keras.Model:
+    """Copy a network with only those layers that all converters know.
+
+    tf2onnx and LiteRT don't support mixed precision, so the copy computes in float32. tf2onnx also turns constants that
+    a layer derives from its weights into inputs of the model; therefore Rescaling replaces Normalization.
     """
     copy = keras.models.clone_model(network, clone_function=_compatible_layer)
     for layer in copy.layers:
@@ -140,7 +151,7 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     """Write an ONNX file with the input `tiles` and the output `probabilities`, for batches of any size.
 
     Args:
-        model: A model that `full_model` made of `onnx_compatible` networks.
+        model: A model that `full_model` made of `plain_layers` networks.
         path: The file to write.
 
     Raises:
@@ -166,6 +177,19 @@ def save_onnx(model: keras.Model, path: Path) -> None:
             f"--format onnx: this network can't be converted ({reason}); use --format savedmodel"
         ) from error
     onnx.save(converted, path)
+
+
+def save_openvino(model: keras.Model, path: Path) -> None:
+    """Write an OpenVINO model, .xml and .bin, with the input and output of `save_onnx`, in float32.
+
+    Raises:
+        UserError: The network has an operation that can't be converted.
+    """
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_onnx(model, Path(folder) / "model.onnx")
+        openvino.save_model(openvino.Core().read_model(Path(folder) / "model.onnx"), path, compress_to_fp16=False)
 
 
 def _compatible_layer(operation: Any) -> Any:

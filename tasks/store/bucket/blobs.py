@@ -1,10 +1,17 @@
 """The contents of files in a bucket, each stored once under its SHA-256: nobody ever replaces one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tasks.store.bucket.objects import Objects
 from tasks.store.bucket.problems import BucketError
 from tasks.store.manifest import FileRecord
+
+_THREADS = 16
+
+
+class MissingError(BucketError):
+    """A content isn't in the bucket."""
 
 
 class Blobs:
@@ -18,8 +25,17 @@ class Blobs:
         """Take it that these are stored, so that nobody asks: the tree of the head names them."""
         self._stored |= digests
 
-    def put(self, record: FileRecord, content: bytes | Path) -> bool:
+    def know_nothing(self) -> None:
+        """Ask again whether contents are stored: somebody has deleted some."""
+        self._stored.clear()
+
+    def put(self, record: FileRecord, content: bytes | Path, *, ask: bool = True) -> bool:
         """Store a content, unless it is there.
+
+        Args:
+            record: Its size and SHA-256.
+            content: The content, or the file that has it.
+            ask: Whether to ask first if it is there; otherwise it is uploaded unless that is known.
 
         Returns:
             Whether it was uploaded.
@@ -30,11 +46,17 @@ class Blobs:
         if record.sha256 in self._stored:
             return False
         key = key_of(record)
-        new = not self._objects.exists(key, record.bytes)
+        new = not (ask and self._objects.exists(key, record.bytes))
         if new:
             self._objects.put(key, content)
         self._stored.add(record.sha256)
         return new
+
+    def require(self, record: FileRecord) -> None:
+        """Raise MissingError if a content isn't stored."""
+        if record.sha256 not in self._stored and not self._objects.exists(key_of(record), record.bytes):
+            raise self._missing(record)
+        self._stored.add(record.sha256)
 
     def read(self, record: FileRecord) -> bytes:
         """Return a small content; errors as `fetch`."""
@@ -53,14 +75,16 @@ class Blobs:
         if not self._objects.fetch(key_of(record), record, path):
             raise self._missing(record)
 
-    def delete(self, digests: set[str]) -> None:
-        """Delete contents that no tree names any more."""
-        self._objects.delete([_key(digest) for digest in sorted(digests)])
-        self._stored -= digests
+    def delete_others(self, needed: set[str]) -> None:
+        """Delete all contents but those with these SHA-256."""
+        digests = {key.rpartition("/")[2] for key in self._objects.keys("blobs/")}
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(self._objects.delete, map(_key, sorted(digests - needed))))
+        self._stored &= needed
 
-    def _missing(self, record: FileRecord) -> BucketError:
+    def _missing(self, record: FileRecord) -> MissingError:
         place = f"{self._objects.url}/{key_of(record)}"
-        return BucketError(f"{place} is missing; restore it from another copy of the bucket")
+        return MissingError(f"{place} is missing; restore it from another copy of the bucket")
 
 
 def key_of(record: FileRecord) -> str:

@@ -54,6 +54,8 @@ class Snapshot:
     epoch: int = 0
     generation: Generation | None = None
     """Of head.json; None: there is none yet."""
+    tree: str = ""
+    """SHA-256 of the tree."""
 
     def below(self, prefix: str) -> list[str]:
         """Return the paths that begin with a prefix, sorted."""
@@ -96,7 +98,7 @@ class Trees:
             files = _TREE.validate_json(self.blobs.read(head.tree))
         except ValidationError as error:
             raise BucketError(f"{self.objects.url}: the tree of {KEY} is damaged ({first_problem(error)})") from error
-        return Snapshot(files, head.number, head.epoch, stored.generation)
+        return Snapshot(files, head.number, head.epoch, stored.generation, head.tree.sha256)
 
     def commit(
         self, base: Snapshot, changes: Changes, *, same: Same = lambda path, mine, theirs: False, prunes: bool = False
@@ -133,7 +135,7 @@ class Trees:
             head = _Head(number=now.number + 1, epoch=now.epoch + prunes, tree=tree, writer=token_hex(8))
             written = self.objects.put_if(KEY, head.model_dump_json().encode(), now.generation)
             if written:
-                return Snapshot(files, head.number, head.epoch, written)
+                return Snapshot(files, head.number, head.epoch, written, tree.sha256)
         raise BucketError(f"{self.objects.url}/{KEY}: others change it all the time; run the same command again later")
 
     def _merged(self, base: Snapshot, now: Snapshot, changes: Changes, same: Same) -> dict[str, FileRecord]:

@@ -145,10 +145,9 @@ class Objects:
         there = self.state(key)  # an earlier try may have come through, although its answer did not
         return there.generation if there and there.data == data else None
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; those that are gone already don't matter."""
-        for key in keys:
-            self._call(key, lambda key=key: self._store.delete(key), or_none=("missing",))  # type: ignore[misc]
+    def delete(self, key: str) -> None:
+        """Delete an object, unless it is gone already."""
+        self._call(key, lambda: self._store.delete(key), or_none=("missing",))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix. A listing may lack new objects: use it only to find what can be deleted."""

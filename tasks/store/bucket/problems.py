@@ -36,7 +36,9 @@ _LONG = 160
 
 _REMEDIES: dict[Kind, str] = {
     "no bucket": "there is no such bucket; create it, or correct the URL",
-    "expired": "the credentials have expired or are not valid; log in again, and run the same command again: it continues",
+    "expired": (
+        "the credentials have expired or are not valid; log in again, and run the same command again: it continues"
+    ),
     "denied": "the credentials don't allow this; give them read, write and delete rights on the bucket, or use others",
     "no credentials": (
         "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (gs: "
@@ -56,12 +58,12 @@ def kind_of(error: BaseException) -> Kind:
     from obstore import exceptions
 
     text = str(error)
-    found = _CODE.search(text)
-    if found and (kind := _KINDS.get(found[1] or found[2])):
-        return kind
-    status = _STATUS.search(text)
+    found, status = _CODE.search(text), _STATUS.search(text)
+    kind = _KINDS.get(found[1] or found[2]) if found else None
     if status and status[1] == "400" and not found:  # an answer to HEAD has no body that would give the code
-        return "expired"
+        kind = "expired"
+    if kind:
+        return kind
     if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError):
         return "passing" if status and status[1] == "409" else "conflict"
     if any(place in text for place in _TOKEN_PLACES) or "must be specified" in text:

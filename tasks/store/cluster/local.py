@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from distributed import LocalCluster, Worker, WorkerPlugin
@@ -34,8 +36,8 @@ def gpus() -> int:
     return sum(path.name.removeprefix("nvidia").isdigit() for path in Path("/dev").glob("nvidia*"))
 
 
-class OneGpuEach(WorkerPlugin):
-    """Gives each process of a local cluster a GPU of its own, before a network is loaded."""
+class LocalProcess(WorkerPlugin):
+    """Leaves Ctrl-C to the run, and gives each process of a local cluster its own GPU, before networks are loaded."""
 
     def __init__(self, count: int) -> None:
         """Set the number of GPUs."""
@@ -43,4 +45,7 @@ class OneGpuEach(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Choose the GPU by the number of the process, which a process that replaces it inherits."""
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(int(worker.name) % self._count)
+        with suppress(ValueError):  # outside the main thread, signals don't arrive
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self._count:
+            os.environ["CUDA_VISIBLE_DEVICES"] = str(int(worker.name) % self._count)

@@ -50,7 +50,7 @@ def versions() -> Versions:
 def _code() -> str:
     """Compute the digest of the files that do the work; a worker started before an update has another one."""
     home = Path(__file__).parents[3]
-    files = sorted(file for package in ("configs", "tasks") for file in (home / package).rglob("*.py"))
+    files = sorted(file for package in ("configs", "flows", "tasks") for file in (home / package).rglob("*.py"))
     return hashing.of_value([(file.relative_to(home).as_posix(), hashing.of_file(file)) for file in files])
 
 

@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, suppress
+from itertools import islice, takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from distributed import Client, Future, KilledWorker, Worker, get_worker
+from distributed import Client, Future, KilledWorker, Worker, get_worker, wait
 
 from configs.schema import WorkersConfig
 from tasks.store.cluster import local, same
@@ -21,6 +22,8 @@ Output = TypeVar("Output")
 
 _CONNECT_S = 8
 _CLOSE_S = 5
+_BATCH = 100
+"""So many calls are sent, and so many results fetched at once, which costs less than one by one."""
 _IN_FLIGHT = 1000
 """So many calls are with the scheduler at once: enough for hundreds of workers, and little for its memory."""
 
@@ -52,16 +55,18 @@ class DaskWorkers:
         """See `tasks.store.work.Workers.map`; a worker that joins meanwhile gets its share."""
         name = f"{label}-{secrets.token_hex(4)}"
         waiting: deque[Future] = deque()
-        client = self._client
+        client, todo, number = self._client, iter(items), 0
         try:
-            for number, item in enumerate(items):
+            while batch := list(islice(todo, _BATCH)):
                 client = client or self._connect()
                 call = _Call(function, same.versions(), self._probe)
-                waiting.append(client.submit(call, item, key=(name, number), pure=False))
-                if len(waiting) == _IN_FLIGHT:
-                    yield self._result(waiting.popleft())
-            while waiting:
-                yield self._result(waiting.popleft())
+                keys = [(name, number + place) for place in range(len(batch))]
+                waiting.extend(client.map(call, batch, key=keys, pure=False))
+                number += len(batch)
+                while len(waiting) > _IN_FLIGHT:
+                    yield from self._finished(client, waiting)
+            while client and waiting:
+                yield from self._finished(client, waiting)
         finally:
             if client and waiting:
                 with suppress(Exception):  # the scheduler may have gone
@@ -79,8 +84,8 @@ class DaskWorkers:
             ) from error
         self._stack.callback(_close, client)
         self._probe = self._stack.enter_context(same.probe(self._root))
-        if not address and (count := local.gpus()):
-            client.register_plugin(local.OneGpuEach(count))
+        if not address:
+            client.register_plugin(local.LocalProcess(local.gpus()))
         self._require_same(client)
         logger.info("Dask's dashboard: %s", client.dashboard_link)
         self._client = client
@@ -104,9 +109,13 @@ class DaskWorkers:
                 self._config.address,
             )
 
-    def _result(self, future: Future) -> Any:
+    def _finished(self, client: Client, waiting: deque[Future]) -> list[Any]:
+        """Wait for the first call; return its result, and those of the next ones if they have come, too."""
         try:
-            return future.result()
+            with client.as_current():
+                wait(waiting[0])
+            finished = list(takewhile(Future.done, islice(waiting, _BATCH)))
+            results: list[Any] = client.gather(finished)
         except CancelledError as error:
             raise UserError(
                 f"the Dask scheduler at {self._config.address or 'this machine'} has ended, or can't be reached any "
@@ -118,6 +127,9 @@ class DaskWorkers:
                 f"{error.last_worker.address}; its log says why (often too little memory: start the workers with fewer "
                 "threads)"
             ) from error
+        for _ in finished:
+            waiting.popleft()
+        return results
 
 
 class _Call:

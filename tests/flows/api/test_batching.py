@@ -54,3 +54,12 @@ def test_a_closed_batcher_answers_what_was_asked_before() -> None:
     assert [future.result(10)[0] for future in futures] == list(range(9))
     batcher._thread.join(10)
     assert not batcher._thread.is_alive()
+
+
+def test_a_batcher_that_lingers_answers_what_comes_after_it_was_closed() -> None:
+    batcher = Batcher(lambda tiles: tiles[:, 0, 0].astype(np.float64), most=4)
+    batcher.close(linger_s=30)
+    assert batcher.submit(tile(3)).result(10)[0] == 3
+    batcher.close()
+    batcher._thread.join(10)
+    assert not batcher._thread.is_alive()

@@ -21,6 +21,9 @@ def test_another_champion_answers_without_a_restart(
     monkeypatch.setattr("flows.api.champion.find_run", lambda *_: a_run("second"))
     champion.refresh()
     assert api.post("/predict", content=photo(9), headers=JPEG).json()["model"] == "second"
+    tile = before.model.tile(photo(9))
+    assert len(before.batcher.submit(tile).result(10)) == 2  # requests that came before are still answered
+    before.batcher.close()
     before.batcher._thread.join(10)
     assert not before.batcher._thread.is_alive()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.predict import export
+from flows.predict.exports import export
 from flows.predict.model import find
 from flows.predict.photo_list import list_photos
 from flows.predict.predict import predict
@@ -49,7 +49,7 @@ def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what:
     assert again["class_1"].tolist() == test["predicted"].tolist()
     np.testing.assert_allclose(again["probability_1"], test["probability"], atol=2e-3)
 
-    export.export(model, tmp_path / "exported", "savedmodel")
+    export.export(exam.store.root, None, tmp_path / "exported", "savedmodel", most_compared=0)
     answer = tensorflow.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
     exported = answer(photos=tensorflow.constant([path.read_bytes() for _, path in photos]))
     assert pd.Series([name.decode() for name in exported["label"].numpy()]).equals(found["class_1"].rename(None))

@@ -57,7 +57,8 @@ def valid_decisions(review_folder: ReviewFolder) -> list[tuple[str, str, str]]:
 
 KEY_DOWN = """
 const [key, code, shiftKey] = arguments;
-document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, code, shiftKey: !!shiftKey, bubbles: true, cancelable: true }));
+const pressed = { key, code, shiftKey: !!shiftKey, bubbles: true, cancelable: true };
+document.activeElement.dispatchEvent(new KeyboardEvent('keydown', pressed));
 """
 
 

@@ -8,6 +8,7 @@ from tasks import tables
 from tasks.extract import stage as extract
 from tasks.networks.encode import encode
 from tasks.pretrain import stage as pretrain
+from tasks.store.manifest import Manifest
 from tasks.store.shards import LazyRows
 from tests.helpers.training import AUTOENCODER, NO_ENCODER
 
@@ -85,7 +86,7 @@ def test_removed_photos_have_features_in_an_index_of_their_own(folders, photos, 
     apart = folders.get_or_build(extract.STAGE, CONFIG, **photos(12, removed=3), encoder=encoder)
     assert apart.manifest.counts == {"photos": 9, "new": 0}
     assert apart.artifact.digest != whole.artifact.digest
-    assert apart.manifest.refs == whole.manifest.refs
+    assert len({str(Manifest.read(folders.folder(each)).refs) for each in (apart, whole)}) == 1
     rows = index_of(folders, whole)
     found = [index_of(folders, apart, table) for table in (tables.INDEX, tables.REMOVED_INDEX)]
     assert [len(index) for index in found] == [9, 3]

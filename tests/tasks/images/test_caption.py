@@ -1,12 +1,9 @@
 """Captions: the picture's pixels stay, the words are drawn, and the scale goes from high to low."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tasks.evaluate.report.style import font_file
-from tasks.images import fonts
+from tasks.evaluate.report.fonts import font_file
 from tasks.images.caption import caption
 from tasks.images.heatmap import colours
 
@@ -30,26 +27,3 @@ def test_the_scale_goes_from_the_hottest_colour_to_the_coldest() -> None:
     assert (bar[0] == colours()[0]).all()
     assert (bar[-1] == [128, 128, 128]).all()
     assert int(bar[0].max()) > 200
-
-
-def test_a_font_has_the_characters_of_a_name() -> None:
-    assert font_file("Katze").name == "DejaVuSans.ttf"  # neither bold nor italic
-    if not fonts.packaged():
-        pytest.skip("the package with a font for Hangul is not installed")
-    assert "DejaVu" not in font_file("고양이").name
-
-
-def test_without_the_package_there_is_no_font_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "_PACKAGE", "no-such-package")
-    assert fonts.packaged() is None
-
-
-def test_the_file_of_the_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "koreanize_matplotlib-1.dist-info").mkdir()
-    (tmp_path / "koreanize_matplotlib-1.dist-info" / "METADATA").write_text("Name: koreanize-matplotlib\nVersion: 1\n")
-    monkeypatch.setattr(fonts, "_PACKAGE", "koreanize-matplotlib")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert fonts.packaged() is None  # the package lacks its file
-    (tmp_path / fonts._FILE).parent.mkdir(parents=True)
-    (tmp_path / fonts._FILE).touch()
-    assert fonts.packaged() == tmp_path / fonts._FILE

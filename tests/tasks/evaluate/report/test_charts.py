@@ -100,7 +100,7 @@ def test_names_are_shortened_by_their_width() -> None:
 def test_positions_of_names_in_an_svg_do_not_depend_on_installed_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["แมวไทยสีสวาด", "हिन्दी बिल्ली", "강아지 진돗개", "🐶🐕\u200d🦺", "مرحبا"]
     drawn = [style.svg(confusion.confusion_matrix(np.full((5, 5), 7), names))]
-    monkeypatch.setattr(style, "_fonts", lambda: ["DejaVu Sans"])  # as if no other font were installed
+    monkeypatch.setattr(style, "families", lambda: ("DejaVu Sans",))  # as if no other font were installed
     drawn.append(style.svg(confusion.confusion_matrix(np.full((5, 5), 7), names)))
     found = [re.findall(r'text-anchor: end;.* x="([\d.]+)" y="([\d.]+)".*>(.*)</text>', text) for text in drawn]
     assert [name for _, _, name in found[0]] == names * 2  # anchored at their ends

@@ -64,6 +64,13 @@ def test_activations_start_with_the_tile_and_name_layers_and_channels() -> None:
     assert numbers == [number for shown in inspection.layers for number in shown.channels]
 
 
+def test_maps_that_are_too_coarse_or_the_same_everywhere_are_not_shown() -> None:
+    inspection = random_inspection(20, 3, (10, 9, 4, 1))
+    inspection.layers[1].maps[:] = 0
+    assert image_grids.readable_layers(inspection) == [inspection.layers[0]]
+    assert len(pictures(image_grids.activations(inspection))) == 1 + 6
+
+
 def test_maps_use_the_full_range_of_brightness() -> None:
     inspection = random_inspection(20, 1, (8,))
     drawn = np.asarray(pictures(image_grids.activations(inspection))[1].convert("L"))
@@ -82,7 +89,7 @@ def test_images_of_fine_layers_show_their_centre() -> None:
 
 
 def test_a_layer_may_have_fewer_channels_than_the_others() -> None:
-    inspection = random_inspection(16, 1, (8, 4))
+    inspection = random_inspection(16, 1, (8, 5))
     few = LayerInspection(inspection.tile, [random_layer(8, 2, 16, 1), *inspection.layers])
     assert len(pictures(image_grids.responses(few))) == 14
     assert len(pictures(image_grids.activations(few))) == 15

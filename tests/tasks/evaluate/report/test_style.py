@@ -1,51 +1,26 @@
-"""Fonts of the figures."""
+"""Saving figures: the layout is computed once, however often a figure is saved."""
 
 import pytest
-from matplotlib.font_manager import FontEntry
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tasks.evaluate.report import style
 
 
-class FakeFont:
-    """Has a glyph for each character if its file is the one with Hangul, or one of boxes."""
+def test_the_layout_of_a_figure_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[object] = []
+    execute = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(
+        ConstrainedLayoutEngine, "execute", lambda self, figure: (computed.append(figure), execute(self, figure))[1]
+    )
 
-    def __init__(self, file: str) -> None:
-        self.has_all = "DejaVu" not in file
+    @style.styled
+    def draw() -> style.Figure:
+        figure, axes = style.single(2)
+        style.title(axes, "Photos")
+        return figure
 
-    def get_char_index(self, code: int) -> int:
-        return 7 if self.has_all else 0
-
-
-@pytest.mark.parametrize(
-    ("installed", "used"),
-    [
-        (["DejaVu Sans", "Last Resort High-Efficiency"], ["DejaVu Sans"]),
-        (["DejaVu Sans", "Last Resort High-Efficiency", "Nanum Gothic"], ["DejaVu Sans", "Nanum Gothic"]),
-        (["DejaVu Sans", "Nanum Gothic", "Noto Sans KR"], ["DejaVu Sans", "Noto Sans KR"]),
-    ],
-)
-def test_figures_use_any_installed_font_with_hangul(
-    installed: list[str], used: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fonts = [FontEntry(fname=f"{name}.ttf", name=name) for name in installed]
-    monkeypatch.setattr(style, "FT2Font", FakeFont)
-    monkeypatch.setattr(style.fontManager, "ttflist", fonts)
-    style._fonts.cache_clear()
-    try:
-        assert style._fonts() == used
-    finally:
-        style._fonts.cache_clear()
-
-
-@pytest.mark.parametrize("weight", [400, "normal"])
-def test_the_plain_face_of_a_font_is_used_whatever_the_order(
-    weight: int | str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = FontEntry(fname="plain.ttf", name="DejaVu Sans", weight=weight)
-    others = [
-        FontEntry(fname="bold.ttf", name="DejaVu Sans", weight=700),
-        FontEntry(fname="oblique.ttf", name="DejaVu Sans", style="oblique", weight=weight),
-    ]
-    for fonts in ([plain, *others], [*others, plain], [others[0], plain, others[1]]):
-        monkeypatch.setattr(style.fontManager, "ttflist", fonts)
-        assert style._files()["DejaVu Sans"] == "plain.ttf"
+    figure = draw()
+    first = style.svg(figure)
+    style.png(figure)
+    assert style.svg(figure) == first
+    assert len(computed) == 1

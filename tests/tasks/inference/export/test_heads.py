@@ -31,7 +31,7 @@ def test_generalised_mean_and_several_directions_agree_with_keras_in_onnx(tmp_pa
         classifier = keras.Model(tiles, logits, name="classifier")
     photos = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 3), np.uint8)
     model = export.full_model(classifier, None, RULE, None)
-    copy = export.full_model(export.onnx_compatible(classifier), None, RULE, None)
+    copy = export.full_model(export.plain_layers(classifier), None, RULE, None)
     export.save_onnx(copy, tmp_path / "model.onnx")
     [found] = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"tiles": photos})
     np.testing.assert_allclose(found, model.predict_on_batch(photos), atol=1e-5 if precision == "float32" else 0.02)

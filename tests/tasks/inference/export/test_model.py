@@ -77,11 +77,11 @@ def test_codes_are_rounded_as_on_disk(tiles: np.ndarray) -> None:
     np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
 
 
-def test_an_onnx_compatible_copy_gives_the_same_outputs() -> None:
+def test_a_copy_with_plain_layers_gives_the_same_outputs() -> None:
     keras.utils.set_random_seed(0)
     moments = np.array([1, -3, 0], np.float32), np.array([4, 0.25, 1e-13], np.float32)
     classifier = feature_classifier((8, 8, 3), 3, TrainConfig(filters=(4,)), moments)
-    copy = export.onnx_compatible(classifier)
+    copy = export.plain_layers(classifier)
     assert not any(isinstance(layer, keras.layers.Normalization) for layer in copy.layers)
     codes = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
     np.testing.assert_allclose(copy.predict_on_batch(codes), classifier.predict_on_batch(codes), atol=1e-5)
@@ -150,13 +150,29 @@ def test_an_onnx_model_agrees_with_keras(tmp_path: Path, tiles: np.ndarray, name
     known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
     rule, known = RULES[name], known if RULES[name].nearest else None
     model = export.full_model(classifier, None, rule, known)
-    export.save_onnx(export.full_model(export.onnx_compatible(classifier), None, rule, known), tmp_path / "model.onnx")
+    export.save_onnx(export.full_model(export.plain_layers(classifier), None, rule, known), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     assert [end.name for end in (*session.get_inputs(), *session.get_outputs())] == ["tiles", "probabilities"]
     for count in (1, len(tiles)):
         [found] = session.run(None, {"tiles": tiles[:count]})
         expected = model.predict_on_batch(tiles[:count])
         np.testing.assert_allclose(found, expected, atol=1e-5 if precision == "float32" else 0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unknown", "nearest"])
+def test_a_litert_model_agrees_with_keras(tmp_path: Path, tiles: np.ndarray, name: str) -> None:
+    from tasks.inference.export.litert import runner, save_litert
+
+    classifier = tile_classifier((SIDE_PX, SIDE_PX, 3), len(LABELS), CONFIG)
+    known = references(with_features(classifier).output_shape[1][1], (2, 0, 2, 0, 0))
+    model = export.full_model(classifier, None, RULES[name], known if RULES[name].nearest else None)
+    expected = model.predict_on_batch(tiles)
+    for examples, tolerance in ((None, 1e-5), (tiles, 0.1)):  # float32, int8
+        save_litert(model, tmp_path / "model.tflite", examples)
+        answer = runner(tmp_path / "model.tflite")
+        found = np.concatenate([answer(tiles=tile[None])["probabilities"] for tile in tiles])
+        np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

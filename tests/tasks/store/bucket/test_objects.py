@@ -34,7 +34,8 @@ def test_a_written_object_is_read_and_a_missing_one_is_none(bucket: Bucket) -> N
     assert objects.state("a/c") is None
     assert objects.exists("a/b", 7)
     assert not objects.exists("a/b", 8)
-    objects.delete(["a/b", "a/c"])
+    objects.delete("a/b")
+    objects.delete("a/c")
     assert not objects.exists("a/b", 7)
 
 
@@ -117,9 +118,7 @@ def test_giving_up_names_the_object_the_reason_and_the_remedy(bucket: Bucket) ->
     assert bucket.proxy.requests["GET"] == 3
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"), [("expired", "credentials have expired or are not valid; log in"), ("denied", "rights")]
-)
+@pytest.mark.parametrize(("fault", "words"), [("expired", "expired or are not valid; log in"), ("denied", "rights")])
 def test_what_does_not_pass_is_not_tried_again(bucket: Bucket, fault: Fault, words: str) -> None:
     bucket.proxy.fault = lambda method, path: fault
     with pytest.raises(BucketError, match=words):

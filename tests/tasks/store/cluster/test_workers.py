@@ -2,21 +2,29 @@
 
 import math
 import operator
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pandas as pd
 import pytest
 
-from configs.schema import ExtractConfig, PretrainConfig, WorkersConfig
-from tasks.extract import stage as extract
-from tasks.pretrain import stage as pretrain
+from configs.schema import PreprocessConfig, WorkersConfig
+from tasks.images import photos
+from tasks.networks.encode import Encoder
+from tasks.preprocess.stage import build_tiles
 from tasks.store import work
 from tasks.store.cluster import same
+from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tests.helpers import dask_cluster
+from tasks.store.work import Workers
+from tasks.tables import KEPT, REMOVED
+from tests.helpers import dask_cluster, stored_tables
 from tests.helpers.dask_cluster import Scheduler
 
 pytest.importorskip("distributed")
@@ -43,22 +51,46 @@ def test_results_come_in_order_and_an_empty_map_is_empty(cluster: Scheduler, tmp
     assert not list(tmp_path.rglob("*probe*"))
 
 
-def test_a_worker_that_dies_in_mid_shard_loses_that_shard_only(
-    cluster: Scheduler, folders, stripes, small_network: PretrainConfig, tmp_path: Path
-) -> None:
-    kept, names = folders.kept(["a"] * 30, ["train"] * 30)
-    tiles = folders.tiles(kept, dict(zip(names, stripes(0, 30, 3), strict=True)))
-    encoder = folders.get_or_build(pretrain.STAGE, small_network, kept=kept, tiles=tiles).artifact
-    parents = {"kept": kept, "tiles": tiles, "encoder": encoder}
-    config = ExtractConfig(batch_size=8)
-    threads = folders.get_or_build(extract.STAGE, config, **parents)
-    shards = sorted(path.read_bytes() for path in folders.store.pools("extract").rglob("*.npy"))
-    with workers_at(cluster.address, folders.store.root) as workers:
-        pids = list(workers.map(dask_cluster.die_once, [tmp_path / "died"] * 3, "pids"))
-        assert len(pids) == 3
-        dask = replace(folders.run, fresh=("extract",), workers=workers).get_or_build(extract.STAGE, config, **parents)
-    assert dask.manifest.artifact.digest == threads.manifest.artifact.digest
-    assert sorted(path.read_bytes() for path in folders.store.pools("extract").rglob("*.npy")) == shards
+def test_a_worker_that_dies_in_mid_shard_loses_that_shard_only(cluster: Scheduler, tmp_path: Path) -> None:
+    rows = []
+    for grey in range(70):
+        encoded = cv2.imencode(".png", np.full((30, 40, 3), grey, np.uint8))[1].tobytes()
+        sha256, path = photos.put(tmp_path / "photos", encoded)
+        rows.append({"photo": sha256, "file": path.relative_to(tmp_path).as_posix()})
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    stored_tables.write(KEPT, pd.DataFrame(rows), kept)
+    stored_tables.write(REMOVED, pd.DataFrame(rows[:0], columns=["photo", "file"]), kept)
+
+    def build(name: str, workers: Workers | None) -> tuple[str | None, dict[str, bytes]]:
+        out, pools = tmp_path / name, tmp_path / "pools" / name
+        out.mkdir()
+        context = StageContext(tmp_path, out, pools, tmp_path / "photos", workers=workers)
+        digest = build_tiles(PreprocessConfig(side_px=16), kept=kept, context=context).digest
+        return digest, {path.name: path.read_bytes() for path in pools.rglob("*.*")}
+
+    with workers_at(cluster.address, tmp_path) as workers:
+        spread = build("dask", Dying(workers, tmp_path / "died"))
+    assert (tmp_path / "died").exists()
+    assert len(spread[1]) == 4
+    assert spread == build("threads", None)
+
+
+@dataclass(frozen=True)
+class Dying:
+    """Workers of which the first one that computes a shard is killed."""
+
+    workers: Workers
+    marker: Path
+
+    def map(self, function, items, label):
+        return self.workers.map(partial(dask_cluster.die_once, self.marker, function), items, label)
+
+
+def test_a_network_is_loaded_once_in_each_process(tmp_path: Path) -> None:
+    one, other = Encoder(tmp_path, 8, "digest"), Encoder(tmp_path, 8, "another file")
+    assert pickle.loads(pickle.dumps(one)) is pickle.loads(pickle.dumps(one))
+    assert pickle.loads(pickle.dumps(one)) is not pickle.loads(pickle.dumps(other))
 
 
 def test_photos_that_kill_every_worker_end_the_run_with_a_line(cluster: Scheduler, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""`fluke export`: a model as a folder that other programs can use without fluke."""

@@ -1,0 +1,52 @@
+"""Workers predict parts of the photos, and the table is that of one process."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from configs.schema import PreprocessConfig
+from flows.predict.model import Model
+from flows.predict.predict import PredictOptions, predict
+from flows.predict.spread import predict_on
+from tasks.inference.calibration import Calibration
+from tasks.inference.decision import DecisionRule
+from tasks.store.errors import UserError
+from tasks.store.progress import silent
+from tasks.store.work import Threads
+from tests.helpers import classifiers
+from tests.helpers.pipeline import write_photos
+
+
+class Elsewhere(Threads):
+    """Threads that get what they are asked as another process does: pickled."""
+
+    def map(self, function, items, label):
+        return super().map(pickle.loads(pickle.dumps(function)), pickle.loads(pickle.dumps(list(items))), label)
+
+
+def test_the_table_is_that_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_photos(tmp_path / "photos", 9)
+    (tmp_path / "photos" / "torn.png").write_bytes(b"torn")
+    monkeypatch.chdir(tmp_path)
+    listed = [(path.name, path) for path in sorted(Path("photos").rglob("*.png"))]
+    classifier, _ = classifiers.saved(tmp_path)
+    rule = DecisionRule("network", ("a", "b", "c", "d"), Calibration(1.0), None, 1.0, None)
+    model = Model("run", classifier, PreprocessConfig(side_px=16), None, rule, None)
+    with ThreadPoolExecutor(2) as threads:
+        alone = predict(model, listed, top_k=2, threads=threads, progress=silent)
+        spread = predict_on(Elsewhere(threads), model, listed, top_k=2, progress=silent, photos_each=4)
+    pd.testing.assert_frame_equal(spread, alone, check_exact=True)
+    assert (alone["error"] != "").sum() == 1
+
+
+def test_an_address_is_checked_before_anything_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--workers http://nowhere: give the address of a Dask scheduler"):
+        PredictOptions(tmp_path, workers="http://nowhere").check()
+
+
+def test_heat_maps_are_drawn_here(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leave out --heat-maps or --workers"):
+        PredictOptions(tmp_path, heat_maps=tmp_path / "maps", workers="tcp://127.0.0.1:8786").check()
