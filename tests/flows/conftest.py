@@ -1,14 +1,17 @@
 """A Prefect server for each process of the session, and one small pipeline run for all of them; a run takes 20 s."""
 
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from flows import server
+from tasks.store.permissions import make_private_folder
 from tests.helpers.pipeline import Fluke, write_photos
 
 Make = Callable[[Path], object]
@@ -24,18 +27,41 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 
 
 @pytest.fixture(scope="session")
+def start_server(session_folder: Path) -> Callable[..., str]:
+    """A function like `server.up`. Only the session's first server makes its tables, which takes 5 s of a core."""
+    tables = session_folder / "prefect.db"
+
+    def up(root: Path, port: int, *, with_key: bool) -> str:
+        with FileLock(tables.with_suffix(".lock")):
+            if not tables.exists():
+                address = server.up(root, port, with_key=with_key)
+                with (
+                    closing(sqlite3.connect(root / "server" / "prefect.db")) as made,
+                    closing(sqlite3.connect(tables.with_suffix(".partial"))) as saved,
+                ):
+                    made.backup(saved)
+                tables.with_suffix(".partial").rename(tables)
+                return address
+        make_private_folder(root / "server", top=root / "server")
+        shutil.copy(tables, root / "server" / "prefect.db")
+        return server.up(root, port, with_key=with_key)
+
+    return up
+
+
+@pytest.fixture(scope="session")
 def server_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of this process's Prefect server."""
     return tmp_path_factory.mktemp("server")
 
 
 @pytest.fixture(scope="session")
-def api_url(server_root: Path) -> Iterator[str]:
+def api_url(server_root: Path, start_server: Callable[..., str]) -> Iterator[str]:
     """The API address of a Prefect server on a free port, without a key: other data folders use it, too.
 
     Each process of the session has its own: one for all doesn't answer in time while several of them run pipelines.
     """
-    address = server.up(server_root, server.free_port(), with_key=False)
+    address = start_server(server_root, server.free_port(), with_key=False)
     try:
         yield address
     finally:

@@ -17,16 +17,17 @@ _REGISTRY = "prometheus_client"
 class PutAside(MetaPathFinder, Loader):
     """Takes a package out of `sys.modules`, and puts it back when something imports it."""
 
-    def __init__(self, package: str, read_settings: Callable[[], None]) -> None:
+    def __init__(self, package: str, read_settings: Callable[[], None], *, with_packages: Sequence[str] = ()) -> None:
         """Put a package aside.
 
         Args:
             package: Its name.
             read_settings: Is called when the package is back. If it fails, the package is imported anew, and fails by
                 itself.
+            with_packages: Others to put aside, since they remember what the package has told them.
         """
         self._package, self._read_settings = package, read_settings
-        names = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+        names = [name for name in sys.modules if name.partition(".")[0] in (package, *with_packages)]
         self._modules = {name: sys.modules.pop(name) for name in names}
         sys.meta_path.insert(0, self)
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -141,9 +142,11 @@ print("done", flush=True)
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(tmp_path: Path) -> None:
+def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(
+    tmp_path: Path, start_server: Callable[..., str]
+) -> None:
     root = tmp_path / "data"
-    address = server.up(root, server.free_port(), with_key=False)
+    address = start_server(root, server.free_port(), with_key=False)
     try:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             process = subprocess.Popen(

@@ -18,5 +18,7 @@ def test_deployments_that_nobody_serves_any_more_are_taken_over(tmp_path: Path) 
     theirs = tmp_path / "theirs"
     owner.refuse_if_served(None, "whales", tmp_path, NOW)
     owner.refuse_if_served(standing(theirs, polled_s=61), "whales", tmp_path, NOW)
+    with pytest.raises(UserError):
+        owner.refuse_if_served(standing(theirs, polled_s=59), "whales", tmp_path, NOW)
     owner.refuse_if_served(standing(theirs, paused=True), "whales", tmp_path, NOW)
     owner.refuse_if_served(standing(theirs), "whales", theirs, NOW)  # killed a moment ago: its lock is free

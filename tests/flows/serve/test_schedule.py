@@ -25,7 +25,9 @@ def test_an_invalid_schedule_is_refused(cron: str, timezone: str, says: str) -> 
 
 
 def test_a_leap_day_is_a_day() -> None:
-    schedule.cron_schedule("0 0 29 2 *", "Europe/Berlin")
+    assert schedule.cron_schedule("0 0 29 2 *", "Europe/Berlin").cron == "0 0 29 2 *"
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+    assert schedule.last_time("0 0 29 2 *", "UTC", now) == datetime(2024, 2, 29, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("first_day", [(2026, 3, 28), (2026, 10, 24)])

@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -36,11 +36,11 @@ AUTOMATION = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def data(tmp_path_factory: pytest.TempPathFactory, start_server: Callable[..., str]) -> Iterator[Path]:
     """The data folder of a server as users have it, with a key."""
     root = tmp_path_factory.mktemp("data")
     try:
-        server.up(root, server.free_port())
+        start_server(root, server.free_port(), with_key=True)
         yield root
     finally:
         assert server.down(root)

@@ -60,6 +60,8 @@ def test_it_is_tried_again_if_it_does_not_start(process: Process, tmp_path: Path
         soon(lambda: len(process.started) > 1)
         process.problem = None
         soon(lambda: process.pid == 78)
+    assert len(process.started) > 2
+    assert set(process.started) == {4321}
 
 
 def test_a_server_that_the_user_stopped_stays_stopped_and_another_is_not_ours(process: Process, tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ def test_a_clock_that_stands_still_is_named(tmp_path: Path) -> None:
 def test_times_are_read_once_per_photo(bursts: CrawledPhotos, monkeypatch: pytest.MonkeyPatch) -> None:
     bursts.filter()
     monkeypatch.setattr("tasks.filter.bursts.read_taken", lambda path: pytest.fail(f"read again: {path}"))
-    bursts.filter(FilterConfig(burst_s=2, memory="grouped"))
+    kept, _, _ = bursts.filter(FilterConfig(burst_s=2, memory="grouped"))
+    assert kept.groupby(kept["name"].map(burst_of))["split"].nunique().max() == 1  # the times are known
 
 
 def leave(crawled: CrawledPhotos, names: set[object]) -> None:
