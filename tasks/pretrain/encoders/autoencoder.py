@@ -210,15 +210,12 @@ def _variances(half: "keras.Model", tiles: LazyRows, batch_size: int) -> NDArray
     """Compute the variance of each channel of the codes of some train tiles, over all their places, `(c,)`."""
     from tasks.networks import memory
     from tasks.networks.keras_io import predict
+    from tasks.networks.moments import channel_moments
 
     rows = memory.rows_forward(half, batch_size)
     some = np.linspace(0, len(tiles) - 1, min(len(tiles), CODED_TILES)).astype(int)
-    sums = np.zeros((2, half.output.shape[-1]))
-    for start in range(0, len(some), rows):
-        codes = predict(half, tiles[some[start : start + rows]], rows).astype(np.float64)
-        sums += [codes.mean((1, 2)).sum(0), np.square(codes).mean((1, 2)).sum(0)]
-    mean, squares = sums / len(some)
-    return np.asarray(np.maximum(squares - np.square(mean), 0))
+    parts = (some[start : start + rows] for start in range(0, len(some), rows))
+    return channel_moments(predict(half, tiles[part], rows) for part in parts)[1]
 
 
 def _made_from(kept: Path, tiles: Path) -> dict[str, Any]:

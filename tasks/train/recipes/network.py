@@ -230,7 +230,7 @@ class NetworkRecipe:
         if data.kind == "network":
             return classifier.encoder_classifier(load_artifact(data.encoder_file), classes, self._config)
         if data.kind == "autoencoder":
-            moments = channel_moments(data.rows_of(data.train))
+            moments = _moments(data.rows_of(data.train))
             if self._through_encoder:
                 encoder = load_artifact(data.encoder_file)
                 return classifier.through_encoder_classifier(encoder, classes, self._config, moments)
@@ -269,22 +269,9 @@ class NetworkRecipe:
         )
 
 
-def channel_moments(codes: Any) -> "Moments":
-    """Compute the mean and variance of each channel, reading the codes in chunks.
+def _moments(codes: LazyRows) -> "Moments":
+    """Compute the mean and variance of each channel of codes `(n, h, w, c)`, reading them in chunks."""
+    from tasks.networks.moments import channel_moments
 
-    Args:
-        codes: `(n, h, w, c)`.
-
-    Returns:
-        Mean and variance, both float32 `(c,)`.
-    """
-    total: NDArray[np.float64] | float = 0.0
-    squares: NDArray[np.float64] | float = 0.0
-    values = 0
-    for start in range(0, len(codes), _CHUNK):
-        chunk = codes[start : start + _CHUNK].astype(np.float64)
-        flat = chunk.reshape(-1, chunk.shape[-1])
-        total, squares, values = total + flat.sum(0), squares + np.square(flat).sum(0), values + len(flat)
-    mean = np.asarray(total / values)
-    variance = np.maximum(squares / values - np.square(mean), 0)
+    mean, variance = channel_moments(codes[start : start + _CHUNK] for start in range(0, len(codes), _CHUNK))
     return mean.astype(np.float32), variance.astype(np.float32)

@@ -44,6 +44,27 @@ def test_a_network_that_was_trained_is_run_on_tiles(pets: EvaluationWorld, monke
         pets.finish().evaluate()
 
 
+@pytest.mark.parametrize("decides", ["network", "nearest"])
+def test_a_trained_network_is_run_on_all_photos_only_if_their_similarity_decides(
+    pets: EvaluationWorld, decides: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, run = network.TrainedClassifier.__call__, list[int]()
+
+    def counted(self: network.TrainedClassifier, rows: np.ndarray) -> object:
+        run.append(len(rows))
+        return call(self, rows)
+
+    monkeypatch.setattr(network.TrainedClassifier, "__call__", counted)
+    pets.kind = "network"
+    _, folder = pets.finish().evaluate(CONFIG.model_copy(update={"gallery": 0, "infer_from": decides}))
+    output = NetworkOutput.read(folder)
+    assert output.logits.shape == (13, 3)
+    assert sum(run) == (10 if decides == "network" else 24)  # train has written the logits of validation photos
+    assert (output.features is None) == (decides == "network")
+    assert len(output.vectors) == 24
+    assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
+
+
 @pytest.mark.parametrize("kind", ["autoencoder", "network"])
 def test_logistic_regression_on_features_is_a_baseline(pets: EvaluationWorld, kind: str) -> None:
     """It decides by the same colours as the classifier."""

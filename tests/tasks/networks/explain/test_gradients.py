@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -46,3 +48,20 @@ def test_dropout_and_batch_normalisation_are_in_prediction_mode() -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dropout(0.9)(keras.layers.BatchNormalization(epsilon=0)(inputs)))
     np.testing.assert_allclose(Gradient(model)(np.ones((2, 3)), np.ones(3)), 1)
+
+
+def test_what_is_compiled_for_many_calls_is_the_same_and_computes_nothing_in_python_again() -> None:
+    computed = []
+
+    class Square(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            computed.append(inputs)
+            return inputs * inputs
+
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, Square()(inputs))
+    computed.clear()
+    gradient = Gradient(model, many_calls=True)
+    for factor in (1, 2, 3):
+        np.testing.assert_array_equal(gradient(np.full((2, 3), factor), np.ones(3)), np.full((2, 3), 2 * factor))
+    assert len(computed) == 1
