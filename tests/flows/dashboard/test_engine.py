@@ -142,9 +142,7 @@ print("done", flush=True)
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(
-    tmp_path: Path, start_server: Callable[..., str]
-) -> None:
+def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(tmp_path: Path, start_server: Callable[..., str]) -> None:
     root = tmp_path / "data"
     address = start_server(root, server.free_port(), with_key=False)
     try:
