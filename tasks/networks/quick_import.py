@@ -11,7 +11,7 @@ from types import ModuleType
 KERAS = "keras"
 HIDDEN = frozenset({"IPython", "matplotlib", "sklearn"})
 """Keras draws with the first two, and offers its networks to the third; it does without each. They take a quarter of
-its import. Garbage collections, which find nothing meanwhile, take another tenth."""
+its import. Garbage collections, which find nothing meanwhile, take another tenth and, later, a second in each process."""
 
 
 class _Finder(MetaPathFinder):
@@ -48,6 +48,7 @@ class _Loader(Loader):
             self._loader.exec_module(module)
         finally:
             sys.meta_path.remove(self._finder)
+            gc.freeze()  # its modules stay, so later collections needn't look at them
             if collects:
                 gc.enable()
 

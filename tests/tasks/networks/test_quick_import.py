@@ -38,6 +38,7 @@ def test_what_keras_can_do_without_is_hidden_only_while_it_is_imported(toy: Path
     assert found.toy_plots is None
     assert not found.collects
     assert gc.isenabled()
+    assert gc.get_freeze_count()
     assert sys.meta_path == before
     assert import_module("toy_plots")
     assert resources.files("toy_keras") == toy
