@@ -11,7 +11,8 @@ from types import ModuleType
 KERAS = "keras"
 HIDDEN = frozenset({"IPython", "matplotlib", "sklearn"})
 """Keras draws with the first two, and offers its networks to the third; it does without each. They take a quarter of
-its import. Garbage collections, which find nothing meanwhile, take another tenth and, later, a second in each process."""
+its import. Garbage collections, which find nothing meanwhile, take another tenth of it and, later, a second in each
+process."""
 
 
 class _Finder(MetaPathFinder):
