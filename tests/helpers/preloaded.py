@@ -1,5 +1,6 @@
 """A process that has imported the heavy libraries, and forks for each program that `WarmProcess` starts."""
 
+import gc
 import importlib
 import json
 import os
@@ -82,6 +83,7 @@ def be_forked(report: socket.socket, out: int, err: int) -> list[str]:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # else each program looks through all libraries for garbage, which copies their memory: 2 s of a core
     kind, what, *sys.argv[1:] = wait_for_a_request(socket.socket(fileno=int(sys.argv[1])))
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
