@@ -19,6 +19,8 @@ reproduce: .venv/installed  ## compare PRESET=cats_dogs with its write-up on PHO
 	@test -n "$(PRESET)" -a -n "$(PHOTOS)" || { echo "give both: make reproduce PRESET=cats_dogs PHOTOS=FOLDER"; exit 2; }
 	$(BIN)/python -m benchmarks.reproduce "$(PRESET)" "$(PHOTOS)" $(SET)
 
+# Some environments keep Python from writing bytecode: each process would compile TensorFlow's 3,000 modules again (5 s).
+unexport PYTHONDONTWRITEBYTECODE
 TESTS := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev  ## run the tests (up to 20 minutes on 2 cores)
 	$(TESTS) -m "not long"
