@@ -13,6 +13,7 @@ from tasks.crawl.http.urls import normalize_url
 from tasks.crawl.listing import photo_csv
 from tasks.crawl.listing.files import LocalFile
 from tasks.crawl.listing.folder import list_folder
+from tasks.crawl.listing.zip_file import is_zip
 from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
@@ -60,6 +61,8 @@ def _source(path: Path, config: Config) -> str:
         except OSError as error:
             raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
         return "csv" if "train.csv" in names else "folder"
+    if is_zip(path):
+        return "folder"
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise UserError(f"{path}: give a folder with one sub-folder of photos per class, or a CSV that lists photos")
     names = {name.strip().lower() for name in read_csv(path).columns}

@@ -43,6 +43,10 @@ class LocalFile:
     """
     bytes: int = 0
 
+    def read(self, *, at_most: int | None = None) -> bytes:
+        """Read the file, or so many bytes from its beginning; raises OSError, see `read_file`."""
+        return read_file(self.path, at_most=at_most)
+
     @classmethod
     def of(cls, path: str, status: stat_result) -> "LocalFile":
         """Create one from a path and its `os.stat`."""
@@ -178,7 +182,7 @@ def ingest(
     def read(index: int) -> StoredPhoto | None:
         file, name = files[index], losses.names[index]
         try:
-            data = read_file(file.path)
+            data = file.read()
         except OSError as error:
             losses.unreadable[index] = error.strerror or str(error)
             return None
