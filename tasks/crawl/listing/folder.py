@@ -73,10 +73,6 @@ class FolderListing:
         """The number of photos of each class by the given split; "" is none."""
         return {label: Counter(photo.split or "" for photo in photos) for label, photos in self.classes.items()}
 
-    def formats(self) -> Counter[str]:
-        """The number of photos by extension, in lower case."""
-        return Counter(Path(photo.name).suffix.lower() for photo in self.photos)
-
 
 def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = True) -> FolderListing:
     """List a folder of photos with one sub-folder per class, which may be split already. Nothing is read or logged.
@@ -89,8 +85,9 @@ def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = Tr
     Raises:
         UserError: It is no such folder, a sub-folder can't be listed, or it isn't clear which folders are the classes.
     """
+    notes: list[str] = []
     if root.is_dir():
-        tree, notes = list_photos_below(root), []
+        tree = list_photos_below(root)
     elif is_zip(root):
         tree, notes = list_zip(root)
     else:

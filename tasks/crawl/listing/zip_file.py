@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
@@ -28,7 +29,8 @@ class ZippedFile(LocalFile):
         Raises:
             OSError: It is damaged, encrypted, packed in a way that Python can't read, or larger than `MAX_FILE_MB`.
         """
-        assert self.archive and self.member
+        assert self.archive
+        assert self.member
         limit = MAX_FILE_MB * 1_000_000
         if self.member.file_size > limit:
             raise OSError(None, f"larger than {MAX_FILE_MB:,} MB")
@@ -58,7 +60,7 @@ def list_zip(path: Path) -> tuple[Tree, list[str]]:
         UserError: It is no zip file, or it is damaged.
     """
     try:
-        archive = ZipFile(path)  # noqa: SIM115 (photos are read from it later)
+        archive = ZipFile(path)  # it stays open: photos are read from it later
     except (BadZipFile, EOFError, NotImplementedError) as error:
         raise UserError(
             f"{path}: no zip file, or not all of it ({str(error).lower()}); copy or download it again"
@@ -79,16 +81,16 @@ def list_zip(path: Path) -> tuple[Tree, list[str]]:
 
 
 def _name(member: ZipInfo) -> str:
-    """Return a member's name; many programs write UTF-8 and don't say so, and Python then takes it for code page 437."""
+    """Return a member's name.
+
+    Many programs write UTF-8 without saying so; Python takes it for code page 437 then.
+    """
     name = member.filename
     if not member.flag_bits & _UTF8_FLAG and not name.isascii():
-        try:
+        with suppress(ValueError):
             name = name.encode("cp437").decode()
-        except ValueError:
-            pass
-    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")) + (
-        "/" if member.is_dir() else ""
-    )
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) + ("/" if member.is_dir() else "")
 
 
 def _wrapper(names: Iterable[str]) -> str:
@@ -128,5 +130,5 @@ def _add(tree: Tree, archive: ZipFile, member: ZipInfo, name: str, folders: set[
         tree.missing.append((name, "encrypted: pack it without a password"))
     else:
         key = f"{member.file_size}-{member.CRC:08x}"
-        found = ZippedFile(f"{tree.root}/{name}", key, member.file_size, archive, member)
+        found = ZippedFile(f"{tree.root}/{name}", key, archive, member)
         tree.photos.append((name, found))

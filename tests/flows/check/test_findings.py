@@ -9,9 +9,9 @@ from PIL import Image
 
 from flows.check.findings import Findings, check, summary
 from flows.check.headers import read_header
-from tasks.crawl.listing.files import LocalFile
 from flows.check.source import config_of, setting_doubts
 from flows.console import class_table
+from tasks.crawl.listing.files import LocalFile
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
 
