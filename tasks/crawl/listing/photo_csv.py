@@ -9,8 +9,8 @@ from pathlib import Path
 
 from configs.schema import CrawlConfig, CsvColumns
 from tasks.crawl.listing.files import require_path
-from tasks.crawl.listing.given_split import GivenSplit, given_split, given_splits
-from tasks.crawl.listing.listed_files import find_files
+from tasks.crawl.listing.given_split import GivenSplit, given_splits
+from tasks.crawl.listing.listed_files import entries, find_files, folders_of
 from tasks.crawl.listing.photo_list import ListPart, PhotoList, photo_name, put_together
 from tasks.crawl.listing.photo_rows import read_rows
 from tasks.crawl.listing.tree import list_tree
@@ -89,7 +89,7 @@ def _images(path: Path, config: CrawlConfig) -> Path:
 
 def _split_files(folder: Path) -> dict[Path, GivenSplit]:
     """Return the CSV of each part of the split; raises UserError if none is for training."""
-    files = sorted(path for path in _entries(folder) if path.suffix.lower() == ".csv" and path.name[0] != ".")
+    files = sorted(path for path in entries(folder) if path.suffix.lower() == ".csv" and path.name[0] != ".")
     parts = given_splits(path.stem for path in files)
     if "train" not in parts.values():
         names = f" ({first_few([path.name for path in files])})" if files else ""
@@ -112,27 +112,12 @@ def _candidates(root: Path, file: Path, part: GivenSplit, config: CrawlConfig) -
     tops = [_images(file, config)]
     if not config.images and (root / "images").is_dir():
         tops.append(root / "images")
-    return [folder for top in tops for folder in (top, *_folders_of(top, part))]
-
-
-def _folders_of(top: Path, part: GivenSplit) -> list[Path]:
-    """Return the folders in a folder that are named as a part of a split."""
-    return sorted(path for path in _entries(top) if given_split(path.name) == part and path.is_dir())
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return what is in a folder; raises UserError if it can't be listed."""
-    try:
-        return list(folder.iterdir())
-    except OSError as error:
-        raise UserError(
-            f"{folder}: can't be read ({error.strerror or error}); make it readable, and run again"
-        ) from error
+    return [folder for top in tops for folder in (top, *folders_of(top, part))]
 
 
 def _unlisted(root: Path, used: Sequence[Path]) -> Iterator[str]:
     """Yield a line for each folder of test photos that no CSV lists."""
-    for folder in _folders_of(root, "test"):
+    for folder in folders_of(root, "test"):
         try:
             photos = len(list_tree(folder).photos)
         except OSError:  # it was there a moment ago
