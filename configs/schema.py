@@ -70,13 +70,14 @@ class CrawlConfig(Section):
         description="csv, annotations: the folder to which the names of the photos are relative; null: the folder of "
         "the file, or for annotations images/, data/ or a folder named after the part of the split beside it.",
     )
-    columns: CsvColumns = Field(CsvColumns(), description="csv, urls: the names of the columns.")
+    columns: CsvColumns = Field(CsvColumns(), description="csv, huggingface, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
-        description="Unless photos are searched: whether they are split already: by folders train, val and test with the "
-        "same class folders in each (or such folders in each class folder), by a column of the CSV, or by train.csv "
-        "and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders beside its "
-        "parts are left out; ignore: the classes are the same as with auto, but the filter splits all photos anew.",
+        description="Unless photos are searched: whether they are split already: by folders train, val and test with "
+        "the same class folders in each (or such folders in each class folder), by a column of the CSV, or by "
+        "train.csv and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders "
+        "beside its parts are left out; ignore: the classes are the same as with auto, but the filter splits all "
+        "photos anew.",
     )
     max_loss: Fraction = Field(
         0.2,

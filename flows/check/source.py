@@ -19,7 +19,6 @@ from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 from tasks.text import first_few
 
-
 _LISTS = {"csv": photo_csv, "annotations": annotated, "huggingface": hugging_face}
 """The module that reads the lists of each source."""
 
@@ -40,8 +39,8 @@ def config_of(path: Path, overrides: Sequence[str]) -> Config:
     """Return the config to read a path with: that of the preset `default`, with the source that suits the path.
 
     Args:
-        path: A folder with one sub-folder per class, a zip file of it, a folder with train.csv, a CSV of photos or of URLs,
-            a JSON file of annotations, or the folder of a Hugging Face dataset.
+        path: A folder with one sub-folder per class, a zip file of it, a folder with train.csv, a CSV of photos or of
+            URLs, a JSON file of annotations, or the folder of a Hugging Face dataset.
         overrides: Settings to change, such as `crawl.columns.label=species`; crawl.sources, too.
     """
     path_given = f"crawl.path={json.dumps(str(path), ensure_ascii=False)}"  # in quotes: it may be called null

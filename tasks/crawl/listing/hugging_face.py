@@ -144,9 +144,10 @@ def _rows(file: Path, root: Path, key: str, config: CrawlConfig, part: GivenSpli
 
 
 def _name(label: object, columns: _Columns) -> str:
-    if label is None or columns.names is None:
-        return "" if label is None else nfc(str(label)).strip()
-    assert isinstance(label, int)
+    if label is None:
+        return ""
+    if not isinstance(label, int) or columns.names is None:
+        return nfc(str(label)).strip()
     return nfc(columns.names[label]).strip() if 0 <= label < len(columns.names) else ""  # -1: not known
 
 

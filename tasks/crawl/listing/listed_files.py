@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.crawl.listing.files import LocalFile, is_file
-from tasks.crawl.listing.given_split import GivenSplit, given_split
+from tasks.crawl.listing.given_split import GivenSplit, given_split, given_splits
 from tasks.crawl.listing.tree import list_tree
 from tasks.file_names import FoundNames, NameIndex, find_names
 from tasks.store.errors import UserError
@@ -91,7 +91,9 @@ def _file(path: Path) -> LocalFile | None:
 
 def folders_of(top: Path, part: GivenSplit) -> list[Path]:
     """Return the folders in a folder that are named as a part of a split."""
-    return sorted(path for path in entries(top) if given_split(path.name) == part and path.is_dir())
+    folders = [path for path in entries(top) if path.is_dir()]
+    together = given_splits(path.name for path in folders)  # train2017 beside val2017
+    return sorted(path for path in folders if part in (together.get(path.name), given_split(path.name)))
 
 
 def entries(folder: Path) -> list[Path]:
