@@ -66,6 +66,8 @@ def _source(path: Path, config: Config) -> str:
             raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
         if hugging_face.is_dataset(path):
             return "huggingface"
+        if annotated.is_annotated(path):
+            return "annotations"
         return "csv" if "train.csv" in names else "folder"
     if is_zip(path):
         return "folder"

@@ -27,6 +27,7 @@ from tasks.text import first_few
 
 _EXAMPLE = "labels.json"
 _IMAGE_FOLDERS = ("images", "data")
+_USUAL_NAMES = ("*.coco.json", "*/*.coco.json", "labels.json", "*/labels.json", "annotations/*.json")
 
 
 def list_photos(config: CrawlConfig, *, to_train: bool = True) -> PhotoList:
@@ -51,6 +52,11 @@ def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
         for part in _parts(path, config)
         for row in part.read.rows
     }
+
+
+def is_annotated(folder: Path) -> bool:
+    """Whether a folder has an annotation file under one of the names that tools give to it."""
+    return any(found for pattern in _USUAL_NAMES for found in folder.glob(pattern))
 
 
 def read_annotations(path: Path) -> list[NamedClasses]:

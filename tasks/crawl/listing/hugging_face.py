@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configs.schema import CrawlConfig, CsvColumns
-from tasks.crawl.listing.files import LocalFile, require_path
+from tasks.crawl.listing.files import LocalFile, read_file, require_path
 from tasks.crawl.listing.given_split import GivenSplit, given_splits
 from tasks.crawl.listing.photo_list import ListedPhoto, PhotoList
 from tasks.crawl.result import require_two_classes
@@ -63,9 +63,11 @@ class PhotoInTable(LocalFile):
         except pa.ArrowException as error:
             raise OSError(None, f"damaged ({error})") from error
         data = image.get("bytes") if isinstance(image, dict) else image
-        if not isinstance(data, bytes):
-            raise OSError(None, "the dataset has its path only, not its content")
-        return data[:at_most]
+        if isinstance(data, bytes):
+            return data[:at_most]
+        if isinstance(image, dict) and image.get("path"):
+            return read_file(image["path"], at_most=at_most)
+        raise OSError(None, "the dataset has neither its content nor its path")
 
 
 def list_photos(config: CrawlConfig, *, to_train: bool = True) -> PhotoList:

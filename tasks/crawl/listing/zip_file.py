@@ -9,9 +9,12 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 from tasks.crawl.listing.files import MAX_FILE_MB, LocalFile
+from tasks.crawl.listing.given_split import given_splits
 from tasks.crawl.listing.tree import Tree, is_junk_name, is_photo_name
 from tasks.store.errors import UserError
 
+_CONTAINERS = frozenset({"photos", "images", "pictures", "data", "dataset", "train", "training"})
+"""Folders that are around classes, and are none themselves."""
 _UTF8_FLAG = 1 << 11
 _ENCRYPTED_FLAG = 1
 
@@ -54,7 +57,7 @@ def list_zip(path: Path) -> tuple[Tree, list[str]]:
     """List everything in a zip file. A single folder around all other folders is left out of the names.
 
     Returns:
-        What is in it, and a line about such a folder.
+        What is in it, and a line about such a folder if it may be a class.
 
     Raises:
         UserError: It is no zip file, or it is damaged.
@@ -76,8 +79,10 @@ def list_zip(path: Path) -> tuple[Tree, list[str]]:
     tree.photos.sort(key=lambda photo: photo[0])
     tree.folders = sorted(folders)
     tree.missing.sort()
-    notes = [f"{path}: all its photos are in {top}, so the folders in there are taken as the classes"] if top else []
-    return tree, notes
+    inner = {name.partition("/")[0] for name in tree.folders}
+    if not top or top.rstrip("/").casefold() in (path.stem.casefold(), *_CONTAINERS) or given_splits(inner):
+        return tree, []
+    return tree, [f"{path}: all its photos are in {top}, so the folders in there are taken as the classes"]
 
 
 def _name(member: ZipInfo) -> str:

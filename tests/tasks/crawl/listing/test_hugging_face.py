@@ -109,10 +109,15 @@ def test_what_is_no_such_dataset(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_photos_without_content_say_so(tmp_path: Path) -> None:
-    images = pa.array([{"bytes": None, "path": "/home/x/1.jpg"}, {"bytes": b"2", "path": None}], IMAGES)
-    as_parquet(tmp_path / "a.parquet", pa.table({"image": images, "label": ["cat", "dog"]}))
-    first, second = read(tmp_path).photos
-    with pytest.raises(OSError, match="its path only"):
-        first.file.read()
-    assert second.file.read() == b"2"
+def test_photos_by_path_only_and_without_content(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"1")
+    given = [
+        {"bytes": None, "path": str(tmp_path / "1.jpg")},
+        {"bytes": b"2", "path": None},
+        {"bytes": None, "path": None},
+    ]
+    as_parquet(tmp_path / "a.parquet", pa.table({"image": pa.array(given, IMAGES), "label": ["cat", "dog", "dog"]}))
+    first, second, third = (photo.file for photo in read(tmp_path).photos)
+    assert (first.read(), second.read()) == (b"1", b"2")
+    with pytest.raises(OSError, match="neither its content nor its path"):
+        third.read()

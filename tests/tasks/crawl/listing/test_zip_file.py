@@ -39,11 +39,19 @@ def test_its_folders_are_the_classes_and_its_photos_are_read_in_place(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
-def test_a_folder_around_the_classes_is_named_once(tmp_path: Path) -> None:
-    listing = list_folder(pack(tmp_path / "a.zip", "photos/", "photos/cat/1.jpg", "photos/dog/1.jpg", "__MACOSX/._x"))
+@pytest.mark.parametrize("top", ["photos", "A"])
+def test_a_folder_around_the_classes_is_left_out(tmp_path: Path, top: str) -> None:
+    names = (f"{top}/", f"{top}/cat/1.jpg", f"{top}/dog/1.jpg", "__MACOSX/._x")
+    listing = list_folder(pack(tmp_path / "a.zip", *names))
     assert classes(listing) == {"cat": ["cat/1.jpg"], "dog": ["dog/1.jpg"]}
+    assert listing.notes == []
+
+
+def test_a_folder_that_may_be_a_class_is_named(tmp_path: Path) -> None:
+    listing = list_folder(pack(tmp_path / "a.zip", "cat/2025/1.jpg", "cat/2026/1.jpg"))
+    assert set(listing.classes) == {"2025", "2026"}
     assert listing.notes == [
-        f"{tmp_path}/a.zip: all its photos are in photos/, so the folders in there are taken as the classes"
+        f"{tmp_path}/a.zip: all its photos are in cat/, so the folders in there are taken as the classes"
     ]
 
 
