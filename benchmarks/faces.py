@@ -92,8 +92,7 @@ def main() -> None:
         for number in NUMBERS
     }
     columns = ["detector", "CPU, ms", "photos/s", *(f"{number} faces" for number in NUMBERS), *empty]
-    print(f"| {' | '.join(columns)} |
-{'|---' * len(columns)}|")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for name, count in DETECTORS.items():
         count(hopper)
         began = time.process_time()
