@@ -13,7 +13,7 @@ _MAX_STEPS = 200
 _LEAST_VARIANCE = 1e-6
 """Directions with less than this share of the largest variance are left out: they are rounding errors."""
 _LEAST_COUNT = 1e-2
-_BLOCK_ROWS = 4096
+_BLOCK_ROWS = 1024
 _MOST_VALUES = 10**10
 """With more photos x classes x features than this, a step takes seconds: fewer directions are used then."""
 _FEW_DIRECTIONS = 256
