@@ -23,7 +23,7 @@ import numpy as np
 
 from configs.schema import Config
 from flows.pipeline import stages
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.bucket.connect import connect
 from tasks.store.bucket.mirror import Mirror
 from tasks.store.bucket.objects import Objects
@@ -77,7 +77,7 @@ def _print(name: str, photos: int, place: str, store: Store, config: Config) -> 
 
 
 def _used(store: Store) -> AbstractContextManager[None]:
-    copy = mirror.of(store.root)
+    copy = copies.of(store.root)
     return copy.used(exclusive=False) if copy else nullcontext()
 
 
@@ -98,7 +98,7 @@ def _mirrored(root: Path) -> Store:
         urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bench", method="PUT")).close()
     root.mkdir()
     opened = connect("s3://bench/data")
-    mirror.add(Mirror(root, Counted(opened._store, opened.url)))
+    copies.add(Mirror(root, Counted(opened._store, opened.url)))
     return Store(root)
 
 

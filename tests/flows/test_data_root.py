@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 
 
@@ -24,7 +24,7 @@ def test_a_bucket_stands_for_a_local_copy(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("FLUKE_DATA", "memory://copy/prefix/")
     root = data_root()
     assert root.parent == tmp_path
-    copy = mirror.of(root)
+    copy = copies.of(root)
     assert copy is not None
     assert copy.url == "memory://copy/prefix"
     assert data_root() == root

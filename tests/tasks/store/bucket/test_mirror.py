@@ -13,7 +13,7 @@ import pytest
 
 from configs.schema import TrainConfig
 from tasks.images import photos
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.bucket.head import ConflictError
 from tasks.store.bucket.lease import BusyError, Timing
 from tasks.store.bucket.ledger import LEDGER
@@ -38,7 +38,7 @@ class Host:
         root.mkdir()
         self.root, self.built = root, 0
         self.mirror = Mirror(root, bucket.open("data"), timing)
-        mirror.add(self.mirror)
+        copies.add(self.mirror)
         self.store = Store(root)
         self.while_building: Callable[[], None] = lambda: None
 
@@ -70,7 +70,7 @@ class Host:
 @pytest.fixture
 def hosts(bucket: Bucket, tmp_path: Path) -> Iterator[tuple[Host, Host]]:
     yield Host(tmp_path / "a", bucket), Host(tmp_path / "b", bucket)
-    mirror._mirrors.clear()
+    copies._mirrors.clear()
 
 
 def test_what_one_host_has_built_another_reuses(hosts: tuple[Host, Host]) -> None:
