@@ -111,4 +111,4 @@ def _files(root: Path) -> Iterator[tuple[float, str, int]]:
                     found = path.lstat()
                 except FileNotFoundError:
                     continue
-                yield max(found.st_atime, found.st_mtime), path.relative_to(root).as_posix(), found.st_size
+                yield found.st_atime, path.relative_to(root).as_posix(), found.st_size
