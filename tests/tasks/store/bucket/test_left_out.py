@@ -42,7 +42,7 @@ def use_all(host: Host) -> None:
 
 
 def was_used(path: Path, at: float) -> None:
-    os.utime(path, (at, path.stat().st_mtime))
+    os.utime(path, ns=(int(at * 1e9), path.stat().st_mtime_ns))
 
 
 def shards_here(host: Host) -> set[str]:
