@@ -50,12 +50,12 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as home:
         photos = Path(home, "photos")
-        _write(photos, 0, count)
+        write_photos(photos, 0, count)
         config = Config.model_validate({"crawl": {"sources": "folder", "path": str(photos)}})
         places = {"local disk": Store(Path(home, "local")), "bucket": _mirrored(Path(home, "a"))}
         print("| run | photos | data folder | seconds | requests |\n|---|--:|---|--:|--:|")
         for name, new in (("first", 0), ("cached", 0), ("1 % new", count // 100)):
-            _write(photos, count, new)
+            write_photos(photos, count, new)
             for place, store in places.items():
                 _print(name, count + new, place, store, config)
         _print("cached, another machine", count + count // 100, "bucket", _mirrored(Path(home, "b")), config)
@@ -102,7 +102,7 @@ def _mirrored(root: Path) -> Store:
     return Store(root)
 
 
-def _write(folder: Path, start: int, count: int) -> None:
+def write_photos(folder: Path, start: int, count: int) -> None:
     for number in range(start, start + count):
         rng = np.random.default_rng(number)
         home = folder / ("dark", "light")[number % 2]

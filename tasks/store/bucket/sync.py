@@ -91,7 +91,8 @@ class Sync:
                 mine.pop(gone, None)
             mine.pop(path, None)
         self._upload(mine)
-        self.snapshot = self._trees.commit(there, mine, prunes=deletes)
+        keep = self._needed() | {record.sha256 for record in mine.values() if record} if deletes else None
+        self.snapshot = self._trees.commit(there, mine, keep=keep)
         self._download(here, seen)
         files = {path: record for path, record in self.snapshot.files.items() if path != LEDGER}
         tracked.write_base(self._root, files, seen)
@@ -109,7 +110,7 @@ class Sync:
             todo |= listed(Manifest.read((self._root / path).parent))
         if manifests:
             self._know_listed()
-        self._transfer.upload(todo)
+        self._transfer.upload(todo, packed=changes)
 
     def _know_listed(self) -> None:
         """Note that what the manifests of the bucket list is stored, so that photos aren't uploaded again."""

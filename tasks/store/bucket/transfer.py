@@ -1,13 +1,13 @@
 """Copies files between a bucket and the local copy of it, several at once."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.store import hashing
 from tasks.store.atomic import atomic_path
-from tasks.store.bucket.blobs import Blobs, MissingError
+from tasks.store.bucket.blobs import SMALL_BYTES, Blobs, MissingError
 from tasks.store.bucket.problems import BucketError
 from tasks.store.manifest import FileRecord, Manifest
 from tasks.store.paths import inside
@@ -34,28 +34,45 @@ class Transfer:
     root: Path
     blobs: Blobs
 
-    def upload(self, files: Records) -> None:
+    def upload(self, files: Records, *, packed: Container[str]) -> None:
         """Upload contents that the bucket doesn't have. What is not here must be there.
+
+        Args:
+            files: The files.
+            packed: Paths of those that share objects if they are small.
 
         Raises:
             ChangedError: A file was changed meanwhile.
             BucketError: The bucket can't be written, or lacks a content.
         """
 
+        once = {record.sha256: (path, record) for path, record in files.items()}
+        small = {
+            path: record
+            for path, record in once.values()
+            if path in packed and record.bytes <= SMALL_BYTES and (self.root / path).is_file()
+        }
+
         def put(item: tuple[str, FileRecord]) -> None:
             path, record = item
+            if path in small:
+                return
             if not (self.root / path).is_file():
                 self.blobs.require(record)
             elif record.bytes > _LARGE_BYTES:
                 self.blobs.put(record, self.root / path, ask=False)
             else:
-                data = (self.root / path).read_bytes()
-                if hashing.of_bytes(data) != record.sha256:
-                    raise ChangedError(path)
-                self.blobs.put(record, data, ask=False)
+                self.blobs.put(record, self._read(path, record), ask=False)
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(put, files.items()))
+            list(pool.map(put, once.values()))
+        self.blobs.put_small((record, self._read(path, record)) for path, record in small.items())
+
+    def _read(self, path: str, record: FileRecord) -> bytes:
+        data = (self.root / path).read_bytes()
+        if hashing.of_bytes(data) != record.sha256:
+            raise ChangedError(path)
+        return data
 
     def fetch(self, files: Records, *, may_lack: bool = False) -> None:
         """Fetch contents, each file atomically.

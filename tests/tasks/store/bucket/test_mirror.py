@@ -260,3 +260,34 @@ def test_expired_credentials_stop_the_run_and_the_next_one_uploads(bucket: Bucke
     assert a.train().cached
     assert b.train().cached
     assert (a.built, b.built) == (1, 0)
+
+
+def test_small_files_that_go_up_together_share_an_object(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    (a.root / "runs").mkdir()
+    for number in range(20):
+        (a.root / "runs" / f"{number}.json").write_text(str(number))
+    a.mirror.sync()
+    assert len(list(a.mirror._objects.keys("blobs/"))) == 2  # the pack, and the tree
+    b.mirror.sync()
+    assert [(b.root / "runs" / f"{number}.json").read_text() for number in range(20)] == list(map(str, range(20)))
+
+
+def test_a_pack_is_deleted_with_the_last_file_in_it(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    runs = [a.root / "runs" / f"{number}.json" for number in range(3)]
+    runs[0].parent.mkdir()
+    for run in runs:
+        run.write_text(run.name)
+    a.mirror.sync()
+    for kept, gone in ((1, runs[:2]), (0, runs[2:])):
+        with a.mirror.used(exclusive=True):
+            for run in gone:
+                run.unlink()
+        b.mirror.sync()
+        assert len(list((b.root / "runs").glob("*.json"))) == kept
+    assert len(list(a.mirror._objects.keys("blobs/"))) == 1  # the tree
+    runs[0].write_text(runs[0].name)  # the same content again
+    a.mirror.sync()
+    b.mirror.sync()
+    assert (b.root / "runs" / runs[0].name).read_text() == runs[0].name
