@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tasks.store import hashing
 from tasks.store.bucket import copies
-from tasks.store.bucket.connect import connect
+from tasks.store.bucket.connect import connect, require_lasting
 from tasks.store.bucket.mirror import Mirror
 from tasks.store.errors import UserError
 
@@ -33,12 +33,13 @@ def root_of(url: str) -> Path:
 
     url = url.rstrip("/")
     if url not in _roots:
-        objects = connect(url)
+        objects = connect(require_lasting(url))
         root = _home() / _folder_name(url)
         root.mkdir(parents=True, exist_ok=True)
+        copy = Mirror(root, objects, merges=MERGES)
+        copy.sync()
+        copies.add(copy)
         _roots[url] = root
-        copies.add(Mirror(root, objects, merges=MERGES))
-        _mirror(url).sync()
     return _roots[url]
 
 

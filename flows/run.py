@@ -154,6 +154,7 @@ def pipeline(
             run_page.ended(record, run.store)
     if decision and is_open(decision, config.promote):
         ask(run.store, record, decision, config.promote)
+        copies.sync(root)
         _show_in_report(record, run.store)
         run_page.ended(record, run.store)
     return record

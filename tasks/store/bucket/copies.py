@@ -34,6 +34,12 @@ def refresh(root: Path, *, cache_gb: float | None = None) -> None:
         copy.bring_left_out()
 
 
+def sync(root: Path) -> None:
+    """Upload what was changed in a data folder, if it is the copy of one in a bucket; errors as `refresh`."""
+    if copy := of(root):
+        copy.sync()
+
+
 def use(path: Path) -> None:
     """Fetch a shard or a photo that the copy of a bucket has left out, see `Mirror.use`."""
     if found := _holding(path):
