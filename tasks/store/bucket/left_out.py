@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +20,14 @@ from tasks.store.permissions import file_lock
 _NAME = ".mirror-left-out.json"
 _FOLDERS = ("pools/filter", "pools/preprocess", "pools/extract", "photos")
 _RECORDS = TypeAdapter(dict[RelativePath, FileRecord])
+
+
+class Removed(NamedTuple):
+    """A file that was removed."""
+
+    used_at: float
+    """In seconds since 1970."""
+    bytes: int
 
 
 class LeftOut:
@@ -57,7 +66,7 @@ class LeftOut:
 
     def trim(
         self, stored: Callable[[], Mapping[str, FileRecord]], limit_bytes: float, *, used_before: float
-    ) -> tuple[int, int]:
+    ) -> list[Removed]:
         """Remove files from the folder, those first that were used least recently.
 
         Args:
@@ -66,35 +75,35 @@ class LeftOut:
             used_before: Nothing is removed that was used since then, in seconds since 1970.
 
         Returns:
-            How many files were removed, and their bytes.
+            The files that were removed.
         """
         found = sorted(_files(self._root))
         over = sum(size for _, _, size in found) - limit_bytes
         if over <= 0:
-            return 0, 0
+            return []
         going: dict[str, FileRecord] = {}
+        removed: list[Removed] = []
         in_bucket = stored()
         for used_at, path, size in found:
             if over <= 0 or used_at >= used_before:
                 break
             if (record := in_bucket.get(path)) and record.bytes == size:
                 going[path] = record
+                removed.append(Removed(used_at, size))
                 over -= size
         if going:
             self.add(going)
             for path in going:
                 (self._root / path).unlink(missing_ok=True)
-        return len(going), sum(record.bytes for record in going.values())
+        return removed
 
 
 def note_use(path: Path) -> None:
     """Note that a file is used now; FileNotFoundError if it isn't here."""
     found = path.stat()
-    try:
-        os.utime(
-            path, ns=(time.time_ns(), found.st_mtime_ns)
-        )  # the time of the last change says whether it was written
-    except PermissionError:  # of another user, or read-only
+    try:  # the time of the last change stays: it says whether the file was written
+        os.utime(path, ns=(time.time_ns(), found.st_mtime_ns))
+    except OSError:  # of another user, or read-only
         return
 
 

@@ -54,6 +54,7 @@ class Mirror:
         self._users = 0
         self._limit_bytes = math.inf
         self._stage_began = 0.0
+        self._has_warned = False
 
     @property
     def url(self) -> str:
@@ -191,16 +192,19 @@ class Mirror:
         """Remove the shards and photos that were used least recently; returns the number of files."""
         if limit_bytes == math.inf:
             return 0
-        count, size = self._left_out.trim(self._removable, limit_bytes, used_before=used_before)
-        if count:
-            logger.info(
-                "%s: %d shards and photos (%.1f MB) were removed from the local copy; they are fetched again when they "
-                "are read (store.cache_gb)",
+        removed = self._left_out.trim(self._removable, limit_bytes, used_before=used_before)
+        if removed:
+            size_mb = sum(each.bytes for each in removed) / 1e6
+            logger.info("%s: %d files (%.1f MB) were removed from the local copy", self.url, len(removed), size_mb)
+        if not self._has_warned and any(each.used_at >= self._stage_began > 0 for each in removed):
+            self._has_warned = True
+            logger.warning(
+                "store.cache_gb=%g is less than a stage reads and writes: photos and shards are fetched again from %s "
+                "by the stages after it; a higher limit saves requests",
+                self._limit_bytes / _GB,
                 self.url,
-                count,
-                size / 1e6,
             )
-        return count
+        return len(removed)
 
     def _removable(self) -> dict[str, FileRecord]:
         """Return the shards and photos that the bucket has."""

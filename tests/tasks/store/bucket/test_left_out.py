@@ -217,3 +217,15 @@ def test_a_fetched_file_is_compared_with_its_digest(hosts: tuple[Host, Host]) ->
     use_all(host)
     LazyRows(index, host.root)[[0]]
     assert hashing.of_file(shard.path) == shard.record.sha256
+
+
+def test_a_limit_below_what_a_stage_needs_is_said_once(
+    hosts: tuple[Host, Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    host = hosts[0]
+    host.mirror.limit(0)
+    for number in range(2):
+        with host.mirror.building("extract", "key"):
+            Shard.write(host.store.pools("extract") / "key", [f"p{number}"], np.ones((1, 3)))
+    assert not shards_here(host)
+    assert caplog.text.count("store.cache_gb=0 is less than a stage reads and writes") == 1
