@@ -65,6 +65,11 @@ class CrawlConfig(Section):
         None,
         description="csv: the folder to which the Image column is relative; null: the folder of the CSV file.",
     )
+    labelled: UserPath | None = Field(
+        None,
+        description="The labels.csv of `fluke label`: its photos are added to those of any source. A photo that the "
+        "source has in another class counts in the class that was chosen by hand.",
+    )
     columns: CsvColumns = Field(CsvColumns(), description="csv, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",

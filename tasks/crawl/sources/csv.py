@@ -3,14 +3,18 @@
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.listing.files import LocalFile, fingerprint, ingest
-from tasks.crawl.listing.photo_csv import ListedPhoto, list_photos
+from tasks.crawl.listing.photo_csv import ListedPhoto, PhotoList, list_photos
 from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
 from tasks.store.context import StageContext
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the CSV's rows, and of the sizes and modification times of the files that they name."""
-    listed = list_photos(config)
+    return fingerprint_of(list_photos(config))
+
+
+def fingerprint_of(listed: PhotoList) -> dict[str, str | int]:
+    """Return the number of photos of a list, and a digest of its rows and of its files' sizes and times."""
     lines = [
         (photo.name, photo.label, photo.group or "", photo.given_split or "", photo.file.mtime_key)
         for photo in listed.photos
@@ -22,6 +26,22 @@ def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Store the photos that the CSV lists; of each class the first `per_class` in the order of the CSV."""
     listed = list_photos(config)
+    rows = store(listed, config, ledger, context, engine="csv")
+    for note in listed.notes:
+        context.warn(note)
+    remedy = "the photos of the others can't be read: make them readable"
+    require_two_classes((row.label for row in rows), str(config.path), remedy)
+    return CrawlResult(rows, listed.counts)
+
+
+def store(
+    listed: PhotoList, config: CrawlConfig, ledger: Ledger, context: StageContext, *, engine: str
+) -> list[PhotoRow]:
+    """Store the photos of a list, at most `config.per_class` of each class; `engine` is what the rows call the source.
+
+    Raises:
+        UserError: Too many of them can't be read, see `ingest`.
+    """
     ranks: dict[str, int] = {}
     chosen: list[tuple[int, ListedPhoto]] = []
     for photo in listed.photos:
@@ -37,12 +57,12 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         max_mpx=config.max_photo_mpx,
     )
     stored = dict(zip(files, photos, strict=True))
-    rows = [
+    return [
         PhotoRow.of(
             found,
             label=photo.label,
             name=photo.name,
-            engine="csv",
+            engine=engine,
             rank=rank,
             group=photo.group,
             given_split=photo.given_split,
@@ -50,8 +70,3 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
         for rank, photo in chosen
         if (found := stored[photo.file.path])
     ]
-    for note in listed.notes:
-        context.warn(note)
-    remedy = "the photos of the others can't be read: make them readable"
-    require_two_classes((row.label for row in rows), str(config.path), remedy)
-    return CrawlResult(rows, listed.counts)
