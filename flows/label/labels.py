@@ -7,11 +7,12 @@ written again with each answer, as a whole or not at all; a lock keeps several p
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from tasks.names import nfc, visible
 from tasks.store.atomic import atomic_write
@@ -23,6 +24,10 @@ NAME, OTHERS = "labels.csv", "unlabelled.csv"
 MAX_NAME_LETTERS = 100
 Kind = Literal["label", "none", "skipped"]
 _COLUMNS, _OTHER_COLUMNS = ["Image", "Id"], ["Image", "Answer"]
+
+
+class _Reader(Protocol):
+    line_num: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,16 @@ class LabelFiles:
         labels = {name: Answer("label", nfc(label)) for name, label in _rows(self.path, _COLUMNS)}
         return {name: answer for name, answer in others.items() if name not in labels} | labels
 
+    def check_writable(self) -> None:
+        """Raise UserError if the labels can't be saved."""
+        probe = self.path.with_name(f".{self.path.name}.probe-{os.getpid()}")
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UserError(f"{self.path} can't be written ({reason}); name another file with --labels") from error
+
     def answer(self, name: str, answer: Answer | None, shown: Answer | None) -> dict[str, Answer]:
         """Write an answer, or take it back; returns all answers, also those that others have given meanwhile.
 
@@ -161,7 +176,7 @@ def _rows(path: Path, columns: list[str]) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _with_line(path: Path, reader: "csv._reader") -> Iterator[None]:
+def _with_line(path: Path, reader: "_Reader") -> Iterator[None]:
     """Say where an error is."""
     try:
         yield

@@ -1,11 +1,14 @@
-"""In which order photos are labelled: those that the classifier is unsure of, and that are unlike each other.
+"""In which order photos are labelled: first typical ones, then unsure ones that are unlike each other.
 
-A batch is chosen in two steps, as by Zhdanov ("Diverse mini-batch Active Learning", arXiv:1901.05954): the photos with
-the smallest margins (Scheffer, Decomain and Wrobel, "Active Hidden Markov Models for Information Extraction", 2001),
-several times as many as are needed; of these, each next photo is the one that is farthest from all photos that have a
-label or are in the batch already: the greedy k-centre choice of Gonzalez (Theoretical Computer Science 38, 1985), which
-Sener and Savarese use for labelling (arXiv:1708.00489). As long as there are no probabilities, only the second step is
-taken.
+- The first labels: photos are grouped by k-means, into as many groups as there will be answers. Of the largest groups
+  without an answer, the most typical photo is asked for, the one with the nearest neighbours (TypiClust; Hacohen, Dekel
+  and Weinshall, "Active Learning on a Budget", arXiv:2202.02794). A classifier of so few photos can't say of what it is
+  unsure.
+- Then: of the photos with the smallest margins (Scheffer, Decomain and Wrobel, "Active Hidden Markov Models for
+  Information Extraction", 2001), several times as many as are needed, the centres of k-means, in which a photo weighs
+  the more the less sure the classifier is (Zhdanov, "Diverse mini-batch Active Learning", arXiv:1901.05954).
+
+`benchmarks/labelling.py` compares this with other orders.
 """
 
 from typing import Any
@@ -15,8 +18,12 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
 
+TYPICAL_FIRST = 30
+"""So many answers are asked for before the classifier's doubts count."""
 PREFILTER = 10
 """So many times the photos of a batch are compared, those with the smallest margins."""
+_NEIGHBOURS = 20
+_MOST_GROUPS = 500
 
 
 def margins(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -32,56 +39,75 @@ def margins(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.asarray(two[:, 1] - two[:, 0], np.float64)
 
 
-def farthest_first(vectors: NDArray[np.floating[Any]], covered: Ids, among: Ids, count: int) -> list[int]:
-    """Choose vectors that are far from each other and from those that are covered, greedily.
-
-    Args:
-        vectors: `(n, d)`, each of length 1; the distance is 1 - the cosine.
-        covered: Positions that need no neighbour any more.
-        among: Positions to choose from.
-        count: How many to choose.
-
-    Returns:
-        Up to `count` positions, the farthest first. If nothing is covered, the first is the one nearest to the mean of
-        all, because the farthest of all is often damaged or no photo.
-    """
-    chosen: list[int] = []
-    if not len(among) or count < 1:
-        return chosen
-    left = vectors[among]
-    if len(covered):
-        distance = 1 - (left @ vectors[covered].T).max(axis=1)
-    else:
-        distance = left @ vectors.mean(axis=0)
-    while len(chosen) < min(count, len(among)):
-        at = int(distance.argmax())
-        if not covered.size and not chosen:
-            distance = np.full(len(among), np.inf)
-        chosen.append(int(among[at]))
-        distance = np.minimum(distance, 1 - left @ left[at])
-        distance[at] = -np.inf
-    return chosen
-
-
 def next_batch(
     vectors: NDArray[np.floating[Any]],
-    labelled: Ids,
+    answered: Ids,
     open_: Ids,
     count: int,
     probabilities: NDArray[np.floating[Any]] | None = None,
+    *,
+    trained: bool = False,
 ) -> list[int]:
     """Choose the photos to label next, the most useful first.
 
     Args:
         vectors: Features of all photos `(n, d)`, each of length 1.
-        labelled: Positions of the photos that have an answer.
+        answered: Positions of the photos that have an answer.
         open_: Positions of the photos to choose from.
         count: How many to choose.
         probabilities: Of the open photos' classes, `(len(open_), classes)`; None: nobody has answered yet.
+        trained: Whether the classifier has learned from other photos than these, so that its doubts count from the
+            beginning.
 
     Returns:
         Up to `count` positions.
     """
-    if probabilities is not None and len(open_) > count * PREFILTER:
-        open_ = open_[np.argsort(margins(probabilities), kind="stable")[: count * PREFILTER]]
-    return farthest_first(vectors, labelled, open_, count)
+    if len(open_) <= count:
+        return [int(position) for position in open_]
+    if probabilities is None or (not trained and len(answered) < TYPICAL_FIRST):
+        return typical(vectors, answered, open_, count)
+    margin = margins(probabilities)
+    unsure = np.argsort(margin, kind="stable")[: count * PREFILTER]
+    return spread(vectors[open_[unsure]], open_[unsure], 1 - margin[unsure], count)
+
+
+def typical(vectors: NDArray[np.floating[Any]], answered: Ids, open_: Ids, count: int) -> list[int]:
+    """Choose the most typical photo of each of the largest groups without an answer; arguments as of `next_batch`."""
+    groups = _k_means(vectors, min(len(answered) + count, _MOST_GROUPS, len(vectors))).labels_
+    sizes = np.bincount(groups)
+    sizes[np.unique(groups[answered])] = 0
+    is_open = np.zeros(len(vectors), bool)
+    is_open[open_] = True
+    chosen = []
+    for group in np.argsort(-sizes, kind="stable")[:count]:
+        members = np.flatnonzero(groups == group)
+        candidates = members[is_open[members]]
+        if len(candidates):
+            distances = np.sort(1 - vectors[candidates] @ vectors[members].T, axis=1)[:, : _NEIGHBOURS + 1]
+            chosen.append(int(candidates[distances.mean(axis=1).argmin()]))
+    return chosen or [int(position) for position in open_[:count]]
+
+
+def spread(
+    vectors: NDArray[np.floating[Any]], positions: Ids, weights: NDArray[np.floating[Any]], count: int
+) -> list[int]:
+    """Choose photos that are unlike each other: those nearest to the weighted centres of k-means.
+
+    Args:
+        vectors: Features `(m, d)` of the photos to choose from.
+        positions: Their positions `(m,)`.
+        weights: How much each counts, `(m,)`, 0 or more.
+        count: How many to choose.
+
+    Returns:
+        Up to `count` positions, those with the largest weights first.
+    """
+    distances = _k_means(vectors, min(count, len(vectors)), np.maximum(weights, 1e-6)).transform(vectors)
+    nearest = np.unique(distances.argmin(axis=0))
+    return [int(position) for position in positions[nearest[np.argsort(-weights[nearest], kind="stable")]]]
+
+
+def _k_means(vectors: NDArray[np.floating[Any]], groups: int, weights: NDArray[np.floating[Any]] | None = None) -> Any:
+    from sklearn.cluster import KMeans
+
+    return KMeans(groups, n_init=1, max_iter=30, random_state=0).fit(vectors, sample_weight=weights)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,11 @@ def unlabelled(
     if not photos:
         raise UserError("; ".join([f"{folder}: no photo to label", *notes]))
     return Unlabelled(tuple(photos.values()), tuple(notes))
+
+
+def files_of(photos: Iterable[Photo]) -> dict[str, str]:
+    """Return the path of each photo below the root of the file system, by its SHA-256."""
+    return {photo.digest: photo.path.relative_to(photo.path.anchor).as_posix() for photo in photos}
 
 
 def _digests(paths: Sequence[Path], threads: Executor, progress: Progress) -> list[str | OSError]:

@@ -91,7 +91,8 @@ class Knowledge:
             if found := learn(learned, targets, vectors[rows]):
                 names, probabilities = found
         covered: Ids = np.array([at[position] for position in answered if position in at], np.int64)
-        chosen = next_batch(l2_normalize(vectors), covered, rows, count, probabilities)
+        is_trained = bool(self.classes or examples)
+        chosen = next_batch(l2_normalize(vectors), covered, rows, count, probabilities, trained=is_trained)
         place = {int(row): i for i, row in enumerate(rows)}
         return [
             (known[row], most_likely(names, None if probabilities is None else probabilities[place[row]]))
@@ -103,9 +104,7 @@ Proposals = list[tuple[str, float]]
 """Classes with their probabilities, the most likely first."""
 
 
-def most_likely(
-    names: Sequence[str], probabilities: NDArray[np.floating[Any]] | None, most: int = 3
-) -> Proposals:
+def most_likely(names: Sequence[str], probabilities: NDArray[np.floating[Any]] | None, most: int = 3) -> Proposals:
     """Return the most likely classes of one photo."""
     if probabilities is None:
         return []

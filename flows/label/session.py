@@ -32,9 +32,9 @@ class LabelSession:
         Raises:
             UserError: The files can't be read.
         """
-        self._photos = photos
+        self.photos = photos
         self._files = files
-        self._knowledge = knowledge
+        self.knowledge = knowledge
         self._at = {photo.digest: position for position, photo in enumerate(photos)}
         self._classes = sorted({*classes, *knowledge.classes})
         self._answers = files.read()
@@ -50,7 +50,7 @@ class LabelSession:
     def labelled(self) -> int:
         """Number of photos of the folder that have a class."""
         with self._lock:
-            return sum(self._kind(position) == "label" for position in range(len(self._photos)))
+            return sum(self._kind(position) == "label" for position in range(len(self.photos)))
 
     @property
     def made(self) -> int:
@@ -68,7 +68,7 @@ class LabelSession:
         """Return the next photos with their proposals, the classes, and the counts."""
         with self._lock:
             self._fill()
-            kinds = [self._kind(position) for position in range(len(self._photos))]
+            kinds = [self._kind(position) for position in range(len(self.photos))]
             return {
                 "next": [self._row(position, proposals) for position, proposals in self._queue[:AHEAD]],
                 "classes": self._all_classes(),
@@ -76,7 +76,7 @@ class LabelSession:
                 "counts": {
                     "total": len(kinds),
                     "unreadable": len(self._unreadable),
-                    "known": self._knowledge.count,
+                    "known": self.knowledge.count,
                     **{kind: kinds.count(kind) for kind in ("label", "none", "skipped")},
                 },
             }
@@ -115,14 +115,14 @@ class LabelSession:
             position, before, made = self._made.pop()
             self._write(position, before, made)
             if before:  # it was skipped on an earlier day
-                self._skipped_before.add(self._photos[position].name)
+                self._skipped_before.add(self.photos[position].name)
             self._queue.insert(0, (position, self._propose(position)))
             return self.state()
 
     # ---- inside, with the lock
 
     def _write(self, position: int, answer: Answer | None, shown: Answer | None) -> None:
-        name = self._photos[position].name
+        name = self.photos[position].name
         try:
             self._answers = self._files.answer(name, answer, shown)
         except ConflictError:
@@ -140,28 +140,28 @@ class LabelSession:
         open_ = [at for at in self._shuffled if at not in queued and at not in self._unreadable and not self._has(at)]
         first = [position for position in open_ if self._kind(position) is None]
         open_ = first or open_  # what was skipped on an earlier day comes last
-        answered = [at for at in range(len(self._photos)) if self._kind(at) in ("label", "none")] + list(queued)
-        chosen = self._knowledge.choose(answered, self._labels(), open_, BATCH)
+        answered = [at for at in range(len(self.photos)) if self._kind(at) in ("label", "none")] + list(queued)
+        chosen = self.knowledge.choose(answered, self._labels(), open_, BATCH)
         if len(chosen) + len(self._queue) < AHEAD:  # no network has seen them yet
             ranked = {position for position, _ in chosen}
             chosen += [(at, []) for at in open_ if at not in ranked][: AHEAD - len(chosen)]
         self._queue += chosen
 
     def _propose(self, position: int) -> Proposals:
-        found = self._knowledge.choose([], self._labels(), [position], 1)
+        found = self.knowledge.choose([], self._labels(), [position], 1)
         return found[0][1] if found else []
 
     def _labels(self) -> dict[int, str]:
-        answers = {at: self._answers.get(photo.name) for at, photo in enumerate(self._photos)}
+        answers = {at: self._answers.get(photo.name) for at, photo in enumerate(self.photos)}
         return {at: answer.label for at, answer in answers.items() if answer and answer.kind == "label"}
 
     def _has(self, position: int) -> bool:
         """Whether the photo has an answer that needs no other one in this session."""
-        name = self._photos[position].name
+        name = self.photos[position].name
         return name in self._answers and name not in self._skipped_before
 
     def _kind(self, position: int) -> str | None:
-        answer = self._answers.get(self._photos[position].name)
+        answer = self._answers.get(self.photos[position].name)
         return answer.kind if answer else None
 
     def _position(self, digest: str) -> int:
@@ -175,7 +175,7 @@ class LabelSession:
         return list(dict.fromkeys([*self._classes, *typed]))
 
     def _row(self, position: int, proposals: Proposals) -> dict[str, Any]:
-        photo = self._photos[position]
+        photo = self.photos[position]
         answer = self._answers.get(photo.name)
         return {
             "photo": photo.digest,

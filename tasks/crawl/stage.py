@@ -89,7 +89,8 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
 def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:
     """Return what the crawl depends on besides its config.
 
-    These are the source's own inputs, the labels of `crawl.labelled`, a digest of the blocklist, and for a replay the size of the ledger.
+    These are the source's own inputs, the labels of `crawl.labelled`, a digest of the blocklist, and for a replay the
+    size of the ledger.
     """
     inputs = {**_source(config).external_inputs(config), **labelled.external_inputs(config)}
     if (path := root / blocklist.NAME).exists() or path.is_symlink():  # a link to nothing is an error
