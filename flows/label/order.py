@@ -11,6 +11,7 @@
 `benchmarks/labelling.py` compares this with other orders.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -109,5 +110,8 @@ def spread(
 
 def _k_means(vectors: NDArray[np.floating[Any]], groups: int, weights: NDArray[np.floating[Any]] | None = None) -> Any:
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
-    return KMeans(groups, n_init=1, max_iter=30, random_state=0).fit(vectors, sample_weight=weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different photos than groups
+        return KMeans(groups, n_init=1, max_iter=30, random_state=0).fit(vectors, sample_weight=weights)

@@ -1,5 +1,6 @@
 """What is known about the photos so far: features, proposed classes, and in which order to label."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -77,7 +78,7 @@ class Knowledge:
         at = {position: row for row, position in enumerate(known)}
         features = np.stack([batches[position][0] for position in known])
         others = np.stack([vector for vector, _ in examples]) if examples else features[:0]
-        standardise = _Standardised.of(features)
+        standardise = Standardised.of(features)
         vectors, others = standardise(features), standardise(others)
         rows = np.array([at[position] for position in open_], np.int64)
         names: Sequence[str] = self.classes
@@ -125,27 +126,32 @@ def learn(
     Returns:
         The names of the classes and probabilities `(m, classes)`; None if there are fewer than two classes.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     if len(set(labels)) < 2:
         return None
-    fitted = LogisticRegression(C=_C, max_iter=300).fit(vectors, np.asarray(labels, dtype=object).astype(str))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a rough order is good enough
+        fitted = LogisticRegression(C=_C, max_iter=300).fit(vectors, np.array(labels, np.str_))
     return [str(name) for name in fitted.classes_], fitted.predict_proba(others)
 
 
 @dataclass(frozen=True)
-class _Standardised:
+class Standardised:
     """Centres features, and scales them to a mean length of 1; most vectors of a network point the same way."""
 
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
 
     @classmethod
-    def of(cls, features: NDArray[np.float32]) -> "_Standardised":
+    def of(cls, features: NDArray[np.float32]) -> "Standardised":
+        """Measure the features `(n, d)` of all photos, labelled or not."""
         deviation = features.std(axis=0) + 1e-3 * features.std() + 1e-6  # constant features stay constant
         return cls(features.mean(axis=0), deviation * np.float32(np.sqrt(features.shape[1])))
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standardise features `(n, d)`."""
         return (features - self.mean) / self.scale
 
 
