@@ -35,7 +35,7 @@ def label(
     from configs.schema import Config
     from flows import console, preflight
     from flows.label.labels import NAME, LabelFiles
-    from flows.label.photos import files_of, unlabelled
+    from flows.label.photos import files_of, require_folder, unlabelled
     from flows.label.proposals import Knowledge
     from flows.label.run import KnownRun, known_run
     from flows.label.session import LabelSession
@@ -44,8 +44,9 @@ def label(
     from tasks.store.context import executor
 
     config = load_config(preset, overrides) if preset else Config()
+    preflight.check_names(config, crawls=False)
     mirror.refresh(data_root())
-    root, folder = data_root(), folder.expanduser().absolute()
+    root, folder = data_root(), require_folder(folder)
     preflight.check_writable(root)
     path = (labels or config.crawl.labelled or folder / NAME).expanduser().absolute()
     files = LabelFiles(path)
@@ -75,7 +76,7 @@ def label(
 
         def announce(address: str) -> None:
             by = f"run {known.champion.id} proposes classes" if known.champion else "no model in use"
-            say(f"{len(found.photos) - session.labelled:,} photos to label ({by}): {address}")
+            say(f"{session.left:,} photos to label ({by}): {address}")
             say("Ctrl-C stops the page; your labels are kept")
 
         def remind() -> None:

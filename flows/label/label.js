@@ -18,6 +18,7 @@ let state = null; // what the server said last
 let upcoming = []; // the photos that it has sent, the current one first
 let writing = Promise.resolve();
 let unsent = 0;
+let drawn = ""; // the classes and proposals that are shown
 
 function take(next) {
   state = next;
@@ -50,6 +51,9 @@ function show() {
 
 function showProposals(row) {
   const proposals = row?.proposals ?? [];
+  const content = JSON.stringify([state.classes, proposals]);
+  if (content === drawn) return; // a button that has the focus keeps it
+  drawn = content;
   const [first] = proposals;
   $("accept").disabled = !first;
   $("accept").replaceChildren(...(first ? [named(first.label), ` ${percent(first)} `, make("kbd", { textContent: "Enter" })] : ["no proposal yet"]));

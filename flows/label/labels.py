@@ -99,8 +99,8 @@ class LabelFiles:
         for name, kind in _rows(self.others, _OTHER_COLUMNS):
             if kind not in ("none", "skipped"):
                 raise UserError(f"{self.others}: {name} has the answer {kind!r}, not none or skipped; fix or delete it")
-            others[name] = Answer("none" if kind == "none" else "skipped")
-        labels = {name: Answer("label", nfc(label)) for name, label in _rows(self.path, _COLUMNS)}
+            others[nfc(name)] = Answer("none" if kind == "none" else "skipped")
+        labels = {nfc(name): Answer("label", nfc(label)) for name, label in _rows(self.path, _COLUMNS)}
         return {name: answer for name, answer in others.items() if name not in labels} | labels
 
     def check_writable(self) -> None:

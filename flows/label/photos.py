@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
+from tasks.names import nfc
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
 from tasks.text import first_few, photos_are
@@ -33,6 +34,15 @@ class Unlabelled:
     notes: tuple[str, ...]
 
 
+def require_folder(folder: Path) -> Path:
+    """Return the absolute path of a folder; raises UserError if it is none."""
+    found = folder.expanduser().absolute()
+    if not found.is_dir():
+        problem = "is a file" if found.exists() else "doesn't exist"
+        raise UserError(f"{found} {problem}; give the folder of the photos to label")
+    return found
+
+
 def unlabelled(
     folder: Path, labels: Path, in_run: Collection[str], *, threads: Executor, progress: Progress
 ) -> Unlabelled:
@@ -46,10 +56,8 @@ def unlabelled(
         progress: Reports how many files are read.
 
     Raises:
-        UserError: It is no folder, or it contains no photo that is to be labelled.
+        UserError: It can't be read, or it contains no photo that is to be labelled.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give the folder of the photos")
     listed = list_photos(folder)
     notes = list(listed.notes)
     named = [(name, path) for name, path in listed.photos if _can_be_listed(path)]
@@ -106,4 +114,4 @@ def _can_be_listed(path: Path) -> bool:
 def _name(path: Path, labels: Path) -> str:
     folder = Path(os.path.abspath(labels.parent))  # noqa: PTH100 - links stay, as in the photos' paths
     absolute = Path(os.path.abspath(path))  # noqa: PTH100
-    return (absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute).as_posix()
+    return nfc((absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute).as_posix())

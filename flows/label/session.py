@@ -48,15 +48,15 @@ class LabelSession:
 
     @property
     def labelled(self) -> int:
-        """Number of photos of the folder that have a class."""
+        """Number of photos that have a class in the file of labels."""
         with self._lock:
-            return sum(self._kind(position) == "label" for position in range(len(self.photos)))
+            return sum(answer.kind == "label" for answer in self._answers.values())
 
     @property
-    def made(self) -> int:
-        """Number of answers of this session that were not undone."""
+    def left(self) -> int:
+        """Number of photos of the folder without an answer."""
         with self._lock:
-            return len(self._made)
+            return sum(self._kind(position) is None for position in range(len(self.photos)))
 
     def leave_out(self, positions: Iterable[int]) -> None:
         """Don't ask for photos that can't be decoded."""

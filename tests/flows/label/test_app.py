@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from flows.label.labels import Answer, LabelFiles
+from flows.label.photos import require_folder
 from tasks.store.errors import UserError
 from tests.flows.label.conftest import KINDS, TOKEN, LabelPage
 
@@ -140,5 +141,6 @@ def test_copies_are_asked_for_once_and_an_empty_folder_is_an_error(folder: Path,
     empty.mkdir()
     with pytest.raises(UserError, match="no photos"):
         open_page(empty)
-    with pytest.raises(UserError, match="is a file"):
-        open_page(folder / "copy.png")
+    for wrong, message in ((folder / "copy.png", "is a file"), (folder / "gone", "doesn't exist")):
+        with pytest.raises(UserError, match=message):
+            require_folder(wrong)
