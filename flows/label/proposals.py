@@ -131,6 +131,9 @@ def learn(
 
     if len(set(labels)) < 2:
         return None
+    if len(vectors) < vectors.shape[1]:  # the photos span a smaller space, in which the same minimum is found sooner
+        span = np.linalg.qr(vectors.T)[0]
+        vectors, others = vectors @ span, others @ span
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a rough order is good enough
         fitted = LogisticRegression(C=_C, max_iter=300).fit(vectors, np.array(labels, np.str_))
