@@ -70,6 +70,11 @@ class CrawlConfig(Section):
         description="csv, annotations: the folder to which the names of the photos are relative; null: the folder of "
         "the file, or for annotations images/, data/ or a folder named after the part of the split beside it.",
     )
+    labelled: UserPath | None = Field(
+        None,
+        description="The labels.csv of `fluke label`: its photos are added to those of any source. A photo that the "
+        "source has in another class counts in the class that was chosen by hand.",
+    )
     columns: CsvColumns = Field(CsvColumns(), description="csv, huggingface, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
