@@ -14,7 +14,7 @@ from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.progress import silent
 from tasks.store.store import Store
-from tasks.train import logistic
+from tasks.inference import logistic
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
