@@ -737,9 +737,9 @@ class EvaluateConfig(Section):
         None,
         gt=0,
         lt=1,
-        description="Wanted accuracy of the answers, such as 0.95: the report says from which probability on answers are "
-        "as often right on validation photos, and how many test photos then get an answer; null: none. Another value "
-        "only writes the report again.",
+        description="Wanted accuracy of the answers, such as 0.95: the report says from which probability on answers "
+        "are as often right on validation photos, and how many test photos then get an answer; null: none. Another "
+        "value only writes the report again.",
     )
     set_coverage: float | None = Field(
         0.9,
@@ -752,9 +752,9 @@ class EvaluateConfig(Section):
         0,
         ge=0,
         le=2000,
-        description="Test photos to predict blurred, compressed, noisy and shifted, too; 0: none. Each is predicted nine "
-        "times: 200 photos take about 1 min of a CPU with EfficientNet-Lite0 at 224 px. Another value only writes the "
-        "report again.",
+        description="Test photos to predict blurred, compressed, noisy and shifted, too; 0: none. Each is predicted "
+        "nine times: 200 photos take about 1 min of a CPU with EfficientNet-Lite0 at 224 px. Another value only writes "
+        "the report again.",
     )
     label_issues: int = Field(
         50,

@@ -331,8 +331,8 @@ DIAGNOSED = File("diagnosed.json", ("evaluate",), "Settings and code behind the 
 DIAGNOSTICS = File(
     "diagnostics.json",
     ("evaluate",),
-    "Accuracy on slices of the test, by the share of answered photos, on corrupted photos, and with fewer train photos; "
-    "how the sets of prediction_sets.parquet were made.",
+    "Accuracy on slices of the test, by the share of answered photos, on corrupted photos, and with fewer train "
+    "photos; how the sets of prediction_sets.parquet were made.",
 )
 PREDICTION_SETS = Table(
     "prediction_sets.parquet",

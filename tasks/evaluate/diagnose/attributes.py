@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -72,7 +73,7 @@ def quarters(values: NDArray[np.float64], unit: str) -> NDArray[np.object_]:
     names = [unit.format(edge) for edge in edges]
     if not edges or len(set(names)) < len(names):
         return described
-    texts = [f"up to {names[0]}", *(f"{a} to {b}" for a, b in zip(names, names[1:], strict=False)), f"over {names[-1]}"]
+    texts = [f"up to {names[0]}", *(f"{a} to {b}" for a, b in pairwise(names)), f"over {names[-1]}"]
     parts = np.searchsorted(edges, values[known], side="left")
     described[known] = [texts[part] for part in parts]
     return described

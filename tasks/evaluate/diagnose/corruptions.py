@@ -26,20 +26,12 @@ class Corruption(NamedTuple):
 
 def corruptions(seed: int) -> list[Corruption]:
     """List all corruptions; `seed` is that of the noise and the directions of the shifts."""
+    side, white = "{:g} % of the side", "{:g} % of white"
     return [
-        *(
-            Corruption("blur", f"{share * 100:g} % of the side", partial(blurred, share=share))
-            for share in (0.01, 0.025)
-        ),
+        *(Corruption("blur", side.format(s * 100), partial(blurred, share=s)) for s in (0.01, 0.025)),
         *(Corruption("JPEG", f"quality {quality}", partial(as_jpeg, quality=quality)) for quality in (25, 8)),
-        *(
-            Corruption("noise", f"{share * 100:g} % of white", partial(noisy, share=share, seed=seed))
-            for share in (0.06, 0.15)
-        ),
-        *(
-            Corruption("shift", f"{share * 100:g} % of the side", partial(shifted, share=share, seed=seed))
-            for share in (0.04, 0.1)
-        ),
+        *(Corruption("noise", white.format(s * 100), partial(noisy, share=s, seed=seed)) for s in (0.06, 0.15)),
+        *(Corruption("shift", side.format(s * 100), partial(shifted, share=s, seed=seed)) for s in (0.04, 0.1)),
     ]
 
 

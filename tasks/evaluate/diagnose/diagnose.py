@@ -61,10 +61,10 @@ def diagnose(
         "abstaining": _abstaining(config, eval_set, decisions),
     }
     files = [tables.DIAGNOSTICS.path(evaluation)]
+    tables.PREDICTION_SETS.path(evaluation).unlink(missing_ok=True)
     if config.set_coverage is not None:
         probabilities = probabilities_of(rule, model, eval_set, network)
         found["sets"], rows = _sets(config.set_coverage, config, eval_set, probabilities)
-        tables.PREDICTION_SETS.path(evaluation).unlink(missing_ok=True)
         if rows is not None:
             tables.PREDICTION_SETS.write_rows(rows, evaluation)
             files.append(tables.PREDICTION_SETS.path(evaluation))
