@@ -98,17 +98,16 @@ def robustness_rows(diagnostics: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = diagnostics.get("robustness")
     if not found:
         return []
-    rows = [{"name": "as they are", "strength": "", "accuracy": found["unchanged"], "difference": None}, *found["rows"]]
+    unchanged = {"name": "as they are", "strength": "", "accuracy": found["unchanged"], "difference": None}
     return [
         {
-            "name": row["name"],
-            "strength": row["strength"],
+            "name": ", ".join(filter(None, (row["name"], row["strength"]))),
             "share": row["accuracy"]["value"],
             "accuracy": percent(row["accuracy"]["value"]),
             "interval": interval(row["accuracy"], percentage=True),
             "difference": row["difference"] and difference_text("accuracy", row["difference"]),
         }
-        for row in rows
+        for row in (unchanged, *found["rows"])
     ]
 
 
@@ -147,8 +146,8 @@ def _most_gaining(first: Mapping[str, Any], surest: Mapping[str, Any]) -> str:
     gain = f"“{visible(first['label'])}” gained most, {difference_text('accuracy', first['gain'])} of recall"
     if surest["corrected_p_value"] > _SIGNIFICANT:
         return (
-            f"{gain}, but no class's gain is significant: the test has too few photos of each class to say for which "
-            "one more photos would help most."
+            f"{gain}, but no class's gain is significant: the test has too few photos of each class to tell which class "
+            "needs more photos most."
         )
     if surest["label"] == first["label"]:
         return f"{gain}, which is significant: look for more photos of this class first."
