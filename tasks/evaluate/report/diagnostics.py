@@ -146,8 +146,8 @@ def _most_gaining(first: Mapping[str, Any], surest: Mapping[str, Any]) -> str:
     gain = f"“{visible(first['label'])}” gained most, {difference_text('accuracy', first['gain'])} of recall"
     if surest["corrected_p_value"] > _SIGNIFICANT:
         return (
-            f"{gain}, but no class's gain is significant: the test has too few photos of each class to tell which class "
-            "needs more photos most."
+            f"{gain}, but no class's gain is significant: the test has too few photos of each class to tell which "
+            "class needs more photos most."
         )
     if surest["label"] == first["label"]:
         return f"{gain}, which is significant: look for more photos of this class first."
