@@ -10,7 +10,7 @@ import typer
 from flows.cli.arguments import Overrides, load_config
 from flows.cli.errors import note, say
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 
 
 def label(
@@ -45,7 +45,7 @@ def label(
 
     config = load_config(preset, overrides) if preset else Config()
     preflight.check_names(config, crawls=False)
-    mirror.refresh(data_root())
+    copies.refresh(data_root())
     root, folder = data_root(), require_folder(folder)
     preflight.check_writable(root)
     path = (labels or config.crawl.labelled or folder / NAME).expanduser().absolute()
