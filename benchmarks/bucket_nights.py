@@ -84,7 +84,8 @@ def kill_nights(scratch: Path, nights: int, photos: int, seed: int) -> int:
             expected = digests(Store(scratch / "control"), scratch / "photos", "")
             kind = KINDS[night % len(KINDS)] if night else ""
             after_s = choose.uniform(0.0, 1.0) * length_s
-            start, runs, alive, found = time.monotonic(), 0, False, []
+            start, runs, alive = time.monotonic(), 0, False
+            found: list[str] = []
             while not found and runs < _MOST_RUNS:
                 runs += 1
                 client = cluster.client(choose.choice("ab"))

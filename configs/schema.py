@@ -70,6 +70,11 @@ class CrawlConfig(Section):
         description="csv, annotations: the folder to which the names of the photos are relative; null: the folder of "
         "the file, or for annotations images/, data/ or a folder named after the part of the split beside it.",
     )
+    labelled: UserPath | None = Field(
+        None,
+        description="The labels.csv of `fluke label`: its photos are added to those of any source. A photo that the "
+        "source has in another class counts in the class that was chosen by hand.",
+    )
     columns: CsvColumns = Field(CsvColumns(), description="csv, huggingface, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
@@ -739,6 +744,29 @@ class EvaluateConfig(Section):
         "is below a threshold, which is fitted on validation photos of the classes in filter.unseen_classes.",
     )
     unknown_label: str = Field("unknown", min_length=1, description="Name of the unknown class, such as new_whale.")
+    abstain: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Wanted accuracy of the answers, such as 0.95: the report says from which probability on answers "
+        "are as often right on validation photos, and how many test photos then get an answer; null: none. Another "
+        "value only writes the report again.",
+    )
+    set_coverage: float | None = Field(
+        0.9,
+        gt=0,
+        lt=1,
+        description="Wanted probability that a photo's set of possible classes contains the true one (conformal "
+        "prediction, fitted on validation photos); null: no sets. Another value only writes the report again.",
+    )
+    robustness: int = Field(
+        0,
+        ge=0,
+        le=2000,
+        description="Test photos to predict blurred, compressed, noisy and shifted, too; 0: none. Each is predicted "
+        "nine times: 200 photos take about 1 min of a CPU with EfficientNet-Lite0 at 224 px. Another value only writes "
+        "the report again.",
+    )
     label_issues: int = Field(
         50,
         ge=0,
