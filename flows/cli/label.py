@@ -18,7 +18,7 @@ def label(
     preset: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PRESET]",
+            metavar="PRESET",
             help="Preset, or YAML file, that the photos are for: its model proposes classes, its photos are left out.",
             show_default=False,
         ),
