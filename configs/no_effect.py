@@ -6,7 +6,7 @@ The table lists what is known from the settings alone. What depends on the photo
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from configs.schema import LISTS, WITHOUT_SIZES, Config
+from configs.schema import LISTS, ON_THIS_MACHINE, WITHOUT_SIZES, Config
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _states_sizes(config: Config) -> bool:
 
 
 def _downloads(config: Config) -> bool:
-    return not {"folder", "csv"}.intersection(config.crawl.sources)
+    return ON_THIS_MACHINE.isdisjoint(config.crawl.sources)
 
 
 def _has_method(*methods: str) -> Callable[[Config], bool]:
@@ -82,16 +82,21 @@ def _seeks_label_issues(config: Config) -> bool:
     return bool(filters.label_issues) or filters.max_outlier is not None or filters.max_label_doubt is not None
 
 
+_ON_THIS_MACHINE = "folder, csv, annotations and huggingface"
+_LISTS = "folder, csv, annotations, huggingface or urls"
+
 RULES = (
-    Rule(("crawl.path",), _has_source(*LISTS), "crawl.sources=folder, csv or urls"),
-    Rule(("crawl.images",), _has_source("csv"), "crawl.sources=csv"),
-    Rule(_in("crawl.columns", "image label group"), _has_source("csv"), "crawl.sources=csv"),
+    Rule(("crawl.path",), _has_source(*LISTS), f"crawl.sources={_LISTS}"),
+    Rule(("crawl.images",), _has_source("csv", "annotations"), "crawl.sources=csv or annotations"),
+    Rule(
+        _in("crawl.columns", "image label group"), _has_source("csv", "huggingface"), "crawl.sources=csv or huggingface"
+    ),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
     Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
     Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
-    Rule(("crawl.split",), _has_source(*LISTS), "crawl.sources=folder, csv or urls"),
+    Rule(("crawl.split",), _has_source(*LISTS), f"crawl.sources={_LISTS}"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
-    Rule(_in("crawl", "replay min_yield"), _downloads, "crawl.sources other than folder and csv"),
+    Rule(_in("crawl", "replay min_yield"), _downloads, f"crawl.sources other than {_ON_THIS_MACHINE}"),
     Rule(
         _in(
             "crawl",
@@ -99,7 +104,7 @@ RULES = (
             "contact private_hosts proxy_resolves",
         ),
         lambda config: _downloads(config) and not config.crawl.replay,
-        "crawl.sources other than folder and csv, without crawl.replay",
+        f"crawl.sources other than {_ON_THIS_MACHINE}, without crawl.replay",
     ),
     Rule(("crawl.min_yield",), lambda config: not config.crawl.replay, "crawl.replay=false"),
     Rule(_in("crawl", "min_side_px min_aspect"), _states_sizes, "search engines in crawl.sources"),
@@ -116,7 +121,7 @@ RULES = (
         lambda config: config.filter.duplicate_bits is not None,
         "a number for filter.duplicate_bits",
     ),
-    Rule(("filter.group_pages",), _downloads, "crawl.sources other than folder and csv, which have no pages"),
+    Rule(("filter.group_pages",), _downloads, f"crawl.sources other than {_ON_THIS_MACHINE}, which have no pages"),
     Rule(_in("pretrain", "weights pooling"), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(
         _in(

@@ -17,7 +17,9 @@ from configs.section import Fraction, Section, Seed, UserPath
 StageName = Literal["crawl", "filter", "preprocess", "pretrain", "extract", "train", "evaluate"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 
-LISTS = frozenset({"folder", "csv", "urls"})
+ON_THIS_MACHINE = frozenset({"folder", "csv", "annotations", "huggingface"})
+"""The sources that read photos in `crawl.path`; nothing is downloaded."""
+LISTS = ON_THIS_MACHINE | {"urls"}
 """The sources that list photos in `crawl.path`, and don't search."""
 WITHOUT_SIZES = LISTS | {"site", "gallery"}
 """The sources that don't say how large a photo is before it is downloaded; search engines do."""
@@ -38,9 +40,9 @@ class SearchFilters(Section):
 class CsvColumns(Section):
     """The names of the columns of a CSV file of photos. Case doesn't matter."""
 
-    image: str = Field("Image", description="csv: path of the photo.")
-    label: str = Field("Id", description="csv: class of the photo.")
-    group: str = Field("Group", description="csv: photos of one burst or encounter, never in two splits (optional).")
+    image: str = Field("Image", description="csv: path of the photo; huggingface: the photo.")
+    label: str = Field("Id", description="csv, huggingface: class of the photo.")
+    group: str = Field("Group", description="csv, huggingface: photos of one burst, never in two splits (optional).")
     split: str = Field("split", description="csv, urls: train, val or test (optional), see crawl.split.")
     url: str = Field("url", description="urls: URL of the photo.")
     url_label: str = Field("label", description="urls: class of the photo.")
@@ -52,26 +54,30 @@ class CrawlConfig(Section):
     sources: tuple[str, ...] = Field(
         ("folder",),
         min_length=1,
-        description="Modules in tasks/crawl/sources: folder, csv, urls, site or gallery; or several search engines, in "
-        "the order of use (classes with too few photos go on to the next engine).",
+        description="Modules in tasks/crawl/sources: folder, csv, annotations, huggingface, urls, site or gallery; or "
+        "several search engines, in the order of use (classes with too few photos go on to the next engine).",
     )
     path: UserPath | None = Field(
         None,
-        description="folder: a folder with one sub-folder of photos per class; csv: a CSV file with columns Image,Id "
-        "(optional: Group, split), or a folder with train.csv and val.csv or test.csv; urls: a CSV file with columns "
-        "url,label (optional: split).",
+        description="folder: a folder with one sub-folder of photos per class, or a zip file of it; csv: a CSV file "
+        "with columns Image,Id (optional: Group, split), or a folder with train.csv and val.csv or test.csv; "
+        "annotations: a JSON file of COCO, Label Studio or FiftyOne, or a folder with one for each part of a split; "
+        "huggingface: the folder of a local copy of a dataset; urls: a CSV file with columns url,label (optional: "
+        "split).",
     )
     images: UserPath | None = Field(
         None,
-        description="csv: the folder to which the Image column is relative; null: the folder of the CSV file.",
+        description="csv, annotations: the folder to which the names of the photos are relative; null: the folder of "
+        "the file, or for annotations images/, data/ or a folder named after the part of the split beside it.",
     )
-    columns: CsvColumns = Field(CsvColumns(), description="csv, urls: the names of the columns.")
+    columns: CsvColumns = Field(CsvColumns(), description="csv, huggingface, urls: the names of the columns.")
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
-        description="folder, csv, urls: whether the photos are split already: by folders train, val and test with the "
-        "same class folders in each (or such folders in each class folder), by a column of the CSV, or by train.csv "
-        "and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders beside its "
-        "parts are left out; ignore: the classes are the same as with auto, but the filter splits all photos anew.",
+        description="Unless photos are searched: whether they are split already: by folders train, val and test with "
+        "the same class folders in each (or such folders in each class folder), by a column of the CSV, or by "
+        "train.csv and test.csv in one folder. auto: used if there is one; folders: there must be one, and folders "
+        "beside its parts are left out; ignore: the classes are the same as with auto, but the filter splits all "
+        "photos anew.",
     )
     max_loss: Fraction = Field(
         0.2,

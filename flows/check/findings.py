@@ -56,7 +56,7 @@ def check(config: Config, *, executor: Executor, progress: Progress) -> Findings
     with progress("files", total=len(files)) as advance:
 
         def read(path: str) -> Header:
-            header = read_header(path, most_px=config.crawl.max_photo_mpx * 1e6)
+            header = read_header(files[path], most_px=config.crawl.max_photo_mpx * 1e6)
             advance(1)
             return header
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from configs.schema import Config
-from tasks.crawl.listing.files import read_file, utf8_name
+from tasks.crawl.listing.files import LocalFile, utf8_name
 from tasks.crawl.losses import require_few_lost
 from tasks.images import formats, photos
 from tasks.store.errors import UserError
@@ -24,21 +24,21 @@ class Header(NamedTuple):
     """Why it can't be used, or empty."""
 
 
-def read_header(path: str, *, most_px: float) -> Header:
+def read_header(file: LocalFile, *, most_px: float) -> Header:
     """Read the format and the size of a photo from the beginning of its file.
 
     Args:
-        path: The file.
+        file: The file.
         most_px: Photos with more pixels have a problem.
     """
     try:
-        data = read_file(path, at_most=_BEGINNING_BYTES)
+        data = file.read(at_most=_BEGINNING_BYTES)
         if other := formats.foreign(data):
             return Header(formats.extension(data), None, other.description)
         try:
             size = photos.size_px(data)
         except ValueError:
-            size = photos.size_px(read_file(path))  # some formats have their header at the end
+            size = photos.size_px(file.read())  # some formats have their header at the end
     except OSError as error:
         return Header(formats.UNKNOWN, None, f"can't be read ({error.strerror or error})")
     except ValueError as problem:

@@ -10,13 +10,17 @@ from configs.load import given_settings, load, replaced_overrides
 from configs.schema import Config
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.urls import normalize_url
-from tasks.crawl.listing import photo_csv
+from tasks.crawl.listing import annotated, hugging_face, photo_csv
 from tasks.crawl.listing.files import LocalFile
 from tasks.crawl.listing.folder import list_folder
+from tasks.crawl.listing.zip_file import is_zip
 from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 from tasks.text import first_few
+
+_LISTS = {"csv": photo_csv, "annotations": annotated, "huggingface": hugging_face}
+"""The module that reads the lists of each source."""
 
 
 class Photo(NamedTuple):
@@ -35,7 +39,8 @@ def config_of(path: Path, overrides: Sequence[str]) -> Config:
     """Return the config to read a path with: that of the preset `default`, with the source that suits the path.
 
     Args:
-        path: A folder with one sub-folder per class, a folder with train.csv, or a CSV of photos or of URLs.
+        path: A folder with one sub-folder per class, a zip file of it, a folder with train.csv, a CSV of photos or of
+            URLs, a JSON file of annotations, or the folder of a Hugging Face dataset.
         overrides: Settings to change, such as `crawl.columns.label=species`; crawl.sources, too.
     """
     path_given = f"crawl.path={json.dumps(str(path), ensure_ascii=False)}"  # in quotes: it may be called null
@@ -59,9 +64,20 @@ def _source(path: Path, config: Config) -> str:
             names = {entry.name.lower() for entry in path.iterdir()}
         except OSError as error:
             raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
+        if hugging_face.is_dataset(path):
+            return "huggingface"
+        if annotated.is_annotated(path):
+            return "annotations"
         return "csv" if "train.csv" in names else "folder"
+    if is_zip(path):
+        return "folder"
+    if path.suffix.lower() == ".json":
+        return "annotations"
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
-        raise UserError(f"{path}: give a folder with one sub-folder of photos per class, or a CSV that lists photos")
+        raise UserError(
+            f"{path}: give a folder with one sub-folder of photos per class, a zip file of it, or a CSV or JSON file "
+            "that lists photos"
+        )
     names = {name.strip().lower() for name in read_csv(path).columns}
     return "urls" if config.crawl.columns.url.lower() in names else "csv"
 
@@ -86,8 +102,8 @@ def list_photos(config: Config, *, to_train: bool = True) -> tuple[list[Photo], 
             missing = folder.missing
             lost = [f"{len(missing):,} photos aren't there: {first_few(missing)}"] if missing else []
             return listed, missing, [*folder.notes, *lost]
-        case ("csv",):
-            rows = photo_csv.list_photos(crawl, to_train=to_train)
+        case ("csv" | "annotations" | "huggingface" as source,):
+            rows = _LISTS[source].list_photos(crawl, to_train=to_train)
             return (
                 [Photo(row.name, row.label, row.given_split or "", row.group, row.file) for row in rows.photos],
                 [],
@@ -104,7 +120,9 @@ def list_photos(config: Config, *, to_train: bool = True) -> tuple[list[Photo], 
                 [],
                 [*urls.notes, *_url_doubts(urls)],
             )
-    raise UserError(f"crawl.sources={','.join(crawl.sources)}: check reads folders and CSV files only")
+    raise UserError(
+        f"crawl.sources={','.join(crawl.sources)}: check reads photos on this machine and lists of URLs only"
+    )
 
 
 def _url_doubts(urls: UrlList) -> Iterator[str]:

@@ -8,6 +8,7 @@ import typer
 from flows.cli import (
     ablate,
     api,
+    dataset,
     doctor,
     errors,
     look,
@@ -74,6 +75,7 @@ for _command in (
     maintenance.backup,
     moving.push,
     moving.pull,
+    dataset.dataset,
     doctor.doctor,
     server.up,
     server.down,

@@ -26,6 +26,9 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one row per photo to a .csv, .json or .parquet file.")
     ] = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Begin the CSV of --out with a byte order mark, which Excel needs.")
+    ] = False,
     submission: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="Write Image,Id with five classes per photo (whale challenge format)."),
@@ -47,7 +50,14 @@ def predict(
 
     root = data_root()
     options = predicting.PredictOptions(
-        photos, model=model, top_k=top_k, out=out, submission=submission, heat_maps=heat_maps, workers=workers
+        photos,
+        model=model,
+        top_k=top_k,
+        out=out,
+        excel=excel,
+        submission=submission,
+        heat_maps=heat_maps,
+        workers=workers,
     )
     console.show_messages()
     with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:

@@ -62,11 +62,14 @@ def config(
 def check(
     path: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER|CSV", help="A folder with one sub-folder of photos per class, or a CSV."),
+        typer.Argument(
+            metavar="FOLDER|FILE",
+            help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset.",
+        ),
     ],
     overrides: Overrides = None,
 ) -> None:
-    """Show what fluke would see in a folder or a CSV: classes, split, formats, sizes, groups, doubts."""
+    """Show what fluke would see in a folder, a CSV or a dataset: classes, split, formats, sizes, groups, doubts."""
     from flows import console, preflight
     from flows.check import findings, source
     from tasks.store.context import executor

@@ -14,12 +14,15 @@ def score(
     photos: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER|CSV",
-            help="A folder with one sub-folder of photos per class, or a CSV of photos and classes.",
+            metavar="FOLDER|FILE",
+            help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset.",
         ),
     ],
     overrides: Overrides = None,
     model: ModelOption = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Begin CSVs with a byte order mark, which Excel needs.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the results go: a new folder. Default: one in the data folder."),
@@ -32,7 +35,7 @@ def score(
     from tasks.tables import REPORT
 
     root = data_root()
-    options = scoring.ScoreOptions(photos, model=model, settings=tuple(overrides or ()), out=out)
+    options = scoring.ScoreOptions(photos, model=model, settings=tuple(overrides or ()), excel=excel, out=out)
     console.show_messages()
     try:
         with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:

@@ -1,4 +1,4 @@
-"""Which photos the user still asks for: a class that was taken out of the keywords or of a CSV isn't missing."""
+"""Which photos the user still asks for: a class that was taken out of the keywords or of a list isn't missing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from configs.schema import LISTS, CrawlConfig
 from tasks.crawl.keywords import keywords_of
-from tasks.crawl.listing import photo_csv
+from tasks.crawl.listing import annotated, photo_csv
 from tasks.crawl.sources.urls import list_urls
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class AskedFor:
     classes: Collection[str] | None = None
     """The classes; None: any class that is there, as in a folder."""
     rows: Collection[tuple[str, str]] | None = None
-    """Name and class of each photo of a CSV; None: the photos aren't listed one by one."""
+    """Name and class of each photo of a list; None: the photos aren't listed one by one."""
 
     @classmethod
     def of(cls, config: CrawlConfig) -> "AskedFor":
@@ -29,8 +29,8 @@ class AskedFor:
         Raises:
             UserError: They can't be read; the crawl has read them a moment ago.
         """
-        if "csv" in config.sources:
-            rows = photo_csv.listed_rows(config)
+        if "csv" in config.sources or "annotations" in config.sources:
+            rows = (photo_csv if "csv" in config.sources else annotated).listed_rows(config)
             return cls({label for _, label in rows}, rows)
         if "urls" in config.sources:
             return cls(list_urls(config).candidates)

@@ -58,6 +58,8 @@ class PredictOptions:
     """Number of classes per photo, 1 or more."""
     out: Path | None = None
     """A .csv, .json or .parquet file for one row per photo."""
+    excel: bool = False
+    """Whether `out`, a .csv file, begins with a byte order mark, see `write_table`."""
     submission: Path | None = None
     """A .csv file in the whale challenge's format: Image, and Id with five classes."""
     heat_maps: Path | None = None
@@ -72,6 +74,8 @@ class PredictOptions:
                 raise UserError(f"{option} {path}: the file's name must end in one of {', '.join(formats)}")
             if path:
                 outputs.check_file(option, path)
+        if self.excel and (self.out is None or self.out.suffix != ".csv"):
+            raise UserError("--excel is for a CSV; add --out FILE.csv, or leave --excel out")
         if self.workers:
             self.cluster()
         if self.heat_maps and self.workers:
@@ -146,7 +150,7 @@ def predict_to(
         only_submitted = _rank_columns(options.top_k + 1, top_k)
         table = table.drop(columns=[column for column in only_submitted if column in table])
     if options.out:
-        write_table(table, options.out)
+        write_table(table, options.out, excel=options.excel)
     return table
 
 
@@ -228,17 +232,18 @@ def _rank_columns(first: int, last: int) -> list[str]:
     return [f"{name}_{rank}" for rank in range(first, last + 1) for name in ("class", "probability")]
 
 
-def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True) -> None:
+def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True, excel: bool = False) -> None:
     """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing.
 
-    In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`.
+    In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`. With `excel`, a CSV begins
+    with a byte order mark: Excel takes UTF-8 without one for another encoding.
     """
     with atomic_output(path) as partial:
         match path.suffix:
             case ".csv":
                 if guarded:
                     table = table.map(lambda value: guard(value) if isinstance(value, str) else value)
-                table.to_csv(partial, index=False, lineterminator="\n")
+                table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8-sig" if excel else "utf-8")
             case ".json":
                 table.to_json(partial, orient="records", indent=1, force_ascii=False)
             case _:

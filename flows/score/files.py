@@ -42,6 +42,8 @@ def write(
     answered: "pd.DataFrame",
     photos: "pd.DataFrame",
     left_out: Sequence[LeftOut],
+    *,
+    excel: bool = False,
 ) -> None:
     """Write everything into the folder, or nothing; what earlier scores have left there is replaced.
 
@@ -51,6 +53,7 @@ def write(
         answered: The columns of predictions.parquet, n rows.
         photos: The same n photos, with their paths.
         left_out: The photos that are not scored.
+        excel: Whether CSVs begin with a byte order mark, which Excel needs for UTF-8.
     """
     import pandas as pd
 
@@ -63,8 +66,8 @@ def write(
         (partial / HEAT_MAPS).touch()  # a later crawl passes over this folder
         tables.PREDICTIONS.write(answered, partial)
         write_json(tables.METRICS.path(partial), dict(metrics), sort_keys=True)
-        write_table(crossed.rename_axis(index="true", columns=None).reset_index(), partial / CONFUSION)
-        write_table(pd.DataFrame(left_out, columns=LeftOut._fields), partial / LEFT_OUT)
+        write_table(crossed.rename_axis(index="true", columns=None).reset_index(), partial / CONFUSION, excel=excel)
+        write_table(pd.DataFrame(left_out, columns=LeftOut._fields), partial / LEFT_OUT, excel=excel)
         for name, data in page.pictures(figures).items():
             (partial / name).write_bytes(data)
         (partial / SHEET).write_bytes(sheet.draw(answered, photos))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from configs.schema import Config, FilterConfig
 from flows.check.source import Photo, list_photos
-from tasks.crawl.listing.files import read_file
 from tasks.filter import image_stats
 from tasks.filter.groups import split_groups
 from tasks.filter.near_duplicates import NearDuplicates
@@ -148,7 +147,7 @@ def _read_all(
         def read(photo: Photo) -> tuple[str, NDArray[np.void]] | str:
             assert photo.file is not None
             try:
-                data = read_file(photo.file.path)
+                data = photo.file.read()
                 stats = image_stats.compute_stats(data)
             except OSError as error:
                 return error.strerror or str(error)

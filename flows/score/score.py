@@ -52,6 +52,8 @@ class ScoreOptions:
     """A name of models, or a run, see `flows.models.find.find_run`; None: the only name."""
     settings: Sequence[str] = ()
     """Settings that say how to read the source, such as `crawl.columns.label=species`."""
+    excel: bool = False
+    """Whether CSVs begin with a byte order mark, which Excel needs for UTF-8."""
     out: Path | None = None
     """A new or empty folder, or one with earlier scores; None: one in the data folder."""
 
@@ -122,7 +124,7 @@ def score_to(root: Path, options: ScoreOptions, *, progress: Progress, announce:
         "notes": list(labelled.notes),
     }
     metrics |= {"scored": described}
-    files.write(folder, metrics, answered, photos, left_out)
+    files.write(folder, metrics, answered, photos, left_out, excel=options.excel)
     return Scored(record, metrics, left_out, folder)
 
 

@@ -41,13 +41,16 @@ class LocalFile:
     Programs can set the modification time, as tar and zip do, so two files of equal size may share it. No program can
     set the change time. Where inodes change without a reason, as on some network drives, a file is only read again.
     """
-    bytes: int = 0
+
+    def read(self, *, at_most: int | None = None) -> bytes:
+        """Read the file, or so many bytes from its beginning; raises OSError, see `read_file`."""
+        return read_file(self.path, at_most=at_most)
 
     @classmethod
     def of(cls, path: str, status: stat_result) -> "LocalFile":
         """Create one from a path and its `os.stat`."""
         key = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
-        return cls(path, key, status.st_size)
+        return cls(path, key)
 
 
 def is_file(status: stat_result) -> bool:
@@ -178,7 +181,7 @@ def ingest(
     def read(index: int) -> StoredPhoto | None:
         file, name = files[index], losses.names[index]
         try:
-            data = read_file(file.path)
+            data = file.read()
         except OSError as error:
             losses.unreadable[index] = error.strerror or str(error)
             return None

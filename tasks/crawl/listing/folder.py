@@ -18,6 +18,7 @@ from tasks.crawl.listing.folder_notes import (
 from tasks.crawl.listing.folder_split import FolderSplit, Names, find_split
 from tasks.crawl.listing.given_split import GivenSplit
 from tasks.crawl.listing.tree import Tree, list_tree
+from tasks.crawl.listing.zip_file import is_zip, list_zip
 from tasks.crawl.result import require_two_classes
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc
@@ -72,30 +73,31 @@ class FolderListing:
         """The number of photos of each class by the given split; "" is none."""
         return {label: Counter(photo.split or "" for photo in photos) for label, photos in self.classes.items()}
 
-    def formats(self) -> Counter[str]:
-        """The number of photos by extension, in lower case."""
-        return Counter(Path(photo.name).suffix.lower() for photo in self.photos)
-
 
 def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = True) -> FolderListing:
     """List a folder of photos with one sub-folder per class, which may be split already. Nothing is read or logged.
 
     Args:
-        root: The folder.
+        root: The folder, or a zip file of it.
         split: See `crawl.split`.
         to_train: Whether the photos are to be trained on, which needs two classes.
 
     Raises:
         UserError: It is no such folder, a sub-folder can't be listed, or it isn't clear which folders are the classes.
     """
-    if not root.is_dir():
+    notes: list[str] = []
+    if root.is_dir():
+        tree = list_photos_below(root)
+    elif is_zip(root):
+        tree, notes = list_zip(root)
+    else:
         raise UserError(
-            f"{root} is a file; set crawl.path to a folder with one sub-folder per class, or set crawl.sources=csv"
+            f"{root} is a file; set crawl.path to a folder with one sub-folder per class or a zip file of it, or set "
+            "crawl.sources=csv"
         )
-    tree = list_photos_below(root)
     for name, reason in tree.unreadable:
         raise UserError(f"{root / name}: can't be read ({reason.lower()}); make it readable or remove it")
-    listing = FolderListing(root, tree, notes=passed_over(root, tree))
+    listing = FolderListing(root, tree, notes=[*notes, *passed_over(root, tree)])
     layout = _layout(listing, split, to_train=to_train)
     stray = _place(listing, layout, split)
     listing.stray = len(stray)

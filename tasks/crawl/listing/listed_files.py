@@ -1,4 +1,4 @@
-"""Find the files that a list names, in a folder."""
+"""Find the files that a list names, in a folder; and folders and files that may belong to a list."""
 
 import os
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.crawl.listing.files import LocalFile, is_file
+from tasks.crawl.listing.given_split import GivenSplit, given_split, given_splits
 from tasks.crawl.listing.tree import list_tree
 from tasks.file_names import FoundNames, NameIndex, find_names
 from tasks.store.errors import UserError
@@ -86,3 +87,20 @@ def _file(path: Path) -> LocalFile | None:
     except (OSError, ValueError):  # ValueError: a NUL character in the name
         return None
     return LocalFile.of(str(path), status) if is_file(status) else None
+
+
+def folders_of(top: Path, part: GivenSplit) -> list[Path]:
+    """Return the folders in a folder that are named as a part of a split."""
+    folders = [path for path in entries(top) if path.is_dir()]
+    together = given_splits(path.name for path in folders)  # train2017 beside val2017
+    return sorted(path for path in folders if part in (together.get(path.name), given_split(path.name)))
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what is in a folder; raises UserError if it can't be listed."""
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UserError(
+            f"{folder}: can't be read ({error.strerror or error}); make it readable, and run again"
+        ) from error

@@ -15,10 +15,11 @@ _SHOWN = 3
 _DEFAULT = CsvColumns()
 
 
-class PhotoCsvRow(NamedTuple):
-    """A row with a photo and a class."""
+class ListRow(NamedTuple):
+    """A photo and its class in a list."""
 
     line: int
+    """The line of a CSV; in other files the position among the photos, from 1."""
     image: str
     label: str
     group: str | None
@@ -26,9 +27,9 @@ class PhotoCsvRow(NamedTuple):
 
 
 class PhotoRows(NamedTuple):
-    """The rows of one CSV."""
+    """What one file of a list contains."""
 
-    rows: list[PhotoCsvRow]
+    rows: list[ListRow]
     incomplete: list[int]
     """Lines of the rows without a photo or without a class."""
     notes: list[str]
@@ -55,7 +56,7 @@ def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> 
     ]
     file = read_csv(path, [column.name for column in columns])
     found = find_columns(file, columns)
-    rows: list[PhotoCsvRow] = []
+    rows: list[ListRow] = []
     incomplete: list[int] = []
     complete: list[CsvRow] = []
     for row in file.rows:
@@ -65,7 +66,7 @@ def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> 
             incomplete.append(row.line)
             continue
         complete.append(row)
-        rows.append(PhotoCsvRow(row.line, image, label, found.get(row, names.group) or None, None))
+        rows.append(ListRow(row.line, image, label, found.get(row, names.group) or None, None))
     splits = given_parts(path, complete, found, config)
     rows = [row._replace(split=split) for row, split in zip(rows, splits, strict=True)]
     notes = [*file.notes, *found.notes, *unread_splits(file, found, config)]

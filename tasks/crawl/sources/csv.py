@@ -2,56 +2,17 @@
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.listing.files import LocalFile, fingerprint, ingest
-from tasks.crawl.listing.photo_csv import ListedPhoto, list_photos
-from tasks.crawl.result import CrawlResult, PhotoRow, require_two_classes
+from tasks.crawl.listing.collect import collect_listed, fingerprints
+from tasks.crawl.listing.photo_csv import list_photos
+from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the CSV's rows, and of the sizes and modification times of the files that they name."""
-    listed = list_photos(config)
-    lines = [
-        (photo.name, photo.label, photo.group or "", photo.given_split or "", photo.file.mtime_key)
-        for photo in listed.photos
-    ]
-    notes = [(note,) for note in listed.notes]  # so that a cached crawl doesn't repeat what is no longer so
-    return {"photos": len({photo.file.path for photo in listed.photos}), "listing": fingerprint([*lines, *notes])}
+    return fingerprints(list_photos(config))
 
 
 def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> CrawlResult:
     """Store the photos that the CSV lists; of each class the first `per_class` in the order of the CSV."""
-    listed = list_photos(config)
-    ranks: dict[str, int] = {}
-    chosen: list[tuple[int, ListedPhoto]] = []
-    for photo in listed.photos:
-        ranks[photo.label] = rank = ranks.get(photo.label, 0) + 1
-        if config.per_class is None or rank <= config.per_class:
-            chosen.append((rank, photo))
-    files: dict[str, LocalFile] = {photo.file.path: photo.file for _, photo in chosen}
-    photos = ingest(
-        list(files.values()),
-        ledger,
-        context,
-        max_loss=config.max_loss,
-        max_mpx=config.max_photo_mpx,
-    )
-    stored = dict(zip(files, photos, strict=True))
-    rows = [
-        PhotoRow.of(
-            found,
-            label=photo.label,
-            name=photo.name,
-            engine="csv",
-            rank=rank,
-            group=photo.group,
-            given_split=photo.given_split,
-        )
-        for rank, photo in chosen
-        if (found := stored[photo.file.path])
-    ]
-    for note in listed.notes:
-        context.warn(note)
-    remedy = "the photos of the others can't be read: make them readable"
-    require_two_classes((row.label for row in rows), str(config.path), remedy)
-    return CrawlResult(rows, listed.counts)
+    return collect_listed(list_photos(config), config, ledger, context, engine="csv")

@@ -11,6 +11,7 @@ from flows.check.findings import Findings, check, summary
 from flows.check.headers import read_header
 from flows.check.source import config_of, setting_doubts
 from flows.console import class_table
+from tasks.crawl.listing.files import LocalFile
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
 
@@ -113,8 +114,9 @@ def test_a_header_behind_the_beginning_of_the_file_is_found(tmp_path: Path) -> N
     plain = jpeg((300, 200))
     comment = b"\xff\xfe\xff\xff" + b"x" * 65533
     (tmp_path / "1.jpg").write_bytes(plain[:2] + 5 * comment + plain[2:])
-    assert read_header(str(tmp_path / "1.jpg"), most_px=1e6).size_px == (300, 200)
-    assert "crawl.max_photo_mpx=0.05" in read_header(str(tmp_path / "1.jpg"), most_px=5e4).problem
+    photo = LocalFile(str(tmp_path / "1.jpg"), "")
+    assert read_header(photo, most_px=1e6).size_px == (300, 200)
+    assert "crawl.max_photo_mpx=0.05" in read_header(photo, most_px=5e4).problem
 
 
 def test_the_table_of_many_classes_shows_the_largest_and_the_smallest() -> None:

@@ -156,10 +156,10 @@ def test_a_stored_photo_that_is_lost_is_copied_again(files: list[Path], tmp_path
 
 def test_a_file_that_vanishes_is_lost(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = local_files.read_file
-    monkeypatch.setattr(local_files, "read_file", lambda path: (files[0].unlink(missing_ok=True), real(path))[1])
+    monkeypatch.setattr(local_files, "read_file", lambda path, **_: (files[0].unlink(missing_ok=True), real(path))[1])
     assert crawl(files, tmp_path) == [None, b"b.jpg"]
     files[0].write_bytes(b"a")
-    monkeypatch.setattr(local_files, "read_file", lambda path: (Path(path).unlink(), real(path))[1])
+    monkeypatch.setattr(local_files, "read_file", lambda path, **_: (Path(path).unlink(), real(path))[1])
     with pytest.raises(UserError, match=r"2 of 2 photos can't be read: .*a\.jpg \(No such file or directory\)"):
         crawl(files, tmp_path, fresh=True)
 

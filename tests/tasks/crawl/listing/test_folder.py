@@ -1,7 +1,6 @@
 """What a folder of photos brings: classes, a given split, and lines about what isn't used."""
 
 import unicodedata
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -290,9 +289,3 @@ def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
 def test_a_folder_of_fluke_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "artifacts/a.jpg", "pools/b.jpg", "cat*2", "dog*2")
     assert error(tmp_path).startswith(f"{tmp_path} is a data folder of fluke")
-
-
-def test_the_listing_describes_formats_and_sizes(tmp_path: Path) -> None:
-    listing = list_folder(make(tmp_path, "cat/a.JPG", "cat/b.heic", "dog/c.jpg"))
-    assert listing.formats() == Counter({".jpg": 2, ".heic": 1})
-    assert [photo.file.bytes for photo in listing.photos] == [9, 10, 9]

@@ -45,7 +45,7 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which the name of each file that is read is added."""
     read: list[str] = []
     real = local_files.read_file
-    monkeypatch.setattr(local_files, "read_file", lambda path: (read.append(Path(path).name), real(path))[1])
+    monkeypatch.setattr(local_files, "read_file", lambda path, **_: (read.append(Path(path).name), real(path))[1])
     return read
 
 
@@ -192,7 +192,7 @@ def test_few_unreadable_photos_are_one_line_and_many_are_an_error(
 ) -> None:
     real = local_files.read_file
 
-    def read(path: str) -> bytes:
+    def read(path: str, **_: object) -> bytes:
         if path.endswith("a.PNG"):
             raise PermissionError(13, "Permission denied")
         return real(path)
@@ -264,7 +264,7 @@ def test_a_photo_that_vanishes_between_listing_and_reading_is_lost_and_named(hom
 def test_a_class_whose_photos_all_vanish_stops_the_crawl(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = local_files.read_file
 
-    def read(path: str) -> bytes:
+    def read(path: str, **_: object) -> bytes:
         if "/cat/" in path:
             Path(path).unlink()
         return real(path)
