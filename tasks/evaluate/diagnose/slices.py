@@ -4,7 +4,6 @@ A keyword or a folder mostly has photos of one class, and classes differ. So eac
 photos of the same classes.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
