@@ -28,7 +28,7 @@ from flows.dashboard import artifacts, stages
 from flows.dashboard.engine import attached
 from flows.run import GetOrBuild, extra_progress
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.permissions import file_lock
@@ -77,7 +77,7 @@ def ablate(
     config = asked.first.config
     credentials.from_secret_blocks(config.crawl)
     preflight.check(config, root)
-    mirror.refresh(root)
+    copies.refresh(root, cache_gb=config.store.cache_gb)
     log_rotation.rotate(root)
     with (
         _only_one(root, asked.id),

@@ -13,7 +13,7 @@ import errno
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,13 +64,22 @@ class Entry:
     """How many rows about the same photo and class come before it in the log; rows are never removed."""
 
 
+class Row(NamedTuple):
+    """A row of the log."""
+
+    key: ReviewKey
+    decision: Decision | None
+    """None: undo."""
+    decided_at: str
+
+
 Log = Mapping[ReviewKey, Entry]
 """The decisions in effect, in the order in which they were made."""
 
 
 def entries(root: Path) -> dict[ReviewKey, Entry]:
     """Return the decisions in effect with their rows, in the order in which they were made; errors as `read`."""
-    return _in_effect(root / NAME)
+    return in_effect(root / NAME)
 
 
 def read(root: Path) -> dict[ReviewKey, Decision]:
@@ -97,28 +106,28 @@ def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None]) -> 
         Whether a row was written.
     """
     path = root / NAME
-    with _locked(path):
-        chosen = choose(_in_effect(path))
+    with lock(path):
+        chosen = choose(in_effect(path))
         if isinstance(chosen, Decision):
             _check(chosen)
-            _append(path, [_row(chosen)])
+            append(path, [Row(chosen.key, chosen, _now())])
         elif chosen is not None:
-            _append(path, [(*chosen, _UNDO, "")])
+            append(path, [Row(chosen, None, _now())])
         return chosen is not None
 
 
 def add(root: Path, decisions: Iterable[Decision]) -> list[Decision]:
     """Append decisions; returns those that were written. A decision that is already in effect isn't written again."""
     path = root / NAME
-    with _locked(path):
-        in_effect = read(root)
+    with lock(path):
+        known = read(root)
         written: list[Decision] = []
         for decision in decisions:
-            if in_effect.get(decision.key) != decision:
+            if known.get(decision.key) != decision:
                 _check(decision)
-                in_effect[decision.key] = decision
+                known[decision.key] = decision
                 written.append(decision)
-        _append(path, [_row(decision) for decision in written])
+        append(path, [Row(decision.key, decision, _now()) for decision in written])
     return written
 
 
@@ -143,11 +152,11 @@ def digest(root: Path) -> str:
     return digests.of_value([[*key, made.action, made.to] for key, made in decisions])
 
 
-def _in_effect(path: Path) -> dict[ReviewKey, Entry]:
+def in_effect(path: Path) -> dict[ReviewKey, Entry]:
     """Return the decisions in effect, in the order in which they were made."""
     stacks: dict[ReviewKey, list[tuple[int, Entry]]] = {}
     rows: Counter[ReviewKey] = Counter()
-    for number, (key, decision) in enumerate(_log(path)):
+    for number, (key, decision, _) in enumerate(log(path)):
         stack = stacks.setdefault(key, [])
         if decision:
             stack.append((number, Entry(decision, rows[key])))
@@ -158,8 +167,8 @@ def _in_effect(path: Path) -> dict[ReviewKey, Entry]:
     return {entry.decision.key: entry for _, entry in tops}
 
 
-def _log(path: Path) -> Iterator[tuple[ReviewKey, Decision | None]]:
-    """Yield each row of the log; None stands for undo."""
+def log(path: Path) -> Iterator[Row]:
+    """Yield each row of the log; errors as `read`."""
     try:
         text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")  # the name of a class need not be UTF-8
     except FileNotFoundError:
@@ -175,7 +184,7 @@ def _log(path: Path) -> Iterator[tuple[ReviewKey, Decision | None]]:
         raise UserError(f"{path}, line {max(1, reader.line_num)}: {error}; fix or delete the line") from error
 
 
-def _parsed(row: list[str]) -> tuple[ReviewKey, Decision | None]:
+def _parsed(row: list[str]) -> Row:
     """Parse one row; raises ValueError if it is damaged."""
     if len(row) != len(_COLUMNS):
         raise ValueError(f"{len(row)} values instead of {len(_COLUMNS)} ({','.join(_COLUMNS)})")
@@ -186,12 +195,12 @@ def _parsed(row: list[str]) -> tuple[ReviewKey, Decision | None]:
     except ValueError:
         raise ValueError(f"decided_at is {decided_at!r}, not a time such as 2026-01-31T12:00:00Z") from None
     if action == _UNDO:
-        return key, None
+        return Row(key, None, decided_at)
     for known in ACTIONS:
         if action == known:
             decision = Decision(key, known, to)
             _check(decision)
-            return key, decision
+            return Row(key, decision, decided_at)
     raise ValueError(f"action is {action!r}, not one of {', '.join((*ACTIONS, _UNDO))}")
 
 
@@ -206,15 +215,12 @@ def _check(decision: Decision) -> None:
         raise ValueError(f"to is {decision.to!r}, which is already the class of the photo")
 
 
-def _row(decision: Decision) -> tuple[str, ...]:
-    return (*decision.key, decision.action, decision.to)
-
-
-def _locked(path: Path) -> FileLock:
+def lock(path: Path) -> FileLock:
+    """Return the lock of whoever appends."""
     return file_lock(path.with_name(f".{NAME}.lock"))
 
 
-def _append(path: Path, rows: list[tuple[str, ...]]) -> None:
+def append(path: Path, rows: Sequence[Row]) -> None:
     """Append rows and sync the file, or leave the file unchanged. The caller must have the lock."""
     if not rows:
         return
@@ -223,7 +229,9 @@ def _append(path: Path, rows: list[tuple[str, ...]]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     if is_new:
         writer.writerow(_COLUMNS)
-    writer.writerows((*map(guard, row), f"{now():%Y-%m-%dT%H:%M:%SZ}") for row in rows)
+    for key, decision, decided_at in rows:
+        action, to = (decision.action, decision.to) if decision else (_UNDO, "")
+        writer.writerow([*map(guard, (*key, action, to)), decided_at])
     data = text.getvalue().encode(errors="surrogateescape")
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
@@ -239,3 +247,7 @@ def _append(path: Path, rows: list[tuple[str, ...]]) -> None:
             raise
     if is_new:
         sync(path.parent)
+
+
+def _now() -> str:
+    return f"{now():%Y-%m-%dT%H:%M:%SZ}"
