@@ -7,7 +7,7 @@ A file that is here counts, whatever the list says.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +65,11 @@ class LeftOut:
             kept = {path: record for path, record in self.records().items() if path not in gone}
             if kept != self._records:
                 atomic_write(self._path, _RECORDS.dump_json(kept))
+
+    def forget(self, photos: Collection[str]) -> None:
+        """Take the photos with these SHA-256 from the list."""
+        found = self.records().items()
+        self.remove([path for path, record in found if path.startswith("photos/") and record.sha256 in photos])
 
     def trim(
         self, stored: Callable[[], Mapping[str, FileRecord]], limit_bytes: float, *, used_before: float

@@ -131,6 +131,7 @@ class Mirror:
     def forget(self, photos: Collection[str]) -> None:
         """Delete photos with these SHA-256 at the next deletion, also if a manifest names them."""
         self._sync.forgotten |= set(photos)
+        self._left_out.forget(photos)
 
     def bring(self, manifest: Manifest) -> None:
         """Fetch photos and shards of an artifact that are missing here or have another size.

@@ -145,7 +145,9 @@ class Sync:
 
     def _delete_forgotten(self) -> None:
         """Delete the photos here that another host has forgotten."""
-        for sha256 in self.blocked():
+        blocked = self.blocked()
+        self._left_out.forget(blocked)
+        for sha256 in blocked:
             for photo in (self._root / "photos").glob(f"{sha256[:2]}/{sha256}.*"):
                 photo.unlink(missing_ok=True)
 

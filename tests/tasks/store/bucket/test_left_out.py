@@ -241,3 +241,21 @@ def test_what_is_removed_frees_the_disk(hosts: tuple[Host, Host]) -> None:
     host.mirror.limit(0)
     use_all(host)
     assert shard.path.name not in mapped.read_text()
+
+
+def test_a_forgotten_photo_is_missing_rather_than_left_out(hosts: tuple[Host, Host]) -> None:
+    for host in hosts:
+        host.mirror.limit(0)
+    a, b = hosts
+    gone, kept = a.crawl(b"forget me", b"keep me")
+    b.mirror.sync()
+    (manifest,) = b.store.manifests("crawl")
+    assert b.store.valid(b.store.folder(manifest.artifact))
+    with a.mirror.used(exclusive=True):
+        a.mirror.forget([gone.stem])
+        (a.root / "forgotten.csv").write_text(f"what,forgotten_at\n{gone.stem},2026\n")
+    b.mirror.sync()
+    for host in hosts:
+        places = [host.root / path.relative_to(a.root) for path in (gone, kept)]
+        assert [copies.leaves_out(place) for place in places] == [False, True]
+        assert host.store.valid(host.store.folder(manifest.artifact)) is None
