@@ -53,7 +53,7 @@ class Labelling:
     answered: list[int]
 
     def __post_init__(self) -> None:
-        self.knowledge = Knowledge(len(self.labels))
+        self.knowledge = Knowledge()
         self.knowledge.add(range(len(self.labels)), Batch(self.features))
         self.vectors = Standardised.of(self.features)(self.features)
         self.unit = l2_normalize(self.vectors)

@@ -764,7 +764,7 @@ class EvaluateConfig(Section):
         ge=0,
         le=2000,
         description="Test photos to predict blurred, compressed, noisy and shifted, too; 0: none. Each is predicted "
-        "nine times: 200 photos take about 1 min of a CPU with EfficientNet-Lite0 at 224 px. Another value only writes "
+        "nine times: 200 photos take 40 s of a core with EfficientNet-Lite0 at 224 px. Another value only writes "
         "the report again.",
     )
     label_issues: int = Field(

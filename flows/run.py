@@ -106,7 +106,7 @@ def pipeline(
         record.lock(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as threads,
-        workers_of(config.workers, root, threads) as workers,
+        workers_of(config.workers, root, threads, show=run_page.show_cluster) as workers,
     ):
         progress = tee(shown_stages.progress, extra_progress.get())
         record.deployment = deployment_name()

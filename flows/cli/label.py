@@ -3,7 +3,7 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,13 +12,16 @@ from flows.cli.errors import note, say
 from flows.run_records import data_root
 from tasks.store.bucket import copies
 
+if TYPE_CHECKING:
+    from flows.label.networks import Network
+
 
 def label(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos without a class; sub-folders are included.")],
     preset: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PRESET]",
+            metavar="PRESET",
             help="Preset, or YAML file, that the photos are for: its model proposes classes, its photos are left out.",
             show_default=False,
         ),
@@ -34,7 +37,9 @@ def label(
     """Label photos without a class on a local page, by keyboard, the most useful first; until Ctrl-C."""
     from configs.schema import Config
     from flows import console, preflight
+    from flows.label.app import build
     from flows.label.labels import NAME, LabelFiles
+    from flows.label.looking import looking
     from flows.label.photos import files_of, require_folder, unlabelled
     from flows.label.proposals import Knowledge
     from flows.label.run import KnownRun, known_run
@@ -42,6 +47,13 @@ def label(
     from flows.local_page import server
     from flows.local_page.images import ImageCache
     from tasks.store.context import executor
+
+    def load() -> "Network":
+        from flows.label.networks import ModelInUse, PretrainedNetwork  # imports TensorFlow
+
+        if known.champion:
+            return ModelInUse(root, known.champion)
+        return PretrainedNetwork(config.preprocess, config.pretrain)
 
     config = load_config(preset, overrides) if preset else Config()
     preflight.check_names(config, crawls=False)
@@ -59,19 +71,8 @@ def label(
     for line in found.notes:
         note(line)
 
-    note("loading the network ...")
     with console.native_output(root / "logs" / "native.log"):
-        from flows.label.app import build
-        from flows.label.looking import looking
-        from flows.label.networks import ModelInUse, Network, PretrainedNetwork
-
-        model = ModelInUse(root, known.champion) if known.champion else None
-
-        def load() -> Network:
-            return model or PretrainedNetwork(config.preprocess, config.pretrain)
-
-        knowledge = Knowledge(len(found.photos), model.classes if model else ())
-        session = LabelSession(found.photos, files, knowledge, known.classes)
+        session = LabelSession(found.photos, files, Knowledge(), known.classes)
         images = ImageCache(Path(folder.anchor), files_of(found.photos))
 
         def announce(address: str) -> None:

@@ -47,6 +47,7 @@ def looking(
     def look() -> None:
         try:
             network = load()
+            knowledge.classes = network.classes
             with ThreadPoolExecutor(threads) as executor:
 
                 def tiles(paths: Sequence[Path]) -> tuple[list[int], NDArray[np.uint8]]:

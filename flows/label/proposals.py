@@ -30,9 +30,8 @@ class Batch:
 class Knowledge:
     """Features and probabilities of the photos, as far as they are computed; safe for concurrent threads."""
 
-    total: int
     classes: tuple[str, ...] = ()
-    """The model's classes, in the order of its probabilities; empty if there is no model."""
+    """The model's classes, in the order of its probabilities; empty if there is none, or until it is loaded."""
     _batches: dict[int, tuple[NDArray[np.float32], NDArray[np.float32] | None]] = field(default_factory=dict)
     _examples: list[tuple[NDArray[np.float32], str]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)

@@ -36,7 +36,7 @@ class LabelSession:
         self._files = files
         self.knowledge = knowledge
         self._at = {photo.digest: position for position, photo in enumerate(photos)}
-        self._classes = sorted({*classes, *knowledge.classes})
+        self._classes = sorted(classes)
         self._answers = files.read()
         self._skipped_before = {name for name, answer in self._answers.items() if answer.kind == "skipped"}
         self._queue: list[tuple[int, Proposals]] = []

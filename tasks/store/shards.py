@@ -300,12 +300,10 @@ def _damaged(path: Path, reason: object) -> DamagedFileError:
     return DamagedFileError(f"{path} is damaged ({why}); run the same command again with --verify, which replaces it")
 
 
-def close_files() -> None:
-    """Close the shards that were read: as long as one is open, its deletion frees nothing."""
-    _load.cache_clear()
-
-
 @lru_cache(maxsize=256)
 def _load(path: Path) -> NDArray[Any]:
     array: NDArray[Any] = np.load(path, mmap_mode="r")
     return array
+
+
+copies.after_removal(_load.cache_clear)  # as long as a file is mapped, its deletion frees nothing

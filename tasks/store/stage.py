@@ -9,7 +9,7 @@ from typing import Any
 
 from configs.schema import StageName
 from configs.section import Section
-from tasks.store import compiled, hashing, shards, source_code
+from tasks.store import compiled, hashing, source_code
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, CacheKey, ManifestHead, Result
 from tasks.store.progress import Progress, silent
@@ -159,7 +159,6 @@ class Run:
         with self.store.building(cache_key) as is_shared:
             built_meanwhile = self._find(stage, config, cache_key) if is_shared else None
             artifact = built_meanwhile.artifact if built_meanwhile else self.store.publish(cache_key, source, build)
-            shards.close_files()
         if built_meanwhile:
             return built_meanwhile
         manifest = self.store.manifest(artifact)

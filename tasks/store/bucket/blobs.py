@@ -91,7 +91,7 @@ class Blobs:
         Raises:
             BucketError: The bucket can't be written.
         """
-        new = {record.sha256: data for record, data in contents if record.sha256 not in self._stored}
+        new = ((record.sha256, data) for record, data in contents if record.sha256 not in self._stored)
         for pack in _packs(new):
             data = b"".join(pack.values())
             whole = FileRecord(bytes=len(data), sha256=hashing.of_bytes(data))
@@ -101,13 +101,12 @@ class Blobs:
                 if len(pack) > 1:
                     self.new_packs[sha256] = self._packs[sha256] = Place(whole.sha256, start)
                 start += len(part)
-        self._stored |= set(new)
+            self._stored |= pack.keys()
 
     def require(self, record: FileRecord) -> None:
         """Raise MissingError if a content isn't stored."""
-        if record.sha256 not in self._stored | self._packs.keys() and not self._objects.exists(
-            key_of(record), record.bytes
-        ):
+        is_known = record.sha256 in self._stored or record.sha256 in self._packs
+        if not is_known and not self._objects.exists(key_of(record), record.bytes):
             raise self._missing(record)
         self._stored.add(record.sha256)
 
@@ -150,12 +149,12 @@ class Blobs:
         return MissingError(f"{place} is missing; restore it from another copy of the bucket")
 
 
-def _packs(contents: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
-    """Divide contents into packs."""
+def _packs(contents: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    """Divide contents, given with their SHA-256, into packs."""
     pack: dict[str, bytes] = {}
     size = 0
-    for sha256, data in contents.items():
-        if size + len(data) > _PACK_BYTES:
+    for sha256, data in contents:
+        if pack and size + len(data) > _PACK_BYTES:
             yield pack
             pack, size = {}, 0
         pack[sha256] = data

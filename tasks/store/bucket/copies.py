@@ -1,7 +1,9 @@
 """Which data folders are local copies of buckets, in this process."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from tasks.store.bucket import left_out
 from tasks.store.bucket.mirror import Mirror
 
 _mirrors: dict[Path, Mirror] = {}
@@ -44,6 +46,11 @@ def use(path: Path) -> None:
     """Fetch a shard or a photo that the copy of a bucket has left out, see `Mirror.use`."""
     if found := _holding(path):
         found[0].use(found[1])
+
+
+def after_removal(close: Callable[[], None]) -> None:
+    """Let a function be called after files were removed from the copy of a bucket; it closes those that it has open."""
+    left_out.closers.append(close)
 
 
 def leaves_out(path: Path) -> bool:

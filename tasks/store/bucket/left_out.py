@@ -19,6 +19,8 @@ from tasks.store.permissions import file_lock
 
 _NAME = ".mirror-left-out.json"
 _FOLDERS = ("pools/filter", "pools/preprocess", "pools/extract", "photos")
+closers: list[Callable[[], None]] = []
+"""Are called after files were removed, see `copies.after_removal`."""
 _RECORDS = TypeAdapter(dict[RelativePath, FileRecord])
 
 
@@ -95,6 +97,8 @@ class LeftOut:
             self.add(going)
             for path in going:
                 (self._root / path).unlink(missing_ok=True)
+            for close in closers:
+                close()
         return removed
 
 

@@ -51,27 +51,27 @@ class Sync:
             BucketError: The bucket can't be read or written.
             OSError: The folder can't be written.
         """
-        refused: list[str] = []
+        met: set[str] = set()
         with file_lock(self._root / "locks" / "mirror.lock"):
             for attempt in range(_ATTEMPTS):
                 self._conflicts.merge()
                 try:
-                    conflicts = self._once(deletes=deletes)
+                    conflicts = self._once(met, deletes=deletes)
                 except (ConflictError, ChangedError):  # somebody has committed or written meanwhile
                     if attempt == _ATTEMPTS - 1:
                         raise
                     continue
-                refused += [path for path in conflicts if not path.startswith(_REBUILT)]
                 if not any(map(self._conflicts.can_merge, conflicts)):
                     break
-        if refused := [path for path in refused if not self._conflicts.can_merge(path)]:
+        refused = sorted(path for path in met if not (path.startswith(_REBUILT) or self._conflicts.can_merge(path)))
+        if refused:
             raise ConflictError(
                 f"{self._trees.objects.url}: another host has changed {refused[0]} at the same time, and its change "
                 f"stays; yours is in {aside(self._root / refused[0])}; run the same command again"
             )
 
-    def _once(self, *, deletes: bool) -> list[str]:
-        """Make both the same; returns the paths that others have changed, too."""
+    def _once(self, met: set[str], *, deletes: bool) -> list[str]:
+        """Make both the same; returns the paths that others have changed, too, and adds them to `met`."""
         base = tracked.read_base(self._root)
         known = {path: each.record for path, each in base.items()}
         seen = tracked.scan(self._root, base, self._left_out.records())
@@ -85,6 +85,7 @@ class Sync:
         mine = tracked.changes(known, here, deletes=deletes)
         mine = {path: record for path, record in mine.items() if there.files.get(path) != record}
         conflicts = tracked.conflicts(mine, known, there.files)
+        met.update(conflicts)
         for path in conflicts:
             for gone in self._conflicts.set_aside(path):
                 here.pop(gone, None)

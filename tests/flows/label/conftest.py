@@ -66,7 +66,7 @@ def open_label_page(folder: Path, *, looked: bool = True, classes: tuple[str, ..
     labels = folder / "labels.csv"
     with executor(2) as threads:
         photos = unlabelled(folder, labels, (), threads=threads, progress=silent).photos
-    knowledge = Knowledge(len(photos))
+    knowledge = Knowledge()
     if looked:
         noise = np.random.default_rng(0).normal(0, 0.1, (len(photos), 4))
         light = [[1.0 if photo.name.startswith("고") else -1.0, 0, 0, 0] for photo in photos]

@@ -229,3 +229,15 @@ def test_a_limit_below_what_a_stage_needs_is_said_once(
             Shard.write(host.store.pools("extract") / "key", [f"p{number}"], np.ones((1, 3)))
     assert not shards_here(host)
     assert caplog.text.count("store.cache_gb=0 is less than a stage reads and writes") == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_what_is_removed_frees_the_disk(hosts: tuple[Host, Host]) -> None:
+    host = hosts[0]
+    (shard,), index = add_shards(host, 1)
+    LazyRows(index, host.root)[[0]]
+    mapped = Path("/proc/self/maps")
+    assert shard.path.name in mapped.read_text()
+    host.mirror.limit(0)
+    use_all(host)
+    assert shard.path.name not in mapped.read_text()

@@ -5,11 +5,12 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tasks.store.bucket.head import ConflictError
+from tasks.store.bucket.head import ConflictError, Snapshot, Trees
 from tasks.store.bucket.lease import BusyError
 from tasks.store.bucket.ledger import LEDGER
 from tasks.store.errors import UserError
@@ -291,3 +292,26 @@ def test_a_pack_is_deleted_with_the_last_file_in_it(hosts: tuple[Host, Host]) ->
     a.mirror.sync()
     b.mirror.sync()
     assert (b.root / "runs" / runs[0].name).read_text() == runs[0].name
+
+
+def test_a_refused_change_is_said_also_if_somebody_commits_meanwhile(
+    hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = hosts
+    for host, text in zip(hosts, "ab", strict=True):
+        (host.root / "splits").mkdir()
+        (host.root / "splits" / "cats.parquet").write_text(text)
+    a.mirror.sync()
+    commit, calls = Trees.commit, 0
+
+    def commit_second_time(*args: Any, **options: Any) -> Snapshot:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ConflictError("somebody else was faster")
+        return commit(*args, **options)
+
+    monkeypatch.setattr(Trees, "commit", commit_second_time)
+    with pytest.raises(ConflictError, match=r"splits/cats\.parquet"):
+        b.mirror.sync()
+    assert (b.root / "splits" / "cats.parquet").read_text() == "a"
