@@ -99,7 +99,6 @@ def _read(module: str, root: Path | None) -> SourceCode:
     return source_code.read(path)
 
 
-@cache
 def _file(module: str, root: Path | None) -> Path | None:
     """Find the file of a module without importing its package: importlib would, and that can import Keras."""
     loaded = getattr(sys.modules.get(module), "__file__", None)
