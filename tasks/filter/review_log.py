@@ -128,7 +128,10 @@ def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None], by:
 
 
 def add(root: Path, decisions: Iterable[Decision], by: str = "") -> list[Decision]:
-    """Append decisions of one reviewer; returns those that were written. A decision that is already in effect isn't written again."""
+    """Append decisions of one reviewer; returns those that were written.
+
+    A decision that is already in effect isn't written again.
+    """
     path = root / NAME
     with _locked(path):
         in_effect = read(root)
