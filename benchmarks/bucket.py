@@ -23,7 +23,7 @@ import numpy as np
 
 from configs.schema import Config
 from flows.pipeline import stages
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.bucket.connect import connect
 from tasks.store.bucket.mirror import Mirror
 from tasks.store.bucket.objects import Objects
@@ -50,12 +50,12 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as home:
         photos = Path(home, "photos")
-        _write(photos, 0, count)
+        write_photos(photos, 0, count)
         config = Config.model_validate({"crawl": {"sources": "folder", "path": str(photos)}})
         places = {"local disk": Store(Path(home, "local")), "bucket": _mirrored(Path(home, "a"))}
         print("| run | photos | data folder | seconds | requests |\n|---|--:|---|--:|--:|")
         for name, new in (("first", 0), ("cached", 0), ("1 % new", count // 100)):
-            _write(photos, count, new)
+            write_photos(photos, count, new)
             for place, store in places.items():
                 _print(name, count + new, place, store, config)
         _print("cached, another machine", count + count // 100, "bucket", _mirrored(Path(home, "b")), config)
@@ -77,7 +77,7 @@ def _print(name: str, photos: int, place: str, store: Store, config: Config) -> 
 
 
 def _used(store: Store) -> AbstractContextManager[None]:
-    copy = mirror.of(store.root)
+    copy = copies.of(store.root)
     return copy.used(exclusive=False) if copy else nullcontext()
 
 
@@ -98,11 +98,11 @@ def _mirrored(root: Path) -> Store:
         urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bench", method="PUT")).close()
     root.mkdir()
     opened = connect("s3://bench/data")
-    mirror.add(Mirror(root, Counted(opened._store, opened.url)))
+    copies.add(Mirror(root, Counted(opened._store, opened.url)))
     return Store(root)
 
 
-def _write(folder: Path, start: int, count: int) -> None:
+def write_photos(folder: Path, start: int, count: int) -> None:
     for number in range(start, start + count):
         rng = np.random.default_rng(number)
         home = folder / ("dark", "light")[number % 2]

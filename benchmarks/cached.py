@@ -1,4 +1,4 @@
-"""Measure a run in which every stage is cached: seconds and peak memory.
+"""Measure a run in which every stage is cached: seconds, CPU seconds and peak memory.
 
     .venv/bin/python benchmarks/cached.py [PHOTOS ...]     (default: 1000 25000; about 5 minutes)
 
@@ -19,7 +19,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="*", type=int, default=[1000, 25_000])
     counts = parser.parse_args().photos
-    print("| photos | first run, s | cached run, s (median of 5) | range, s | peak memory, MB |\n|---|---|---|---|---|")
+    print(
+        "| photos | first run, s | cached run, s (median of 5) | range, s | CPU, s (median) | peak memory, MB |\n"
+        "|---|---|---|---|---|---|"
+    )
     for count in counts:
         with scratch() as folder:
             make_photos(folder / "photos", count)
@@ -30,9 +33,11 @@ def main() -> None:
                 cached = [run(command, data) for _ in range(RUNS)]
             times = [cost.seconds for cost in cached]
             spread = f"{min(times):.2f}-{max(times):.2f}"
+            cpu_s = statistics.median(cost.cpu_s for cost in cached)
             peak = max(cost.peak_mb for cost in cached)
             print(
-                f"| {count:,} | {first.seconds:.1f} | {statistics.median(times):.2f} | {spread} | {peak:.0f} |",
+                f"| {count:,} | {first.seconds:.1f} | {statistics.median(times):.2f} | {spread} | {cpu_s:.2f} | "
+                f"{peak:.0f} |",
                 flush=True,
             )
 

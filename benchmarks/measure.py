@@ -25,6 +25,7 @@ class Cost:
     """Time and memory of one process and of the children that it waited for."""
 
     seconds: float
+    cpu_s: float
     peak_mb: float
 
 
@@ -40,7 +41,7 @@ def run(command: Sequence[str], data: Path, **environment: str) -> Cost:
     _, status, usage = os.wait4(pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed with status {os.waitstatus_to_exitcode(status)}")
-    return Cost(time.monotonic() - began, usage.ru_maxrss / 1024)
+    return Cost(time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 @dataclass(frozen=True)

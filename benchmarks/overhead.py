@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.measure import FLUKE, run, scratch, server
+from benchmarks.measure import FLUKE, Cost, run, scratch, server
 from configs.load import load
 from configs.section import Section
 from flows.pipeline import stages
@@ -55,17 +55,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repeats", nargs="?", type=int, default=3)
     repeats = parser.parse_args().repeats
-    times: dict[str, list[float]] = {"plain": [], "fluke": []}
+    costs: dict[str, list[Cost]] = {"plain": [], "fluke": []}
     for number in range(repeats):
         with scratch() as folder:
-            times["plain"].append(run([sys.executable, __file__, "plain", str(folder / "plain")], folder).seconds)
+            costs["plain"].append(run([sys.executable, __file__, "plain", str(folder / "plain")], folder))
             with server(folder / "fluke"):
-                times["fluke"].append(run([FLUKE, "run", "demo"], folder / "fluke").seconds)
-        print(
-            f"{number + 1}: " + ", ".join(f"{name} {seconds[-1]:.1f} s" for name, seconds in times.items()), flush=True
-        )
-    plain_s, fluke_s = (statistics.median(seconds) for seconds in times.values())
-    print(f"median: plain {plain_s:.1f} s, fluke {fluke_s:.1f} s, ratio {fluke_s / plain_s:.3f}")
+                costs["fluke"].append(run([FLUKE, "run", "demo"], folder / "fluke"))
+        last = (f"{name} {each[-1].seconds:.1f} s, {each[-1].cpu_s:.1f} CPU s" for name, each in costs.items())
+        print(f"{number + 1}: {'; '.join(last)}", flush=True)
+    for unit in ("seconds", "cpu_s"):
+        plain_s, fluke_s = (statistics.median(getattr(cost, unit) for cost in each) for each in costs.values())
+        print(f"median of {unit}: plain {plain_s:.1f}, fluke {fluke_s:.1f}, ratio {fluke_s / plain_s:.3f}")
 
 
 if __name__ == "__main__":

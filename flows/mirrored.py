@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.store import hashing
-from tasks.store.bucket import mirror
-from tasks.store.bucket.connect import connect
+from tasks.store.bucket import copies
+from tasks.store.bucket.connect import connect, require_lasting
 from tasks.store.bucket.mirror import Mirror
 from tasks.store.errors import UserError
 
@@ -29,14 +29,17 @@ def root_of(url: str) -> Path:
         BucketError: The bucket can't be read or written.
         OSError: The copy can't be written.
     """
+    from flows.merges import MERGES  # its modules ask for the data folder
+
     url = url.rstrip("/")
     if url not in _roots:
-        objects = connect(url)
+        objects = connect(require_lasting(url))
         root = _home() / _folder_name(url)
         root.mkdir(parents=True, exist_ok=True)
+        copy = Mirror(root, objects, merges=MERGES)
+        copy.sync()
+        copies.add(copy)
         _roots[url] = root
-        mirror.add(Mirror(root, objects))
-        _mirror(url).sync()
     return _roots[url]
 
 
@@ -61,7 +64,7 @@ def kept_up() -> Iterator[None]:
 
 
 def _mirror(url: str) -> Mirror:
-    found = mirror.of(_roots[url])
+    found = copies.of(_roots[url])
     assert found is not None
     return found
 

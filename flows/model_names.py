@@ -1,5 +1,6 @@
 """Names that people give to models: `fluke name RUN NAME`. One file, `DATA/names.json`: the ID of a run by name."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from tasks.store.atomic import write_json
 from tasks.store.errors import UserError
 from tasks.store.permissions import file_lock
 
+logger = logging.getLogger("fluke.models")
+
 FILE = "names.json"
 _FORM = re.compile(r"\w[\w.+-]{0,99}")
 
@@ -21,7 +24,10 @@ def read(root: Path) -> dict[str, str]:
     Raises:
         UserError: The file is damaged.
     """
-    path = root / FILE
+    return _read(root / FILE)
+
+
+def _read(path: Path) -> dict[str, str]:
     try:
         names = TypeAdapter(dict[str, str]).validate_json(path.read_bytes(), strict=True)
     except FileNotFoundError:
@@ -77,6 +83,24 @@ def delete(root: Path, name: str) -> str:
             known = f"; the names are {', '.join(names)}" if names else ""
             raise UserError(f"no model is named {name!r}{known}")
         return names.pop(name)
+
+
+def merge(root: Path, other: Path) -> None:
+    """Add the names of another copy of the file; where a name is that of another run, the one here stays.
+
+    Raises:
+        UserError: One of both is damaged.
+    """
+    with _changed(root) as names:
+        for name, run in _read(other).items():
+            if names.setdefault(name, run) != run:
+                logger.warning(
+                    "%r was given to two runs at the same time, on two machines: it is the name of %s; give run %s "
+                    "another one with `fluke name`",
+                    name,
+                    names[name],
+                    run,
+                )
 
 
 @contextmanager

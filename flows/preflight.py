@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from configs.schema import Config
 from flows.file_problems import problem
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
 
@@ -101,7 +101,7 @@ def in_use(root: Path, *, exclusive: bool = False) -> Iterator[None]:
         UserError: A run uses the folder, and `exclusive` is asked for.
     """
     with ExitStack() as stack:
-        if copy := mirror.of(root):
+        if copy := copies.of(root):
             stack.enter_context(copy.used(exclusive=exclusive))
         if handle := _lock_file(root / ".in-use", exclusive=exclusive):
             stack.enter_context(handle)

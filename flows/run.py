@@ -37,7 +37,7 @@ from flows.run_records import RunRecord, data_root
 from tasks.evaluate.findings import RUN
 from tasks.evaluate.report.decision import show_decision
 from tasks.store import counter
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
@@ -92,10 +92,12 @@ def pipeline(
     config = with_memory(config, preset)
     credentials.from_secret_blocks(config.crawl)
     preflight.check(config, root)
-    mirror.refresh(root)
+    copies.refresh(root, cache_gb=config.store.cache_gb)
     log_rotation.rotate(root)
     decision: Decision | None = None
-    record = RunRecord.start(preset, until, config, number=counter.next_number(root), preset_file=preset_file)
+    record = RunRecord.start(
+        preset, until, config, number=counter.next_number(root, everywhere=True), preset_file=preset_file
+    )
     with (
         attached(),
         named(record.model_name),
@@ -104,7 +106,7 @@ def pipeline(
         record.lock(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as threads,
-        workers_of(config.workers, root, threads) as workers,
+        workers_of(config.workers, root, threads, show=run_page.show_cluster) as workers,
     ):
         progress = tee(shown_stages.progress, extra_progress.get())
         record.deployment = deployment_name()
@@ -152,6 +154,7 @@ def pipeline(
             run_page.ended(record, run.store)
     if decision and is_open(decision, config.promote):
         ask(run.store, record, decision, config.promote)
+        copies.sync(root)
         _show_in_report(record, run.store)
         run_page.ended(record, run.store)
     return record

@@ -17,7 +17,7 @@ from configs.schema import Config, StageName
 from flows import mirrored
 from tasks.evaluate.findings import Compared
 from tasks.store.atomic import atomic_write
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.bucket.connect import is_url
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest, Name, Number, now
@@ -215,7 +215,7 @@ class RunRecord(BaseModel):
             with self._lock_file(root).open("rb") as handle:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:  # in a bucket, it may be a run of another machine
-            return "died" if mirror.of(root) is None else "running elsewhere, or died"
+            return "died" if copies.of(root) is None else "running elsewhere, or died"
         except OSError:  # locked; or it can't be read, and only the record says what is known
             return "running"
         return "died"

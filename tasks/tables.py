@@ -327,6 +327,34 @@ NEIGHBOURS = Table(
         Column("cosine", "float64", "Cosine similarity of the features of both.", "-1..1"),
     ),
 )
+DIAGNOSED = File("diagnosed.json", ("evaluate",), "Settings and code behind the diagnostics, and their files.")
+DIAGNOSTICS = File(
+    "diagnostics.json",
+    ("evaluate",),
+    "Accuracy on slices of the test, by the share of answered photos, on corrupted photos, and with fewer train "
+    "photos; how the sets of prediction_sets.parquet were made.",
+)
+PREDICTION_SETS = Table(
+    "prediction_sets.parquet",
+    ("evaluate",),
+    "The possible classes of each test photo; only written with `evaluate.set_coverage` and enough validation photos.",
+    (
+        _PHOTO,
+        Column("size", "int64", "Number of possible classes.", "from 1"),
+        Column("classes", "list[string]", "The possible classes, the most likely one first."),
+        Column("has_true_class", "bool", "Whether the true class is one of them."),
+    ),
+)
+FEATURE_MAP = Table(
+    "feature_map.parquet",
+    ("evaluate",),
+    "A map of test photos: those with similar features are near each other (t-SNE).",
+    (
+        _PHOTO,
+        Column("x", "float64", "Position from the left.", "0..1"),
+        Column("y", "float64", "Position from the top.", "0..1"),
+    ),
+)
 NOTES = File(
     "notes.json", ("evaluate",), "What of the user's input was not used as given, by stage; what is to be reviewed."
 )

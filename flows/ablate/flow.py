@@ -24,11 +24,11 @@ from flows.ablate.one_at_a_time import OneAtATime
 from flows.ablate.plan import Size
 from flows.ablate.report import Ablation
 from flows.ablate.trainings import Announce, Trainings
-from flows.dashboard import artifacts, stages
+from flows.dashboard import artifacts, run_page, stages
 from flows.dashboard.engine import attached
 from flows.run import GetOrBuild, extra_progress
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.permissions import file_lock
@@ -77,7 +77,7 @@ def ablate(
     config = asked.first.config
     credentials.from_secret_blocks(config.crawl)
     preflight.check(config, root)
-    mirror.refresh(root)
+    copies.refresh(root, cache_gb=config.store.cache_gb)
     log_rotation.rotate(root)
     with (
         _only_one(root, asked.id),
@@ -86,7 +86,7 @@ def ablate(
         preflight.in_use(root),
         preflight.ctrl_c() as interrupted,
         executor(config.workers.threads) as threads,
-        workers_of(config.workers, root, threads) as workers,
+        workers_of(config.workers, root, threads, show=run_page.show_cluster) as workers,
     ):
         for note in asked.notes:
             logger.warning("%s", note)

@@ -17,7 +17,7 @@ Size = int | Literal["all"]
 
 FEW_SEEDS = 3
 """With fewer seeds, the interval hardly knows how much chance there is in a training."""
-_IGNORED = {"name", "workers", "changes", "drift", "promote", "notify"}
+_IGNORED = {"name", "workers", "store", "changes", "drift", "promote", "notify"}
 """Sections that change no answer."""
 
 

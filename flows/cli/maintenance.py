@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from flows.cli.arguments import Yes
 from flows.cli.errors import confirm, say
 from flows.run_records import data_root, read_records
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 from tasks.tables import PHOTOS
 
@@ -109,7 +109,7 @@ def backup(
     if not root.is_dir():
         raise UserError(f"{root}: there is no data folder to copy; set FLUKE_DATA")
     with preflight.in_use(root):
-        mirror.refresh(root)
+        copies.refresh(root)
         done = back_up(root, folder)
     gone = f"; deleted {done.deleted:,} that {root} doesn't have any more" if done.deleted else ""
     say(f"copied {done.files:,} new or changed files ({decimal(done.size_bytes)}) to {folder}{gone}")

@@ -7,7 +7,7 @@ from rich.filesize import decimal
 
 from flows.cli.errors import say
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 
 _Photos = Annotated[bool, typer.Option("--photos/--no-photos", help="Whether to copy the photos of its crawl.")]
 
@@ -42,7 +42,7 @@ def pull(
 def _here() -> str:
     """Return the data folder, or the URL that it is the local copy of."""
     root = data_root()
-    copy = mirror.of(root)
+    copy = copies.of(root)
     return copy.url if copy else str(root)
 
 

@@ -9,7 +9,7 @@ import typer
 from flows.cli.arguments import Overrides, Preset, load_config
 from flows.cli.errors import note, say
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 
 
 def review(
@@ -35,7 +35,7 @@ def review(
 
     loaded = load_config(preset, overrides)
     preflight.check_names(loaded, crawls=False)
-    mirror.refresh(data_root())
+    copies.refresh(data_root())
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     current = CurrentList(root, loaded, command)
     review_list = current.read()

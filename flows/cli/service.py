@@ -13,7 +13,7 @@ from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
 from flows.cli.server import Cron, Missed, MissedOption, Timezone
 from flows.run_records import data_root
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Let systemd run `fluke serve` after every start of the machine.")
@@ -33,7 +33,7 @@ def install(
     from flows.serve import systemd_unit
 
     loaded, root = load_config(preset, overrides), data_root()
-    if copy := mirror.of(root):
+    if copy := copies.of(root):
         raise UserError(
             f"FLUKE_DATA={copy.url}: a service has no credentials for a bucket; start `fluke serve` in another way, "
             "such as a unit of your own with the credentials in its environment"

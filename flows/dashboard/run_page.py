@@ -19,6 +19,13 @@ def begun(record: RunRecord) -> None:
     _rename(record, [])
 
 
+def show_cluster(url: str) -> None:
+    """Link the dashboard of the Dask cluster that works for the current flow run."""
+    artifacts.page(
+        "dask", f"[Dask's dashboard]({url}) shows what each worker does, as long as the run lasts.", "**Dask**"
+    )
+
+
 def ended(record: RunRecord, store: Store) -> None:
     """Name the current flow run after its outcome, and show the summary, the trend and its table.
 

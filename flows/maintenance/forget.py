@@ -14,7 +14,7 @@ from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
 from tasks.filter import split_memory
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.paths import remove
@@ -85,7 +85,7 @@ def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:
         UserError: A run is using the data folder, or a memory or a test list is damaged.
     """
     with preflight.in_use(store.root, exclusive=True):
-        if copy := mirror.of(store.root):
+        if copy := copies.of(store.root):
             copy.forget(traces.sha256s)
         found = {traces.photo, *traces.locations}
         urls = {strip_login(location) for location in found if _is_url(location)}
@@ -163,7 +163,8 @@ def _photos(table: Path, if_damaged: set[str]) -> set[str]:
 
 
 def _shards(store: Store, sha256s: set[str]) -> Iterator[Path]:
-    for path in sorted((store.root / "pools").rglob("*.npy")):
+    for description in sorted((store.root / "pools").rglob("*.json")):
+        path = description.with_suffix(".npy")
         shard = Shard.read(path)
         # The name of a row that was computed from a tile is <photo>-<digest of the tile>.
         if shard and not sha256s.isdisjoint(name.partition("-")[0] for name in shard.photos):

@@ -17,6 +17,7 @@ from flows.maintenance.left_over import find_left_over
 from flows.maintenance.needed import Needed, find_needed
 from flows.run_records import RunRecord, read_records
 from tasks.store import compiled, manifest
+from tasks.store.bucket.copies import leaves_out
 from tasks.store.paths import is_own, remove
 from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
@@ -151,7 +152,8 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
     for stage in STAGE_NAMES:
         if stage not in needed.damaged | needed.under_way:
             for path in _files(store.pools(stage), root):
-                if _SHARD.fullmatch(path.name) and path not in needed.files:
+                shard = path.with_suffix(".npy")
+                if _SHARD.fullmatch(shard.name) and shard not in needed.files and (path == shard or leaves_out(shard)):
                     yield path, "shard that no kept artifact uses"
     trainings = trials(store)
     for folder, finished in trainings.items():

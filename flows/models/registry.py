@@ -178,7 +178,8 @@ class Registry:
             return decision
 
     def _numbered(self, decision: Decision) -> Decision:
-        return decision.model_copy(update={"number": counter.next_number(self.root), "name": self.name})
+        number = counter.next_number(self.root, everywhere=True)
+        return decision.model_copy(update={"number": number, "name": self.name})
 
     def _read(self) -> list[Decision]:
         newest = self._files.newest()
@@ -206,6 +207,30 @@ class Registry:
             f"{decided.decision}; they say which model of {self.name!r} is used: restore one of them from a backup, or "
             "choose a model with `fluke promote RUN`, which begins a new history"
         )
+
+
+def merge(root: Path, other: Path) -> None:
+    """Add the decisions of another copy of a history, to which somebody has added some at the same time.
+
+    All are kept, in the order of their numbers, so the champion is that of the last promotion of both.
+
+    Args:
+        root: The data folder.
+        other: A generation of the other copy, in the folder of the history.
+
+    Raises:
+        UserError: One of both is damaged.
+    """
+    theirs = _decoded(other)
+    if not theirs:
+        return
+    registry = Registry(root, theirs[-1].name)
+    with registry.lock:
+        ours = registry._read()
+        new = [decision for decision in theirs if decision not in ours]
+        if new:
+            merged = sorted([*ours, *new], key=lambda decision: decision.number)
+            registry._files.write(_encoded(merged), registry._files.newest())
 
 
 def headline(record: RunRecord) -> Headline | None:

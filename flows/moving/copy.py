@@ -19,7 +19,7 @@ from flows.moving.place import Place, artifact_path
 from flows.run_records import RunRecord
 from tasks.crawl import blocklist
 from tasks.split_reference import SplitReference
-from tasks.store.bucket.connect import connect, is_url
+from tasks.store.bucket.connect import connect, is_url, require_lasting
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, FileRecord, Manifest
 from tasks.store.progress import Progress, silent
@@ -50,9 +50,9 @@ def place_of(text: str) -> Place:
     Raises:
         UserError: It is neither a folder nor the URL of a bucket.
     """
-    if text.startswith("file://"):
+    if text.startswith("file:///"):
         return Folder(Path(url2pathname(text.removeprefix("file://"))))
-    return Bucket(connect(text)) if is_url(text) else Folder(Path(text))
+    return Bucket(connect(require_lasting(text))) if is_url(text) else Folder(Path(text))
 
 
 def copy_run(

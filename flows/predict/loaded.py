@@ -104,6 +104,15 @@ class LoadedModel:
         with self._computing:
             return self._predictor.probabilities(self._predictor.inputs(tiles))
 
+    def probabilities_and_features(self, tiles: Tile) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Compute the calibrated probabilities `(n, len(names))` and pooled features `(n, d)` of tiles `(n, s, s, c)`.
+
+        Raises:
+            UserError: The classifier returns NaN or infinity.
+        """
+        with self._computing:
+            return self._predictor.probabilities_and_features(self._predictor.inputs(tiles))
+
     def looked_at(self, tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
         """Compute what explains the answer to one tile `(side, side, c)`.
 

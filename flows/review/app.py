@@ -1,19 +1,17 @@
 """The web application of the page: the page, its files, the images, and a JSON API of four routes."""
 
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from flows.file_problems import problem
 from flows.local_page.images import SIDES_PX
+from flows.local_page.json_api import cannot_write, json_response, posted, text_of
 from flows.local_page.security import SecurityMiddleware, only_with_token
 from flows.review.current import HINTS
 from flows.review.lists import ReviewLists
@@ -22,13 +20,11 @@ from flows.review.session import ConflictError, ReviewSession, ShownDecision
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
-from tasks.store.file_errors import DISK_FULL
 from tasks.templates import template
 
 HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _FILES = {path.name: _TYPES[path.suffix] for path in sorted(HERE.iterdir()) if path.suffix in _TYPES}
-_MAX_BODY_BYTES = 16 << 10
 
 
 def build(
@@ -90,16 +86,16 @@ def build(
         return _respond(root, lambda: {**session(request).decisions(_item_filter(request)), "outdated": outdated})
 
     def decide(request: Request, body: dict[str, Any]) -> Response:
-        action, to = _text(body, "action"), _text(body, "to", "")
+        action, to = text_of(body, "action"), text_of(body, "to", "")
         shown = _shown(body)
-        seen = None if shown is None else ShownDecision(_text(shown, "action"), _text(shown, "to"))
+        seen = None if shown is None else ShownDecision(text_of(shown, "action"), text_of(shown, "to"))
         return _respond(root, lambda: session(request).decide(_key(body), action, to, seen, _item_filter(request)))
 
     def undo(request: Request, body: dict[str, Any]) -> Response:
         shown = _shown(body)
         if shown is None:
             raise ValueError("shown must be the decision to undo")
-        row = _text(shown, "row")
+        row = text_of(shown, "row")
         return _respond(root, lambda: session(request).undo(_key(body), row, _item_filter(request)))
 
     routes = [
@@ -108,57 +104,25 @@ def build(
         Route("/picture/{photo}/{size}", image),
         Route("/rows", rows),
         Route("/news", news),
-        Route("/decide", _posted(decide), methods=["POST"]),
-        Route("/undo", _posted(undo), methods=["POST"]),
+        Route("/decide", posted(decide), methods=["POST"]),
+        Route("/undo", posted(undo), methods=["POST"]),
     ]
     pages = Starlette(routes=[Mount(f"/{token}", routes=routes)])
     return SecurityMiddleware(pages, only_with_token(token, port, "fluke review"))
 
 
-def _posted(respond: Callable[[Request, dict[str, Any]], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint that parses the posted JSON object and passes it to `respond`; it rejects anything else."""
-
-    async def endpoint(request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return _json({"error": "the content type must be application/json"}, 415)
-        data = b""
-        async for piece in request.stream():
-            data += piece
-            if len(data) > _MAX_BODY_BYTES:
-                return _json({"error": f"the body is longer than {_MAX_BODY_BYTES:,} bytes"}, 413)
-        try:
-            body = json.loads(data)
-            if not isinstance(body, dict):
-                raise ValueError("the body is not a JSON object")
-            return await run_in_threadpool(respond, request, body)
-        except (ValueError, RecursionError) as error:
-            return _json({"error": str(error)}, 400)
-
-    return endpoint
-
-
 def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
     """Return the result of a call as JSON, or its error: 400 for an invalid request, 409 for other errors."""
     try:
-        return _json(call())
+        return json_response(call())
     except ConflictError as conflict:
-        return _json({"error": str(conflict), **conflict.now}, 409)
+        return json_response({"error": str(conflict), **conflict.now}, 409)
     except ValueError as error:
-        return _json({"error": str(error)}, 400)
+        return json_response({"error": str(error)}, 400)
     except UserError as error:  # a damaged log: the page shows the message
-        return _json({"error": str(error)}, 409)
-    except OSError as error:  # a full disk, or a folder that became read-only
-        where = OSError(error.errno, error.strerror, str(error.filename or root / review_log.NAME))
-        if error.errno in DISK_FULL:
-            return _json(
-                {"error": f"{where.filename}: no space left on the disk; free some space, then decide again"}, 409
-            )
-        return _json({"error": problem(where, root) or str(where)}, 409)
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    # json escapes to ASCII: the name of a class need not be valid Unicode
-    return Response(json.dumps(value, allow_nan=False), status, media_type="application/json")
+        return json_response({"error": str(error)}, 409)
+    except OSError as error:
+        return cannot_write(error, root / review_log.NAME, root)
 
 
 def _item_filter(request: Request) -> ItemFilter:
@@ -179,7 +143,7 @@ def _item_filter(request: Request) -> ItemFilter:
 
 
 def _key(body: dict[str, Any]) -> ReviewKey:
-    return ReviewKey(_text(body, "photo"), _text(body, "label"))
+    return ReviewKey(text_of(body, "photo"), text_of(body, "label"))
 
 
 def _shown(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -188,10 +152,3 @@ def _shown(body: dict[str, Any]) -> dict[str, Any] | None:
     if shown is not None and not isinstance(shown, dict):
         raise ValueError("shown must be the decision that the page showed, or null")
     return shown
-
-
-def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:
-    value = body.get(name, default)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be text")
-    return value

@@ -3,6 +3,8 @@
 // A change is shown before the server has logged it. When it is sent, it says which decision the page had shown for that
 // photo; if the log has another one meanwhile, the server writes nothing and returns that one.
 
+import { request } from "./http.js";
+
 const KEPT_AT_RELOAD = 1000;
 const photos = new Map(); // text of a key -> {known: the decision that the server told last, last: the last change, at}
 const undoable = restored(); // what this page itself has logged, in order: {photo, label, name, number, before, batch, made}
@@ -47,21 +49,6 @@ export function learn(key, decision, since) {
   return isNew;
 }
 
-export async function request(what, options) {
-  let response;
-  try {
-    response = await fetch(what, options);
-  } catch {
-    throw new Error("fluke review has stopped; start it again, and open the address that it prints");
-  }
-  const body = await response.json().catch(() => ({ error: `the server answered with status ${response.status}` }));
-  if (!response.ok) throw Object.assign(new Error(body.error), { now: body.changed, counts: body.counts });
-  return body;
-}
-
-// The decision that the page had shown before a change, once all changes before it have been answered.
-const shownBefore = ({ prior, base }) => (!prior ? base : prior.ok ? prior.result : shownBefore(prior));
-
 // Show a change, and send it after all others. `bodyOf` returns the body of the request, or undefined to send nothing.
 // The promise has {written, changed, counts}, or {error, conflict, counts} if nothing was written; error is empty if
 // nothing was sent, because the change that it follows had failed.
@@ -95,8 +82,9 @@ function send(what, key, decision, bodyOf) {
     },
     (error) => {
       change.base = shownBefore(change);
-      settle(error.now ? error.now.decision : undefined);
-      return { error: error.message, conflict: error.now, counts: error.counts };
+      const { changed, counts } = error.body ?? {};
+      settle(changed ? changed.decision : undefined);
+      return { error: error.message, conflict: changed, counts };
     },
   );
   writing = done;

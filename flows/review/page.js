@@ -10,6 +10,8 @@ import { about, pictures, refill, status, wordOf } from "./card.js";
 import * as decisions from "./decisions.js";
 import { $, make, named, shown } from "./dom.js";
 import { filters, passes, readHash, showCounts, showProgress } from "./filters.js";
+import { request } from "./http.js";
+import { keyOf } from "./keys.js";
 import { pickClass } from "./picker.js";
 
 const POLL_MS = 30_000;
@@ -60,7 +62,7 @@ function load() {
     try {
       await decisions.settled(); // otherwise a photo decided a moment ago might be returned as open
       const since = decisions.changes();
-      const page = await decisions.request(urlOf("rows", { after: last }));
+      const page = await request(urlOf("rows", { after: last }));
       if (mine !== generation) return;
       for (const row of page.rows) {
         decisions.learn(row, row.decision, since);
@@ -454,7 +456,7 @@ async function catchUp() {
   const since = decisions.changes();
   try {
     await decisions.settled();
-    news = await decisions.request(urlOf("news"));
+    news = await request(urlOf("news"));
   } catch {
     return; // the next decision says what is wrong
   }
@@ -542,12 +544,6 @@ const keys = {
   "?": openHelp,
 };
 keys[" "] = keys.v;
-
-// The key's letter; on keyboards of other scripts (Hangul: ㅛ on the key of y) the letter of its place on a Latin one.
-function keyOf(event) {
-  if (/^[\x20-\x7e]$/.test(event.key)) return event.key.toLowerCase();
-  return event.code.match(/^Key([A-Z])$/)?.[1].toLowerCase() ?? event.key;
-}
 
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("move").open || $("help").open) return;

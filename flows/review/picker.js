@@ -2,15 +2,19 @@
 
 import { $, make, named } from "./dom.js";
 
-const classes = [...$("classes").content.children].map((item) => item.textContent);
+let classes = [...($("classes")?.content.children ?? [])].map((item) => item.textContent);
 let own = ""; // the photo's class, which can't be chosen
+let canCreate = false; // whether a name that no class has can be chosen
 let option = 0;
 let onChosen = () => {};
 let held = ""; // the key that opened the dialog, until it is released
 
-// Ask for a class; `chosen` is called with its name, after the dialog has closed.
-export function pickClass(row, key, chosen) {
+// Ask for a class; `chosen` is called with its name, after the dialog has closed. With `names`, these are the classes,
+// and a new one can be typed.
+export function pickClass(row, key, chosen, names = undefined) {
   own = row.label;
+  canCreate = Boolean(names);
+  if (names) classes = names;
   onChosen = chosen;
   held = key;
   $("to").value = row.suggestion ?? "";
@@ -24,9 +28,13 @@ function options() {
   const rank = (name) => (name.toLowerCase() === typed ? 0 : name.toLowerCase().startsWith(typed) ? 1 : 2);
   const found = classes.filter((name) => name !== own && name.toLowerCase().includes(typed));
   found.sort((one, other) => rank(one) - rank(other));
+  const typedName = $("to").value.trim();
+  const isNew = canCreate && typedName && !classes.some((name) => name.toLowerCase() === typed);
+  const offered = found.slice(0, 50);
+  if (isNew) offered.push(typedName);
   $("options").replaceChildren(
-    ...found.slice(0, 50).map((name, i) => {
-      const node = make("li", { id: `option-${i}` }, named(name));
+    ...offered.map((name, i) => {
+      const node = make("li", { id: `option-${i}` }, isNew && i === offered.length - 1 ? "new class: " : "", named(name));
       node.setAttribute("role", "option");
       node.chosen = name;
       return node;

@@ -56,6 +56,11 @@ def add(root: Path, entries: Iterable[str]) -> None:
             partial.write_bytes(text.getvalue().encode())
 
 
+def merge(root: Path, other: Path) -> None:
+    """Add what another copy of the blocklist has; errors as `add`."""
+    add(root, {row[0].strip() for row in _rows(other)})
+
+
 def _rows(path: Path) -> list[list[str]]:
     """Return the rows without the header, which a user's own list may lack."""
     try:

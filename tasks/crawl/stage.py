@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from configs.schema import CrawlConfig
-from tasks.crawl import blocklist
+from tasks.crawl import blocklist, labelled
 from tasks.crawl.engines.engine import Engine
 from tasks.crawl.keywords import external_inputs as keyword_inputs
 from tasks.crawl.keywords import validate_queries
@@ -65,7 +65,7 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     """
     blocked = blocklist.read(context.root)
     with Ledger(context.pools / LEDGER, context.photos, blocklist=blocked, verify=context.verify) as ledger:
-        result = _source(config).collect(config, ledger, context)
+        result = labelled.add(_source(config).collect(config, ledger, context), config, ledger, context)
         lost = ledger.lost(offline=config.replay)
     if note := require_few_lost(
         lost,
@@ -89,9 +89,10 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
 def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:
     """Return what the crawl depends on besides its config.
 
-    These are the source's own inputs, a digest of the blocklist, and for a replay the size of the ledger.
+    These are the source's own inputs, the labels of `crawl.labelled`, a digest of the blocklist, and for a replay the
+    size of the ledger.
     """
-    inputs = dict(_source(config).external_inputs(config))
+    inputs = {**_source(config).external_inputs(config), **labelled.external_inputs(config)}
     if (path := root / blocklist.NAME).exists() or path.is_symlink():  # a link to nothing is an error
         inputs["forgotten"] = hashing.of_file(path)[:24]
     pools = Store(root).pools("crawl")

@@ -115,6 +115,14 @@ def similarity_of(eval_set: EvalSet, features: NDArray[np.float32], with_validat
     return found
 
 
+def probabilities_of(rule: DecisionRule, model: Model, eval_set: EvalSet, network: NetworkOutput) -> Floats:
+    """Compute the probabilities `(m, names)` of the validation and test photos again, as `decide` did."""
+    class_similarity = None
+    if rule.nearest:
+        class_similarity = similarity_of(eval_set, network.vectors, model.learned_from_validation)
+    return eval_set.padded(rule.probabilities(network.logits, class_similarity))
+
+
 def _fit(
     infer_from: InferFrom, eval_set: EvalSet, logits: NDArray[np.float32], class_similarity: NDArray[np.float32] | None
 ) -> DecisionRule:

@@ -16,7 +16,8 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import ManifestHead
 
 _EXPLAINED_WITH = frozenset({"gallery", "layer_images"})
-VIEW_SETTINGS = _EXPLAINED_WITH | {"label_issues"}
+_DIAGNOSED_WITH = frozenset({"abstain", "set_coverage", "robustness"})
+VIEW_SETTINGS = _EXPLAINED_WITH | _DIAGNOSED_WITH | {"label_issues"}
 """Settings that only change the view. A new value of one of them doesn't evaluate again."""
 
 
@@ -32,10 +33,11 @@ def present(
     classifier: Path,
     context: StageContext,
 ) -> None:
-    """Write the explanations and the report of an evaluation, if they are missing, damaged or outdated.
+    """Write the explanations, the diagnostics and the report of an evaluation, if missing, damaged or outdated.
 
-    Explanations need the network: they are made again for other settings, and after a change of their code. The report
-    needs only files: it is written again after new explanations, and after a change of its code or text.
+    Explanations need the network: they are made again for other settings, and after a change of their code, and so are
+    the diagnostics. The report needs only files: it is written again after new explanations or diagnostics, and after a
+    change of its code or text.
 
     Args:
         config: The section of the evaluate stage.
@@ -50,18 +52,23 @@ def present(
     """
     settings = config.model_dump(include={*_EXPLAINED_WITH, "seed"})
     made_from = settings | {"source": hashing.of_source("tasks.evaluate.explain")}
+    model = Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root)
     record = ViewRecord.read(tables.EXPLAINED.path(evaluation))
     if record is None or not record.is_valid(evaluation, made_from, verify=context.verify):
         from tasks.evaluate.explain import explain
 
         tables.EXPLAINED.path(evaluation).unlink(missing_ok=True)
-        files = explain(
-            config,
-            evaluation,
-            kept=kept,
-            model=Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root),
-        )
+        files = explain(config, evaluation, kept=kept, model=model)
         ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
+    settings = config.model_dump(include={*_DIAGNOSED_WITH, "seed"})
+    made_from = settings | {"source": hashing.of_source("tasks.evaluate.diagnose.diagnose")}
+    record = ViewRecord.read(tables.DIAGNOSED.path(evaluation))
+    if record is None or not record.is_valid(evaluation, made_from, verify=context.verify):
+        from tasks.evaluate.diagnose.diagnose import diagnose
+
+        tables.DIAGNOSED.path(evaluation).unlink(missing_ok=True)
+        files = diagnose(config, evaluation, photos=photos, kept=kept, model=model, progress=context.progress)
+        ViewRecord.of(evaluation, files, made_from).write(tables.DIAGNOSED.path(evaluation))
     folders = [photos, kept, tiles, encoder, features, classifier, evaluation]
     doubted = list(doubted_labels(kept, classifier, config.label_issues)["photo"])
     to_review = {TO_REVIEW: [*filter(None, (review_note(kept), label_note(len(doubted))))], DOUBTED: doubted}

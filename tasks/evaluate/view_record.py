@@ -12,6 +12,8 @@ from tasks.store.atomic import atomic_write
 from tasks.store.manifest import FileRecord, RelativePath, read_regular
 from tasks.store.paths import inside
 
+_TEMPLATES = Path(__file__).parent / "report"
+
 
 class ViewRecord(BaseModel):
     """What the explanations, or the report, were made from. Written last: without a record, a part is incomplete."""
@@ -57,7 +59,13 @@ def report_inputs(evaluation: Path) -> dict[str, str]:
     """Compute digests of everything that decides how the report of an evaluation looks, besides the artifacts."""
     return {
         "source": hashing.of_source("tasks.evaluate.report.write"),
-        "template": hashing.of_file(Path(__file__).parent / "report" / "page.html.jinja"),
+        "templates": hashing.of_value([hashing.of_file(path) for path in sorted(_TEMPLATES.glob("*.jinja"))]),
         "explanations": hashing.of_file(tables.EXPLAINED.path(evaluation)),
-        "notes": hashing.of_file(path) if (path := tables.NOTES.path(evaluation)).exists() else "",
+        "diagnostics": _of_file(tables.DIAGNOSED.path(evaluation)),
+        "notes": _of_file(tables.NOTES.path(evaluation)),
     }
+
+
+def _of_file(path: Path) -> str:
+    """Compute the digest of a file; empty if there is none."""
+    return hashing.of_file(path) if path.exists() else ""

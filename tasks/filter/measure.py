@@ -112,7 +112,7 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
 
 
 def _stats(files: Mapping[str, Path]) -> NDArray[np.void]:
-    return np.array([image_stats.compute_stats(file.read_bytes()) for file in files.values()], image_stats.STATS_DTYPE)
+    return np.array([image_stats.compute_stats(photos.read(file)) for file in files.values()], image_stats.STATS_DTYPE)
 
 
 def _damaged_since(names: Sequence[str], stats: NDArray[np.void], remembered: Remembered) -> list[int]:
@@ -156,7 +156,7 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
 
 def _face_counts(files: Mapping[str, Path], model: Path | None) -> NDArray[np.int32]:
     counts = [
-        photos.decode_to(lambda pixels: faces.count(pixels, model), file.read_bytes(), at_least_px=faces.SIDE_PX)
+        photos.decode_to(lambda pixels: faces.count(pixels, model), photos.read(file), at_least_px=faces.SIDE_PX)
         for file in files.values()
     ]
     return np.array(counts, np.int32)
@@ -197,7 +197,7 @@ def _described(files: Mapping[str, Path]) -> NDArray[np.floating]:
 
     return descriptor.describe_all(
         [
-            photos.decode_to(descriptor.reduced, file.read_bytes(), at_least_px=descriptor.AT_LEAST_PX)
+            photos.decode_to(descriptor.reduced, photos.read(file), at_least_px=descriptor.AT_LEAST_PX)
             for file in files.values()
         ]
     )
@@ -223,7 +223,7 @@ class _LazyEmbedding:
 
     def __call__(self, files: Mapping[str, Path]) -> NDArray[np.floating]:
         """Embed n photos, given the file of each."""
-        images = [photos.decode_to(self._prepare, file.read_bytes()) for file in files.values()]
+        images = [photos.decode_to(self._prepare, photos.read(file)) for file in files.values()]
         assert self._embedding
         with self._computing:
             return self._embedding(images)

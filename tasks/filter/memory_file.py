@@ -111,16 +111,25 @@ def read_tests(path: Path) -> tuple[Header, set[str]]:
         OSError: The file is missing.
         ValueError: It is no such file.
     """
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:  # `pq.read_table` would import a quarter of a second of pyarrow.dataset
             table = file.read(columns=["photo", "split"])
             header = Header(**json.loads(file.schema_arrow.metadata[_HEADER]))
-        return header, set(table["photo"].filter(pc.equal(table["split"], "test")).to_pylist())
+        return header, tests_in(table)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has another form: {error}") from error
+
+
+def tests_in(table: "pa.Table") -> set[str]:
+    """Return the values of the column photo in the rows whose split is test."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    splits = table["split"].cast(pa.string())  # without rows, it may have no type
+    # `pc.equal` would make an Arrow scalar of "test", for which pyarrow imports pandas, which takes 0.3 s.
+    return set(table["photo"].filter(pc.match_like(splits, "test")).to_pylist())
 
 
 def _stats_column(remembered: Remembered, other: Sequence[tuple[int, bytes] | None] | None) -> "pa.Array":

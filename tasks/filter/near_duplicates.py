@@ -194,14 +194,34 @@ def _candidates(resemblance: Resemblance, sound: NDArray[np.int64]) -> Iterator[
     words = coarse.view(np.uint64)[:, 0]
     count = max(1, len(sound))
     for found in near_pairs(coarse, MAX_COARSE_BITS):
-        (one, other), is_mirror = (found % count).T, found[:, 0] >= count
-        again = (one > other) | is_mirror
-        # Both mirrored: the photos themselves. In the other order: the second photo, and the first one mirrored.
-        first, second = np.where(is_mirror, one, other), np.where(is_mirror, other, one + count) % len(words)
-        earlier = np.bitwise_count(words[first] ^ words[second])
-        new = (one != other) & ~(again & (earlier <= MAX_COARSE_BITS))
-        rows = sound[np.stack([one[new], other[new]], axis=1)]
-        yield from np.array_split(rows, 1 + len(rows) // BATCH_PAIRS)
+        for pairs in _first_views(found, words, count):
+            rows = sound[pairs]
+            yield from np.array_split(rows, 1 + len(rows) // BATCH_PAIRS)
+
+
+def _first_views(found: NDArray[np.int64], words: NDArray[np.uint64], count: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the pairs `(m, 2)` of photos whose similar views, `(k, 2)`, are the first ones.
+
+    Args:
+        found: Pairs of views, the smaller number first: those from `count` on are mirror images.
+        words: The coarse bits of each view.
+        count: Number of photos.
+    """
+
+    def similar(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(np.bitwise_count(words[one] ^ words[other]) <= MAX_COARSE_BITS)
+
+    both, plain = found[:, 0] >= count, found[:, 1] < count
+    yield found[plain]
+    one, other = found[~plain & ~both].T
+    other = other - count
+    # In the other order, it is the second photo and the first one mirrored.
+    new = one < other
+    turned = np.flatnonzero(one > other)
+    new[turned] = ~similar(other[turned], one[turned] + count)
+    yield np.stack([one[new], other[new]], axis=1)
+    mirrored = found[both] - count  # as near as the photos themselves, unless an odd bit says otherwise
+    yield mirrored[~similar(mirrored[:, 0], mirrored[:, 1])]
 
 
 def _leaders(stats: NDArray[np.void]) -> NDArray[np.int64]:

@@ -25,6 +25,10 @@ MAX_GREY_COPY_LUMA = 16
 BATCH_PAIRS = 1 << 15
 """Pairs that are compared at once, which bounds the memory."""
 _ROWS = 1 << 14
+_GRID_SHARE = 4
+"""A pair that is looked up costs as much as so many pairs of a grid."""
+_FIRST_WORDS = 2
+"""Words of 64 bits that exclude most crops."""
 
 
 class Resemblance:
@@ -91,6 +95,10 @@ class Resemblance:
 
         This is the least distance between the photo or a mild crop of one and, of the other, the view.
         """
+        ones, row = np.unique(pairs[:, 0], return_inverse=True)
+        others, column = np.unique(pairs[:, 1], return_inverse=True)
+        if len(ones) * len(others) <= _GRID_SHARE * len(pairs):  # as among the frames of a still camera
+            return self._similar_grid(ones, others, view)[row, column]
         similar = np.zeros(len(pairs), np.bool_)
         for one, other in (pairs.T, pairs.T[::-1]):
             apart = distances(self._words["hash"][one].T, self._words[view][other].T).astype(np.int16)
@@ -103,6 +111,25 @@ class Resemblance:
             crops = np.ascontiguousarray(self._stats["windows"][one[rows[at]], window]).view(np.uint64)
             near = distances(crops.T, self._words[view][other[rows[at]]].T) <= self.max_bits
             similar[rows[at[near]]] = True
+        return similar
+
+    def _similar_grid(self, ones: NDArray[np.int64], others: NDArray[np.int64], view: View) -> NDArray[np.bool_]:
+        """Do what `_similar_hashes` does for all pairs of m and k photos, `(m, k)`: nothing is looked up for a pair."""
+        similar = np.zeros((len(ones), len(others)), np.bool_)
+        for ours, theirs, turned in ((ones, others, False), (others, ones, True)):
+            found = similar.T if turned else similar  # a view of it
+            columns = np.ascontiguousarray(self._words[view][theirs].T)[:, None]
+            apart = distances(np.ascontiguousarray(self._words["hash"][ours].T)[:, :, None], columns).astype(np.int16)
+            found |= apart <= self.max_bits
+            for window in range(self._crops.shape[1]):
+                possible = np.abs(self._crops[ours, window, None] - apart) <= self.max_bits  # the triangle inequality
+                if not possible.any():
+                    continue
+                crops = np.ascontiguousarray(self._stats["windows"][ours, window]).view(np.uint64).T[:, :, None]
+                possible &= distances(crops[:_FIRST_WORDS], columns[:_FIRST_WORDS]) <= self.max_bits
+                at, to = np.nonzero(possible)
+                near = distances(crops[:, at, 0], columns[:, 0, to]) <= self.max_bits
+                found[at[near], to[near]] = True
         return similar
 
 

@@ -83,13 +83,24 @@ class Entry:
     """The last decision of each other reviewer, where it is another one; undone ones don't count."""
 
 
+class Row(NamedTuple):
+    """A row of the log."""
+
+    key: ReviewKey
+    decision: Decision | None
+    """None: undo."""
+    decided_at: str
+    by: str = ""
+    """The name of the reviewer; empty if the log doesn't say it."""
+
+
 Log = Mapping[ReviewKey, Entry]
 """The decisions in effect, in the order in which they were made."""
 
 
 def entries(root: Path) -> dict[ReviewKey, Entry]:
     """Return the decisions in effect with their rows, in the order in which they were made; errors as `read`."""
-    return _in_effect(root / NAME)
+    return in_effect(root / NAME)
 
 
 def read(root: Path) -> dict[ReviewKey, Decision]:
@@ -117,13 +128,13 @@ def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None], by:
         Whether a row was written.
     """
     path = root / NAME
-    with _locked(path):
-        chosen = choose(_in_effect(path))
+    with lock(path):
+        chosen = choose(in_effect(path))
         if isinstance(chosen, Decision):
             _check(chosen)
-            _append(path, [_row(chosen)], by)
+            append(path, [Row(chosen.key, chosen, _now(), by)])
         elif chosen is not None:
-            _append(path, [(*chosen, _UNDO, "")], by)
+            append(path, [Row(chosen, None, _now(), by)])
         return chosen is not None
 
 
@@ -133,15 +144,15 @@ def add(root: Path, decisions: Iterable[Decision], by: str = "") -> list[Decisio
     A decision that is already in effect isn't written again.
     """
     path = root / NAME
-    with _locked(path):
-        in_effect = read(root)
+    with lock(path):
+        known = read(root)
         written: list[Decision] = []
         for decision in decisions:
-            if in_effect.get(decision.key) != decision:
+            if known.get(decision.key) != decision:
                 _check(decision)
-                in_effect[decision.key] = decision
+                known[decision.key] = decision
                 written.append(decision)
-        _append(path, [_row(decision) for decision in written], by)
+        append(path, [Row(decision.key, decision, _now(), by) for decision in written])
     return written
 
 
@@ -166,11 +177,11 @@ def digest(root: Path) -> str:
     return digests.of_value([[*key, made.action, made.to] for key, made in decisions])
 
 
-def _in_effect(path: Path) -> dict[ReviewKey, Entry]:
+def in_effect(path: Path) -> dict[ReviewKey, Entry]:
     """Return the decisions in effect, in the order in which they were made."""
     stacks: dict[ReviewKey, list[tuple[int, Entry]]] = {}
     rows: Counter[ReviewKey] = Counter()
-    for number, (key, decision, by) in enumerate(_log(path)):
+    for number, (key, decision, _, by) in enumerate(log(path)):
         stack = stacks.setdefault(key, [])
         if decision:
             stack.append((number, Entry(decision, rows[key], by)))
@@ -191,8 +202,8 @@ def _top(stack: Sequence[tuple[int, Entry]]) -> Entry:
     return replace(top, differing=tuple(differing))
 
 
-def _log(path: Path) -> Iterator[tuple[ReviewKey, Decision | None, str]]:
-    """Yield each row of the log: the photo, the decision and the reviewer; None stands for undo."""
+def log(path: Path) -> Iterator[Row]:
+    """Yield each row of the log; errors as `read`."""
     try:
         text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")  # the name of a class need not be UTF-8
     except FileNotFoundError:
@@ -208,7 +219,7 @@ def _log(path: Path) -> Iterator[tuple[ReviewKey, Decision | None, str]]:
         raise UserError(f"{path}, line {max(1, reader.line_num)}: {error}; fix or delete the line") from error
 
 
-def _parsed(row: list[str]) -> tuple[ReviewKey, Decision | None, str]:
+def _parsed(row: list[str]) -> Row:
     """Parse one row; raises ValueError if it is damaged."""
     if len(row) not in (len(_COLUMNS), len(_OLD_COLUMNS)):  # a merged log may have rows of both lengths
         raise ValueError(f"{len(row)} values instead of {len(_COLUMNS)} ({','.join(_COLUMNS)})")
@@ -219,12 +230,12 @@ def _parsed(row: list[str]) -> tuple[ReviewKey, Decision | None, str]:
     except ValueError:
         raise ValueError(f"decided_at is {decided_at!r}, not a time such as 2026-01-31T12:00:00Z") from None
     if action == _UNDO:
-        return key, None, by
+        return Row(key, None, decided_at, by)
     for known in ACTIONS:
         if action == known:
             decision = Decision(key, known, to)
             _check(decision)
-            return key, decision, by
+            return Row(key, decision, decided_at, by)
     raise ValueError(f"action is {action!r}, not one of {', '.join((*ACTIONS, _UNDO))}")
 
 
@@ -239,15 +250,12 @@ def _check(decision: Decision) -> None:
         raise ValueError(f"to is {decision.to!r}, which is already the class of the photo")
 
 
-def _row(decision: Decision) -> tuple[str, ...]:
-    return (*decision.key, decision.action, decision.to)
-
-
-def _locked(path: Path) -> FileLock:
+def lock(path: Path) -> FileLock:
+    """Return the lock of whoever appends."""
     return file_lock(path.with_name(f".{NAME}.lock"))
 
 
-def _append(path: Path, rows: list[tuple[str, ...]], by: str) -> None:
+def append(path: Path, rows: Sequence[Row]) -> None:
     """Append rows and sync the file, or leave the file unchanged. The caller must have the lock."""
     if not rows:
         return
@@ -257,7 +265,9 @@ def _append(path: Path, rows: list[tuple[str, ...]], by: str) -> None:
     writer = csv.writer(text, lineterminator="\n")
     if is_new:
         writer.writerow(_COLUMNS)
-    writer.writerows((*map(guard, row), f"{now():%Y-%m-%dT%H:%M:%SZ}", guard(by)) for row in rows)
+    for key, decision, decided_at, by in rows:
+        action, to = (decision.action, decision.to) if decision else (_UNDO, "")
+        writer.writerow([*map(guard, (*key, action, to)), decided_at, guard(by)])
     data = text.getvalue().encode(errors="surrogateescape")
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
@@ -289,3 +299,7 @@ def _add_new_column(path: Path) -> None:
     writer.writerows((*row, "")[: len(_COLUMNS)] for row in rows[1:])
     with atomic_output(path) as partial:
         partial.write_bytes(out.getvalue().encode(errors="surrogateescape"))
+
+
+def _now() -> str:
+    return f"{now():%Y-%m-%dT%H:%M:%SZ}"

@@ -17,6 +17,7 @@ from tasks.images.memory import MemoryBudget, PhotoTooLargeError
 from tasks.images.rgb import upright_pixels
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write
+from tasks.store.bucket import copies
 from tasks.store.manifest import FileRecord
 from tasks.store.permissions import make_private_folder
 
@@ -76,6 +77,12 @@ def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
         make_private_folder(path.parent, top=home)
         atomic_write(path, data, private=True)
     return sha256, path
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a stored photo; in the local copy of a bucket, it may have to be fetched."""
+    copies.use(path)
+    return path.read_bytes()
 
 
 def path_of(home: Path, data: bytes, sha256: str) -> Path:

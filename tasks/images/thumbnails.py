@@ -16,7 +16,12 @@ _LOSSLESS_PX = 48
 
 def png_uri(data: bytes) -> str:
     """Return the bytes of a PNG as a data URI."""
-    return f"data:image/png;base64,{b64encode(data).decode()}"
+    return data_uri("image/png", data)
+
+
+def data_uri(media_type: str, data: bytes) -> str:
+    """Return the bytes of an image as a data URI."""
+    return f"data:{media_type};base64,{b64encode(data).decode()}"
 
 
 def encode(pixels: NDArray[np.uint8], side_px: int) -> tuple[str, bytes]:
@@ -42,12 +47,12 @@ def encode(pixels: NDArray[np.uint8], side_px: int) -> tuple[str, bytes]:
 def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
     """Return a thumbnail of pixels `(h, w, 1 or 3)` as a data URI; its longest side is at most `side_px`."""
     media_type, data = encode(pixels, side_px)
-    return f"data:{media_type};base64,{b64encode(data).decode()}"
+    return data_uri(media_type, data)
 
 
 def of_file(path: Path, side_px: int = 128) -> str | None:
     """Return a thumbnail of a photo as a data URI, or None if the file is missing or can't be decoded."""
     try:
-        return photos.decode_to(lambda pixels: of_pixels(pixels, side_px), path.read_bytes(), at_least_px=side_px)
+        return photos.decode_to(lambda pixels: of_pixels(pixels, side_px), photos.read(path), at_least_px=side_px)
     except (OSError, ValueError, PhotoTooLargeError):
         return None

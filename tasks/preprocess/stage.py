@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
+from tasks.images.photos import read
 from tasks.images.tiles import tile_of
 from tasks.store import hashing
 from tasks.store.context import StageContext
@@ -66,7 +67,7 @@ def _tiles(photos: Mapping[str, Path], config: PreprocessConfig) -> NDArray[np.u
     """Make the tiles of some photos `(n, side, side, c)`, given the file of each."""
     tiles = np.empty((len(photos), config.side_px, config.side_px, 1 if config.colour == "grey" else 3), np.uint8)
     for tile, file in zip(tiles, photos.values(), strict=True):
-        tile[:] = tile_of(file.read_bytes(), config)
+        tile[:] = tile_of(read(file), config)
     return tiles
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.store.atomic import atomic_write
+from tasks.store.bucket import copies
 from tasks.store.permissions import file_lock
 
 NAME = "counter"
@@ -20,18 +21,24 @@ _HEAD_BYTES = 64
 _NUMBER = re.compile(rb'"number":\s*([0-9]{1,30})\b')
 
 
-def next_number(root: Path) -> int:
+def next_number(root: Path, *, everywhere: bool = False) -> int:
     """Return the next number, from 1; it is on the disk before this returns. Safe for several threads and processes.
 
     Args:
         root: The data folder.
+        everywhere: Whether no other machine may get it, if the folder is the local copy of one in a bucket. Artifacts
+            do without: they are published although the bucket can't be reached, and of equal numbers, their times
+            decide.
 
     Raises:
+        BucketError: The bucket can't be read or written.
         OSError: The data folder can't be written.
     """
     with file_lock(root / "locks" / "counter.lock"):
         last = _last(root / NAME)
         number = max([last or 0, *_given(root, head_only=last is not None)]) + 1
+        if everywhere and (copy := copies.of(root)):
+            number = copy.next_number(number)
         atomic_write(root / NAME, b"%d\n" % number)
     return number
 

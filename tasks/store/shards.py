@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 from tasks.store import hashing
 from tasks.store.atomic import atomic_path, atomic_write
+from tasks.store.bucket import copies
 from tasks.store.context import StageContext
 from tasks.store.errors import DamagedFileError
 from tasks.store.manifest import FileRecord, read_regular
@@ -98,7 +99,9 @@ class Shard:
             side = _Side.model_validate_json(read_regular(path.with_suffix(".json")))
         except (FileNotFoundError, ValueError):
             return None
-        if len(side.photos) != len(side.rows) or side.file.problem(path, verify=verify):
+        if len(side.photos) != len(side.rows):
+            return None
+        if side.file.problem(path, verify=verify) and not copies.leaves_out(path):
             return None
         return cls(path, side.file, side.photos, side.rows, side.source)
 
@@ -114,7 +117,8 @@ class ShardPool:
     @classmethod
     def open(cls, folder: Path, context: StageContext) -> Self:
         """Read the shards in a folder; a missing folder is an empty pool."""
-        found = (Shard.read(path, verify=context.verify) for path in sorted(folder.glob("[!.]*.npy")))
+        names = sorted(path.with_suffix(".npy") for path in folder.glob("[!.]*.json"))  # a shard itself may be left out
+        found = (Shard.read(path, verify=context.verify) for path in names)
         shards = [shard for shard in found if shard]
         return cls(folder, tuple(sorted(shards, key=lambda shard: shard.source == context.source)))
 
@@ -263,6 +267,7 @@ class LazyRows:
 
     def _array(self, number: int) -> NDArray[Any]:
         path = inside(self._root, self._names[number])
+        copies.use(path)
         try:
             return _load(path)
         except OSError:
@@ -283,6 +288,7 @@ def _read(
         out[where] = array[rows]
         return
     size = math.prod(array.shape[1:]) * array.dtype.itemsize
+    copies.use(path)
     with path.open("rb", buffering=0) as file:
         for row, place in zip(rows.tolist(), where.tolist(), strict=True):
             if os.preadv(file.fileno(), [out[place : place + 1].data], array.offset + row * size) != size:
@@ -298,3 +304,6 @@ def _damaged(path: Path, reason: object) -> DamagedFileError:
 def _load(path: Path) -> NDArray[Any]:
     array: NDArray[Any] = np.load(path, mmap_mode="r")
     return array
+
+
+copies.after_removal(_load.cache_clear)  # as long as a file is mapped, its deletion frees nothing

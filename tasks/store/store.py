@@ -24,7 +24,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from tasks.store import atomic, counter
-from tasks.store.bucket import mirror
+from tasks.store.bucket import copies
 from tasks.store.file_errors import PARTIAL
 from tasks.store.manifest import Artifact, CacheKey, FileRecord, Manifest, ManifestHead, Result, content_digest, newest
 from tasks.store.paths import remove
@@ -97,9 +97,10 @@ class Store:
             logger.warning("%s: it will be built again", error)
             return None
         problems = list(manifest.problems(folder, self.root, verify=verify))
-        if problems and (copy := mirror.of(self.root)):
-            copy.bring(manifest.refs)
-            problems = list(manifest.problems(folder, self.root, verify=verify))
+        if problems and (copy := copies.of(self.root)):
+            copy.bring(manifest)
+            found = manifest.problems(folder, self.root, verify=verify)
+            problems = [(path, problem) for path, problem in found if not copies.leaves_out(path)]
         for number, (path, problem) in enumerate(problems):
             if number < _MAX_PROBLEMS:
                 logger.warning("%s: it will be built again", problem)
@@ -180,7 +181,7 @@ class Store:
 
         Nobody has, unless the data folder is in a bucket. What is published in the block goes there at its end.
         """
-        copy = mirror.of(self.root)
+        copy = copies.of(self.root)
         with copy.building(cache_key.stage, cache_key.digest) if copy else nullcontext():
             yield copy is not None
 

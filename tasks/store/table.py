@@ -92,7 +92,18 @@ class Table(File):
         return [column.name for column in self.columns]
 
     def read(self, folder: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-        """Read the table.
+        """Read the table; arguments and errors are those of `read_arrow`."""
+        import pyarrow as pa
+
+        table = self.read_arrow(folder, columns)
+        try:
+            frame: pd.DataFrame = table.to_pandas()
+        except (ValueError, TypeError, pa.ArrowException) as error:
+            raise damaged(self.path(folder), error) from error
+        return frame
+
+    def read_arrow(self, folder: Path, columns: Sequence[str] | None = None) -> "pyarrow.Table":
+        """Read the table without pandas, whose import takes 0.3 s.
 
         Args:
             folder: The artifact's folder.
@@ -117,12 +128,11 @@ class Table(File):
                     if has_rows and not column.fits(found):  # pandas gives columns without rows no types
                         raise ValueError(f"column {column.name} contains {found}, not {column.dtype}")
                 table = file.read() if columns is None else file.read(list(columns)).select(list(columns))
-            frame: pd.DataFrame = table.to_pandas()
             for column in wanted:
-                if not column.nullable and column.dtype == "string" and frame[column.name].isna().any():
+                if not column.nullable and column.dtype == "string" and table[column.name].null_count:
                     raise ValueError(f"column {column.name} has rows without a value")
                 if column.is_path:
-                    for name in set(frame[column.name]):
+                    for name in table[column.name].unique().to_pylist():
                         check_inside(name)
         except OSError as error:
             if error.errno is not None:  # else it is pyarrow's word for a damaged file
@@ -130,7 +140,7 @@ class Table(File):
             raise damaged(path, error) from error
         except (ValueError, TypeError, pa.ArrowException) as error:
             raise damaged(path, error) from error
-        return frame
+        return table
 
     def write(self, frame: "pd.DataFrame", folder: Path) -> None:
         """Write a frame with exactly the table's columns, without its index.

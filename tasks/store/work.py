@@ -56,13 +56,16 @@ class Threads:
 
 
 @contextmanager
-def workers_of(config: WorkersConfig, root: Path, threads: Executor) -> Iterator[Workers]:
+def workers_of(
+    config: WorkersConfig, root: Path, threads: Executor, *, show: Callable[[str], None] | None = None
+) -> Iterator[Workers]:
     """Yield the workers that the settings ask for.
 
     Args:
         config: The section of the settings.
         root: The data folder.
         threads: The threads of this process.
+        show: Takes the URL of a cluster's own dashboard as soon as the cluster is used.
 
     Raises:
         UserError: The Dask cluster can't be used; the message says why.
@@ -72,7 +75,7 @@ def workers_of(config: WorkersConfig, root: Path, threads: Executor) -> Iterator
         return
     from tasks.store import cluster
 
-    with cluster.connected(config, root) as found:
+    with cluster.connected(config, root, show) as found:
         yield found
 
 

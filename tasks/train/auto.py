@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs.schema import ImbalanceMethod, InferFrom, TrainConfig
+from tasks.inference import logistic
 from tasks.inference.decision import DecisionRule
 from tasks.inference.headline import HeadlineMetric
 from tasks.inference.knn import References
@@ -19,7 +20,7 @@ from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.json_file import read_json
 from tasks.store.progress import Progress
-from tasks.train import class_balance, logistic
+from tasks.train import class_balance
 from tasks.train.choice import choose
 from tasks.train.class_balance import ADJUSTED, WEIGHTED
 from tasks.train.recipes import Recipe, with_method

@@ -16,7 +16,7 @@ from tests.helpers.pipeline import pretrained, write_photos
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["none", "network"])
 def test_the_exam_is_the_same_with_and_without_photos_that_a_check_removes(tmp_path: Path, kind: str) -> None:
     exam = Exam(tmp_path)

@@ -104,7 +104,7 @@ def nights(api_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield Nights(tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     nights: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_notebook_runs_and_its_model_answers(api_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

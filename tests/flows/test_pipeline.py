@@ -121,7 +121,7 @@ def test_after_a_kill_in_every_stage_the_next_run_gives_the_same_result(finished
     assert not list((fluke.data / "artifacts").rglob(".partial-*"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_simultaneous_runs_give_the_same_result(finished: Fluke, tmp_path: Path) -> None:
     fluke = Fluke(tmp_path / "data", finished.api_url, finished.photos)
     processes = [fluke.start_warm("run", "default", f"crawl.path={fluke.photos}", *TINY) for _ in range(2)]

@@ -139,7 +139,6 @@ def test_the_report_of_the_last_run_is_written_again(copy: Fluke) -> None:
     assert path.read_bytes() == page
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
     assert "no successful run, preset or model is called 'nothing'" in copy("report", "nothing", code=2)

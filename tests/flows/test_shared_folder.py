@@ -61,7 +61,6 @@ def settings(shared: Path) -> tuple[str, ...]:
     return ("preprocess", "default", f"crawl.path={shared / 'photos'}", *TINY)
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_the_second_user_of_a_team_does_all_that_the_first_does(shared: Path, api_url: str) -> None:
     data, api = shared / "team" / "data", {"PREFECT_API_URL": api_url}

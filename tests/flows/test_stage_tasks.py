@@ -193,7 +193,6 @@ def test_logs_of_a_run_on_the_command_line_reach_the_dashboard(copy: Fluke) -> N
     assert len({line["message"] for line in lines}) == len(lines)  # each line once
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_logs_of_a_worker_reach_the_dashboard(finished: Fluke, tmp_path: Path) -> None:
     api = finished.api_url

@@ -47,7 +47,7 @@ def _run(line: str, folder: Path, environment: dict[str, str], *, until_ctrl_c: 
     return out + err
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_commands_of_the_tutorial_end_well_and_leave_what_it_says(api_url: str, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "FLUKE_DATA"} | {
         "PYTHONPATH": str(ROOT),

@@ -13,7 +13,13 @@ from tasks import tables
 from tasks.store.table import Table
 
 ROOT = Path(__file__).parents[2]
-ALLOWED = {Path("tasks/tables.py")}
+ALLOWED = {
+    Path("tasks/tables.py"),
+    # FiftyOne has a file of the same name as one of ours.
+    Path("tasks/crawl/listing/annotated.py"),
+    Path("flows/dataset/formats/fiftyone.py"),
+    Path("tests/tasks/crawl/listing/test_annotated.py"),
+}
 
 
 def test_the_page_about_artifacts_is_up_to_date() -> None:

@@ -18,6 +18,7 @@ from tasks.crawl.ledger.search_results import SearchResults
 from tasks.crawl.ledger.sqlite import Database
 from tasks.images import photos
 from tasks.store import hashing
+from tasks.store.bucket import copies
 from tasks.store.manifest import FileRecord, now
 from tasks.store.paths import inside
 
@@ -99,7 +100,7 @@ class Ledger:
             return None
         if photo.sha256 in self._blocklist or location in self._blocklist:
             return None
-        if stored.problem(path, verify=self._verify):
+        if stored.problem(path, verify=self._verify) and not copies.leaves_out(path):
             self._lost.add(location)
             return None
         return photo

@@ -21,6 +21,22 @@ def fingerprints(listed: PhotoList) -> dict[str, str | int]:
 def collect_listed(
     listed: PhotoList, config: CrawlConfig, ledger: Ledger, context: StageContext, *, engine: str
 ) -> CrawlResult:
+    """Store the photos of a list, see `store_listed`; the notes of the list are warnings.
+
+    Raises:
+        UserError: Too many photos, or all but those of one class, can't be read.
+    """
+    rows = store_listed(listed, config, ledger, context, engine=engine)
+    for note in listed.notes:
+        context.warn(note)
+    remedy = "the photos of the others can't be read: make them readable"
+    require_two_classes((row.label for row in rows), str(config.path), remedy)
+    return CrawlResult(rows, listed.counts)
+
+
+def store_listed(
+    listed: PhotoList, config: CrawlConfig, ledger: Ledger, context: StageContext, *, engine: str
+) -> list[PhotoRow]:
     """Store the photos of a list; of each class the first `per_class` in the order of the list.
 
     Args:
@@ -28,10 +44,10 @@ def collect_listed(
         config: Has the limits.
         ledger: Stores the photos.
         context: Worker threads, progress and options.
-        engine: The source's name.
+        engine: What the rows call the source.
 
     Raises:
-        UserError: Too many photos, or all but those of one class, can't be read.
+        UserError: Too many of them can't be read, see `ingest`.
     """
     ranks: dict[str, int] = {}
     chosen: list[tuple[int, ListedPhoto]] = []
@@ -48,7 +64,7 @@ def collect_listed(
         max_mpx=config.max_photo_mpx,
     )
     stored = dict(zip(files, photos, strict=True))
-    rows = [
+    return [
         PhotoRow.of(
             found,
             label=photo.label,
@@ -61,8 +77,3 @@ def collect_listed(
         for rank, photo in chosen
         if (found := stored[photo.file.path])
     ]
-    for note in listed.notes:
-        context.warn(note)
-    remedy = "the photos of the others can't be read: make them readable"
-    require_two_classes((row.label for row in rows), str(config.path), remedy)
-    return CrawlResult(rows, listed.counts)

@@ -28,6 +28,7 @@ from tasks.store.shards import LazyRows
 
 _NOTE_ORIGINS = tuple(dict.fromkeys(("filter", "settings", *STAGE_NAMES)))
 """The order of the notes: what the filter doubts comes first, because it may concern most photos."""
+_VIEW_SETTINGS = ("abstain", "set_coverage", "robustness", "gallery", "layer_images")
 _COPIES = {"reconstructions": "reconstructions", "shrunk and enlarged": "resized", "PCA of patches": "pca"}
 """Names of copies -> their arrays in reconstructions.npz."""
 
@@ -101,6 +102,20 @@ class EvaluationFiles:
         return tables.UNKNOWN_GROUPS.read(self.folder) if is_written else None
 
     @cached_property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """The content of diagnostics.json; empty if an earlier version of fluke made the evaluation."""
+        path = tables.DIAGNOSTICS.path(self.folder)
+        found: Mapping[str, Any] = _read_json(path) if path.exists() else {}
+        return found
+
+    @cached_property
+    def feature_map(self) -> pd.DataFrame | None:
+        """The rows of `test` on the map of features, with their places x and y; None if there is no map."""
+        if not tables.FEATURE_MAP.path(self.folder).exists():
+            return None
+        return self.test.merge(tables.FEATURE_MAP.read(self.folder), on="photo")
+
+    @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """(classes, classes) test photos by true and predicted class, in the order of `class_names`."""
         return metrics.confusion(scored_predictions(self.test, self.test["label"].tolist(), self.class_names))
@@ -115,8 +130,8 @@ class EvaluationFiles:
             return np.asarray(found["uncalibrated"][is_test], np.float64)
 
     @cached_property
-    def view_settings(self) -> dict[str, int]:
-        """The settings of the evaluate section that the explanations were made with: gallery and layer_images.
+    def view_settings(self) -> dict[str, Any]:
+        """The settings of the evaluate section that the explanations and the diagnostics were made with.
 
         Raises:
             UserError: The evaluation has no explanations.
@@ -124,7 +139,9 @@ class EvaluationFiles:
         record = ViewRecord.read(tables.EXPLAINED.path(self.folder))
         if record is None:
             raise UserError(f"{self.folder} has no explanations for the report; run its preset again to make them")
-        return {name: record.made_from[name] for name in ("gallery", "layer_images")}
+        diagnosed = ViewRecord.read(tables.DIAGNOSED.path(self.folder))
+        made_from = record.made_from | (diagnosed.made_from if diagnosed else {})
+        return {name: made_from[name] for name in _VIEW_SETTINGS if name in made_from}
 
     @cached_property
     def explanations(self) -> Explanations:

@@ -18,8 +18,17 @@ from tasks.evaluate.names import BASELINES, SCORES, baselines_of
 from tasks.evaluate.report import style
 from tasks.evaluate.report.conclusion import conclusion, uncalibrated_sentence
 from tasks.evaluate.report.data import EvaluationFiles
+from tasks.evaluate.report.diagnostics import (
+    abstaining,
+    learning_curve,
+    robustness_rows,
+    sets_sentences,
+    slice_rows,
+    slices_sentence,
+)
 from tasks.evaluate.report.doubted import doubted_gallery
 from tasks.evaluate.report.heading import heading
+from tasks.evaluate.report.photo_map import photo_map
 from tasks.evaluate.report.recipe import recipe_rows
 from tasks.evaluate.report.removed import removed_counts, removed_scores, removed_sentence
 from tasks.evaluate.report.text import (
@@ -99,6 +108,13 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         successes=_gallery(files, samples.successes(test, gallery)),
         has_heat_maps=bool(files.explanations.heat_maps),
         wrong=int((test["predicted"] != test["label"]).sum()),
+        diagnostics=files.diagnostics,
+        slices=slice_rows(files.diagnostics),
+        abstaining=abstaining(files.diagnostics),
+        sets=sets_sentences(files.diagnostics),
+        robustness=robustness_rows(files.diagnostics),
+        learning=learning_curve(files.diagnostics),
+        photo_map=photo_map(files),
         autoencoder=files.autoencoder,
         lineage=files.lineage,
         settings=yaml.safe_dump(
@@ -226,9 +242,15 @@ def _recipe_table(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _sentences(files: EvaluationFiles) -> list[str]:
-    """Write the conclusion: first that an autoencoder is no good, if so; then the score, and what the filter did."""
+    """Write the conclusion: that an autoencoder is no good, if so; the score, what the filter did, weak slices."""
     first, *rest = conclusion(files.metrics)
-    return [*_on_autoencoder(files), first, *removed_sentence(files.metrics), *rest]
+    return [
+        *_on_autoencoder(files),
+        first,
+        *removed_sentence(files.metrics),
+        *slices_sentence(files.diagnostics),
+        *rest,
+    ]
 
 
 def _on_autoencoder(files: EvaluationFiles) -> Iterator[str]:

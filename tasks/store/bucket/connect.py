@@ -42,7 +42,11 @@ def connect(url: str, *, retries: Retries | None = None, silent_s: float = _SILE
     """
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
-        raise BucketError(f"{url}: no bucket; give a folder, or s3://BUCKET/PREFIX, gs://... or az://...")
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise BucketError(
+            f"{shown}: neither a bucket nor a folder; give s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, "
+            "az://CONTAINER/PREFIX, file:///PATH or a path"
+        )
     if not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
         raise BucketError(
             f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}: give {parts.scheme}://BUCKET/PREFIX, "
@@ -65,6 +69,17 @@ def connect(url: str, *, retries: Retries | None = None, silent_s: float = _SILE
     except Exception as error:
         raise bucket_error(url, error) from error
     return Objects(store, url, retries)
+
+
+def require_lasting(url: str) -> str:
+    """Return a URL where data outlives this process.
+
+    Raises:
+        BucketError: It is `memory://...`, which is for tests.
+    """
+    if url.startswith("memory://"):
+        raise BucketError(f"{url}: lasts only as long as this process; give s3://BUCKET/PREFIX or a folder")
+    return url
 
 
 def _is_plain_http(scheme: str) -> bool:

@@ -5,15 +5,15 @@ second takes the first one's changes over and tries again. So of two writers of 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.store import hashing
-from tasks.store.bucket.blobs import Blobs
+from tasks.store.bucket.blobs import Blobs, Packs, Place
 from tasks.store.bucket.objects import Generation, Objects
 from tasks.store.bucket.problems import BucketError
 from tasks.store.manifest import FileRecord, RelativePath, first_problem
@@ -28,6 +28,15 @@ Changes = Mapping[str, FileRecord | None]
 """New records by path; None: the file is gone."""
 Same = Callable[[str, FileRecord, FileRecord], bool]
 """`same(path, mine, theirs)`: whether a file that another writer has written meanwhile is as good as mine."""
+
+
+class _Tree(BaseModel):
+    """The content of a tree's blob."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: dict[RelativePath, FileRecord]
+    packs: dict[str, Place]
 
 
 class _Head(BaseModel):
@@ -56,6 +65,8 @@ class Snapshot:
     """Of head.json; None: there is none yet."""
     tree: str = ""
     """SHA-256 of the tree."""
+    packs: Packs = field(default_factory=dict)
+    """Where small contents are, see `blobs`."""
 
     def below(self, prefix: str) -> list[str]:
         """Return the paths that begin with a prefix, sorted."""
@@ -95,13 +106,19 @@ class Trees:
             return before
         head = _decoded(stored.data, f"{self.objects.url}/{KEY}")
         try:
-            files = _TREE.validate_json(self.blobs.read(head.tree))
+            tree = _Tree.model_validate_json(self.blobs.read(head.tree))
         except ValidationError as error:
             raise BucketError(f"{self.objects.url}: the tree of {KEY} is damaged ({first_problem(error)})") from error
-        return Snapshot(files, head.number, head.epoch, stored.generation, head.tree.sha256)
+        self.blobs.know_packs(tree.packs)
+        return Snapshot(tree.files, head.number, head.epoch, stored.generation, head.tree.sha256, tree.packs)
 
     def commit(
-        self, base: Snapshot, changes: Changes, *, same: Same = lambda path, mine, theirs: False, prunes: bool = False
+        self,
+        base: Snapshot,
+        changes: Changes,
+        *,
+        same: Same = lambda path, mine, theirs: False,
+        keep: Collection[str] | None = None,
     ) -> Snapshot:
         """Change files for all readers at once. Their contents must be stored before.
 
@@ -109,7 +126,7 @@ class Trees:
             base: The state that the changes were made from.
             changes: The changes.
             same: Of a file that another writer has changed since `base`, too: whether that change can stay.
-            prunes: Whether the contents that are no longer named will be deleted.
+            keep: SHA-256 of all contents that stay, if others will be deleted; None: nothing will be.
 
         Raises:
             ConflictError: Another writer has changed the same file since `base`, to something else.
@@ -127,15 +144,22 @@ class Trees:
                     "`fluke forget`); run the same command again: it continues"
                 )
             files = self._merged(base, now, changes, same)
-            if files == now.files and not prunes:
+            if files == now.files and keep is None:
                 return now
-            data = _TREE.dump_json(dict(sorted(files.items())))
+            packs = {**now.packs, **self.blobs.new_packs}
+            if keep is not None:
+                packs = {sha256: place for sha256, place in packs.items() if sha256 in keep}
+            content = _Tree.model_construct(files=dict(sorted(files.items())), packs=dict(sorted(packs.items())))
+            data = content.model_dump_json().encode()
             tree = FileRecord(bytes=len(data), sha256=hashing.of_bytes(data))
-            self.blobs.put(tree, data)
-            head = _Head(number=now.number + 1, epoch=now.epoch + prunes, tree=tree, writer=token_hex(8))
+            self.blobs.put(tree, data, ask=False)
+            epoch = now.epoch + (keep is not None)
+            head = _Head(number=now.number + 1, epoch=epoch, tree=tree, writer=token_hex(8))
             written = self.objects.put_if(KEY, head.model_dump_json().encode(), now.generation)
             if written:
-                return Snapshot(files, head.number, head.epoch, written, tree.sha256)
+                self.blobs.new_packs.clear()
+                self.blobs.know_packs(packs)
+                return Snapshot(files, head.number, head.epoch, written, tree.sha256, packs)
         raise BucketError(f"{self.objects.url}/{KEY}: others change it all the time; run the same command again later")
 
     def _merged(self, base: Snapshot, now: Snapshot, changes: Changes, same: Same) -> dict[str, FileRecord]:
@@ -155,9 +179,6 @@ class Trees:
             else:
                 files[path] = record
         return files
-
-
-_TREE = TypeAdapter(dict[RelativePath, FileRecord])
 
 
 def _decoded(data: bytes, place: str) -> _Head:

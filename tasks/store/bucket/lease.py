@@ -100,9 +100,10 @@ def lease(
     timing = timing or Timing()
     key = f"leases/{name}.json"
     me = Holder(id=token_hex(8), who=f"{socket.gethostname()}, process {os.getpid()}", shared=shared)
-    _acquire(objects, key, me, wait=wait, waits_for=waits_for, timing=timing)
+    state = _LeaseState(objects, key)
+    _acquire(state, me, wait=wait, waits_for=waits_for, timing=timing)
     stop = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(objects, key, me, stop, timing), daemon=True, name="fluke-lease")
+    renewing = threading.Thread(target=_renew, args=(state, me, stop, timing), daemon=True, name="fluke-lease")
     renewing.start()
     try:
         yield
@@ -110,28 +111,60 @@ def lease(
         stop.set()
         renewing.join()
         try:
-            _change(objects, key, lambda holders: [holder for holder in holders if holder.id != me.id])
+            state.change(lambda holders: [holder for holder in holders if holder.id != me.id])
         except BucketError as error:  # it expires
             logger.debug("%s can't be given back: %s", key, error)
 
 
-def _acquire(
-    objects: Objects, key: str, me: Holder, *, wait: bool, waits_for: Callable[[str], None], timing: Timing
-) -> None:
+class _LeaseState:
+    """The object of a lease, and what this process knows of it: a renewal need not read what it has just written."""
+
+    def __init__(self, objects: Objects, key: str) -> None:
+        self.objects, self.key = objects, key
+        self.holders: list[Holder] = []
+        self._generation: Generation | None = None
+
+    def read(self) -> None:
+        """Ask the bucket."""
+        stored = self.objects.state(self.key)
+        try:
+            self.holders = list(_Lease.model_validate_json(stored.data).holders) if stored else []
+        except ValidationError as error:
+            raise BucketError(
+                f"{self.objects.url}/{self.key} is damaged; delete this object if nobody uses the bucket"
+            ) from error
+        self._generation = stored.generation if stored else None
+
+    def write(self, holders: list[Holder]) -> bool:
+        """Replace the holders; returns whether nobody else has written since this process read or wrote them."""
+        content = _Lease(holders=tuple(holders), nonce=token_hex(8))
+        written = self.objects.put_if(self.key, content.model_dump_json().encode(), self._generation)
+        if written:
+            self.holders, self._generation = holders, written
+        return written is not None
+
+    def change(self, change: Callable[[list[Holder]], list[Holder]]) -> None:
+        """Change the holders, whoever else writes."""
+        while (new := change(self.holders)) != self.holders and not self.write(new):
+            self.read()
+
+
+def _acquire(state: _LeaseState, me: Holder, *, wait: bool, waits_for: Callable[[str], None], timing: Timing) -> None:
     seen: dict[tuple[str, int], float] = {}
     while True:
-        holders, generation = _read(objects, key)
+        state.read()
+        holders = state.holders
         now = timing.clock()
         for holder in holders:
             seen.setdefault((holder.id, holder.beat), now)
         alive = [each for each in holders if now - seen[each.id, each.beat] < timing.expires_s]
         blocking = [each for each in alive if not (each.shared and me.shared)]
         if not blocking:
-            if _write(objects, key, [*alive, me], generation):
+            if state.write([*alive, me]):
                 return
             continue
         if not wait and any(each.beat > min(beat for name, beat in seen if name == each.id) for each in blocking):
-            raise BusyError(f"{objects.url}: {blocking[0].who} is using it; try again later", blocking[0])
+            raise BusyError(f"{state.objects.url}: {blocking[0].who} is using it; try again later", blocking[0])
         waits_for(blocking[0].who)
         waits_for = _silent
         timing.sleep(timing.poll_s)
@@ -141,35 +174,12 @@ def _silent(who: str) -> None:
     """Say nothing."""
 
 
-def _renew(objects: Objects, key: str, me: Holder, stop: threading.Event, timing: Timing) -> None:
+def _renew(state: _LeaseState, me: Holder, stop: threading.Event, timing: Timing) -> None:
     def renewed(holders: list[Holder]) -> list[Holder]:
         return [each.model_copy(update={"beat": each.beat + 1}) if each.id == me.id else each for each in holders]
 
     while not stop.wait(timing.expires_s / _RENEWALS):
         try:
-            _change(objects, key, renewed)
+            state.change(renewed)
         except BucketError as error:
             logger.warning("a lease can't be renewed: %s", error)
-
-
-def _change(objects: Objects, key: str, change: Callable[[list[Holder]], list[Holder]]) -> None:
-    while True:
-        holders, generation = _read(objects, key)
-        new = change(holders)
-        if new == holders or _write(objects, key, new, generation):
-            return
-
-
-def _read(objects: Objects, key: str) -> tuple[list[Holder], Generation | None]:
-    stored = objects.state(key)
-    if stored is None:
-        return [], None
-    try:
-        return list(_Lease.model_validate_json(stored.data).holders), stored.generation
-    except ValidationError as error:
-        raise BucketError(f"{objects.url}/{key} is damaged; delete this object if nobody uses the bucket") from error
-
-
-def _write(objects: Objects, key: str, holders: list[Holder], generation: Generation | None) -> bool:
-    content = _Lease(holders=tuple(holders), nonce=token_hex(8))
-    return objects.put_if(key, content.model_dump_json().encode(), generation) is not None

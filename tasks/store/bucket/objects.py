@@ -92,6 +92,16 @@ class Objects:
 
         return self._call(key, read, or_none=("missing",))
 
+    def read_part(self, key: str, start: int, record: FileRecord) -> bytes | None:
+        """Return the part of an object that begins at a byte; None if there is no such object. Errors as `fetch`."""
+
+        def read() -> bytes:
+            data = bytes(self._store.get_range(key, start=start, length=record.bytes))
+            _compare(record, len(data), hashing.of_bytes(data))
+            return data
+
+        return self._call(key, read, or_none=("missing",)) if record.bytes else b""
+
     def fetch(self, key: str, record: FileRecord, path: Path) -> bool:
         """Write an object's content into a file, and compare its size and SHA-256 on the way.
 

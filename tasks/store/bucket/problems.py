@@ -40,13 +40,17 @@ _REMEDIES: dict[Kind, str] = {
         "the credentials have expired or are not valid; log in again, and run the same command again: it continues"
     ),
     "denied": "the credentials don't allow this; give them read, write and delete rights on the bucket, or use others",
-    "no credentials": (
-        "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (gs: "
-        "GOOGLE_APPLICATION_CREDENTIALS, az: AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY), or use a "
-        "machine with a role"
-    ),
+    "no credentials": "no credentials were found; set {variables}, or use a machine with a role",
     "clock": "this machine's clock differs from that of the server; set it, and run the same command again",
 }
+
+
+_VARIABLES = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS to the path of a service account's key",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""Where credentials are, by the scheme of the URL."""
 
 
 class BucketError(UserError):
@@ -86,7 +90,8 @@ def bucket_error(url: str, error: BaseException, tries: int = 1) -> BucketError:
     """
     kind = kind_of(error)
     if kind in _REMEDIES:
-        return BucketError(f"{url}: {_REMEDIES[kind]}")
+        variables = _VARIABLES.get(url.partition("://")[0], "")
+        return BucketError(f"{url}: {_REMEDIES[kind].format(variables=variables)}")
     why = _reason(error)
     if kind == "passing":
         return BucketError(f"{url}: {why}, after {tries} tries; run the same command again later: it continues")

@@ -6,7 +6,7 @@ the bucket are locks, logs, caches, the Prefect server, and checkpoints of train
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -59,10 +59,25 @@ def write_base(root: Path, files: Mapping[str, FileRecord], here: Mapping[str, S
     atomic_write(root / _NAME, _BASE.dump_json(base))
 
 
-def scan(root: Path, base: Mapping[str, Seen]) -> dict[str, Seen]:
-    """Return the files that belong in the tree, as they are here. Files that haven't changed aren't read."""
-    found: dict[str, Seen] = {}
-    for path in _paths(root):
+def is_shard(path: str) -> bool:
+    """Whether a file of the tree is the array of a shard; its description is another file."""
+    return path.startswith("pools/") and path.endswith(".npy")
+
+
+def scan(root: Path, base: Mapping[str, Seen], left_out: Mapping[str, FileRecord]) -> dict[str, Seen]:
+    """Return the files that belong in the tree, as they are here. Files that haven't changed aren't read.
+
+    Args:
+        root: The data folder.
+        base: The result of `read_base`.
+        left_out: Files that come when they are read; a shard among them counts as long as its description is here.
+    """
+    found = {
+        path: Seen(record=record, changed_ns=0)
+        for path, record in left_out.items()
+        if is_shard(path) and (root / path).with_suffix(".json").is_file()
+    }
+    for path in _paths(root, left_out):
         name = path.relative_to(root).as_posix()
         try:
             stat = path.stat()
@@ -102,7 +117,7 @@ def _unit(path: str) -> str:
     return path.rpartition("/")[0] if path.startswith(UNITS) else path
 
 
-def _paths(root: Path) -> Iterator[Path]:
+def _paths(root: Path, left_out: Container[str]) -> Iterator[Path]:
     for name in FILES:
         if (root / name).is_file():
             yield root / name
@@ -112,10 +127,12 @@ def _paths(root: Path) -> Iterator[Path]:
         yield from _of_artifact(folder)
     for stage in _SHARDED:
         for path in _below(root / "pools" / stage):
-            description = path.with_suffix(".json")
-            if path.suffix == ".npy" and description.is_file():
+            shard = path.with_suffix(".npy")
+            is_here = shard.is_file()
+            if path.suffix == ".json" and (is_here or shard.relative_to(root).as_posix() in left_out):
                 yield path
-                yield description
+                if is_here:
+                    yield shard
 
 
 def _of_artifact(folder: Path) -> Iterator[Path]:

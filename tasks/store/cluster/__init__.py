@@ -1,6 +1,6 @@
 """A Dask cluster as workers: imported only if `workers.kind` is dask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,8 +11,10 @@ from tasks.store.work import Workers
 
 
 @contextmanager
-def connected(config: WorkersConfig, root: Path) -> Iterator[Workers]:
+def connected(config: WorkersConfig, root: Path, show: Callable[[str], None] | None = None) -> Iterator[Workers]:
     """Yield the workers of the cluster at `workers.address`, or of a local one, which is started when it is needed.
+
+    `show` takes the URL of the cluster's dashboard as soon as it is used.
 
     Raises:
         UserError: Dask isn't installed, nobody answers at the address, or the workers differ from this process.
@@ -23,5 +25,5 @@ def connected(config: WorkersConfig, root: Path) -> Iterator[Workers]:
         )
     from tasks.store.cluster.workers import DaskWorkers
 
-    with DaskWorkers(config, root) as workers:
+    with DaskWorkers(config, root, show) as workers:
         yield workers

@@ -33,8 +33,9 @@ logger = logging.getLogger("fluke.workers")
 class DaskWorkers:
     """Workers at an address, to which it connects at once, or a local cluster, which starts with the first call."""
 
-    def __init__(self, config: WorkersConfig, root: Path) -> None:
-        """Set the section of the settings and the data folder."""
+    def __init__(self, config: WorkersConfig, root: Path, show: Callable[[str], None] | None = None) -> None:
+        """Set the section of the settings, the data folder, and who takes the URL of the cluster's dashboard."""
+        self._show = show
         self._config = config
         self._root = root.absolute()
         self._client: Client | None = None
@@ -88,6 +89,8 @@ class DaskWorkers:
             client.register_plugin(local.LocalProcess(local.gpus()))
         self._require_same(client)
         logger.info("Dask's dashboard: %s", client.dashboard_link)
+        if self._show:
+            self._show(client.dashboard_link)
         self._client = client
         return client
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
-from tasks.train import class_balance, logistic
+from tasks.inference import logistic
+from tasks.train import class_balance
 from tasks.train.recipes import with_method
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial

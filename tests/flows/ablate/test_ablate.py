@@ -20,7 +20,7 @@ def others(data: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in paths if "ablation-" not in str(path)}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_killed_ablation_continues_and_changes_no_model_run_or_split(copy: Fluke) -> None:
     command = [
         "ablate",

@@ -140,7 +140,6 @@ print("done", flush=True)
 """
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_whose_server_hangs_or_is_killed_ends_as_usual(tmp_path: Path, start_server: Callable[..., str]) -> None:
     root = tmp_path / "data"

@@ -15,6 +15,7 @@ from tasks.crawl.listing import annotated, photo_csv
 from tasks.crawl.listing.folder import list_folder
 from tasks.store import counter
 from tasks.store.errors import UserError
+from tasks.tables import KEPT
 from tests.helpers.nights import Nights, Photo
 
 Rows = Mapping[bytes, tuple[str, str]]
@@ -35,8 +36,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rows(root: Path) -> Rows:
-    (table,) = root.glob("artifacts/filter/*/kept.parquet")
-    kept = pd.read_parquet(table)
+    (folder,) = root.glob("artifacts/filter/*")
+    kept = KEPT.read(folder)
     columns = zip(kept["file"], kept["label"], kept["split"], strict=True)
     return {(root / file).read_bytes(): (label, split) for file, label, split in columns}
 

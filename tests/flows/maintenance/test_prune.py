@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from flows.maintenance.prune import (
 from flows.run_records import RunRecord, read_records
 from tasks.store import counter
 from tasks.store.errors import UserError
+from tasks.store.shards import Shard
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
 from tests.helpers.runs import Runs, write
@@ -291,3 +293,14 @@ def test_a_disk_that_is_not_there_makes_nothing_unneeded(tmp_path: Path, name: s
         find_unneeded(Store(tmp_path), 5)
     message, code = error_messages.explain(raised.value, tmp_path)
     assert (code, message.startswith(f"{path} is a {kind}")) == (2, True)
+
+
+def test_a_shard_that_the_copy_of_a_bucket_leaves_out_is_found_by_its_description(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.run()
+    shard = Shard.write(runs.store.pools("extract") / "key", ["p"], np.ones((1, 3)))
+    shard.path.unlink()
+    assert not find_unneeded(runs.store, 1)
+    monkeypatch.setattr("flows.maintenance.prune.leaves_out", shard.path.__eq__)
+    assert [item.path for item in find_unneeded(runs.store, 1)] == [shard.path.with_suffix(".json")]

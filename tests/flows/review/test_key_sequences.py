@@ -122,7 +122,7 @@ def type_keys(browser: Browser, model: Model, pressed: list[str]) -> None:
             model.just_decided = None
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(("state", "delay_ms"), [("all", 150)])
 def test_each_key_acts_on_the_current_photo(
     review_folder: ReviewFolder, served: "subprocess.Popen[str]", browser: Browser, state: str, delay_ms: int

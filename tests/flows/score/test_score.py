@@ -63,7 +63,7 @@ def test_the_photos_of_a_run_give_the_scores_of_its_own_test(finished: Fluke) ->
         assert ours["test"]["scores"][name]["value"] == pytest.approx(theirs["test"]["scores"][name]["value"], abs=1e-5)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_what_can_not_be_scored_is_refused_in_one_line(finished: Fluke, new_photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").touch()

@@ -1,5 +1,6 @@
 """The report is written again without evaluating again."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,9 @@ import pytest
 
 from configs.schema import EvaluateConfig
 from tasks import tables
-from tasks.evaluate import explain
+from tasks.evaluate import explain, view_record
 from tasks.evaluate.report import page
 from tasks.evaluate.view_record import ViewRecord, report_inputs
-from tasks.store import hashing
 from tasks.store.manifest import Manifest
 from tests.helpers.evaluation import CONFIG, EvaluationWorld, read_metrics, world
 
@@ -128,10 +128,20 @@ def test_the_report_names_settings_without_effect(pets: EvaluationWorld) -> None
     assert "train.ema has no effect" not in report.read_text(encoding="utf-8").split('id="settings"')[0]
 
 
-def test_the_template_of_the_report_is_one_of_its_inputs(tmp_path: Path) -> None:
+def test_the_templates_of_the_report_are_among_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables.EXPLAINED.path(tmp_path).write_text("{}")
-    template = Path(page.__file__).with_name("page.html.jinja")
-    assert report_inputs(tmp_path)["template"] == hashing.of_file(template)
+    home = Path(page.__file__).parent
+    templates = [template.name for template in home.glob("*.jinja")]
+    assert {"page.html.jinja", "diagnostics.html.jinja"} <= set(templates)
+    shutil.copytree(home, tmp_path / "report")
+    monkeypatch.setattr(view_record, "_TEMPLATES", tmp_path / "report")
+    before = report_inputs(tmp_path)
+    for name in templates:
+        with (tmp_path / "report" / name).open("a") as file:
+            file.write("more")
+        after = report_inputs(tmp_path)
+        assert after != before
+        before = after
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """The memory of a split: its name, its content, and what is forgotten."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from configs.schema import FilterConfig
@@ -64,6 +68,26 @@ def test_what_is_written_is_read(tmp_path: Path, count: int, with_other: bool) -
     np.testing.assert_array_equal(after.taken[after.dated], before.taken[before.dated])
     np.testing.assert_array_equal(after.stats[after.measured], before.stats[before.measured])
     assert same(before, after)
+
+
+def test_the_photos_of_the_test_are_read_without_pandas(tmp_path: Path) -> None:
+    before, path = remembered(7), tmp_path / "memory"
+    path.write_bytes(memory_file.encode(before))
+    assert memory_file.read_tests(path) == (before.header, {before.photos[1], before.photos[4]})
+    code = (
+        "import sys; from pathlib import Path; from tasks.filter.memory_file import read_tests; "
+        "read_tests(Path(sys.argv[1])); sys.exit('pandas' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+
+
+@pytest.mark.parametrize("splits", [[], ["train", "test", "tests", None, "test"]])
+def test_photos_of_the_test_in_a_table_as_pandas_writes_it(splits: list[str | None]) -> None:
+    photos = [str(number) for number in range(len(splits))]
+    table = pa.Table.from_pandas(pd.DataFrame({"photo": photos, "split": splits}, dtype=object))
+    assert memory_file.tests_in(table) == {
+        photo for photo, split in zip(photos, splits, strict=True) if split == "test"
+    }
 
 
 def test_rows_without_a_photo_are_those_of_the_others(tmp_path: Path) -> None:

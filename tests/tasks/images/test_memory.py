@@ -236,7 +236,6 @@ for kind, data in files.items():
 """
 
 
-@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
 def test_no_decoder_calls_a_photo_unreadable_for_lack_of_memory() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from configs.schema import ImbalanceConfig, TrainConfig
 from tasks import tables
+from tasks.inference import logistic
 from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.progress import silent
 from tasks.store.store import Store
-from tasks.train import logistic
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet

@@ -61,6 +61,9 @@ def test_another_number_of_labels_writes_only_the_report_again(tmp_path: Path, m
     stored_tables.write(tables.REVIEW, pd.DataFrame([{"photo": "0001", "decision": "keep"}]), folders["kept"])
     made_from = {"gallery": 5, "layer_images": 0, "seed": 0, "source": hashing.of_source("tasks.evaluate.explain")}
     ViewRecord.of(files.folder, [], made_from).write(tables.EXPLAINED.path(files.folder))
+    made_from = {"abstain": None, "set_coverage": 0.9, "robustness": 0, "seed": 0}
+    made_from |= {"source": hashing.of_source("tasks.evaluate.diagnose.diagnose")}
+    ViewRecord.of(files.folder, [], made_from).write(tables.DIAGNOSED.path(files.folder))
     monkeypatch.setattr(explain, "explain", lambda *_, **__: pytest.fail("the explanations are made again"))
     context = StageContext(
         root=files.root,

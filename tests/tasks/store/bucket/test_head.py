@@ -57,7 +57,7 @@ def test_a_deleted_file_is_gone_for_all(trees: Trees) -> None:
 
 def test_who_began_before_files_were_deleted_begins_anew(trees: Trees) -> None:
     base = trees.commit(trees.read(), {"a": record("1")})
-    trees.commit(base, {"a": None}, prunes=True)
+    trees.commit(base, {"a": None}, keep=())
     with pytest.raises(PrunedError, match="run the same command again"):
         trees.commit(base, {"b": record("2")})
     trees.commit(trees.read(), {"b": record("2")})

@@ -3,74 +3,24 @@
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from configs.schema import TrainConfig
-from tasks.images import photos
-from tasks.store.bucket import mirror
-from tasks.store.bucket.head import ConflictError
-from tasks.store.bucket.lease import BusyError, Timing
+from tasks.store.bucket.head import ConflictError, Snapshot, Trees
+from tasks.store.bucket.lease import BusyError
 from tasks.store.bucket.ledger import LEDGER
-from tasks.store.bucket.mirror import Mirror
-from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.generations import Generations
-from tasks.store.manifest import Artifact, CacheKey, FileRecord, Result
+from tasks.store.manifest import CacheKey, Result
 from tasks.store.shards import Shard
-from tasks.store.stage import Outcome, Run, Stage
-from tasks.store.store import Store
+from tasks.store.stage import Outcome
 from tests.helpers.buckets import Bucket
 from tests.helpers.faulty_proxy import Fault
-
-QUICK = Timing(expires_s=2.0, poll_s=0.02)
-
-
-class Host:
-    """A folder, and what was built there."""
-
-    def __init__(self, root: Path, bucket: Bucket, timing: Timing = QUICK) -> None:
-        root.mkdir()
-        self.root, self.built = root, 0
-        self.mirror = Mirror(root, bucket.open("data"), timing)
-        mirror.add(self.mirror)
-        self.store = Store(root)
-        self.while_building: Callable[[], None] = lambda: None
-
-    def train(self) -> Outcome:
-        """Get an artifact whose content is another one with each build."""
-
-        def build(config: TrainConfig, *, context: StageContext) -> Result:
-            self.built += 1
-            (context.out / "weights").write_text(secrets.token_hex(8))
-            self.while_building()
-            return Result({})
-
-        with self.mirror.used(exclusive=False), ThreadPoolExecutor(1) as executor:
-            return Run(self.store, executor).get_or_build(Stage("train", 1, build=build), TrainConfig())
-
-    def weights(self, artifact: Artifact) -> str:
-        return (self.store.folder(artifact) / "weights").read_text()
-
-    def crawl(self, *data: bytes) -> dict[Path, FileRecord]:
-        """Publish a crawl with some photos."""
-        paths = [photos.put(self.store.photos, each)[1] for each in data]
-        refs = {path: FileRecord.of(path) for path in paths}
-        key = CacheKey(stage="crawl", version=1, config={"photos": len(data)})
-        with self.mirror.used(exclusive=False):
-            self.store.publish(key, "", lambda out: Result({}, refs=refs))
-        return refs
-
-
-@pytest.fixture
-def hosts(bucket: Bucket, tmp_path: Path) -> Iterator[tuple[Host, Host]]:
-    yield Host(tmp_path / "a", bucket), Host(tmp_path / "b", bucket)
-    mirror._mirrors.clear()
+from tests.helpers.hosts import Host
 
 
 def test_what_one_host_has_built_another_reuses(hosts: tuple[Host, Host]) -> None:
@@ -311,3 +261,57 @@ def test_expired_credentials_stop_the_run_and_the_next_one_uploads(bucket: Bucke
     assert a.train().cached
     assert b.train().cached
     assert (a.built, b.built) == (1, 0)
+
+
+def test_small_files_that_go_up_together_share_an_object(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    (a.root / "runs").mkdir()
+    for number in range(20):
+        (a.root / "runs" / f"{number}.json").write_text(str(number))
+    a.mirror.sync()
+    assert len(list(a.mirror._objects.keys("blobs/"))) == 2  # the pack, and the tree
+    b.mirror.sync()
+    assert [(b.root / "runs" / f"{number}.json").read_text() for number in range(20)] == list(map(str, range(20)))
+
+
+def test_a_pack_is_deleted_with_the_last_file_in_it(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    runs = [a.root / "runs" / f"{number}.json" for number in range(3)]
+    runs[0].parent.mkdir()
+    for run in runs:
+        run.write_text(run.name)
+    a.mirror.sync()
+    for kept, gone in ((1, runs[:2]), (0, runs[2:])):
+        with a.mirror.used(exclusive=True):
+            for run in gone:
+                run.unlink()
+        b.mirror.sync()
+        assert len(list((b.root / "runs").glob("*.json"))) == kept
+    assert len(list(a.mirror._objects.keys("blobs/"))) == 1  # the tree
+    runs[0].write_text(runs[0].name)  # the same content again
+    a.mirror.sync()
+    b.mirror.sync()
+    assert (b.root / "runs" / runs[0].name).read_text() == runs[0].name
+
+
+def test_a_refused_change_is_said_also_if_somebody_commits_meanwhile(
+    hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = hosts
+    for host, text in zip(hosts, "ab", strict=True):
+        (host.root / "splits").mkdir()
+        (host.root / "splits" / "cats.parquet").write_text(text)
+    a.mirror.sync()
+    commit, calls = Trees.commit, 0
+
+    def commit_second_time(*args: Any, **options: Any) -> Snapshot:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ConflictError("somebody else was faster")
+        return commit(*args, **options)
+
+    monkeypatch.setattr(Trees, "commit", commit_second_time)
+    with pytest.raises(ConflictError, match=r"splits/cats\.parquet"):
+        b.mirror.sync()
+    assert (b.root / "splits" / "cats.parquet").read_text() == "a"

@@ -42,6 +42,16 @@ def workers_at(address: str, root: Path):
     return work.workers_of(WorkersConfig(kind="dask", address=address), root, ThreadPoolExecutor(1))
 
 
+def test_the_address_of_the_clusters_dashboard_is_shown_once(cluster: Scheduler, tmp_path: Path) -> None:
+    shown: list[str] = []
+    config = WorkersConfig(kind="dask", address=cluster.address)
+    with work.workers_of(config, tmp_path, ThreadPoolExecutor(1), show=shown.append) as workers:
+        list(workers.map(math.sqrt, [4], "roots"))
+        list(workers.map(math.sqrt, [9], "roots"))
+    assert len(shown) == 1
+    assert shown[0].startswith("http://")
+
+
 def test_results_come_in_order_and_an_empty_map_is_empty(cluster: Scheduler, tmp_path: Path) -> None:
     with workers_at(cluster.address, tmp_path) as workers:
         assert list(workers.map(math.sqrt, [9, 4, 1], "roots")) == [3, 2, 1]

@@ -13,6 +13,7 @@ _MAX_STEPS = 200
 _LEAST_VARIANCE = 1e-6
 """Directions with less than this share of the largest variance are left out: they are rounding errors."""
 _LEAST_COUNT = 1e-2
+_BLOCK_ROWS = 1024
 _MOST_VALUES = 10**10
 """With more photos x classes x features than this, a step takes seconds: fewer directions are used then."""
 _FEW_DIRECTIONS = 256
@@ -69,11 +70,11 @@ def fit_path(
     from scipy.optimize import minimize
 
     scaling = _Scaling.of(vectors)
-    x = scaling(vectors)
-    directions, variances = _principal_directions(x)
-    if x.size * classes > _MOST_VALUES:
+    z = scaling(vectors)
+    directions, variances = _principal_directions(z)
+    if z.size * classes > _MOST_VALUES:
         directions, variances = directions[:, -_FEW_DIRECTIONS:], variances[-_FEW_DIRECTIONS:]
-    z = x @ directions
+    z = _rotated_in_place(z, directions)
     count, length = z.shape
     share = np.full(count, 1 / count, np.float32) if weights is None else (weights / weights.sum()).astype(np.float32)
     priors = np.bincount(targets, weights=share * count, minlength=classes) + _LEAST_COUNT
@@ -127,18 +128,35 @@ class _Scaling(NamedTuple):
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> "_Scaling":
-        deviation = vectors.std(axis=0, dtype=np.float64)
-        deviation += 1e-3 * float(vectors.std(dtype=np.float64)) + 1e-12  # constant features stay constant
         mean = vectors.mean(axis=0, dtype=np.float64)
+        squares = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(vectors))  # std needs 64 bits for each
+        variance = squares / len(vectors)
+        spread = np.sqrt(variance.mean() + mean.var())  # of all values together
+        deviation = np.sqrt(variance) + 1e-3 * spread + 1e-12  # constant features stay constant
         return cls(mean.astype(np.float32), (deviation * np.sqrt(vectors.shape[1])).astype(np.float32))
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return (vectors - self.mean) / self.scale
+        scaled = vectors - self.mean
+        scaled /= self.scale
+        return scaled
 
     def unfolded(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> Linear:
         """Turn a classifier of scaled features into one of the features."""
         kernel = (kernel / self.scale[:, None]).astype(np.float32)
         return Linear(kernel, (bias - self.mean @ kernel).astype(np.float32))
+
+
+def _blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Yield the vectors, some thousand at a time: temporary arrays of all of them need a multiple of their memory."""
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        yield vectors[start : start + _BLOCK_ROWS]
+
+
+def _rotated_in_place(x: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `x @ directions`, `(n, r)`, in the memory of x, `(n, d)`; r is at most d."""
+    for block in _blocks(x):
+        block[:, : directions.shape[1]] = block @ directions
+    return x[:, : directions.shape[1]]
 
 
 def _principal_directions(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

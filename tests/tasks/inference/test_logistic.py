@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.train import logistic
+from tasks.inference import logistic
 
 RANDOM = np.random.default_rng(0)
 

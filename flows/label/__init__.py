@@ -1,0 +1,1 @@
+"""The page on which a person labels photos that have no class yet, the most useful first (`fluke label`)."""

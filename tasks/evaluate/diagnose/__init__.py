@@ -1,0 +1,1 @@
+"""What an evaluation shows beyond its scores: where the classifier is weak, and what would help."""

@@ -1,0 +1,220 @@
+"""Step 4 of an evaluation, beside the explanations: where the classifier is weak, and what would help."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import EvaluateConfig
+from tasks import tables
+from tasks.evaluate.decide import Decisions, probabilities_of
+from tasks.evaluate.diagnose import abstaining, conformal
+from tasks.evaluate.diagnose.attributes import attributes_of, brightness_of
+from tasks.evaluate.diagnose.feature_map import feature_map
+from tasks.evaluate.diagnose.learning_curve import SHARES, learning_curve
+from tasks.evaluate.diagnose.means import grouped_means
+from tasks.evaluate.diagnose.robustness import measure_robustness
+from tasks.evaluate.diagnose.slices import LEAST_GROUPS, compare_slices
+from tasks.evaluate.eval_set import EvalSet, rows_of
+from tasks.evaluate.model import Model
+from tasks.evaluate.predict import BATCH_PHOTOS, NetworkOutput
+from tasks.evaluate.significance import holm
+from tasks.evaluate.summary import estimate, rounded
+from tasks.inference.arrays import DIGITS, Floats
+from tasks.inference.calibration import LEAST_PHOTOS
+from tasks.inference.decision import DecisionRule
+from tasks.store.atomic import write_json
+from tasks.store.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CURVE_POINTS = 100
+_MAP_PHOTOS = 300
+"""Most photos on the map: each is shown as a thumbnail, and the time grows with the square of their number."""
+
+
+def diagnose(
+    config: EvaluateConfig, evaluation: Path, *, photos: Path, kept: Path, model: Model, progress: Progress
+) -> list[Path]:
+    """Write diagnostics.json, the sets of possible classes and the map of features.
+
+    Args:
+        config: The section of the evaluate stage.
+        evaluation: The folder of the evaluation, with the files of the steps before; the new files go there, too.
+        photos: The folder of the crawl stage.
+        kept: The folder of the filter stage.
+        model: The classifier and what it needs.
+        progress: Reports the number of finished photos.
+
+    Returns:
+        The files.
+    """
+    eval_set, network = EvalSet.read(config, kept, model.classifier), NetworkOutput.read(evaluation)
+    decisions, rule = Decisions.read(evaluation), DecisionRule.read(evaluation)
+    is_test = eval_set.of("test")[eval_set.is_held_out]
+    right = decisions.answers.predicted == decisions.answers.truth
+    crawled = tables.PHOTOS.read(photos, ["photo", "name", "url", "engine", "keyword", "width_px", "height_px", "file"])
+    found: dict[str, Any] = {
+        "slices": _slices(config, eval_set, model, crawled, right[is_test]),
+        "abstaining": _abstaining(config, eval_set, decisions),
+    }
+    files = [tables.DIAGNOSTICS.path(evaluation)]
+    tables.PREDICTION_SETS.path(evaluation).unlink(missing_ok=True)
+    if config.set_coverage is not None:
+        probabilities = probabilities_of(rule, model, eval_set, network)
+        found["sets"], rows = _sets(config.set_coverage, config, eval_set, probabilities)
+        if rows is not None:
+            tables.PREDICTION_SETS.write_rows(rows, evaluation)
+            files.append(tables.PREDICTION_SETS.path(evaluation))
+    if (curve := _learning_curve(config, eval_set, model, network.descriptors)) is not None:
+        found["learning_curve"] = curve
+    if config.robustness:
+        found["robustness"] = measure_robustness(config, model, eval_set, evaluation, progress)
+    tables.FEATURE_MAP.write_rows(_map(eval_set, network.vectors), evaluation)
+    write_json(tables.DIAGNOSTICS.path(evaluation), found)
+    return [*files, tables.FEATURE_MAP.path(evaluation)]
+
+
+def _slices(
+    config: EvaluateConfig, eval_set: EvalSet, model: Model, crawled: "pd.DataFrame", right: NDArray[np.bool_]
+) -> dict[str, Any]:
+    test = eval_set.of("test")
+    photos = eval_set.rows["photo"][test]
+    tiles = rows_of(model.tiles, photos, model.root)
+    brightness = [brightness_of(tiles[start : start + BATCH_PHOTOS]) for start in range(0, len(tiles), BATCH_PHOTOS)]
+    attributes = attributes_of(photos.tolist(), crawled, np.concatenate(brightness), model.root)
+    rows = compare_slices(
+        right, attributes, eval_set.truth[test], eval_set.groups, resamples=config.bootstrap, seed=config.seed
+    )
+    return {
+        "least": LEAST_GROUPS,
+        "rows": [
+            {
+                "attribute": row.attribute,
+                "value": row.value,
+                "photos": row.photos,
+                "accuracy": estimate(row.accuracy),
+                "others": rounded(row.others),
+                "p_value": rounded(row.p_value),
+                "verdict": row.verdict,
+            }
+            for row in rows
+        ],
+    }
+
+
+def _abstaining(config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions) -> dict[str, Any]:
+    """Compute the curve on the test photos and, if an accuracy is wanted, its threshold from validation photos."""
+    is_test = eval_set.of("test")[eval_set.is_held_out]
+    confidence, right = decisions.confidence, decisions.answers.predicted == decisions.answers.truth
+    coverage, accuracy = abstaining.accuracy_by_coverage(confidence[is_test], right[is_test])
+    shown = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), _CURVE_POINTS)).astype(np.int64))
+    found: dict[str, Any] = {
+        "coverage": [rounded(value) for value in coverage[shown]],
+        "accuracy": [rounded(value) for value in accuracy[shown]],
+    }
+    if config.abstain is None:
+        return found
+    fitted_on = eval_set.is_for_calibration[eval_set.is_held_out]
+    found["wanted"] = {"accuracy": config.abstain, "photos": int(fitted_on.sum())}
+    if fitted_on.sum() < LEAST_PHOTOS:
+        return found
+    threshold = abstaining.threshold_for(confidence[fitted_on], right[fitted_on], config.abstain)
+    if threshold is None:
+        return found
+    answered = confidence[is_test] >= threshold
+    found["wanted"] |= {"threshold": rounded(threshold), "coverage": rounded(float(answered.mean()))}
+    if answered.any():
+        values = np.where(answered, right[is_test], np.nan)[None]
+        [reached] = grouped_means(values, eval_set.groups, resamples=config.bootstrap, seed=config.seed)
+        found["wanted"]["reached"] = estimate(reached)
+    return found
+
+
+def _sets(
+    coverage: float, config: EvaluateConfig, eval_set: EvalSet, probabilities: Floats
+) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+    """Make the sets of possible classes of the test photos: their part of diagnostics.json, and their rows."""
+    held_out = eval_set.is_held_out
+    fitted_on, is_test = eval_set.is_for_calibration[held_out], eval_set.of("test")[held_out]
+    truth = eval_set.truth[held_out]
+    of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
+    found: dict[str, Any] = {"wanted": coverage, "photos": int(fitted_on.sum())}
+    least = conformal.least_probability(of_truth[fitted_on], coverage)
+    if least is None or found["photos"] < LEAST_PHOTOS:
+        return found, None
+    sets = conformal.prediction_sets(probabilities[is_test], least)
+    sizes, contains = sets.sum(axis=1), sets[np.arange(len(sets)), truth[is_test]]
+    [reached] = grouped_means(
+        contains[None].astype(np.float64), eval_set.groups, resamples=config.bootstrap, seed=config.seed
+    )
+    found |= {
+        "least_probability": rounded(least),
+        "reached": estimate(reached),
+        "mean_size": rounded(float(sizes.mean())),
+        "single": rounded(float((sizes == 1).mean())),
+    }
+    orders = np.argsort(-probabilities[is_test], axis=1, kind="stable")
+    rows = [
+        {
+            "photo": photo,
+            "size": int(size),
+            "classes": [eval_set.names[i] for i in order[:size]],
+            "has_true_class": bool(has),
+        }
+        for photo, size, order, has in zip(
+            eval_set.rows["photo"][eval_set.of("test")], sizes, orders, contains, strict=True
+        )
+    ]
+    return found, rows
+
+
+def _learning_curve(
+    config: EvaluateConfig, eval_set: EvalSet, model: Model, features: NDArray[np.float32]
+) -> dict[str, Any] | None:
+    if model.kind == "none":  # pixels say little about what a network could learn
+        return None
+    curve = learning_curve(
+        features,
+        eval_set.truth,
+        eval_set.rows["split"].to_numpy(),
+        eval_set.rows["group"].to_numpy(),
+        len(eval_set.labels),
+        resamples=config.bootstrap,
+        seed=config.seed,
+    )
+    if curve is None:
+        return None
+    corrected = holm(list(curve.p_values.values()))
+    photos = np.bincount(eval_set.truth[eval_set.of("train")], minlength=len(eval_set.names))
+    return {
+        "points": [
+            {"share": share, "photos": count, "accuracy": estimate(accuracy)}
+            for share, count, accuracy in zip(SHARES, curve.photos, curve.accuracy, strict=True)
+        ],
+        "doubling": estimate(curve.doubling),
+        "classes": [
+            {
+                "label": eval_set.labels[number],
+                "train": int(photos[number]),
+                "gain": estimate(gain),
+                "p_value": rounded(curve.p_values[number]),
+                "corrected_p_value": rounded(p_value),
+            }
+            for (number, gain), p_value in zip(curve.gains.items(), corrected, strict=True)
+        ],
+    }
+
+
+def _map(eval_set: EvalSet, vectors: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Place test photos on the map; of more than `_MAP_PHOTOS`, their digests choose, which is as good as random."""
+    test = np.flatnonzero(eval_set.of("test"))
+    photos = eval_set.rows["photo"].to_numpy()
+    chosen = test[np.argsort(photos[test])][:_MAP_PHOTOS]
+    places = feature_map(np.asarray(vectors[chosen]))
+    return [
+        {"photo": photos[row], "x": round(float(x), DIGITS), "y": round(float(y), DIGITS)}
+        for row, (x, y) in zip(chosen, places, strict=True)
+    ]

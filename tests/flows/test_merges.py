@@ -1,0 +1,123 @@
+"""Two machines with one bucket that decide at the same time: nothing is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Config
+from flows import model_names
+from flows.merges import MERGES
+from flows.models.registry import Decision, Registry
+from flows.run_records import RunRecord
+from tasks.crawl import blocklist
+from tasks.filter import review_log
+from tasks.filter.review_log import ReviewKey
+from tasks.store import counter
+from tasks.store.bucket import copies
+from tests.helpers.buckets import new_bucket, s3_server
+from tests.helpers.hosts import QUICK, Host
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, int]]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def hosts(server: tuple[str, int], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Host, Host]]:
+    with new_bucket(server, f"m{abs(hash(request.node.nodeid))}") as bucket:
+        yield Host(tmp_path / "a", bucket, QUICK, MERGES), Host(tmp_path / "b", bucket, QUICK, MERGES)
+        copies._mirrors.clear()
+
+
+def sync(hosts: tuple[Host, Host]) -> None:
+    for host in (*hosts, *hosts):
+        host.mirror.sync()
+
+
+def decide(host: Host, letter: str) -> None:
+    review_log.add(host.root, [review_log.Decision(ReviewKey(letter * 64, "cat"), "keep")])
+
+
+def test_two_reviews_at_the_same_time(hosts: tuple[Host, Host]) -> None:
+    decide(hosts[0], "a")
+    sync(hosts)
+    for host, letter in zip(hosts, "bc", strict=True):
+        decide(host, letter)
+    sync(hosts)
+    logs = [review_log.read(host.root) for host in hosts]
+    assert logs[0] == logs[1]
+    assert sorted(key.photo[0] for key in logs[0]) == ["a", "b", "c"]
+    assert not list(hosts[1].root.glob(".conflict-*"))
+
+
+def test_a_merge_that_was_killed_goes_on(hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = hosts
+    decide(a, "a")
+    decide(b, "b")
+    a.mirror.sync()
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.store.bucket.sync.Sync._download", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            b.mirror.sync()
+    decide(b, "c")
+    sync(hosts)
+    for host in hosts:
+        assert sorted(key.photo[0] for key in review_log.read(host.root)) == ["a", "b", "c"]
+
+
+def test_a_log_that_cannot_be_merged_stays_for_its_owner(
+    hosts: tuple[Host, Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = hosts
+    decide(a, "a")
+    (b.root / review_log.NAME).write_text("damaged\n")
+    a.mirror.sync()
+    b.mirror.sync()
+    assert "can't be merged" in caplog.text
+    assert (b.root / f".conflict-{review_log.NAME}").read_text() == "damaged\n"
+    assert len(review_log.read(b.root)) == 1
+
+
+def run(number: int) -> RunRecord:
+    return RunRecord.start("cats", "evaluate", Config(), number=number)
+
+
+def test_two_decisions_about_models_at_the_same_time(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    Registry(a.root, "cats").append(Decision.about(run(1), "promoted", "first", by="gate"))
+    sync(hosts)
+    of_a = Registry(a.root, "cats").append(Decision.about(run(2), "promoted", "of a", by="gate"))
+    of_b = Registry(b.root, "cats").append(Decision.about(run(3), "promoted", "of b", by="person"))
+    sync(hosts)
+    for host in hosts:
+        registry = Registry(host.root, "cats")
+        assert [decision.reason for decision in registry.history()] == ["first", "of a", "of b"]
+        assert registry.champions()[:2] == [of_b.run, of_a.run]
+        assert not list(host.root.rglob(".conflict-*"))
+
+
+def test_names_and_the_blocklist_have_what_both_gave(
+    hosts: tuple[Host, Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    for host, name in zip(hosts, ("one", "two"), strict=True):
+        model_names.add(host.root, name, f"run-{name}")
+        model_names.add(host.root, "both", f"run-{name}")
+        blocklist.add(host.root, [f"https://x.org/{name}.jpg"])
+    sync(hosts)
+    for host in hosts:
+        assert model_names.read(host.root) == {"one": "run-one", "two": "run-two", "both": "run-one"}
+        assert blocklist.read(host.root) == {"https://x.org/one.jpg", "https://x.org/two.jpg"}
+    assert "'both' was given to two runs" in caplog.text
+
+
+def test_two_runs_that_start_at_once_have_different_numbers(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    numbers = [counter.next_number(host.root, everywhere=True) for host in (a, b, b, a)]
+    assert numbers == [1, 2, 3, 4]
+    for _ in range(5):
+        counter.next_number(b.root)  # of artifacts, which the bucket doesn't know yet
+    assert counter.next_number(b.root, everywhere=True) == 9
+    assert counter.next_number(a.root, everywhere=True) == 10
