@@ -69,5 +69,5 @@ def review(
         remind=remind,
     )
     changed = lists.changed()
-    photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
-    say("", f"reviewed {photos}; `fluke run {command}` applies your decisions" if changed else "no changes")
+    count = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
+    say("", f"reviewed {count}; `fluke run {command}` applies your decisions" if changed else "no changes")

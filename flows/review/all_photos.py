@@ -7,7 +7,7 @@ the others by heart.
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.review.items import Answer, ReviewItem, ReviewList
 from flows.review.similar import StoredFeatures
@@ -80,7 +80,7 @@ def _answers(evaluation: Path | None) -> Mapping[tuple[str, str], Answer]:
     return found
 
 
-def _item(key: ReviewKey, row: Mapping[str, object], answers: Mapping[tuple[str, str], Answer]) -> ReviewItem:
+def _item(key: ReviewKey, row: Mapping[Any, Any], answers: Mapping[tuple[str, str], Answer]) -> ReviewItem:
     answer = answers.get((key.photo, key.label))
     return ReviewItem(
         key=key,

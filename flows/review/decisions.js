@@ -49,6 +49,9 @@ export function learn(key, decision, since) {
   return isNew;
 }
 
+// The decision that the page had shown before a change, once all changes before it have been answered.
+const shownBefore = ({ prior, base }) => (!prior ? base : prior.ok ? prior.result : shownBefore(prior));
+
 // Show a change, and send it after all others. `bodyOf` returns the body of the request, or undefined to send nothing.
 // The promise has {written, changed, counts}, or {error, conflict, counts} if nothing was written; error is empty if
 // nothing was sent, because the change that it follows had failed.
