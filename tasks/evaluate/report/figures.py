@@ -25,8 +25,9 @@ def figures(files: EvaluationFiles) -> dict[str, Figure]:
         **dict(_curves(files.history, "")),
         "reliability": charts.reliability(test["probability"].to_numpy(), right, files.uncalibrated),
         "confusion": confusion.confusion_matrix(files.confusion[np.ix_(order, order)], [names[i] for i in order]),
-        "recall_per_class": charts.recall_per_class(recall, counts["test"], names),
     }
+    if len(rows) > style.MOST_NAMES:  # else the page's table of classes has the same bars
+        drawn["recall_per_class"] = charts.recall_per_class(recall, counts["test"], names)
     if len(rows) > confusion.MOST_NUMBERS and files.metrics["confusions"]:
         drawn["mistaken"] = confusion.most_confused(files.confusion, names)
     if layers := files.explanations.layers:

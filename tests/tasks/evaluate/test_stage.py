@@ -34,7 +34,6 @@ def test_an_evaluation_has_scores_counts_and_figures(pets: EvaluationWorld) -> N
         "loss.png",
         "photos_per_class.png",
         "reliability.png",
-        "recall_per_class.png",
     }
 
 
