@@ -112,9 +112,7 @@ def test_the_reviewer_is_the_login_name_unless_one_is_given() -> None:
             reviewer_name(bad)
 
 
-def test_each_photo_is_listed_once_with_its_split_and_its_file(
-    review_folder: ReviewFolder, listed: items.ReviewList
-) -> None:
+def test_each_photo_is_listed_once_with_its_split(review_folder: ReviewFolder, listed: items.ReviewList) -> None:
     assert {item.split for item in listed.photos} == {"train", "test", "rejected"}
     assert len(listed.photos) == len(tables.KEPT.read(listed.folder)) == len({item.key for item in listed.photos})
     assert all(isinstance(item.key, ReviewKey) and item.key.photo in listed.photo_files for item in listed.photos)
