@@ -17,6 +17,9 @@ def review(
     overrides: Overrides = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Default: any free port.", show_default=False)] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    reviewer: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who decides. Default: your login name.", show_default=False)
+    ] = "",
     export: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write a contact sheet to this folder; start no page.")
     ] = None,
@@ -28,6 +31,7 @@ def review(
     from flows.review.contact_sheet import export as write_contact_sheet
     from flows.review.current import CurrentList
     from flows.review.lists import ReviewLists
+    from flows.review.reviewer import reviewer_name
 
     loaded = load_config(preset, overrides)
     preflight.check_names(loaded, crawls=False)
@@ -35,24 +39,29 @@ def review(
     root, command = data_root(), shlex.join([preset, *(overrides or ())])
     current = CurrentList(root, loaded, command)
     review_list = current.read()
-    title = Path(preset).stem
+    photos = loaded.crawl.path
+    title = Path(preset).stem + (f" · {photos.name}" if photos else "")
+    where = f"photos in {photos}, data in {root}" if photos else f"data in {root}"
     if export:
         say(f"contact sheet: {write_contact_sheet(root, review_list, export.absolute(), title=title)}")
         return
     preflight.check_writable(root)
 
-    lists = ReviewLists(root, review_list, current.newer)
+    lists = ReviewLists(root, review_list, current.newer, reviewer=reviewer_name(reviewer))
 
     def announce(address: str) -> None:
         count = len(review_list.items)
-        say(f"{count:,} photos to review: {address}", "Ctrl-C stops the page; your decisions are kept")
+        say(
+            f"{count:,} photos to review: {address}",
+            f"{len(review_list.photos):,} photos to browse; Ctrl-C stops the page; your decisions are kept",
+        )
 
     def remind() -> None:
         note("the browser hasn't opened the page: open the address above in it")
 
     server.serve(
         root,
-        lambda at: app.build(root, lists, title=title, token=at.token, port=at.port, opened=at.opened),
+        lambda at: app.build(root, lists, title=title, where=where, token=at.token, port=at.port, opened=at.opened),
         name="fluke review",
         port=port,
         browser=browser,
@@ -60,5 +69,5 @@ def review(
         remind=remind,
     )
     changed = lists.changed()
-    photos = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
-    say("", f"reviewed {photos}; `fluke run {command}` applies your decisions" if changed else "no changes")
+    count = f"{changed:,} {'photo' if changed == 1 else 'photos'}"
+    say("", f"reviewed {count}; `fluke run {command}` applies your decisions" if changed else "no changes")

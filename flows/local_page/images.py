@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.store.paths import inside
 
-SIDES_PX = {"small": 320, "large": 1600}
+SIDES_PX = {"small": 320, "medium": 800, "large": 1600}
 _CACHE_BYTES = 64 << 20
 
 

@@ -15,7 +15,8 @@ from flows.local_page.json_api import cannot_write, json_response, posted, text_
 from flows.local_page.security import SecurityMiddleware, only_with_token
 from flows.review.current import HINTS
 from flows.review.lists import ReviewLists
-from flows.review.session import ConflictError, ItemFilter, ReviewSession, ShownDecision, parse_state
+from flows.review.selection import ItemFilter, Order, State, View, parse_choice
+from flows.review.session import ConflictError, ReviewSession, ShownDecision
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
@@ -33,6 +34,7 @@ def build(
     title: str,
     token: str,
     port: int,
+    where: str = "",
     opened: Callable[[], None] = lambda: None,
 ) -> ASGIApp:
     """Build the application.
@@ -41,6 +43,7 @@ def build(
         root: The data folder, for error messages.
         lists: The photos to review; answers the requests for rows, decisions and undo.
         title: Title of the page.
+        where: Where the photos and the data folder are; shown beside the title.
         token: First part of every path; requests without it are rejected.
         port: Port in the Host and Origin headers; requests with another one are rejected.
         opened: Called when a browser opens the page.
@@ -50,7 +53,14 @@ def build(
         opened()
         shown = lists.newest()
         page = template(HERE / "page.html.jinja").render(
-            title=title, classes=shown.photos.classes, list_name=shown.name, hints=HINTS
+            title=title,
+            where=where or str(root),
+            reviewer=lists.reviewer,
+            classes=shown.photos.classes,
+            list_name=shown.name,
+            hints=HINTS,
+            has_photos=bool(shown.photos.photos),
+            has_features=shown.photos.features is not None,
         )
         return HTMLResponse(page.encode(errors="replace"))
 
@@ -116,8 +126,20 @@ def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
 
 
 def _item_filter(request: Request) -> ItemFilter:
+    """Parse the filters of a request; raises ValueError if one is unknown."""
     query = request.query_params
-    return ItemFilter(query.get("reason"), query.get("label"), parse_state(query.get("state", "open")))
+    return ItemFilter(
+        reason=query.get("reason"),
+        label=query.get("label"),
+        split=query.get("split"),
+        answer=query.get("answer"),
+        confidence=query.get("confidence"),
+        text=query.get("text", ""),
+        state=parse_choice("state", query.get("state", "open"), State),
+        view=parse_choice("view", query.get("view", "doubts"), View),
+        order=parse_choice("order", query.get("order", "class"), Order),
+        like=query.get("like", ""),
+    )
 
 
 def _key(body: dict[str, Any]) -> ReviewKey:

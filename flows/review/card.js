@@ -23,6 +23,15 @@ export function pictures(row, size) {
   ];
 }
 
+// Who decided, and what other reviewers decided otherwise; empty if it is this person alone, or not known.
+function reviewers(row) {
+  const { by = "", differing = [] } = decisionOf(row) ?? {};
+  const others = differing.map((other) => `${shown(other.by || "somebody")}: ${wordOf(other)}`);
+  const isMine = by === document.body.dataset.reviewer;
+  if (others.length) return make("p", { className: "reviewers differ", textContent: `${shown(by || "somebody")} decided; reviewers differ, ${others.join(", ")}` });
+  return by && !isMine ? make("p", { className: "reviewers", textContent: `decided by ${shown(by)}` }) : null;
+}
+
 export function wordOf(decision) {
   return `${doneWords[decision.action]}${decision.to ? ` to ${shown(decision.to)}` : ""}`;
 }
@@ -43,6 +52,12 @@ function buttons(row) {
   return make("div", { className: "buttons" }, button("keep", "Keep", "y"), button("reject", "Reject", "x"), button("move", "Move", "m"));
 }
 
+function similar() {
+  const node = make("button", { type: "button", tabIndex: -1, className: "similar" }, "Find similar ", make("kbd", { textContent: "f" }));
+  node.dataset.act = "similar";
+  return node;
+}
+
 function suggestion(row) {
   if (!row.suggestion) return null;
   const node = make("button", { type: "button", tabIndex: -1, className: "suggestion" }, "Move to ", named(row.suggestion), " ", make("kbd", { textContent: "s" }));
@@ -53,9 +68,12 @@ function suggestion(row) {
 export function about(row) {
   return [
     make("p", { className: "name", title: shown(row.name) }, named(row.name)),
-    make("p", { className: "why" }, make("span", { className: "mark", textContent: status(row) }), make("span", { textContent: row.score })),
+    make("p", { className: "why" }, make("span", { className: "mark", textContent: status(row) }), make("span", { textContent: row.split ?? "" })),
+    ...[row.score, row.answer, row.similarity].filter(Boolean).map((text) => make("p", { className: "said", textContent: shown(text) })),
+    reviewers(row),
     suggestion(row),
     buttons(row),
+    row.has_features ? similar() : null,
   ].filter(Boolean);
 }
 

@@ -11,6 +11,7 @@ from flows.local_page.images import ImageCache
 from flows.review import app, session
 from flows.review.current import HINTS
 from flows.review.items import Made, ReviewItem, ReviewList
+from flows.review.words import score_words
 from tasks.crawl.listing.tree import DATA_FOLDERS
 from tasks.filter.review_log import ReviewKey
 from tasks.store.atomic import atomic_folder
@@ -94,7 +95,7 @@ def _row(
     return {
         "picture": files.get(item.key.photo),
         "name": item.name,
-        "score": session.score_text(item),
+        "score": score_words(item),
         "by_filter": "kept" if item.kept else "rejected",
         "suggestion": item.suggestion if item.suggestion != item.key.label else None,
         "has_duplicate": duplicate is not None,

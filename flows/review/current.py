@@ -7,9 +7,9 @@ from pathlib import Path
 from configs.load import model_name
 from configs.schema import Config
 from flows.models.registry import Registry
-from flows.review import doubtful_labels, items, model_doubts
+from flows.review import all_photos, doubtful_labels, items, model_doubts, similar
 from flows.review.items import ReviewList
-from flows.run_records import read_records
+from flows.run_records import RunRecord, read_records
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
 
@@ -62,13 +62,16 @@ class CurrentList:
         decided, most = listed.decisions(self.root).keys(), self.config.evaluate.label_issues
         if training is not None:
             listed = doubtful_labels.add(listed, training, most, decided)
-        evaluation = self._evaluation() if most else None
-        return listed if evaluation is None else model_doubts.add(listed, evaluation, min(most, _MOST), decided)
+        champion = self._champion()
+        evaluation = model_doubts.evaluation_of(self._store, champion) if champion else None
+        if evaluation is not None and most:
+            listed = model_doubts.add(listed, evaluation, min(most, _MOST), decided)
+        features = similar.stored_features(self._store, champion) if champion else None
+        return all_photos.add(listed, evaluation, features)
 
-    def _evaluation(self) -> Path | None:
-        """Return the folder of the evaluation of the model in use; None if there is none."""
+    def _champion(self) -> RunRecord | None:
+        """Return the run of the model in use; None if there is none."""
         name = model_name(self.config, shlex.split(self.preset)[0])
         champion = Registry(self.root, name).champion()
         runs = (run for run in read_records(self.root) if run.id == champion and run.model)
-        run = next(runs, None)
-        return model_doubts.evaluation_of(self._store, run) if run else None
+        return next(runs, None)

@@ -1,7 +1,7 @@
 """The photos to review, read from an artifact of the filter."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -11,7 +11,7 @@ from configs.section import Section
 from flows.pipeline import stages
 from tasks.filter import review_log
 from tasks.filter.review_keys import apply_decisions
-from tasks.filter.review_log import Action, Log, ReviewKey
+from tasks.filter.review_log import Action, Log, Opinion, ReviewKey
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
@@ -21,25 +21,43 @@ from tasks.tables import KEPT, REJECTED, REVIEW
 if TYPE_CHECKING:
     import pandas as pd
 
+    from flows.review.similar import StoredFeatures
+
 
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the model in use answered to a photo of validation or test."""
+
+    predicted: str
+    """The most likely class."""
+    probability: float
+    """Its calibrated probability, 0..1."""
+    is_wrong: bool
+
+
+@dataclass(frozen=True)
 class ReviewItem:
-    """A photo in a class that a person should check, and why."""
+    """A photo in a class that a person can check, and why it is listed."""
 
     key: ReviewKey
     name: str
     kept: bool
     """Whether the filter kept it."""
     reason: str
+    """Why it is doubtful; empty if it isn't."""
     score: float | None
     threshold: float | None
     duplicate_of: str | None
     """SHA-256 of the photo that it duplicates or contradicts."""
     suggestion: str | None
     """The class that it may belong to instead."""
+    split: str | None = None
+    """train, val, test, or rejected; None if it isn't known yet."""
+    answer: Answer | None = None
+    """What the model in use answers; None if it wasn't asked."""
 
     @classmethod
     def of_kept(cls, key: ReviewKey, name: str, reason: str, score: float, suggestion: str | None) -> Self:
@@ -58,11 +76,15 @@ class Made:
     """Photo and class in the log; the class may have another name now."""
     row: str
     """Which row of the log made it: two decisions about one photo never have the same."""
+    by: str = ""
+    """The name of the reviewer; empty if the log doesn't say it."""
+    differing: tuple[Opinion, ...] = ()
+    """What other reviewers decided otherwise."""
 
 
 @dataclass(frozen=True)
 class ReviewList:
-    """All items of one artifact of the filter, by reason, the most doubtful first."""
+    """The doubtful photos of one artifact of the filter, by reason, the most doubtful first; and all its photos."""
 
     folder: Path
     """The folder of the artifact."""
@@ -78,6 +100,12 @@ class ReviewList:
     """All photos of the artifact, in the classes under which the crawl found them."""
     training: Path | None = None
     """The folder of the training whose doubtful labels are among the items."""
+    photos: tuple[ReviewItem, ...] = ()
+    """All photos, doubtful or not, by class and name."""
+    photo_files: Mapping[str, str] = field(default_factory=dict)
+    """Path below the data folder of each of these photos, by SHA-256."""
+    features: "StoredFeatures | None" = None
+    """What photos are compared by; None before the first model."""
 
     @cached_property
     def keys(self) -> frozenset[ReviewKey]:
@@ -102,7 +130,9 @@ class ReviewList:
         found = {}
         for key, decision in decisions.items():
             logged = decided_as.get(key, key)
-            found[key] = Made(decision.action, decision.to, logged, f"{log[logged].number} {logged.label}")
+            entry = log[logged]
+            row = f"{entry.number} {logged.label}"
+            found[key] = Made(decision.action, decision.to, logged, row, entry.by, entry.differing)
         return found
 
     def decisions(self, root: Path) -> dict[ReviewKey, Made]:

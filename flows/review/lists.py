@@ -28,7 +28,12 @@ class ReviewLists:
     """All lists of a review; safe for concurrent threads."""
 
     def __init__(
-        self, root: Path, first: ReviewList, newer: Callable[[ReviewList], ReviewList | None] = lambda _: None
+        self,
+        root: Path,
+        first: ReviewList,
+        newer: Callable[[ReviewList], ReviewList | None] = lambda _: None,
+        *,
+        reviewer: str = "",
     ) -> None:
         """Begin with one list; raises UserError if the log of decisions is damaged.
 
@@ -36,8 +41,10 @@ class ReviewLists:
             root: The data folder.
             first: The photos to review.
             newer: Returns the list of a newer artifact than that of a list, or None.
+            reviewer: Who decides; it is logged with each decision.
         """
         self._root = root
+        self.reviewer = reviewer
         self._newer = newer
         self._files: dict[str, str] = {}
         self._open: list[OpenList] = []
@@ -68,8 +75,10 @@ class ReviewLists:
         return len(set[str]().union(*(found.session.changed() for found in self._open)))
 
     def _add(self, photos: ReviewList) -> None:
+        self._files.update(photos.photo_files)
         self._files.update(photos.files)
-        self._open.append(OpenList(str(len(self._open)), photos, ReviewSession(self._root, photos)))
+        session = ReviewSession(self._root, photos, self.reviewer)
+        self._open.append(OpenList(str(len(self._open)), photos, session))
 
     def _look(self, every_s: float) -> None:
         """Look for a newer list, unless that was done a moment ago: it lists the folder of photos."""

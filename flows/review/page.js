@@ -9,13 +9,15 @@
 import { about, pictures, refill, status, wordOf } from "./card.js";
 import * as decisions from "./decisions.js";
 import { $, make, named, shown } from "./dom.js";
-import { filters, passes, readHash, showCounts, showProgress } from "./filters.js";
+import { filters, passes, readHash, showCounts, showProgress, similarTo } from "./filters.js";
 import { request } from "./http.js";
 import { keyOf } from "./keys.js";
 import { pickClass } from "./picker.js";
+import { changeSize, pictureSize } from "./size.js";
 
 const POLL_MS = 30_000;
 const UNSEEN_MS = 400; // nobody has seen and judged the next photo within this time
+const MOST_MARKED = 2000; // photos that are marked at once
 const REACTION_MS = 250; // a key this soon after a change isn't an answer to it
 const cards = new Map(); // row number -> {row, node}, sorted by number
 const hints = new Map([...$("hints").content.children].map((item) => [item.title, item.textContent])); // reason -> what it means
@@ -94,10 +96,10 @@ function insert(row) {
   const before = next === undefined ? null : cards.get(next).node;
   const sections = [...$("list").children];
   let section = before ? before.closest("section") : sections.at(-1);
-  if (section?.reason !== row.reason) section = before && section === sections[0] ? null : before ? sections[sections.indexOf(section) - 1] : null;
-  if (section?.reason !== row.reason) {
+  if (section?.reason !== row.section) section = before && section === sections[0] ? null : before ? sections[sections.indexOf(section) - 1] : null;
+  if (section?.reason !== row.section) {
     const id = `reason-${row.number}`;
-    section = make("section", { reason: row.reason }, make("h2", { id }, named(row.reason)), ...hint(row.reason), make("ul", {}));
+    section = make("section", { reason: row.section }, make("h2", { id }, named(row.section || titleOf(row))), ...hint(row.section), make("ul", {}));
     section.setAttribute("aria-labelledby", id);
     section.lastChild.setAttribute("role", "list"); // some screen readers ignore lists without bullets
     $("list").insertBefore(section, before ? before.closest("section") : null);
@@ -111,6 +113,12 @@ function insert(row) {
   fill(row.number);
 }
 
+// The heading of photos in another order than by reason or class.
+function titleOf(row) {
+  if (filters.order !== "similar") return filters.order === "sure" ? "The model is most sure of these" : "The model is least sure of these";
+  return row.photo === filters.like ? `Similar to ${row.name}` : "Similar photos";
+}
+
 function hint(reason) {
   return hints.has(reason) ? [make("p", { className: "muted", textContent: hints.get(reason) })] : [];
 }
@@ -119,8 +127,8 @@ function fill(number) {
   const { row, node } = cards.get(number);
   const kinds = [decisions.decisionOf(row)?.action ?? "undecided", row.duplicate_of && "pair", marked.has(number) && "marked"];
   node.className = ["card", ...kinds.filter(Boolean)].join(" ");
-  node.setAttribute("aria-label", `${shown(row.label)}, ${shown(row.reason)}, ${row.score || "no score"}, ${status(row)}, ${shown(row.name)}`);
-  if (!node.firstChild) node.append(make("div", { className: "pictures" }, ...pictures(row, "small")));
+  node.setAttribute("aria-label", `${shown(row.label)}, ${[row.reason, row.score, row.answer].filter(Boolean).map(shown).join(", ")}, ${status(row)}, ${shown(row.name)}`);
+  if (!node.firstChild) node.append(make("div", { className: "pictures" }, ...pictures(row, pictureSize())));
   refill(node, node.firstChild, ...about(row)); // the images are kept, otherwise they would flicker
   for (const button of node.querySelectorAll("button")) button.tabIndex = number === current ? 0 : -1;
   if ($("view").open && number === current) view();
@@ -257,11 +265,12 @@ async function markNext(by) {
 // Mark all photos of the list without a decision, also those that have not been loaded yet.
 async function markAll() {
   const mine = generation;
-  while (more && !hasFailed && mine === generation) {
+  while (more && cards.size < MOST_MARKED && !hasFailed && mine === generation) {
     showMessage("loading the photos of this list …", false);
     await load();
   }
   if (mine !== generation || hasFailed) return;
+  if (more) return showMessage(`more than ${MOST_MARKED.toLocaleString("en")} photos; choose a class or another filter first`, false);
   const open = [...cards].filter(([, { row }]) => !decisions.decisionOf(row)).map(([number]) => number);
   if (!open.length) return showMessage("no photo of this list is without a decision", false);
   mark(open);
@@ -321,7 +330,8 @@ function submit(number, action, to, batch = "") {
 }
 
 function elsewhere({ decision }) {
-  return `decided elsewhere meanwhile: ${decision ? wordOf(decision) : "undone"}`;
+  const by = decision?.by && decision.by !== document.body.dataset.reviewer ? `by ${shown(decision.by)}` : "elsewhere";
+  return `decided ${by} meanwhile: ${decision ? wordOf(decision) : "undone"}`;
 }
 
 // Undo what was decided last: one photo, or all that were decided together.
@@ -377,6 +387,7 @@ function isSurprise(number) {
 
 function act(number, what, button = undefined, key = "") {
   const row = cards.get(number)?.row;
+  if (what === "similar") return findSimilar(row);
   if (marked.has(number)) return actOnMarked(what, key);
   if (!row) return showMessage(loading ? "loading the next photos …" : "no photo is selected: j, k or a click selects one", false);
   if (isSurprise(number)) return undefined;
@@ -387,6 +398,11 @@ function act(number, what, button = undefined, key = "") {
   if (what !== "suggestion") return decide(number, what, "", button);
   if (row.suggestion) return decide(number, "move", row.suggestion, button);
   return showMessage("there is no suggestion for this photo", false);
+}
+
+function findSimilar(row) {
+  if (!row?.has_features) return showMessage("the features of this photo are not stored: only those of the model's run are", false);
+  location.hash = similarTo(row.photo);
 }
 
 function press(number, button, event) {
@@ -462,8 +478,8 @@ async function catchUp() {
   }
   $("newer").hidden = !news.outdated;
   if (mine !== generation || decisions.pending()) return;
-  const made = new Map(news.decisions.map(({ number, decision }) => [number, decision]));
-  const changed = [...cards].filter(([number, { row }]) => decisions.learn(row, made.get(number) ?? null, since));
+  const made = new Map(news.decisions.map(({ photo, label, decision }) => [`${photo} ${label}`, decision]));
+  const changed = [...cards].filter(([, { row }]) => decisions.learn(row, made.get(`${row.photo} ${row.label}`) ?? null, since));
   for (const [number, { row }] of changed) {
     surprises.set(number, performance.now());
     refillAll(row);
@@ -535,6 +551,10 @@ const keys = {
   s: () => act(current, "suggestion"),
   u: () => undo(),
   a: markAll,
+  f: () => act(current, "similar"),
+  "+": () => changeSize(1),
+  "=": () => changeSize(1),
+  "-": () => changeSize(-1),
   Escape: unmark,
   v: () => {
     if ($("view").open) $("view").close();

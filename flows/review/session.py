@@ -1,21 +1,23 @@
 """What the page can do: list items, count them, log decisions and undo them. It is independent of HTTP."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+import numpy as np
 
 from flows.review.items import Made, ReviewItem, ReviewList
+from flows.review.ordered_items import Decisions, OrderedItems
+from flows.review.selection import ItemFilter, Mask
+from flows.review.words import answer_words, score_words, similarity_words
 from tasks.filter import review_log
-from tasks.filter.review_log import ACTIONS, Decision, Log, ReviewKey
+from tasks.filter.review_log import ACTIONS, Decision, Log, Opinion, ReviewKey
 
 ROWS = 200
 """Most rows in one response."""
 _PLACES = 3
-State = Literal["open", "reviewed", "all"]
-Decisions = Mapping[ReviewKey, Made]
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,6 @@ class ConflictError(Exception):
         self.now = now
 
 
-@dataclass(frozen=True)
-class ItemFilter:
-    """Which items to show."""
-
-    reason: str | None = None
-    """None shows all reasons."""
-    label: str | None = None
-    """None shows all classes."""
-    state: State = "open"
-    """Items without a decision, with a decision, or all."""
-
-
 class ReviewSession:
     """A list of photos and the decisions about them.
 
@@ -58,19 +48,26 @@ class ReviewSession:
     says which decision the page showed; if the log has another one meanwhile, nothing is written.
     """
 
-    def __init__(self, root: Path, review_list: ReviewList) -> None:
-        """Take the data folder and the photos to review; raises UserError if the log of decisions is damaged."""
+    def __init__(self, root: Path, review_list: ReviewList, reviewer: str = "") -> None:
+        """Take the data folder, the photos to review, and who decides; raises UserError if the log is damaged."""
         self._root = root
         self._list = review_list
-        self._numbers: dict[ReviewKey, int] = {}
-        for number, item in enumerate(review_list.items):
-            self._numbers.setdefault(item.key, number)
+        self._reviewer = reviewer
+        self._doubts = OrderedItems(review_list.items, review_list.features)
         self._before = self._decisions()
+
+    @cached_property
+    def _photos(self) -> OrderedItems:
+        return OrderedItems(self._list.photos, self._list.features)
 
     def changed(self) -> set[str]:
         """Return the photos that have another decision than when the session began."""
         now = self._decisions()
-        return {key.photo for key in self._list.keys if _value(now.get(key)) != _value(self._before.get(key))}
+        return {
+            key.photo
+            for key in now.keys() | self._before.keys()
+            if _value(now.get(key)) != _value(self._before.get(key))
+        }
 
     def rows(self, item_filter: ItemFilter, after: int = -1) -> dict[str, Any]:
         """Return the next items that pass a filter, at most ROWS, and the counts.
@@ -80,22 +77,25 @@ class ReviewSession:
             after: Number of the item after which to begin.
         """
         decisions = self._decisions()
-        passing = (
-            (number, item)
-            for number, item in enumerate(self._list.items)
-            if number > after and _passes(item, item_filter, decisions)
-        )
-        found = list(islice(passing, ROWS + 1))
-        rows = [self._row(number, item, decisions) for number, item in found[:ROWS]]
-        return {"rows": rows, "more": len(found) > ROWS, "counts": self._counts(item_filter, decisions)}
+        of = self._items(item_filter)
+        numbers, _ = of.order(item_filter)
+        first = max(after, -1) + 1
+        passing = of.table.select(item_filter) & _in_state(of, item_filter, decisions)
+        places = first + np.flatnonzero(passing[numbers[first:]])[: ROWS + 1]
+        cosines = of.cosines(item_filter) if item_filter.order == "similar" and len(places) else {}
+        rows = [
+            self._row(of.items[numbers[place]], place, item_filter, decisions, cosines)
+            for place in places[:ROWS].tolist()
+        ]
+        return {"rows": rows, "more": len(places) > ROWS, "counts": self._counts(item_filter, decisions)}
 
     def decisions(self, item_filter: ItemFilter) -> dict[str, Any]:
         """Return the decisions about all items, and the counts, for a page that was in the background."""
         decisions = self._decisions()
         made = [
-            {"number": number, "decision": _as_json(decisions[item.key])}
-            for number, item in enumerate(self._list.items)
-            if item.key in decisions
+            {"photo": key.photo, "label": key.label, "decision": _as_json(decision)}
+            for key, decision in decisions.items()
+            if self._knows(key)
         ]
         return {"decisions": made, "counts": self._counts(item_filter, decisions)}
 
@@ -116,7 +116,7 @@ class ReviewSession:
         known = next((known for known in ACTIONS if known == action), None)
         if known is None:
             raise ValueError(f"unknown action {action!r}")
-        if key not in self._numbers:
+        if not self._knows(key):
             raise ValueError("this photo is not on this page; reload the page")
         if known == "move" and to not in self._list.classes:
             raise ValueError(f"unknown class {to!r}")
@@ -127,9 +127,10 @@ class ReviewSession:
             made = self._list.in_effect(log).get(key)
             if _value(made) != (None if shown is None else (shown.action, shown.to)):
                 raise ConflictError(self._after(key, item_filter))
-            return None if _value(made) == (known, to) else Decision(key, known, to)
+            is_agreed = made is not None and self._reviewer not in {opinion.by for opinion in made.differing}
+            return None if _value(made) == (known, to) and is_agreed else Decision(key, known, to)
 
-        written = review_log.change(self._root, choose)
+        written = review_log.change(self._root, choose, self._reviewer)
         return {"written": written, **self._after(key, item_filter)}
 
     def undo(self, key: ReviewKey, row: str, item_filter: ItemFilter) -> dict[str, Any]:
@@ -149,37 +150,61 @@ class ReviewSession:
         def choose(log: Log) -> ReviewKey:
             nonlocal item
             made = self._list.in_effect(log)
-            if key not in self._numbers:
+            if not self._knows(key):
                 item = next((k for k, m in made.items() if k.photo == key.photo and m.row == row), key)
-            if item not in self._numbers:
+            if not self._knows(item):
                 raise ValueError("this photo is not on this page any more")
             if item not in made or made[item].row != row:
                 raise ConflictError(self._after(item, item_filter))
             return made[item].key
 
-        written = review_log.change(self._root, choose)
+        written = review_log.change(self._root, choose, self._reviewer)
         return {"written": written, **self._after(item, item_filter)}
 
     def _decisions(self) -> Decisions:
         return self._list.decisions(self._root)
 
-    def _after(self, key: ReviewKey, item_filter: ItemFilter) -> dict[str, Any]:
-        decisions = self._decisions()
-        number = self._numbers[key]
-        return {
-            "changed": self._row(number, self._list.items[number], decisions),
-            "counts": self._counts(item_filter, decisions),
-        }
+    def _items(self, item_filter: ItemFilter) -> OrderedItems:
+        return self._photos if item_filter.view == "photos" else self._doubts
 
-    def _row(self, number: int, item: ReviewItem, decisions: Decisions) -> dict[str, Any]:
+    def _knows(self, key: ReviewKey) -> bool:
+        return key in self._doubts.numbers or key in self._photos.numbers
+
+    def _after(self, key: ReviewKey, item_filter: ItemFilter) -> dict[str, Any]:
+        """Return the row of a photo as it is now, and the counts; the page may show the other list meanwhile."""
+        decisions = self._decisions()
+        of = self._items(item_filter)
+        if key in of.numbers:
+            place = int(of.order(item_filter)[1][of.numbers[key]])
+            changed = self._row(of.items[of.numbers[key]], place, item_filter, decisions)
+        else:
+            other = self._photos if of is self._doubts else self._doubts
+            changed = self._row(other.items[other.numbers[key]], None, item_filter, decisions)
+        return {"changed": changed, "counts": self._counts(item_filter, decisions)}
+
+    def _row(
+        self,
+        item: ReviewItem,
+        place: int | None,
+        item_filter: ItemFilter,
+        decisions: Decisions,
+        cosines: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
+        """Return what the page shows of an item; `place` is its place in the list, None if it isn't in it."""
+        by_class = item_filter.view == "photos" and item_filter.order == "class"
         return {
-            "number": number,
+            "number": place,
+            "section": "" if item_filter.order != "class" else item.key.label if by_class else item.reason,
             "photo": item.key.photo,
             "label": item.key.label,
             "name": item.name,
             "kept": item.kept,
             "reason": item.reason,
-            "score": score_text(item),
+            "split": item.split,
+            "score": score_words(item),
+            "answer": answer_words(item.answer),
+            "similarity": similarity_words(cosines.get(item.key.photo)) if cosines else "",
+            "has_features": self._list.features is not None and item.key.photo in self._list.features,
             "duplicate_of": item.duplicate_of if item.duplicate_of in self._list.files else None,
             "duplicate_places": [list(place) for place in duplicate_places(self._list, item)],
             "suggestion": item.suggestion if item.suggestion != item.key.label else None,
@@ -187,16 +212,30 @@ class ReviewSession:
         }
 
     def _counts(self, item_filter: ItemFilter, decisions: Decisions) -> dict[str, Any]:
-        reason, label, items = item_filter.reason, item_filter.label, self._list.items
-        selected = [item for item in items if label in (None, item.key.label) and reason in (None, item.reason)]
-        reviewed = sum(item.key in decisions for item in selected)
-        return {
-            "reviewed": sum(item.key in decisions for item in items),
-            "total": len(items),
-            "states": {"open": len(selected) - reviewed, "reviewed": reviewed, "all": len(selected)},
-            "reasons": _facet(items, decisions, lambda i: i.reason, lambda i: label in (None, i.key.label)),
-            "labels": _facet(items, decisions, lambda i: i.key.label, lambda i: reason in (None, i.reason)),
+        of = self._items(item_filter)
+        selected, reviewed = of.table.select(item_filter), of.reviewed(decisions)
+        states = {
+            "open": selected & ~reviewed,
+            "reviewed": selected & reviewed,
+            "disputed": selected & of.disputed(decisions),
+            "all": selected,
         }
+        return {
+            "reviewed": int(reviewed.sum()),
+            "total": len(of.items),
+            "states": {name: int(mask.sum()) for name, mask in states.items()},
+            "facets": of.table.counts(item_filter, _in_state(of, item_filter, decisions)),
+        }
+
+
+def _in_state(of: OrderedItems, item_filter: ItemFilter, decisions: Decisions) -> Mask:
+    """Return which items have the state of a filter, `(n,)`."""
+    if item_filter.state == "all":
+        return np.full(len(of.items), True)
+    if item_filter.state == "disputed":
+        return of.disputed(decisions)
+    reviewed = of.reviewed(decisions)
+    return reviewed if item_filter.state == "reviewed" else ~reviewed
 
 
 def duplicate_places(review_list: ReviewList, item: ReviewItem) -> list[tuple[str, str]]:
@@ -209,49 +248,16 @@ def duplicate_places(review_list: ReviewList, item: ReviewItem) -> list[tuple[st
     return [(label, name) for label, name in places if label != own][:_PLACES]
 
 
-def score_text(item: ReviewItem) -> str:
-    """Return the score and the threshold as text; empty if there is no score."""
-    if item.score is None:
-        return ""
-    if item.reason == "faces":
-        return f"{item.score:.0f} found, {item.threshold:.0f} allowed" if item.threshold is not None else ""
-    return f"{item.score:.4g}" + ("" if item.threshold is None else f", threshold {item.threshold:.4g}")
-
-
-def parse_state(text: str) -> State:
-    """Return a state by its name; raises ValueError if it is unknown."""
-    for known in ("open", "reviewed", "all"):
-        if text == known:
-            return known
-    raise ValueError(f"unknown state {text!r}")
-
-
 def _value(made: Made | None) -> tuple[str, str] | None:
     return (made.action, made.to) if made else None
 
 
-def _as_json(made: Made | None) -> dict[str, str] | None:
-    return {"action": made.action, "to": made.to, "row": made.row} if made else None
+def _as_json(made: Made | None) -> dict[str, Any] | None:
+    if made is None:
+        return None
+    differing = [_opinion(opinion) for opinion in made.differing]
+    return {"action": made.action, "to": made.to, "row": made.row, "by": made.by, "differing": differing}
 
 
-def _passes(item: ReviewItem, item_filter: ItemFilter, decisions: Decisions) -> bool:
-    return (
-        item_filter.reason in (None, item.reason)
-        and item_filter.label in (None, item.key.label)
-        and (item_filter.state == "all" or (item_filter.state == "reviewed") == (item.key in decisions))
-    )
-
-
-def _facet(
-    items: Iterable[ReviewItem],
-    decisions: Decisions,
-    name: Callable[[ReviewItem], str],
-    counts: Callable[[ReviewItem], bool],
-) -> list[dict[str, Any]]:
-    """Return each name with the number of open items and of all items, of those that `counts` selects."""
-    total: Counter[str] = Counter()
-    still_open: Counter[str] = Counter()
-    for item in items:
-        total[name(item)] += counts(item)
-        still_open[name(item)] += counts(item) and item.key not in decisions
-    return [{"name": key, "open": still_open[key], "total": count} for key, count in total.items()]
+def _opinion(opinion: Opinion) -> dict[str, str]:
+    return {"by": opinion.by, "action": opinion.action, "to": opinion.to}

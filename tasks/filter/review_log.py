@@ -1,9 +1,12 @@
 """The decisions that people made about photos: `DATA/decisions.csv`, an append-only log that can be committed.
 
 Columns: `photo` is the SHA-256 of the photo; `label` is the class under which the crawl found it; `action` is keep,
-reject, move or undo; `to` is the new class of a move; `decided_at` is a UTC time. For each (photo, label) the last row
-counts, and undo cancels the row before. The log is not in the folder of the pools, because that may be deleted at any
-time. A class whose name begins with = + - or @ has an apostrophe before it, so that no spreadsheet runs it.
+reject, move or undo; `to` is the new class of a move; `decided_at` is a UTC time; `decided_by` is the name of the
+reviewer. For each (photo, label) the last row counts, and undo cancels the row before. The log is not in the folder of
+the pools, because that may be deleted at any time. A class whose name begins with = + - or @ has an apostrophe before
+it, so that no spreadsheet runs it.
+
+Logs of older versions lack the last column; the first change adds it, and their rows have no reviewer.
 
 `tasks.filter.review_keys` applies the decisions to the photos of a crawl, whose classes may have been renamed.
 """
@@ -14,7 +17,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from string import hexdigits
@@ -23,7 +26,7 @@ from typing import Literal, NamedTuple, get_args
 from filelock import FileLock
 
 from tasks.store import hashing as digests
-from tasks.store.atomic import sync
+from tasks.store.atomic import atomic_output, sync
 from tasks.store.errors import UserError
 from tasks.store.formulas import guard, unguard
 from tasks.store.manifest import now
@@ -32,7 +35,8 @@ from tasks.store.permissions import file_lock
 NAME = "decisions.csv"
 Action = Literal["keep", "reject", "move"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-_COLUMNS = ["photo", "label", "action", "to", "decided_at"]
+_COLUMNS = ["photo", "label", "action", "to", "decided_at", "decided_by"]
+_OLD_COLUMNS = _COLUMNS[:5]
 _UNDO = "undo"
 
 
@@ -56,12 +60,27 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """What one reviewer decided about a photo."""
+
+    by: str
+    """The name of the reviewer; empty if the log doesn't say it."""
+    action: Action
+    to: str
+    """The new class of a move; empty for the other actions."""
+
+
+@dataclass(frozen=True)
 class Entry:
     """A decision in effect, and the row of the log that made it."""
 
     decision: Decision
     number: int
     """How many rows about the same photo and class come before it in the log; rows are never removed."""
+    by: str = ""
+    """The name of the reviewer; empty if the log doesn't say it."""
+    differing: tuple[Opinion, ...] = ()
+    """The last decision of each other reviewer, where it is another one; undone ones don't count."""
 
 
 class Row(NamedTuple):
@@ -71,6 +90,8 @@ class Row(NamedTuple):
     decision: Decision | None
     """None: undo."""
     decided_at: str
+    by: str = ""
+    """The name of the reviewer; empty if the log doesn't say it."""
 
 
 Log = Mapping[ReviewKey, Entry]
@@ -94,11 +115,12 @@ def read(root: Path) -> dict[ReviewKey, Decision]:
     return {key: entry.decision for key, entry in entries(root).items()}
 
 
-def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None]) -> bool:
+def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None], by: str = "") -> bool:
     """Append one row that depends on what the log has; nobody can write in between.
 
     Args:
         root: The data folder.
+        by: The name of the reviewer.
         choose: Called with the decisions in effect. Returns the decision to log, or the photo and class whose decision
             to cancel, or None to write nothing. Its exceptions are passed on, and nothing is written.
 
@@ -110,14 +132,17 @@ def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None]) -> 
         chosen = choose(in_effect(path))
         if isinstance(chosen, Decision):
             _check(chosen)
-            append(path, [Row(chosen.key, chosen, _now())])
+            append(path, [Row(chosen.key, chosen, _now(), by)])
         elif chosen is not None:
-            append(path, [Row(chosen, None, _now())])
+            append(path, [Row(chosen, None, _now(), by)])
         return chosen is not None
 
 
-def add(root: Path, decisions: Iterable[Decision]) -> list[Decision]:
-    """Append decisions; returns those that were written. A decision that is already in effect isn't written again."""
+def add(root: Path, decisions: Iterable[Decision], by: str = "") -> list[Decision]:
+    """Append decisions of one reviewer; returns those that were written.
+
+    A decision that is already in effect isn't written again.
+    """
     path = root / NAME
     with lock(path):
         known = read(root)
@@ -127,7 +152,7 @@ def add(root: Path, decisions: Iterable[Decision]) -> list[Decision]:
                 _check(decision)
                 known[decision.key] = decision
                 written.append(decision)
-        append(path, [Row(decision.key, decision, _now()) for decision in written])
+        append(path, [Row(decision.key, decision, _now(), by) for decision in written])
     return written
 
 
@@ -156,15 +181,25 @@ def in_effect(path: Path) -> dict[ReviewKey, Entry]:
     """Return the decisions in effect, in the order in which they were made."""
     stacks: dict[ReviewKey, list[tuple[int, Entry]]] = {}
     rows: Counter[ReviewKey] = Counter()
-    for number, (key, decision, _) in enumerate(log(path)):
+    for number, (key, decision, _, by) in enumerate(log(path)):
         stack = stacks.setdefault(key, [])
         if decision:
-            stack.append((number, Entry(decision, rows[key])))
+            stack.append((number, Entry(decision, rows[key], by)))
         elif stack:  # an undo without a decision is ignored: it can result from merging two logs
             stack.pop()
         rows[key] += 1
-    tops = sorted((stack[-1] for stack in stacks.values() if stack), key=lambda top: top[0])
+    tops = sorted(((stack[-1][0], _top(stack)) for stack in stacks.values() if stack), key=lambda top: top[0])
     return {entry.decision.key: entry for _, entry in tops}
+
+
+def _top(stack: Sequence[tuple[int, Entry]]) -> Entry:
+    """Return the last of the decisions about one photo, with what other reviewers decided otherwise."""
+    top = stack[-1][1]
+    if len(stack) == 1:
+        return top
+    last = {entry.by: entry.decision for _, entry in stack}
+    differing = (Opinion(by, made.action, made.to) for by, made in last.items() if made != top.decision)
+    return replace(top, differing=tuple(differing))
 
 
 def log(path: Path) -> Iterator[Row]:
@@ -178,7 +213,7 @@ def log(path: Path) -> Iterator[Row]:
         for number, row in enumerate(row for row in reader if row):
             if number:
                 yield _parsed(row)
-            elif row != _COLUMNS:
+            elif row not in (_COLUMNS, _OLD_COLUMNS):
                 raise ValueError(f"the first line must be {','.join(_COLUMNS)}")
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}, line {max(1, reader.line_num)}: {error}; fix or delete the line") from error
@@ -186,21 +221,21 @@ def log(path: Path) -> Iterator[Row]:
 
 def _parsed(row: list[str]) -> Row:
     """Parse one row; raises ValueError if it is damaged."""
-    if len(row) != len(_COLUMNS):
+    if len(row) not in (len(_COLUMNS), len(_OLD_COLUMNS)):  # a merged log may have rows of both lengths
         raise ValueError(f"{len(row)} values instead of {len(_COLUMNS)} ({','.join(_COLUMNS)})")
-    photo, label, action, to, decided_at = map(unguard, row)
+    photo, label, action, to, decided_at, by = map(unguard, (*row, "")[: len(_COLUMNS)])
     key = ReviewKey(photo, label)
     try:
         datetime.fromisoformat(decided_at)
     except ValueError:
         raise ValueError(f"decided_at is {decided_at!r}, not a time such as 2026-01-31T12:00:00Z") from None
     if action == _UNDO:
-        return Row(key, None, decided_at)
+        return Row(key, None, decided_at, by)
     for known in ACTIONS:
         if action == known:
             decision = Decision(key, known, to)
             _check(decision)
-            return Row(key, decision, decided_at)
+            return Row(key, decision, decided_at, by)
     raise ValueError(f"action is {action!r}, not one of {', '.join((*ACTIONS, _UNDO))}")
 
 
@@ -224,14 +259,15 @@ def append(path: Path, rows: Sequence[Row]) -> None:
     """Append rows and sync the file, or leave the file unchanged. The caller must have the lock."""
     if not rows:
         return
+    _add_new_column(path)
     is_new = not path.exists() or path.stat().st_size == 0
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if is_new:
         writer.writerow(_COLUMNS)
-    for key, decision, decided_at in rows:
+    for key, decision, decided_at, by in rows:
         action, to = (decision.action, decision.to) if decision else (_UNDO, "")
-        writer.writerow([*map(guard, (*key, action, to)), decided_at])
+        writer.writerow([*map(guard, (*key, action, to)), decided_at, guard(by)])
     data = text.getvalue().encode(errors="surrogateescape")
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
@@ -247,6 +283,22 @@ def append(path: Path, rows: Sequence[Row]) -> None:
             raise
     if is_new:
         sync(path.parent)
+
+
+def _add_new_column(path: Path) -> None:
+    """Add the column of the reviewer to the log of an older version; its rows stay as they are, with an empty value."""
+    if not path.exists():
+        return
+    text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    if not rows or rows[0] != _OLD_COLUMNS:
+        return
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows((*row, "")[: len(_COLUMNS)] for row in rows[1:])
+    with atomic_output(path) as partial:
+        partial.write_bytes(out.getvalue().encode(errors="surrogateescape"))
 
 
 def _now() -> str:

@@ -122,8 +122,8 @@ def test_a_page_in_the_background_learns_what_was_decided(page: Any) -> None:
     rows = page.rows()
     review_log.add(page.root, [Decision(key_of(rows[2]), "move", "cat")])
     news = page.get("news?state=all").json()
-    made = [(each["number"], each["decision"]["action"], each["decision"]["to"]) for each in news["decisions"]]
-    assert made == [(2, "move", "cat")]
+    made = [(each["photo"], each["decision"]["action"], each["decision"]["to"]) for each in news["decisions"]]
+    assert made == [(rows[2]["photo"], "move", "cat")]
     assert (news["counts"]["reviewed"], news["outdated"]) == (1, False)
 
 

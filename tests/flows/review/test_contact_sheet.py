@@ -19,7 +19,7 @@ def test_a_contact_sheet_has_all_photos_and_their_images(page: Any, tmp_path: Pa
     assert html.count("<img") == 7  # with one duplicate
     assert all((tmp_path / "sheet" / f"pictures/{photo}.jpg").exists() for photo in page.review_list.files)
     assert "moved to dog" in html
-    assert "4, threshold 10" in html
+    assert "the fingerprints differ in 4 bits" in html
     assert "<script" not in html
     assert "1 of 6 reviewed" in html
 

@@ -50,7 +50,12 @@ def test_doubtful_labels_come_first_with_their_suggestions(review_folder: Review
     ]
     page = open_page(review_folder.data, listed)
     rows = page.rows("state=open")
-    assert [row["score"] for row in rows] == ["0.9877", "0.9", "0.6", "0.5, threshold 1"]
+    assert [row["score"] for row in rows] == [
+        "judged by other photos, it is “dog” with 1\u00a0%",
+        "judged by other photos, it is “cat” with 10\u00a0%",
+        "judged by other photos, it is “dog” with 40\u00a0%",
+        "the sharpness is 0.5; less than 1 is blurred",
+    ]
     assert page.get(f"picture/{rows[0]['photo']}/small").status_code == 200  # only the training lists it
     assert page.decide(rows[0], "move", to="cat").json()["written"]
     assert review_log.read(review_folder.data) == {

@@ -17,7 +17,11 @@ from tests.helpers.review import ReviewFolder
 def test_rows_have_reason_score_duplicate_and_suggestion(page: Any) -> None:
     rows = page.rows()
     assert [row["reason"] for row in rows] == ["blurred"] * 2 + ["near duplicate"] + ["wrong label"] * 2 + ["dark"]
-    assert [row["score"] for row in rows][:3] == ["0.1235, threshold 0.5", "", "4, threshold 10"]
+    assert [row["score"] for row in rows][:3] == [
+        "the sharpness is 0.123; less than 0.5 is blurred",
+        "",
+        "the fingerprints differ in 4 bits; up to 10 count as a copy",
+    ]
     assert rows[2]["duplicate_of"] == rows[1]["photo"]
     assert [place[0] for place in rows[2]["duplicate_places"]] == ["cat"]
     # The class of the photo itself is not suggested.
@@ -45,14 +49,14 @@ def test_filters_and_counts_agree(page: Any) -> None:
     page.decide(page.rows()[0], "keep")
     counts = page.get("rows?label=cat").json()["counts"]
     assert (counts["reviewed"], counts["total"]) == (1, 6)
-    assert counts["states"] == {"open": 2, "reviewed": 1, "all": 3}
-    assert {item["name"]: (item["open"], item["total"]) for item in counts["reasons"]} == {
-        "blurred": (1, 2),
-        "near duplicate": (0, 0),
-        "wrong label": (0, 0),
-        "dark": (1, 1),
+    assert counts["states"] == {"open": 2, "reviewed": 1, "disputed": 0, "all": 3}
+    assert {item["name"]: item["count"] for item in counts["facets"]["reason"]} == {
+        "blurred": 1,
+        "near duplicate": 0,
+        "wrong label": 0,
+        "dark": 1,
     }
-    assert {item["name"]: item["open"] for item in counts["labels"]} == {"cat": 2, "dog": 3}
+    assert {item["name"]: item["count"] for item in counts["facets"]["label"]} == {"cat": 2, "dog": 3}
     assert [row["number"] for row in page.rows("state=open")] == [1, 2, 3, 4, 5]
     assert [row["number"] for row in page.rows("state=reviewed")] == [0]
 
@@ -122,7 +126,7 @@ def test_only_the_rows_of_one_response_are_formatted(
     stored_tables.write(REVIEW, table, folder)
     page = open_page(review_folder.data, items.read(folder, "demo"))
     formatted: list[items.ReviewItem] = []
-    monkeypatch.setattr(session, "score_text", lambda item: formatted.append(item) or "")
+    monkeypatch.setattr(session, "score_words", lambda item: formatted.append(item) or "")
     response = page.get("rows")
     assert len(formatted) == session.ROWS
     assert (len(response.json()["rows"]), response.json()["more"]) == (session.ROWS, True)

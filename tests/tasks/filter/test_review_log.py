@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.filter import review_log
-from tasks.filter.review_log import Decision, ReviewKey
+from tasks.filter.review_log import Decision, Entry, Opinion, ReviewKey
 from tasks.store.errors import UserError
 
 A, B = ReviewKey("a" * 64, "cat"), ReviewKey("b" * 64, "dog")
@@ -31,7 +31,7 @@ def test_the_last_row_about_a_photo_in_a_class_counts(tmp_path: Path) -> None:
     review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "reject"), Decision(A, "move", "dog")])
     assert in_effect(tmp_path) == {A: ("move", "dog"), B: ("reject", "")}
     lines = (tmp_path / review_log.NAME).read_text().splitlines()
-    assert [line.rpartition(",")[0] for line in lines] == [
+    assert [line.rsplit(",", 2)[0] for line in lines] == [
         "photo,label,action,to",
         f"{'a' * 64},cat,keep,",
         f"{'b' * 64},dog,reject,",
@@ -85,9 +85,9 @@ def test_the_digest_depends_only_on_the_decisions_in_effect(tmp_path: Path) -> N
         (f"{'a' * 64},cat,keep,dog,{AT}", "move needs a class"),
         (f"{'a' * 64},cat,move,cat,{AT}", "already the class"),
         (f"{'a' * 64},cat,keep,,yesterday", "decided_at is 'yesterday'"),
-        (f"{'a' * 64},cat,kee", "3 values instead of 5"),
+        (f"{'a' * 64},cat,kee", "3 values instead of 6"),
         (f'{"a" * 64},"cat,keep,,{AT}', "unexpected end of data"),
-        ("<<<<<<< HEAD", "1 values instead of 5"),
+        ("<<<<<<< HEAD", "1 values instead of 6"),
     ],
 )
 def test_a_damaged_line_is_refused_with_file_and_line(tmp_path: Path, line: str, why: str) -> None:
@@ -109,6 +109,32 @@ def test_a_log_without_its_first_line_is_refused(tmp_path: Path) -> None:
     (tmp_path / review_log.NAME).write_text(f"{'b' * 64},dog,keep,,{AT}\n")
     with pytest.raises(UserError, match="line 1: the first line must be photo,label"):
         review_log.read(tmp_path)
+
+
+def test_who_decided_is_logged_and_another_opinion_stays_known(tmp_path: Path) -> None:
+    review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "keep")], "anna")
+    review_log.add(tmp_path, [Decision(A, "move", "dog"), Decision(B, "keep")], "=bob")  # about B they agree
+    entries = review_log.entries(tmp_path)
+    assert (entries[A].by, entries[A].differing) == ("=bob", (Opinion("anna", "keep", ""),))
+    assert (entries[B].by, entries[B].differing) == ("anna", ())
+    review_log.add(tmp_path, [Decision(A, "reject")], "anna")
+    assert review_log.entries(tmp_path)[A].differing == (Opinion("=bob", "move", "dog"),)
+    review_log.change(tmp_path, lambda log: A, "anna")
+    review_log.change(tmp_path, lambda log: A, "anna")
+    assert review_log.entries(tmp_path)[A] == Entry(Decision(A, "keep"), 0, "anna")
+
+
+def test_a_log_of_an_older_version_gets_the_new_column_with_the_first_change(tmp_path: Path) -> None:
+    path = tmp_path / review_log.NAME
+    path.write_text(f"{HEADER}{'b' * 64},dog,keep,,{AT}\n")
+    assert review_log.entries(tmp_path)[B].by == ""
+    review_log.add(tmp_path, [Decision(A, "reject")], "anna")
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ["photo,label,action,to,decided_at,decided_by", f"{'b' * 64},dog,keep,,{AT},"]
+    assert lines[2].endswith(",anna")
+    with path.open("a") as log:  # a merge with a log of an older version
+        log.write(f"{'b' * 64},dog,reject,,{AT}\n")
+    assert in_effect(tmp_path) == {A: ("reject", ""), B: ("reject", "")}
 
 
 def test_changes_by_editors_are_accepted(tmp_path: Path) -> None:
