@@ -26,8 +26,8 @@ def listed(review_folder: ReviewFolder, tmp_path: Path) -> items.ReviewList:
     kept = review_folder.publish([{"photo": 4}], tested={0, 1, 2})
     run = evaluate(review_folder, ANSWERS)
     crawled = review_folder.crawl()
-    np.save(tmp_path / "features.npy", np.array([[1, 0], [0, 1], [2, 1]], np.float32))
-    features = StoredFeatures(tmp_path / "features.npy", tuple(crawled["photo"][:3]))
+    np.save(tables.FEATURES.path(tmp_path), np.array([[1, 0], [0, 1], [2, 1]], np.float32))
+    features = StoredFeatures(tables.FEATURES.path(tmp_path), tuple(crawled["photo"][:3]))
     return all_photos.add(items.read(kept, "demo"), review_folder.store.folder(run.stages[-1].artifact), features)
 
 
