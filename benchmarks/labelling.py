@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from flows.label.order import PREFILTER, Ids, margins
-from flows.label.proposals import Batch, Knowledge, Standardised, learn
+from flows.label.proposals import Batch, Knowledge, learn
 from flows.label.session import BATCH
 from tasks.images.tiles import tile_of
 from tasks.inference.arrays import l2_normalize
+from tasks.inference.logistic import Scaling
 from tasks.networks.pretrained import pretrained_encoder
 
 SETS = {"trashnet": "*/*", "cats_dogs": "*/*/*"}
@@ -55,7 +56,7 @@ class Labelling:
     def __post_init__(self) -> None:
         self.knowledge = Knowledge()
         self.knowledge.add(range(len(self.labels)), Batch(self.features))
-        self.vectors = Standardised.of(self.features)(self.features)
+        self.vectors = Scaling.of(self.features)(self.features)
         self.unit = l2_normalize(self.vectors)
 
     @property
@@ -141,7 +142,7 @@ def measure(name: str, features: NDArray[np.float32], labels: NDArray[np.str_], 
     for seed in seeds:
         shuffled = np.random.default_rng(seed).permutation(len(labels))
         test, pool = np.split(shuffled, [round(TEST * len(labels))])
-        tested = Standardised.of(features[pool])(features[test])
+        tested = Scaling.of(features[pool])(features[test])
         states = {
             order: Labelling(features[pool], labels[pool].tolist(), np.random.default_rng((seed, 1)), [])
             for order in ORDERS

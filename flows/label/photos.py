@@ -1,6 +1,5 @@
 """The photos of a folder that have no class yet."""
 
-import hashlib
 import os
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
@@ -10,6 +9,7 @@ from pathlib import Path
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
 from tasks.names import nfc
+from tasks.store import hashing
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress
 from tasks.text import first_few, photos_are
@@ -93,7 +93,7 @@ def files_of(photos: Iterable[Photo]) -> dict[str, str]:
 def _digests(paths: Sequence[Path], threads: Executor, progress: Progress) -> list[str | OSError]:
     def digest(path: Path) -> str | OSError:
         try:
-            return hashlib.sha256(read_file(path)).hexdigest()
+            return hashing.of_bytes(read_file(path))
         except OSError as error:
             return error
 

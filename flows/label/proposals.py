@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flows.label.order import Ids, next_batch
 from tasks.inference.arrays import l2_normalize
+from tasks.inference.logistic import Scaling
 
 _C = 10.0
 """Inverse strength of the regularisation, as in scikit-learn, for vectors of mean length 1."""
@@ -77,7 +78,7 @@ class Knowledge:
         at = {position: row for row, position in enumerate(known)}
         features = np.stack([batches[position][0] for position in known])
         others = np.stack([vector for vector, _ in examples]) if examples else features[:0]
-        standardise = Standardised.of(features)
+        standardise = Scaling.of(features)
         vectors, others = standardise(features), standardise(others)
         rows = np.array([at[position] for position in open_], np.int64)
         names: Sequence[str] = self.classes
@@ -137,24 +138,6 @@ def learn(
         warnings.simplefilter("ignore", ConvergenceWarning)  # a rough order is good enough
         fitted = LogisticRegression(C=_C, max_iter=300).fit(vectors, np.array(labels, np.str_))
     return [str(name) for name in fitted.classes_], fitted.predict_proba(others)
-
-
-@dataclass(frozen=True)
-class Standardised:
-    """Centres features, and scales them to a mean length of 1; most vectors of a network point the same way."""
-
-    mean: NDArray[np.float32]
-    scale: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, features: NDArray[np.float32]) -> "Standardised":
-        """Measure the features `(n, d)` of all photos, labelled or not."""
-        deviation = features.std(axis=0) + 1e-3 * features.std() + 1e-6  # constant features stay constant
-        return cls(features.mean(axis=0), deviation * np.float32(np.sqrt(features.shape[1])))
-
-    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Standardise features `(n, d)`."""
-        return (features - self.mean) / self.scale
 
 
 def _given(probabilities: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -75,11 +75,19 @@ class ItemTable:
         self._facets = {name: _codes([of(item) for item in items], name) for name, of in _FACETS.items()}
         self._texts = [_plain(f"{item.key.label}\n{item.name}") for item in items]
 
-    def select(self, wanted: ItemFilter, *, but: str = "") -> Mask:
-        """Return which items pass a filter, whatever their state is, `(n,)`; `but` names a facet that doesn't count."""
+    def select(self, wanted: ItemFilter) -> Mask:
+        """Return which items pass a filter, whatever their state is, `(n,)`."""
+        return self._have_text(wanted.text) & self._have_facets(wanted)
+
+    def _have_text(self, text: str) -> Mask:
+        typed = _plain(text.strip())
+        if not typed:
+            return np.full(len(self._texts), True)
+        return np.fromiter((typed in each for each in self._texts), bool, len(self._texts))
+
+    def _have_facets(self, wanted: ItemFilter, *, but: str = "") -> Mask:
+        """Return which items have the facets of a filter; `but` names one that doesn't count."""
         mask = np.full(len(self._texts), True)
-        if typed := _plain(wanted.text.strip()):
-            mask &= np.fromiter((typed in text for text in self._texts), bool, len(mask))
         for name, (names, codes) in self._facets.items():
             value = getattr(wanted, name)
             if value is not None and name != but:
@@ -93,9 +101,9 @@ class ItemTable:
             wanted: The filter.
             in_state: Which items have the state of the filter, `(n,)`.
         """
-        found = {}
+        found, others = {}, self._have_text(wanted.text) & in_state
         for name, (names, codes) in self._facets.items():
-            passing = codes[self.select(wanted, but=name) & in_state & (codes >= 0)]
+            passing = codes[self._have_facets(wanted, but=name) & others & (codes >= 0)]
             numbers = np.bincount(passing, minlength=len(names)).tolist()
             found[name] = [{"name": each, "count": count} for each, count in zip(names, numbers, strict=True)]
         return found

@@ -289,14 +289,14 @@ def _add_new_column(path: Path) -> None:
     """Add the column of the reviewer to the log of an older version; its rows stay as they are, with an empty value."""
     if not path.exists():
         return
-    text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    if not rows or rows[0] != _OLD_COLUMNS:
-        return
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows((*row, "")[: len(_COLUMNS)] for row in rows[1:])
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        rows = (row for row in csv.reader(file, strict=True) if row)
+        if next(rows, None) != _OLD_COLUMNS:  # the rest of a log is read once in its life
+            return
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows((*row, "")[: len(_COLUMNS)] for row in rows)
     with atomic_output(path) as partial:
         partial.write_bytes(out.getvalue().encode(errors="surrogateescape"))
 

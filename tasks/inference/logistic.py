@@ -69,9 +69,9 @@ def fit_path(
     """
     from scipy.optimize import minimize
 
-    scaling = _Scaling.of(vectors)
+    scaling = Scaling.of(vectors)
     z = scaling(vectors)
-    directions, variances = _principal_directions(z)
+    directions, variances = principal_directions(z)
     if z.size * classes > _MOST_VALUES:
         directions, variances = directions[:, -_FEW_DIRECTIONS:], variances[-_FEW_DIRECTIONS:]
     z = _rotated_in_place(z, directions)
@@ -120,14 +120,15 @@ def log_losses(logits: NDArray[np.floating[Any]], targets: NDArray[np.integer[An
     return -np.take_along_axis(logs, targets[:, None], axis=1)[:, 0]
 
 
-class _Scaling(NamedTuple):
-    """Standardises features, and divides them by the square root of their number."""
+class Scaling(NamedTuple):
+    """Standardises features, and divides them by the square root of their number: their mean length becomes 1."""
 
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
 
     @classmethod
-    def of(cls, vectors: NDArray[np.float32]) -> "_Scaling":
+    def of(cls, vectors: NDArray[np.float32]) -> "Scaling":
+        """Measure vectors `(n, d)`."""
         mean = vectors.mean(axis=0, dtype=np.float64)
         squares = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(vectors))  # std needs 64 bits for each
         variance = squares / len(vectors)
@@ -136,6 +137,7 @@ class _Scaling(NamedTuple):
         return cls(mean.astype(np.float32), (deviation * np.sqrt(vectors.shape[1])).astype(np.float32))
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scale vectors `(n, d)`; returns new ones."""
         scaled = vectors - self.mean
         scaled /= self.scale
         return scaled
@@ -159,7 +161,7 @@ def _rotated_in_place(x: NDArray[np.float32], directions: NDArray[np.float32]) -
     return x[:, : directions.shape[1]]
 
 
-def _principal_directions(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def principal_directions(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the orthonormal directions `(d, r)` in which centred vectors `(n, d)` vary, and their variances `(r,)`.
 
     The largest variance is the last one.

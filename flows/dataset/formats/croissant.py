@@ -4,7 +4,6 @@ The specification is docs.mlcommons.org/croissant/docs/croissant-spec.html. `lab
 """
 
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from flows.dataset.formats import folder as folders
 from flows.dataset.photos import DatasetPhoto
+from tasks.store import hashing
 from tasks.store.atomic import atomic_write, write_json
 
 _LABELS = "labels.csv"
@@ -49,7 +49,7 @@ def write(folder: Path, name: str, photos: Sequence[tuple[str, DatasetPhoto]]) -
     rows.writerows((path, photo.label, photo.split, photo.sha256) for path, photo in photos)
     table = text.getvalue().encode()
     atomic_write(folder / _LABELS, table)
-    write_json(folder / "croissant.json", _description(name, hashlib.sha256(table).hexdigest()))
+    write_json(folder / "croissant.json", _description(name, hashing.of_bytes(table)))
 
 
 def _description(name: str, table_sha256: str) -> dict[str, Any]:

@@ -16,11 +16,10 @@ from tasks.crawl.listing.annotations import label_studio
 from tasks.crawl.listing.annotations.coco import Coco
 from tasks.crawl.listing.annotations.fiftyone import FiftyOne
 from tasks.crawl.listing.annotations.named_classes import NamedClasses, rows_of
-from tasks.crawl.listing.files import read_file, require_path, utf8_name
+from tasks.crawl.listing.files import read_file, require_path
 from tasks.crawl.listing.given_split import GivenSplit, given_splits
-from tasks.crawl.listing.listed_files import entries, find_files, folders_of
+from tasks.crawl.listing.listed_files import entries, file_at, find_files, folders_of
 from tasks.crawl.listing.photo_list import ListPart, PhotoList, photo_name, put_together
-from tasks.crawl.listing.tree import list_tree
 from tasks.store.errors import UserError
 from tasks.store.manifest import first_problem
 from tasks.text import first_few
@@ -102,8 +101,7 @@ def _part(path: Path, part: GivenSplit | None, config: CrawlConfig) -> ListPart:
     """Read one file, and find its photos in the folder that has most of them."""
     photos = read_annotations(path)
     folders = _folders(path, part, config)
-    known = [name for folder in folders for name, _ in list_tree(folder).photos]
-    read = rows_of(path, photos, [utf8_name(name) for name in known])
+    read = rows_of(path, photos, lambda name: any(file_at(folder / name) for folder in folders))
     return ListPart(path, part, read, find_files(path, [row.image for row in read.rows], folders))
 
 

@@ -66,7 +66,7 @@ def find_files(path: Path, names: Sequence[str], folders: Sequence[Path]) -> Lis
 
 def _locate(path: Path, names: Sequence[str], folder: Path) -> tuple[dict[str, LocalFile], FoundNames]:
     """Find files in one folder: by their names as they are, or else as `tasks.file_names` does."""
-    files = {name: file for name in names if (file := _file(folder / name))}
+    files = {name: file for name in names if (file := file_at(folder / name))}
     others = [name for name in names if name not in files]
     if not others:
         return files, FoundNames({}, {}, [], {})
@@ -76,11 +76,11 @@ def _locate(path: Path, names: Sequence[str], folder: Path) -> tuple[dict[str, L
         below = []
     index = NameIndex((name for name, _ in below), folder=str(folder))
     found = find_names(others, index, str(path))
-    files |= {name: file for name, known in found.found.items() if (file := _file(folder / known))}
+    files |= {name: file for name, known in found.found.items() if (file := file_at(folder / known))}
     return files, found
 
 
-def _file(path: Path) -> LocalFile | None:
+def file_at(path: Path) -> LocalFile | None:
     """Return a regular file; None if there is none."""
     try:
         status = path.stat()

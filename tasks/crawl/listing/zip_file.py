@@ -1,7 +1,6 @@
 """List the photos in a zip file, as `tree` lists those below a folder; nothing is unpacked."""
 
 import zlib
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,9 +119,8 @@ def _add(tree: Tree, archive: ZipFile, member: ZipInfo, name: str, folders: set[
     junk = next((i for i, part in enumerate(parts) if is_junk_name(part)), None)
     if junk is not None:
         folder = "/".join(parts[: junk + 1])
-        counts = Counter(tree.junk)
-        counts[folder] += not is_folder and is_photo_name(name) and not parts[-1].startswith(".")
-        tree.junk = dict(counts)
+        is_photo = not is_folder and is_photo_name(name) and not parts[-1].startswith(".")
+        tree.junk[folder] = tree.junk.get(folder, 0) + is_photo
         return
     if any(part.startswith(".") for part in parts):
         return

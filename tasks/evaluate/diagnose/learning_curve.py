@@ -1,6 +1,5 @@
 """The accuracy with fewer train photos, and which class gains most from more."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,8 @@ _DRAWS = 4
 """How often each share below 1 is drawn."""
 _DIRECTIONS = 64
 """Principal directions of the features that are learned from, to save time."""
+_LEAST_SCATTER = 1e-6
+"""Sum of squares along the main direction, below which all features count as the same."""
 _MOST_VALUES = 10**8
 """With more photos x classes x directions, the fits would take minutes."""
 
@@ -107,37 +108,23 @@ def learning_curve(
 def _reduced(features: NDArray[np.float32], train: Ids) -> NDArray[np.float32] | None:
     """Rotate features (n, d) to the principal directions of the train photos; None if all are the same."""
     centred = features - features[train].mean(axis=0)
-    scatter = centred[train].T @ centred[train] if len(train) > features.shape[1] else None
-    if scatter is None:
-        values, left = np.linalg.eigh((centred[train] @ centred[train].T).astype(np.float64))
-        directions = centred[train].T @ left[:, -_DIRECTIONS:].astype(np.float32)
-        directions /= np.maximum(np.linalg.norm(directions, axis=0), 1e-6)
-    else:
-        values, vectors = np.linalg.eigh(scatter.astype(np.float64))
-        directions = vectors[:, -_DIRECTIONS:].astype(np.float32)
-    return np.asarray(centred @ directions, np.float32) if values[-1] > 1e-6 else None
+    directions, variances = logistic.principal_directions(centred[train])
+    if not len(variances) or variances[-1] * len(train) <= _LEAST_SCATTER:
+        return None
+    return np.asarray(centred @ directions[:, -_DIRECTIONS:], np.float32)
 
 
 def _best_strength(vectors: NDArray[np.float32], truth: Ids, train: Ids, val: Ids, classes: int) -> float:
     if not len(val):
         return logistic.PATH[0]
-    return min(
-        (float(logistic.log_losses(linear(vectors[val]), truth[val]).mean()), strength)
-        for strength, linear in _until_worse(vectors, truth, train, val, classes)
-    )[1]
-
-
-def _until_worse(
-    vectors: NDArray[np.float32], truth: Ids, train: Ids, val: Ids, classes: int
-) -> Iterator[tuple[float, logistic.Linear]]:
-    """Fit the path of strengths until the loss on validation photos rises."""
-    lowest = np.inf
+    best, lowest = logistic.PATH[0], np.inf
     for strength, linear in logistic.fit_path(vectors[train], truth[train], classes):
         loss = float(logistic.log_losses(linear(vectors[val]), truth[val]).mean())
-        yield strength, linear
-        if loss > lowest:
-            return
-        lowest = loss
+        if loss > lowest:  # it has one minimum
+            break
+        if loss < lowest:
+            best, lowest = strength, loss
+    return best
 
 
 def _ranks(truth: Ids, groups: NDArray[Any], random: np.random.Generator) -> Floats:

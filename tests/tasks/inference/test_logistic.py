@@ -17,7 +17,7 @@ def reference(vectors: np.ndarray, targets: np.ndarray, inverse: float, weights=
     """Compute the probabilities of scikit-learn's logistic regression on the same standardised features."""
     from sklearn.linear_model import LogisticRegression
 
-    scaling = logistic._Scaling.of(vectors)
+    scaling = logistic.Scaling.of(vectors)
     model = LogisticRegression(C=inverse, max_iter=10000, tol=1e-10)
     x = scaling(vectors).astype(np.float64)
     return model.fit(x, targets, None if weights is None else weights * len(x) / weights.sum()).predict_proba(x)

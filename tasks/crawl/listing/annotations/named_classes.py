@@ -1,6 +1,6 @@
 """The classes that an annotation file names for each photo, however it is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,19 +19,20 @@ class NamedClasses:
     """All classes that are named: several if annotators disagree, or if there are several things in the photo."""
 
 
-def rows_of(path: Path, photos: Iterable[NamedClasses], known: Sequence[str]) -> PhotoRows:
+def rows_of(path: Path, photos: Iterable[NamedClasses], exists: Callable[[str], bool]) -> PhotoRows:
     """Return a row for each photo with one class.
 
     Args:
         path: The annotation file, for messages.
         photos: Its photos.
-        known: Names of files that are there; of a photo's spellings the first one among them counts.
+        exists: Whether there is a file of a name; of several spellings, the first one that has a file counts.
     """
-    files = frozenset(known)
     rows: list[ListRow] = []
     without, several = [], []
     for position, photo in enumerate(photos, 1):
-        name = next((spelling for spelling in photo.spellings if spelling in files), photo.spellings[0])
+        name, *others = photo.spellings
+        if others:
+            name = next(filter(exists, photo.spellings), name)
         classes = {nfc(label).strip() for label in photo.classes} - {""}
         if len(classes) == 1:
             rows.append(ListRow(position, name, classes.pop(), None, None))
