@@ -13,10 +13,9 @@ from starlette.types import ASGIApp
 from flows import review
 from flows.label.labels import MAX_NAME_LETTERS, NAME, Answer, ConflictError
 from flows.label.session import LabelSession
-from flows.local_page.images import SIDES_PX, ImageCache
-from flows.local_page.json_api import cannot_write, json_response, posted, text_of
+from flows.local_page.images import ImageCache
+from flows.local_page.responses import answer, json_response, picture, posted, text_of
 from flows.local_page.security import SecurityMiddleware, only_with_token
-from tasks.store.errors import UserError
 from tasks.templates import template
 
 HERE, REVIEW = Path(__file__).parent, Path(review.__file__).parent
@@ -60,31 +59,21 @@ def build(
         return FileResponse(place / name, media_type=media_type)
 
     def image(request: Request) -> Response:
-        size = request.path_params["size"]
-        encoded = images.get(request.path_params["photo"], size) if size in SIDES_PX else None
-        if encoded is None:
-            return Response("this photo can't be shown", 404, media_type="text/plain")
-        return Response(encoded[1], media_type=encoded[0], headers={"Cache-Control": "private, max-age=600"})
+        return picture(images, request)
 
     def respond(call: Callable[[], dict[str, Any]]) -> Response:
         """Return the result of a call as JSON, or its error with the state as it is now."""
         try:
-            return json_response(call())
+            return answer(call, folder / NAME, folder)
         except ConflictError as conflict:
             now = conflict.now
             found = (now.label or now.kind) if now else "no answer"
             return json_response({"error": f"{conflict}: {found}", "state": session.state()}, 409)
-        except ValueError as error:
-            return json_response({"error": str(error)}, 400)
-        except UserError as error:  # a damaged file: the page shows the message
-            return json_response({"error": str(error)}, 409)
-        except OSError as error:
-            return cannot_write(error, folder / NAME, folder)
 
     def state(request: Request) -> Response:
         return respond(session.state)
 
-    def answer(request: Request, body: dict[str, Any]) -> Response:
+    def label_photo(request: Request, body: dict[str, Any]) -> Response:
         digest, kind, label = text_of(body, "photo"), text_of(body, "kind"), text_of(body, "label", "")
         shown = _shown(body)
         return respond(lambda: session.answer(digest, kind, label, shown))
@@ -97,7 +86,7 @@ def build(
         *(Route(f"/{name}", file) for name in _FILES),
         Route("/picture/{photo}/{size}", image),
         Route("/state", state),
-        Route("/answer", posted(answer), methods=["POST"]),
+        Route("/answer", posted(label_photo), methods=["POST"]),
         Route("/undo", posted(undo), methods=["POST"]),
     ]
     pages = Starlette(routes=[Mount(f"/{token}", routes=routes)])

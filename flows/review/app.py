@@ -10,8 +10,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from flows.local_page.images import SIDES_PX
-from flows.local_page.json_api import cannot_write, json_response, posted, text_of
+from flows.local_page.responses import answer, json_response, picture, posted, text_of
 from flows.local_page.security import SecurityMiddleware, only_with_token
 from flows.review.current import HINTS
 from flows.review.lists import ReviewLists
@@ -19,7 +18,6 @@ from flows.review.selection import ItemFilter, Order, State, View, parse_choice
 from flows.review.session import ConflictError, ReviewSession, ShownDecision
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
-from tasks.store.errors import UserError
 from tasks.templates import template
 
 HERE = Path(__file__).parent
@@ -68,11 +66,7 @@ def build(
         return FileResponse(HERE / Path(request.url.path).name, media_type=_FILES[Path(request.url.path).name])
 
     def image(request: Request) -> Response:
-        size = request.path_params["size"]
-        encoded = lists.images.get(request.path_params["photo"], size) if size in SIDES_PX else None
-        if encoded is None:
-            return Response("this photo can't be shown", 404, media_type="text/plain")
-        return Response(encoded[1], media_type=encoded[0], headers={"Cache-Control": "private, max-age=600"})
+        return picture(lists.images, request)
 
     def session(request: Request) -> ReviewSession:
         return lists.get(request.query_params.get("list", "0")).session
@@ -114,15 +108,9 @@ def build(
 def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
     """Return the result of a call as JSON, or its error: 400 for an invalid request, 409 for other errors."""
     try:
-        return json_response(call())
+        return answer(call, root / review_log.NAME, root)
     except ConflictError as conflict:
         return json_response({"error": str(conflict), **conflict.now}, 409)
-    except ValueError as error:
-        return json_response({"error": str(error)}, 400)
-    except UserError as error:  # a damaged log: the page shows the message
-        return json_response({"error": str(error)}, 409)
-    except OSError as error:
-        return cannot_write(error, root / review_log.NAME, root)
 
 
 def _item_filter(request: Request) -> ItemFilter:

@@ -1,4 +1,4 @@
-"""What the pages' JSON APIs have in common: posted objects, responses, and errors as messages."""
+"""What the pages' servers have in common: posted objects, responses, errors as messages, and photos."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.file_problems import problem
+from flows.local_page.images import SIDES_PX, ImageCache
+from tasks.store.errors import UserError
 from tasks.store.file_errors import DISK_FULL
 
 _MAX_BODY_BYTES = 16 << 10
@@ -43,7 +45,34 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(json.dumps(value, allow_nan=False), status, media_type="application/json")
 
 
-def cannot_write(error: OSError, path: Path, root: Path) -> Response:
+def answer(call: Callable[[], dict[str, Any]], path: Path, root: Path) -> Response:
+    """Return the result of a call as JSON, or its error: 400 for an invalid request, 409 for other errors.
+
+    Args:
+        call: Its other exceptions are passed on.
+        path: The file that it reads and writes, for messages.
+        root: The data folder.
+    """
+    try:
+        return json_response(call())
+    except ValueError as error:
+        return json_response({"error": str(error)}, 400)
+    except UserError as error:  # a damaged file: the page shows the message
+        return json_response({"error": str(error)}, 409)
+    except OSError as error:
+        return _cannot_write(error, path, root)
+
+
+def picture(images: ImageCache, request: Request) -> Response:
+    """Return the photo that a path `/picture/{photo}/{size}` names."""
+    size = request.path_params["size"]
+    encoded = images.get(request.path_params["photo"], size) if size in SIDES_PX else None
+    if encoded is None:
+        return Response("this photo can't be shown", 404, media_type="text/plain")
+    return Response(encoded[1], media_type=encoded[0], headers={"Cache-Control": "private, max-age=600"})
+
+
+def _cannot_write(error: OSError, path: Path, root: Path) -> Response:
     """Say why a file can't be read or written: a full disk, or a folder that became read-only.
 
     Args:
