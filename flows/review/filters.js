@@ -20,13 +20,6 @@ export function readHash() {
   if (document.activeElement !== $("search")) $("search").value = filters.text ?? "";
 }
 
-// Whether a row passes the filters; `decision` is the one about it, or null.
-export function passes(row, decision) {
-  if (row.number === null) return false; // it is in the other list
-  const isInState = filters.state === "all" || (filters.state === "reviewed") === (decision !== null);
-  return isInState && [undefined, row.reason].includes(filters.reason) && [undefined, row.label].includes(filters.label);
-}
-
 function hashOf(change) {
   const to = { ...filters, ...change };
   for (const name of Object.keys(to)) if (to[name] === null || to[name] === "") delete to[name];

@@ -120,3 +120,10 @@ class ReviewFolder:
         values = crawled.iloc[row["photo"]].to_dict() | defaults | {key: row[key] for key in row if key != "photo"}
         other = row.get("twin")
         return values | {"twin": None if other is None else crawled["photo"].iloc[other]}
+
+
+def outcome(response: Any) -> str:
+    """Return what became of the only change that was asked for in a request."""
+    assert response.status_code == 200, response.text
+    (changed,) = response.json()["changed"]
+    return str(changed["outcome"])
