@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import FLUKE, Cost, run, scratch, server
 from configs.load import load
-from configs.section import Section
+from configs.schema import Section
 from flows.pipeline import stages
 from tasks.store.context import StageContext, executor
 from tasks.store.manifest import Artifact, CacheKey, Manifest, now
