@@ -1,8 +1,6 @@
 """A run of many generated photos for a review: crawled and filtered by fluke; answers and features are invented."""
 
-import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -10,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from configs.load import load
-from flows.review import items
 from flows.run_records import RunRecord
 from tasks import tables
+from tasks.crawl import stage as crawl
+from tasks.filter import stage as filter
 from tasks.store import counter
 from tasks.store.manifest import Artifact, CacheKey, Result
-from tasks.store.stage import Outcome
+from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
 
 _CLASSES = tuple(f"{name} {number:02}" for name in ("고양이", "강아지", "새", "dog") for number in range(1, 11))
@@ -38,11 +37,12 @@ def write_photos(folder: Path, count: int) -> None:
 
 def make(data: Path, photos: Path) -> None:
     """Crawl and filter a folder of photos, and add a run of an invented model."""
-    fluke = [sys.executable, "-m", "fluke", "stage", "filter", "default", f"crawl.path={photos}"]
-    subprocess.run(fluke, env=os.environ | {"FLUKE_DATA": str(data)}, check=True, stdout=subprocess.DEVNULL)
     config = load("default", [f"crawl.path={photos}"])
     store = Store(data)
-    filtered = items.artifact(store, config, "default")
+    with ThreadPoolExecutor() as executor:
+        run = Run(store, executor)
+        crawled = run.get_or_build(crawl.STAGE, config.crawl).artifact
+        filtered = run.get_or_build(filter.STAGE, config.filter, photos=crawled).artifact
     number = counter.next_number(data)
     record = RunRecord.start("default", "evaluate", config, number=number)
     record.add(_outcome(store, filtered), 1.0)

@@ -103,10 +103,19 @@ def page(review_folder: ReviewFolder) -> Page:
     return open_page(review_folder.data, items.read(review_folder.publish(ROWS), "demo"))
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    opened = Browser(tmp_path / "profile")
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser of all tests: each test's server has another port, so none sees what another one has stored."""
+    opened = Browser(tmp_path_factory.mktemp("chromium"))
     try:
         yield opened
     finally:
         opened.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser with one empty tab, without messages and requests of earlier tests."""
+    chromium.clear()
+    yield chromium
+    chromium.clear()

@@ -15,7 +15,6 @@ from flows.review.similar import StoredFeatures, cosines
 from tasks import tables
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
-from tests.flows.review.test_model_doubts import evaluate
 from tests.helpers.review import ReviewFolder, outcome
 
 ANSWERS = [(0, "bird", 0.7), (1, None, 0.995), (2, "dog", 0.4)]
@@ -25,7 +24,7 @@ ANSWERS = [(0, "bird", 0.7), (1, None, 0.995), (2, "dog", 0.4)]
 def listed(review_folder: ReviewFolder, tmp_path: Path) -> items.ReviewList:
     """Six photos, one of them doubtful; the cats are in the test, and have answers and features."""
     kept = review_folder.publish([{"photo": 4}], tested={0, 1, 2})
-    run = evaluate(review_folder, ANSWERS)
+    run = review_folder.evaluate(ANSWERS)
     crawled = review_folder.crawl()
     np.save(tables.FEATURES.path(tmp_path), np.array([[1, 0], [0, 1], [2, 1]], np.float32))
     features = StoredFeatures(tables.FEATURES.path(tmp_path), tuple(crawled["photo"][:3]))
