@@ -46,6 +46,11 @@ class PinnedList:
         self._files = _generations(root, place)
         self._lock = file_lock(root / "locks" / f"{FOLDER}-{place}.lock")
 
+    @property
+    def exists(self) -> bool:
+        """Whether a list is pinned; raises UserError if no copy can be read."""
+        return self._files.newest() is not None
+
     def read(self) -> "pd.DataFrame | None":
         """Return the list with the columns of `COLUMNS`, sorted by class and photo; None if nothing is pinned.
 

@@ -174,6 +174,12 @@ class Nights:
             record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
         return record
 
+    def cached(self, earlier: RunRecord) -> RunRecord:
+        """Return the record of a run that found all artifacts of an earlier one in the store, and which isn't saved."""
+        record = RunRecord.start(earlier.preset, "evaluate", Config(), number=counter.next_number(self.store.root))
+        record.stages = list(earlier.stages)
+        return record
+
     def decide(self, record: RunRecord, config: Config | None = None) -> Decision:
         """Decide about a run, and save its record, as the flow does."""
         with ThreadPoolExecutor(1) as threads:
