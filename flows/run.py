@@ -16,7 +16,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs import no_effect
-from configs.load import changed_settings, with_memory
+from configs.given import changed_settings
+from configs.load import with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, error_messages, gpu_limit, log_rotation, notify, preflight, stage_tasks

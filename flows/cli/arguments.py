@@ -48,7 +48,8 @@ def load_config(preset: str, overrides: list[str] | None) -> Config:
 
 def setting_notes(preset: str, overrides: list[str] | None) -> list[str]:
     """Return a line for each thing in a file or an override that is read otherwise than a user may have meant it."""
-    from configs.load import doubtful_comments, replaced_overrides
+    from configs.given import doubtful_comments
+    from configs.overrides import replaced_overrides
 
     return [*doubtful_comments(preset), *replaced_overrides(overrides or ())]
 

@@ -48,7 +48,9 @@ def config(
     overrides: Overrides = None,
 ) -> None:
     """Print all settings of a preset with their descriptions, as a YAML file for `fluke run`."""
-    from configs import load, presets
+    from configs import presets
+    from configs.as_yaml import to_yaml
+    from configs.load import as_given
     from flows import console
 
     if preset is None:
@@ -56,7 +58,7 @@ def config(
     else:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         load_config(preset, overrides)  # for its notes; `filter.memory` isn't printed, so that the file gets its own
-        say(*load.to_yaml(load.as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
+        say(*to_yaml(as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
 
 
 def check(
@@ -115,7 +117,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
-    from configs import load
+    from configs.given import given_settings
     from flows import console, start
 
     with under_way("finished work is kept"):
@@ -126,7 +128,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
             fresh=stages,
             verify=verify,
             preset_file=preset_file(preset),
-            given=load.given_settings(preset, overrides or ()),
+            given=given_settings(preset, overrides or ()),
             notes=setting_notes(preset, overrides),
         )
     console.console.print(console.stage_table(record))

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.load import ConfigError, checked, with_memory
+from configs.errors import ConfigError
+from configs.load import checked, with_memory
 from configs.schema import Config
 from flows import error_messages, notify
 from flows.models.ask import is_open

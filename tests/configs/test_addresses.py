@@ -5,7 +5,10 @@ import json
 import pytest
 
 from configs.addresses import SecretAddress
-from configs.load import ConfigError, as_given, load, replaced_overrides, to_yaml
+from configs.as_yaml import to_yaml
+from configs.errors import ConfigError
+from configs.load import as_given, load
+from configs.overrides import replaced_overrides
 from configs.redact import redact
 from configs.schema import Config
 

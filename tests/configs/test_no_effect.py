@@ -3,8 +3,10 @@
 import pytest
 
 from configs import presets
-from configs.load import changed_settings, given_settings, load, settings
+from configs.given import changed_settings, given_settings
+from configs.load import load
 from configs.no_effect import RULES, notes
+from configs.settings import descriptions
 
 SCRATCH = ["pretrain.encoder=none"]
 CODES = ["pretrain.encoder=autoencoder"]
@@ -106,7 +108,7 @@ def test_a_setting_is_named_unless_it_has_an_effect(override: str, without: list
 
 
 def test_every_rule_is_about_settings_that_exist_and_is_tested_above() -> None:
-    names = [name for name, _ in settings()]
+    names = [name for name, _ in descriptions()]
     tested = {override.partition("=")[0] for override, _, _ in CASES} | {"filter.mirrored"}
     for rule in RULES:
         assert all(any(f"{name}.".startswith(f"{setting}.") for name in names) for setting in rule.settings)

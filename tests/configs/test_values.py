@@ -5,15 +5,11 @@ from pathlib import Path
 import pytest
 
 from configs import presets
-from configs.load import (
-    ConfigError,
-    as_given,
-    doubtful_comments,
-    given_settings,
-    load,
-    replaced_overrides,
-    to_yaml,
-)
+from configs.as_yaml import to_yaml
+from configs.errors import ConfigError
+from configs.given import doubtful_comments, given_settings
+from configs.load import as_given, load
+from configs.overrides import replaced_overrides
 from configs.schema import Config
 
 ODD_NAMES = """
