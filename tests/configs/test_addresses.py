@@ -8,7 +8,6 @@ from configs.addresses import SecretAddress
 from configs.as_yaml import to_yaml
 from configs.errors import ConfigError
 from configs.load import as_given, load
-from configs.overrides import replaced_overrides
 from configs.redact import redact
 from configs.schema import Config
 
@@ -82,9 +81,3 @@ def test_a_mistake_is_said_without_the_value(override: str) -> None:
         as_given("default", [override])
     if not override.startswith("notify.on"):
         assert "hunter2secret" not in str(refused.value)
-
-
-def test_addresses_that_are_given_twice_are_not_shown() -> None:
-    assert replaced_overrides(["notify=json://hunter2secret/", "notify=json://hunter3secret/"]) == [
-        "notify is given twice: '***' replaces '***'"
-    ]

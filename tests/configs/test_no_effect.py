@@ -2,8 +2,7 @@
 
 import pytest
 
-from configs import presets
-from configs.given import changed_settings, given_settings
+from configs.given import given_settings
 from configs.load import load
 from configs.no_effect import RULES, notes
 from configs.settings import descriptions
@@ -129,17 +128,3 @@ def test_a_note_says_what_to_set() -> None:
         "train.imbalance.cap has no effect, because it needs train.imbalance.method=weights or effective: set that, or "
         "leave train.imbalance.cap out"
     )
-
-
-@pytest.mark.parametrize("preset", presets.names())
-def test_the_settings_of_presets_are_not_the_users(preset: str) -> None:
-    config = load(preset)
-    assert list(notes(config, given_settings(preset))) == []
-    assert changed_settings(preset, config) == []
-
-
-def test_without_the_command_line_the_users_settings_are_those_that_differ_from_the_preset() -> None:
-    epochs = load("whales").train.epochs
-    config = load("whales", [f"train.epochs={epochs}", "train.augment.zoom=0.3"])
-    assert changed_settings("whales", config) == ["train.augment.zoom"]
-    assert "train.augment.flip" in changed_settings("mine", config)
