@@ -28,8 +28,8 @@ from flows.dashboard.engine import attached, deployment_name
 from flows.models import decision_text
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
+from flows.models.decision import Decision
 from flows.models.find import champion_evaluation
-from flows.models.registry import Decision
 from flows.nights.checks import Checks
 from flows.notify import run_messages
 from flows.pipeline import stages

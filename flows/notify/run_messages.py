@@ -11,7 +11,7 @@ from configs.load import checked, with_memory
 from configs.schema import Config
 from flows import error_messages, notify
 from flows.models.ask import is_open
-from flows.models.registry import Decision
+from flows.models.decision import Decision
 from flows.run_records import RunRecord, data_root, read_records
 from tasks.evaluate.to_review import doubted_photos, labels_text
 from tasks.store.store import Store

@@ -12,9 +12,10 @@ from flows.maintenance.prune import (
     delete_item,
     find_unneeded,
 )
+from flows.models.decision import Decision
 from flows.models.find import find_run
 from flows.models.person import promote, roll_back
-from flows.models.registry import Decision, Registry
+from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
 from tasks import tables
 from tasks.store import counter
