@@ -23,6 +23,12 @@ Fresh = Annotated[
 Verify = Annotated[
     bool, typer.Option("--verify", help="Compare cached files with their SHA-256 before reuse, not only their size.")
 ]
+LabelledPhotos = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER|FILE", help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset."
+    ),
+]
 StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]
 ModelOption = Annotated[
     str | None,

@@ -11,6 +11,7 @@ import typer
 from configs.schema import StageName
 from flows.cli.arguments import (
     Fresh,
+    LabelledPhotos,
     Overrides,
     Preset,
     StageArgument,
@@ -62,13 +63,7 @@ def config(
 
 
 def check(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER|FILE",
-            help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset.",
-        ),
-    ],
+    path: LabelledPhotos,
     overrides: Overrides = None,
 ) -> None:
     """Show what fluke would see in a folder, a CSV or a dataset: classes, split, formats, sizes, groups, doubts."""
