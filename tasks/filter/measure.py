@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from configs.schema import FilterConfig
 from tasks.filter import faces, image_stats
 from tasks.filter.bursts import taken_of
+from tasks.filter.memory.remembered import Remembered
 from tasks.filter.near_duplicates import NearDuplicates
-from tasks.filter.remembered import Remembered
 from tasks.images import photo_files, photos
 from tasks.store import hashing
 from tasks.store.context import StageContext

@@ -8,7 +8,7 @@ import numpy as np
 
 from configs.schema import FilterConfig
 from tasks.filter.measure import Measurements
-from tasks.filter.remembered import Remembered, grouping_of, merged, shares_of, sightings
+from tasks.filter.memory.remembered import Remembered, grouping_of, merged, shares_of, sightings
 from tasks.filter.splits import Split
 from tasks.store import hashing
 from tasks.tables import ABSENT
