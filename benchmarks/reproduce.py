@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs import presets
-from configs.load import differing_settings, leaves, load
+from configs.load import load
+from configs.settings import differing_settings, leaves
 
 SUFFIX = "_writeup"
 _TABLES = (".csv", ".tsv", ".txt")

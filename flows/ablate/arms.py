@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from configs import no_effect
-from configs.load import ConfigError, differing_settings, with_overrides
+from configs.errors import ConfigError
+from configs.load import with_overrides
 from configs.schema import STAGE_NAMES, Config
+from configs.settings import differing_settings
 from flows import preflight
 from tasks.evaluate import stage as evaluate
 from tasks.store.errors import UserError

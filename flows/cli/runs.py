@@ -11,6 +11,7 @@ import typer
 from configs.schema import StageName
 from flows.cli.arguments import (
     Fresh,
+    LabelledPhotos,
     Overrides,
     Preset,
     StageArgument,
@@ -48,7 +49,9 @@ def config(
     overrides: Overrides = None,
 ) -> None:
     """Print all settings of a preset with their descriptions, as a YAML file for `fluke run`."""
-    from configs import load, presets
+    from configs import presets
+    from configs.as_yaml import to_yaml
+    from configs.load import as_given
     from flows import console
 
     if preset is None:
@@ -56,17 +59,11 @@ def config(
     else:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         load_config(preset, overrides)  # for its notes; `filter.memory` isn't printed, so that the file gets its own
-        say(*load.to_yaml(load.as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
+        say(*to_yaml(as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
 
 
 def check(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER|FILE",
-            help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset.",
-        ),
-    ],
+    path: LabelledPhotos,
     overrides: Overrides = None,
 ) -> None:
     """Show what fluke would see in a folder, a CSV or a dataset: classes, split, formats, sizes, groups, doubts."""
@@ -115,7 +112,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
-    from configs import load
+    from configs.given import given_settings
     from flows import console, start
 
     with under_way("finished work is kept"):
@@ -126,7 +123,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
             fresh=stages,
             verify=verify,
             preset_file=preset_file(preset),
-            given=load.given_settings(preset, overrides or ()),
+            given=given_settings(preset, overrides or ()),
             notes=setting_notes(preset, overrides),
         )
     console.console.print(console.stage_table(record))

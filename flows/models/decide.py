@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from configs.schema import Config
 from flows.models import gate
 from flows.models.compare import NotComparableError, answers, own_doubts
+from flows.models.decision import Decision, Headline
 from flows.models.differences import Differences, differences
 from flows.models.gate import Ruling
-from flows.models.registry import Decision, Headline, Registry
+from flows.models.registry import Registry
 from flows.models.test_list import Growth, PinnedList, grow, pin
 from flows.models.waiting import REFUSED, Admission, admit, admit_all_but
 from flows.run_records import RunRecord, StageRecord, read_records

@@ -131,6 +131,8 @@ class Growth:
                 f"{self.disputed:,} {listed} {_be(self.disputed)} in another class now; the list keeps their classes, "
                 "since no person has decided this in `fluke review`; `fluke testlist --refresh` takes the new ones"
             )
+        if self.relabelled:
+            yield f"{self.relabelled:,} {listed} {_be(self.relabelled)} in another class, as decided in `fluke review`"
         if self.rejected:
             photos = "photo has" if self.rejected == 1 else "photos have"
             yield f"{self.rejected:,} {photos} left the test list, rejected in `fluke review`"

@@ -2,9 +2,10 @@
 
 import pytest
 
-from configs import presets
-from configs.load import changed_settings, given_settings, load, settings
+from configs.given import given_settings
+from configs.load import load
 from configs.no_effect import RULES, notes
+from configs.settings import descriptions
 
 SCRATCH = ["pretrain.encoder=none"]
 CODES = ["pretrain.encoder=autoencoder"]
@@ -106,7 +107,7 @@ def test_a_setting_is_named_unless_it_has_an_effect(override: str, without: list
 
 
 def test_every_rule_is_about_settings_that_exist_and_is_tested_above() -> None:
-    names = [name for name, _ in settings()]
+    names = [name for name, _ in descriptions()]
     tested = {override.partition("=")[0] for override, _, _ in CASES} | {"filter.mirrored"}
     for rule in RULES:
         assert all(any(f"{name}.".startswith(f"{setting}.") for name in names) for setting in rule.settings)
@@ -127,17 +128,3 @@ def test_a_note_says_what_to_set() -> None:
         "train.imbalance.cap has no effect, because it needs train.imbalance.method=weights or effective: set that, or "
         "leave train.imbalance.cap out"
     )
-
-
-@pytest.mark.parametrize("preset", presets.names())
-def test_the_settings_of_presets_are_not_the_users(preset: str) -> None:
-    config = load(preset)
-    assert list(notes(config, given_settings(preset))) == []
-    assert changed_settings(preset, config) == []
-
-
-def test_without_the_command_line_the_users_settings_are_those_that_differ_from_the_preset() -> None:
-    epochs = load("whales").train.epochs
-    config = load("whales", [f"train.epochs={epochs}", "train.augment.zoom=0.3"])
-    assert changed_settings("whales", config) == ["train.augment.zoom"]
-    assert "train.augment.flip" in changed_settings("mine", config)

@@ -12,7 +12,7 @@ import pytest
 
 from configs.schema import Config, EvaluateConfig, PromoteConfig
 from flows.models.decide import decide
-from flows.models.registry import Decision
+from flows.models.decision import Decision
 from flows.predict import model as models
 from flows.predict import predict as predicting
 from flows.run_records import RunRecord

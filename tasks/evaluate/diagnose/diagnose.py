@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _CURVE_POINTS = 100
 _MAP_PHOTOS = 300
-"""Most photos on the map: each is shown as a thumbnail, and the time grows with the square of their number."""
+"""Most photos on the map: each is shown as a thumbnail."""
 
 
 def diagnose(

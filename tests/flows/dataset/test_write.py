@@ -70,6 +70,19 @@ def test_coco_has_the_size_and_the_box_of_each_photo(root: Path, tmp_path: Path)
         assert min(image["width"], image["height"]) > 1
 
 
+def test_coco_needs_sizes_that_this_machine_can_read(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(data: bytes) -> tuple[int, int]:
+        raise ValueError(data[:4])
+
+    monkeypatch.setattr("flows.dataset.write.size_px", unreadable)
+    with pytest.raises(UserError, match=r"^photos/.*: this machine can't read its format, and COCO needs its size"):
+        write_dataset(root, "demo", tmp_path / "coco", "coco")
+    assert not (tmp_path / "coco").exists()
+    written(root, tmp_path / "folder", "folder")
+
+
 def test_label_studio(root: Path, rows: Rows, tmp_path: Path) -> None:
     folder = written(root, tmp_path / "out", "label-studio")
     config = CrawlConfig(sources=("annotations",), path=folder / "tasks.json")

@@ -6,8 +6,9 @@ import pytest
 
 from configs.schema import PromoteConfig
 from flows.models import decide, person
+from flows.models.decision import Decision
 from flows.models.decision_text import lines
-from flows.models.registry import Decision, Registry
+from flows.models.registry import Registry
 from flows.models.test_list import PinnedList
 from flows.run_records import RunRecord, read_records
 from tests.helpers.decisions import QUICK, Nights, Photo, answer_as, measured, photos
