@@ -64,12 +64,15 @@ class Model:
 
         Returns:
             One row per photo: image (its name, or its number from 0), class_1, probability_1 ... (most likely first),
-            and error: why it can't be read, or "".
+            and error: why it can't be read, or "". Before error, unsure (whether nobody should rely on the answer, see
+            evaluate.abstain) and possible_classes (a list, see evaluate.set_coverage), if the model has them.
 
         Raises:
             UserError: A path doesn't exist, or contains no photos.
         """
         import pandas as pd
+
+        from tasks.inference.limits import CERTAINTY_COLUMNS
 
         if top_k < 1:
             raise ValueError(f"top_k must be 1 or more, not {top_k}")
@@ -80,10 +83,11 @@ class Model:
         columns = [f"{what}_{rank}" for rank in range(1, shown + 1) for what in ("class", "probability")]
         rows = [
             {"image": name, **dict(zip(columns, (part for pair in answer.top for part in pair), strict=False))}
+            | dict(zip(CERTAINTY_COLUMNS, answer.certainty, strict=True))
             | {"error": answer.error}
             for name, answer in zip(names, answers, strict=True)
         ]
-        return pd.DataFrame(rows, columns=["image", *columns, "error"])
+        return pd.DataFrame(rows, columns=["image", *columns, *loaded.limits.columns, "error"])
 
     def probabilities(self, photos: Any) -> NDArray[np.float64]:
         """Return the calibrated probabilities `(photos, len(classes))`; those of a photo that can't be read are NaN.

@@ -334,6 +334,12 @@ DIAGNOSTICS = File(
     "Accuracy on slices of the test, by the share of answered photos, on corrupted photos, and with fewer train "
     "photos; how the sets of prediction_sets.parquet were made.",
 )
+LIMITS = File(
+    "limits.json",
+    ("evaluate",),
+    "The probabilities that validation photos have given for `evaluate.abstain` and `evaluate.set_coverage`; "
+    "predictions of the model use them.",
+)
 PREDICTION_SETS = Table(
     "prediction_sets.parquet",
     ("evaluate",),
