@@ -94,5 +94,6 @@ def _limits(limits: dict[str, Any]) -> Iterator[str]:
     if (least := sets.get("least_probability")) is not None:
         yield (
             f"The classes with a probability of {least:.6f} or more, and the most likely class, contain the true one "
-            f"for about {sets['wanted']:.0%} of photos that are like the validation photos (`limits.sets` in model.json)."
+            f"for about {sets['wanted']:.0%} of photos, if these are like the validation photos (`limits.sets` in "
+            "model.json)."
         )
