@@ -27,7 +27,7 @@ from tasks.text import first_few
 
 _EXAMPLE = "labels.json"
 _IMAGE_FOLDERS = ("images", "data")
-_USUAL_NAMES = (croissant.NAME, "*.coco.json", "*/*.coco.json", "labels.json", "*/labels.json", "annotations/*.json")
+_USUAL_NAMES = ("*.coco.json", "*/*.coco.json", "labels.json", "*/labels.json", "annotations/*.json")
 
 
 def list_photos(config: CrawlConfig, *, to_train: bool = True) -> PhotoList:
@@ -56,7 +56,9 @@ def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
 
 def is_annotated(folder: Path) -> bool:
     """Whether a folder has an annotation file under one of the names that tools give to it."""
-    return any(found for pattern in _USUAL_NAMES for found in folder.glob(pattern))
+    return croissant.describes_table(folder / croissant.NAME) or any(
+        found for pattern in _USUAL_NAMES for found in folder.glob(pattern)
+    )
 
 
 def _content(path: Path) -> Any:
@@ -133,7 +135,7 @@ def _files(path: Path) -> dict[Path, GivenSplit | None]:
     """Return the annotation files of a path, with the part of the split that their names give."""
     if not path.is_dir():
         return {path: None}
-    if file_at(path / croissant.NAME):
+    if croissant.describes_table(path / croissant.NAME):
         return {path / croissant.NAME: None}
     places = [path, *(folder for folder in entries(path) if folder.is_dir() and not folder.name.startswith("."))]
     found = [file for place in places for file in sorted(entries(place)) if file.suffix.lower() == ".json"]

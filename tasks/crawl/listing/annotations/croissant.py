@@ -4,7 +4,8 @@ Its record set says which columns of the table are the photo and its class; othe
 Parquet files or in archives, have no such table (docs.mlcommons.org/croissant/docs/croissant-spec.html).
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -104,6 +105,15 @@ def is_croissant(content: object) -> bool:
     return isinstance(content, dict) and "distribution" in content and "recordSet" in content
 
 
+def describes_table(path: Path) -> bool:
+    """Whether a file is Croissant that describes a table, so that `read` may read it."""
+    try:
+        content = json.loads(read_file(path))
+        return is_croissant(content) and any(_tables(Croissant.model_validate(content)))
+    except (OSError, ValueError):  # nobody has said that it is Croissant
+        return False
+
+
 def read(path: Path, content: Any, config: CrawlConfig) -> PhotoRows:
     """Read the table of photos that a description names.
 
@@ -116,21 +126,14 @@ def read(path: Path, content: Any, config: CrawlConfig) -> PhotoRows:
         UserError: It has no table of photos on this machine, or the table can't be used.
         ValidationError: It isn't written as Croissant 1.0 is.
     """
-    described = Croissant.model_validate(content)
-    files = {file.id or file.name: file for file in described.distribution}
-    tables = [
-        (file, fields)
-        for records in described.record_sets
-        for file, fields in _by_file(records.fields, files)
-        if file.is_table()
-    ]
+    tables = list(_tables(Croissant.model_validate(content)))
     named = [(file, columns) for file, fields in tables if (columns := _columns(fields, config.columns))]
     if not named:
         raise UserError(_no_table(path, [field for _, fields in tables for field in fields]))
     file, columns = named[0]
     if not (table := file.path(path.parent)):
         raise UserError(
-            f"{path}: the table {file.url or file.id} is not on this machine; put it, and its photos, into {path.parent}"
+            f"{path}: the table {file.url or file.id} is not on this machine; put it and its photos into {path.parent}"
         )
     read = read_rows(table, config.model_copy(update={"columns": columns}), needs_split=config.split == "folders")
     notes = [*read.notes]
@@ -141,15 +144,15 @@ def read(path: Path, content: Any, config: CrawlConfig) -> PhotoRows:
     return PhotoRows(read.rows, read.incomplete, notes)
 
 
-def _by_file(
-    fields: Iterable[RecordField], files: dict[str, FileObject]
-) -> Iterable[tuple[FileObject, list[RecordField]]]:
-    """Put the fields of each file together that are columns of it."""
-    found: dict[str, list[RecordField]] = {}
-    for field in fields:
-        if field.column and field.source.file and field.source.file.id in files:
-            found.setdefault(field.source.file.id, []).append(field)
-    return [(files[name], of_file) for name, of_file in found.items()]
+def _tables(described: Croissant) -> Iterator[tuple[FileObject, list[RecordField]]]:
+    """Yield each table that records come from, with the fields that are its columns."""
+    files = {file.id or file.name: file for file in described.distribution if file.is_table()}
+    for records in described.record_sets:
+        fields: dict[str, list[RecordField]] = {}
+        for field in records.fields:
+            if field.column and field.source.file and field.source.file.id in files:
+                fields.setdefault(field.source.file.id, []).append(field)
+        yield from ((files[name], of_file) for name, of_file in fields.items())
 
 
 def _columns(fields: list[RecordField], wanted: CsvColumns) -> CsvColumns | None:
