@@ -44,6 +44,11 @@ class CsvColumns(Section):
     label: str = Field("Id", description="csv, huggingface: class of the photo.")
     group: str = Field("Group", description="csv, huggingface: photos of one burst, never in two splits (optional).")
     split: str = Field("split", description="csv, urls: train, val or test (optional), see crawl.split.")
+    time: str = Field(
+        "taken_at",
+        description="csv: when the photo was taken, such as 2026-11-27 or 2026-11-27 19:30 (optional); the report "
+        "compares the accuracy by it.",
+    )
     url: str = Field("url", description="urls: URL of the photo.")
     url_label: str = Field("label", description="urls: class of the photo.")
 
@@ -76,7 +81,9 @@ class CrawlConfig(Section):
         description="The labels.csv of `fluke label`: its photos are added to those of any source. A photo that the "
         "source has in another class counts in the class that was chosen by hand.",
     )
-    columns: CsvColumns = Field(CsvColumns(), description="csv, huggingface, urls: the names of the columns.")
+    columns: CsvColumns = Field(
+        CsvColumns(), description="csv, annotations (Croissant only), huggingface, urls: the names of the columns."
+    )
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
         description="Unless photos are searched: whether they are split already: by folders train, val and test with "

@@ -49,6 +49,20 @@ PHOTOS = Table(
         Column("etag", "string", "HTTP ETag of the download.", nullable=True),
     ),
 )
+TIMES = Table(
+    "times.parquet",
+    ("crawl",),
+    "When photos were taken; only written if a CSV says it (`crawl.columns.time`).",
+    (
+        _PHOTO,
+        Column(
+            "taken_at",
+            "string",
+            "Time on the clock of the place, as exact as it is given.",
+            "`2026`, `2026-11`, `2026-11-27` or `2026-11-27T19:30:00`",
+        ),
+    ),
+)
 SEARCHES = Table(
     "searches.parquet",
     ("crawl",),

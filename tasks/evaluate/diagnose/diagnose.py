@@ -1,7 +1,8 @@
 """Step 4 of an evaluation, beside the explanations: where the classifier is weak, and what would help."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,6 @@ from tasks.inference.limits import Limit, Limits
 from tasks.store.atomic import write_json
 from tasks.store.progress import Progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _CURVE_POINTS = 100
 _MAP_PHOTOS = 300
 """Most photos on the map: each is shown as a thumbnail, and the time grows with the square of their number."""
@@ -57,12 +55,11 @@ def diagnose(
     decisions, rule = Decisions.read(evaluation), DecisionRule.read(evaluation)
     is_test = eval_set.of("test")[eval_set.is_held_out]
     right = decisions.answers.predicted == decisions.answers.truth
-    crawled = tables.PHOTOS.read(photos, ["photo", "name", "url", "engine", "keyword", "width_px", "height_px", "file"])
     probabilities = probabilities_of(rule, model, eval_set, network)
     limits = _limits(config, eval_set, decisions, probabilities)
     limits.write(evaluation)
     found: dict[str, Any] = {
-        "slices": _slices(config, eval_set, model, crawled, right[is_test]),
+        "slices": _slices(config, eval_set, _attributes(eval_set, model, photos), right[is_test]),
         "abstaining": _abstaining(config, eval_set, decisions, limits),
     }
     files = [tables.DIAGNOSTICS.path(evaluation), tables.LIMITS.path(evaluation)]
@@ -81,16 +78,29 @@ def diagnose(
     return [*files, tables.FEATURE_MAP.path(evaluation)]
 
 
-def _slices(
-    config: EvaluateConfig, eval_set: EvalSet, model: Model, crawled: "pd.DataFrame", right: NDArray[np.bool_]
-) -> dict[str, Any]:
-    test = eval_set.of("test")
-    photos = eval_set.rows["photo"][test]
+def _attributes(eval_set: EvalSet, model: Model, crawl: Path) -> dict[str, NDArray[np.object_]]:
+    """Describe the test photos; crawl is the folder of the crawl stage."""
+    photos = eval_set.rows["photo"][eval_set.of("test")]
     tiles = rows_of(model.tiles, photos, model.root)
     brightness = [brightness_of(tiles[start : start + BATCH_PHOTOS]) for start in range(0, len(tiles), BATCH_PHOTOS)]
-    attributes = attributes_of(photos.tolist(), crawled, np.concatenate(brightness), model.root)
+    columns = ["photo", "name", "url", "engine", "keyword", "width_px", "height_px", "file"]
+    crawled = tables.PHOTOS.read(crawl, columns)
+    times = tables.TIMES.read(crawl) if tables.TIMES.path(crawl).exists() else None
+    taken_at = {} if times is None else dict(zip(times["photo"], times["taken_at"], strict=True))
+    return attributes_of(photos.tolist(), crawled, np.concatenate(brightness), model.root, taken_at)
+
+
+def _slices(
+    config: EvaluateConfig, eval_set: EvalSet, attributes: Mapping[str, NDArray[np.object_]], right: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Compare the accuracy of answers to test photos by their attributes."""
     rows = compare_slices(
-        right, attributes, eval_set.truth[test], eval_set.groups, resamples=config.bootstrap, seed=config.seed
+        right,
+        attributes,
+        eval_set.truth[eval_set.of("test")],
+        eval_set.groups,
+        resamples=config.bootstrap,
+        seed=config.seed,
     )
     return {
         "least": LEAST_GROUPS,

@@ -162,7 +162,7 @@ def _columns(fields: list[RecordField], wanted: CsvColumns) -> CsvColumns | None
         None if there is no column for the photo or the class.
     """
     found: dict[str, str] = {}
-    for meaning in ("image", "label", "group", "split"):
+    for meaning in ("image", "label", "group", "split", "time"):
         name = getattr(wanted, meaning)
         same = [
             field for field in fields if name.casefold() in ((field.column or "").casefold(), field.name.casefold())
