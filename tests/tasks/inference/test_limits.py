@@ -8,6 +8,7 @@ import pytest
 from tasks import tables
 from tasks.inference.limits import Certainty, Limit, Limits
 from tasks.store.errors import DamagedFileError
+from tasks.text import SPACE
 
 PROBABILITIES = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
 NAMES = ["cat", "dog", "bird"]
@@ -21,8 +22,8 @@ def test_both_limits() -> None:
         Certainty(unsure=True, possible=["dog", "bird"]),
     ]
     assert next(limits.lines()) == (
-        "unsure: answers with a probability below 60.0\N{NO-BREAK SPACE}%; from there on, 95\N{NO-BREAK SPACE}% are right on "
-        "validation photos (evaluate.abstain=0.95)"
+        f"unsure: answers with a probability below 60.0{SPACE}%; from there on, 95{SPACE}% are right on validation photos "
+        "(evaluate.abstain=0.95)"
     )
 
 
