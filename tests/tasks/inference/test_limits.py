@@ -22,8 +22,8 @@ def test_both_limits() -> None:
         Certainty(unsure=True, possible=["dog", "bird"]),
     ]
     assert next(limits.lines()) == (
-        f"unsure: answers with a probability below 60.0{SPACE}%; from there on, 95{SPACE}% are right on validation photos "
-        "(evaluate.abstain=0.95)"
+        f"unsure: answers with a probability below 60.0{SPACE}%; from there on, 95{SPACE}% are right on validation "
+        "photos (evaluate.abstain=0.95)"
     )
 
 
