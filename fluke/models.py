@@ -72,8 +72,6 @@ class Model:
         """
         import pandas as pd
 
-        from tasks.inference.limits import CERTAINTY_COLUMNS
-
         if top_k < 1:
             raise ValueError(f"top_k must be 1 or more, not {top_k}")
         names, items = self._listed(photos)
@@ -83,8 +81,7 @@ class Model:
         columns = [f"{what}_{rank}" for rank in range(1, shown + 1) for what in ("class", "probability")]
         rows = [
             {"image": name, **dict(zip(columns, (part for pair in answer.top for part in pair), strict=False))}
-            | dict(zip(CERTAINTY_COLUMNS, answer.certainty, strict=True))
-            | {"error": answer.error}
+            | {**answer.certainty._asdict(), "error": answer.error}
             for name, answer in zip(names, answers, strict=True)
         ]
         return pd.DataFrame(rows, columns=["image", *columns, *loaded.limits.columns, "error"])

@@ -34,7 +34,7 @@ Unsure = Annotated[
         "rely on it; null if the model has none (GET model: abstain)."
     ),
 ]
-Possible = Annotated[
+PossibleClasses = Annotated[
     list[str] | None,
     Field(
         description="The classes of which one is the true one as often as the model promises, the most likely first; "
@@ -48,7 +48,7 @@ class Answer(Message):
 
     top: list[ClassProbability] = Field(description="The most likely classes, most likely first; empty if unreadable.")
     unsure: Unsure = None
-    possible: Possible = None
+    possible_classes: PossibleClasses = None
     error: str = Field("", description="Why the photo can't be read; empty if it can.")
 
     @classmethod
@@ -63,7 +63,7 @@ class PhotoAnswer(Message):
     model: str = Field(description="The run whose model has answered.")
     top: list[ClassProbability] = Field(description="The most likely classes, most likely first.")
     unsure: Unsure
-    possible: Possible
+    possible_classes: PossibleClasses
 
     @classmethod
     def of(cls, run: str, answer: loaded.Answer) -> Self:

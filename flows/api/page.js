@@ -75,7 +75,7 @@ function show(card, name, found) {
     make("ul", { className: "top", ariaLabel: "Probabilities" }, ...top),
   ];
   if (found.unsure) parts.splice(1, 0, unsure(found.about.abstain));
-  if (found.possible) parts.push(possible(found.possible, found.about.sets));
+  if (found.possible_classes) parts.push(possible(found.possible_classes, found.about.sets));
   if (found.nearest.length) {
     parts.push(make("h3", { textContent: "The most similar photos that it has learned from" }));
     parts.push(make("div", { className: "nearest" }, ...found.nearest.map(neighbour)));

@@ -22,7 +22,6 @@ from flows.predict.model import Model, find
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.inference.limits import CERTAINTY_COLUMNS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
 from tasks.store import compiled
 from tasks.store.atomic import atomic_folder, atomic_output
@@ -219,7 +218,7 @@ def predict(
                 values = [value for pair in top for value in pair]
                 row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
                 if not error:
-                    row |= dict(zip(CERTAINTY_COLUMNS, next(certainties), strict=True))
+                    row |= next(certainties)._asdict()
                     row["unknown"] = top[0][0] == unknown_label
                 rows.append(row)
             if heat_maps and drawn and inputs is not None:

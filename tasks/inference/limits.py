@@ -18,9 +18,6 @@ from tasks.store.json_file import read_json
 from tasks.tables import LIMITS
 from tasks.text import percent
 
-CERTAINTY_COLUMNS = ("unsure", "possible_classes")
-"""The columns of a table of predictions that have the fields of `Certainty`."""
-
 
 @dataclass(frozen=True)
 class Limit:
@@ -33,12 +30,12 @@ class Limit:
 
 
 class Certainty(NamedTuple):
-    """How certain the answer to a photo is."""
+    """How certain the answer to a photo is. Columns of tables and fields of the API have the same names."""
 
     unsure: bool | None = None
     """Whether the most likely class is less probable than the limit, so that nobody should rely on it; None without a
     limit."""
-    possible: list[str] | None = None
+    possible_classes: list[str] | None = None
     """The classes of which one is the true one with the wanted probability, the most likely first; None without a
     limit."""
 
@@ -54,8 +51,8 @@ class Limits:
 
     @property
     def columns(self) -> list[str]:
-        """Those of `CERTAINTY_COLUMNS` that predictions with these limits have."""
-        limits = zip(CERTAINTY_COLUMNS, (self.abstain, self.sets), strict=True)
+        """The fields of `Certainty` that tables of predictions with these limits have."""
+        limits = zip(Certainty._fields, (self.abstain, self.sets), strict=True)
         return [column for column, limit in limits if limit and limit.least_probability is not None]
 
     def unsure(self, probabilities: Floats) -> NDArray[np.bool_] | None:

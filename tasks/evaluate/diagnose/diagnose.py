@@ -163,12 +163,12 @@ def _sets(
     """Make the sets of possible classes of the test photos: their part of diagnostics.json, and their rows."""
     assert limits.sets is not None
     found: dict[str, Any] = {"wanted": limits.sets.wanted, "photos": int(eval_set.is_for_calibration.sum())}
-    possible = limits.possible(probabilities)
-    if possible is None:
+    least, possible = limits.sets.least_probability, limits.possible(probabilities)
+    if least is None or possible is None:
         return found, None
     test = eval_set.of("test")
     rows = set_rows(eval_set.rows["photo"][test], probabilities, possible, eval_set.truth[test], eval_set.names)
-    found |= {"least_probability": rounded(limits.sets.least_probability)}
+    found |= {"least_probability": rounded(least)}
     contains = np.array([row["has_true_class"] for row in rows])
     found |= measure_sets(possible, contains, eval_set.groups, config)
     return found, rows

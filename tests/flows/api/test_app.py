@@ -33,7 +33,7 @@ def png_header(side_px: int) -> bytes:
 
 def test_a_photo_gets_its_classes_and_probabilities(client: Client) -> None:
     response = client().post("/predict?top_k=1", content=photo(255), headers=JPEG)
-    answer = {"top": [{"class": "bright", "probability": 1.0}], "unsure": None, "possible": None}
+    answer = {"top": [{"class": "bright", "probability": 1.0}], "unsure": None, "possible_classes": None}
     assert response.json() == {"model": "first"} | answer
     assert (response.status_code, response.headers["x-content-type-options"]) == (200, "nosniff")
 
@@ -45,9 +45,9 @@ def test_answers_say_whether_they_are_unsure_and_which_classes_are_possible(clie
         data = photo(grey, form="PNG")
         found = [api.post(path, content=data, headers=BINARY).json() for path in ("/predict", "/explain")]
         found += api.post("/predict/batch", json={"photos": encoded(data)}).json()["answers"]
-        assert [(each["unsure"], each["possible"]) for each in found] == [(unsure, possible)] * 3
+        assert [(each["unsure"], each["possible_classes"]) for each in found] == [(unsure, possible)] * 3
     junk = api.post("/predict/batch", json={"photos": encoded(b"junk")}).json()["answers"][0]
-    assert (junk["unsure"], junk["possible"]) == (None, None)
+    assert (junk["unsure"], junk["possible_classes"]) == (None, None)
     model = api.get("/model").json()
     assert model["abstain"] == {"wanted": 0.95, "least_probability": 0.8}
     assert model["sets"] == {"wanted": 0.9, "least_probability": 0.3}

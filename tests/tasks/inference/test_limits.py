@@ -18,8 +18,8 @@ def test_both_limits() -> None:
     limits = Limits(Limit(0.95, 0.6), Limit(0.9, 0.3))
     assert limits.columns == ["unsure", "possible_classes"]
     assert limits.certainties(PROBABILITIES, NAMES) == [
-        Certainty(unsure=False, possible=["cat", "dog"]),
-        Certainty(unsure=True, possible=["dog", "bird"]),
+        Certainty(unsure=False, possible_classes=["cat", "dog"]),
+        Certainty(unsure=True, possible_classes=["dog", "bird"]),
     ]
     assert next(limits.lines()) == (
         f"unsure: answers with a probability below 60.0{SPACE}%; from there on, 95{SPACE}% are right on validation "
@@ -42,7 +42,7 @@ def test_a_column_is_there_only_with_its_limit(limits: Limits, columns: list[str
     assert len(list(limits.lines())) == lines
     for found in limits.certainties(PROBABILITIES, NAMES):
         assert (found.unsure is not None) == ("unsure" in columns)
-        assert (found.possible is not None) == ("possible_classes" in columns)
+        assert (found.possible_classes is not None) == ("possible_classes" in columns)
 
 
 def test_limits_are_read_as_they_were_written(tmp_path: Path) -> None:
