@@ -77,3 +77,5 @@ def write(
         (partial / SHEET).write_bytes(sheet.draw(answered, photos))
         text = page.html(metrics, answered, photos, left_out, figures)
         tables.REPORT.path(partial).write_text(text, encoding="utf-8", errors="replace")
+    if not sets:
+        tables.PREDICTION_SETS.path(folder).unlink(missing_ok=True)  # of earlier scores
