@@ -92,8 +92,8 @@ function unsure(abstain) {
 function possible(classes, sets) {
   const shown = classes.slice(0, POSSIBLE).flatMap((each, at) => [at ? ", " : "", named(each)]);
   const more = classes.length > POSSIBLE ? ` and ${classes.length - POSSIBLE} more` : "";
-  const title = sets ? `One of them is the true class for ${percent(sets.wanted)} of photos` : "";
-  return make("p", { className: "possible", title }, "Possible: ", ...shown, more);
+  const often = sets ? `In ${percent(sets.wanted).replace(".0", "")} of cases, the true class is among: ` : "Possible: ";
+  return make("p", { className: "possible" }, often, ...shown, more);
 }
 
 function neighbour(near) {
