@@ -12,6 +12,8 @@ from tasks.images.exif import read_taken
 
 _PARTS_OF_DAY = ("0–6 h", "6–12 h", "12–18 h", "18–24 h")
 _MOST_MONTHS, _MOST_QUARTERS = 12, 20
+_TWO_YEARS = 24
+"""Months; over a shorter time, a month of the year says little that its quarter doesn't."""
 _YEAR, _MONTH, _HOUR = slice(0, 4), slice(5, 7), slice(11, 13)
 
 
@@ -42,9 +44,9 @@ def periods(times: Sequence[str | None]) -> list[str | None]:
 
 
 def months_of_year(times: Sequence[str | None]) -> list[str | None]:
-    """Return the names of months, `November`; None for all, if the `periods` are months, too, or not that exact."""
+    """Return the names of months, `November`; None for all, if the times don't span two years or aren't that exact."""
     numbers = _month_numbers(times)
-    if not numbers or max(numbers) - min(numbers) < _MOST_MONTHS:
+    if not numbers or max(numbers) - min(numbers) + 1 < _TWO_YEARS:
         return [None] * len(times)
     return [time and calendar.month_name[int(time[_MONTH])] for time in times]
 

@@ -24,9 +24,9 @@ def test_periods(times: Sequence[str | None], expected: Sequence[str | None]) ->
     assert periods(times) == expected
 
 
-def test_months_of_the_year_where_periods_are_longer() -> None:
-    assert months_of_year(["2025-12-31", None, "2026-11-27"]) == [None, None, None]
-    assert months_of_year(["2025-02-01", None, "2026-03-01"]) == ["February", None, "March"]
+def test_months_of_the_year_where_they_come_again() -> None:
+    assert months_of_year(["2025-02-01", None, "2026-12-31"]) == [None, None, None]
+    assert months_of_year(["2025-02-01", None, "2027-01-01"]) == ["February", None, "January"]
     assert months_of_year(["2020", "2026-03-01"]) == [None, None]
 
 
