@@ -89,10 +89,17 @@ RULES = (
     Rule(("crawl.path",), _has_source(*LISTS), f"crawl.sources={_LISTS}"),
     Rule(("crawl.images",), _has_source("csv", "annotations"), "crawl.sources=csv or annotations"),
     Rule(
-        _in("crawl.columns", "image label group"), _has_source("csv", "huggingface"), "crawl.sources=csv or huggingface"
+        _in("crawl.columns", "image label group"),
+        _has_source("csv", "annotations", "huggingface"),
+        "crawl.sources=csv, huggingface, or annotations in Croissant",
     ),
+    Rule(("crawl.columns.time",), _has_source("csv", "annotations"), "crawl.sources=csv, or annotations in Croissant"),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
-    Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
+    Rule(
+        ("crawl.columns.split",),
+        _has_source("csv", "annotations", "urls"),
+        "crawl.sources=csv, urls, or annotations in Croissant",
+    ),
     Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
     Rule(("crawl.split",), _has_source(*LISTS), f"crawl.sources={_LISTS}"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),

@@ -42,6 +42,6 @@ def score(
         console.console.print(table)
         say("")
     say(text.own_test(scored.metrics))
-    for line in text.reasons(scored.left_out):
+    for line in [*text.limit_sentences(scored.metrics), *text.reasons(scored.left_out)]:
         say(line)
     say(f"report: {REPORT.path(scored.folder)}")

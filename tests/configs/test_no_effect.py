@@ -25,6 +25,8 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("crawl.path=x", KEYWORDS, []),
     ("crawl.images=x", [], ["crawl.sources=csv"]),
     ("crawl.columns.label=x", [], ["crawl.sources=csv"]),
+    ("crawl.columns.label=x", [], ["crawl.sources=annotations"]),
+    ("crawl.columns.time=x", ["crawl.sources=huggingface"], ["crawl.sources=csv"]),
     ("crawl.columns.url=x", ["crawl.sources=csv"], ["crawl.sources=urls"]),
     ("crawl.columns.split=x", [], ["crawl.sources=urls"]),
     ("crawl.columns.split=x", ["crawl.sources=csv", "crawl.split=ignore"], ["crawl.sources=csv"]),
