@@ -7,7 +7,18 @@ from typing import Literal
 from configs.redact import redact
 from tasks.store.errors import UserError
 
-Kind = Literal["missing", "no bucket", "conflict", "expired", "denied", "no credentials", "clock", "passing", "other"]
+Kind = Literal[
+    "missing",
+    "no bucket",
+    "conflict",
+    "expired",
+    "denied",
+    "wrong credentials",
+    "no credentials",
+    "clock",
+    "passing",
+    "other",
+]
 
 _CODE = re.compile(r"<Code>(\w+)</Code>|\"error\":\s*\"(\w+)\"")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -18,9 +29,9 @@ _KINDS: dict[str, Kind] = {
     "ExpiredTokenException": "expired",
     "TokenRefreshRequired": "expired",
     "InvalidToken": "expired",
-    "InvalidAccessKeyId": "denied",
-    "SignatureDoesNotMatch": "denied",
-    "AuthenticationFailed": "denied",
+    "InvalidAccessKeyId": "wrong credentials",
+    "SignatureDoesNotMatch": "wrong credentials",
+    "AuthenticationFailed": "wrong credentials",
     "AccessDenied": "denied",
     "RequestTimeTooSkewed": "clock",
     "RequestTimeout": "passing",
@@ -44,6 +55,7 @@ _REMEDIES: dict[Kind, str] = {
         "the credentials have expired or are not valid; log in again, and run the same command again: it continues"
     ),
     "denied": "the credentials don't allow this; give them read, write and delete rights on the bucket, or use others",
+    "wrong credentials": "the server doesn't know these credentials; correct {variables}",
     "no credentials": "no credentials were found; set {variables}, or use a machine with a role",
     "clock": "this machine's clock differs from that of the server; set it, and run the same command again",
 }
@@ -101,7 +113,7 @@ def bucket_error(url: str, error: BaseException, tries: int = 1) -> BucketError:
     if kind in _REMEDIES:
         variables = _VARIABLES.get(url.partition("://")[0], "")
         return BucketError(f"{url}: {_REMEDIES[kind].format(variables=variables)}")
-    why = _reason(error)
+    why = reason_of(error)
     if kind == "passing":
         check = _check(url) if why == _UNREACHABLE else ""
         return BucketError(f"{url}: {why}, after {tries} tries; {check}run the same command again later: it continues")
@@ -114,7 +126,7 @@ def _check(url: str) -> str:
     return f"check {name}={redact(address)} and the network, or " if name else "check the network, or "
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the server's words on one line, without the debug output that obstore adds."""
     text = str(error).partition("\n\nDebug source")[0]
     if found := _STATUS.search(text):

@@ -17,7 +17,7 @@ from tasks.store.atomic import atomic_write
 from tasks.store.manifest import NAME, FileRecord, Manifest, RelativePath
 
 FILES = ("decisions.csv", "forgotten.csv", "names.json")
-FOLDERS = ("runs", "models", "splits", "test_lists", "backups", "ablations")
+FOLDERS = ("runs", "models", "splits", "test_lists", "backups", "ablations", "scores")
 UNITS = ("models/", "splits/", "test_lists/", "backups/")
 """In these folders, a folder is one file in several generations: it changes as a whole."""
 _SHARDED = ("filter", "preprocess", "extract")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
+from flows.console import traces_lines
 from flows.maintenance import forget as forgetting
 from flows.maintenance.prune import Unneeded, delete, find_unneeded
 from flows.run_records import RunRecord
@@ -105,8 +106,8 @@ def test_photos_of_a_pruned_crawl_stay_in_the_bucket_whichever_machine_prunes(
     delete(b.store, unneeded, 1, photos=True)
     assert in_bucket(bucket, b"kept", b"old", b"older") == [True, False, False]
     a.mirror.sync()
-    leave_out_what_is_stored = {path.read_bytes() for path in a.store.photos.glob("*/*")}
-    assert leave_out_what_is_stored == {b"kept", b"old", b"older"}  # its own copies, which `prune` there finds
+    here = {path.read_bytes() for path in a.store.photos.glob("*/*")}
+    assert here == {b"kept", b"old", b"older"}  # its own copies, which `prune` there finds
     assert reasons(find_unneeded(a.store, 1, photos=True)) == reasons(unneeded)
 
 
@@ -140,6 +141,16 @@ def test_photos_stay_in_the_bucket_if_prune_is_killed(
     assert a.store.valid(a.store.folder(old.artifact))
     assert delete(a.store, unneeded, 1, photos=True)
     assert in_bucket(bucket, b"kept", b"old", b"older") == [True, False, False]
+
+
+def test_a_photo_to_forget_that_only_the_bucket_has_is_shown(hosts: tuple[Host, Host]) -> None:
+    a, _ = hosts
+    crawl(a, b"forget me", b"keep me")
+    leave_out(a)
+    traces = forgetting.find_traces(a.store, hashing.of_bytes(b"forget me"))
+    assert traces.files == ()
+    assert [path.stem for path in traces.elsewhere] == [hashing.of_bytes(b"forget me")]
+    assert traces_lines(traces, a.store)[0] == f"{traces.elsewhere[0]}  only in the bucket"
 
 
 def test_forgetting_one_photo_with_all_that_it_is_in_keeps_the_others(bucket: Bucket, hosts: tuple[Host, Host]) -> None:
