@@ -216,6 +216,7 @@ def predictions_table(predictions: "pd.DataFrame") -> Table:
 def traces_lines(traces: "Traces", store: "Store") -> list[str]:
     """List a photo's files, where it was found, and what was made from it."""
     lines = [f"{path}  {decimal(path.stat().st_size)}" for path in traces.files]
+    lines += [f"{path}  only in the bucket" for path in traces.elsewhere]
     if not lines:
         lines = [f"no stored photo matches {traces.photo}: nothing to delete, but later crawls can exclude it"]
     lines += [f"found at {location}" for location in sorted(traces.locations)]

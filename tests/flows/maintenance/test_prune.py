@@ -297,5 +297,5 @@ def test_a_shard_that_the_copy_of_a_bucket_leaves_out_is_found_by_its_descriptio
     shard = Shard.write(runs.store.pools("extract") / "key", ["p"], np.ones((1, 3)))
     shard.path.unlink()
     assert not find_unneeded(runs.store, 1)
-    monkeypatch.setattr("flows.maintenance.prune.leaves_out", shard.path.__eq__)
+    monkeypatch.setattr("flows.maintenance.prune.copies.leaves_out", shard.path.__eq__)
     assert [item.path for item in find_unneeded(runs.store, 1)] == [shard.path.with_suffix(".json")]
