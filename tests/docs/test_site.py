@@ -1,10 +1,12 @@
 """The site of the documentation builds, none of its links is dead, and it needs no other server."""
 
+import ast
 import os
 import re
 import socketserver
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
@@ -78,6 +80,25 @@ def test_the_picture_of_the_stages_has_files_and_artifacts_that_exist() -> None:
     assert named
     assert {name for name in named if f"`{name}`" not in catalog} == set()
     assert set(STAGE_NAMES) <= set(texts)
+
+
+def test_messages_that_troubleshooting_quotes_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    quoted = {
+        text for row in re.findall(r"^\| ([^|]*)", page, re.MULTILINE) for text in re.findall(r"`([^`]+ [^`]+)`", row)
+    }
+    sources = [path for package in ("configs", "tasks", "flows") for path in (ROOT / package).rglob("*.py")]
+    said = "\n".join(text for path in sources for text in _strings(ast.parse(path.read_bytes())))
+    assert len(quoted) > 8
+    assert {text for text in quoted if text not in said} == set()
+
+
+def _strings(tree: ast.Module) -> Iterator[str]:
+    """Yield the strings of a module, those of f-strings between their values; docstrings are left out."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -74,6 +74,7 @@ def text(described: dict[str, Any], folder: str, compared: Comparison | None) ->
     if form == "openvino":
         use += (
             "\nWithout INFERENCE_PRECISION_HINT, CPUs that have bfloat16 use it: faster, with slightly other answers.\n"
+            "\nOpenVINO reports each import to Google Analytics, unless you run `opt_in_out --opt_out` once.\n"
         )
     parts = [f"# The model of run {described['run']}", f"Run the example in this folder, `{folder}`.", use.rstrip()]
     if compared:
