@@ -35,6 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pages_of_commands_settings_and_messages_are_made_from_the_code(site: Path) -> None:
     pages = {name: (site / name / "index.html").read_text() for name in ("commands", "settings", "messages")}
     assert "--heat-maps" in pages["commands"]
+    assert "...</li>" not in pages["commands"], "the sentence of a command is cut"
     assert "budget_min" in pages["settings"]
     assert "the test split contains no photo" in pages["messages"]
 
