@@ -75,6 +75,7 @@ def text(described: dict[str, Any], folder: str, compared: Comparison | None) ->
     if form == "openvino":
         use += (
             "\nWithout INFERENCE_PRECISION_HINT, CPUs that have bfloat16 use it: faster, with slightly other answers.\n"
+            "\nOpenVINO reports each import to Google Analytics, unless you run `opt_in_out --opt_out` once.\n"
         )
     use = "\n\n".join([use.rstrip(), *_limits(described["limits"])])
     parts = [f"# The model of run {described['run']}", f"Run the example in this folder, `{folder}`.", use]
