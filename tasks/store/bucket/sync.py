@@ -171,9 +171,9 @@ class Sync:
                 raise ChangedError(path)
         blocked = self.blocked() if photos else set()
         away = {
-            path: record
-            for path, record in photos.items()
-            if record.sha256 not in blocked and not (self._root / path).exists()
+            path: photos[path]
+            for path in photos.keys() - self._left_out.records().keys()
+            if photos[path].sha256 not in blocked and not (self._root / path).exists()
         }
         self._left_out.add({**shards, **away})
         self._transfer.fetch({path: record for path, record in new.items() if path not in {*manifests, *shards}})
