@@ -83,6 +83,7 @@ class Mirror:
         ):
             self.sync()
             if exclusive:
+                self._sync.dropped.clear()  # of a deletion that failed
                 self._ledger.take(self._sync.snapshot)
             self._users += 1
             try:

@@ -16,6 +16,7 @@ from tasks.store.bucket.left_out import LeftOut
 from tasks.store.bucket.tracked import Seen
 from tasks.store.bucket.transfer import ChangedError, Transfer, listed
 from tasks.store.manifest import NAME, Artifact, FileRecord, Manifest
+from tasks.store.paths import remove
 from tasks.store.permissions import file_lock
 
 BLOCKLIST = "forgotten.csv"
@@ -170,9 +171,9 @@ class Sync:
                 raise ChangedError(path)
         blocked = self.blocked() if photos else set()
         away = {
-            path: record
-            for path, record in photos.items()
-            if record.sha256 not in blocked and not (self._root / path).exists()
+            path: photos[path]
+            for path in photos.keys() - self._left_out.records().keys()
+            if photos[path].sha256 not in blocked and not (self._root / path).exists()
         }
         self._left_out.add({**shards, **away})
         self._transfer.fetch({path: record for path, record in new.items() if path not in {*manifests, *shards}})
@@ -184,6 +185,8 @@ class Sync:
         gone = [path for path in here if path not in files]
         for path in gone:
             (self._root / path).unlink(missing_ok=True)
+            if path.endswith(f"/{NAME}"):  # without its manifest, nothing else of an artifact counts
+                remove(self._root, (self._root / path).parent)
         self._left_out.remove(gone)
         if BLOCKLIST in new:
             self._delete_forgotten()

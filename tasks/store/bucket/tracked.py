@@ -3,7 +3,8 @@
 In the tree are the manifests of artifacts and files that they don't list (the report), shards with their descriptions,
 and all small files that people or runs write. Photos and the files of artifacts are not: manifests list them. Only the
 photos of crawls that were deleted are in the tree, until `fluke prune --photos`. Not in the bucket are locks, logs,
-caches, the Prefect server, and checkpoints of trainings, which are this machine's.
+caches, the Prefect server, results of `fluke score` and `fluke look`, and checkpoints of trainings, which are this
+machine's.
 """
 
 import os
@@ -17,7 +18,7 @@ from tasks.store.atomic import atomic_write
 from tasks.store.manifest import NAME, FileRecord, Manifest, RelativePath
 
 FILES = ("decisions.csv", "forgotten.csv", "names.json")
-FOLDERS = ("runs", "models", "splits", "test_lists", "backups", "ablations", "scores")
+FOLDERS = ("runs", "models", "splits", "test_lists", "backups", "ablations")
 UNITS = ("models/", "splits/", "test_lists/", "backups/")
 """In these folders, a folder is one file in several generations: it changes as a whole."""
 _SHARDED = ("filter", "preprocess", "extract")
