@@ -51,7 +51,7 @@ async function answer(file) {
   const found = await response.json();
   if (!response.ok) throw new Error(found.error);
   $("run").textContent = found.model;
-  models[found.model] ??= fetch("model").then((about) => about.json());
+  models[found.model] ??= fetch("model").then((about) => about.json(), () => ({}));
   return { ...found, about: await models[found.model] };
 }
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-_YEAR_OR_MONTH = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
-_DATE = re.compile(r"(\d{4})[-:/.](\d{1,2})(?:[-:/.](\d{1,2}))?(?!\d)")
+_YEAR_OR_MONTH = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?", re.ASCII)
+_DATE = re.compile(r"(\d{4})[-:/.](\d{1,2})(?:[-:/.](\d{1,2}))?(?!\d)", re.ASCII)
 _SHORT_HOUR = re.compile(r"(?<=[ T])(?=\d:)")
 
 

@@ -24,7 +24,8 @@ def test_times(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["27/11/2026", "2026-13", "2026-02-30", "0000:00:00 00:00:00", "yesterday", "19:30", "1764271800"]
+    "text",
+    ["27/11/2026", "2026-13", "2026-02-30", "0000:00:00 00:00:00", "yesterday", "２０２６", "19:30", "1764271800"],
 )
 def test_what_is_no_time_or_could_be_two(text: str) -> None:
     assert parse_taken_at(text) is None
