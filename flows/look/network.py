@@ -54,7 +54,7 @@ class Network:
         """
         from tasks.networks.explain.layers import encoder_maps, feature_maps
 
-        before = encoder_maps(self.encoder) if self.encoder else []
+        before = encoder_maps(self.encoder or self.graph)
         try:
             return [*before, *feature_maps(self.graph)]
         except ValueError as error:

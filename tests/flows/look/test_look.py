@@ -14,7 +14,7 @@ from flows.look.look import LookOptions, look_to
 from flows.look.network import Network
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.networks import autoencoder
-from tasks.networks.classifier import feature_classifier, tile_classifier
+from tasks.networks.classifier import feature_classifier, through_encoder_classifier, tile_classifier
 from tasks.store.errors import UserError
 
 SIDE_PX = 32
@@ -63,12 +63,17 @@ def test_every_layer_gets_a_grid_and_the_page_shows_all(photo: Path, small: Netw
     look_to(tmp_path, options, progress=silent, announce=lambda line: None)  # replaces what the first look has written
 
 
-def test_of_a_network_on_codes_the_encoder_is_looked_at_first(photo: Path, small: Network, tmp_path: Path) -> None:
+@pytest.mark.parametrize("through", [False, True])
+def test_of_a_network_on_codes_the_encoder_is_looked_at_first(photo: Path, small: Network, through: bool) -> None:
     config = PretrainConfig(encoder="autoencoder", filters=(4, 4), code_channels=2)
     encoder = autoencoder.encoder(autoencoder.autoencoder((SIDE_PX, SIDE_PX, 3), config))
     codes = np.zeros(2, np.float32), np.ones(2, np.float32)
-    graph = feature_classifier(encoder.output_shape[1:], 2, TrainConfig(filters=(4,)), codes)
-    network = Network("tiny", graph, encoder, small.preprocess, (), None)
+    if through:
+        graph = through_encoder_classifier(encoder, 2, TrainConfig(filters=(4,)), codes)
+        network = Network("tiny", graph, None, small.preprocess, (), None)
+    else:
+        graph = feature_classifier(encoder.output_shape[1:], 2, TrainConfig(filters=(4,)), codes)
+        network = Network("tiny", graph, encoder, small.preprocess, (), None)
     names = [layer.name for layer in network.layers()]
     assert names.index("encode1") < names.index("code") < names.index("conv1")
     tile = network.tile(photo.read_bytes())
