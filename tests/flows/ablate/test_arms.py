@@ -85,7 +85,8 @@ def test_the_standard_arms_can_be_loaded_and_one_that_is_the_preset_is_left_out(
 
 @pytest.mark.parametrize("preset", presets.names())
 def test_the_standard_arms_can_be_loaded_for_every_preset(preset: str) -> None:
-    loaded, _ = arms.load(preset, load(preset), [])
+    photos = ["crawl.sources=folder", "crawl.path=photos", "crawl.keywords={}"]
+    loaded, _ = arms.load(preset, load(preset, photos), [])
     assert len(loaded) >= len(STANDARD) - 1
 
 
