@@ -79,7 +79,8 @@ class Network:
         which = f"those that begin with {name!r} are" if begin else "some of its layers are"
         raise UserError(
             f"--layer {name}: {self.title} has no such layer with feature maps"
-            f"{'' if begin else did_you_mean(name, list(known))}; {which} {listed} (network.txt lists all)"
+            f"{'' if begin else did_you_mean(name, list(known))}; {which} {listed}; without --layer, "
+            "network.txt lists all"
         )
 
 
@@ -119,11 +120,12 @@ def pretrained(name: str) -> Network:
     """
     from tasks.networks import backbones
     from tasks.networks.pretrained import pretrained_encoder
+    from tasks.networks.weights import OF_LOOK
 
     backbones.check(name, "--network")
     preprocess = PreprocessConfig(fit="cut")
     shape = (preprocess.side_px, preprocess.side_px, 3)
-    graph = pretrained_encoder(shape, PretrainConfig(encoder=name, texture=False))
+    graph = pretrained_encoder(shape, PretrainConfig(encoder=name, texture=False), OF_LOOK)
     return Network(name, graph, None, preprocess, (name,), None)
 
 

@@ -11,7 +11,7 @@ import pytest
 from configs.schema import PreprocessConfig, PretrainConfig, TrainConfig
 from flows.look import grids, look
 from flows.look.look import LookOptions, look_to
-from flows.look.network import Network
+from flows.look.network import Network, pretrained
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.networks import autoencoder
 from tasks.networks.classifier import feature_classifier, through_encoder_classifier, tile_classifier
@@ -107,6 +107,12 @@ def test_photos_that_can_not_be_looked_at_are_named(tmp_path: Path, small: Netwo
     ]:
         with pytest.raises(UserError, match=message):
             look_to(tmp_path, LookOptions(path, network="tiny"), progress=silent, announce=lambda line: None)
+
+
+def test_a_network_without_published_weights_is_refused_by_its_option() -> None:
+    with pytest.raises(UserError, match="for --network=resnet34; choose one of the networks") as error:
+        pretrained("resnet34")
+    assert "pretrain." not in str(error.value)
 
 
 def test_a_model_and_a_network_are_not_looked_at_together(photo: Path, tmp_path: Path) -> None:
