@@ -14,6 +14,7 @@ from flows.predict import model as models
 from flows.run_records import RunRecord
 from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
+from tasks.store.manifest import Manifest
 from tasks.store.store import Store
 from tasks.tables import ENCODER_INFO
 
@@ -130,14 +131,18 @@ def pretrained(name: str) -> Network:
 
 
 def _pretrained(store: Store, run: RunRecord) -> tuple[str, ...]:
-    for artifact in run.model:
-        folder = store.folder(artifact)
-        if artifact.stage == "pretrain" and ENCODER_INFO.path(folder).exists():
-            info = encoder_info(folder)
-            name = str(info.get("name", ""))
-            if info.get("kind") == "network" and not name.startswith("hub:"):
-                return tuple(name.split("+"))
-    return ()
+    """Return the networks whose pretrained weights a model began with: as its encoder, or on an autoencoder's codes."""
+    folders = {artifact.stage: store.folder(artifact) for artifact in run.model}
+    encoder = folders.get("pretrain")
+    if encoder is None or not ENCODER_INFO.path(encoder).exists():  # earlier versions
+        return ()
+    info = encoder_info(encoder)
+    if info.get("kind") == "network":
+        name = str(info.get("name", ""))
+        return () if name.startswith("hub:") else tuple(name.split("+"))
+    trained = Manifest.read(folders["train"]).cache_key.config
+    begins = info.get("kind") == "autoencoder" and trained.get("network_weights", "none") != "none"
+    return (str(trained["network"]),) if begins else ()
 
 
 def _spread(names: list[str]) -> list[str]:

@@ -1,7 +1,9 @@
 """A look into a network: grids of maps, patterns, names, and errors that say what to do."""
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import keras
@@ -10,6 +12,7 @@ import pytest
 
 from configs.schema import PreprocessConfig, PretrainConfig, TrainConfig
 from flows.look import grids, look
+from flows.look import network as looked_into
 from flows.look.look import LookOptions, look_to
 from flows.look.network import Network, pretrained
 from tasks.crawl.listing.tree import HEAT_MAPS
@@ -107,6 +110,30 @@ def test_photos_that_can_not_be_looked_at_are_named(tmp_path: Path, small: Netwo
     ]:
         with pytest.raises(UserError, match=message):
             look_to(tmp_path, LookOptions(path, network="tiny"), progress=silent, announce=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights", "began_with"),
+    [
+        ("network", "none", ("efficientnet_lite0", "efficientnet_lite1")),
+        ("autoencoder", "none", ()),
+        ("autoencoder", "auto", ("vgg19",)),
+        ("none", "auto", ()),
+    ],
+)
+def test_the_pretrained_networks_are_the_encoder_or_the_one_on_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, weights: str, began_with: tuple[str, ...]
+) -> None:
+    for stage in ("pretrain", "train"):
+        (tmp_path / stage).mkdir()
+    (tmp_path / "pretrain" / "encoder.json").write_text(
+        json.dumps({"kind": kind, "name": "efficientnet_lite0+efficientnet_lite1"})
+    )
+    key = SimpleNamespace(config={"network": "vgg19", "network_weights": weights})
+    monkeypatch.setattr(looked_into.Manifest, "read", lambda folder: SimpleNamespace(cache_key=key))
+    run = SimpleNamespace(model=[SimpleNamespace(stage=stage) for stage in ("pretrain", "train")])
+    store = SimpleNamespace(folder=lambda artifact: tmp_path / artifact.stage)
+    assert looked_into._pretrained(store, run) == began_with
 
 
 def test_a_network_without_published_weights_is_refused_by_its_option() -> None:
