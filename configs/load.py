@@ -321,7 +321,7 @@ def _message(mistake: Any) -> str:
         if name in known:
             section, _, setting = name.partition(".")
             return f"{name}: in a file, write the section `{section}:`, and indented below it `{setting}: ...`"
-        return f"{name}: unknown setting{did_you_mean(name, known)}"
+        return f"{name}: unknown setting{did_you_mean(name, [*_SHORT_FORMS, *known])}"
     if mistake["type"] in ("model_type", "model_attributes_type"):
         return (
             f"{name}: this is a section; set one of its settings, such as {_first_setting(name)}=... "
