@@ -3,7 +3,7 @@
 from typing import Any
 
 from configs import old_names
-from configs.overrides import is_secret
+from configs.overrides import SHORT_FORMS, is_secret
 from configs.schema import Config
 from configs.settings import descriptions
 from configs.suggest import did_you_mean
@@ -22,7 +22,7 @@ def message(mistake: Any) -> str:
         if name in known:
             section, _, setting = name.partition(".")
             return f"{name}: in a file, write the section `{section}:`, and indented below it `{setting}: ...`"
-        return f"{name}: unknown setting{did_you_mean(name, known)}"
+        return f"{name}: unknown setting{did_you_mean(name, [*SHORT_FORMS, *known])}"
     if mistake["type"] in ("model_type", "model_attributes_type"):
         return (
             f"{name}: this is a section; set one of its settings, such as {_first_setting(name)}=... "

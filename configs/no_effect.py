@@ -129,11 +129,15 @@ RULES = (
         "a number for filter.duplicate_bits",
     ),
     Rule(("filter.group_pages",), _downloads, f"crawl.sources other than {_ON_THIS_MACHINE}, which have no pages"),
-    Rule(_in("pretrain", "weights pooling"), _is_pretrained, "a pretrained network as pretrain.encoder"),
+    Rule(
+        ("preprocess.pad_value",), lambda config: config.preprocess.fit == "pad", "preprocess.fit=pad, which makes bars"
+    ),
+    Rule(_in("pretrain", "weights pooling texture"), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(
         _in(
             "pretrain",
-            "architecture filters code_channels epochs batch_size learning_rate augment noise mask refresh_growth seed",
+            "architecture filters code_channels epochs batch_size learning_rate patience augment noise mask precision "
+            "xla devices refresh_growth seed",
         ),
         _has_encoder("autoencoder"),
         "pretrain.encoder=autoencoder",
@@ -146,6 +150,7 @@ RULES = (
     Rule(("evaluate.label_issues",), _has_features, "pretrain.encoder other than none"),
     Rule(("train.network",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.network_weights",), _has_encoder("autoencoder"), "pretrain.encoder=autoencoder"),
+    Rule(("train.network_weights",), _trains_network, "train.recipe=auto or network"),
     Rule(("train.filters",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
     Rule(("train.budget_min",), lambda config: config.train.recipe == "auto", "train.recipe=auto"),

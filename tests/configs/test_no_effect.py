@@ -9,6 +9,7 @@ from configs.settings import descriptions
 
 SCRATCH = ["pretrain.encoder=none"]
 CODES = ["pretrain.encoder=autoencoder"]
+CODES3 = [*CODES, "pretrain.code_channels=3", "train.network=mobilenet_v3"]
 PRETRAINED = ["pretrain.encoder=efficientnet_lite0"]
 ENGINES = ["crawl.sources=[openverse,commons]"]
 KEYWORDS = [*ENGINES, "crawl.keywords=[a, b]"]
@@ -54,6 +55,11 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("pretrain.code_channels=4", SCRATCH, CODES),
     ("pretrain.weights=imagenet", CODES, PRETRAINED),
     ("pretrain.pooling=gem", SCRATCH, PRETRAINED),
+    ("pretrain.texture=false", CODES, PRETRAINED),
+    ("pretrain.patience=3", PRETRAINED, CODES),
+    ("pretrain.precision=float32", PRETRAINED, CODES),
+    ("preprocess.pad_value=128", ["preprocess.fit=stretch"], []),
+    ("train.network_weights=auto", [*CODES3, "train.recipe=logistic"], CODES3),
     ("extract.batch_size=8", SCRATCH, CODES),
     ("extract.copies=2", SCRATCH, PRETRAINED),
     ("extract.augment.flip=none", PRETRAINED, [*PRETRAINED, "extract.copies=1"]),
@@ -81,7 +87,7 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("train.augment.mixup=0.2", ["train.recipe=head"], ["train.recipe=network"]),
     ("train.augment.flip=none", ["train.recipe=head"], CODES),
     ("train.augment.magnitude=0.4", CODES, [*SCRATCH, "train.augment.rand_augment=1"]),
-    ("train.network_weights=auto", SCRATCH, [*CODES, "pretrain.code_channels=3", "train.network=mobilenet_v3"]),
+    ("train.network_weights=auto", SCRATCH, CODES3),
     ("train.unfreeze_rate=0.3", CODES, [*CODES, "train.through_encoder=true"]),
     ("train.augment.rand_augment=1", CODES, PRETRAINED),
     ("train.augment.rand_augment=2", CODES, [*CODES, "train.through_encoder=true"]),
