@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models.differences import Differences, class_changes
 from flows.models.gate import rule
 from tasks.evaluate.metrics import Estimate

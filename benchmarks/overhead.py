@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/overhead.py [REPEATS]     (default: 3; about 2 minutes each)
 
 Both start from an empty data folder in their own process (so each imports TensorFlow), alternately. The server is
-running before the clock starts. `plain` calls the seven folder functions one after the other: no Prefect, no keys, no
-locks, no digests of artifacts, no fsync of artifacts.
+running before the clock starts. `plain` calls the functions of the seven stages one after the other, and that of the
+report: no Prefect, no store, no locks, no digests of artifacts, no fsync of artifacts.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import FLUKE, Cost, run, scratch, server
 from configs.load import load
-from configs.section import Section
+from configs.schema import Section
 from flows.pipeline import stages
 from tasks.store.context import StageContext, executor
 from tasks.store.manifest import Artifact, CacheKey, Manifest, now
@@ -46,6 +46,8 @@ def plain(root: Path) -> None:
                 made_at=now(),
                 seconds=0,
             ).write(out)
+            if stage.view:
+                stage.view(section, out, **folders, context=context)
             return artifact
 
         list(stages(load("demo"), get_or_build))

@@ -18,8 +18,7 @@ from prefect.states import Completed
 from configs import no_effect
 from configs.load import changed_settings, with_memory
 from configs.redact import redact, redact_exception
-from configs.schema import Config, StageName, WorkersConfig
-from configs.section import Section
+from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, error_messages, gpu_limit, log_rotation, notify, preflight, stage_tasks
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs.schema import Config, StageName
-from configs.section import Section
+from configs.schema import Config, Section, StageName
 from flows.pipeline import stages
 from tasks.store import source_code
 from tasks.store.manifest import Artifact, CacheKey, Manifest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from configs.section import Section, Seed
+from configs.schema import Section, Seed
 from tasks.store import hashing, manifest
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result

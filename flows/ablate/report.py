@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from configs.load import to_yaml
-from configs.nights import NotifyConfig
 from configs.redact import redact
+from configs.schema import NotifyConfig
 from flows.ablate import wording
 from flows.ablate.comparison import Row
 from flows.ablate.plan import Plan

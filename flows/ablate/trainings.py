@@ -11,8 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.redact import redact_exception
-from configs.schema import Config
-from configs.section import Section
+from configs.schema import Config, Section
 from flows import error_messages
 from flows.ablate import cut
 from flows.ablate.journal import Cost, Journal

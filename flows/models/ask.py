@@ -21,7 +21,7 @@ from prefect.input.actions import read_flow_run_input
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models.registry import Decision, Registry
 from flows.run_records import RunRecord
 from tasks.store.manifest import now

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models.differences import ClassChange, Differences
 from tasks.evaluate.metrics import Estimate
 from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES

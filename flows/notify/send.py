@@ -13,9 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from configs.addresses import SecretAddress
-from configs.nights import NotifyKind
 from configs.redact import redact
-from configs.schema import Config
+from configs.schema import Config, NotifyKind
 from flows.notify.addresses import complaints, revealed, sender, value_of
 from tasks.text import show_controls
 

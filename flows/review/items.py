@@ -6,8 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from configs.schema import Config
-from configs.section import Section
+from configs.schema import Config, Section
 from flows.pipeline import stages
 from tasks.filter import review_log
 from tasks.filter.review_keys import apply_decisions

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from configs.schema import StageName
-from configs.section import Section
+from configs.schema import Section, StageName
 from tasks.store import compiled, hashing, source_code
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, CacheKey, ManifestHead, Result

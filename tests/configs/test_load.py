@@ -283,27 +283,3 @@ def test_an_empty_name_of_a_memory_is_none() -> None:
     assert load("default", ["filter.memory="]).filter.memory == "default"
     with pytest.raises(ValidationError, match="at least 1 character"):
         FilterConfig(memory="")
-
-
-def test_pretrained_weights_on_codes_need_three_channels() -> None:
-    given = ["pretrain.encoder=autoencoder", "train.network=resnet50", "train.network_weights=imagenet"]
-    with pytest.raises(ConfigError, match=r"the code has 16; set pretrain\.code_channels=3"):
-        load("default", given)
-    for enough in ("pretrain.code_channels=3", "pretrain.architecture=pooled"):
-        assert load("default", [*given, enough]).train.network_weights == "imagenet"
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (["pretrain.encoder=none"], r"train\.through_encoder=true .* pretrain\.encoder is none: .* or leave it out"),
-        (["pretrain.encoder=resnet50"], r"pretrain\.encoder is resnet50: .*train\.unfreeze fine-tunes a pretrained"),
-        (
-            ["pretrain.encoder=autoencoder", "train.recipe=logistic"],
-            r"needs a network that learns, and train\.recipe is",
-        ),
-    ],
-)
-def test_only_a_network_behind_an_autoencoder_learns_through_it(given: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        load("default", [*given, "train.through_encoder=true"])

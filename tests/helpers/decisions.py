@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from configs.nights import PromoteConfig
-from configs.schema import Config, EvaluateConfig
+from configs.schema import Config, EvaluateConfig, PromoteConfig
 from flows.models.decide import decide
 from flows.models.registry import Decision
 from flows.predict import model as models

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from configs.schema import Config
-from configs.section import Section
+from configs.schema import Config, Section
 from flows.ablate import trainings
 from flows.ablate.journal import Journal
 from flows.ablate.plan import make

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prefect.exceptions import FlowPauseTimeout
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models import ask as asking
 from flows.models.registry import Registry
 from flows.run_records import read_records

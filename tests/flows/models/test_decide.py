@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models import person
 from flows.models.decision_text import lines
 from flows.models.registry import Decision, Registry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models.differences import ClassChange, Differences
 from flows.models.gate import rule
 from tasks.evaluate.metrics import Estimate

@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from configs.nights import PromoteConfig
+from configs.schema import PromoteConfig
 from flows.models import ask
 from flows.models.registry import Registry
 from flows.run_records import read_records

@@ -1,4 +1,4 @@
-"""Settings of two sections that belong together."""
+"""Rules between settings of two sections."""
 
 import pytest
 
@@ -35,3 +35,27 @@ def test_a_convolution_in_the_head_needs_a_recipe_that_learns_from_tiles() -> No
         load("default", ["train.cam_filters=64"])
     for settings in (["train.recipe=network"], ["pretrain.encoder=none"]):
         assert load("default", ["train.cam_filters=64", *settings]).train.cam_filters == 64
+
+
+def test_pretrained_weights_on_codes_need_three_channels() -> None:
+    given = ["pretrain.encoder=autoencoder", "train.network=resnet50", "train.network_weights=imagenet"]
+    with pytest.raises(ConfigError, match=r"the code has 16; set pretrain\.code_channels=3"):
+        load("default", given)
+    for enough in ("pretrain.code_channels=3", "pretrain.architecture=pooled"):
+        assert load("default", [*given, enough]).train.network_weights == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["pretrain.encoder=none"], r"train\.through_encoder=true .* pretrain\.encoder is none: .* or leave it out"),
+        (["pretrain.encoder=resnet50"], r"pretrain\.encoder is resnet50: .*train\.unfreeze fine-tunes a pretrained"),
+        (
+            ["pretrain.encoder=autoencoder", "train.recipe=logistic"],
+            r"needs a network that learns, and train\.recipe is",
+        ),
+    ],
+)
+def test_only_a_network_behind_an_autoencoder_learns_through_it(given: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load("default", [*given, "train.through_encoder=true"])

@@ -1,7 +1,7 @@
 """What all sections of the settings have in common, and types of settings that several sections use."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -9,6 +9,8 @@ from configs.redact import strip_login
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's random numbers.")]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Xla = Literal["auto", "on", "off"]
 
 
 class Section(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from configs.addresses import SecretAddress
-from configs.section import Fraction, Section
+from configs.schema.section import Fraction, Section
 
 NotifyKind = Literal["failed", "refused", "promoted", "drift", "low_yield", "waiting"]
 """What people are told of: see `flows.notify.send.tell`."""
