@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import scratch
 from configs.schema import PreprocessConfig
-from tasks.images import photos
+from tasks.images import photo_files, photos
 from tasks.images.tiles import make_tile, tile_of
 from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
@@ -123,7 +123,7 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     with scratch() as root:
-        stored = [photos.put(root / "photos", generate(seed)) for seed in range(given.photos)]
+        stored = [photo_files.put(root / "photos", generate(seed)) for seed in range(given.photos)]
         table = pd.DataFrame([(sha256, path.relative_to(root).as_posix()) for sha256, path in stored])
         table.columns = ["photo", "file"]
         (root / "kept").mkdir()

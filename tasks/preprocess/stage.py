@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
-from tasks.images.photos import read
+from tasks.images.photo_files import read
 from tasks.images.tiles import tile_of
 from tasks.store import hashing
 from tasks.store.context import StageContext
