@@ -64,12 +64,21 @@ def _link(match: re.Match[str], folder: Path) -> str:
 def commands() -> str:
     """Return the page of all commands and their options, in Markdown."""
     words = [sys.executable, "-m", "typer", "flows.cli", "utils", "docs", "--name", "fluke", "--title", "Commands"]
-    return subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+    page = subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+    # Typer cuts the sentence of each command in the list of commands; its own section has the whole one.
+    whole = dict(re.findall(r"^#+ `fluke (?:\S+ )*?(\S+)`\n\n(.+?)\n\n", page, re.MULTILINE | re.DOTALL))
+    return re.sub(r"^\* `(\S+)`: .*\.\.\.$", lambda match: _listed(match, whole), page, flags=re.MULTILINE)
+
+
+def _listed(match: re.Match[str], whole: dict[str, str]) -> str:
+    name = match[1]
+    return f"* `{name}`: {' '.join(whole[name].split())}" if name in whole else match[0]
 
 
 def settings() -> str:
     """Return the page of all settings with descriptions and defaults, in Markdown."""
-    from configs.load import as_given, to_yaml
+    from configs.as_yaml import to_yaml
+    from configs.load import as_given
 
     head = (
         "# Settings\n\nAll settings with their defaults, as `fluke config default` prints them. Change one on the "

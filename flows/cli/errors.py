@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from configs.redact import redact, redacting
 from flows.run_records import data_root
 from tasks.store.atomic import atomic_write

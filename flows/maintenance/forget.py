@@ -13,7 +13,7 @@ from flows.models import test_list
 from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
-from tasks.filter import split_memory
+from tasks.filter.memory import split_memory
 from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest

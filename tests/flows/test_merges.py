@@ -8,7 +8,8 @@ import pytest
 from configs.schema import Config
 from flows import model_names
 from flows.merges import MERGES
-from flows.models.registry import Decision, Registry
+from flows.models.decision import Decision
+from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks.crawl import blocklist
 from tasks.filter import review_log

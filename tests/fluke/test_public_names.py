@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import fluke
+from fluke.__main__ import main
 
 NAMES = {
     "Config",
@@ -51,3 +54,9 @@ def test_importing_it_imports_nothing_heavy() -> None:
     code = "import sys, fluke; print(*({'prefect', 'pandas', 'tensorflow', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_on_windows_the_command_says_in_one_line_that_it_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SystemExit, match="WSL"):
+        main()

@@ -129,8 +129,9 @@ def _onnx(folder: Path) -> Way:
 
 
 def _openvino(folder: Path) -> Way:
-    import openvino
+    from tasks.inference.export.openvino_import import openvino_without_telemetry
 
+    openvino = openvino_without_telemetry()
     precision = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16 where the CPU has it, with other answers
     model = openvino.Core().compile_model(folder / FILES["openvino"], "CPU", precision)
     tiles = _tiles(folder)

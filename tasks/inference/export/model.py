@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from configs.schema import PreprocessConfig
 from tasks.inference.calibration import Calibration
 from tasks.inference.decision import DecisionRule
+from tasks.inference.export.openvino_import import openvino_without_telemetry
 from tasks.inference.knn import References
 from tasks.networks.classifier import with_features
 from tasks.store.errors import UserError
@@ -185,8 +186,7 @@ def save_openvino(model: keras.Model, path: Path) -> None:
     Raises:
         UserError: The network has an operation that can't be converted.
     """
-    import openvino
-
+    openvino = openvino_without_telemetry()
     with tempfile.TemporaryDirectory() as folder:
         save_onnx(model, Path(folder) / "model.onnx")
         openvino.save_model(openvino.Core().read_model(Path(folder) / "model.onnx"), path, compress_to_fp16=False)

@@ -12,7 +12,7 @@ from flows.moving.place import Place
 from flows.run_records import RunRecord, read_records
 from tasks.crawl import blocklist
 from tasks.filter import review_log
-from tasks.filter.split_memory import SplitMemory
+from tasks.filter.memory.split_memory import SplitMemory
 from tasks.store import counter
 from tasks.store.bucket.connect import connect
 from tasks.store.errors import UserError
