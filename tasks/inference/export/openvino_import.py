@@ -5,10 +5,10 @@ requires, can be imported. If it can't, OpenVINO uses a stub of its own that sen
 """
 
 import sys
-from types import ModuleType
+from typing import Any
 
 
-def openvino_without_telemetry() -> ModuleType:
+def openvino_without_telemetry() -> Any:
     """Return the module `openvino`; in this process, it sends nothing about its use."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # makes its import an ImportError
     import openvino
