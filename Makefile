@@ -15,9 +15,13 @@ ifeq ($(origin PATH),command line)
 PHOTOS := $(PATH)
 override PATH := /usr/local/bin:/usr/bin:/bin
 endif
+# They reach the command through its environment: a setting may hold what the shell would take for its own, as ( and ).
+reproduce: export PRESET := $(PRESET)
+reproduce: export PHOTOS := $(PHOTOS)
+reproduce: export SET := $(SET)
 reproduce: .venv/installed  ## compare PRESET=cats_dogs with its write-up on PHOTOS=FOLDER, three seeds (SET='SECTION.SETTING=VALUE ...')
-	@test -n "$(PRESET)" -a -n "$(PHOTOS)" || { echo "give both: make reproduce PRESET=cats_dogs PHOTOS=FOLDER"; exit 2; }
-	$(BIN)/python -m benchmarks.reproduce "$(PRESET)" "$(PHOTOS)" $(SET)
+	@test -n "$$PRESET" -a -n "$$PHOTOS" || { echo "give both: make reproduce PRESET=cats_dogs PHOTOS=FOLDER"; exit 2; }
+	@$(BIN)/python -m benchmarks.reproduce "$$PRESET" "$$PHOTOS" "$$SET"
 
 # Some environments keep Python from writing bytecode: each process would compile TensorFlow's 3,000 modules again (5 s).
 unexport PYTHONDONTWRITEBYTECODE

@@ -39,7 +39,7 @@ def main() -> None:
             split += ["filter.drop_near_duplicates=false"]
             command = [measure.FLUKE, "run", "default", f"crawl.path={photos}", *split, *RUNS[name]]
             measure.run(command, data)
-            print(f"| {name} | {_row(data)} |", flush=True)
+            print(f"| {name} | {row(data)} |", flush=True)
         measure.run([measure.FLUKE, "down"], data)
 
 
@@ -58,13 +58,16 @@ def link_photos(cats_dogs: Path, home: Path) -> tuple[Path, Path]:
     return home / "photos", test_list
 
 
-def _row(data: Path) -> str:
+def row(data: Path) -> str:
+    """Return the cells of the newest training and evaluation of a data folder."""
     newest = {stage: max((data / "artifacts" / stage).iterdir(), key=lambda f: f.stat().st_mtime) for stage in STAGES}
     manifest = json.loads((newest["train"] / "manifest.json").read_text())
     metrics = json.loads(tables.METRICS.path(newest["evaluate"]).read_text())
-    counts, accuracy = manifest["counts"], metrics["test"]["scores"]["accuracy"]
+    history = json.loads(tables.HISTORY.path(newest["train"]).read_text())
+    losses, accuracy = history["val_loss"], metrics["test"]["scores"]["accuracy"]
+    best = losses.index(min(losses)) + 1
     return (
-        f"{counts['epochs']}, {counts['best epoch']} | {manifest['seconds']:.0f} | {metrics['val']['accuracy']:.3f} | "
+        f"{len(losses)}, {best} | {manifest['seconds']:.0f} | {metrics['val']['accuracy']:.3f} | "
         f"{accuracy['value']:.3f} ({accuracy['low']:.3f}-{accuracy['high']:.3f})"
     )
 

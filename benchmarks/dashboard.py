@@ -30,7 +30,7 @@ import httpx
 from configs.schema import STAGE_NAMES
 from flows import server
 from flows.dashboard import artifacts, nights, trend
-from flows.models.registry import Headline
+from flows.models.decision import Headline
 
 Ask = Callable[[], object]
 

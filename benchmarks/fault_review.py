@@ -51,7 +51,7 @@ def decide(process: "subprocess.Popen[bytes]", log: Path, review: Review) -> boo
         for number in range(review.acknowledged, _DECISIONS):
             photo, label = key = _key(rows, number)
             body = {"photo": photo, "label": label, "action": _action(rows, number), "shown": shown[key]}
-            shown[key] = _ask(f"{address[0]}decide", body)["changed"]["decision"]
+            shown[key] = _ask(f"{address[0]}decide", {"changes": [body]})["changed"][0]["decision"]
             review.acknowledged += 1
             time.sleep(_PAUSE_S)
     except (OSError, http.client.HTTPException):  # refused for want of space, or killed: it is not acknowledged

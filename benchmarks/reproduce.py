@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs import presets
-from configs.load import differing_settings, leaves, load
+from configs.load import load
+from configs.settings import differing_settings, leaves
+from flows.ablate.arms import settings_in
 
 SUFFIX = "_writeup"
 _TABLES = (".csv", ".tsv", ".txt")
@@ -26,7 +28,7 @@ def command(preset: str, photos: Path, settings: Sequence[str], seeds: int) -> l
     Args:
         preset: A preset that has a write-up.
         photos: A folder with one sub-folder per class, or a CSV of photos and classes.
-        settings: Settings of both arms, `section.setting=value`.
+        settings: Settings of both arms, `section.setting=value`; a text may hold several, with blanks between them.
         seeds: How often each arm is trained.
 
     Raises:
@@ -38,7 +40,8 @@ def command(preset: str, photos: Path, settings: Sequence[str], seeds: int) -> l
     if not photos.exists():
         raise SystemExit(f"PHOTOS={photos}: no such folder or CSV")
     source = "csv" if photos.suffix.lower() in _TABLES else "folder"
-    both = [f"crawl.sources={source}", "crawl.keywords={}", f"crawl.path={photos.absolute()}", *settings]
+    both = [f"crawl.sources={source}", "crawl.keywords={}", f"crawl.path={photos.absolute()}"]
+    both += [setting for text in settings for setting in settings_in(text)]
     ours, theirs = load(preset, both), load(preset + SUFFIX, both)
     values = dict(leaves(theirs))
     named = {"name", "filter.memory"}  # after the preset; the split is that of ours

@@ -29,7 +29,7 @@ import pandas as pd
 from benchmarks.measure import make_photos, scratch
 from configs.schema import ExtractConfig, FilterConfig, PreprocessConfig, PretrainConfig, WorkersConfig
 from tasks.extract import stage as extract
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.preprocess import stage as preprocess
 from tasks.pretrain import stage as pretrain
 from tasks.store.context import StageContext
@@ -55,7 +55,7 @@ def cluster(root: Path, processes: int) -> Iterator[Workers]:
 def keep(root: Path, count: int) -> Stage:
     """Make photos, and the stage that keeps them all."""
     make_photos(root / "made", count, side_px=PHOTO_PX)
-    stored = [photos.put(root / "photos", path.read_bytes()) for path in sorted((root / "made").rglob("*.jpg"))]
+    stored = [photo_files.put(root / "photos", path.read_bytes()) for path in sorted((root / "made").rglob("*.jpg"))]
     table = pd.DataFrame(
         [(name, path.relative_to(root).as_posix()) for name, path in stored], columns=["photo", "file"]
     )

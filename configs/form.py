@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 
-from configs.load import checked, leaves, read_mapping
+from configs.load import checked, read_mapping
 from configs.schema import Config
+from configs.settings import leaves
 
 _NO_FIELDS = ("name", "filter.memory")
 """Names that make runs those of one model. All of `notify` has no field either: Prefect would show its addresses."""

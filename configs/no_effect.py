@@ -89,10 +89,17 @@ RULES = (
     Rule(("crawl.path",), _has_source(*LISTS), f"crawl.sources={_LISTS}"),
     Rule(("crawl.images",), _has_source("csv", "annotations"), "crawl.sources=csv or annotations"),
     Rule(
-        _in("crawl.columns", "image label group"), _has_source("csv", "huggingface"), "crawl.sources=csv or huggingface"
+        _in("crawl.columns", "image label group"),
+        _has_source("csv", "annotations", "huggingface"),
+        "crawl.sources=csv, huggingface, or annotations in Croissant",
     ),
+    Rule(("crawl.columns.time",), _has_source("csv", "annotations"), "crawl.sources=csv, or annotations in Croissant"),
     Rule(_in("crawl.columns", "url url_label"), _has_source("urls"), "crawl.sources=urls"),
-    Rule(("crawl.columns.split",), _has_source("csv", "urls"), "crawl.sources=csv or urls"),
+    Rule(
+        ("crawl.columns.split",),
+        _has_source("csv", "annotations", "urls"),
+        "crawl.sources=csv, urls, or annotations in Croissant",
+    ),
     Rule(("crawl.columns.split",), lambda config: config.crawl.split != "ignore", "crawl.split=auto or folders"),
     Rule(("crawl.split",), _has_source(*LISTS), f"crawl.sources={_LISTS}"),
     Rule(_in("crawl", "keywords filters top_up max_pages"), _searches, "search engines in crawl.sources"),
@@ -122,11 +129,15 @@ RULES = (
         "a number for filter.duplicate_bits",
     ),
     Rule(("filter.group_pages",), _downloads, f"crawl.sources other than {_ON_THIS_MACHINE}, which have no pages"),
-    Rule(_in("pretrain", "weights pooling"), _is_pretrained, "a pretrained network as pretrain.encoder"),
+    Rule(
+        ("preprocess.pad_value",), lambda config: config.preprocess.fit == "pad", "preprocess.fit=pad, which makes bars"
+    ),
+    Rule(_in("pretrain", "weights pooling texture"), _is_pretrained, "a pretrained network as pretrain.encoder"),
     Rule(
         _in(
             "pretrain",
-            "architecture filters code_channels epochs batch_size learning_rate augment noise mask refresh_growth seed",
+            "architecture filters code_channels epochs batch_size learning_rate patience augment noise mask precision "
+            "xla devices refresh_growth seed",
         ),
         _has_encoder("autoencoder"),
         "pretrain.encoder=autoencoder",
@@ -139,6 +150,7 @@ RULES = (
     Rule(("evaluate.label_issues",), _has_features, "pretrain.encoder other than none"),
     Rule(("train.network",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.network_weights",), _has_encoder("autoencoder"), "pretrain.encoder=autoencoder"),
+    Rule(("train.network_weights",), _trains_network, "train.recipe=auto or network"),
     Rule(("train.filters",), _has_encoder("autoencoder", "none"), "pretrain.encoder=autoencoder or none"),
     Rule(("train.filters",), lambda config: config.train.network == "convnet", "train.network=convnet"),
     Rule(("train.budget_min",), lambda config: config.train.recipe == "auto", "train.recipe=auto"),

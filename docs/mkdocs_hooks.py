@@ -77,7 +77,8 @@ def _listed(match: re.Match[str], whole: dict[str, str]) -> str:
 
 def settings() -> str:
     """Return the page of all settings with descriptions and defaults, in Markdown."""
-    from configs.load import as_given, to_yaml
+    from configs.as_yaml import to_yaml
+    from configs.load import as_given
 
     head = (
         "# Settings\n\nAll settings with their defaults, as `fluke config default` prints them. Change one on the "

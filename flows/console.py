@@ -18,7 +18,7 @@ from configs.redact import redact, redacting
 from tasks import names
 from tasks.store.paths import open_log
 from tasks.store.progress import Advance
-from tasks.text import show_controls
+from tasks.text import first_few, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,21 +197,26 @@ def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
 
 
 def predictions_table(predictions: "pd.DataFrame") -> Table:
-    """Return a table with one row per photo: its most likely classes, or why it can't be read."""
+    """Return a table with one row per photo: its most likely and its possible classes, or why it can't be read."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("photo", "most likely", "then"):
+    says_possible = "possible_classes" in predictions
+    for column in ("photo", "most likely", "then", *(["possible classes"] if says_possible else [])):
         table.add_column(column)
     ranks = range(1, sum(column.startswith("class_") for column in predictions.columns) + 1)
     for row in predictions.to_dict("records"):
         named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in ranks]
         likely = shown(named[0]) if named else f"[yellow]{shown(row['error'])}[/]"
-        table.add_row(shown(row["image"]), likely, f"[dim]{shown(', '.join(named[1:]))}[/]")
+        if named and row.get("unsure"):
+            likely = f"[yellow]unsure:[/] {likely}"
+        possible = [shown(first_few(row["possible_classes"]))] if named and says_possible else []
+        table.add_row(shown(row["image"]), likely, f"[dim]{shown(', '.join(named[1:]))}[/]", *possible)
     return table
 
 
 def traces_lines(traces: "Traces", store: "Store") -> list[str]:
     """List a photo's files, where it was found, and what was made from it."""
     lines = [f"{path}  {decimal(path.stat().st_size)}" for path in traces.files]
+    lines += [f"{path}  only in the bucket" for path in traces.elsewhere]
     if not lines:
         lines = [f"no stored photo matches {traces.photo}: nothing to delete, but later crawls can exclude it"]
     lines += [f"found at {location}" for location in sorted(traces.locations)]

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from configs.redact import redact
 from flows.file_problems import problem
 from tasks.images.memory import PhotoTooLargeError

@@ -16,6 +16,7 @@ from tasks.store import hashing
 from tasks.store.bucket import copies
 from tasks.store.bucket.connect import connect, require_lasting
 from tasks.store.bucket.mirror import Mirror
+from tasks.store.bucket.problems import endpoint
 from tasks.store.errors import UserError
 
 logger = logging.getLogger("fluke.bucket")
@@ -76,6 +77,6 @@ def _home() -> Path:
 
 def _folder_name(url: str) -> str:
     """Return a name that people recognise; two servers with a bucket of the same name have different ones."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "") if url.startswith("s3:") else ""
+    server = endpoint()[1] if url.startswith("s3:") else ""
     words = re.sub(r"[^A-Za-z0-9]+", "-", url).strip("-")[:60]
-    return f"{words}-{hashing.of_value([url, endpoint])[:12]}"
+    return f"{words}-{hashing.of_value([url, server])[:12]}"

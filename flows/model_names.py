@@ -85,20 +85,37 @@ def delete(root: Path, name: str) -> str:
         return names.pop(name)
 
 
-def merge(root: Path, other: Path) -> None:
-    """Add the names of another copy of the file; where a name is that of another run, the one here stays.
+def merge(root: Path, other: Path, base: Path) -> None:
+    """Give, change and delete names as another copy of the file has done since both were the same.
+
+    A name that was deleted in one copy and given to another run in the other one stays that run's. If both have given
+    it to different runs, it is that of the run here.
+
+    Args:
+        root: The data folder.
+        other: The other copy.
+        base: The file as both had it before; if there is none, all names of the other copy are new.
 
     Raises:
-        UserError: One of both is damaged.
+        UserError: One of them is damaged.
     """
+    theirs, before = _read(other), _read(base)
     with _changed(root) as names:
-        for name, run in _read(other).items():
-            if names.setdefault(name, run) != run:
+        for name in sorted(theirs.keys() | before.keys()):
+            run, was, ours = theirs.get(name), before.get(name), names.get(name)
+            if run in (was, ours):
+                continue
+            if run is None:
+                if ours == was:
+                    del names[name]
+            elif ours in (None, was):
+                names[name] = run
+            else:
                 logger.warning(
                     "%r was given to two runs at the same time, on two machines: it is the name of %s; give run %s "
                     "another one with `fluke name`",
                     name,
-                    names[name],
+                    ours,
                     run,
                 )
 

@@ -16,7 +16,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs import no_effect
-from configs.load import changed_settings, with_memory
+from configs.given import changed_settings
+from configs.load import with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, error_messages, gpu_limit, log_rotation, notify, preflight, stage_tasks
@@ -27,8 +28,8 @@ from flows.dashboard.engine import attached, deployment_name
 from flows.models import decision_text
 from flows.models.ask import ask, is_open
 from flows.models.decide import decide
+from flows.models.decision import Decision
 from flows.models.find import champion_evaluation
-from flows.models.registry import Decision
 from flows.nights.checks import Checks
 from flows.notify import run_messages
 from flows.pipeline import stages

@@ -9,8 +9,9 @@ from rich.text import Text
 from flows import model_names
 from flows.console import shown
 from flows.models import find
+from flows.models.decision import Headline
 from flows.models.listing import Listed
-from flows.models.registry import Headline, Registry
+from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks import names
 

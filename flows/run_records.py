@@ -143,10 +143,14 @@ class RunRecord(BaseModel):
         return _without_suffix(self.preset_file or self.preset)
 
     @property
+    def artifacts(self) -> list[Artifact]:
+        """The artifacts of its stages, in their order."""
+        return [stage.artifact for stage in self.stages]
+
+    @property
     def model(self) -> list[Artifact]:
         """The artifacts that its model consists of; empty if the run has none."""
-        artifacts = [stage.artifact for stage in self.stages if stage.artifact.stage in MODEL_STAGES]
-        return artifacts if self.is_good else []
+        return [artifact for artifact in self.artifacts if artifact.stage in MODEL_STAGES] if self.is_good else []
 
     def model_state(self, root: Path) -> ModelState:
         """Return whether its model is still in the store, as far as manifests and the sizes of its files tell.

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from configs.load import ConfigError
+    from configs.errors import ConfigError
     from configs.schema import Config
     from fluke.models import Model, load_model
     from fluke.runs import Run, list_runs, load_config, open_run, run
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Config": "configs.schema",
-    "ConfigError": "configs.load",
+    "ConfigError": "configs.errors",
     "Model": "fluke.models",
     "Run": "fluke.runs",
     "UserError": "tasks.store.errors",

@@ -64,7 +64,8 @@ class Model:
 
         Returns:
             One row per photo: image (its name, or its number from 0), class_1, probability_1 ... (most likely first),
-            and error: why it can't be read, or "".
+            and error: why it can't be read, or "". Before error, unsure (whether nobody should rely on the answer, see
+            evaluate.abstain) and possible_classes (a list, see evaluate.set_coverage), if the model has them.
 
         Raises:
             UserError: A path doesn't exist, or contains no photos.
@@ -80,10 +81,10 @@ class Model:
         columns = [f"{what}_{rank}" for rank in range(1, shown + 1) for what in ("class", "probability")]
         rows = [
             {"image": name, **dict(zip(columns, (part for pair in answer.top for part in pair), strict=False))}
-            | {"error": answer.error}
+            | {**answer.certainty._asdict(), "error": answer.error}
             for name, answer in zip(names, answers, strict=True)
         ]
-        return pd.DataFrame(rows, columns=["image", *columns, "error"])
+        return pd.DataFrame(rows, columns=["image", *columns, *loaded.limits.columns, "error"])
 
     def probabilities(self, photos: Any) -> NDArray[np.float64]:
         """Return the calibrated probabilities `(photos, len(classes))`; those of a photo that can't be read are NaN.

@@ -55,7 +55,8 @@ def run(
         ConfigError: A setting is invalid.
         UserError: The run failed, and the message says what to do.
     """
-    from configs.load import given_settings, model_name, with_memory, with_overrides
+    from configs.given import given_settings
+    from configs.load import model_name, with_memory, with_overrides
     from flows import console, start
     from flows.cli.arguments import preset_file, setting_notes
 

@@ -49,6 +49,20 @@ PHOTOS = Table(
         Column("etag", "string", "HTTP ETag of the download.", nullable=True),
     ),
 )
+TIMES = Table(
+    "times.parquet",
+    ("crawl",),
+    "When photos were taken; only written if a CSV says it (`crawl.columns.time`).",
+    (
+        _PHOTO,
+        Column(
+            "taken_at",
+            "string",
+            "Time on the clock of the place, as exact as it is given.",
+            "`2026`, `2026-11`, `2026-11-27` or `2026-11-27T19:30:00`",
+        ),
+    ),
+)
 SEARCHES = Table(
     "searches.parquet",
     ("crawl",),
@@ -333,6 +347,12 @@ DIAGNOSTICS = File(
     ("evaluate",),
     "Accuracy on slices of the test, by the share of answered photos, on corrupted photos, and with fewer train "
     "photos; how the sets of prediction_sets.parquet were made.",
+)
+LIMITS = File(
+    "limits.json",
+    ("evaluate",),
+    "The probabilities that validation photos have given for `evaluate.abstain` and `evaluate.set_coverage`; "
+    "predictions of the model use them.",
 )
 PREDICTION_SETS = Table(
     "prediction_sets.parquet",

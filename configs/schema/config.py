@@ -93,12 +93,10 @@ class Config(Section):
         if not self.train.through_encoder:
             return self
         if self.pretrain.kind != "autoencoder":
-            instead = (
-                "train.unfreeze fine-tunes a pretrained network" if self.pretrain.kind == "network" else "unset it"
-            )
+            instead = " (train.unfreeze fine-tunes a pretrained network)" if self.pretrain.kind == "network" else ""
             raise ValueError(
                 f"train.through_encoder=true trains an autoencoder's encoder, and pretrain.encoder is "
-                f"{self.pretrain.encoder}: set pretrain.encoder=autoencoder, or leave it out ({instead})"
+                f"{self.pretrain.encoder}: set pretrain.encoder=autoencoder, or leave it out{instead}"
             )
         if self.train.recipe not in ("auto", "network"):
             raise ValueError(

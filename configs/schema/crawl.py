@@ -35,6 +35,11 @@ class CsvColumns(Section):
     label: str = Field("Id", description="csv, huggingface: class of the photo.")
     group: str = Field("Group", description="csv, huggingface: photos of one burst, never in two splits (optional).")
     split: str = Field("split", description="csv, urls: train, val or test (optional), see crawl.split.")
+    time: str = Field(
+        "taken_at",
+        description="csv: when the photo was taken, such as 2026-11-27 or 2026-11-27 19:30 (optional); the report "
+        "compares the accuracy by it.",
+    )
     url: str = Field("url", description="urls: URL of the photo.")
     url_label: str = Field("label", description="urls: class of the photo.")
 
@@ -52,7 +57,8 @@ class CrawlConfig(Section):
         None,
         description="folder: a folder with one sub-folder of photos per class, or a zip file of it; csv: a CSV file "
         "with columns Image,Id (optional: Group, split), or a folder with train.csv and val.csv or test.csv; "
-        "annotations: a JSON file of COCO, Label Studio or FiftyOne, or a folder with one for each part of a split; "
+        "annotations: a JSON file of COCO, Label Studio, FiftyOne or Croissant, or a folder with one, or with one for "
+        "each part of a split; "
         "huggingface: the folder of a local copy of a dataset; urls: a CSV file with columns url,label (optional: "
         "split).",
     )
@@ -66,7 +72,9 @@ class CrawlConfig(Section):
         description="The labels.csv of `fluke label`: its photos are added to those of any source. A photo that the "
         "source has in another class counts in the class that was chosen by hand.",
     )
-    columns: CsvColumns = Field(CsvColumns(), description="csv, huggingface, urls: the names of the columns.")
+    columns: CsvColumns = Field(
+        CsvColumns(), description="csv, annotations (Croissant only), huggingface, urls: the names of the columns."
+    )
     split: Literal["auto", "folders", "ignore"] = Field(
         "auto",
         description="Unless photos are searched: whether they are split already: by folders train, val and test with "

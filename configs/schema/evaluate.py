@@ -29,16 +29,17 @@ class EvaluateConfig(Section):
         None,
         gt=0,
         lt=1,
-        description="Wanted accuracy of the answers, such as 0.95: the report says from which probability on answers "
-        "are as often right on validation photos, and how many test photos then get an answer; null: none. Another "
-        "value only writes the report again.",
+        description="Wanted accuracy of the answers, such as 0.95: validation photos say from which probability on "
+        "answers are as often right. The model's predictions call less probable answers unsure, and the report says "
+        "how many test photos get an answer; null: none is unsure. Another value only writes the report again.",
     )
     set_coverage: float | None = Field(
         0.9,
         gt=0,
         lt=1,
         description="Wanted probability that a photo's set of possible classes contains the true one (conformal "
-        "prediction, fitted on validation photos); null: no sets. Another value only writes the report again.",
+        "prediction, fitted on validation photos); the model's predictions list the set, too; null: no sets. Another "
+        "value only writes the report again.",
     )
     robustness: int = Field(
         0,

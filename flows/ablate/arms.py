@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configs import no_effect
-from configs.load import ConfigError, differing_settings, with_overrides
+from configs.errors import ConfigError
+from configs.load import with_overrides
 from configs.schema import STAGE_NAMES, Config
+from configs.settings import differing_settings
 from flows import preflight
 from tasks.evaluate import stage as evaluate
 from tasks.store.errors import UserError
 
 _NEXT_SETTING = re.compile(r"\s+(?=[A-Za-z_][\w.]*=)")
-"""The blanks between two settings of an arm; a value may contain others."""
+"""The blanks between two settings; a value may contain others."""
 _LONGEST_NAME = 60
 _SAME_TEST = frozenset(f"filter.{name}" for name in ("max_outlier", "max_label_doubt", "embedding", "embedding_scale"))
 """The settings of the filter that only reject train photos."""
@@ -41,9 +43,10 @@ class LoadedArm:
     answers: str = ""
 
 
+_NO_AUTOENCODER = "no autoencoder"
 STANDARD = (
     Arm(
-        "no autoencoder",
+        _NO_AUTOENCODER,
         ("pretrain.encoder=none", "train.through_encoder=false", "train.recipe=network"),
         "What does the same network reach that learns from the tiles themselves?",
     ),
@@ -80,12 +83,36 @@ STANDARD = (
             "pretrain.encoder=efficientnet_lite0",
             "pretrain.weights=auto",
             "train.through_encoder=false",
+            "train.cam_filters=null",
             "train.recipe=auto",
         ),
         "What does a network reach that has learned from other photos before?",
     ),
 )
 """What is compared without `--arm`: whether the autoencoder earns its place."""
+
+
+def standard(config: Config) -> list[Arm]:
+    """Return the standard arms for the settings of the first one.
+
+    Where `train.network` begins with pretrained weights on the codes, it does so on the tiles, too: otherwise the
+    weights would make the difference, not the autoencoder.
+    """
+    train = config.train
+    if train.network_weights == "none":
+        return list(STANDARD)
+    same = (
+        f"pretrain.encoder={train.network}",
+        f"pretrain.weights={train.network_weights}",
+        "train.through_encoder=false",
+        "train.recipe=network",
+    )
+    return [replace(arm, overrides=same) if arm.name == _NO_AUTOENCODER else arm for arm in STANDARD]
+
+
+def settings_in(text: str) -> tuple[str, ...]:
+    """Divide a text into its settings, `section.setting=value`; a value may contain blanks."""
+    return tuple(filter(None, _NEXT_SETTING.split(text.strip())))
 
 
 def read(text: str) -> Arm:
@@ -96,7 +123,7 @@ def read(text: str) -> Arm:
     """
     head, colon, rest = text.partition(":")
     named = bool(colon) and "=" not in head
-    settings = tuple(filter(None, _NEXT_SETTING.split((rest if named else text).strip())))
+    settings = settings_in(rest if named else text)
     name = " ".join((head if named else " ".join(settings)).split())
     if not settings or not name:
         raise UserError(f"--arm {text!r}: an arm looks like 'NAME: train.epochs=5 train.head=cosine'")
@@ -120,7 +147,7 @@ def load(preset: str, config: Config, arms: Sequence[Arm]) -> tuple[list[LoadedA
     """
     first = LoadedArm(preset, (), _alone(config))
     loaded, notes = [first], []
-    for arm in arms or STANDARD:
+    for arm in arms or standard(config):
         changed = _load(arm, first.config)
         same = next((each for each in loaded if not differences(each.config, changed.config)), None)
         if same and arms:

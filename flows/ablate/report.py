@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.load import to_yaml
+from configs.as_yaml import to_yaml
 from configs.redact import redact
 from configs.schema import NotifyConfig
 from flows.ablate import wording

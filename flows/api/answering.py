@@ -9,6 +9,7 @@ from typing import TypeVar
 from flows.api.bodies import Allowance, Limits, RefusedError, check_photo
 from flows.api.champion import Champion, ServedModel
 from flows.predict.explained import Explanation, explain
+from flows.predict.loaded import Answer
 from tasks.images.memory import PhotoTooLargeError
 
 MOST_NEAREST = 6
@@ -25,18 +26,18 @@ class Answering:
         self._waiting = Allowance(limits.waiting_photos)
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fluke-decoding")
 
-    async def top(self, served: ServedModel, photo: bytes, top_k: int) -> list[tuple[str, float]]:
-        """Return the most likely classes of a photo with their probabilities.
+    async def answer(self, served: ServedModel, photo: bytes, top_k: int) -> Answer:
+        """Answer a photo.
 
         Raises:
             RefusedError: It can't be read, is too large, or too many photos wait.
         """
         tile = await self._in_thread(photo, lambda: served.model.tile(photo))
         row = await asyncio.wrap_future(served.batcher.submit(tile))
-        return served.model.top(row, top_k)
+        return served.model.answer(row, top_k)
 
     async def explanation(self, served: ServedModel, photo: bytes, top_k: int) -> Explanation:
-        """Explain the answer to a photo; raises RefusedError as `top` does."""
+        """Explain the answer to a photo; raises RefusedError as `answer` does."""
         return await self._in_thread(
             photo, lambda: explain(served.model, served.train, photo, top_k=top_k, most_nearest=MOST_NEAREST)
         )

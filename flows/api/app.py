@@ -22,6 +22,7 @@ from flows.api.messages import (
     BatchAnswer,
     BatchRequest,
     Health,
+    LimitOfModel,
     ModelDescription,
     PhotoAnswer,
     PhotoExplanation,
@@ -64,8 +65,7 @@ def build(answering: Answering) -> FastAPI:
         async with photo_body(request, answering.memory, limits) as photo:
             served = answering.champion.current
             with _waiting(answering, 1):
-                top = await answering.top(served, photo, top_k)
-            return PhotoAnswer(model=served.run.id, top=messages.classes(top))
+                return PhotoAnswer.of(served.run.id, await answering.answer(served, photo, top_k))
 
     @app.post("/predict/batch", responses=_PROBLEMS, openapi_extra=_BATCH_BODY)
     async def predict_batch(request: Request) -> BatchAnswer:
@@ -79,7 +79,7 @@ def build(answering: Answering) -> FastAPI:
             async def answer(text: str) -> Answer:
                 try:
                     photo = await answering.run(lambda: messages.photo_in(text))
-                    return Answer.of(await answering.top(served, photo, batch.top_k))
+                    return Answer.of(await answering.answer(served, photo, batch.top_k))
                 except (RefusedError, ValueError) as error:
                     return Answer(top=[], error=str(error))
 
@@ -93,7 +93,7 @@ def build(answering: Answering) -> FastAPI:
         async with photo_body(request, answering.memory, limits) as photo:
             served = answering.champion.current
             with _waiting(answering, 1):
-                return PhotoExplanation.of(served.run.id, await answering.explanation(served, photo, top_k))
+                return PhotoExplanation.explained(served.run.id, await answering.explanation(served, photo, top_k))
 
     @app.get("/model")
     def model() -> ModelDescription:
@@ -104,6 +104,8 @@ def build(answering: Answering) -> FastAPI:
             name=served.run.model_name,
             classes=served.model.names,
             unknown=served.model.unknown_label,
+            abstain=LimitOfModel.of(served.model.limits.abstain),
+            sets=LimitOfModel.of(served.model.limits.sets),
             photo_mb=limits.photo_mb,
             photo_mpx=limits.photo_mpx,
             batch_photos=limits.batch_photos,

@@ -2,11 +2,13 @@
 
 import base64
 import binascii
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.predict import loaded
 from flows.predict.explained import Explanation
+from tasks.inference.limits import Limit
 
 TOP_K = 3
 MOST_TOP_K = 1000
@@ -25,16 +27,34 @@ class ClassProbability(Message):
     probability: float = Field(description="Its calibrated probability, 0..1.")
 
 
+Unsure = Annotated[
+    bool | None,
+    Field(
+        description="Whether the most likely class is less probable than the model's threshold, so that nobody should "
+        "rely on it; null if the model has none (GET model: abstain)."
+    ),
+]
+PossibleClasses = Annotated[
+    list[str] | None,
+    Field(
+        description="The classes of which one is the true one as often as the model promises, the most likely first; "
+        "null if it promises nothing (GET model: sets)."
+    ),
+]
+
+
 class Answer(Message):
     """The answer to one photo."""
 
     top: list[ClassProbability] = Field(description="The most likely classes, most likely first; empty if unreadable.")
+    unsure: Unsure = None
+    possible_classes: PossibleClasses = None
     error: str = Field("", description="Why the photo can't be read; empty if it can.")
 
     @classmethod
-    def of(cls, top: list[tuple[str, float]]) -> Self:
-        """Make the answer of class names and probabilities."""
-        return cls(top=classes(top))
+    def of(cls, answer: loaded.Answer) -> Self:
+        """Make the message of an answer."""
+        return cls(top=classes(answer.top), **answer.certainty._asdict())
 
 
 class PhotoAnswer(Message):
@@ -42,6 +62,13 @@ class PhotoAnswer(Message):
 
     model: str = Field(description="The run whose model has answered.")
     top: list[ClassProbability] = Field(description="The most likely classes, most likely first.")
+    unsure: Unsure
+    possible_classes: PossibleClasses
+
+    @classmethod
+    def of(cls, run: str, answer: loaded.Answer) -> Self:
+        """Make the message of an answer."""
+        return cls(model=run, top=classes(answer.top), **answer.certainty._asdict())
 
 
 class BatchRequest(BaseModel):
@@ -76,7 +103,7 @@ class PhotoExplanation(PhotoAnswer):
     nearest: list[Nearest] = Field(description="The most similar train photos; none if their table is gone.")
 
     @classmethod
-    def of(cls, run: str, explained: Explanation) -> Self:
+    def explained(cls, run: str, explained: Explanation) -> Self:
         """Make the message of an explanation."""
         nearest = [
             Nearest(photo=each.photo, cosine=round(each.cosine, 4), **{"class": each.label})
@@ -84,7 +111,8 @@ class PhotoExplanation(PhotoAnswer):
         ]
         return cls(
             model=run,
-            top=classes(explained.top),
+            top=classes(explained.answer.top),
+            **explained.answer.certainty._asdict(),
             photo=explained.photo,
             heat_map=explained.heat_map,
             nearest=nearest,
@@ -99,6 +127,20 @@ class Health(Message):
     problem: str = Field(description="Why another model can't be loaded; else empty.")
 
 
+class LimitOfModel(Message):
+    """A share of photos that the model promises, and the probability that gives it."""
+
+    wanted: float = Field(description="The share of photos, 0..1.")
+    least_probability: float = Field(description="The probability that gives it on validation photos, 0..1.")
+
+    @classmethod
+    def of(cls, limit: Limit | None) -> Self | None:
+        """Make the message of a limit; None if there is none."""
+        if limit is None or limit.least_probability is None:
+            return None
+        return cls(wanted=limit.wanted, least_probability=limit.least_probability)
+
+
 class ModelDescription(Message):
     """The model that answers."""
 
@@ -106,6 +148,13 @@ class ModelDescription(Message):
     name: str = Field(description="The name of its models.")
     classes: list[str]
     unknown: str | None = Field(description="The class that means none of the others; null if it has none.")
+    abstain: LimitOfModel | None = Field(
+        description="Answers that are less probable are unsure; the others are right this often. Null if it has none."
+    )
+    sets: LimitOfModel | None = Field(
+        description="Classes from this probability on are possible; one of them is the true one this often. Null if it "
+        "has none."
+    )
     photo_mb: float = Field(description="Largest file of a photo, MB.")
     photo_mpx: float = Field(description="Most pixels of a photo, millions.")
     batch_photos: int = Field(description="Most photos of a batch.")

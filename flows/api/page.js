@@ -4,7 +4,9 @@ import { $, make, named } from "./dom.js";
 
 const AT_ONCE = 2;
 const TOP = 5;
+const POSSIBLE = 8;
 const waiting = [];
+const models = {};
 let running = 0;
 
 const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
@@ -49,7 +51,8 @@ async function answer(file) {
   const found = await response.json();
   if (!response.ok) throw new Error(found.error);
   $("run").textContent = found.model;
-  return found;
+  models[found.model] ??= fetch("model").then((about) => about.json(), () => ({}));
+  return { ...found, about: await models[found.model] };
 }
 
 function show(card, name, found) {
@@ -71,12 +74,26 @@ function show(card, name, found) {
     named(name, { className: "name", title: name }),
     make("ul", { className: "top", ariaLabel: "Probabilities" }, ...top),
   ];
+  if (found.unsure) parts.splice(1, 0, unsure(found.about.abstain));
+  if (found.possible_classes) parts.push(possible(found.possible_classes, found.about.sets));
   if (found.nearest.length) {
     parts.push(make("h3", { textContent: "The most similar photos that it has learned from" }));
     parts.push(make("div", { className: "nearest" }, ...found.nearest.map(neighbour)));
   }
-  card.ariaLabel = `${name}: ${found.top[0].class}, ${percent(found.top[0].probability)}`;
+  card.ariaLabel = `${name}: ${found.top[0].class}, ${percent(found.top[0].probability)}${found.unsure ? ", unsure" : ""}`;
   card.replaceChildren(make("div", { className: "look" }, image, heat), make("div", {}, ...parts));
+}
+
+function unsure(abstain) {
+  const why = abstain ? `: answers below ${percent(abstain.least_probability)} are not to be relied on` : "";
+  return make("p", { className: "unsure", textContent: `Unsure${why}` });
+}
+
+function possible(classes, sets) {
+  const shown = classes.slice(0, POSSIBLE).flatMap((each, at) => [at ? ", " : "", named(each)]);
+  const more = classes.length > POSSIBLE ? ` and ${classes.length - POSSIBLE} more` : "";
+  const often = sets ? `In ${percent(sets.wanted).replace(".0", "")} of cases, the true class is among: ` : "Possible: ";
+  return make("p", { className: "possible" }, often, ...shown, more);
 }
 
 function neighbour(near) {

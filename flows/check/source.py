@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs import no_effect
-from configs.load import given_settings, load, replaced_overrides
+from configs.given import given_settings
+from configs.load import load
+from configs.overrides import replaced_overrides
 from configs.schema import Config
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.urls import normalize_url

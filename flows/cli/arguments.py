@@ -23,6 +23,12 @@ Fresh = Annotated[
 Verify = Annotated[
     bool, typer.Option("--verify", help="Compare cached files with their SHA-256 before reuse, not only their size.")
 ]
+LabelledPhotos = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER|FILE", help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset."
+    ),
+]
 StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]
 ModelOption = Annotated[
     str | None,
@@ -48,7 +54,8 @@ def load_config(preset: str, overrides: list[str] | None) -> Config:
 
 def setting_notes(preset: str, overrides: list[str] | None) -> list[str]:
     """Return a line for each thing in a file or an override that is read otherwise than a user may have meant it."""
-    from configs.load import doubtful_comments, replaced_overrides
+    from configs.given import doubtful_comments
+    from configs.overrides import replaced_overrides
 
     return [*doubtful_comments(preset), *replaced_overrides(overrides or ())]
 

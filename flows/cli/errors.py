@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from configs.redact import redact, redacting
 from flows.run_records import data_root
 from tasks.store.atomic import atomic_write
@@ -47,8 +47,8 @@ def report_error(error: Exception) -> int:
     """
     from flows import error_messages
 
-    try:
-        root = data_root()
+    try:  # a message for the user needs no data folder; a bucket that can't be reached must not be asked again
+        root = Path() if isinstance(error, UserError | ConfigError) else data_root()
     except UserError as no_data_folder:
         error, root = no_data_folder, Path()
     message, code = error_messages.explain(error, root)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from flows.cli.arguments import ModelOption
-from flows.cli.errors import note, print_error, say
+from flows.cli.errors import note, say
+from flows.cli.under_way import with_bars
 from flows.run_records import data_root
 
 
@@ -27,19 +28,13 @@ def look(
     ] = None,
 ) -> None:
     """Show what every layer of a model's network makes of a photo, and which patterns its channels respond to."""
-    from flows import console
     from flows.look import look as looking
     from tasks.text import percent
 
     root = data_root()
     options = looking.LookOptions(photo, model=model, network=network, layers=tuple(layer or ()), out=out)
-    console.show_messages()
-    try:
-        with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
-            seen = looking.look_to(root, options, progress=bars.progress, announce=note)
-    except KeyboardInterrupt as interrupt:
-        print_error("interrupted; nothing was written")
-        raise typer.Exit(130) from interrupt
+    with with_bars("nothing was written") as progress:
+        seen = looking.look_to(root, options, progress=progress, announce=note)
     answers = {"the model": seen.classes} | {f"ImageNet, {name}": found for name, found in seen.imagenet.items()}
     for who, found in answers.items():
         if found:

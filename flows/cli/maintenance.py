@@ -63,7 +63,8 @@ def forget(
     store = Store(data_root())
     traces = forgetting.find_traces(store, photo)
     say(*console.traces_lines(traces, store))
-    question = "Delete it and exclude it from later crawls?" if traces.files else "Exclude it from later crawls?"
+    is_stored = traces.files or traces.elsewhere
+    question = "Delete it and exclude it from later crawls?" if is_stored else "Exclude it from later crawls?"
     if purge and (traces.artifacts or traces.shards):
         question = (
             f"Delete it, {len(traces.artifacts)} artifacts and {len(traces.shards)} shards, "

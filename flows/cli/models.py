@@ -72,6 +72,8 @@ def predict(
     if heat_maps:
         say(f"heat maps: {heat_maps}")
     unreadable = int((table["error"] != "").sum())
+    if "unsure" in table:
+        say(f"unsure: {int((table['unsure'] == True).sum()):,} of {len(table) - unreadable:,} photos")  # noqa: E712
     if unreadable:
         where = "--out FILE.csv writes the reasons" if submission and not out else "see column error"
         note(f"warning: {unreadable:,} of {len(table):,} photos could not be read; {where}")

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from configs.schema import StageName
 from flows.cli.arguments import (
     Fresh,
+    LabelledPhotos,
     Overrides,
     Preset,
     StageArgument,
@@ -20,18 +22,38 @@ from flows.cli.arguments import (
     setting_notes,
     stage_name,
 )
-from flows.cli.errors import say
+from flows.cli.errors import note, say
 from flows.cli.server import connect
 from flows.cli.under_way import under_way
 from flows.run_records import RunRecord, data_root
+from tasks.store.errors import UserError
 
 if TYPE_CHECKING:
+    from flows.predict.predict import PredictOptions
     from flows.recipes_tried import Tried
 
 
-def run(preset: Preset, overrides: Overrides = None, fresh: Fresh = None, verify: Verify = False) -> None:
+def run(
+    preset: Preset,
+    overrides: Overrides = None,
+    fresh: Fresh = None,
+    verify: Verify = False,
+    predict: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PHOTO|FOLDER|CSV", help="Then predict these photos with the run's model; needs --submission."
+        ),
+    ] = None,
+    submission: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Where their answers go: Image,Id with five classes per photo."),
+    ] = None,
+) -> None:
     """Run the whole pipeline of a preset; build only what the store doesn't contain."""
-    _run(preset, overrides, "evaluate", fresh, verify)
+    asked = _checked(predict, submission)
+    record = _run(preset, overrides, "evaluate", fresh, verify)
+    if asked:
+        _predict(replace(asked, model=record.id))
 
 
 def stage(
@@ -48,7 +70,9 @@ def config(
     overrides: Overrides = None,
 ) -> None:
     """Print all settings of a preset with their descriptions, as a YAML file for `fluke run`."""
-    from configs import load, presets
+    from configs import presets
+    from configs.as_yaml import to_yaml
+    from configs.load import as_given
     from flows import console
 
     if preset is None:
@@ -56,17 +80,11 @@ def config(
     else:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         load_config(preset, overrides)  # for its notes; `filter.memory` isn't printed, so that the file gets its own
-        say(*load.to_yaml(load.as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
+        say(*to_yaml(as_given(preset, overrides or ()), ascii_only=not is_utf8).split("\n"))
 
 
 def check(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER|FILE",
-            help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset.",
-        ),
-    ],
+    path: LabelledPhotos,
     overrides: Overrides = None,
 ) -> None:
     """Show what fluke would see in a folder, a CSV or a dataset: classes, split, formats, sizes, groups, doubts."""
@@ -111,11 +129,45 @@ def report(
     say(f"report: {reports.write(data_root(), run)}")
 
 
-def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool) -> None:
+def _checked(photos: Path | None, submission: Path | None) -> "PredictOptions | None":
+    """Return what to predict after a run; None if nothing is asked for.
+
+    Raises:
+        UserError: There are no such photos, or the file can't be written: said now, not after a night of training.
+    """
+    from flows.predict.photo_list import list_photos
+    from flows.predict.predict import PredictOptions
+
+    if photos is None and submission is None:
+        return None
+    if photos is None or submission is None:
+        raise UserError("give both: --predict FOLDER, the photos, and --submission FILE.csv, where their answers go")
+    options = PredictOptions(photos, submission=submission)
+    options.check()
+    list_photos(photos)
+    return options
+
+
+def _predict(options: "PredictOptions") -> None:
+    """Write a submission, with one line about photos that can't be read."""
+    from flows import console
+    from flows.predict.predict import predict_to
+
+    root = data_root()
+    with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
+        table = predict_to(root, options, progress=bars.progress, announce=note)
+    say(f"submission: {options.submission}")
+    if unreadable := int((table["error"] != "").sum()):
+        note(f"warning: {unreadable:,} of {len(table):,} photos could not be read; `fluke predict` says why")
+
+
+def _run(
+    preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool
+) -> RunRecord:
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
     connect(loaded)
-    from configs import load
+    from configs.given import given_settings
     from flows import console, start
 
     with under_way("finished work is kept"):
@@ -126,7 +178,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
             fresh=stages,
             verify=verify,
             preset_file=preset_file(preset),
-            given=load.given_settings(preset, overrides or ()),
+            given=given_settings(preset, overrides or ()),
             notes=setting_notes(preset, overrides),
         )
     console.console.print(console.stage_table(record))
@@ -134,6 +186,7 @@ def _run(preset: str, overrides: list[str] | None, until: StageName, fresh: list
         say("")
         console.console.print(console.recipe_table(tried))
     _print_result(record, shlex.join([preset, *(overrides or ())]))
+    return record
 
 
 def _recipes_tried(record: RunRecord) -> "list[Tried]":

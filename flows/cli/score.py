@@ -5,19 +5,14 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.arguments import ModelOption, Overrides
-from flows.cli.errors import note, print_error, say
+from flows.cli.arguments import LabelledPhotos, ModelOption, Overrides
+from flows.cli.errors import note, say
+from flows.cli.under_way import with_bars
 from flows.run_records import data_root
 
 
 def score(
-    photos: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER|FILE",
-            help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset.",
-        ),
-    ],
+    photos: LabelledPhotos,
     overrides: Overrides = None,
     model: ModelOption = None,
     excel: Annotated[
@@ -36,13 +31,8 @@ def score(
 
     root = data_root()
     options = scoring.ScoreOptions(photos, model=model, settings=tuple(overrides or ()), excel=excel, out=out)
-    console.show_messages()
-    try:
-        with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
-            scored = scoring.score_to(root, options, progress=bars.progress, announce=note)
-    except KeyboardInterrupt as interrupt:
-        print_error("interrupted; nothing was written")
-        raise typer.Exit(130) from interrupt
+    with with_bars("nothing was written") as progress:
+        scored = scoring.score_to(root, options, progress=progress, announce=note)
     say(text.subject(scored.metrics), "")
     for table in (
         text.score_table(scored.metrics),
@@ -52,6 +42,6 @@ def score(
         console.console.print(table)
         say("")
     say(text.own_test(scored.metrics))
-    for line in text.reasons(scored.left_out):
+    for line in [*text.limit_sentences(scored.metrics), *text.reasons(scored.left_out)]:
         say(line)
     say(f"report: {REPORT.path(scored.folder)}")

@@ -91,7 +91,7 @@ def serve(
         from prefect.client.orchestration import get_client
 
         from configs import no_effect
-        from configs.load import given_settings
+        from configs.given import given_settings
         from flows import console, gpu_limit, server
         from flows.serve import deployments, missed, owner, runner
         from flows.server import watch

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from flows.cli.arguments import Overrides, Preset, load_config, preset_file
 from flows.cli.errors import note, say
 from flows.cli.server import Cron, Missed, MissedOption, Timezone

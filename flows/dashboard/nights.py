@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flows.models.registry import Headline
+from flows.models.decision import Headline
 from flows.run_records import RunRecord, read_records
 from tasks.store.manifest import ManifestHead
 from tasks.store.store import Store

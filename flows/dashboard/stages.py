@@ -73,6 +73,8 @@ def show_predictions(predictions: "pd.DataFrame", path: Path) -> None:
     """
     counted = predictions.loc[predictions["error"] == "", "class_1"].value_counts()
     rows = [{"what": show_controls(str(name)), "count": int(count)} for name, count in counted.items()]
+    if "unsure" in predictions:
+        rows.append({"what": "of these, unsure", "count": int((predictions["unsure"] == True).sum())})  # noqa: E712
     if unreadable := int((predictions["error"] != "").sum()):
         rows.append({"what": "can't be read", "count": unreadable})
     artifacts.table("predictions", rows, f"**predicted** {code(path)}")

@@ -28,6 +28,16 @@ class DatasetPhoto(NamedTuple):
     """train, val or test."""
 
 
+class CopiedPhoto(NamedTuple):
+    """A photo whose file is in the dataset."""
+
+    path: str
+    """Its file, as a path below the dataset's folder."""
+    photo: DatasetPhoto
+    size_px: tuple[int, int] | None
+    """Width and height; None if this machine can't read its format."""
+
+
 def of_table(kept: "pd.DataFrame") -> list[DatasetPhoto]:
     """Return the photos of the filter's table, in its order; a photo of two classes is there twice."""
     taken: set[str] = set()

@@ -1,15 +1,16 @@
 """Write the dataset of a run: photos, and what the format puts beside them."""
 
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from flows.dataset.formats import coco, croissant, fiftyone, folder, label_studio
-from flows.dataset.photos import DatasetPhoto, copies, of_table
+from flows.dataset.photos import CopiedPhoto, DatasetPhoto, copies, of_table
 from flows.models.find import find_run
 from flows.predict.run_photos import kept
+from tasks.images.photos import size_px
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
 from tasks.store.progress import Progress, silent
@@ -23,7 +24,7 @@ class _Module(Protocol):
 
     def paths(self, photos: Sequence[DatasetPhoto]) -> list[str]: ...
 
-    def write(self, folder: Path, name: str, photos: Sequence[tuple[str, DatasetPhoto]]) -> None: ...
+    def write(self, folder: Path, name: str, photos: Sequence[CopiedPhoto]) -> None: ...
 
 
 _MODULES: dict[Format, _Module] = {
@@ -78,12 +79,21 @@ def write_dataset(
     if not there:
         raise UserError(f"none of the {len(chosen):,} photos of run {record.id} is in {root} any more")
     module = _MODULES[format_]
-    photos = [photo for _, photo in there]
-    named = list(zip(module.paths(photos), photos, strict=True))
+    paths = module.paths([photo for _, photo in there])
     with atomic_folder(target) as folder_, progress("photos copied", total=len(there)) as advance:
-        for (source, _), (path, _) in zip(there, named, strict=True):
-            (folder_ / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, folder_ / path)
+        copied = []
+        for (source, photo), path in zip(there, paths, strict=True):
+            copied.append(CopiedPhoto(path, photo, _copy(source, folder_ / path)))
             advance(1)
-        module.write(folder_, record.model_name, named)
+        module.write(folder_, record.model_name, copied)
     return Written(record.id, len(there), len(chosen) - len(there))
+
+
+def _copy(source: Path, target: Path) -> tuple[int, int] | None:
+    """Copy a photo, and return its width and height; None if this machine can't read its format."""
+    data = source.read_bytes()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+    with suppress(ValueError):
+        return size_px(data)
+    return None

@@ -1,6 +1,5 @@
 """What is known about the photos so far: features, proposed classes, and in which order to label."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.label.order import Ids, next_batch
-from tasks.inference.arrays import l2_normalize
-from tasks.inference.logistic import Scaling
+from tasks.inference.arrays import l2_normalize, softmax
+from tasks.inference.logistic import Scaling, fit_scaled_path
 
 _C = 10.0
-"""Inverse strength of the regularisation, as in scikit-learn, for vectors of mean length 1."""
+"""Inverse strength of the regularisation, as scikit-learn's C, for vectors of mean length 1."""
 
 
 @dataclass(frozen=True)
@@ -126,18 +125,13 @@ def learn(
     Returns:
         The names of the classes and probabilities `(m, classes)`; None if there are fewer than two classes.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    if len(set(labels)) < 2:
+    names = sorted(set(labels))
+    if len(names) < 2:
         return None
-    if len(vectors) < vectors.shape[1]:  # the photos span a smaller space, in which the same minimum is found sooner
-        span = np.linalg.qr(vectors.T)[0]
-        vectors, others = vectors @ span, others @ span
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a rough order is good enough
-        fitted = LogisticRegression(C=_C, max_iter=300).fit(vectors, np.array(labels, np.str_))
-    return [str(name) for name in fitted.classes_], fitted.predict_proba(others)
+    number = {name: i for i, name in enumerate(names)}
+    targets = np.array([number[label] for label in labels])
+    [(_, linear)] = fit_scaled_path(vectors.copy(), targets, len(names), path=(_C,))
+    return names, softmax(linear(others))
 
 
 def _given(probabilities: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -17,17 +17,24 @@ from tasks.store.file_errors import DISK_FULL
 _MAX_BODY_BYTES = 16 << 10
 
 
-def posted(respond: Callable[[Request, dict[str, Any]], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint that parses the posted JSON object and passes it to `respond`; it rejects anything else."""
+def posted(
+    respond: Callable[[Request, dict[str, Any]], Response], max_bytes: int = _MAX_BODY_BYTES
+) -> Callable[[Request], Awaitable[Response]]:
+    """Make an endpoint that parses the posted JSON object and passes it to `respond`; it rejects anything else.
+
+    Args:
+        respond: Answers the request; its ValueError becomes an answer with status 400.
+        max_bytes: A longer body is rejected.
+    """
 
     async def endpoint(request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return json_response({"error": "the content type must be application/json"}, 415)
-        data = b""
+        data = bytearray()
         async for piece in request.stream():
             data += piece
-            if len(data) > _MAX_BODY_BYTES:
-                return json_response({"error": f"the body is longer than {_MAX_BODY_BYTES:,} bytes"}, 413)
+            if len(data) > max_bytes:
+                return json_response({"error": f"the body is longer than {max_bytes:,} bytes"}, 413)
         try:
             body = json.loads(data)
             if not isinstance(body, dict):

@@ -14,6 +14,7 @@ from flows.predict import model as models
 from flows.run_records import RunRecord
 from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
+from tasks.store.manifest import Manifest
 from tasks.store.store import Store
 from tasks.tables import ENCODER_INFO
 
@@ -54,7 +55,7 @@ class Network:
         """
         from tasks.networks.explain.layers import encoder_maps, feature_maps
 
-        before = encoder_maps(self.encoder) if self.encoder else []
+        before = encoder_maps(self.encoder or self.graph)
         try:
             return [*before, *feature_maps(self.graph)]
         except ValueError as error:
@@ -79,7 +80,8 @@ class Network:
         which = f"those that begin with {name!r} are" if begin else "some of its layers are"
         raise UserError(
             f"--layer {name}: {self.title} has no such layer with feature maps"
-            f"{'' if begin else did_you_mean(name, list(known))}; {which} {listed} (network.txt lists all)"
+            f"{'' if begin else did_you_mean(name, list(known))}; {which} {listed}; without --layer, "
+            "network.txt lists all"
         )
 
 
@@ -119,23 +121,28 @@ def pretrained(name: str) -> Network:
     """
     from tasks.networks import backbones
     from tasks.networks.pretrained import pretrained_encoder
+    from tasks.networks.weights import OF_LOOK
 
     backbones.check(name, "--network")
     preprocess = PreprocessConfig(fit="cut")
     shape = (preprocess.side_px, preprocess.side_px, 3)
-    graph = pretrained_encoder(shape, PretrainConfig(encoder=name, texture=False))
+    graph = pretrained_encoder(shape, PretrainConfig(encoder=name, texture=False), OF_LOOK)
     return Network(name, graph, None, preprocess, (name,), None)
 
 
 def _pretrained(store: Store, run: RunRecord) -> tuple[str, ...]:
-    for artifact in run.model:
-        folder = store.folder(artifact)
-        if artifact.stage == "pretrain" and ENCODER_INFO.path(folder).exists():
-            info = encoder_info(folder)
-            name = str(info.get("name", ""))
-            if info.get("kind") == "network" and not name.startswith("hub:"):
-                return tuple(name.split("+"))
-    return ()
+    """Return the networks whose pretrained weights a model began with: as its encoder, or on an autoencoder's codes."""
+    folders = {artifact.stage: store.folder(artifact) for artifact in run.model}
+    encoder = folders.get("pretrain")
+    if encoder is None or not ENCODER_INFO.path(encoder).exists():  # earlier versions
+        return ()
+    info = encoder_info(encoder)
+    if info.get("kind") == "network":
+        name = str(info.get("name", ""))
+        return () if name.startswith("hub:") else tuple(name.split("+"))
+    trained = Manifest.read(folders["train"]).cache_key.config
+    begins = info.get("kind") == "autoencoder" and trained.get("network_weights", "none") != "none"
+    return (str(trained["network"]),) if begins else ()
 
 
 def _spread(names: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from flows.models import test_list
 from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
-from tasks.filter import split_memory
+from tasks.filter.memory import split_memory
 from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
@@ -33,6 +33,8 @@ class Traces:
     locations: frozenset[str]
     """URLs and paths where it was found."""
     files: tuple[Path, ...]
+    elsewhere: tuple[Path, ...]
+    """Where its files would be that only the bucket has."""
     artifacts: tuple[Manifest, ...]
     """Manifests of the artifacts that were made from it, in the order of the stages."""
     shards: tuple[Path, ...]
@@ -57,6 +59,7 @@ def find_traces(store: Store, photo: str) -> Traces:
     # Names of files are made from them, so nothing else may be among them, whatever a table says.
     sha256s, locations = {each for each in sha256s | found if _is_sha256(each)}, locations | urls
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
+    elsewhere = tuple(path for path in sorted(copies.photos_elsewhere(store.root)) if path.stem in sha256s)
     if not locations and not sha256s and not _is_url(photo):
         raise UserError(f"{photo!r} is not in {ledger}; give the photo's URL or SHA-256, as in {PHOTOS.name}")
     return Traces(
@@ -64,6 +67,7 @@ def find_traces(store: Store, photo: str) -> Traces:
         frozenset(sha256s),
         frozenset(locations),
         files,
+        elsewhere,
         tuple(_made_from(store, sha256s)),
         tuple(_shards(store, sha256s)),
     )

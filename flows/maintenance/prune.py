@@ -17,7 +17,7 @@ from flows.maintenance.left_over import find_left_over
 from flows.maintenance.needed import Needed, find_needed
 from flows.run_records import RunRecord, read_records
 from tasks.store import compiled, manifest
-from tasks.store.bucket.copies import leaves_out
+from tasks.store.bucket import copies
 from tasks.store.paths import is_own, remove
 from tasks.store.permissions import PRIVATE_FOLDERS
 from tasks.store.store import Store, size_bytes
@@ -27,6 +27,8 @@ _KEY = re.compile(r"[0-9a-f]{24}(-[0-9]+)?")
 """Name of an artifact's folder."""
 _TRAINING = ("pretrain", "train")
 """The stages that train networks."""
+_PHOTO = "photo that no kept crawl contains"
+"""The reason to delete a photo."""
 _SHARD = re.compile(r"[0-9a-f]{24}\.npy")
 
 
@@ -56,11 +58,15 @@ def find_unneeded(store: Store, keep_runs: int, *, photos: bool = False) -> list
         if os.path.lexists(folder) and not folder.is_dir():  # a disk that isn't mounted: all else would seem unneeded
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     needed = find_needed(store, keep_runs)
-    return [
+    found = [
         Unneeded(path, reason, bytes_)
         for path, reason in _unneeded(store, needed, photos=photos)
         if (bytes_ := _bytes(path)) is not None
     ]
+    if photos and "crawl" not in needed.damaged:
+        elsewhere = sorted(copies.photos_elsewhere(store.root).items())
+        found += [Unneeded(path, _PHOTO, bytes_) for path, bytes_ in elsewhere if path not in needed.files]
+    return found
 
 
 def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool = False) -> int:
@@ -78,6 +84,7 @@ def delete(store: Store, agreed: list[Unneeded], keep_runs: int, *, photos: bool
     with preflight.in_use(store.root, exclusive=True):
         paths = {item.path for item in agreed}
         unneeded = [item for item in find_unneeded(store, keep_runs, photos=photos) if item.path in paths]
+        copies.drop_photos(store.root, [item.path for item in unneeded if item.reason == _PHOTO])
         for item in unneeded:
             delete_item(store.root, item.path)
     return sum(item.bytes for item in unneeded)
@@ -153,7 +160,11 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
         if stage not in needed.damaged | needed.under_way:
             for path in _files(store.pools(stage), root):
                 shard = path.with_suffix(".npy")
-                if _SHARD.fullmatch(shard.name) and shard not in needed.files and (path == shard or leaves_out(shard)):
+                if (
+                    _SHARD.fullmatch(shard.name)
+                    and shard not in needed.files
+                    and (path == shard or copies.leaves_out(shard))
+                ):
                     yield path, "shard that no kept artifact uses"
     trainings = trials(store)
     for folder, finished in trainings.items():
@@ -168,7 +179,7 @@ def _unneeded(store: Store, needed: Needed, *, photos: bool) -> Iterator[tuple[P
     if photos and "crawl" not in needed.damaged:
         for path in _files(store.photos, root):
             if path.name.startswith(path.parent.name) and path not in needed.files:  # photos/ab/<digest, ab...>.jpg
-                yield path, "photo that no kept crawl contains"
+                yield path, _PHOTO
 
 
 def _entries(folder: Path, root: Path) -> list[Path]:

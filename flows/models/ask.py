@@ -22,7 +22,8 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import Field
 
 from configs.schema import PromoteConfig
-from flows.models.registry import Decision, Registry
+from flows.models.decision import Decision
+from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks.store.manifest import now
 from tasks.store.store import Store

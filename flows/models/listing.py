@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from flows.models.decision import Decision
 from flows.models.find import before_champion, names
-from flows.models.registry import BEFORE_HISTORY, Decision, Registry
+from flows.models.registry import BEFORE_HISTORY, Registry
 from flows.run_records import RunRecord, read_records
 from tasks.names import nfc
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from flows import model_names, preflight
+from flows.models.decision import Decision
 from flows.models.find import before_champion, names, only_name, why_not_finished, without
-from flows.models.registry import Decision, Registry
+from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
 from tasks.names import nfc
 from tasks.store.errors import UserError

@@ -46,6 +46,11 @@ class PinnedList:
         self._files = _generations(root, place)
         self._lock = file_lock(root / "locks" / f"{FOLDER}-{place}.lock")
 
+    @property
+    def exists(self) -> bool:
+        """Whether a list is pinned; raises UserError if no copy can be read."""
+        return self._files.newest() is not None
+
     def read(self) -> "pd.DataFrame | None":
         """Return the list with the columns of `COLUMNS`, sorted by class and photo; None if nothing is pinned.
 
@@ -126,6 +131,8 @@ class Growth:
                 f"{self.disputed:,} {listed} {_be(self.disputed)} in another class now; the list keeps their classes, "
                 "since no person has decided this in `fluke review`; `fluke testlist --refresh` takes the new ones"
             )
+        if self.relabelled:
+            yield f"{self.relabelled:,} {listed} {_be(self.relabelled)} in another class, as decided in `fluke review`"
         if self.rejected:
             photos = "photo has" if self.rejected == 1 else "photos have"
             yield f"{self.rejected:,} {photos} left the test list, rejected in `fluke review`"

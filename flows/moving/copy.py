@@ -19,6 +19,7 @@ from flows.moving.place import Place, artifact_path
 from flows.run_records import RunRecord
 from tasks.crawl import blocklist
 from tasks.split_reference import SplitReference
+from tasks.store.bucket.blobs import MissingError
 from tasks.store.bucket.connect import connect, is_url, require_lasting
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, FileRecord, Manifest
@@ -179,8 +180,16 @@ def _copy_files(
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="fluke") as pool, progress("files", len(missing)) as advance:
         copies = [pool.submit(target.receive, path, record, source, listed=listed) for path, record in missing.items()]
         try:
-            for copy, record in zip(copies, missing.values(), strict=True):
-                copy.result()
+            for copy, (path, record) in zip(copies, missing.items(), strict=True):
+                try:
+                    copy.result()
+                except MissingError as error:
+                    if not path.startswith("photos/"):
+                        raise
+                    raise UserError(
+                        f"{source.name} lacks photo {path}, such as after a copy without photos; `--no-photos` copies "
+                        "all else"
+                    ) from error
                 advance(1)
                 done.files += 1
                 done.bytes += record.bytes

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.crawl import blocklist
-from tasks.filter import memory_file, review_log
-from tasks.filter.split_memory import COPIES, FOLDER
+from tasks.filter import review_log
+from tasks.filter.memory import memory_file
+from tasks.filter.memory.split_memory import COPIES, FOLDER
 from tasks.names import folder_name
 from tasks.split_reference import SplitReference
 from tasks.store.errors import UserError

@@ -6,11 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.load import ConfigError, checked, with_memory
+from configs.errors import ConfigError
+from configs.load import checked, with_memory
 from configs.schema import Config
 from flows import error_messages, notify
 from flows.models.ask import is_open
-from flows.models.registry import Decision
+from flows.models.decision import Decision
 from flows.run_records import RunRecord, data_root, read_records
 from tasks.evaluate.to_review import doubted_photos, labels_text
 from tasks.store.store import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.predict.loaded import LoadedModel
+from flows.predict.loaded import Answer, LoadedModel
 from flows.predict.run_photos import folder_of, kept
 from flows.run_records import RunRecord
 from tasks.images import photos, thumbnails
@@ -37,8 +37,7 @@ class Neighbour:
 class Explanation:
     """A model's answer to a photo, and what it rests on."""
 
-    top: list[tuple[str, float]]
-    """The most likely classes with their probabilities, most likely first."""
+    answer: Answer
     photo: str
     """The photo, upright and small, as a data URI."""
     heat_map: str
@@ -100,4 +99,4 @@ def explain(model: LoadedModel, train: TrainPhotos, photo: bytes, *, top_k: int,
         return thumbnails.of_pixels(small, SHOWN_PX), thumbnails.of_pixels(over, SHOWN_PX)
 
     shown, heat_map = photos.decode_to(drawn, photo, at_least_px=SHOWN_PX)
-    return Explanation(model.top(probabilities, top_k), shown, heat_map, train.nearest(features, most_nearest))
+    return Explanation(model.answer(probabilities, top_k), shown, heat_map, train.nearest(features, most_nearest))

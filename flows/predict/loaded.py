@@ -13,6 +13,7 @@ from flows.predict import model as models
 from flows.run_records import RunRecord
 from tasks.images.memory import PhotoTooLargeError
 from tasks.images.tiles import make_tile, tile_of
+from tasks.inference.limits import Certainty, Limits
 from tasks.inference.predictions import top_with_probabilities
 from tasks.inference.predictor import Predictor
 from tasks.store.store import Store
@@ -26,6 +27,8 @@ class Answer:
 
     top: list[tuple[str, float]]
     """The most likely classes with their probabilities, most likely first; empty if the photo can't be read."""
+    certainty: Certainty
+    """Whether it is unsure, and which classes are possible."""
     error: str = ""
     """Why the photo can't be read."""
 
@@ -54,6 +57,11 @@ class LoadedModel:
     def preprocess(self) -> PreprocessConfig:
         """How a photo becomes a tile."""
         return self._model.preprocess
+
+    @property
+    def limits(self) -> Limits:
+        """Where an answer is unsure, and which classes are possible."""
+        return self._model.limits
 
     @property
     def unknown_label(self) -> str | None:
@@ -125,15 +133,16 @@ class LoadedModel:
             probabilities, features = self._predictor.probabilities_and_features(inputs)
             return probabilities[0], features[0], self._predictor.heat_maps(inputs, probabilities)[0]
 
-    def top(self, probabilities: NDArray[np.float64], top_k: int) -> list[tuple[str, float]]:
-        """Return the most likely classes of probabilities `(len(names),)`, most likely first, rounded as in files."""
+    def answer(self, probabilities: NDArray[np.float64], top_k: int) -> Answer:
+        """Make the answer of probabilities `(len(names),)`; those that it lists are rounded as in files."""
         ranks, values = top_with_probabilities(probabilities[None], min(top_k, len(self.names)))
-        return [(self.names[i], float(p)) for i, p in zip(ranks[0], values[0], strict=True)]
+        top = [(self.names[i], float(p)) for i, p in zip(ranks[0], values[0], strict=True)]
+        return Answer(top, self.limits.certainties(probabilities[None], self.names)[0])
 
     def answers(self, photos: Sequence[bytes | NDArray[np.uint8]], top_k: int) -> list[Answer]:
         """Answer photos, see `probabilities`."""
         probabilities, errors = self.probabilities(photos)
         return [
-            Answer([], error) if error else Answer(self.top(row, top_k))
+            Answer([], Certainty(), error) if error else self.answer(row, top_k)
             for row, error in zip(probabilities, errors, strict=True)
         ]

@@ -10,6 +10,7 @@ from flows.models.find import find_run, instead, names
 from flows.models.registry import Registry
 from flows.run_records import RunRecord, read_records
 from tasks.inference.decision import DecisionRule
+from tasks.inference.limits import Limits
 from tasks.networks.encode import encoder_info, takes_codes
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
@@ -30,6 +31,8 @@ class Model:
     rule: DecisionRule
     references: Path | None
     """The features of train photos, if the decision rule compares photos with them."""
+    limits: Limits
+    """Where an answer is unsure, and which classes are possible."""
 
 
 def find(store: Store, name: str | None = None) -> Model:
@@ -103,6 +106,7 @@ def _model(store: Store, run: RunRecord) -> Model:
         encoder=ENCODER.path(encoder) if encoder and _is_before(encoder, folders["train"]) else None,
         rule=rule,
         references=REFERENCES.path(folders["evaluate"]) if rule.nearest else None,
+        limits=Limits.read(folders["evaluate"]),
     )
 
 

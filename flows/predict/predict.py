@@ -1,5 +1,6 @@
 """Predict the classes of new photos with a trained model."""
 
+import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -108,7 +109,7 @@ def predict_to(
         root: The data folder.
         options: What to predict, and what to write.
         progress: Reports how many photos are done.
-        announce: Receives one line before the prediction starts: how many photos, and which model.
+        announce: Receives lines before the prediction starts: how many photos, which model, and what unsure means.
 
     Returns:
         The table of `predict`.
@@ -124,6 +125,8 @@ def predict_to(
         logger.warning("%s", note)
     photos = listed.photos
     announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {model.run} ...")
+    for line in model.limits.lines():
+        announce(line)
     top_k = max(options.top_k, SUBMISSION_NAMES) if options.submission else options.top_k
     with preflight.in_use(root), executor(0) as threads:
         if options.workers:
@@ -182,8 +185,10 @@ def predict(
     Returns:
         One row per photo: image (its name), class_1, probability_1 ... class_k, probability_k (most likely first), and
         error. A photo that can't be read has the reason in error, and no classes. If the model can predict "unknown",
-        that is one of the classes, and column unknown says whether it is the most likely. With `heat_maps`, column
-        heat_map contains the picture's path; it is missing if the photo is larger than a JPEG can be, or than memory.
+        that is one of the classes, and column unknown says whether it is the most likely. If the model has limits,
+        column unsure says whether nobody should rely on the answer, and possible_classes lists the classes of which one
+        is the true one, see `tasks.inference.limits`. With `heat_maps`, column heat_map contains the picture's path; it
+        is missing if the photo is larger than a JPEG can be, or than memory.
     """
     import pandas as pd
 
@@ -206,12 +211,14 @@ def predict(
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
             predicted = iter(_top_classes(probabilities, names, top_k))
+            certainties = iter(model.limits.certainties(probabilities, names))
             first = len(rows)
             for image, error in zip(images, errors, strict=True):
                 top = [] if error else next(predicted)
                 values = [value for pair in top for value in pair]
                 row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
-                if unknown_label and top:
+                if not error:
+                    row |= next(certainties)._asdict()
                     row["unknown"] = top[0][0] == unknown_label
                 rows.append(row)
             if heat_maps and drawn and inputs is not None:
@@ -224,7 +231,7 @@ def predict(
                     if _draw(photos[first + i][1], heat_map, model.preprocess, drawn / name, above):
                         rows[first + i]["heat_map"] = str(heat_maps / name)
             advance(len(images))
-    optional = (["unknown"] if unknown_label else []) + (["heat_map"] if heat_maps else [])
+    optional = [*(["unknown"] if unknown_label else []), *model.limits.columns, *(["heat_map"] if heat_maps else [])]
     return pd.DataFrame(rows, columns=["image", *columns, *optional, "error"])
 
 
@@ -233,7 +240,7 @@ def _rank_columns(first: int, last: int) -> list[str]:
 
 
 def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True, excel: bool = False) -> None:
-    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing.
+    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing. A CSV has lists as JSON.
 
     In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`. With `excel`, a CSV begins
     with a byte order mark: Excel takes UTF-8 without one for another encoding.
@@ -241,6 +248,9 @@ def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True, exce
     with atomic_output(path) as partial:
         match path.suffix:
             case ".csv":
+                table = table.map(
+                    lambda value: json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+                )
                 if guarded:
                     table = table.map(lambda value: guard(value) if isinstance(value, str) else value)
                 table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8-sig" if excel else "utf-8")

@@ -10,18 +10,22 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from flows.local_page.responses import answer, json_response, picture, posted, text_of
+from flows.local_page.responses import answer, picture, posted, text_of
 from flows.local_page.security import SecurityMiddleware, only_with_token
+from flows.review.changes import Choice, ShownDecision, Withdrawal
 from flows.review.current import HINTS
 from flows.review.lists import ReviewLists
 from flows.review.selection import ItemFilter, Order, State, View, parse_choice
-from flows.review.session import ConflictError, ReviewSession, ShownDecision
+from flows.review.session import ReviewSession
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.templates import template
 
 HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+MOST_CHANGES = 2000
+"""So many photos are decided or undone at once; the page marks no more."""
+_MAX_BODY_BYTES = 8 << 20
 _FILES = {path.name: _TYPES[path.suffix] for path in sorted(HERE.iterdir()) if path.suffix in _TYPES}
 
 
@@ -57,6 +61,7 @@ def build(
             classes=shown.photos.classes,
             list_name=shown.name,
             hints=HINTS,
+            most_marked=MOST_CHANGES,
             has_photos=bool(shown.photos.photos),
             has_features=shown.photos.features is not None,
         )
@@ -80,17 +85,12 @@ def build(
         return _respond(root, lambda: {**session(request).decisions(_item_filter(request)), "outdated": outdated})
 
     def decide(request: Request, body: dict[str, Any]) -> Response:
-        action, to = text_of(body, "action"), text_of(body, "to", "")
-        shown = _shown(body)
-        seen = None if shown is None else ShownDecision(text_of(shown, "action"), text_of(shown, "to"))
-        return _respond(root, lambda: session(request).decide(_key(body), action, to, seen, _item_filter(request)))
+        choices = [_choice(change) for change in _changes(body)]
+        return _respond(root, lambda: session(request).decide(choices, _item_filter(request)))
 
     def undo(request: Request, body: dict[str, Any]) -> Response:
-        shown = _shown(body)
-        if shown is None:
-            raise ValueError("shown must be the decision to undo")
-        row = text_of(shown, "row")
-        return _respond(root, lambda: session(request).undo(_key(body), row, _item_filter(request)))
+        withdrawals = [_withdrawal(change) for change in _changes(body)]
+        return _respond(root, lambda: session(request).undo(withdrawals, _item_filter(request)))
 
     routes = [
         Route("/", home),
@@ -98,8 +98,8 @@ def build(
         Route("/picture/{photo}/{size}", image),
         Route("/rows", rows),
         Route("/news", news),
-        Route("/decide", posted(decide), methods=["POST"]),
-        Route("/undo", posted(undo), methods=["POST"]),
+        Route("/decide", posted(decide, _MAX_BODY_BYTES), methods=["POST"]),
+        Route("/undo", posted(undo, _MAX_BODY_BYTES), methods=["POST"]),
     ]
     pages = Starlette(routes=[Mount(f"/{token}", routes=routes)])
     return SecurityMiddleware(pages, only_with_token(token, port, "fluke review"))
@@ -107,10 +107,7 @@ def build(
 
 def _respond(root: Path, call: Callable[[], dict[str, Any]]) -> Response:
     """Return the result of a call as JSON, or its error: 400 for an invalid request, 409 for other errors."""
-    try:
-        return answer(call, root / review_log.NAME, root)
-    except ConflictError as conflict:
-        return json_response({"error": str(conflict), **conflict.now}, 409)
+    return answer(call, root / review_log.NAME, root)
 
 
 def _item_filter(request: Request) -> ItemFilter:
@@ -130,13 +127,38 @@ def _item_filter(request: Request) -> ItemFilter:
     )
 
 
-def _key(body: dict[str, Any]) -> ReviewKey:
-    return ReviewKey(text_of(body, "photo"), text_of(body, "label"))
+def _changes(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the changes of a request, each about another photo; raises ValueError if they are something else."""
+    changes = body.get("changes")
+    if not isinstance(changes, list) or not all(isinstance(change, dict) for change in changes):
+        raise ValueError("changes must be a list of objects")
+    if len(changes) > MOST_CHANGES:
+        raise ValueError(f"{len(changes):,} changes; at most {MOST_CHANGES:,} are made at once")
+    if len({_key(change) for change in changes}) < len(changes):
+        raise ValueError("a photo is given twice")
+    return changes
 
 
-def _shown(body: dict[str, Any]) -> dict[str, Any] | None:
+def _choice(change: dict[str, Any]) -> Choice:
+    shown = _shown(change)
+    seen = None if shown is None else ShownDecision(text_of(shown, "action"), text_of(shown, "to"))
+    return Choice(_key(change), text_of(change, "action"), text_of(change, "to", ""), seen)
+
+
+def _withdrawal(change: dict[str, Any]) -> Withdrawal:
+    shown = _shown(change)
+    if shown is None:
+        raise ValueError("shown must be the decision to undo")
+    return Withdrawal(_key(change), text_of(shown, "row"))
+
+
+def _key(change: dict[str, Any]) -> ReviewKey:
+    return ReviewKey(text_of(change, "photo"), text_of(change, "label"))
+
+
+def _shown(change: dict[str, Any]) -> dict[str, Any] | None:
     """Return which decision the page showed; every change says it, so that nobody replaces one unseen."""
-    shown = body.get("shown", "")
+    shown = change.get("shown", "")
     if shown is not None and not isinstance(shown, dict):
         raise ValueError("shown must be the decision that the page showed, or null")
     return shown

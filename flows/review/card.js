@@ -13,7 +13,7 @@ function picture(photo, size, alt) {
 }
 
 export function pictures(row, size) {
-  const mine = make("figure", {}, picture(row.photo, size, "the photo"), make("figcaption", {}, named(row.label)));
+  const mine = make("figure", {}, picture(row.photo, size, "the photo"), make("figcaption", { title: shown(row.label) }, named(row.label)));
   if (!row.duplicate_of) return [mine];
   const labels = [...new Set(row.duplicate_places.map(([place]) => place))].join(", ");
   const theirs = row.duplicate_places.map(([place, name]) => `${shown(place)}: ${shown(name)}`).join("\n");
@@ -68,7 +68,7 @@ function suggestion(row) {
 export function about(row) {
   return [
     make("p", { className: "name", title: shown(row.name) }, named(row.name)),
-    make("p", { className: "why" }, make("span", { className: "mark", textContent: status(row) }), make("span", { textContent: row.split ?? "" })),
+    make("p", { className: "why" }, make("span", { className: "mark", textContent: status(row) }), row.kept && row.split ? make("span", { textContent: row.split }) : null),
     ...[row.score, row.answer, row.similarity].filter(Boolean).map((text) => make("p", { className: "said", textContent: shown(text) })),
     reviewers(row),
     suggestion(row),

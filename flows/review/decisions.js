@@ -1,18 +1,21 @@
 // What this page decides: shown at once, sent in order, and undone last first.
 //
-// A change is shown before the server has logged it. When it is sent, it says which decision the page had shown for that
-// photo; if the log has another one meanwhile, the server writes nothing and returns that one.
+// A change is shown before the server has logged it. Photos that are decided together are one request, of which the
+// server writes all or nothing. Each change says which decision the page had shown for its photo; if the log has another
+// one meanwhile, the server leaves that photo out and returns its decision.
 
 import { request } from "./http.js";
 
-const KEPT_AT_RELOAD = 1000;
+const KEPT_AT_RELOAD = 5000; // changes that a reloaded page can undo
+const KEEPALIVE_BYTES = 60_000; // a browser refuses longer requests that outlive their page
 const photos = new Map(); // text of a key -> {known: the decision that the server told last, last: the last change, at}
-const undoable = restored(); // what this page itself has logged, in order: {photo, label, name, number, before, batch, made}
+// What this page itself has logged, in order: lists of {photo, label, name, number, before, made}, one for each request.
+const undoable = restored();
 let writing = Promise.resolve();
 let unsent = 0;
-let count = 0; // of the changes so far
+let count = 0; // of the requests so far
 let urlOf; // makes the address of a request
-let refresh; // called with a key whose decision is shown differently now
+let refresh; // called with the keys whose decision is shown differently now
 
 export function connect(address, changed) {
   urlOf = address;
@@ -22,8 +25,8 @@ export function connect(address, changed) {
 export const pending = () => unsent;
 export const settled = () => writing;
 export const changes = () => count;
+export const textOf = ({ photo, label }) => `${photo} ${label}`;
 
-const textOf = ({ photo, label }) => `${photo} ${label}`;
 const isEqual = (one, other) => one?.action === other?.action && (one?.to ?? "") === (other?.to ?? "");
 
 function stateOf(key) {
@@ -52,61 +55,76 @@ export function learn(key, decision, since) {
 // The decision that the page had shown before a change, once all changes before it have been answered.
 const shownBefore = ({ prior, base }) => (!prior ? base : prior.ok ? prior.result : shownBefore(prior));
 
-// Show a change, and send it after all others. `bodyOf` returns the body of the request, or undefined to send nothing.
-// The promise has {written, changed, counts}, or {error, conflict, counts} if nothing was written; error is empty if
-// nothing was sent, because the change that it follows had failed.
-function send(what, key, decision, bodyOf) {
-  const state = stateOf(key);
-  const change = { decision, prior: state.last, base: state.known, ok: false, result: null };
-  state.last = change;
-  count += 1;
-  const to = urlOf(what);
-  const headers = { "Content-Type": "application/json" };
-  const answer = writing.then(() => {
-    const body = bodyOf(shownBefore(change));
-    if (body === undefined) throw new Error("");
-    return request(to, { method: "POST", keepalive: true, headers, body: JSON.stringify({ ...body, photo: key.photo, label: key.label }) });
+// Show changes of different photos, each {key, decision, bodyOf}, and send them together after all others. `bodyOf`
+// returns what to send, or undefined to leave the photo out, because the change that it follows has failed.
+// The promise has {error, counts, results}, with a result {outcome, row} for each change: `written`, `same` (it was in
+// the log), `conflict` (the log had another decision), `unsent`, or `failed` with an error: then nothing was written.
+function send(what, wanted) {
+  const made = wanted.map(({ key, decision, bodyOf }) => {
+    const state = stateOf(key);
+    const change = { key, state, decision, bodyOf, prior: state.last, base: state.known, ok: false, result: null };
+    state.last = change;
+    return change;
   });
-  const settle = (now) => {
-    if (now !== undefined) state.known = now;
-    state.at = count;
-    change.prior = null;
-    if (state.last === change) state.last = null;
-    unsent -= 1;
-    refresh(key);
-  };
+  const to = urlOf(what);
+  count += 1;
   unsent += 1;
-  const done = answer.then(
-    (body) => {
-      change.base = shownBefore(change);
-      Object.assign(change, { ok: true, result: body.changed.decision });
-      settle(change.result);
-      return body;
-    },
-    (error) => {
-      change.base = shownBefore(change);
-      const { changed, counts } = error.body ?? {};
-      settle(changed ? changed.decision : undefined);
-      return { error: error.message, conflict: changed, counts };
-    },
-  );
+  const done = writing.then(() => post(to, made)).then(({ error, counts, results }) => {
+    made.forEach((change, i) => settle(change, results[i]));
+    unsent -= 1;
+    refresh(made.map(({ key }) => key));
+    return { error, counts, results };
+  });
   writing = done;
-  refresh(key);
+  refresh(made.map(({ key }) => key));
   return done;
 }
 
-// Decisions of one `batch`, a text, are undone together.
-export function decide(row, action, to = "", batch = "") {
-  const before = decisionOf(row);
-  const entry = { photo: row.photo, label: row.label, name: row.name, number: row.number, before, batch, made: null };
-  const isNew = !isEqual(before, { action, to });
-  const done = send("decide", row, { action, to }, (shown) => ({ action, to, shown }));
-  if (isNew) undoable.push(entry);
+async function post(to, made) {
+  const bodies = made.map((change) => change.bodyOf(shownBefore(change)));
+  const results = made.map((_, i) => ({ outcome: bodies[i] ? "failed" : "unsent" }));
+  const sent = results.filter(({ outcome }) => outcome === "failed");
+  if (!sent.length) return { results };
+  const changes = made.map(({ key }, i) => bodies[i] && { ...bodies[i], photo: key.photo, label: key.label }).filter(Boolean);
+  const body = JSON.stringify({ changes });
+  const headers = { "Content-Type": "application/json" };
+  try {
+    const answer = await request(to, { method: "POST", keepalive: body.length < KEEPALIVE_BYTES, headers, body });
+    answer.changed.forEach((row, i) => Object.assign(sent[i], { outcome: row.outcome, row }));
+    return { counts: answer.counts, results };
+  } catch (error) {
+    return { error: error.message, results };
+  }
+}
+
+function settle(change, { outcome, row }) {
+  const { state } = change;
+  change.base = shownBefore(change);
+  change.ok = isDone(outcome);
+  if (row) state.known = change.result = row.decision;
+  state.at = count;
+  change.prior = null;
+  if (state.last === change) state.last = null;
+}
+
+// Whether the log has what was wanted.
+export const isDone = (outcome) => outcome === "written" || outcome === "same";
+
+// Decide about different photos, each {row, action, to}; they are undone together.
+export function decide(choices) {
+  const entries = choices.map(({ row }) => ({ photo: row.photo, label: row.label, name: row.name, number: row.number, before: decisionOf(row), made: null }));
+  const isNew = choices.some(({ action, to }, i) => !isEqual(entries[i].before, { action, to }));
+  const done = send(
+    "decide",
+    choices.map(({ row, action, to }) => ({ key: row, decision: { action, to }, bodyOf: (shown) => ({ action, to, shown }) })),
+  );
+  if (isNew) undoable.push(entries);
   return done.then((answer) => {
-    if (answer.written) {
-      entry.made = answer.changed.decision;
-      if (!isNew) undoable.push(entry); // an earlier change of this photo had failed
-    } else if (undoable.includes(entry)) undoable.splice(undoable.indexOf(entry), 1);
+    answer.results.forEach(({ outcome, row }, i) => (entries[i].made = outcome === "written" ? row.decision : null));
+    const written = entries.filter(({ made }) => made);
+    const at = undoable.indexOf(entries);
+    if (at >= 0) undoable.splice(at, 1, ...(written.length ? [written] : []));
+    else if (!isNew && written.length) undoable.push(written); // an earlier change of this photo had failed
     store();
     return answer;
   });
@@ -114,32 +132,42 @@ export function decide(row, action, to = "", batch = "") {
 
 // Withdraw the decision that the page shows for a photo, whoever made it: the person has chosen this photo.
 export function withdraw(row) {
-  const done = send("undo", row, null, (shown) => {
-    const at = undoable.findLastIndex((entry) => textOf(entry) === textOf(row) && entry.made?.row === shown?.row);
-    if (at >= 0) undoable.splice(at, 1);
+  const bodyOf = (shown) => {
+    const isIt = (entry) => textOf(entry) === textOf(row) && entry.made?.row === shown?.row;
+    const at = undoable.findLastIndex((entries) => entries.some(isIt));
+    const left = undoable[at]?.filter((entry) => !isIt(entry)) ?? [];
+    if (at >= 0) undoable.splice(at, 1, ...(left.length ? [left] : []));
     return shown ? { shown } : undefined;
-  });
-  return done.then((answer) => (store(), answer));
+  };
+  return send("undo", [{ key: row, decision: null, bodyOf }]).then((answer) => (store(), answer));
 }
 
-// What `undo` cancels next, or undefined.
+// What `undo` cancels next, a list of {photo, label, name, number, before}; or undefined.
 export const lastMade = () => undoable.at(-1);
 
-// Cancel the last change that this page itself has logged.
+// Cancel what this page itself has logged last: one decision, or all that were made together.
 export function undo() {
-  const entry = undoable.pop();
-  const done = send("undo", entry, entry.before, () => (entry.made ? { shown: entry.made } : undefined));
+  const entries = undoable.pop();
+  const bodyOf = (entry) => () => (entry.made ? { shown: entry.made } : undefined);
+  const done = send("undo", entries.map((entry) => ({ key: entry, decision: entry.before, bodyOf: bodyOf(entry) })));
   return done.then((answer) => {
-    if (answer.error && !answer.conflict) undoable.push(entry); // it is still in the log
+    const left = entries.filter((_, i) => answer.results[i].outcome === "failed");
+    if (left.length) undoable.push(left); // it is still in the log
     store();
     return answer;
   });
 }
 
 function store() {
-  const entries = undoable.filter(({ made }) => made).slice(-KEPT_AT_RELOAD);
+  const kept = [];
+  let left = KEPT_AT_RELOAD;
+  for (const entries of undoable.toReversed()) {
+    const made = entries.filter((entry) => entry.made);
+    if ((left -= made.length) < 0) break;
+    if (made.length) kept.unshift(made);
+  }
   try {
-    sessionStorage.setItem("undoable", JSON.stringify(entries));
+    sessionStorage.setItem("undoable", JSON.stringify(kept));
   } catch {
     // without storage, a reloaded page can't undo what it decided before
   }

@@ -20,12 +20,7 @@ export function readHash() {
   if (document.activeElement !== $("search")) $("search").value = filters.text ?? "";
 }
 
-// Whether a row passes the filters; `decision` is the one about it, or null.
-export function passes(row, decision) {
-  if (row.number === null) return false; // it is in the other list
-  const isInState = filters.state === "all" || (filters.state === "reviewed") === (decision !== null);
-  return isInState && [undefined, row.reason].includes(filters.reason) && [undefined, row.label].includes(filters.label);
-}
+const wordsOf = (facet, value) => (facet === "answer" ? (ANSWERS[value] ?? value) : value);
 
 function hashOf(change) {
   const to = { ...filters, ...change };
@@ -77,14 +72,14 @@ export function showCounts(counts) {
     const sum = items.reduce((total, item) => total + item.count, 0);
     list.replaceChildren(
       link(all, { [name]: null }, sum, filters[name] === undefined),
-      ...items.map((item) => link(name === "answer" ? ANSWERS[item.name] : item.name, { [name]: item.name }, item.count, filters[name] === item.name)),
+      ...items.map((item) => link(wordsOf(name, item.name), { [name]: item.name }, item.count, filters[name] === item.name)),
     );
     list.hidden = $(`${name}s-title`).hidden = !items.length || (!isPhotos && !["reason", "label"].includes(name));
   }
   $("find").hidden = counts.facets.label.length < 12;
   narrow();
   if (focused) [...document.querySelectorAll("nav a")].find((node) => node.getAttribute("href") === focused)?.focus();
-  const chosen = [isPhotos && VIEWS.photos, STATES[filters.state], ...Object.keys(FACETS).map((name) => filters[name]), filters.text].filter(Boolean);
+  const chosen = [isPhotos && VIEWS.photos, STATES[filters.state], ...Object.keys(FACETS).map((name) => wordsOf(name, filters[name])), filters.text].filter(Boolean);
   $("chosen").textContent = `: ${chosen.map(shown).join(", ")}`;
 }
 

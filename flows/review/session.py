@@ -1,13 +1,13 @@
 """What the page can do: list items, count them, log decisions and undo them. It is independent of HTTP."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flows.review.changes import Choice, Outcome, Withdrawal
 from flows.review.items import Made, ReviewItem, ReviewList
 from flows.review.ordered_items import Decisions, OrderedItems
 from flows.review.selection import ItemFilter, Mask
@@ -18,27 +18,6 @@ from tasks.filter.review_log import ACTIONS, Decision, Log, Opinion, ReviewKey
 ROWS = 200
 """Most rows in one response."""
 _PLACES = 3
-
-
-@dataclass(frozen=True)
-class ShownDecision:
-    """The decision about a photo that a page showed when a person changed it."""
-
-    action: str
-    to: str
-
-
-Shown = ShownDecision | None
-"""None: the page showed no decision."""
-
-
-class ConflictError(Exception):
-    """The log has another decision than the page showed."""
-
-    def __init__(self, now: dict[str, Any]) -> None:
-        """Take the photo's row as it is now, and the counts."""
-        super().__init__("decided elsewhere meanwhile")
-        self.now = now
 
 
 class ReviewSession:
@@ -78,13 +57,12 @@ class ReviewSession:
         """
         decisions = self._decisions()
         of = self._items(item_filter)
-        numbers, _ = of.order(item_filter)
+        order = of.order(item_filter)
         first = max(after, -1) + 1
-        passing = of.table.select(item_filter) & _in_state(of, item_filter, decisions)
-        places = first + np.flatnonzero(passing[numbers[first:]])[: ROWS + 1]
-        cosines = of.cosines(item_filter) if item_filter.order == "similar" and len(places) else {}
+        passing = _passing(of, item_filter, decisions)
+        places = first + np.flatnonzero(passing[order.numbers[first:]])[: ROWS + 1]
         rows = [
-            self._row(of.items[numbers[place]], place, item_filter, decisions, cosines)
+            self._row(of.items[order.numbers[place]], place, item_filter, decisions, order.cosines)
             for place in places[:ROWS].tolist()
         ]
         return {"rows": rows, "more": len(places) > ROWS, "counts": self._counts(item_filter, decisions)}
@@ -99,67 +77,79 @@ class ReviewSession:
         ]
         return {"decisions": made, "counts": self._counts(item_filter, decisions)}
 
-    def decide(self, key: ReviewKey, action: str, to: str, shown: Shown, item_filter: ItemFilter) -> dict[str, Any]:
-        """Log a decision; returns whether a row was written, the photo's row, and the counts.
+    def decide(self, choices: Sequence[Choice], item_filter: ItemFilter) -> dict[str, Any]:
+        """Log decisions about different photos, all at once, except conflicts.
 
         Args:
-            key: The photo, in its class.
-            action: keep, reject or move.
-            to: The new class of a move, else empty.
-            shown: The decision that the page showed.
-            item_filter: Which items to count.
+            choices: The decisions.
+            item_filter: Which items the page shows.
+
+        Returns:
+            `changed`: the row of each photo with its `outcome`, in the order of the choices; and the counts.
 
         Raises:
-            ValueError: The decision isn't valid.
-            ConflictError: The log has another decision than the page showed.
+            ValueError: A decision isn't valid; nothing is written.
         """
-        known = next((known for known in ACTIONS if known == action), None)
-        if known is None:
-            raise ValueError(f"unknown action {action!r}")
-        if not self._knows(key):
-            raise ValueError("this photo is not on this page; reload the page")
-        if known == "move" and to not in self._list.classes:
-            raise ValueError(f"unknown class {to!r}")
-        if (known == "move") == (to in ("", key.label)):
-            raise ValueError("a move needs another class than the photo's own; the other actions need none")
+        decisions = [self._valid(choice) for choice in choices]
+        outcomes: list[Outcome] = []
 
-        def choose(log: Log) -> Decision | None:
-            made = self._list.in_effect(log).get(key)
-            if _value(made) != (None if shown is None else (shown.action, shown.to)):
-                raise ConflictError(self._after(key, item_filter))
-            is_agreed = made is not None and self._reviewer not in {opinion.by for opinion in made.differing}
-            return None if _value(made) == (known, to) and is_agreed else Decision(key, known, to)
-
-        written = review_log.change(self._root, choose, self._reviewer)
-        return {"written": written, **self._after(key, item_filter)}
-
-    def undo(self, key: ReviewKey, row: str, item_filter: ItemFilter) -> dict[str, Any]:
-        """Cancel the decision that a row of the log made; returns as `decide`.
-
-        Args:
-            key: The photo, in its class.
-            row: The row, see `Made`. An older page may have it under another class.
-            item_filter: Which items to count.
-
-        Raises:
-            ValueError: The photo isn't on the page.
-            ConflictError: The log has a later decision about the photo, or that one was cancelled.
-        """
-        item = key
-
-        def choose(log: Log) -> ReviewKey:
-            nonlocal item
+        def choose(log: Log) -> list[Decision]:
             made = self._list.in_effect(log)
-            if not self._knows(key):
-                item = next((k for k, m in made.items() if k.photo == key.photo and m.row == row), key)
-            if not self._knows(item):
-                raise ValueError("this photo is not on this page any more")
-            if item not in made or made[item].row != row:
-                raise ConflictError(self._after(item, item_filter))
-            return made[item].key
+            outcomes.extend(self._outcome(choice, made.get(choice.key)) for choice in choices)
+            return [wanted for wanted, outcome in zip(decisions, outcomes, strict=True) if outcome == "written"]
 
-        written = review_log.change(self._root, choose, self._reviewer)
-        return {"written": written, **self._after(item, item_filter)}
+        review_log.change(self._root, choose, self._reviewer)
+        return self._changed([choice.key for choice in choices], outcomes, item_filter)
+
+    def undo(self, withdrawals: Sequence[Withdrawal], item_filter: ItemFilter) -> dict[str, Any]:
+        """Cancel decisions about different photos, all at once, except those that were replaced or cancelled meanwhile.
+
+        Args:
+            withdrawals: The decisions.
+            item_filter: Which items the page shows.
+
+        Returns:
+            As `decide`.
+
+        Raises:
+            ValueError: A photo isn't on the page; nothing is written.
+        """
+        keys: list[ReviewKey] = []
+        outcomes: list[Outcome] = []
+
+        def choose(log: Log) -> list[ReviewKey]:
+            made = self._list.in_effect(log)
+            renamed = {(key.photo, now.row): key for key, now in made.items()}
+            for wanted in withdrawals:
+                key = wanted.key if self._knows(wanted.key) else renamed.get((wanted.key.photo, wanted.row), wanted.key)
+                if not self._knows(key):
+                    raise ValueError("this photo is not on this page any more")
+                keys.append(key)
+                outcomes.append("written" if key in made and made[key].row == wanted.row else "conflict")
+            return [made[key].key for key, outcome in zip(keys, outcomes, strict=True) if outcome == "written"]
+
+        review_log.change(self._root, choose, self._reviewer)
+        return self._changed(keys, outcomes, item_filter)
+
+    def _valid(self, choice: Choice) -> Decision:
+        """Return the decision of a choice; raises ValueError if it isn't valid."""
+        known = next((known for known in ACTIONS if known == choice.action), None)
+        if known is None:
+            raise ValueError(f"unknown action {choice.action!r}")
+        if not self._knows(choice.key):
+            raise ValueError("this photo is not on this page; reload the page")
+        if known == "move" and choice.to not in self._list.classes:
+            raise ValueError(f"unknown class {choice.to!r}")
+        if (known == "move") == (choice.to in ("", choice.key.label)):
+            raise ValueError("a move needs another class than the photo's own; the other actions need none")
+        return Decision(choice.key, known, choice.to)
+
+    def _outcome(self, choice: Choice, made: Made | None) -> Outcome:
+        """Return what becomes of a choice if a decision, or none, is in effect."""
+        if _value(made) != (None if choice.shown is None else (choice.shown.action, choice.shown.to)):
+            return "conflict"
+        is_agreed = made is not None and self._reviewer not in {opinion.by for opinion in made.differing}
+        return "same" if _value(made) == (choice.action, choice.to) and is_agreed else "written"
 
     def _decisions(self) -> Decisions:
         return self._list.decisions(self._root)
@@ -170,16 +160,23 @@ class ReviewSession:
     def _knows(self, key: ReviewKey) -> bool:
         return key in self._doubts.numbers or key in self._photos.numbers
 
-    def _after(self, key: ReviewKey, item_filter: ItemFilter) -> dict[str, Any]:
-        """Return the row of a photo as it is now, and the counts; the page may show the other list meanwhile."""
+    def _changed(
+        self, keys: Sequence[ReviewKey], outcomes: Sequence[Outcome], item_filter: ItemFilter
+    ) -> dict[str, Any]:
+        """Return the rows of photos as they are now, and the counts; the page may show the other list meanwhile."""
         decisions = self._decisions()
         of = self._items(item_filter)
-        if key in of.numbers:
-            place = int(of.order(item_filter)[1][of.numbers[key]])
-            changed = self._row(of.items[of.numbers[key]], place, item_filter, decisions)
-        else:
-            other = self._photos if of is self._doubts else self._doubts
-            changed = self._row(other.items[other.numbers[key]], None, item_filter, decisions)
+        other = self._photos if of is self._doubts else self._doubts
+        order, listed = of.order(item_filter), _passing(of, item_filter, decisions)
+        changed = []
+        for key, outcome in zip(keys, outcomes, strict=True):
+            number = of.numbers.get(key)
+            if number is None:
+                row = self._row(other.items[other.numbers[key]], None, item_filter, decisions)
+            else:
+                row = self._row(of.items[number], int(order.places[number]), item_filter, decisions, order.cosines)
+            is_listed = number is not None and bool(listed[number])
+            changed.append({**row, "outcome": outcome, "is_listed": is_listed})
         return {"changed": changed, "counts": self._counts(item_filter, decisions)}
 
     def _row(
@@ -226,6 +223,11 @@ class ReviewSession:
             "states": {name: int(mask.sum()) for name, mask in states.items()},
             "facets": of.table.counts(item_filter, _in_state(of, item_filter, decisions)),
         }
+
+
+def _passing(of: OrderedItems, item_filter: ItemFilter, decisions: Decisions) -> Mask:
+    """Return which items a page with this filter lists, `(n,)`: no page decides this by itself."""
+    return of.table.select(item_filter) & _in_state(of, item_filter, decisions)
 
 
 def _in_state(of: OrderedItems, item_filter: ItemFilter, decisions: Decisions) -> Mask:

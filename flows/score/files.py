@@ -43,6 +43,7 @@ def write(
     photos: "pd.DataFrame",
     left_out: Sequence[LeftOut],
     *,
+    sets: Sequence[Mapping[str, Any]] = (),
     excel: bool = False,
 ) -> None:
     """Write everything into the folder, or nothing; what earlier scores have left there is replaced.
@@ -53,6 +54,7 @@ def write(
         answered: The columns of predictions.parquet, n rows.
         photos: The same n photos, with their paths.
         left_out: The photos that are not scored.
+        sets: The rows of prediction_sets.parquet; empty if the model has no limit for possible classes.
         excel: Whether CSVs begin with a byte order mark, which Excel needs for UTF-8.
     """
     import pandas as pd
@@ -65,6 +67,8 @@ def write(
     with atomic_folder(folder) as partial:
         (partial / HEAT_MAPS).touch()  # a later crawl passes over this folder
         tables.PREDICTIONS.write(answered, partial)
+        if sets:
+            tables.PREDICTION_SETS.write_rows(sets, partial)
         write_json(tables.METRICS.path(partial), dict(metrics), sort_keys=True)
         write_table(crossed.rename_axis(index="true", columns=None).reset_index(), partial / CONFUSION, excel=excel)
         write_table(pd.DataFrame(left_out, columns=LeftOut._fields), partial / LEFT_OUT, excel=excel)
@@ -73,3 +77,5 @@ def write(
         (partial / SHEET).write_bytes(sheet.draw(answered, photos))
         text = page.html(metrics, answered, photos, left_out, figures)
         tables.REPORT.path(partial).write_text(text, encoding="utf-8", errors="replace")
+    if not sets:
+        tables.PREDICTION_SETS.path(folder).unlink(missing_ok=True)  # of earlier scores

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from flows.score.photos import LeftOut
-from flows.score.text import reasons, score_rows, subject
+from flows.score.text import limit_sentences, reasons, score_rows, subject
 from tasks.images import thumbnails
 from tasks.templates import template
 
@@ -76,6 +76,7 @@ def html(
         scores=list(score_rows(metrics)),
         classes=[row for row in metrics["per_class"] if row["test"] or row["precision"] is not None],
         figures={name: Markup(style.svg(figure)) for name, figure in drawn.items()},
+        limits=list(limit_sentences(metrics)),
         left_out=reasons(left_out),
         notes=metrics["scored"]["notes"],
         mistakes=list(_mistakes(answered, photos)),

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,13 @@ from flows.score.photos import UNREADABLE, LeftOut, find_photos
 from flows.score.text import reasons
 from tasks import tables
 from tasks.evaluate import summary
+from tasks.evaluate.diagnose.limited import measure_answered, measure_sets, set_rows
 from tasks.evaluate.verdicts import set_verdicts
 from tasks.inference import predictions
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.calibration import calibration_error
 from tasks.inference.decision import DecisionRule
+from tasks.inference.limits import Limits
 from tasks.store.context import executor
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
@@ -110,12 +112,14 @@ def score_to(root: Path, options: ScoreOptions, *, progress: Progress, announce:
         if photos.empty:
             raise _nothing(options.source, left_out)
         announce(f"{len(photos):,} {'photo' if len(photos) == 1 else 'photos'}, model of run {record.id} ...")
-        answered, errors = _answer(model, photos, threads, progress)
+        answers, errors = _answer(model, photos, threads, progress)
         left_out += [LeftOut(photos["name"][i], photos["label"][i], UNREADABLE, error) for i, error in errors.items()]
         photos = photos.drop(index=list(errors)).reset_index(drop=True)
         if photos.empty:
             raise _nothing(options.source, left_out)
-        metrics = measure(answered, photos["group"].to_numpy(), model.rule, own, config.evaluate)
+        groups = photos["group"].to_numpy()
+        metrics = measure(answers.table, groups, model.rule, own, config.evaluate)
+        metrics |= measure_limits(answers, groups, model.limits, config.evaluate)
     described = {
         "run": record.id,
         "name": record.model_name,
@@ -124,7 +128,7 @@ def score_to(root: Path, options: ScoreOptions, *, progress: Progress, announce:
         "notes": list(labelled.notes),
     }
     metrics |= {"scored": described}
-    files.write(folder, metrics, answered, photos, left_out, excel=options.excel)
+    files.write(folder, metrics, answers.table, photos, left_out, sets=answers.sets, excel=options.excel)
     return Scored(record, metrics, left_out, folder)
 
 
@@ -157,10 +161,24 @@ class Own:
         return cls(frozenset(seen), str(measured["headline"]), trained, measured["test"]["scores"])
 
 
+@dataclass(frozen=True)
+class Answers:
+    """The answers to the n readable photos."""
+
+    table: "pd.DataFrame"
+    """The columns of predictions.parquet."""
+    unsure: NDArray[np.bool_] | None
+    """(n,) which are unsure; None if the model has no threshold."""
+    possible: NDArray[np.bool_] | None
+    """(n, answers) the possible classes; None if the model has no limit for them."""
+    sets: list[dict[str, Any]]
+    """The rows of prediction_sets.parquet; empty without such a limit."""
+
+
 def _answer(
     model: Model, photos: "pd.DataFrame", threads: Executor, progress: Progress
-) -> tuple["pd.DataFrame", dict[int, str]]:
-    """Predict photos: the columns of predictions.parquet, and what is wrong with those that can't be read, by row."""
+) -> tuple[Answers, dict[int, str]]:
+    """Predict photos: the answers, and what is wrong with those that can't be read, by row."""
     import pandas as pd
 
     from tasks.inference.predictor import Predictor
@@ -171,6 +189,8 @@ def _answer(
     rows = photos[["photo", "name"]].assign(split="test")
     predictor = Predictor(model.classifier, model.encoder, model.references, model.rule, len(photos))
     parts: list[pd.DataFrame] = []
+    unsure, possible = [], []
+    sets: list[dict[str, Any]] = []
     problems: dict[int, str] = {}
     done = 0
     with progress("photos", total=len(photos)) as advance:
@@ -182,9 +202,20 @@ def _answer(
                 probabilities = predictor.probabilities(predictor.inputs(np.stack(tiles)))
                 scored = ScoredPredictions.of(truth[where], probabilities)
                 parts.append(predictions.table(rows.iloc[where], scored, probabilities, names, _RANKS))
+                unsure.append(model.limits.unsure(probabilities))
+                possible.append(chosen := model.limits.possible(probabilities))
+                if chosen is not None:
+                    sets += set_rows(rows["photo"].iloc[where], probabilities, chosen, truth[where], names)
             done += len(images)
             advance(len(images))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(), problems
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return Answers(table, _joined(unsure), _joined(possible), sets), problems
+
+
+def _joined(parts: Sequence[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
+    """Join the parts of an array; None if there are none."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
 
 
 def measure(
@@ -220,6 +251,29 @@ def measure(
         measured["unknown"] = {"label": rule.unknown_label, **summary.summarize_unknown(scored, groups, config)}
     set_verdicts(measured)
     return measured
+
+
+def measure_limits(answers: Answers, groups: NDArray[Any], limits: Limits, config: EvaluateConfig) -> dict[str, Any]:
+    """Measure what the model's limits give on these photos, as diagnostics.json does on test photos.
+
+    Args:
+        answers: The answers to n photos.
+        groups: (n,) the group of each photo.
+        limits: Those of the model.
+        config: The number of resamples and their seed.
+
+    Returns:
+        `abstaining` and `sets`, each only if the model has such a limit.
+    """
+    found: dict[str, Any] = {}
+    names = answers.table
+    right = (names["predicted"] == names["label"]).to_numpy()
+    if answers.unsure is not None and limits.abstain:
+        found["abstaining"] = asdict(limits.abstain) | measure_answered(~answers.unsure, right, groups, config)
+    if answers.possible is not None and limits.sets:
+        contains = np.array([row["has_true_class"] for row in answers.sets])
+        found["sets"] = asdict(limits.sets) | measure_sets(answers.possible, contains, groups, config)
+    return found
 
 
 def _counts(left_out: Sequence[LeftOut]) -> dict[str, int]:

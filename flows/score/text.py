@@ -9,7 +9,7 @@ from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
 from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES
 from tasks.names import visible
-from tasks.text import first_few, percent, photos_are
+from tasks.text import SPACE, first_few, percent, photos_are
 
 _MOST_CELLS = 12
 """With more classes, the terminal lists the most frequent confusions instead of the matrix."""
@@ -80,6 +80,26 @@ def own_test(metrics: Mapping[str, Any]) -> str:
     """Say what the headline metric was in the evaluation of the model's run."""
     headline = next(score_rows(metrics))
     return f"in the model's own test, {headline.title} was {headline.own}"
+
+
+def limit_sentences(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the model's limits give: answers that are not unsure, and sets of possible classes."""
+    if found := metrics.get("abstaining"):
+        right = f"; {percent(found['reached']['value'])} of them are right ({_both_ends(found)})" * ("reached" in found)
+        yield (
+            f"{percent(found['coverage'])} of the answers are not unsure: their probability is "
+            f"{percent(found['least_probability'])} or more{right} (evaluate.abstain={found['wanted']:g})"
+        )
+    if found := metrics.get("sets"):
+        yield (
+            f"{percent(found['reached']['value'])} of the sets of possible classes contain the true one "
+            f"({_both_ends(found)}; evaluate.set_coverage={found['wanted']:g}); they have {found['mean_size']:.1f} "
+            "classes on average"
+        )
+
+
+def _both_ends(found: Mapping[str, Any]) -> str:
+    return f"{_interval('accuracy', found['reached'])}{SPACE}%"
 
 
 def class_table(metrics: Mapping[str, Any]) -> Table:

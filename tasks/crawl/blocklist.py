@@ -34,8 +34,7 @@ def read(root: Path) -> frozenset[str]:
     Raises:
         UserError: The file is damaged. Without all of it, a photo could be stored again.
     """
-    entries = [row[0].strip() for row in _rows(root / NAME)]
-    return frozenset(entry.lower() if _is_sha256(entry) else entry for entry in entries)
+    return frozenset(map(_entry, _rows(root / NAME)))
 
 
 def add(root: Path, entries: Iterable[str]) -> None:
@@ -46,19 +45,46 @@ def add(root: Path, entries: Iterable[str]) -> None:
     """
     path = root / NAME
     with file_lock(path.with_name(f".{NAME}.lock")):
-        rows = _rows(path)
-        known = {row[0] for row in rows}
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows([*rows, *((entry, f"{now():%Y-%m-%dT%H:%M:%SZ}") for entry in sorted(set(entries) - known))])
-        with atomic_output(path) as partial:  # people may edit it, and share it
-            partial.write_bytes(text.getvalue().encode())
+        _write(path, _with(_rows(path), set(entries)))
 
 
-def merge(root: Path, other: Path) -> None:
-    """Add what another copy of the blocklist has; errors as `add`."""
-    add(root, {row[0].strip() for row in _rows(other)})
+def merge(root: Path, other: Path, base: Path) -> None:
+    """Add what another copy of the blocklist has, and remove what somebody has deleted there.
+
+    Args:
+        root: The data folder.
+        other: The other copy.
+        base: The file as both had it before; if there is none, nothing was deleted.
+
+    Raises:
+        UserError: One of them is damaged.
+    """
+    theirs, before = ({_entry(row) for row in _rows(each)} for each in (other, base))
+    path = root / NAME
+    with file_lock(path.with_name(f".{NAME}.lock")):
+        stay = [row for row in _rows(path) if _entry(row) not in before - theirs]
+        _write(path, _with(stay, theirs - before))
+
+
+def _with(rows: list[list[str]], entries: set[str]) -> list[list[str]]:
+    """Return the rows with those of the entries that they lack, blocked now."""
+    new = sorted(entries - {_entry(row) for row in rows})
+    return [*rows, *([entry, f"{now():%Y-%m-%dT%H:%M:%SZ}"] for entry in new)]
+
+
+def _entry(row: list[str]) -> str:
+    """Return the URL, path or SHA-256 of a row; a SHA-256 in lower case."""
+    entry = row[0].strip()
+    return entry.lower() if _is_sha256(entry) else entry
+
+
+def _write(path: Path, rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(rows)
+    with atomic_output(path) as partial:  # people may edit it, and share it
+        partial.write_bytes(text.getvalue().encode())
 
 
 def _rows(path: Path) -> list[list[str]]:

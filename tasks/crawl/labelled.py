@@ -1,6 +1,7 @@
 """Photos that people have labelled with `fluke label`, added to those of any source (`crawl.labelled`)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from configs.schema import CrawlConfig, CsvColumns
 from tasks.crawl.ledger.ledger import Ledger
@@ -30,7 +31,7 @@ def add(result: CrawlResult, config: CrawlConfig, ledger: Ledger, context: Stage
     kept = [row for row in result.rows if row.photo not in by_hand]
     for note in [*listed.notes, *_relabelled(len(result.rows) - len(kept))]:
         context.warn(note)
-    return CrawlResult([*kept, *rows], {**result.counts, "labelled": len(by_hand)}, result.stats)
+    return replace(result, rows=[*kept, *rows], counts={**result.counts, "labelled": len(by_hand)})
 
 
 def _relabelled(count: int) -> Sequence[str]:

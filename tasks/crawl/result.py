@@ -1,7 +1,7 @@
 """The result of a crawl: a row for each photo of a class, and statistics of the searches."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -93,6 +93,8 @@ class CrawlResult:
     rows: list[PhotoRow]
     counts: dict[str, int]
     stats: CrawlStats | None = None
+    times: Mapping[str, str] = field(default_factory=dict)
+    """When photos were taken, by SHA-256, see `tasks.crawl.listing.taken_at`; empty if the source doesn't say it."""
 
 
 def require_two_classes(labels: Iterable[str], where: str, remedy: str, *, of: str = "photos") -> None:

@@ -26,7 +26,7 @@ from tasks.store.manifest import FileRecord, Result
 from tasks.store.plugins import load
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY
+from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY, TIMES
 
 VERSION = 3
 LEDGER = "ledger-2.sqlite"
@@ -58,7 +58,7 @@ def table_rows(rows: Iterable[PhotoRow], folder: str) -> list[dict[str, Any]]:
 
 
 def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
-    """Write `photos.parquet`; new photos are stored in the folder of the photos.
+    """Write `photos.parquet`, and `times.parquet` if a CSV says when photos were taken; new photos are stored.
 
     If URLs were fetched, also write `searches.parquet` (what each search found), `dropped.parquet` (each URL that isn't
     kept, with the reason) and `summary.md`.
@@ -79,11 +79,15 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     if note := warn_of_alike(Counter(row.label for row in rows)):
         context.warn(note)
     PHOTOS.write_rows(table_rows(rows, context.photos.relative_to(context.root).as_posix()), context.out)
+    times = sorted(result.times.items())
+    if times:
+        TIMES.write_rows([{"photo": photo, "taken_at": time} for photo, time in times], context.out)
     if result.stats:
         _write_stats(result.stats, context.out)
     refs = {context.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
     counts = {"photos": len(refs), "classes": len({row.label for row in rows}), **result.counts}
-    return Result(counts, digest=content_digest(rows), refs=refs)
+    digest = content_digest(rows)
+    return Result(counts, digest=hashing.of_value([digest, times]) if times else digest, refs=refs)
 
 
 def external_inputs(config: CrawlConfig, root: Path) -> dict[str, str | int]:

@@ -19,7 +19,7 @@ from tasks.inference.scores import LOWER_IS_BETTER, MEANS_OVER_CLASSES, SCORES, 
 _TAIL = 0.025
 """Probability on each side of a 95 % interval."""
 _STEPS = (0, 1, 2, 3, 6, 11, 31, 101, 1001)
-"""Lower bounds of the buckets of `by_class_frequency`, in train photos per class."""
+"""Lower bounds of the ranges of `by_class_frequency`, in train photos per class."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def compare_part(
 
 
 @dataclass(frozen=True)
-class Bucket:
+class FrequencyRange:
     """Scores of the test photos whose class has a number of train photos in a range."""
 
     at_least: int
@@ -172,7 +172,7 @@ class Bucket:
 
 def by_class_frequency(
     answers: ScoredPredictions, train_counts: Ids, groups: NDArray[Any], *, top_k: int, resamples: int, seed: int
-) -> list[Bucket]:
+) -> list[FrequencyRange]:
     """Compute scores by the number of train photos of a photo's class.
 
     Args:
@@ -184,10 +184,10 @@ def by_class_frequency(
         seed: Seed of the resampling.
 
     Returns:
-        A bucket for each range with test photos. Means over classes only include the classes of the bucket.
+        One for each range with test photos. Means over classes only include the classes in it.
     """
     frequency = train_counts[answers.truth]
-    buckets = []
+    ranges = []
     for low, high in pairwise([*_STEPS, None]):
         assert low is not None
         where = (frequency >= low) & (frequency < high if high else True)
@@ -196,8 +196,8 @@ def by_class_frequency(
             compared = compare(part, {}, groups[where], top_k=top_k, resamples=resamples, seed=seed)
             scores = {name: compared[name].classifier for name in ("accuracy", "top_k_accuracy", "map_at_5")}
             classes = len(np.unique(part.truth))
-            buckets.append(Bucket(low, high - 1 if high else None, classes, int(where.sum()), scores))
-    return buckets
+            ranges.append(FrequencyRange(low, high - 1 if high else None, classes, int(where.sum()), scores))
+    return ranges
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def present(
         files = diagnose(config, evaluation, photos=photos, kept=kept, model=model, progress=context.progress)
         ViewRecord.of(evaluation, files, made_from).write(tables.DIAGNOSED.path(evaluation))
     folders = [photos, kept, tiles, encoder, features, classifier, evaluation]
-    doubted = list(doubted_labels(kept, classifier, config.label_issues)["photo"])
+    doubted = doubted_labels(kept, classifier, config.label_issues)
     to_review = {TO_REVIEW: [*filter(None, (review_note(kept), label_note(len(doubted))))], DOUBTED: doubted}
     _write_notes(evaluation, folders, context.notes, {**to_review, **context.findings})
     report = ViewRecord.read(tables.REPORTED.path(evaluation))

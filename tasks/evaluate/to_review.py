@@ -3,14 +3,15 @@
 Nothing that is only doubted leaves the test.
 """
 
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks.store.json_file import read_json
+from tasks.store.table import Table
 from tasks.tables import KEPT, LABEL_ISSUES, NOTES, REVIEW
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TO_REVIEW = "review"
 """The key of the sentences in notes.json."""
@@ -24,23 +25,27 @@ def review_note(kept: Path) -> str:
     Args:
         kept: The folder of the filter stage.
     """
-    photos = KEPT.read(kept, ["photo", "label", "split"])
-    test = photos.loc[photos["split"] == "test", ["photo", "label"]].drop_duplicates()
-    listed = REVIEW.read(kept, ["photo", "label", "kept", "reason", "decision"])
-    marked = listed[listed["kept"] & listed["decision"].isna()].merge(test, on=["photo", "label"])
-    if marked.empty:
+    photos = _rows(KEPT, kept, "photo", "label", "split")
+    test = {(photo, label) for photo, label, split in photos if split == "test"}
+    listed = _rows(REVIEW, kept, "photo", "label", "reason", "kept", "decision")
+    marked = {
+        (photo, label, reason)
+        for photo, label, reason, is_kept, decision in listed
+        if is_kept and decision is None and (photo, label) in test
+    }
+    if not marked:
         return ""
-    count = len(marked.drop_duplicates(["photo", "label"]))
-    reasons = marked.drop_duplicates(["photo", "label", "reason"])["reason"].value_counts()
-    parts = ", ".join(f"{reasons[reason]:,} {reason}" for reason in sorted(reasons.index))
+    count = len({(photo, label) for photo, label, _ in marked})
+    reasons = Counter(reason for *_, reason in marked)
+    parts = ", ".join(f"{reasons[reason]:,} {reason}" for reason in sorted(reasons))
     return (
         f"{count:,} of the test photos {'is' if count == 1 else 'are'} marked for review ({parts}); fluke review shows "
         "them. They count in all scores until a person rejects them."
     )
 
 
-def doubted_labels(kept: Path, classifier: Path, most: int) -> "pd.DataFrame":
-    """Return the labels of train and validation photos that the training doubts most and that no person has decided.
+def doubted_labels(kept: Path, classifier: Path, most: int) -> list[str]:
+    """Return the photos whose labels the training doubts most and that no person has decided.
 
     Args:
         kept: The folder of the filter stage.
@@ -48,13 +53,17 @@ def doubted_labels(kept: Path, classifier: Path, most: int) -> "pd.DataFrame":
         most: The largest number of them.
 
     Returns:
-        Rows of label_issues.parquet, the most doubtful first.
+        Train and validation photos, by their SHA-256, the most doubtful first.
     """
-    listed = REVIEW.read(kept, ["photo", "decision"])
-    decided = set(listed.loc[listed["decision"].notna(), "photo"])
-    found = LABEL_ISSUES.read(classifier)
-    chosen: pd.DataFrame = found[~found["photo"].isin(decided)].head(most)
-    return chosen
+    decided = {photo for photo, decision in _rows(REVIEW, kept, "photo", "decision") if decision is not None}
+    found = (photo for (photo,) in _rows(LABEL_ISSUES, classifier, "photo"))
+    return list(islice((photo for photo in found if photo not in decided), most))
+
+
+def _rows(table: Table, folder: Path, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of some columns. pandas isn't used: a run in which everything is cached doesn't import it."""
+    stored = table.read_arrow(folder, columns)
+    return zip(*(stored[column].to_pylist() for column in columns), strict=True)
 
 
 def label_note(count: int) -> str:

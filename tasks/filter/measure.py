@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from configs.schema import FilterConfig
 from tasks.filter import faces, image_stats
 from tasks.filter.bursts import taken_of
+from tasks.filter.memory.remembered import Remembered
 from tasks.filter.near_duplicates import NearDuplicates
-from tasks.filter.remembered import Remembered
-from tasks.images import photos
+from tasks.images import photo_files, photos
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import FileRecord
@@ -112,7 +112,9 @@ def measure(table: "pd.DataFrame", remembered: Remembered, context: StageContext
 
 
 def _stats(files: Mapping[str, Path]) -> NDArray[np.void]:
-    return np.array([image_stats.compute_stats(photos.read(file)) for file in files.values()], image_stats.STATS_DTYPE)
+    return np.array(
+        [image_stats.compute_stats(photo_files.read(file)) for file in files.values()], image_stats.STATS_DTYPE
+    )
 
 
 def _damaged_since(names: Sequence[str], stats: NDArray[np.void], remembered: Remembered) -> list[int]:
@@ -156,7 +158,7 @@ def count_faces(config: FilterConfig, table: "pd.DataFrame", context: StageConte
 
 def _face_counts(files: Mapping[str, Path], model: Path | None) -> NDArray[np.int32]:
     counts = [
-        photos.decode_to(lambda pixels: faces.count(pixels, model), photos.read(file), at_least_px=faces.SIDE_PX)
+        photos.decode_to(lambda pixels: faces.count(pixels, model), photo_files.read(file), at_least_px=faces.SIDE_PX)
         for file in files.values()
     ]
     return np.array(counts, np.int32)
@@ -197,7 +199,7 @@ def _described(files: Mapping[str, Path]) -> NDArray[np.floating]:
 
     return descriptor.describe_all(
         [
-            photos.decode_to(descriptor.reduced, photos.read(file), at_least_px=descriptor.AT_LEAST_PX)
+            photos.decode_to(descriptor.reduced, photo_files.read(file), at_least_px=descriptor.AT_LEAST_PX)
             for file in files.values()
         ]
     )
@@ -223,7 +225,7 @@ class _LazyEmbedding:
 
     def __call__(self, files: Mapping[str, Path]) -> NDArray[np.floating]:
         """Embed n photos, given the file of each."""
-        images = [photos.decode_to(self._prepare, photos.read(file)) for file in files.values()]
+        images = [photos.decode_to(self._prepare, photo_files.read(file)) for file in files.values()]
         assert self._embedding
         with self._computing:
             return self._embedding(images)

@@ -115,27 +115,29 @@ def read(root: Path) -> dict[ReviewKey, Decision]:
     return {key: entry.decision for key, entry in entries(root).items()}
 
 
-def change(root: Path, choose: Callable[[Log], Decision | ReviewKey | None], by: str = "") -> bool:
-    """Append one row that depends on what the log has; nobody can write in between.
+def change(root: Path, choose: Callable[[Log], Iterable[Decision | ReviewKey]], by: str = "") -> int:
+    """Append rows that depend on what the log has: all of them, or none. Nobody can write in between.
 
     Args:
         root: The data folder.
         by: The name of the reviewer.
-        choose: Called with the decisions in effect. Returns the decision to log, or the photo and class whose decision
-            to cancel, or None to write nothing. Its exceptions are passed on, and nothing is written.
+        choose: Called with the decisions in effect. Returns the decisions to log, and the photos and classes whose
+            decision to cancel. Its exceptions are passed on, and nothing is written.
 
     Returns:
-        Whether a row was written.
+        How many rows were written.
     """
     path = root / NAME
     with lock(path):
-        chosen = choose(in_effect(path))
-        if isinstance(chosen, Decision):
-            _check(chosen)
-            append(path, [Row(chosen.key, chosen, _now(), by)])
-        elif chosen is not None:
-            append(path, [Row(chosen, None, _now(), by)])
-        return chosen is not None
+        rows = []
+        for chosen in choose(in_effect(path)):
+            if isinstance(chosen, Decision):
+                _check(chosen)
+                rows.append(Row(chosen.key, chosen, _now(), by))
+            else:
+                rows.append(Row(chosen, None, _now(), by))
+        append(path, rows)
+        return len(rows)
 
 
 def add(root: Path, decisions: Iterable[Decision], by: str = "") -> list[Decision]:
@@ -160,9 +162,9 @@ def undo(root: Path, among: Container[ReviewKey]) -> Decision | None:
     """Cancel the last decision in effect about one of these keys; returns it, or None if there is none."""
     undone: list[Decision] = []
 
-    def choose(log: Log) -> ReviewKey | None:
+    def choose(log: Log) -> list[ReviewKey]:
         undone.extend(entry.decision for key, entry in log.items() if key in among)
-        return undone[-1].key if undone else None
+        return [decision.key for decision in undone[-1:]]
 
     change(root, choose)
     return undone[-1] if undone else None
@@ -269,11 +271,13 @@ def append(path: Path, rows: Sequence[Row]) -> None:
         action, to = (decision.action, decision.to) if decision else (_UNDO, "")
         writer.writerow([*map(guard, (*key, action, to)), decided_at, guard(by)])
     data = text.getvalue().encode(errors="surrogateescape")
+    if len(rows) > 1:
+        _replace(path, data)
+        return
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(size - 1)
-            data = data if file.read() in (b"\r", b"\n") else b"\n" + data  # the last line may lack its line end
+        file.seek(max(0, size - 1))
+        data = _on_a_new_line(file.read(), data)
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -283,6 +287,18 @@ def append(path: Path, rows: Sequence[Row]) -> None:
             raise
     if is_new:
         sync(path.parent)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Append to a copy, and put it in the place of the log: a process that is killed meanwhile leaves the old log."""
+    before = path.read_bytes() if path.exists() else b""
+    with atomic_output(path) as partial:
+        partial.write_bytes(before + _on_a_new_line(before[-1:], data))
+
+
+def _on_a_new_line(last: bytes, data: bytes) -> bytes:
+    """Return what to append after a last byte: the last line may lack its line end."""
+    return data if last in (b"", b"\r", b"\n") else b"\n" + data
 
 
 def _add_new_column(path: Path) -> None:

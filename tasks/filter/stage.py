@@ -14,14 +14,14 @@ from tasks.filter.groups import BURST, group_names, pattern_notes, split_groups
 from tasks.filter.judge import judge, reject_label_issues, set_verdicts
 from tasks.filter.large_groups import large_groups
 from tasks.filter.measure import measure
-from tasks.filter.memory_notes import memory_notes, tested_classes_note
-from tasks.filter.memory_update import Outcome, once_trained, updated
+from tasks.filter.memory.notes import memory_notes, tested_classes_note
+from tasks.filter.memory.split_memory import SplitMemory
+from tasks.filter.memory.update import RunSplits, once_trained, updated
 from tasks.filter.notes import doubt_notes, loss_notes
 from tasks.filter.removed import is_removable, name_groups, removed_from_test
 from tasks.filter.review_keys import apply_decisions
 from tasks.filter.review_log import Action, ReviewKey
 from tasks.filter.rules import UNDECODABLE
-from tasks.filter.split_memory import SplitMemory
 from tasks.filter.splits import MIN_GROUPS_FOR_ALL, Split, count_leaks, hold_out_classes, resolve
 from tasks.filter.summary import review_rows, summary
 from tasks.filter.trainable import check_trainable, reject_untrained_classes, single_photos_note
@@ -93,7 +93,7 @@ def build_kept(config: FilterConfig, *, photos: Path, context: StageContext) -> 
             large_groups(table, names, duplicates, min_photos=2),
             tested_classes_note(config, table, remembered),
         )
-        generation = memory.write(new := updated(remembered, config, Outcome(table, sources, measured, groups)))
+        generation = memory.write(new := updated(remembered, config, RunSplits(table, sources, measured, groups)))
     large = large_groups(table, names, duplicates, min_photos=MIN_GROUPS_FOR_ALL)
     notes_of_memory = memory_notes(config, table, remembered, measured, given.present)
     hints = [large, single_photos_note(kept), *group_hints(config, table, names, measured.taken[: len(table)])]

@@ -1,10 +1,9 @@
-"""Store photos under the SHA-256 of their bytes, check them, and decode them."""
+"""Check photos and decode them: from the bytes of a file to pixels."""
 
 import warnings
 from collections.abc import Callable
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,11 +14,6 @@ from tasks.images.draft import draft
 from tasks.images.formats import extension
 from tasks.images.memory import MemoryBudget, PhotoTooLargeError
 from tasks.images.rgb import upright_pixels
-from tasks.store import hashing
-from tasks.store.atomic import atomic_write
-from tasks.store.bucket import copies
-from tasks.store.manifest import FileRecord
-from tasks.store.permissions import make_private_folder
 
 Value = TypeVar("Value", bound=np.generic)
 Output = TypeVar("Output")
@@ -59,40 +53,6 @@ _MOST_BYTES = memory.photo_limit(memory.memory_limit())
 """What a photo may use that needs more than that and is decoded alone."""
 _MOST_SCANS = 100
 """Most scans of a JPEG. About 10 are usual; a scan of a few bytes can make the decoder process all pixels again."""
-
-
-def put(home: Path, data: bytes, sha256: str | None = None) -> tuple[str, Path]:
-    """Store a photo unless it is stored already; it is private, see `tasks.store.permissions`.
-
-    Args:
-        home: The folder of the photos.
-        data: The bytes of the photo.
-        sha256: Their SHA-256; None: it is computed.
-
-    Returns:
-        The SHA-256 and the path of the file.
-    """
-    path = path_of(home, data, sha256 := sha256 or hashing.of_bytes(data))
-    if not path.exists() or hashing.of_file(path) != sha256:
-        make_private_folder(path.parent, top=home)
-        atomic_write(path, data, private=True)
-    return sha256, path
-
-
-def read(path: Path) -> bytes:
-    """Return the bytes of a stored photo; in the local copy of a bucket, it may have to be fetched."""
-    copies.use(path)
-    return path.read_bytes()
-
-
-def path_of(home: Path, data: bytes, sha256: str) -> Path:
-    """Return the path of a photo with these bytes, whether or not it exists."""
-    return home / sha256[:2] / f"{sha256}.{extension(data)}"
-
-
-def record(path: Path) -> FileRecord:
-    """Return the record of a stored photo; its SHA-256 is taken from its name, without reading it."""
-    return FileRecord(bytes=path.stat().st_size, sha256=path.stem)
 
 
 def size_px(data: bytes) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.images import photos
+from tasks.images import photo_files, photos
 from tasks.images.memory import PhotoTooLargeError
 
 _LOSSLESS_PX = 48
@@ -53,6 +53,6 @@ def of_pixels(pixels: NDArray[np.uint8], side_px: int = 128) -> str:
 def of_file(path: Path, side_px: int = 128) -> str | None:
     """Return a thumbnail of a photo as a data URI, or None if the file is missing or can't be decoded."""
     try:
-        return photos.decode_to(lambda pixels: of_pixels(pixels, side_px), photos.read(path), at_least_px=side_px)
+        return photos.decode_to(lambda pixels: of_pixels(pixels, side_px), photo_files.read(path), at_least_px=side_px)
     except (OSError, ValueError, PhotoTooLargeError):
         return None

@@ -1,6 +1,6 @@
 """The headline metric: the score that recipes are compared by, and that the report starts with."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from tasks.inference.arrays import Ids, ScoredPredictions
 from tasks.inference.scores import MEANS_OVER_CLASSES, score
 
 HeadlineMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "map_at_5"]
-HEADLINES: tuple[HeadlineMetric, ...] = get_args(HeadlineMetric)
 
 _INDIVIDUALS = 20
 """From this number of classes on, classes with few photos are taken for individuals."""

@@ -51,11 +51,8 @@ def fit_path(
 ) -> Iterator[tuple[float, Linear]]:
     """Fit one classifier for each C of a path, each from the solution before.
 
-    The mean of the weighted cross entropy plus `|kernel|^2 / (2 C n)` is minimised, for features that are standardised
-    and divided by the square root of their number; scaling and centring are then folded into kernel and bias. The
-    features are rotated to their principal directions, which leaves the minimum unchanged, and each direction is
-    scaled by the curvature of the loss along it, so that L-BFGS (Liu and Nocedal, Math. Programming 45, 1989) needs few
-    steps. With very many photos and classes, the 256 directions with the largest variances are used.
+    The features are standardised and divided by the square root of their number, see `fit_scaled_path`; scaling and
+    centring are then folded into kernel and bias.
 
     Args:
         vectors: `(n, d)`.
@@ -67,10 +64,38 @@ def fit_path(
     Yields:
         Each C and its classifier.
     """
+    scaling = Scaling.of(vectors)
+    for inverse, linear in fit_scaled_path(scaling(vectors), targets, classes, weights=weights, path=path):
+        yield inverse, scaling.unfolded(linear)
+
+
+def fit_scaled_path(
+    z: NDArray[np.float32],
+    targets: NDArray[np.integer[Any]],
+    classes: int,
+    *,
+    weights: NDArray[np.floating[Any]] | None = None,
+    path: Sequence[float] = PATH,
+) -> Iterator[tuple[float, Linear]]:
+    """Fit one classifier of scaled features for each C of a path, each from the solution before.
+
+    The mean of the weighted cross entropy plus `|kernel|^2 / (2 C n)` is minimised. The features are rotated to their
+    principal directions, which leaves the minimum unchanged, and each direction is scaled by the curvature of the loss
+    along it, so that L-BFGS (Liu and Nocedal, Math. Programming 45, 1989) needs few steps. With very many photos and
+    classes, the 256 directions with the largest variances are used.
+
+    Args:
+        z: features `(n, d)`, as `Scaling` returns them; they are overwritten, to save memory.
+        targets: class numbers `(n,)`.
+        classes: number of classes.
+        weights: weight of each photo, `(n,)`; None: all are equal.
+        path: each C, the smallest first.
+
+    Yields:
+        Each C and its classifier of scaled features.
+    """
     from scipy.optimize import minimize
 
-    scaling = Scaling.of(vectors)
-    z = scaling(vectors)
     directions, variances = principal_directions(z)
     if z.size * classes > _MOST_VALUES:
         directions, variances = directions[:, -_FEW_DIRECTIONS:], variances[-_FEW_DIRECTIONS:]
@@ -109,7 +134,7 @@ def fit_path(
             options={"maxiter": _MAX_STEPS, "ftol": 1e-6, "gtol": 1e-9},
         )
         solution = found.x.reshape(length + 1, classes).astype(np.float32) * step
-        yield inverse, scaling.unfolded(directions @ solution[:-1], solution[-1])
+        yield inverse, Linear(directions @ solution[:-1], solution[-1])
 
 
 def log_losses(logits: NDArray[np.floating[Any]], targets: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -142,10 +167,10 @@ class Scaling(NamedTuple):
         scaled /= self.scale
         return scaled
 
-    def unfolded(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> Linear:
+    def unfolded(self, linear: Linear) -> Linear:
         """Turn a classifier of scaled features into one of the features."""
-        kernel = (kernel / self.scale[:, None]).astype(np.float32)
-        return Linear(kernel, (bias - self.mean @ kernel).astype(np.float32))
+        kernel = (linear.kernel / self.scale[:, None]).astype(np.float32)
+        return Linear(kernel, (linear.bias - self.mean @ kernel).astype(np.float32))
 
 
 def _blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

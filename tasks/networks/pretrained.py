@@ -9,6 +9,8 @@ from tasks.store.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+    from tasks.networks.weights import Settings
+
 _AND = "+"
 """Joins the names of several networks."""
 _OTHERS = ("autoencoder", "none", "hub:NAME")
@@ -39,7 +41,9 @@ def upper_part(name: str) -> str | None:
     return None if name.startswith(hub.PREFIX) or _AND in name else backbones.load(name).upper_part
 
 
-def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "keras.Model":
+def pretrained_encoder(
+    shape: tuple[int, int, int], config: PretrainConfig, named: "Settings | None" = None
+) -> "keras.Model":
     """Build an encoder with pretrained weights.
 
     Several networks, joined by +, take the same tiles; their feature maps are put side by side.
@@ -47,6 +51,7 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
     Args:
         shape: shape of a tile, `(h, w, 1 or 3)`; a grey tile becomes three equal channels.
         config: network, weights, pooling and texture.
+        named: what messages name; None: the settings of pretrain.
 
     Returns:
         A model from uint8 `(n, h, w, c)` to float32 `(n, d)`. Its layer `features` gives the last feature map and, in
@@ -73,7 +78,7 @@ def pretrained_encoder(shape: tuple[int, int, int], config: PretrainConfig) -> "
         backbone = backbones.load(name)
         x = enlarge(scale_pixels(tiles, backbone.scale, colour=True), backbone.min_side_px)
         outputs = backbone.build(x, TrainConfig())
-        weights.load(x, outputs, name, config.weights)
+        weights.load(x, outputs, name, config.weights, named or weights.OF_ENCODER)
         if config.texture:
             network = keras.Model(tiles, outputs)
             for layer in backbone.texture_maps:

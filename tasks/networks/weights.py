@@ -22,11 +22,13 @@ class Settings(NamedTuple):
     """The names of the settings that messages name."""
 
     network: str
-    weights: str
+    weights: str | None
+    """None: a file can't be given."""
 
 
 OF_ENCODER = Settings("pretrain.encoder", "pretrain.weights")
 OF_NETWORK = Settings("train.network", "train.network_weights")
+OF_LOOK = Settings("--network", None)
 
 
 def load(
@@ -114,19 +116,21 @@ def _load_packaged(
 
 def _download(network: str, backbone: Backbone, settings: Settings) -> keras.Model:
     if backbone.application is None:
-        if backbone.packaged:
+        if backbone.packaged and settings.weights:
             remedy = f"set {settings.weights}=auto, which takes those that are installed"
         else:
             found = {name: backbones.load(name) for name in backbones.names()}
             offered = [name for name, other in found.items() if other.packaged or other.application]
-            remedy = f"give a model file as {settings.weights}, or one of the networks {', '.join(offered)}"
+            other = f"give a model file as {settings.weights}, or" if settings.weights else "choose"
+            remedy = f"{other} one of the networks {', '.join(offered)}"
         raise UserError(f"Keras offers no ImageNet weights for {settings.network}={network}; {remedy}")
     try:
         return backbone.application(include_top=False, weights="imagenet", input_shape=(_SIDE_PX, _SIDE_PX, 3))
     except Exception as error:  # Keras raises plain exceptions
+        other = f", or give a Keras model file of that network as {settings.weights}" if settings.weights else ""
         raise UserError(
             f"cannot download ImageNet weights for {settings.network}={network}: {keras_io.first_line(error)}; try "
-            f"again, or give a Keras model file of that network as {settings.weights}"
+            f"again{other}"
         ) from error
 
 

@@ -4,7 +4,7 @@ The photos that a check of the filter removed from the test get tiles, too, so t
 index is a file of its own: what reads the index of the kept photos, such as a training, can't meet them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import PreprocessConfig
-from tasks.images.photos import read
+from tasks.images.photo_files import read
 from tasks.images.tiles import tile_of
 from tasks.store import hashing
 from tasks.store.context import StageContext
@@ -63,12 +63,10 @@ def build_tiles(config: PreprocessConfig, *, kept: Path, context: StageContext) 
     )
 
 
-def _tiles(photos: Mapping[str, Path], config: PreprocessConfig) -> NDArray[np.uint8]:
-    """Make the tiles of some photos `(n, side, side, c)`, given the file of each."""
-    tiles = np.empty((len(photos), config.side_px, config.side_px, 1 if config.colour == "grey" else 3), np.uint8)
-    for tile, file in zip(tiles, photos.values(), strict=True):
-        tile[:] = tile_of(read(file), config)
-    return tiles
+def _tiles(photos: Mapping[str, Path], config: PreprocessConfig) -> Iterator[NDArray[np.uint8]]:
+    """Yield the tile of each photo `(side, side, c)`, given its file."""
+    for file in photos.values():
+        yield tile_of(read(file), config)
 
 
 STAGE = Stage("preprocess", VERSION, build=build_tiles)

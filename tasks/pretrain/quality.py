@@ -49,11 +49,6 @@ def resized(tiles: NDArray[np.uint8], values: int) -> NDArray[np.float32]:
     return copies
 
 
-def resize_error(tiles: NDArray[np.uint8], values: int) -> float:
-    """Compute the mean squared error of `resized` tiles `(n, side, side, c)`, in units of full brightness."""
-    return mean_squared_error(tiles, resized(tiles, values))
-
-
 @dataclass(frozen=True)
 class PatchPCA:
     """A principal component analysis of square patches: the best linear code with as many values for each patch."""

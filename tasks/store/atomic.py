@@ -40,14 +40,39 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(path, path.suffix)
-        permissions.create(partial, private=private)
-        try:
+        with temporary_path(path.parent, path.suffix, private=private, shown_as=path) as partial:
             yield partial
-            sync(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+            publish(partial, path)
+
+
+@contextmanager
+def temporary_path(folder: Path, suffix: str, *, private: bool, shown_as: Path) -> Iterator[Path]:
+    """Yield a new, empty file for `publish`, whose name may depend on its content; otherwise it is deleted at the end.
+
+    Args:
+        folder: A folder that exists.
+        suffix: The end of its name.
+        private: Whether the folder is private, see `tasks.store.permissions`.
+        shown_as: The path that is named if the file can't be created.
+    """
+    partial = _partial(folder / "file", suffix)
+    with naming(shown_as):
+        permissions.create(partial, private=private)
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Flush a file to the disk, and rename it to `path` in the same folder.
+
+    Raises:
+        OSError: That is impossible; it names `path`.
+    """
+    with naming(path):
+        sync(partial)
+        partial.replace(path)
         sync(path.parent)
 
 

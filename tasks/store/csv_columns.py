@@ -19,6 +19,8 @@ _OTHER_NAMES = {
     "label": "class class_name classname species category target id label labels breed individual individual_id tag y",
     "group": "grp groups group_id burst burst_id encounter sequence seq_id event event_id",
     "split": "splits set subset partition data_set dataset is_valid is_val is_validation is_test is_train is_training",
+    "time": "date datetime timestamp time taken date_taken capture_date captured_at observed_on event_date eventdate "
+    "created_at",
     "url": "link image_url photo_url img_url href uri src",
     "photo": "sha256 sha-256 hash digest",
 }
@@ -32,7 +34,7 @@ class Column:
     name: str
     """Its name; case doesn't matter."""
     meaning: str = ""
-    """image, label, group, split, url or photo: what such a column may be called instead."""
+    """image, label, group, split, time, url or photo: what such a column may be called instead."""
     setting: str = ""
     """The setting that names it, such as `crawl.columns.image`; empty if none does."""
     need: Need = "optional"

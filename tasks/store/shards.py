@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tasks.store import hashing
-from tasks.store.atomic import atomic_path, atomic_write
+from tasks.store.atomic import atomic_write, publish, temporary_path
 from tasks.store.bucket import copies
 from tasks.store.context import StageContext
 from tasks.store.errors import DamagedFileError
 from tasks.store.manifest import FileRecord, read_regular
+from tasks.store.npy_file import write_rows
 from tasks.store.paths import inside, shown
 from tasks.store.permissions import make_private_folder
 
@@ -64,25 +65,24 @@ class Shard:
     """Digest of the code that computed it."""
 
     @classmethod
-    def write(cls, pool: Path, photos: Sequence[str], array: NDArray[Any], source: str = "") -> Self:
+    def write(cls, pool: Path, photos: Sequence[str], rows: Iterable[NDArray[Any]], source: str = "") -> Self:
         """Write a shard; the same rows always give the same file.
 
         Args:
             pool: The folder of the pool.
             photos: Names of the n photos.
-            array: Their rows, `(n, ...)`.
+            rows: Their rows: an array `(n, ...)`, or an iterator, which needs less memory.
             source: Digest of the code that computed them.
         """
         make_private_folder(pool)
-        array = np.ascontiguousarray(array)
-        rows = tuple(hashing.of_bytes(memoryview(row).cast("B") if row.size else b"")[:24] for row in array)
-        path = pool / f"{hashing.of_value([photos, rows])[:24]}.npy"
-        with atomic_path(path, private=True) as partial:
-            np.save(partial, array)
-            record = FileRecord.of(partial)
-        side = {"photos": list(photos), "rows": rows, "source": source, "file": record.model_dump()}
+        with temporary_path(pool, ".npy", private=True, shown_as=pool) as partial:
+            digests, record = write_rows(partial, len(photos), rows, shown_as=pool)
+            short = tuple(digest[:24] for digest in digests)
+            path = pool / f"{hashing.of_value([photos, short])[:24]}.npy"
+            publish(partial, path)
+        side = {"photos": list(photos), "rows": short, "source": source, "file": record.model_dump()}
         atomic_write(path.with_suffix(".json"), json.dumps(side).encode(), private=True)
-        return cls(path, record, tuple(photos), rows, source)
+        return cls(path, record, tuple(photos), short, source)
 
     @classmethod
     def read(cls, path: Path, *, verify: bool = False) -> Self | None:
@@ -125,7 +125,7 @@ class ShardPool:
     def compute_missing(
         self,
         photos: Mapping[str, Source],
-        compute: Callable[[Mapping[str, Source]], NDArray[Any]],
+        compute: Callable[[Mapping[str, Source]], Iterable[NDArray[Any]]],
         context: StageContext,
         *,
         label: str,
@@ -137,8 +137,8 @@ class ShardPool:
 
         Args:
             photos: The photos that are needed: their names, and what each is computed from, such as its file.
-            compute: Takes some of them and returns an array with a row for each; the workers of the context call it,
-                see `Workers.map`.
+            compute: Takes some of them and returns an array with a row for each, or yields the rows one by one; the
+                workers of the context call it, see `Workers.map`.
             context: The context of the stage.
             label: What the rows are, for messages, such as `tiles`.
             shard_photos: Photos per shard.
@@ -196,7 +196,7 @@ class _MakeShard:
     """Computes the rows of some photos, and writes them as a shard."""
 
     pool: Path
-    compute: Callable[[Mapping[str, Any]], NDArray[Any]]
+    compute: Callable[[Mapping[str, Any]], Iterable[NDArray[Any]]]
     source: str
 
     def __call__(self, photos: Mapping[str, Any]) -> Shard:

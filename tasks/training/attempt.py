@@ -14,11 +14,11 @@ import numpy as np
 from tasks.networks import hardware
 from tasks.store.progress import Advance
 from tasks.training.batches import Batch, make_batches
+from tasks.training.bookkeeping import Bookkeeping
 from tasks.training.checkpoint import Arrays, Checkpoint, TrainingState, read_variables, restore_variables
 from tasks.training.errors import DivergedError
 from tasks.training.feed import Feed, fits
 from tasks.training.objective import Objective
-from tasks.training.outcome import Outcome
 from tasks.training.plan import Plan
 
 CHECK_EVERY = 8
@@ -63,18 +63,18 @@ class Attempt:
         state = stored[0] if stored else TrainingState(best_loss=best_loss, split=self.split)
         before = objective.network.get_weights()
         if not state.ended:
-            outcome = Outcome(state, plan, self._checkpoint, advance)
+            books = Bookkeeping(state, plan, self._checkpoint, advance)
             if stored:
                 restore_variables(objective, stored[1])
                 logger.info("%s: continues after epoch %d", plan.name, state.epochs)
                 advance(state.epochs)
             try:
-                self._run_epochs(outcome, callbacks)
+                self._run_epochs(books, callbacks)
             except DivergedError as error:
                 if error.kept:
                     objective.network.set_weights(state.best)
                 raise
-            outcome.end()
+            books.end()
         objective.network.set_weights(state.best or before)
         return state
 
@@ -96,8 +96,8 @@ class Attempt:
             totals = self._steps.train(self._train_feed, chunk, totals)
         return totals
 
-    def _run_epochs(self, outcome: Outcome, callbacks: Sequence[keras.callbacks.Callback]) -> None:
-        objective, plan, state = self._objective, self._plan, outcome.state
+    def _run_epochs(self, books: Bookkeeping, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        objective, plan, state = self._objective, self._plan, books.state
         averages = keras.callbacks.SwapEMAWeights() if plan.averages_weights else None
         for callback in (*callbacks, *([averages] if averages else [])):
             callback.set_model(objective)
@@ -106,20 +106,20 @@ class Attempt:
         while state.epochs < plan.epochs and not state.ended:
             for callback in callbacks:
                 callback.on_epoch_begin(state.epochs)
-            values = self._train_epoch(outcome, callbacks)
+            values = self._train_epoch(books, callbacks)
             rate = float(keras.ops.convert_to_numpy(objective.optimizer.learning_rate))
             with _swapped(averages):
                 if self._val_feed:
                     values |= {f"val_{name}": value for name, value in self._validate(self._val_feed).items()}
-                best = objective.network.get_weights() if outcome.improves(values) else None
-            outcome.add(values | {"learning_rate": rate}, best, lambda: read_variables(objective))
+                best = objective.network.get_weights() if books.improves(values) else None
+            books.add(values | {"learning_rate": rate}, best, lambda: read_variables(objective))
             for callback in callbacks:
                 callback.on_epoch_end(state.epochs - 1, values | {"learning_rate": rate})
         for callback in callbacks:
             callback.on_train_end()
 
-    def _train_epoch(self, outcome: Outcome, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, float]:
-        batches = make_batches(self._plan.order(outcome.state.epochs), self._size, self._multiple)
+    def _train_epoch(self, books: Bookkeeping, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, float]:
+        batches = make_batches(self._plan.order(books.state.epochs), self._size, self._multiple)
         self._steps.begin()
         totals, step = self._steps.totals(), 0
         waiting: deque[tuple[int, Any]] = deque()
@@ -131,17 +131,17 @@ class Attempt:
             if call % CHECK_EVERY == 0:
                 waiting.append((step, totals))
             if len(waiting) > 1:
-                self._check(outcome, *waiting.popleft())
+                self._check(books, *waiting.popleft())
         while waiting:
-            self._check(outcome, *waiting.popleft())
+            self._check(books, *waiting.popleft())
         self._steps.end()
         values = self._means(totals)
-        outcome.check(values["loss"])
+        books.check(values["loss"])
         return values
 
-    def _check(self, outcome: Outcome, step: int, totals: Any) -> None:
+    def _check(self, books: Bookkeeping, step: int, totals: Any) -> None:
         try:
-            outcome.check(self._means(totals)["loss"], step)
+            books.check(self._means(totals)["loss"], step)
         except DivergedError:
             self._steps.end()  # with JAX, the variables have no values before
             raise

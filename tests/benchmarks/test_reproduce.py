@@ -30,6 +30,11 @@ def test_the_command_compares_a_preset_with_its_write_up(preset: str, tmp_path: 
     assert ours.crawl.path == photos
 
 
+def test_settings_may_be_one_text_as_make_gives_it(tmp_path: Path) -> None:
+    words = command("whales", tmp_path, [r"filter.group_pattern=^(\d+_\d+)  train.epochs=2", ""], 3)
+    assert words[words.index(r"filter.group_pattern=^(\d+_\d+)") + 1] == "train.epochs=2"
+
+
 def test_a_preset_without_a_write_up_and_a_missing_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="PRESET=demo: no write-up; there are animals, carcasses"):
         command("demo", tmp_path, [], 3)

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from configs.addresses import SecretAddress
-from configs.load import ConfigError, as_given, load, replaced_overrides, to_yaml
+from configs.as_yaml import to_yaml
+from configs.errors import ConfigError
+from configs.load import as_given, load
 from configs.redact import redact
 from configs.schema import Config
 
@@ -79,9 +81,3 @@ def test_a_mistake_is_said_without_the_value(override: str) -> None:
         as_given("default", [override])
     if not override.startswith("notify.on"):
         assert "hunter2secret" not in str(refused.value)
-
-
-def test_addresses_that_are_given_twice_are_not_shown() -> None:
-    assert replaced_overrides(["notify=json://hunter2secret/", "notify=json://hunter3secret/"]) == [
-        "notify is given twice: '***' replaces '***'"
-    ]

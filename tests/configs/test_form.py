@@ -3,7 +3,8 @@
 import pytest
 
 from configs import form, presets
-from configs.load import ConfigError, load
+from configs.errors import ConfigError
+from configs.load import load
 from configs.schema import Config
 
 

@@ -8,18 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from configs import presets
-from configs.load import (
-    ConfigError,
-    as_given,
-    given_settings,
-    load,
-    model_name,
-    settings,
-    to_yaml,
-    with_memory,
-)
+from configs.as_yaml import to_yaml
+from configs.errors import ConfigError
+from configs.given import given_settings
+from configs.load import as_given, load, model_name, with_memory
 from configs.old_names import GONE, RENAMED, REPLACED
 from configs.schema import STAGE_NAMES, Config, CrawlConfig, FilterConfig
+from configs.settings import descriptions
 
 
 def test_an_override_changes_one_setting() -> None:
@@ -36,6 +31,7 @@ def test_an_override_changes_one_setting() -> None:
     ("override", "says"),
     [
         ("train.epoch=5", "train.epoch: unknown setting; did you mean train.epochs?"),
+        ("train.imbalnce=none", "train.imbalnce: unknown setting; did you mean train.imbalance?"),
         ("trian.epochs=5", "trian: unknown setting; did you mean train?"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
@@ -109,7 +105,7 @@ def test_a_single_step_of_unfreeze_needs_no_brackets() -> None:
 def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
     with pytest.raises(ConfigError, match=f"{old}: .*{new}"):
         load("default", [f"{old}=1"])
-    assert new in dict(settings())
+    assert new in dict(descriptions())
 
 
 @pytest.mark.parametrize(
@@ -193,7 +189,7 @@ def test_a_printed_config_loads_as_the_same_config(preset: str, tmp_path: Path) 
 
 
 def test_every_setting_has_a_description_and_every_stage_a_section() -> None:
-    assert all(description.endswith(".") for _, description in settings())
+    assert all(description.endswith(".") for _, description in descriptions())
     assert set(STAGE_NAMES) < set(Config.model_fields)
 
 

@@ -5,15 +5,9 @@ from pathlib import Path
 import pytest
 
 from configs import presets
-from configs.load import (
-    ConfigError,
-    as_given,
-    doubtful_comments,
-    given_settings,
-    load,
-    replaced_overrides,
-    to_yaml,
-)
+from configs.as_yaml import to_yaml
+from configs.errors import ConfigError
+from configs.load import load
 from configs.schema import Config
 
 ODD_NAMES = """
@@ -197,48 +191,11 @@ def test_what_yaml_readers_pass_over_in_silence_is_refused(text: str, says: str,
     assert says in str(error.value)
 
 
-def test_of_two_values_the_last_is_used_and_the_other_named() -> None:
-    overrides = ["train.epochs=5", "train.patience=2", "train.epochs=6", "train.patience=2"]
-    assert load("default", overrides).train.epochs == 6
-    assert replaced_overrides(overrides) == ["train.epochs is given twice: '6' replaces '5'"]
-    assert replaced_overrides(["train.patience=2", "train.patience=2"]) == []
-
-
 def test_the_order_of_a_section_and_its_settings_does_not_matter() -> None:
     imbalance = load("default", ["train.imbalance.gamma=3", "train.imbalance=focal"]).train.imbalance
     assert (imbalance.method, imbalance.gamma) == ("focal", 3)
     keywords = load("default", ["crawl.sources=bing", "crawl.keywords.a=x", "crawl.keywords={b: y}"]).crawl.keywords
     assert keywords == {"a": ("x",), "b": ("y",)}
-
-
-def test_given_settings_are_those_of_the_user(tmp_path: Path) -> None:
-    assert given_settings("whales") == []
-    given = given_settings("faces", ["train.imbalance=focal", "crawl.keywords.a=b", "train.patience=10"])
-    assert given == ["crawl.keywords", "train.patience", "train.imbalance.method"]
-    mine = tmp_path / "mine.yaml"
-    mine.write_text(to_yaml(as_given("default", ["train.epochs=7"])), encoding="utf-8")
-    assert given_settings(str(mine), ["crawl.columns={label: x}"]) == ["crawl.columns.label", "train.epochs"]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_comment_that_may_belong_to_a_text_is_pointed_out(tmp_path: Path, encoding: str) -> None:
-    mine = tmp_path / "mine.yaml"
-    mine.write_text(
-        "crawl:\n  path: photos #2\n  sources: [folder] #the default\n"
-        "filter:\n  unseen_classes:\n  - cat #1\n  - dog # pet\n"
-        "  group_pattern: 'a' #b\ntrain:\n  epochs: 5 #was 6\n",
-        encoding=encoding,
-    )
-    notes = doubtful_comments(str(mine))
-    assert [note.partition(";")[0] for note in notes] == [
-        f"{mine}, line 2: '#2' is a comment in YAML, so crawl.path is 'photos'",
-        f"{mine}, line 6: '#1' is a comment in YAML, so filter.unseen_classes is 'cat'",
-    ]
-    mine.write_text("", encoding=encoding)
-    assert not doubtful_comments(str(mine))
-    assert not any(doubtful_comments(preset) for preset in presets.names())
-    mine.write_text(to_yaml(load("default", ["crawl.path=photos #2"])), encoding=encoding)
-    assert not doubtful_comments(str(mine))
 
 
 def test_quotes_around_a_pattern_are_not_a_part_of_it() -> None:
@@ -253,9 +210,3 @@ def test_a_setting_of_a_section_in_one_line_is_refused_with_what_to_write(tmp_pa
     (tmp_path / "mine.yaml").write_text("filter:\n  group_pattern: [a-z]+\n")
     with pytest.raises(ConfigError, match=r"put text with marks such as \[ \] .* in single quotes"):
         load(str(tmp_path / "mine.yaml"))
-
-
-def test_the_settings_of_a_section_given_as_a_mapping_are_given() -> None:
-    given = given_settings("default", ["train.imbalance={method: effective, gamma: 3}"])
-    assert {"train.imbalance.method", "train.imbalance.gamma"} <= set(given)
-    assert given_settings("default", ["train.imbalance=effective"]) == ["train.imbalance.method"]

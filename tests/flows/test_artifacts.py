@@ -21,7 +21,8 @@ def test_a_run_writes_the_files_of_the_catalog(finished: Fluke) -> None:
         (path.parts[-3], path.name) for path in finished.data.glob("artifacts/*/*/*") if path.name not in OUTSIDE
     }
     assert written <= known
-    needs_another_source = {("crawl", file.name) for file in (tables.SEARCHES, tables.DROPPED, tables.SUMMARY)}
+    others = (tables.TIMES, tables.SEARCHES, tables.DROPPED, tables.SUMMARY)
+    needs_another_source = {("crawl", file.name) for file in others}
     needs_other_settings = {
         ("evaluate", file.name)
         for file in (

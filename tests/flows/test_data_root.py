@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.errors import report_error
 from flows.run_records import data_root
 from tasks.store.bucket import copies
 from tasks.store.bucket.problems import bucket_error
@@ -25,6 +26,40 @@ def test_a_url_that_is_no_bucket_is_refused(url: str, monkeypatch: pytest.Monkey
     with pytest.raises(UserError, match="s3://BUCKET/PREFIX") as caught:
         data_root()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("gs:/x", "gs://x"),
+        ("s3:/team/live", "s3://team/live"),
+        ("s3:team", "s3://team"),
+        ("az:", "az://BUCKET/PREFIX"),
+        ("file:/data", "file:///data"),
+    ],
+)
+def test_a_url_without_a_slash_is_no_folder(url: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUKE_DATA", url)
+    with pytest.raises(UserError, match="did you mean") as caught:
+        data_root()
+    assert str(caught.value) == f"{url}: a slash is missing; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9000", "http://", "http://x:port", "https:/x", "http://a b"])
+def test_a_server_without_a_url_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUKE_DATA", "s3://bucket/prefix")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with pytest.raises(UserError, match="give http://HOST:PORT") as caught:
+        data_root()
+    assert str(caught.value).startswith(f"AWS_ENDPOINT_URL={address}: ")
+
+
+def test_a_bucket_that_fails_is_not_asked_again_for_the_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("flows.cli.errors.data_root", lambda: pytest.fail("asked again"))
+    assert report_error(UserError("the bucket: no")) == 2
+    assert capsys.readouterr().err == "error: the bucket: no\n"
 
 
 @pytest.mark.parametrize(

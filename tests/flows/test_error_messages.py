@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from flows import error_messages
 from tasks.images.memory import PhotoTooLargeError
 from tasks.store.errors import UserError

@@ -8,13 +8,16 @@ import pytest
 from configs.schema import Config
 from flows import model_names
 from flows.merges import MERGES
-from flows.models.registry import Decision, Registry
+from flows.models.decision import Decision
+from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks.crawl import blocklist
 from tasks.filter import review_log
 from tasks.filter.review_log import ReviewKey
 from tasks.store import counter
 from tasks.store.bucket import copies
+from tasks.store.bucket.head import ConflictError
+from tasks.store.generations import Generations
 from tests.helpers.buckets import new_bucket, s3_server
 from tests.helpers.hosts import QUICK, Host
 
@@ -111,6 +114,97 @@ def test_names_and_the_blocklist_have_what_both_gave(
         assert model_names.read(host.root) == {"one": "run-one", "two": "run-two", "both": "run-one"}
         assert blocklist.read(host.root) == {"https://x.org/one.jpg", "https://x.org/two.jpg"}
     assert "'both' was given to two runs" in caplog.text
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_deletion_stays_if_the_other_machine_changes_something_else(hosts: tuple[Host, Host], first: int) -> None:
+    a, b = hosts
+    for name in ("old", "stays"):
+        model_names.add(a.root, name, f"run-{name}")
+        blocklist.add(a.root, [f"https://x.org/{name}.jpg"])
+    decide(a, "a")
+    decide(a, "b")
+    sync(hosts)
+    model_names.delete(a.root, "old")
+    path = a.root / blocklist.NAME
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "old" not in line))
+    review_log.undo(a.root, [ReviewKey("b" * 64, "cat")])
+    model_names.add(b.root, "new", "run-new")
+    blocklist.add(b.root, ["https://x.org/new.jpg"])
+    decide(b, "c")
+    for host in (hosts[first], hosts[1 - first], hosts[first]):
+        host.mirror.sync()
+    for host in hosts:
+        assert model_names.read(host.root) == {"stays": "run-stays", "new": "run-new"}
+        assert blocklist.read(host.root) == {"https://x.org/stays.jpg", "https://x.org/new.jpg"}
+        assert sorted(key.photo[0] for key in review_log.read(host.root)) == ["a", "c"]
+        assert not list(host.root.glob(".conflict-*"))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_name_that_is_deleted_here_and_given_anew_there_is_that_of_the_new_run(
+    hosts: tuple[Host, Host], first: int
+) -> None:
+    a, b = hosts
+    model_names.add(a.root, "best", "run-1")
+    sync(hosts)
+    model_names.delete(a.root, "best")
+    model_names.delete(b.root, "best")
+    model_names.add(b.root, "best", "run-2")
+    for host in (hosts[first], hosts[1 - first], hosts[first]):
+        host.mirror.sync()
+    assert [model_names.read(host.root) for host in hosts] == [{"best": "run-2"}] * 2
+
+
+def test_a_name_that_was_deleted_and_given_again_stays(hosts: tuple[Host, Host]) -> None:
+    a, b = hosts
+    model_names.add(a.root, "best", "run-1")
+    sync(hosts)
+    model_names.delete(a.root, "best")
+    sync(hosts)
+    model_names.add(a.root, "best", "run-1")
+    model_names.add(b.root, "other", "run-2")
+    sync(hosts)
+    assert [model_names.read(host.root) for host in hosts] == [{"best": "run-1", "other": "run-2"}] * 2
+
+
+def test_a_deletion_stays_if_the_merge_was_killed(hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = hosts
+    model_names.add(a.root, "old", "run-1")
+    sync(hosts)
+    model_names.delete(b.root, "old")
+    model_names.add(a.root, "new", "run-2")
+    a.mirror.sync()
+    for place in ("sync.Sync._download", "conflicts.Conflicts.keep_bases", "tracked.write_base"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"tasks.store.bucket.{place}", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                b.mirror.sync()
+    sync(hosts)
+    assert [model_names.read(host.root) for host in hosts] == [{"new": "run-2"}] * 2
+
+
+def test_what_leaves_the_memory_of_a_split_does_not_come_back(hosts: tuple[Host, Host]) -> None:
+    memories = [
+        Generations(host.root / "splits" / "cats", host.root / "backups" / "splits" / "cats", suffix=".x", remedy="")
+        for host in hosts
+    ]
+    a, b = hosts
+    memories[0].write(b"1 2", None)
+    sync(hosts)
+    memories[1].write(b"1 2 3", memories[1].newest())  # by a run that was killed
+    with a.mirror.used(exclusive=True):
+        newest = memories[0].newest()
+        assert newest
+        memories[0].replace_all(b"2", newest)
+    with pytest.raises(ConflictError, match="splits/cats"):
+        b.mirror.sync()
+    sync(hosts)
+    for host, memory in zip(hosts, memories, strict=True):
+        newest = memory.newest()
+        assert newest
+        assert newest.path.read_bytes() == b"2"
+        assert {path.read_bytes() for path in host.root.rglob("[!.]*.x")} == {b"2"}
 
 
 def test_two_runs_that_start_at_once_have_different_numbers(hosts: tuple[Host, Host]) -> None:

@@ -7,9 +7,10 @@ from rich.text import Text
 
 from configs.schema import Config
 from flows import model_names
+from flows.models.decision import Decision, Headline
 from flows.models.listing import Listed
 from flows.models.person import promote
-from flows.models.registry import Decision, Headline, Registry
+from flows.models.registry import Registry
 from flows.run_lines import headline_text, models_lines, runs_lines
 from flows.run_records import RunRecord, StageRecord, read_records
 from tasks.store.manifest import Artifact, now

@@ -20,7 +20,7 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 60
 """Long enough for a busy machine."""
 NEEDS_CHROMIUM = "needs Chromium: apt-get install chromium chromium-driver"
-_CODES = {"Enter": 13, "Escape": 27, " ": 32, "Tab": 9, "ArrowDown": 40, "ArrowUp": 38}
+_CODES = {"Enter": 13, "Escape": 27, " ": 32, "Tab": 9, "ArrowDown": 40, "ArrowUp": 38, "ArrowRight": 39}
 
 
 class Browser:
@@ -36,6 +36,17 @@ class Browser:
         options.add_argument(f"--user-data-dir={profile}")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+
+    def clear(self) -> None:
+        """Close all tabs but one, which becomes empty, and forget what was logged."""
+        first, *others = self.driver.window_handles
+        for tab in others:
+            self.driver.switch_to.window(tab)
+            self.driver.close()
+        self.driver.switch_to.window(first)
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
 
     def all(self, selector: str) -> list[Any]:
         return self.driver.find_elements("css selector", selector)
@@ -70,10 +81,11 @@ class Browser:
         )
         return {urlsplit(url).netloc for url in asked if urlsplit(url).scheme in ("http", "https", "ws", "wss")}
 
-    def key(self, key: str, *, repeats: int = 0, release: bool = True) -> None:
-        """Press a key as the keyboard does, whatever has the focus; `repeats` holds it."""
+    def key(self, key: str, *, code: str = "", shift: bool = False, repeats: int = 0, release: bool = True) -> None:
+        """Press a key as the keyboard does, whatever has the focus; `repeats` holds it, `code` is its place."""
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
-        event = {"key": key, "windowsVirtualKeyCode": _CODES.get(key, ord(key[0].upper()))}
+        virtual = ord(code[-1]) if code.startswith("Key") else _CODES.get(key, ord(key[0].upper()))
+        event = {"key": key, "code": code, "modifiers": 8 * shift, "windowsVirtualKeyCode": virtual}
         for i in range(1 + repeats):
             down = {"type": "keyDown" if text else "rawKeyDown", "text": text, "autoRepeat": i > 0}
             self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", event | down)
@@ -86,9 +98,10 @@ class Browser:
 
 
 @contextmanager
-def serving(review_folder: ReviewFolder) -> Iterator["subprocess.Popen[str]"]:
+def serving(review_folder: ReviewFolder, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    preset = ["default", f"crawl.path={review_folder.photos}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "review", "default", f"crawl.path={review_folder.photos}", "--no-browser"],
+        [sys.executable, "-m", "flows.cli", "review", *preset, "--no-browser", *options],
         env=os.environ | {"FLUKE_DATA": str(review_folder.data)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

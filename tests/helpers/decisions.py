@@ -12,7 +12,7 @@ import pytest
 
 from configs.schema import Config, EvaluateConfig, PromoteConfig
 from flows.models.decide import decide
-from flows.models.registry import Decision
+from flows.models.decision import Decision
 from flows.predict import model as models
 from flows.predict import predict as predicting
 from flows.run_records import RunRecord
@@ -172,6 +172,12 @@ class Nights:
             key = CacheKey(stage=stage, version=1, config=config, observed=parents)
             artifact = self.store.publish(key, "", build)
             record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
+        return record
+
+    def cached(self, earlier: RunRecord) -> RunRecord:
+        """Return the record of a run that found all artifacts of an earlier one in the store, and which isn't saved."""
+        record = RunRecord.start(earlier.preset, "evaluate", Config(), number=counter.next_number(self.store.root))
+        record.stages = list(earlier.stages)
         return record
 
     def decide(self, record: RunRecord, config: Config | None = None) -> Decision:

@@ -14,7 +14,7 @@ from PIL import Image
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.stage import STAGE
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store import hashing
 from tasks.store.atomic import write_json
 from tasks.store.manifest import Artifact, CacheKey, Result
@@ -75,7 +75,7 @@ class EvaluationWorld:
         path = self.store.root / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
-        sha, stored = photos.put(self.store.photos, path.read_bytes())
+        sha, stored = photo_files.put(self.store.photos, path.read_bytes())
         path.unlink()
         file = stored.relative_to(self.store.root).as_posix()
         return {

@@ -11,7 +11,7 @@ from configs.schema import FilterConfig
 from tasks import tables
 from tasks.filter import image_stats, review_log
 from tasks.filter.stage import build_kept
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store.context import StageContext
 from tests.helpers import stored_tables
 
@@ -63,7 +63,7 @@ class CrawledPhotos:
 
     def add(self, label: str, data: bytes, name: str = "") -> str:
         """Store a photo and append its row; returns its SHA-256."""
-        sha256, path = photos.put(self.root / "photos", data)
+        sha256, path = photo_files.put(self.root / "photos", data)
         rank = len(self.rows)
         row = {"photo": sha256, "file": path.relative_to(self.root).as_posix(), "label": label, "rank": rank}
         self.rows.append(row | {"name": name or f"{rank}.jpg"})

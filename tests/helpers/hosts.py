@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from configs.schema import TrainConfig
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store.bucket import copies
 from tasks.store.bucket.conflicts import Merges
 from tasks.store.bucket.lease import Timing
@@ -48,7 +48,7 @@ class Host:
 
     def crawl(self, *data: bytes) -> dict[Path, FileRecord]:
         """Publish a crawl with some photos."""
-        paths = [photos.put(self.store.photos, each)[1] for each in data]
+        paths = [photo_files.put(self.store.photos, each)[1] for each in data]
         refs = {path: FileRecord.of(path) for path in paths}
         key = CacheKey(stage="crawl", version=1, config={"photos": len(data)})
         with self.mirror.used(exclusive=False):

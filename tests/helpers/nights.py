@@ -10,7 +10,7 @@ import pandas as pd
 from configs.schema import FilterConfig
 from tasks import tables
 from tasks.filter.stage import STAGE
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store.manifest import CacheKey, FileRecord, Result
 from tasks.store.stage import Outcome, Run
 from tasks.store.store import Store
@@ -48,7 +48,7 @@ class Nights:
         """Publish the crawl, and get the filter's artifact; the settings change `config` for this run."""
         rows = []
         for rank, photo in enumerate(self.crawl):
-            sha256, path = photos.put(self.root / "photos", jpeg(photo.seed, quality=photo.quality))
+            sha256, path = photo_files.put(self.root / "photos", jpeg(photo.seed, quality=photo.quality))
             row = {"photo": sha256, "file": path.relative_to(self.root).as_posix(), "label": photo.label, "rank": rank}
             name = photo.name or f"{photo.seed}.jpg"
             rows.append(row | {"name": name, "page": photo.page, "group": photo.group})

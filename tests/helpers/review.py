@@ -1,6 +1,6 @@
 """A data folder for tests of the review: the photos are really crawled; a test writes the filter's tables."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from configs.schema import Config, CrawlConfig, FilterConfig, TrainConfig
+from flows.run_records import RunRecord
 from tasks import tables
 from tasks.crawl import stage as crawl
 from tasks.filter import stage as filter
-from tasks.store import hashing
+from tasks.store import counter, hashing
 from tasks.store.context import StageContext
-from tasks.store.manifest import Manifest, Result
-from tasks.store.stage import Run, Stage
+from tasks.store.manifest import CacheKey, Manifest, Result
+from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
 from tests.helpers import stored_tables
 
@@ -114,9 +116,56 @@ class ReviewFolder:
             made = run.get_or_build(stage, self.config.train, kept=Manifest.read(kept).artifact)
         return self.store.folder(made.artifact)
 
+    def evaluate(
+        self,
+        answers: Sequence[tuple[int, str | None, float]],
+        *,
+        preset: str = "demo",
+        filtered: Path | None = None,
+        features: NDArray[np.float32] | None = None,
+    ) -> RunRecord:
+        """Add a good run of a model that gives some answers.
+
+        Args:
+            answers: Row of the crawl's table, predicted class (None: its label), and probability.
+            preset: The preset of the run.
+            filtered: Folder of the filter's artifact, whose photos have features.
+            features: The features of its photos, `(n, d)`.
+        """
+        crawled = self.crawl()
+        rows = [
+            {**crawled.loc[n, ["photo", "label"]], "split": "test", "predicted": guess, "probability": probability}
+            for n, guess, probability in answers
+        ]
+        frame = pd.DataFrame(rows)
+        frame["predicted"] = frame["predicted"].fillna(frame["label"])
+
+        def build(out: Path) -> Result:
+            stored_tables.write(tables.PREDICTIONS, frame, out)
+            if features is not None:
+                np.save(tables.FEATURES.path(out), features)
+            return Result({})
+
+        number = counter.next_number(self.data)
+        record = RunRecord.start(preset, "evaluate", self.config, number=number)
+        key = CacheKey(stage="evaluate", version=1, config={}, external_inputs={"run": number})
+        made = [self.store.publish(key, "", build)]
+        for artifact in [Manifest.read(filtered).artifact, *made] if filtered else made:
+            record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
+        record.end("done")
+        record.save(self.data)
+        return record
+
     def _row(self, crawled: pd.DataFrame, row: dict[str, Any]) -> dict[str, Any]:
         defaults = {"kept": False, "reason": "blurred", "score": 0.5, "threshold": 1.0, "suggestion": None}
         defaults |= {"decision": None, "decided_as": None}
         values = crawled.iloc[row["photo"]].to_dict() | defaults | {key: row[key] for key in row if key != "photo"}
         other = row.get("twin")
         return values | {"twin": None if other is None else crawled["photo"].iloc[other]}
+
+
+def outcome(response: Any) -> str:
+    """Return what became of the only change that was asked for in a request."""
+    assert response.status_code == 200, response.text
+    (changed,) = response.json()["changed"]
+    return str(changed["outcome"])

@@ -71,6 +71,15 @@ class Runs:
         record.save(self.store.root)
         return made
 
+    def fail_in_train(self) -> None:
+        """Add a run that failed after its features were extracted."""
+        record = RunRecord.start("demo", "evaluate", Config(), number=counter.next_number(self.store.root))
+        tiles = self._tiles()
+        for artifact in (tiles, self._publish("extract", {"tiles": tiles})):
+            record.add(Outcome(artifact, cached=False, why="", manifest=self.store.manifest(artifact)), 1.0)
+        record.end("failed")
+        record.save(self.store.root)
+
     def delete(self, run: str) -> None:
         """Delete the model of a run, as prune does."""
         record = next(record for record in read_records(self.store.root) if record.id == run)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.dataset.formats import folder as folders
-from flows.dataset.photos import DatasetPhoto
+from flows.dataset.photos import CopiedPhoto, DatasetPhoto
 from tasks.store import hashing
 from tasks.store.atomic import atomic_write, write_json
 
@@ -41,12 +41,12 @@ def paths(photos: Sequence[DatasetPhoto]) -> list[str]:
     return folders.paths(photos)
 
 
-def write(folder: Path, name: str, photos: Sequence[tuple[str, DatasetPhoto]]) -> None:
+def write(folder: Path, name: str, photos: Sequence[CopiedPhoto]) -> None:
     """Write the table of the photos, and the description."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_COLUMNS)
-    rows.writerows((path, photo.label, photo.split, photo.sha256) for path, photo in photos)
+    rows.writerows((path, photo.label, photo.split, photo.sha256) for path, photo, _ in photos)
     table = text.getvalue().encode()
     atomic_write(folder / _LABELS, table)
     write_json(folder / "croissant.json", _description(name, hashing.of_bytes(table)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from flows.dataset.photos import DatasetPhoto
+from flows.dataset.photos import CopiedPhoto, DatasetPhoto
 from tasks.store.atomic import write_json
 
 
@@ -12,11 +12,11 @@ def paths(photos: Sequence[DatasetPhoto]) -> list[str]:
     return [f"{photo.split}/data/{photo.name}" for photo in photos]
 
 
-def write(folder: Path, name: str, photos: Sequence[tuple[str, DatasetPhoto]]) -> None:
+def write(folder: Path, name: str, photos: Sequence[CopiedPhoto]) -> None:
     """Write the labels of each part: the number of a class by the name of a file without its ending."""
     del name
-    labels = sorted({photo.label for _, photo in photos})
-    for split in sorted({photo.split for _, photo in photos}):
-        part = [photo for _, photo in photos if photo.split == split]
+    labels = sorted({photo.label for _, photo, _ in photos})
+    for split in sorted({photo.split for _, photo, _ in photos}):
+        part = [photo for _, photo, _ in photos if photo.split == split]
         numbers = {PurePosixPath(photo.name).stem: labels.index(photo.label) for photo in part}
         write_json(folder / split / "labels.json", {"classes": labels, "labels": numbers})

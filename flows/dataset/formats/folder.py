@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.dataset.photos import DatasetPhoto, class_folders
+from flows.dataset.photos import CopiedPhoto, DatasetPhoto, class_folders
 
 
 def paths(photos: Sequence[DatasetPhoto]) -> list[str]:
@@ -12,6 +12,6 @@ def paths(photos: Sequence[DatasetPhoto]) -> list[str]:
     return [f"{photo.split}/{folders[photo.label]}/{photo.name}" for photo in photos]
 
 
-def write(folder: Path, name: str, photos: Sequence[tuple[str, DatasetPhoto]]) -> None:
+def write(folder: Path, name: str, photos: Sequence[CopiedPhoto]) -> None:
     """Write nothing more: the folders say it all."""
     del folder, name, photos

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from flows.dataset.photos import DatasetPhoto
+from flows.dataset.photos import CopiedPhoto, DatasetPhoto
 from tasks.store.atomic import atomic_write, write_json
 
 
@@ -18,18 +18,18 @@ def paths(photos: Sequence[DatasetPhoto]) -> list[str]:
     return [f"photos/{photo.name}" for photo in photos]
 
 
-def write(folder: Path, name: str, photos: Sequence[tuple[str, DatasetPhoto]]) -> None:
+def write(folder: Path, name: str, photos: Sequence[CopiedPhoto]) -> None:
     """Write a task for each photo, with its class as an annotation."""
     tasks = [
         {
             "data": {"image": f"/data/local-files/?d={quote(path)}", "split": photo.split},
             "annotations": [{"result": [_choice(photo.label)]}],
         }
-        for path, photo in photos
+        for path, photo, _ in photos
     ]
     write_json(folder / "tasks.json", tasks)
     choices = "\n".join(
-        f"    <Choice value={quoteattr(label)}/>" for label in sorted({photo.label for _, photo in photos})
+        f"    <Choice value={quoteattr(label)}/>" for label in sorted({photo.label for _, photo, _ in photos})
     )
     text = (
         f"<!-- {name.replace('--', '-')} -->\n"

@@ -1,5 +1,6 @@
 """Export a model as a folder that other programs can use without fluke."""
 
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, get_args
@@ -121,4 +122,5 @@ def _described(model: Model, form: Format, int8: bool, tiles: tuple[int | None, 
         "input": photos if form == "savedmodel" else pixels,
         "outputs": ["probabilities", "label", "probability"] if form == "savedmodel" else ["probabilities"],
         "preprocess": model.preprocess.model_dump(mode="json"),
+        "limits": asdict(model.limits),
     }

@@ -1,5 +1,6 @@
 """The README of an export: what the model takes and gives, and ten lines that use it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from flows.predict.exports.compare import Comparison
@@ -76,7 +77,24 @@ def text(described: dict[str, Any], folder: str, compared: Comparison | None) ->
             "\nWithout INFERENCE_PRECISION_HINT, CPUs that have bfloat16 use it: faster, with slightly other answers.\n"
             "\nOpenVINO reports each import to Google Analytics, unless you run `opt_in_out --opt_out` once.\n"
         )
-    parts = [f"# The model of run {described['run']}", f"Run the example in this folder, `{folder}`.", use.rstrip()]
+    use = "\n\n".join([use.rstrip(), *_limits(described["limits"])])
+    parts = [f"# The model of run {described['run']}", f"Run the example in this folder, `{folder}`.", use]
     if compared:
         parts += ["## Compared with Keras", "\n".join(f"- {line}" for line in compared.lines())]
     return "\n\n".join(parts) + "\n"
+
+
+def _limits(limits: dict[str, Any]) -> Iterator[str]:
+    """Say how to use the limits of probabilities, see `tasks.inference.limits`; nothing if there are none."""
+    abstain, sets = (limits[name] or {} for name in ("abstain", "sets"))
+    if (least := abstain.get("least_probability")) is not None:
+        yield (
+            f"An answer whose probability is below {least:.6f} is unsure: from there on, {abstain['wanted']:.0%} were "
+            "right on validation photos (`limits.abstain` in model.json)."
+        )
+    if (least := sets.get("least_probability")) is not None:
+        yield (
+            f"The classes with a probability of {least:.6f} or more, and the most likely class, contain the true one "
+            f"for about {sets['wanted']:.0%} of photos, if these are like the validation photos (`limits.sets` in "
+            "model.json)."
+        )

@@ -16,7 +16,7 @@ from tasks.crawl.ledger import retry_schedule, search_results
 from tasks.crawl.ledger.retry_schedule import RetrySchedule
 from tasks.crawl.ledger.search_results import SearchResults
 from tasks.crawl.ledger.sqlite import Database
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store import hashing
 from tasks.store.bucket import copies
 from tasks.store.manifest import FileRecord, now
@@ -150,9 +150,9 @@ class Ledger:
         sha256 = hashing.of_bytes(data)
         is_blocklisted = sha256 in self._blocklist or location in self._blocklist
         if not is_blocklisted:
-            photos.put(self._home, data, sha256)
+            photo_files.put(self._home, data, sha256)
         width_px, height_px = size_px or (None, None)
-        file = photos.path_of(self._home, data, sha256).relative_to(self._home).as_posix()
+        file = photo_files.path_of(self._home, data, sha256).relative_to(self._home).as_posix()
         photo = StoredPhoto(sha256, file, len(data), width_px, height_px, status, etag, now())
         fetched_at = photo.fetched_at.isoformat()
         row = (location, mtime_key, sha256, file, len(data), width_px, height_px, status, etag, fetched_at)

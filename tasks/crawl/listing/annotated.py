@@ -1,18 +1,18 @@
-"""Photos whose classes an annotation file has: COCO, Label Studio or FiftyOne.
+"""Photos whose classes an annotation file has: COCO, Label Studio, FiftyOne or Croissant.
 
 The path is such a file, or a folder with several that are the parts of a split (`train/_annotations.coco.json`, or
 `annotations/instances_train2017.json`).
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from configs.schema import CrawlConfig
-from tasks.crawl.listing.annotations import label_studio
+from tasks.crawl.listing.annotations import croissant, label_studio
 from tasks.crawl.listing.annotations.coco import Coco
 from tasks.crawl.listing.annotations.fiftyone import FiftyOne
 from tasks.crawl.listing.annotations.named_classes import NamedClasses, rows_of
@@ -20,6 +20,7 @@ from tasks.crawl.listing.files import read_file, require_path
 from tasks.crawl.listing.given_split import GivenSplit, given_splits
 from tasks.crawl.listing.listed_files import entries, file_at, find_files, folders_of
 from tasks.crawl.listing.photo_list import ListPart, PhotoList, photo_name, put_together
+from tasks.crawl.listing.photo_rows import PhotoRows
 from tasks.store.errors import UserError
 from tasks.store.manifest import first_problem
 from tasks.text import first_few
@@ -55,28 +56,40 @@ def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
 
 def is_annotated(folder: Path) -> bool:
     """Whether a folder has an annotation file under one of the names that tools give to it."""
-    return any(found for pattern in _USUAL_NAMES for found in folder.glob(pattern))
+    return croissant.describes_table(folder / croissant.NAME) or any(
+        found for pattern in _USUAL_NAMES for found in folder.glob(pattern)
+    )
 
 
-def read_annotations(path: Path) -> list[NamedClasses]:
-    """Read an annotation file of any of the formats.
+def _content(path: Path) -> Any:
+    try:
+        return json.loads(read_file(path))
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
+    except ValueError as error:
+        raise UserError(
+            f"{path}: no JSON ({error}); give an export of COCO, Label Studio or FiftyOne, or Croissant"
+        ) from error
+
+
+def _read(path: Path, config: CrawlConfig, folders: Sequence[Path]) -> PhotoRows:
+    """Read an annotation file of any of the formats; its photos may be in the folders.
 
     Raises:
         UserError: It can't be read, or it has none of the formats.
     """
-    try:
-        content = json.loads(read_file(path))
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
-    except ValueError as error:
-        raise UserError(f"{path}: no JSON ({error}); give an export of COCO, Label Studio or FiftyOne") from error
-    if not (read := _reader(content)):
+    content = _content(path)
+    read = _reader(content)
+    if not read and not croissant.is_croissant(content):
         raise UserError(
             f"{path}: neither COCO (images, annotations, categories), nor Label Studio (a list of tasks), nor FiftyOne "
-            "(labels); for other files write a CSV with the columns Image,Id, and set crawl.sources=csv"
+            "(labels), nor Croissant (distribution, recordSet); for other files write a CSV with the columns Image,Id, "
+            "and set crawl.sources=csv"
         )
     try:
-        return read(content)
+        if not read:
+            return croissant.read(path, content, config)
+        return rows_of(path, read(content), lambda name: any(file_at(folder / name) for folder in folders))
     except ValidationError as error:
         raise UserError(f"{path}: {first_problem(error)}; export it again") from error
     except ValueError as error:
@@ -99,9 +112,8 @@ def _parts(path: Path, config: CrawlConfig) -> list[ListPart]:
 
 def _part(path: Path, part: GivenSplit | None, config: CrawlConfig) -> ListPart:
     """Read one file, and find its photos in the folder that has most of them."""
-    photos = read_annotations(path)
     folders = _folders(path, part, config)
-    read = rows_of(path, photos, lambda name: any(file_at(folder / name) for folder in folders))
+    read = _read(path, config, folders)
     return ListPart(path, part, read, find_files(path, [row.image for row in read.rows], folders))
 
 
@@ -123,6 +135,8 @@ def _files(path: Path) -> dict[Path, GivenSplit | None]:
     """Return the annotation files of a path, with the part of the split that their names give."""
     if not path.is_dir():
         return {path: None}
+    if croissant.describes_table(path / croissant.NAME):
+        return {path / croissant.NAME: None}
     places = [path, *(folder for folder in entries(path) if folder.is_dir() and not folder.name.startswith("."))]
     found = [file for place in places for file in sorted(entries(place)) if file.suffix.lower() == ".json"]
     if len(found) == 1:

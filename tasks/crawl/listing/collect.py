@@ -11,7 +11,14 @@ from tasks.store.context import StageContext
 def fingerprints(listed: PhotoList) -> dict[str, str | int]:
     """Return a fingerprint of a list: its rows, and the sizes and modification times of the files that they name."""
     lines = [
-        (photo.name, photo.label, photo.group or "", photo.given_split or "", photo.file.mtime_key)
+        (
+            photo.name,
+            photo.label,
+            photo.group or "",
+            photo.given_split or "",
+            photo.taken_at or "",
+            photo.file.mtime_key,
+        )
         for photo in listed.photos
     ]
     notes = [(note,) for note in listed.notes]  # so that a cached crawl doesn't repeat what is no longer so
@@ -31,7 +38,12 @@ def collect_listed(
         context.warn(note)
     remedy = "the photos of the others can't be read: make them readable"
     require_two_classes((row.label for row in rows), str(config.path), remedy)
-    return CrawlResult(rows, listed.counts)
+    taken_at = {(photo.label, photo.name): photo.taken_at for photo in listed.photos}
+    times: dict[str, str] = {}
+    for row in rows:
+        if time := taken_at[row.label, row.name]:
+            times.setdefault(row.photo, time)
+    return CrawlResult(rows, listed.counts, times=times)
 
 
 def store_listed(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tasks.crawl.listing.given_split import PARTS, GivenSplit, given_splits, several_splits
+from tasks.crawl.listing.given_split import CONTAINERS, PARTS, GivenSplit, given_splits, several_splits
 from tasks.names import alike, alike_key, nfc
 
 Names: TypeAlias = tuple[str, ...]
@@ -15,9 +15,6 @@ Doubt = Literal["no classes", "nothing in common", "others beside", "few classes
 """The parts have no class folders; or none in common; or other folders are beside them; or few classes are split; or
 the folders are the parts of several splits; or each folder is one that is split, with class folders in its parts."""
 
-_CONTAINERS = frozenset(
-    {"images", "image", "imgs", "img", "photos", "pictures", "data", "dataset", "jpegimages", "jpg"}
-)
 _MIN_SHARED = 2
 
 
@@ -142,7 +139,7 @@ def _wrappers(folders: dict[str, list[Names]], parts: dict[str, GivenSplit], sta
         only = next(iter(level)) if len(level) == 1 else ""
         deeper = only and any(_group(folders[name], (*above, only)).keys() - {""})
         own = only and (alike_key(only) == alike_key(name) or given_splits([only]).get(only) == parts[name])
-        if not (own or (deeper and only.casefold() in _CONTAINERS)):
+        if not (own or (deeper and only.casefold() in CONTAINERS)):
             return above[len(start) :]
         above = (*above, only)
 

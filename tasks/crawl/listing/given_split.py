@@ -1,4 +1,5 @@
-"""The names that people give to the parts of a split: folders such as `train`, and values of a CSV's column."""
+"""The names that people give to the parts of a split, folders such as `train` and values of a CSV's column, and to the
+folders around classes."""
 
 import re
 import unicodedata
@@ -19,6 +20,8 @@ _WORDS: dict[str, GivenSplit] = {
     **dict.fromkeys(("test", "testing", "tst", "시험", "테스트", "测试", "測試", "テスト"), "test"),
     **dict.fromkeys(("prueba", "pruebas", "teste", "тест", "тестовая"), "test"),
 }
+CONTAINERS = frozenset({"images", "image", "imgs", "img", "photos", "pictures", "data", "dataset", "jpegimages", "jpg"})
+"""Folders that are around the folders of classes and are no class themselves, in lower case."""
 _YES_NO = {
     **dict.fromkeys(("true", "1", "1.0", "yes", "y", "t"), True),
     **dict.fromkeys(("false", "0", "0.0", "no", "n", "f"), False),

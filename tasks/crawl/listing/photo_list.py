@@ -30,6 +30,8 @@ class ListedPhoto(NamedTuple):
     label: str
     group: str | None
     given_split: GivenSplit | None
+    taken_at: str | None = None
+    """When it was taken, see `tasks.crawl.listing.taken_at`."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def put_together(
             if not (file := part.listed.files.get(row.image)):
                 continue
             name = names.setdefault(file.path, photo_name(row.image, part.listed.folder, path))
-            photo = ListedPhoto(name, file, row.label, row.group, row.split or (part.part if has_parts else None))
-            key = (file.path, *photo[2:])
+            split = row.split or (part.part if has_parts else None)
+            photo = ListedPhoto(name, file, row.label, row.group, split, row.taken_at)
+            key = (file.path, row.label, row.group, split)
             if key in photos:
                 lines.append(row.line)
             photos.setdefault(key, photo)

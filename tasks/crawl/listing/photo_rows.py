@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from configs.schema import CrawlConfig, CsvColumns
 from tasks.crawl.listing.given_split import GivenSplit, given_splits, yes_no_splits
+from tasks.crawl.listing.taken_at import malformed, parse_taken_at
 from tasks.names import nfc
 from tasks.store.csv_columns import Column, Columns, Need, find_columns
 from tasks.store.csv_file import CsvFile, CsvRow, read_csv, shown_lines
@@ -24,6 +25,8 @@ class ListRow(NamedTuple):
     label: str
     group: str | None
     split: GivenSplit | None
+    taken_at: str | None = None
+    """When it was taken, see `tasks.crawl.listing.taken_at`."""
 
 
 class PhotoRows(NamedTuple):
@@ -53,12 +56,14 @@ def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> 
         Column(names.label, "label", "crawl.columns.label", "required"),
         Column(names.group, "group", "crawl.columns.group", group_need),
         *split_columns(config, needs_split=needs_split),
+        Column(names.time, "time", "crawl.columns.time", "optional" if names.time == _DEFAULT.time else "named"),
     ]
     file = read_csv(path, [column.name for column in columns])
     found = find_columns(file, columns)
     rows: list[ListRow] = []
     incomplete: list[int] = []
     complete: list[CsvRow] = []
+    timeless: list[tuple[int, str]] = []
     for row in file.rows:
         require_one_line(path, row, found)
         image, label = found.get(row, names.image), nfc(found.get(row, names.label))
@@ -66,10 +71,14 @@ def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> 
             incomplete.append(row.line)
             continue
         complete.append(row)
-        rows.append(ListRow(row.line, image, label, found.get(row, names.group) or None, None))
+        taken_at = parse_taken_at(time) if (time := found.get(row, names.time)) else None
+        if time and not taken_at:
+            timeless.append((row.line, time))
+        rows.append(ListRow(row.line, image, label, found.get(row, names.group) or None, None, taken_at))
     splits = given_parts(path, complete, found, config)
     rows = [row._replace(split=split) for row, split in zip(rows, splits, strict=True)]
     notes = [*file.notes, *found.notes, *unread_splits(file, found, config)]
+    notes += malformed(path, names.time, timeless)
     notes += [*blanks_after_some_commas(path, complete, found), *merged_by_blanks(path, complete, found, names.label)]
     return PhotoRows(rows, incomplete, notes)
 

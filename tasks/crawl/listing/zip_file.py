@@ -8,12 +8,10 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 from tasks.crawl.listing.files import MAX_FILE_MB, LocalFile
-from tasks.crawl.listing.given_split import given_splits
+from tasks.crawl.listing.given_split import CONTAINERS, given_split, given_splits
 from tasks.crawl.listing.tree import Tree, is_junk_name, is_photo_name
 from tasks.store.errors import UserError
 
-_CONTAINERS = frozenset({"photos", "images", "pictures", "data", "dataset", "train", "training"})
-"""Folders that are around classes, and are none themselves."""
 _UTF8_FLAG = 1 << 11
 _ENCRYPTED_FLAG = 1
 
@@ -79,7 +77,9 @@ def list_zip(path: Path) -> tuple[Tree, list[str]]:
     tree.folders = sorted(folders)
     tree.missing.sort()
     inner = {name.partition("/")[0] for name in tree.folders}
-    if not top or top.rstrip("/").casefold() in (path.stem.casefold(), *_CONTAINERS) or given_splits(inner):
+    folder = top.rstrip("/")
+    is_container = folder.casefold() in (path.stem.casefold(), *CONTAINERS) or given_split(folder) == "train"
+    if not top or is_container or given_splits(inner):
         return tree, []
     return tree, [f"{path}: all its photos are in {top}, so the folders in there are taken as the classes"]
 

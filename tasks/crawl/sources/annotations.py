@@ -1,4 +1,4 @@
-"""Photos whose classes a JSON file of an annotation tool has: COCO, Label Studio or FiftyOne."""
+"""Photos whose classes a JSON file has: of COCO, Label Studio, FiftyOne or Croissant."""
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger

@@ -1,7 +1,6 @@
 """What is known of each test photo besides its class: where it comes from, its size, its brightness, its time."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,21 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.images.exif import read_taken
+from tasks.evaluate.diagnose.times import exif_time, months_of_year, parts_of_day, periods
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PARTS_OF_DAY = ("0–6 h", "6–12 h", "12–18 h", "18–24 h")
 _GREY = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue for the grey level (ITU-R BT.601)."""
 
 
 def attributes_of(
-    photos: Sequence[str], crawled: "pd.DataFrame", brightness: NDArray[np.floating[Any]], root: Path
+    photos: Sequence[str],
+    crawled: "pd.DataFrame",
+    brightness: NDArray[np.floating[Any]],
+    root: Path,
+    times: Mapping[str, str],
 ) -> dict[str, NDArray[np.object_]]:
     """Describe photos: by name of the attribute, the value of each photo `(n,)`, a string or None if it isn't known.
 
@@ -29,11 +31,13 @@ def attributes_of(
         photos: Digests of n photos.
         crawled: Rows of photos.parquet. Of a photo that was found several times, the first one counts.
         brightness: (n,) grey level of each photo, 0..1, see `brightness_of`.
-        root: The data folder; the files of the photos are read for the time at which they were taken.
+        root: The data folder.
+        times: When photos were taken, as the source says, see `tasks.evaluate.diagnose.times`. Of the others, the files
+            are read for it.
     """
     rows = crawled.drop_duplicates("photo").set_index("photo").reindex(list(photos))
     sides = np.fmax(rows["width_px"].to_numpy(np.float64), rows["height_px"].to_numpy(np.float64))
-    taken = [_taken(root, file) for file in rows["file"]]
+    taken = [times.get(photo) or exif_time(root, file) for photo, file in zip(photos, rows["file"], strict=True)]
     return {
         "engine": _texts(rows["engine"], str),
         "keyword": _texts(rows["keyword"], str),
@@ -41,8 +45,9 @@ def attributes_of(
         "website": _texts(rows["url"], _host),
         "longer side": quarters(sides, "{:,.0f} px"),
         "brightness": quarters(np.asarray(brightness, np.float64) * 100, "{:.0f} %"),
-        "month": _objects([None if moment is None else moment.strftime("%B") for moment in taken]),
-        "time of day": _objects([None if moment is None else _PARTS_OF_DAY[moment.hour // 6] for moment in taken]),
+        "time": _objects(periods(taken)),
+        "month": _objects(months_of_year(taken)),
+        "time of day": _objects(parts_of_day(taken)),
     }
 
 
@@ -77,17 +82,6 @@ def quarters(values: NDArray[np.float64], unit: str) -> NDArray[np.object_]:
     parts = np.searchsorted(edges, values[known], side="left")
     described[known] = [texts[part] for part in parts]
     return described
-
-
-def _taken(root: Path, file: object) -> datetime | None:
-    """Return the local time at which a photo was taken; None if its file doesn't say it."""
-    if not isinstance(file, str):
-        return None
-    try:
-        found = read_taken(root / file)
-    except OSError:
-        return None
-    return found and datetime.fromtimestamp(found.local_ms / 1000, UTC)
 
 
 def _texts(column: "pd.Series[Any]", describe: Callable[[str], str]) -> NDArray[np.object_]:

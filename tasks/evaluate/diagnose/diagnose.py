@@ -1,7 +1,8 @@
 """Step 4 of an evaluation, beside the explanations: where the classifier is weak, and what would help."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.decide import Decisions, probabilities_of
-from tasks.evaluate.diagnose import abstaining, conformal
+from tasks.evaluate.diagnose.abstaining import accuracy_by_coverage, threshold_for
 from tasks.evaluate.diagnose.attributes import attributes_of, brightness_of
 from tasks.evaluate.diagnose.feature_map import feature_map
 from tasks.evaluate.diagnose.learning_curve import SHARES, learning_curve
-from tasks.evaluate.diagnose.means import grouped_means
+from tasks.evaluate.diagnose.limited import measure_answered, measure_sets, set_rows
 from tasks.evaluate.diagnose.robustness import measure_robustness
 from tasks.evaluate.diagnose.slices import LEAST_GROUPS, compare_slices
 from tasks.evaluate.eval_set import EvalSet, rows_of
@@ -23,22 +24,21 @@ from tasks.evaluate.significance import holm
 from tasks.evaluate.summary import estimate, rounded
 from tasks.inference.arrays import DIGITS, Floats
 from tasks.inference.calibration import LEAST_PHOTOS
+from tasks.inference.conformal import least_probability
 from tasks.inference.decision import DecisionRule
+from tasks.inference.limits import Limit, Limits
 from tasks.store.atomic import write_json
 from tasks.store.progress import Progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _CURVE_POINTS = 100
 _MAP_PHOTOS = 300
-"""Most photos on the map: each is shown as a thumbnail, and the time grows with the square of their number."""
+"""Most photos on the map: each is shown as a thumbnail."""
 
 
 def diagnose(
     config: EvaluateConfig, evaluation: Path, *, photos: Path, kept: Path, model: Model, progress: Progress
 ) -> list[Path]:
-    """Write diagnostics.json, the sets of possible classes and the map of features.
+    """Write diagnostics.json, the limits of probabilities, the sets of possible classes and the map of features.
 
     Args:
         config: The section of the evaluate stage.
@@ -55,16 +55,17 @@ def diagnose(
     decisions, rule = Decisions.read(evaluation), DecisionRule.read(evaluation)
     is_test = eval_set.of("test")[eval_set.is_held_out]
     right = decisions.answers.predicted == decisions.answers.truth
-    crawled = tables.PHOTOS.read(photos, ["photo", "name", "url", "engine", "keyword", "width_px", "height_px", "file"])
+    probabilities = probabilities_of(rule, model, eval_set, network)
+    limits = _limits(config, eval_set, decisions, probabilities)
+    limits.write(evaluation)
     found: dict[str, Any] = {
-        "slices": _slices(config, eval_set, model, crawled, right[is_test]),
-        "abstaining": _abstaining(config, eval_set, decisions),
+        "slices": _slices(config, eval_set, _attributes(eval_set, model, photos), right[is_test]),
+        "abstaining": _abstaining(config, eval_set, decisions, limits),
     }
-    files = [tables.DIAGNOSTICS.path(evaluation)]
+    files = [tables.DIAGNOSTICS.path(evaluation), tables.LIMITS.path(evaluation)]
     tables.PREDICTION_SETS.path(evaluation).unlink(missing_ok=True)
-    if config.set_coverage is not None:
-        probabilities = probabilities_of(rule, model, eval_set, network)
-        found["sets"], rows = _sets(config.set_coverage, config, eval_set, probabilities)
+    if limits.sets is not None:
+        found["sets"], rows = _sets(limits, config, eval_set, probabilities[is_test])
         if rows is not None:
             tables.PREDICTION_SETS.write_rows(rows, evaluation)
             files.append(tables.PREDICTION_SETS.path(evaluation))
@@ -77,16 +78,29 @@ def diagnose(
     return [*files, tables.FEATURE_MAP.path(evaluation)]
 
 
-def _slices(
-    config: EvaluateConfig, eval_set: EvalSet, model: Model, crawled: "pd.DataFrame", right: NDArray[np.bool_]
-) -> dict[str, Any]:
-    test = eval_set.of("test")
-    photos = eval_set.rows["photo"][test]
+def _attributes(eval_set: EvalSet, model: Model, crawl: Path) -> dict[str, NDArray[np.object_]]:
+    """Describe the test photos; crawl is the folder of the crawl stage."""
+    photos = eval_set.rows["photo"][eval_set.of("test")]
     tiles = rows_of(model.tiles, photos, model.root)
     brightness = [brightness_of(tiles[start : start + BATCH_PHOTOS]) for start in range(0, len(tiles), BATCH_PHOTOS)]
-    attributes = attributes_of(photos.tolist(), crawled, np.concatenate(brightness), model.root)
+    columns = ["photo", "name", "url", "engine", "keyword", "width_px", "height_px", "file"]
+    crawled = tables.PHOTOS.read(crawl, columns)
+    times = tables.TIMES.read(crawl) if tables.TIMES.path(crawl).exists() else None
+    taken_at = {} if times is None else dict(zip(times["photo"], times["taken_at"], strict=True))
+    return attributes_of(photos.tolist(), crawled, np.concatenate(brightness), model.root, taken_at)
+
+
+def _slices(
+    config: EvaluateConfig, eval_set: EvalSet, attributes: Mapping[str, NDArray[np.object_]], right: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Compare the accuracy of answers to test photos by their attributes."""
     rows = compare_slices(
-        right, attributes, eval_set.truth[test], eval_set.groups, resamples=config.bootstrap, seed=config.seed
+        right,
+        attributes,
+        eval_set.truth[eval_set.of("test")],
+        eval_set.groups,
+        resamples=config.bootstrap,
+        seed=config.seed,
     )
     return {
         "least": LEAST_GROUPS,
@@ -105,69 +119,58 @@ def _slices(
     }
 
 
-def _abstaining(config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions) -> dict[str, Any]:
-    """Compute the curve on the test photos and, if an accuracy is wanted, its threshold from validation photos."""
+def _limits(config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions, probabilities: Floats) -> Limits:
+    """Choose the limits by validation photos; probabilities: (m, names) of the validation and test photos."""
+    held_out = eval_set.is_held_out
+    fitted_on, truth = eval_set.is_for_calibration[held_out], eval_set.truth[held_out]
+    is_enough = fitted_on.sum() >= LEAST_PHOTOS
+    abstain, sets = None, None
+    if config.abstain is not None:
+        right = decisions.answers.predicted == decisions.answers.truth
+        threshold = threshold_for(decisions.confidence[fitted_on], right[fitted_on], config.abstain)
+        abstain = Limit(config.abstain, threshold if is_enough else None)
+    if config.set_coverage is not None:
+        of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
+        least = least_probability(of_truth[fitted_on], config.set_coverage)
+        sets = Limit(config.set_coverage, least if is_enough else None)
+    return Limits(abstain, sets)
+
+
+def _abstaining(config: EvaluateConfig, eval_set: EvalSet, decisions: Decisions, limits: Limits) -> dict[str, Any]:
+    """Compute the curve on the test photos and, if an accuracy is wanted, what its threshold gives."""
     is_test = eval_set.of("test")[eval_set.is_held_out]
-    confidence, right = decisions.confidence, decisions.answers.predicted == decisions.answers.truth
-    coverage, accuracy = abstaining.accuracy_by_coverage(confidence[is_test], right[is_test])
+    confidence = decisions.confidence[is_test]
+    right = (decisions.answers.predicted == decisions.answers.truth)[is_test]
+    coverage, accuracy = accuracy_by_coverage(confidence, right)
     shown = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), _CURVE_POINTS)).astype(np.int64))
     found: dict[str, Any] = {
         "coverage": [rounded(value) for value in coverage[shown]],
         "accuracy": [rounded(value) for value in accuracy[shown]],
     }
-    if config.abstain is None:
+    if limits.abstain is None:
         return found
-    fitted_on = eval_set.is_for_calibration[eval_set.is_held_out]
-    found["wanted"] = {"accuracy": config.abstain, "photos": int(fitted_on.sum())}
-    if fitted_on.sum() < LEAST_PHOTOS:
-        return found
-    threshold = abstaining.threshold_for(confidence[fitted_on], right[fitted_on], config.abstain)
-    if threshold is None:
-        return found
-    answered = confidence[is_test] >= threshold
-    found["wanted"] |= {"threshold": rounded(threshold), "coverage": rounded(float(answered.mean()))}
-    if answered.any():
-        values = np.where(answered, right[is_test], np.nan)[None]
-        [reached] = grouped_means(values, eval_set.groups, resamples=config.bootstrap, seed=config.seed)
-        found["wanted"]["reached"] = estimate(reached)
+    found["wanted"] = {"accuracy": limits.abstain.wanted, "photos": int(eval_set.is_for_calibration.sum())}
+    if (threshold := limits.abstain.least_probability) is not None:
+        answered = confidence >= threshold
+        found["wanted"] |= {"threshold": rounded(threshold)}
+        found["wanted"] |= measure_answered(answered, right, eval_set.groups, config)
     return found
 
 
 def _sets(
-    coverage: float, config: EvaluateConfig, eval_set: EvalSet, probabilities: Floats
+    limits: Limits, config: EvaluateConfig, eval_set: EvalSet, probabilities: Floats
 ) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
     """Make the sets of possible classes of the test photos: their part of diagnostics.json, and their rows."""
-    held_out = eval_set.is_held_out
-    fitted_on, is_test = eval_set.is_for_calibration[held_out], eval_set.of("test")[held_out]
-    truth = eval_set.truth[held_out]
-    of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
-    found: dict[str, Any] = {"wanted": coverage, "photos": int(fitted_on.sum())}
-    least = conformal.least_probability(of_truth[fitted_on], coverage)
-    if least is None or found["photos"] < LEAST_PHOTOS:
+    assert limits.sets is not None
+    found: dict[str, Any] = {"wanted": limits.sets.wanted, "photos": int(eval_set.is_for_calibration.sum())}
+    least, possible = limits.sets.least_probability, limits.possible(probabilities)
+    if least is None or possible is None:
         return found, None
-    sets = conformal.prediction_sets(probabilities[is_test], least)
-    sizes, contains = sets.sum(axis=1), sets[np.arange(len(sets)), truth[is_test]]
-    [reached] = grouped_means(
-        contains[None].astype(np.float64), eval_set.groups, resamples=config.bootstrap, seed=config.seed
-    )
-    found |= {
-        "least_probability": rounded(least),
-        "reached": estimate(reached),
-        "mean_size": rounded(float(sizes.mean())),
-        "single": rounded(float((sizes == 1).mean())),
-    }
-    orders = np.argsort(-probabilities[is_test], axis=1, kind="stable")
-    rows = [
-        {
-            "photo": photo,
-            "size": int(size),
-            "classes": [eval_set.names[i] for i in order[:size]],
-            "has_true_class": bool(has),
-        }
-        for photo, size, order, has in zip(
-            eval_set.rows["photo"][eval_set.of("test")], sizes, orders, contains, strict=True
-        )
-    ]
+    test = eval_set.of("test")
+    rows = set_rows(eval_set.rows["photo"][test], probabilities, possible, eval_set.truth[test], eval_set.names)
+    found |= {"least_probability": rounded(least)}
+    contains = np.array([row["has_true_class"] for row in rows])
+    found |= measure_sets(possible, contains, eval_set.groups, config)
     return found, rows
 
 

@@ -5,12 +5,11 @@ requires, can be imported. If it can't, OpenVINO uses a stub of its own that sen
 """
 
 import sys
-from typing import Any
+from importlib import import_module
+from types import ModuleType
 
 
-def openvino_without_telemetry() -> Any:
+def openvino_without_telemetry() -> ModuleType:
     """Return the module `openvino`; in this process, it sends nothing about its use."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # makes its import an ImportError
-    import openvino
-
-    return openvino
+    return import_module("openvino")

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+_CODE = "code"
 _PREPROCESSING = {"scaled", "scaled_codes", "contrast", "enlarged"}
 
 
@@ -34,11 +35,18 @@ def feature_maps(classifier: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in found if side(layer) >= smallest]
 
 
-def encoder_maps(encoder: keras.Model) -> list[keras.layers.Layer]:
-    """List the layers of an autoencoder's encoder with outputs `(n, h, w, c)`, from the first one to the code."""
-    names = [layer.name for layer in encoder.layers]
-    start = max(i for i, name in enumerate(names) if name in {"tiles", *_PREPROCESSING}) + 1
-    return [layer for layer in encoder.layers[start:] if len(layer.output.shape) == 4]
+def encoder_maps(network: keras.Model) -> list[keras.layers.Layer]:
+    """List the layers of an autoencoder's encoder with outputs `(n, h, w, c)`, from the first one to the code.
+
+    Args:
+        network: the encoder, or a classifier; only one that was trained through an encoder has such layers.
+    """
+    names = [layer.name for layer in network.layers]
+    if _CODE not in names:
+        return []
+    layers = network.layers[: names.index(_CODE) + 1]
+    start = max(i for i, layer in enumerate(layers) if layer.name in {"tiles", *_PREPROCESSING}) + 1
+    return [layer for layer in layers[start:] if len(layer.output.shape) == 4]
 
 
 def side(layer: keras.layers.Layer) -> int:

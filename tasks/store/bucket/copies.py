@@ -1,6 +1,6 @@
 """Which data folders are local copies of buckets, in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tasks.store.bucket import left_out
@@ -57,6 +57,18 @@ def leaves_out(path: Path) -> bool:
     """Whether a shard or a photo is missing here only because it comes from the bucket when it is read."""
     found = _holding(path)
     return found is not None and found[0].leaves_out(found[1])
+
+
+def photos_elsewhere(root: Path) -> dict[Path, int]:
+    """Return the photos that a data folder has in its bucket only, with their sizes in bytes; else nothing."""
+    copy = of(root)
+    return {root / path: record.bytes for path, record in copy.photos_elsewhere().items()} if copy else {}
+
+
+def drop_photos(root: Path, paths: Iterable[Path]) -> None:
+    """Let photos leave the bucket, if a data folder is the copy of one, see `Mirror.drop_photos`."""
+    if copy := of(root):
+        copy.drop_photos([path.relative_to(root).as_posix() for path in paths])
 
 
 def _holding(path: Path) -> tuple[Mirror, str] | None:

@@ -83,6 +83,7 @@ class Mirror:
         ):
             self.sync()
             if exclusive:
+                self._sync.dropped.clear()  # of a deletion that failed
                 self._ledger.take(self._sync.snapshot)
             self._users += 1
             try:
@@ -132,6 +133,15 @@ class Mirror:
         """Delete photos with these SHA-256 at the next deletion, also if a manifest names them."""
         self._sync.forgotten |= set(photos)
         self._left_out.forget(photos)
+
+    def photos_elsewhere(self) -> dict[str, FileRecord]:
+        """Return the photos that the bucket has and this folder has not, by path."""
+        return {path: record for path, record in self._sync.photos().items() if not (self.root / path).exists()}
+
+    def drop_photos(self, paths: Collection[str]) -> None:
+        """Delete photos at the next deletion, unless a crawl names them."""
+        self._sync.dropped |= set(paths)
+        self._left_out.remove(paths)
 
     def bring(self, manifest: Manifest) -> None:
         """Fetch photos and shards of an artifact that are missing here or have another size.
@@ -209,12 +219,8 @@ class Mirror:
 
     def _removable(self) -> dict[str, FileRecord]:
         """Return the shards and photos that the bucket has."""
-        found = {path: record for path, record in self._sync.snapshot.files.items() if tracked.is_shard(path)}
-        for manifest in self._sync.manifests():
-            if manifest.artifact.stage == "crawl":
-                found |= manifest.refs
-        blocked = self._sync.blocked()
-        return {path: record for path, record in found.items() if record.sha256 not in blocked}
+        shards = {path: record for path, record in self._sync.snapshot.files.items() if tracked.is_shard(path)}
+        return {**shards, **self._sync.photos()}
 
     @property
     def _ledger(self) -> SharedLedger:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.store import hashing
-from tasks.store.bucket.problems import BucketError, bucket_error, kind_of
+from tasks.store.bucket.problems import BucketError, bucket_error, kind_of, reason_of
 from tasks.store.bucket.retries import Retries
 from tasks.store.manifest import FileRecord
 
@@ -26,6 +26,8 @@ logger = logging.getLogger("fluke.bucket")
 _CHUNK_BYTES = 1 << 20
 _PART_BYTES = 16 << 20
 """Larger files are uploaded in parts of this size."""
+_TOLD_AFTER = 5
+"""After so many tries, some 3 s, the user is told why nothing happens."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Objects:
         """Take obstore's store for the URL."""
         self._store, self.url = store, url.rstrip("/")
         self._retries = retries or Retries()
+        self._has_told = False
 
     def state(self, key: str) -> Stored | None:
         """Read what `put_if` has written; None if there is nothing.
@@ -177,7 +180,11 @@ class Objects:
         def passes(error: Exception) -> bool:
             again = isinstance(error, _DifferentError) or kind_of(error) == "passing"
             if again and tries < self._retries.tries:
-                logger.debug("%s: %s; trying again", place, bucket_error(place, error, tries))
+                reason = reason_of(error)
+                logger.debug("%s: %s; trying again", place, reason)
+                if tries >= _TOLD_AFTER and not self._has_told:
+                    self._has_told = True
+                    logger.warning("%s: %s; trying again, up to %d times", place, reason, self._retries.tries)
             return again
 
         try:

@@ -1,12 +1,24 @@
 """What an error of a bucket means: whether trying again may help, and what the user can do."""
 
+import os
 import re
 from typing import Literal
 
 from configs.redact import redact
 from tasks.store.errors import UserError
 
-Kind = Literal["missing", "no bucket", "conflict", "expired", "denied", "no credentials", "clock", "passing", "other"]
+Kind = Literal[
+    "missing",
+    "no bucket",
+    "conflict",
+    "expired",
+    "denied",
+    "wrong credentials",
+    "no credentials",
+    "clock",
+    "passing",
+    "other",
+]
 
 _CODE = re.compile(r"<Code>(\w+)</Code>|\"error\":\s*\"(\w+)\"")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -17,9 +29,9 @@ _KINDS: dict[str, Kind] = {
     "ExpiredTokenException": "expired",
     "TokenRefreshRequired": "expired",
     "InvalidToken": "expired",
-    "InvalidAccessKeyId": "denied",
-    "SignatureDoesNotMatch": "denied",
-    "AuthenticationFailed": "denied",
+    "InvalidAccessKeyId": "wrong credentials",
+    "SignatureDoesNotMatch": "wrong credentials",
+    "AuthenticationFailed": "wrong credentials",
     "AccessDenied": "denied",
     "RequestTimeTooSkewed": "clock",
     "RequestTimeout": "passing",
@@ -29,17 +41,21 @@ _KINDS: dict[str, Kind] = {
 }
 """By the code that the server gives."""
 _PASSING = frozenset({"408", "409", "429", "500", "502", "503", "504"})
+_NO_CREDENTIALS = re.compile(r"must be specified|Missing (AccessKeyId|SecretAccessKey|Bearer)")
 _TOKEN_PLACES = ("169.254.169.254", "token request", "/latest/api/token", "metadata.google.internal")
 """Where credentials are looked for when the environment has none."""
 _LONG = 160
 """So many characters of an unknown error are shown."""
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
+_UNREACHABLE = "the server can't be reached"
 _REMEDIES: dict[Kind, str] = {
     "no bucket": "there is no such bucket; create it, or correct the URL",
     "expired": (
         "the credentials have expired or are not valid; log in again, and run the same command again: it continues"
     ),
     "denied": "the credentials don't allow this; give them read, write and delete rights on the bucket, or use others",
+    "wrong credentials": "the server doesn't know these credentials; correct {variables}",
     "no credentials": "no credentials were found; set {variables}, or use a machine with a role",
     "clock": "this machine's clock differs from that of the server; set it, and run the same command again",
 }
@@ -51,6 +67,11 @@ _VARIABLES = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
 """Where credentials are, by the scheme of the URL."""
+
+
+def endpoint() -> tuple[str, str]:
+    """Return the variable with which the user has named another S3 server, and its URL; both are empty without one."""
+    return next(((name, os.environ[name]) for name in _ENDPOINTS if os.environ.get(name)), ("", ""))
 
 
 class BucketError(UserError):
@@ -70,7 +91,7 @@ def kind_of(error: BaseException) -> Kind:
         return kind
     if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError):
         return "passing" if status and status[1] == "409" else "conflict"
-    if any(place in text for place in _TOKEN_PLACES) or "must be specified" in text:
+    if any(place in text for place in _TOKEN_PLACES) or _NO_CREDENTIALS.search(text):
         return "no credentials"
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
         return "denied"
@@ -92,13 +113,20 @@ def bucket_error(url: str, error: BaseException, tries: int = 1) -> BucketError:
     if kind in _REMEDIES:
         variables = _VARIABLES.get(url.partition("://")[0], "")
         return BucketError(f"{url}: {_REMEDIES[kind].format(variables=variables)}")
-    why = _reason(error)
+    why = reason_of(error)
     if kind == "passing":
-        return BucketError(f"{url}: {why}, after {tries} tries; run the same command again later: it continues")
+        check = _check(url) if why == _UNREACHABLE else ""
+        return BucketError(f"{url}: {why}, after {tries} tries; {check}run the same command again later: it continues")
     return BucketError(f"{url}: {why}; check the URL and the server's settings")
 
 
-def _reason(error: BaseException) -> str:
+def _check(url: str) -> str:
+    """Return what to check if the server of a URL can't be reached."""
+    name, address = endpoint() if url.startswith("s3:") else ("", "")
+    return f"check {name}={redact(address)} and the network, or " if name else "check the network, or "
+
+
+def reason_of(error: BaseException) -> str:
     """Return the server's words on one line, without the debug output that obstore adds."""
     text = str(error).partition("\n\nDebug source")[0]
     if found := _STATUS.search(text):
@@ -107,7 +135,7 @@ def _reason(error: BaseException) -> str:
     if "operation timed out" in str(error) or "TimedOut" in str(error):
         return "the server does not answer in time"
     if "error sending request" in text:
-        return "the server can't be reached"
+        return _UNREACHABLE
     if "decoding response body" in text or "end of file" in text or "request or response body" in text:
         return "the connection was cut"
     return " ".join(redact(text).split())[:_LONG]

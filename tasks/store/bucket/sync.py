@@ -16,6 +16,7 @@ from tasks.store.bucket.left_out import LeftOut
 from tasks.store.bucket.tracked import Seen
 from tasks.store.bucket.transfer import ChangedError, Transfer, listed
 from tasks.store.manifest import NAME, Artifact, FileRecord, Manifest
+from tasks.store.paths import remove
 from tasks.store.permissions import file_lock
 
 BLOCKLIST = "forgotten.csv"
@@ -32,6 +33,8 @@ class Sync:
         self.snapshot = Snapshot()
         self.forgotten: set[str] = set()
         """SHA-256 of photos that leave the bucket at the next deletion, also if a manifest names them."""
+        self.dropped: set[str] = set()
+        """Paths of photos that leave the bucket at the next deletion, unless a manifest names them."""
         self._root, self._trees = root, trees
         self._transfer = Transfer(root, trees.blobs)
         self._conflicts, self._left_out = conflicts, left_out
@@ -81,7 +84,7 @@ class Sync:
         if there.epoch != before.epoch:
             self._trees.blobs.know_nothing()
             self._known.clear()
-        self._trees.blobs.know({record.sha256 for record in there.files.values()})
+        self._trees.blobs.know({record.sha256 for path, record in there.files.items() if not tracked.is_photo(path)})
         mine = tracked.changes(known, here, deletes=deletes)
         mine = {path: record for path, record in mine.items() if there.files.get(path) != record}
         conflicts = tracked.conflicts(mine, known, there.files)
@@ -92,16 +95,48 @@ class Sync:
                 mine.pop(gone, None)
             mine.pop(path, None)
         self._upload(mine)
+        mine |= self._changes_of_photos(mine, deletes=deletes)
         keep = self._needed() | {record.sha256 for record in mine.values() if record} if deletes else None
         self.snapshot = self._trees.commit(there, mine, keep=keep)
         self._download(here, seen)
+        self._conflicts.keep_bases(self.snapshot.files, self._trees.blobs.read)
         files = {path: record for path, record in self.snapshot.files.items() if path != LEDGER}
-        tracked.write_base(self._root, files, seen)
+        tracked.write_base(
+            self._root, {path: record for path, record in files.items() if not tracked.is_photo(path)}, seen
+        )
         self._left_out.remove(path for path in self._left_out.records() if tracked.is_shard(path) and path not in files)
+        if there.epoch != before.epoch or deletes:
+            self._remove_deleted_photos()
         if deletes:
             self._trees.blobs.delete_others(self._needed())
             self.forgotten.clear()
+            self.dropped.clear()
         return conflicts
+
+    def _changes_of_photos(
+        self, changes: Mapping[str, FileRecord | None], *, deletes: bool
+    ) -> dict[str, FileRecord | None]:
+        """Let the tree list the photos of crawls that are deleted or replaced: no manifest will name them."""
+        listed = {path: record for path, record in self.snapshot.files.items() if tracked.is_photo(path)}
+        found = dict(listed)
+        for path in filter(_is_crawl, changes):
+            if before := self.snapshot.files.get(path):
+                found |= Manifest.parse(self._trees.blobs.read(before), Path(path).parent).refs
+        if not deletes and found == listed:
+            return {}
+        blocked, named = self.blocked(), {path for manifest in self.manifests() for path in manifest.refs}
+        stay = {
+            path: record
+            for path, record in found.items()
+            if path not in named and path not in self.dropped and record.sha256 not in blocked
+        }
+        new = {path: record for path, record in stay.items() if path not in listed}
+        return {**new, **(dict.fromkeys(listed.keys() - stay.keys()) if deletes else {})}
+
+    def _remove_deleted_photos(self) -> None:
+        """Take photos from the list of those left out that the bucket has no more."""
+        if photos := set(filter(tracked.is_photo, self._left_out.records())):
+            self._left_out.remove(photos - self.photos().keys())
 
     def _upload(self, changes: Mapping[str, FileRecord | None]) -> None:
         """Upload the contents of changed files, and of the files that manifests list."""
@@ -123,13 +158,24 @@ class Sync:
     def _download(self, here: Mapping[str, FileRecord], seen: Mapping[str, Seen]) -> None:
         """Fetch what isn't as in the bucket, with the files of artifacts, manifests last; delete what is gone there."""
         files = self.snapshot.files
-        new = {path: record for path, record in files.items() if here.get(path) != record and path != LEDGER}
+        photos = {path: record for path, record in files.items() if tracked.is_photo(path)}
+        new = {
+            path: record
+            for path, record in files.items()
+            if here.get(path) != record and path != LEDGER and path not in photos
+        }
         manifests = {path: record for path, record in new.items() if path.endswith(f"/{NAME}")}
         shards = {path: record for path, record in new.items() if tracked.is_shard(path) and path not in here}
         for path in new:  # a file that was written since it was looked at must not be lost
             if path in here and (self._root / path).stat().st_mtime_ns != seen[path].changed_ns:
                 raise ChangedError(path)
-        self._left_out.add(shards)
+        blocked = self.blocked() if photos else set()
+        away = {
+            path: photos[path]
+            for path in photos.keys() - self._left_out.records().keys()
+            if photos[path].sha256 not in blocked and not (self._root / path).exists()
+        }
+        self._left_out.add({**shards, **away})
         self._transfer.fetch({path: record for path, record in new.items() if path not in {*manifests, *shards}})
         for path, record in manifests.items():
             manifest = Manifest.parse(self._trees.blobs.read(record), Path(path).parent)
@@ -139,6 +185,8 @@ class Sync:
         gone = [path for path in here if path not in files]
         for path in gone:
             (self._root / path).unlink(missing_ok=True)
+            if path.endswith(f"/{NAME}"):  # without its manifest, nothing else of an artifact counts
+                remove(self._root, (self._root / path).parent)
         self._left_out.remove(gone)
         if BLOCKLIST in new:
             self._delete_forgotten()
@@ -165,11 +213,22 @@ class Sync:
                 with suppress(OSError, ValueError):
                     yield Manifest.read((self._root / path).parent)
 
+    def photos(self) -> dict[str, FileRecord]:
+        """Return the photos that the bucket has, those of crawls and of deleted crawls; `fluke push` may lack some."""
+        found = {path: record for path, record in self.snapshot.files.items() if tracked.is_photo(path)}
+        for manifest in self.manifests():
+            if manifest.artifact.stage == "crawl":
+                found |= manifest.refs
+        blocked = self.blocked()
+        return {path: record for path, record in found.items() if record.sha256 not in blocked}
+
     def _needed(self) -> set[str]:
-        """Return the SHA-256 of all contents that the bucket needs, photos that no crawl names included."""
+        """Return the SHA-256 of all contents that the bucket needs."""
         needed = {record.sha256 for record in self.snapshot.files.values()}
         for manifest in self.manifests():
             needed |= {record.sha256 for record in listed(manifest).values()}
-        photos = {path.stem for path in (self._root / "photos").glob("*/[!.]*")}
-        left_out = {record.sha256 for path, record in self._left_out.records().items() if path.startswith("photos/")}
-        return (needed | photos | left_out | {self.snapshot.tree}) - self.forgotten
+        return (needed | {self.snapshot.tree}) - self.forgotten
+
+
+def _is_crawl(path: str) -> bool:
+    return path.startswith("artifacts/crawl/") and path.endswith(f"/{NAME}")

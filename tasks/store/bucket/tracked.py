@@ -1,8 +1,10 @@
 """Which files of a data folder are in the tree of its bucket, and which of them have changed here.
 
 In the tree are the manifests of artifacts and files that they don't list (the report), shards with their descriptions,
-and all small files that people or runs write. Photos and the files of artifacts are not: manifests list them. Not in
-the bucket are locks, logs, caches, the Prefect server, and checkpoints of trainings, which are this machine's.
+and all small files that people or runs write. Photos and the files of artifacts are not: manifests list them. Only the
+photos of crawls that were deleted are in the tree, until `fluke prune --photos`. Not in the bucket are locks, logs,
+caches, the Prefect server, results of `fluke score` and `fluke look`, and checkpoints of trainings, which are this
+machine's.
 """
 
 import os
@@ -62,6 +64,11 @@ def write_base(root: Path, files: Mapping[str, FileRecord], here: Mapping[str, S
 def is_shard(path: str) -> bool:
     """Whether a file of the tree is the array of a shard; its description is another file."""
     return path.startswith("pools/") and path.endswith(".npy")
+
+
+def is_photo(path: str) -> bool:
+    """Whether a path is that of a photo."""
+    return path.startswith("photos/")
 
 
 def scan(root: Path, base: Mapping[str, Seen], left_out: Mapping[str, FileRecord]) -> dict[str, Seen]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from configs.load import ConfigError, load
+from configs.errors import ConfigError
+from configs.load import load
 from configs.schema import Config
 
 SEARCH = ["crawl.sources=[openverse,commons]", "crawl.keywords={cat: [cat], dog: [dog]}"]

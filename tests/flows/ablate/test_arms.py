@@ -2,6 +2,8 @@
 
 import pytest
 
+from configs import presets
+from configs.load import load
 from configs.schema import Config
 from flows.ablate import arms
 from flows.ablate.arms import STANDARD, Arm
@@ -79,6 +81,23 @@ def test_the_standard_arms_can_be_loaded_and_one_that_is_the_preset_is_left_out(
     assert [arm.name for arm in loaded] == ["x", *(arm.name for arm in STANDARD if arm.name != "no autoencoder")]
     assert any("'no autoencoder' is left out" in note for note in notes)
     assert all(arm.answers.endswith("?") for arm in STANDARD)
+
+
+@pytest.mark.parametrize("preset", presets.names())
+def test_the_standard_arms_can_be_loaded_for_every_preset(preset: str) -> None:
+    photos = ["crawl.sources=folder", "crawl.path=photos", "crawl.keywords={}"]
+    loaded, _ = arms.load(preset, load(preset, photos), [])
+    assert len(loaded) >= len(STANDARD) - 1
+
+
+def test_without_the_autoencoder_the_network_begins_with_the_same_weights() -> None:
+    given = ["train.network=efficientnet_lite1", "pretrain.texture=false"]
+    loaded, _ = arms.load("whales_writeup", load("whales_writeup", [*given, "train.network_weights=auto"]), [])
+    (without,) = (arm.config for arm in loaded if arm.name == "no autoencoder")
+    assert (without.pretrain.encoder, without.pretrain.weights) == ("efficientnet_lite1", "auto")
+    loaded, _ = arms.load("whales_writeup", load("whales_writeup", [*given, "train.network_weights=none"]), [])
+    (without,) = (arm.config for arm in loaded if arm.name == "no autoencoder")
+    assert (without.pretrain.encoder, without.train.network) == ("none", "efficientnet_lite1")
 
 
 def test_the_standard_arms_can_be_loaded_for_a_preset_that_learns_through_an_encoder() -> None:

@@ -20,8 +20,10 @@ from flows.api.champion import Champion
 from flows.api.security import for_programs
 from flows.local_page.security import SecurityMiddleware
 from flows.predict.explained import Neighbour
+from flows.predict.loaded import Answer
 from flows.run_records import RunRecord
 from tasks.images.tiles import tile_of
+from tasks.inference.limits import Limits as ProbabilityLimits
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Starlette recommends another client, which isn't a dependency
@@ -42,6 +44,7 @@ class Brightness:
 
     names = ("dark", "bright")
     unknown_label = None
+    limits = ProbabilityLimits()
     preprocess = PreprocessConfig(side_px=8)
 
     def tile(self, data: bytes) -> NDArray[np.uint8]:
@@ -56,9 +59,10 @@ class Brightness:
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
         return self.probabilities_of_tiles(tile[None])[0], np.ones(2, np.float32), np.eye(4, dtype=np.float32)
 
-    def top(self, probabilities: NDArray[np.float64], top_k: int) -> list[tuple[str, float]]:
+    def answer(self, probabilities: NDArray[np.float64], top_k: int) -> Answer:
         order = np.argsort(-probabilities)[:top_k]
-        return [(self.names[i], round(float(probabilities[i]), 6)) for i in order]
+        top = [(self.names[i], round(float(probabilities[i]), 6)) for i in order]
+        return Answer(top, self.limits.certainties(probabilities[None], self.names)[0])
 
 
 class Train:

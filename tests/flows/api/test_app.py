@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from flows.api.champion import Champion
+from tasks.inference.limits import Limit
+from tasks.inference.limits import Limits as ProbabilityLimits
 from tests.flows.api.conftest import TRAIN_PHOTO, photo
 
 Client = Callable[..., Any]
@@ -31,8 +33,24 @@ def png_header(side_px: int) -> bytes:
 
 def test_a_photo_gets_its_classes_and_probabilities(client: Client) -> None:
     response = client().post("/predict?top_k=1", content=photo(255), headers=JPEG)
-    assert response.json() == {"model": "first", "top": [{"class": "bright", "probability": 1.0}]}
+    answer = {"top": [{"class": "bright", "probability": 1.0}], "unsure": None, "possible_classes": None}
+    assert response.json() == {"model": "first"} | answer
     assert (response.status_code, response.headers["x-content-type-options"]) == (200, "nosniff")
+
+
+def test_answers_say_whether_they_are_unsure_and_which_classes_are_possible(client: Client, champion: Champion) -> None:
+    champion.current.model.limits = ProbabilityLimits(Limit(0.95, 0.8), Limit(0.9, 0.3))  # type: ignore[misc]
+    api = client()
+    for grey, unsure, possible in ((0, False, ["dark"]), (153, True, ["bright", "dark"])):
+        data = photo(grey, form="PNG")
+        found = [api.post(path, content=data, headers=BINARY).json() for path in ("/predict", "/explain")]
+        found += api.post("/predict/batch", json={"photos": encoded(data)}).json()["answers"]
+        assert [(each["unsure"], each["possible_classes"]) for each in found] == [(unsure, possible)] * 3
+    junk = api.post("/predict/batch", json={"photos": encoded(b"junk")}).json()["answers"][0]
+    assert (junk["unsure"], junk["possible_classes"]) == (None, None)
+    model = api.get("/model").json()
+    assert model["abstain"] == {"wanted": 0.95, "least_probability": 0.8}
+    assert model["sets"] == {"wanted": 0.9, "least_probability": 0.3}
 
 
 def test_many_clients_get_the_answers_to_their_own_photos(client: Client) -> None:
@@ -139,6 +157,7 @@ def test_the_model_and_the_health_can_be_asked(client: Client, champion: Champio
     assert api.get("/health").json()["status"] == "outdated"
     model = api.get("/model").json()
     assert (model["classes"], model["unknown"], model["photo_mb"]) == (["dark", "bright"], None, 3)
+    assert (model["abstain"], model["sets"]) == (None, None)
 
 
 def test_the_documentation_names_every_route_and_loads_nothing_from_elsewhere(client: Client) -> None:

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.models.registry import Decision, Registry
+from flows.models.decision import Decision
+from flows.models.registry import Registry
 from tasks.store.errors import UserError
 from tests.helpers.runs import Runs
 

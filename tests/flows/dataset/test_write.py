@@ -11,7 +11,7 @@ from configs.schema import Config, CrawlConfig
 from flows.dataset.photos import class_folders, of_table, valid_name
 from flows.dataset.write import Format, write_dataset
 from flows.run_records import RunRecord
-from tasks.crawl.listing import annotated, photo_csv
+from tasks.crawl.listing import annotated
 from tasks.crawl.listing.folder import list_folder
 from tasks.store import counter
 from tasks.store.errors import UserError
@@ -55,8 +55,8 @@ def test_folders(root: Path, rows: Rows, tmp_path: Path) -> None:
             assert rows[photo.file.read()] == (label.replace("_", "/"), photo.split)
 
 
-@pytest.mark.parametrize("format_", ["coco", "fiftyone"])
-def test_annotations_of_each_part(format_: Format, root: Path, rows: Rows, tmp_path: Path) -> None:
+@pytest.mark.parametrize("format_", ["coco", "fiftyone", "croissant"])
+def test_photos_come_back_with_class_and_split(format_: Format, root: Path, rows: Rows, tmp_path: Path) -> None:
     config = CrawlConfig(sources=("annotations",), path=written(root, tmp_path / "out", format_))
     read = {photo.file.read(): (photo.label, photo.given_split) for photo in annotated.list_photos(config).photos}
     assert read == rows
@@ -70,6 +70,19 @@ def test_coco_has_the_size_and_the_box_of_each_photo(root: Path, tmp_path: Path)
         assert min(image["width"], image["height"]) > 1
 
 
+def test_coco_needs_sizes_that_this_machine_can_read(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(data: bytes) -> tuple[int, int]:
+        raise ValueError(data[:4])
+
+    monkeypatch.setattr("flows.dataset.write.size_px", unreadable)
+    with pytest.raises(UserError, match=r"^photos/.*: this machine can't read its format, and COCO needs its size"):
+        write_dataset(root, "demo", tmp_path / "coco", "coco")
+    assert not (tmp_path / "coco").exists()
+    written(root, tmp_path / "folder", "folder")
+
+
 def test_label_studio(root: Path, rows: Rows, tmp_path: Path) -> None:
     folder = written(root, tmp_path / "out", "label-studio")
     config = CrawlConfig(sources=("annotations",), path=folder / "tasks.json")
@@ -78,11 +91,8 @@ def test_label_studio(root: Path, rows: Rows, tmp_path: Path) -> None:
     assert '<Choice value="고양이"/>' in (folder / "config.xml").read_text()
 
 
-def test_croissant(root: Path, rows: Rows, tmp_path: Path) -> None:
+def test_croissant_describes_its_table(root: Path, tmp_path: Path) -> None:
     folder = written(root, tmp_path / "out", "croissant")
-    config = CrawlConfig(sources=("csv",), path=folder / "labels.csv")
-    read = {photo.file.read(): (photo.label, photo.given_split) for photo in photo_csv.list_photos(config).photos}
-    assert read == rows
     described = json.loads((folder / "croissant.json").read_text())
     assert [field["name"] for field in described["recordSet"][0]["field"]] == ["Image", "Id", "split", "sha256"]
 

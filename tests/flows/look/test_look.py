@@ -1,7 +1,9 @@
 """A look into a network: grids of maps, patterns, names, and errors that say what to do."""
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import keras
@@ -10,11 +12,12 @@ import pytest
 
 from configs.schema import PreprocessConfig, PretrainConfig, TrainConfig
 from flows.look import grids, look
+from flows.look import network as looked_into
 from flows.look.look import LookOptions, look_to
-from flows.look.network import Network
+from flows.look.network import Network, pretrained
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.networks import autoencoder
-from tasks.networks.classifier import feature_classifier, tile_classifier
+from tasks.networks.classifier import feature_classifier, through_encoder_classifier, tile_classifier
 from tasks.store.errors import UserError
 
 SIDE_PX = 32
@@ -63,12 +66,17 @@ def test_every_layer_gets_a_grid_and_the_page_shows_all(photo: Path, small: Netw
     look_to(tmp_path, options, progress=silent, announce=lambda line: None)  # replaces what the first look has written
 
 
-def test_of_a_network_on_codes_the_encoder_is_looked_at_first(photo: Path, small: Network, tmp_path: Path) -> None:
+@pytest.mark.parametrize("through", [False, True])
+def test_of_a_network_on_codes_the_encoder_is_looked_at_first(photo: Path, small: Network, through: bool) -> None:
     config = PretrainConfig(encoder="autoencoder", filters=(4, 4), code_channels=2)
     encoder = autoencoder.encoder(autoencoder.autoencoder((SIDE_PX, SIDE_PX, 3), config))
     codes = np.zeros(2, np.float32), np.ones(2, np.float32)
-    graph = feature_classifier(encoder.output_shape[1:], 2, TrainConfig(filters=(4,)), codes)
-    network = Network("tiny", graph, encoder, small.preprocess, (), None)
+    if through:
+        graph = through_encoder_classifier(encoder, 2, TrainConfig(filters=(4,)), codes)
+        network = Network("tiny", graph, None, small.preprocess, (), None)
+    else:
+        graph = feature_classifier(encoder.output_shape[1:], 2, TrainConfig(filters=(4,)), codes)
+        network = Network("tiny", graph, encoder, small.preprocess, (), None)
     names = [layer.name for layer in network.layers()]
     assert names.index("encode1") < names.index("code") < names.index("conv1")
     tile = network.tile(photo.read_bytes())
@@ -102,6 +110,36 @@ def test_photos_that_can_not_be_looked_at_are_named(tmp_path: Path, small: Netwo
     ]:
         with pytest.raises(UserError, match=message):
             look_to(tmp_path, LookOptions(path, network="tiny"), progress=silent, announce=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights", "began_with"),
+    [
+        ("network", "none", ("efficientnet_lite0", "efficientnet_lite1")),
+        ("autoencoder", "none", ()),
+        ("autoencoder", "auto", ("vgg19",)),
+        ("none", "auto", ()),
+    ],
+)
+def test_the_pretrained_networks_are_the_encoder_or_the_one_on_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, weights: str, began_with: tuple[str, ...]
+) -> None:
+    for stage in ("pretrain", "train"):
+        (tmp_path / stage).mkdir()
+    (tmp_path / "pretrain" / "encoder.json").write_text(
+        json.dumps({"kind": kind, "name": "efficientnet_lite0+efficientnet_lite1"})
+    )
+    key = SimpleNamespace(config={"network": "vgg19", "network_weights": weights})
+    monkeypatch.setattr(looked_into.Manifest, "read", lambda folder: SimpleNamespace(cache_key=key))
+    run = SimpleNamespace(model=[SimpleNamespace(stage=stage) for stage in ("pretrain", "train")])
+    store = SimpleNamespace(folder=lambda artifact: tmp_path / artifact.stage)
+    assert looked_into._pretrained(store, run) == began_with
+
+
+def test_a_network_without_published_weights_is_refused_by_its_option() -> None:
+    with pytest.raises(UserError, match="for --network=resnet34; choose one of the networks") as error:
+        pretrained("resnet34")
+    assert "pretrain." not in str(error.value)
 
 
 def test_a_model_and_a_network_are_not_looked_at_together(photo: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from flows.maintenance.backup import _files, back_up
-from flows.models.registry import Decision, Registry
+from flows.models.decision import Decision
+from flows.models.registry import Registry
 from tasks.store.errors import UserError
 
 

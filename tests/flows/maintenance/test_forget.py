@@ -15,8 +15,8 @@ from flows.pipeline import stages
 from tasks import tables
 from tasks.crawl import blocklist
 from tasks.crawl.stage import LEDGER
-from tasks.filter import memory_file, split_memory
-from tasks.filter.split_memory import SplitMemory
+from tasks.filter.memory import memory_file, split_memory
+from tasks.filter.memory.split_memory import SplitMemory
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.shards import Shard

@@ -5,22 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from configs.schema import Config
 from flows import model_names
 from flows.maintenance.needed import find_needed
 from flows.maintenance.prune import (
     delete_item,
     find_unneeded,
 )
+from flows.models.decision import Decision
 from flows.models.find import find_run
 from flows.models.person import promote, roll_back
-from flows.models.registry import Decision, Registry
-from flows.run_records import RunRecord, read_records
+from flows.models.registry import Registry
+from flows.run_records import read_records
 from tasks import tables
-from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.manifest import now
-from tasks.store.stage import Outcome
 from tests.helpers.runs import Runs, write
 
 
@@ -72,12 +70,7 @@ def test_the_newest_run_is_kept_so_that_it_can_continue(runs: Runs, state: str) 
 
 def test_checkpoints_and_shards_of_the_stage_in_which_the_newest_run_failed_are_kept(runs: Runs) -> None:
     runs.run()
-    record = RunRecord.start("demo", "evaluate", Config(), number=counter.next_number(runs.store.root))
-    tiles = runs._tiles()
-    for artifact in (tiles, runs._publish("extract", {"tiles": tiles})):
-        record.add(Outcome(artifact, cached=False, why="", manifest=runs.store.manifest(artifact)), 1.0)
-    record.end("failed")
-    record.save(runs.store.root)
+    runs.fail_in_train()
     under_way = write(runs.store.pools("train") / "under-way" / "0123abcd" / "training.npz")
     shard = write(runs.store.pools("train") / "key" / f"{'b' * 24}.npy")
     other = write(runs.store.pools("extract") / "key" / f"{'c' * 24}.npy")

@@ -97,12 +97,7 @@ def test_checkpoints_of_an_unfinished_training_are_deleted(runs: Runs, stage: st
 def test_trials_of_a_finished_training_are_deleted_even_if_another_one_goes_on(runs: Runs) -> None:
     """A run that stopped in train continues by the trials of its own training; finished ones only save time."""
     runs.run()
-    record = RunRecord.start("demo", "evaluate", Config(), number=counter.next_number(runs.store.root))
-    tiles = runs._tiles()
-    for artifact in (tiles, runs._publish("extract", {"tiles": tiles})):
-        record.add(Outcome(artifact, cached=False, why="", manifest=runs.store.manifest(artifact)), 1.0)
-    record.end("failed")
-    record.save(runs.store.root)
+    runs.fail_in_train()
     under_way = runs.store.pools("train") / "under-way"
     trial = write(under_way / "0123abcd" / "trial.npz")
     finished = write(under_way / "89abcdef" / "trial.npz").parent
@@ -302,5 +297,5 @@ def test_a_shard_that_the_copy_of_a_bucket_leaves_out_is_found_by_its_descriptio
     shard = Shard.write(runs.store.pools("extract") / "key", ["p"], np.ones((1, 3)))
     shard.path.unlink()
     assert not find_unneeded(runs.store, 1)
-    monkeypatch.setattr("flows.maintenance.prune.leaves_out", shard.path.__eq__)
+    monkeypatch.setattr("flows.maintenance.prune.copies.leaves_out", shard.path.__eq__)
     assert [item.path for item in find_unneeded(runs.store, 1)] == [shard.path.with_suffix(".json")]

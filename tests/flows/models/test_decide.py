@@ -5,9 +5,10 @@ import shutil
 import pytest
 
 from configs.schema import PromoteConfig
-from flows.models import person
+from flows.models import decide, person
+from flows.models.decision import Decision
 from flows.models.decision_text import lines
-from flows.models.registry import Decision, Registry
+from flows.models.registry import Registry
 from flows.models.test_list import PinnedList
 from flows.run_records import RunRecord, read_records
 from tests.helpers.decisions import QUICK, Nights, Photo, answer_as, measured, photos
@@ -47,6 +48,26 @@ def test_the_same_classifier_changes_nothing(nights: Nights) -> None:
     assert nights.decide(again, QUICK).outcome == "unchanged"
     assert champion(nights) == first.id
     assert told(nights, again) == f"champion of demo: run {first.id} stays; the new run has the same classifier"
+
+
+def test_the_same_artifacts_again_need_no_table(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = nights.run(photos(60), classifier="a")
+    before = nights.decide(first, QUICK)
+    with monkeypatch.context() as patched:
+        patched.setattr(decide, "grow", None)
+        for _ in range(2):
+            again = nights.decide(nights.cached(first), QUICK)
+            assert (again.outcome, again.headline, again.photos) == ("unchanged", before.headline, 60)
+            assert again.compared == {"champion": first.id, "listed": 60, "waiting": 0, "gone": 0}
+    more = nights.decide(nights.run(photos(61), classifier="a"), QUICK)
+    assert (more.outcome, listed(nights)) == ("unchanged", 61)
+
+
+def test_the_same_artifacts_are_looked_at_again_after_a_person_has_decided(nights: Nights) -> None:
+    first = nights.run(photos(60), classifier="a")
+    nights.decide(first, QUICK)
+    Registry(nights.store.root, "demo").append(Decision.about(first, "retired", "", by="person"))
+    assert nights.decide(nights.cached(first), QUICK).outcome == "refused"
 
 
 def test_the_same_classifier_with_other_settings_of_the_evaluation_is_another_model(nights: Nights) -> None:

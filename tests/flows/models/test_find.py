@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from flows import model_names
+from flows.models.decision import Decision
 from flows.models.find import before_champion, champion_evaluation, find_run, names
-from flows.models.registry import Decision, Registry
+from flows.models.registry import Registry
 from flows.run_records import read_records
 from tasks.store.errors import UserError
 from tests.helpers.runs import Runs

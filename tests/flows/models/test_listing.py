@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.models.decision import Decision
 from flows.models.listing import Listed, list_models
 from flows.models.person import promote, retire
-from flows.models.registry import BEFORE_HISTORY, Decision, Registry
+from flows.models.registry import BEFORE_HISTORY, Registry
 from tests.helpers.runs import Runs
 
 

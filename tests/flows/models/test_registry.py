@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
-from flows.models.registry import COPIES, Decision, Headline, Registry, registries
+from flows.models.decision import Decision, Headline
+from flows.models.registry import COPIES, Registry, registries
 from flows.run_records import RunRecord
 from tasks.store import atomic, counter
 from tasks.store.errors import UserError

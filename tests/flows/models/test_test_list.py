@@ -38,7 +38,9 @@ def test_a_label_follows_a_person_but_not_the_source() -> None:
     growth = lists.grow(lists.pin(FIRST, 3), later, ["a", "b"], {each.key: each for each in decisions}, 7)
     assert dict(zip(growth.rows["photo"], growth.rows["label"], strict=True)) == {"a": "dog", "b": "dog"}
     assert (growth.relabelled, growth.disputed) == (1, 1)
-    assert "1 of 2 listed photos is in another class now" in next(growth.notes())
+    disputed, relabelled = growth.notes()
+    assert disputed.startswith("1 of 2 listed photos is in another class now; the list keeps their classes")
+    assert relabelled == "1 of 2 listed photos is in another class, as decided in `fluke review`"
 
 
 def test_a_photo_that_a_person_rejects_leaves() -> None:

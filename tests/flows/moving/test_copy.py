@@ -12,7 +12,7 @@ from flows.moving.place import Place
 from flows.run_records import RunRecord, read_records
 from tasks.crawl import blocklist
 from tasks.filter import review_log
-from tasks.filter.split_memory import SplitMemory
+from tasks.filter.memory.split_memory import SplitMemory
 from tasks.store import counter
 from tasks.store.bucket.connect import connect
 from tasks.store.errors import UserError
@@ -127,8 +127,10 @@ def test_a_second_copy_copies_only_what_is_new(data: Data, bucket: BucketPlace) 
 def test_photos_can_stay_behind(data: Data, bucket: BucketPlace, tmp_path: Path) -> None:
     record = data.record
     copy_run(Folder(data.root), bucket, record.id, photos=False)
+    with pytest.raises(UserError, match=r"lacks photo photos/.*`--no-photos` copies all else"):
+        copy_run(bucket, folder(tmp_path), None)
     copied = copy_run(bucket, folder(tmp_path), None, photos=False)
-    assert not (tmp_path / "copy" / "photos").exists()
+    assert not list((tmp_path / "copy" / "photos").glob("*/[!.]*"))
     assert any("without photos" in note for note in copied.notes)
     assert Store(tmp_path / "copy").manifests("filter")
 

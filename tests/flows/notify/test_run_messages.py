@@ -9,7 +9,7 @@ import pytest
 
 from configs.load import with_memory
 from configs.schema import Config
-from flows.models.registry import Decision
+from flows.models.decision import Decision
 from flows.notify import run_messages
 from flows.run_records import RunRecord, StageRecord
 from tasks.evaluate.to_review import DOUBTED

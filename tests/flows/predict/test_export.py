@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -41,6 +42,7 @@ def test_a_saved_model_predicts_like_fluke_predict(blended: Fluke, tmp_path: Pat
     described = json.loads((folder / "model.json").read_text())
     model = models.find(Store(fluke.data))
     assert (described["run"], described["preprocess"]["side_px"]) == (model.run, 16)
+    assert described["limits"] == asdict(model.limits)
     assert not list(folder.parent.glob(".partial-*"))
 
 

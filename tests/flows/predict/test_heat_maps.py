@@ -13,6 +13,7 @@ from configs.schema import PreprocessConfig
 from flows.predict import predict
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.inference import predictor
+from tasks.inference.limits import Limits
 from tasks.store.progress import silent
 from tests.helpers.pipeline import write_photos
 
@@ -37,9 +38,8 @@ def draw_to(folder: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> list
     """Predict photos with heat maps; return the names of the pictures."""
     monkeypatch.setattr(predictor, "Predictor", FakePredictor)
     rule = SimpleNamespace(names=["a", "b"], unknown_label=None)
-    model = SimpleNamespace(
-        preprocess=PreprocessConfig(side_px=16), rule=rule, classifier=None, encoder=None, references=None
-    )
+    nothing = dict.fromkeys(("classifier", "encoder", "references"))
+    model = SimpleNamespace(preprocess=PreprocessConfig(side_px=16), rule=rule, limits=Limits(), **nothing)
     listed = [(path.name, path) for path in sorted(photos.rglob("*.png"))]
     with ThreadPoolExecutor(2) as threads:
         table = predict.predict(model, listed, top_k=1, threads=threads, progress=silent, heat_maps=folder)

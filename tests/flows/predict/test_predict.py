@@ -197,6 +197,20 @@ def test_a_submission_names_five_classes_or_all_if_fewer(copy: Fluke, tmp_path: 
     assert found["unknown"].tolist() == (found["class_1"] == "new_whale").tolist()
 
 
+def test_a_run_answers_other_photos_with_its_own_model(copy: Fluke, tmp_path: Path) -> None:
+    sent = tmp_path / "kaggle.csv"
+    champion = read_records(copy.data)[0].id
+    weak = ["train.learning_rate=1e-9", "train.epochs=1"]
+    run = copy.run(*weak, command=("run", "--predict", str(copy.photos), "--submission", str(sent)))
+    assert model.find(Store(copy.data)).run == champion
+    own = model.find(Store(copy.data), run.id)
+    assert own.run == run.id
+    again = tmp_path / "again.csv"
+    copy("predict", str(copy.photos), "--model", run.id, "--submission", str(again))
+    assert sent.read_text() == again.read_text()
+    assert len(pd.read_csv(sent)) == 60
+
+
 def test_blended_predictions_equal_those_of_the_evaluation(blended: Fluke, tmp_path: Path) -> None:
     out = tmp_path / "found.parquet"
     blended("predict", str(blended.photos), "--out", str(out))

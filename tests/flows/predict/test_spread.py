@@ -13,6 +13,7 @@ from flows.predict.predict import PredictOptions, predict
 from flows.predict.spread import predict_on
 from tasks.inference.calibration import Calibration
 from tasks.inference.decision import DecisionRule
+from tasks.inference.limits import Limit, Limits
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
 from tasks.store.work import Threads
@@ -34,7 +35,8 @@ def test_the_table_is_that_of_one_process(tmp_path: Path, monkeypatch: pytest.Mo
     listed = [(path.name, path) for path in sorted(Path("photos").rglob("*.png"))]
     classifier, _ = classifiers.saved(tmp_path)
     rule = DecisionRule("network", ("a", "b", "c", "d"), Calibration(1.0), None, 1.0, None)
-    model = Model("run", classifier, PreprocessConfig(side_px=16), None, rule, None)
+    limits = Limits(Limit(0.95, 0.3), Limit(0.9, 0.24))
+    model = Model("run", classifier, PreprocessConfig(side_px=16), None, rule, None, limits)
     with ThreadPoolExecutor(2) as threads:
         alone = predict(model, listed, top_k=2, threads=threads, progress=silent)
         spread = predict_on(Elsewhere(threads), model, listed, top_k=2, progress=silent, photos_each=4)

@@ -51,12 +51,17 @@ class Page:
 
     def decide(self, row: dict[str, Any], action: str, **more: Any) -> Any:
         """Decide as a page that shows the photo as it is now; `shown` is what another page shows."""
-        key = {"photo": row["photo"], "label": row["label"]}
-        return self.post("decide", {**key, "action": action, **self._shown(row, more)})
+        return self.change("decide", [row], action=action, **more)
 
     def undo(self, row: dict[str, Any], **more: Any) -> Any:
         """Undo the decision about a photo, or the one in `shown`."""
-        return self.post("undo", {"photo": row["photo"], "label": row["label"], **self._shown(row, more)})
+        return self.change("undo", [row], **more)
+
+    def change(self, what: str, rows: list[dict[str, Any]], query: str = "", **more: Any) -> Any:
+        """Decide about photos or undo, in one request of a page with some filters."""
+        keys = [{"photo": row["photo"], "label": row["label"]} for row in rows]
+        changes = [{**key, **self._shown(row, more)} for key, row in zip(keys, rows, strict=True)]
+        return self.post(f"{what}?{query}", {"changes": changes})
 
     def _shown(self, row: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
         return more if "shown" in more else {"shown": self.decision(row), **more}
@@ -98,10 +103,19 @@ def page(review_folder: ReviewFolder) -> Page:
     return open_page(review_folder.data, items.read(review_folder.publish(ROWS), "demo"))
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    opened = Browser(tmp_path / "profile")
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser of all tests: each test's server has another port, so none sees what another one has stored."""
+    opened = Browser(tmp_path_factory.mktemp("chromium"))
     try:
         yield opened
     finally:
         opened.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser with one empty tab, without messages and requests of earlier tests."""
+    chromium.clear()
+    yield chromium
+    chromium.clear()

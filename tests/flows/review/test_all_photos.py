@@ -1,6 +1,7 @@
 """All photos: browsed by class, split, answer, confidence, name and similarity, by several reviewers."""
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ from flows.review.similar import StoredFeatures, cosines
 from tasks import tables
 from tasks.filter.review_log import ReviewKey
 from tasks.store.errors import UserError
-from tests.flows.review.test_model_doubts import evaluate
-from tests.helpers.review import ReviewFolder
+from tests.helpers.review import ReviewFolder, outcome
 
 ANSWERS = [(0, "bird", 0.7), (1, None, 0.995), (2, "dog", 0.4)]
 
@@ -24,7 +24,7 @@ ANSWERS = [(0, "bird", 0.7), (1, None, 0.995), (2, "dog", 0.4)]
 def listed(review_folder: ReviewFolder, tmp_path: Path) -> items.ReviewList:
     """Six photos, one of them doubtful; the cats are in the test, and have answers and features."""
     kept = review_folder.publish([{"photo": 4}], tested={0, 1, 2})
-    run = evaluate(review_folder, ANSWERS)
+    run = review_folder.evaluate(ANSWERS)
     crawled = review_folder.crawl()
     np.save(tables.FEATURES.path(tmp_path), np.array([[1, 0], [0, 1], [2, 1]], np.float32))
     features = StoredFeatures(tables.FEATURES.path(tmp_path), tuple(crawled["photo"][:3]))
@@ -58,6 +58,26 @@ def test_all_photos_are_browsed_by_class_split_answer_confidence_and_text(
         assert page.get(f"rows?{bad}").status_code == 400
 
 
+def test_a_changed_photo_says_whether_the_list_of_the_page_has_it(
+    review_folder: ReviewFolder, listed: items.ReviewList, open_page: Any
+) -> None:
+    page = open_page(review_folder.data, listed)
+    everything = page.rows("view=photos&state=all")
+    mistake, doubt = everything[0], everything[4]
+    filters = ["label=dog", "split=test", "answer=wrong", "confidence=over+99+%25", "text=0.jpg", "reason=blurred"]
+    for view, state, wanted in product(("doubts", "photos"), ("open", "reviewed", "disputed", "all"), ["", *filters]):
+        query = f"view={view}&state={state}&{wanted}"
+        for photo in (mistake, doubt):
+            (decided,) = page.change("decide", [photo], query, action="reject", shown=None).json()["changed"]
+            assert decided["is_listed"] == has(page, query, photo), query
+            (undone,) = page.change("undo", [photo], query, shown=decided["decision"]).json()["changed"]
+            assert undone["is_listed"] == has(page, query, photo), query
+
+
+def has(page: Any, query: str, photo: dict[str, Any]) -> bool:
+    return photo["photo"] in {row["photo"] for row in page.rows(query)}
+
+
 def test_the_most_similar_photos_come_first_and_pages_keep_the_order(
     review_folder: ReviewFolder, listed: items.ReviewList, open_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,11 +89,10 @@ def test_the_most_similar_photos_come_first_and_pages_keep_the_order(
     assert [row["name"] for row in found] == ["cat/0.jpg", "cat/2.jpg"]
     assert [row["similarity"] for row in found] == ["similarity 1.00 of 1", "similarity 0.89 of 1"]
     assert [row["name"] for row in page.rows(f"{query}&after=1")] == ["cat/1.jpg", "dog/0.jpg"]
-    body = {"photo": found[1]["photo"], "label": "cat", "action": "keep", "shown": None}
-    assert page.post(f"decide?{query}", body).json()["changed"]["number"] == 1  # its place in this order
-    assert (
-        page.post("undo", body | {"shown": {"row": "0 cat"}}).json()["changed"]["number"] is None
-    )  # not in the doubts
+    (kept,) = page.change("decide", found[1:], query, action="keep", shown=None).json()["changed"]
+    assert (kept["number"], kept["similarity"]) == (1, "similarity 0.89 of 1")  # its place in this order
+    (undone,) = page.undo(found[1], shown=kept["decision"]).json()["changed"]
+    assert (undone["number"], undone["is_listed"]) == (None, False)  # not in the doubts
     assert page.get(f"rows?view=photos&order=similar&like={'0' * 64}").status_code == 400
     without = open_page(review_folder.data, replace(listed, features=None))
     assert without.get(f"rows?{query}").status_code == 400
@@ -100,9 +119,9 @@ def test_reviewers_that_decide_differently_are_shown_until_they_agree(
     (seen,) = pages["anna"].rows("state=disputed")
     assert seen["decision"]["by"] == "bob"
     assert seen["decision"]["differing"] == [{"by": "anna", "action": "keep", "to": ""}]
-    assert pages["anna"].decide(row, "move", to="cat").json()["written"]  # anna agrees
+    assert outcome(pages["anna"].decide(row, "move", to="cat")) == "written"  # anna agrees
     assert pages["bob"].rows("state=disputed") == []
-    assert not pages["bob"].decide(row, "move", to="cat").json()["written"]
+    assert outcome(pages["bob"].decide(row, "move", to="cat")) == "same"
 
 
 def test_the_reviewer_is_the_login_name_unless_one_is_given() -> None:

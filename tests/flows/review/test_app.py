@@ -41,7 +41,16 @@ def test_posted_data_must_be_short_valid_json(page: Any) -> None:
     row = page.rows()[0]
     good = {"photo": row["photo"], "label": row["label"], "action": "keep", "shown": None}
     unseen = {name: value for name, value in good.items() if name != "shown"}
-    assert page.post("decide", good | {"to": "x" * 20000}).status_code == 413
+    assert page.post("decide", {"changes": [good | {"to": "x" * (9 << 20)}]}).status_code == 413
+    for changes, error in [
+        ("keep", "changes must be a list"),
+        ([[]], "changes must be a list"),
+        (None, "changes must be a list"),
+        ([good] * 2001, "2,001 changes; at most 2,000"),
+        ([good, good], "given twice"),
+    ]:
+        response = page.post("decide", {"changes": changes})
+        assert (response.status_code, error in response.json()["error"]) == (400, True), error
     for bad in [
         [],
         {},
@@ -59,11 +68,11 @@ def test_posted_data_must_be_short_valid_json(page: Any) -> None:
         good | {"action": "move", "to": "cat"},
         good | {"action": "move", "to": "catt"},
     ]:
-        response = page.post("decide", bad)
+        response = page.post("decide", {"changes": [bad]})
         assert (response.status_code, list(response.json())) == (400, ["error"]), bad
     for shown in (None, {}, {"action": "keep", "to": ""}):
-        assert page.post("undo", good | {"shown": shown}).status_code == 400
-    assert page.post("undo", unseen).status_code == 400
+        assert page.post("undo", {"changes": [good | {"shown": shown}]}).status_code == 400
+    assert page.post("undo", {"changes": [unseen]}).status_code == 400
     json = {"Content-Type": "application/json"}
     for data in (b"{", b"\xff", b"[" * 10000):
         assert page.client.post("/secret/decide", content=data, headers=ours | json).status_code == 400

@@ -10,6 +10,7 @@ import pytest
 from flows.review import items
 from tasks.filter import review_log
 from tasks.filter.review_log import Action, Decision, ReviewKey
+from tests.helpers.review import outcome
 
 SHOWN = {"action": "keep", "to": ""}
 
@@ -34,33 +35,33 @@ def test_a_decision_made_elsewhere_meanwhile_is_not_replaced(
         review_log.add(page.root, [Decision(key_of(row), theirs, "dog" if theirs == "move" else "")])
     before = actions(page)
     response = page.decide(row, "keep", shown=shown)
-    assert response.status_code == 409
-    now = response.json()["changed"]["decision"]
+    assert outcome(response) == "conflict"
+    now = response.json()["changed"][0]["decision"]
     assert (now and now["action"]) == theirs
     assert actions(page) == before
-    assert page.decide(row, "keep", shown=now).json()["written"]  # pressed again, after the page has shown it
+    assert outcome(page.decide(row, "keep", shown=now)) == "written"  # pressed again, after the page has shown it
 
 
 def test_the_same_decision_made_elsewhere_is_shown_and_is_not_this_pages_own(page: Any) -> None:
     row = page.rows()[0]
     review_log.add(page.root, [Decision(key_of(row), "reject")])
-    assert page.decide(row, "reject", shown=None).status_code == 409
-    assert page.decide(row, "reject").json()["written"] is False
+    assert outcome(page.decide(row, "reject", shown=None)) == "conflict"
+    assert outcome(page.decide(row, "reject")) == "same"
 
 
 def test_undo_cancels_only_the_row_of_the_log_that_the_page_made(page: Any) -> None:
     row = page.rows()[0]
-    mine = page.decide(row, "keep").json()["changed"]["decision"]
+    mine = page.decide(row, "keep").json()["changed"][0]["decision"]
     review_log.add(page.root, [Decision(key_of(row), "reject")])
     refused = page.undo(row, shown=mine)
-    assert (refused.status_code, refused.json()["changed"]["decision"]["action"]) == (409, "reject")
+    assert (outcome(refused), refused.json()["changed"][0]["decision"]["action"]) == ("conflict", "reject")
     review_log.add(page.root, [Decision(key_of(row), "keep")])  # the same action, but another person's
-    assert page.undo(row, shown=mine).status_code == 409
+    assert outcome(page.undo(row, shown=mine)) == "conflict"
     for _ in range(2):
         review_log.undo(page.root, {key_of(row)})
     undone = page.undo(row, shown=mine)  # now the page's own decision is in effect again
-    assert (undone.status_code, undone.json()["changed"]["decision"]) == (200, None)
-    assert page.undo(row, shown=mine).status_code == 409
+    assert (outcome(undone), undone.json()["changed"][0]["decision"]) == ("written", None)
+    assert outcome(page.undo(row, shown=mine)) == "conflict"
     assert actions(page) == {}
 
 
@@ -69,8 +70,7 @@ def test_of_many_that_decide_at_once_one_wins(page: Any) -> None:
     choices = ["keep", "reject"] * 10
     with ThreadPoolExecutor(8) as executor:
         responses = list(executor.map(lambda action: page.decide(row, action, shown=None), choices))
-    written = [response.json()["written"] for response in responses if response.status_code == 200]
-    assert written.count(True) == 1
+    assert [outcome(response) for response in responses].count("written") == 1
     assert len((page.root / review_log.NAME).read_text().splitlines()) == 2
 
 
@@ -81,7 +81,7 @@ def test_another_process_decides_in_between(page: Any) -> None:
         "add(Path(sys.argv[1]), [Decision(ReviewKey(*sys.argv[2:]), 'reject')])"
     )
     subprocess.run([sys.executable, "-c", code, str(page.root), *key_of(row)], check=True)
-    assert page.decide(row, "keep", shown=None).status_code == 409
+    assert outcome(page.decide(row, "keep", shown=None)) == "conflict"
     assert actions(page) == {key_of(row): "reject"}
 
 
@@ -93,7 +93,7 @@ def test_an_earlier_decision_under_another_name_of_the_class_is_replaced_by_the_
     page = open_page(review_folder.data, items.read(review_folder.publish([{"photo": 0}]), "demo"))
     review_log.add(page.root, [Decision(ReviewKey(photo, label), "keep"), Decision(ReviewKey(photo, "old"), "reject")])
     assert page.rows()[0]["decision"]["action"] == "reject"
-    assert page.decide(page.rows()[0], "keep").json()["written"]
+    assert outcome(page.decide(page.rows()[0], "keep")) == "written"
     assert page.rows()[0]["decision"]["action"] == "keep"
 
 
@@ -108,13 +108,13 @@ def test_a_class_renamed_while_the_page_is_open(review_folder: Any, open_page: A
     theirs = next(row for row in new.rows() if row["photo"] == old.rows()[0]["photo"])
     new.decide(theirs, "reject")
     assert old.rows()[0]["decision"]["action"] == "reject"
-    assert old.decide(old.rows()[0], "keep", shown=None).status_code == 409
-    mine = old.decide(old.rows()[1], "reject").json()["changed"]["decision"]
+    assert outcome(old.decide(old.rows()[0], "keep", shown=None)) == "conflict"
+    mine = old.decide(old.rows()[1], "reject").json()["changed"][0]["decision"]
     again = next(row for row in new.rows() if row["photo"] == old.rows()[1]["photo"])
     assert again["decision"]["action"] == "reject"
     # The page was reloaded and has the new name; it can still undo what it decided under the old one.
     undone = new.undo({"photo": again["photo"], "label": "cat"}, shown=mine)
-    assert undone.json()["changed"]["label"] == "kitten"
+    assert undone.json()["changed"][0]["label"] == "kitten"
     assert [decision.action for decision in review_log.read(new.root).values()] == ["reject"]
 
 
@@ -138,7 +138,7 @@ def test_a_filter_that_ran_again_is_said_and_a_reloaded_page_has_its_photos(revi
     assert page.get("news?list=1").json()["outdated"] is False
     first, second = page.rows("list=0&state=all"), page.rows("list=1&state=all")
     assert first[0]["photo"] != second[0]["photo"]
-    assert page.decide(first[0], "reject", shown=None).status_code == 200  # the older page goes on with its photos
+    assert outcome(page.decide(first[0], "reject", shown=None)) == "written"  # the older page goes on with its photos
     assert page.get(f"picture/{second[0]['photo']}/small").status_code == 200
 
 

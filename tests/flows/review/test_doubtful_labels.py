@@ -16,7 +16,7 @@ from tasks import tables
 from tasks.filter import review_log
 from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store.manifest import Manifest
-from tests.helpers.review import ReviewFolder
+from tests.helpers.review import ReviewFolder, outcome
 
 DOUBTS = [(4, "cat", 0.98765), (1, "dog", 0.9), (3, "cat", 0.6)]
 
@@ -57,7 +57,7 @@ def test_doubtful_labels_come_first_with_their_suggestions(review_folder: Review
         "the sharpness is 0.5; less than 1 is blurred",
     ]
     assert page.get(f"picture/{rows[0]['photo']}/small").status_code == 200  # only the training lists it
-    assert page.decide(rows[0], "move", to="cat").json()["written"]
+    assert outcome(page.decide(rows[0], "move", to="cat")) == "written"
     assert review_log.read(review_folder.data) == {
         key_of(review_folder, 4): Decision(key_of(review_folder, 4), "move", "cat")
     }

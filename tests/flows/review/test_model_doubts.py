@@ -1,52 +1,22 @@
 """The mistakes of the model in use, and the photos that it is unsure of, beside what the filter lists."""
 
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from configs.schema import EvaluateConfig
 from flows.review.current import CurrentList
 from flows.review.doubtful_labels import REASON
 from flows.review.model_doubts import MISTAKE, UNSURE
-from flows.run_records import RunRecord
 from tasks import tables
 from tasks.filter import review_log
 from tasks.filter.review_log import Decision, ReviewKey
-from tasks.store import counter
-from tasks.store.manifest import CacheKey, Manifest, Result
-from tasks.store.stage import Outcome
-from tests.helpers import stored_tables
+from tasks.store.manifest import Manifest
 from tests.helpers.review import ReviewFolder
 
 ANSWERS = [(0, "bird", 0.7), (1, "dog", 0.99), (2, None, 0.4), (3, "bird", 0.9), (4, None, 0.95), (5, None, 0.5)]
-
-
-def evaluate(folder: ReviewFolder, answers: list[tuple[int, str | None, float]]) -> RunRecord:
-    """Add a good run whose evaluation has these answers: row of the crawl, predicted (None: its label), probability."""
-    crawled = folder.crawl()
-    rows = [
-        {**crawled.loc[n, ["photo", "label"]], "split": "test", "predicted": guess, "probability": probability}
-        for n, guess, probability in answers
-    ]
-    frame = pd.DataFrame(rows)
-    frame["predicted"] = frame["predicted"].fillna(frame["label"])
-
-    def build(out: Path) -> Result:
-        stored_tables.write(tables.PREDICTIONS, frame, out)
-        return Result({})
-
-    number = counter.next_number(folder.data)
-    record = RunRecord.start("demo", "evaluate", folder.config, number=number)
-    key = CacheKey(stage="evaluate", version=1, config={}, external_inputs={"run": number})
-    artifact = folder.store.publish(key, "", build)
-    record.add(Outcome(artifact, cached=False, why="", manifest=folder.store.manifest(artifact)), 1.0)
-    record.end("done")
-    record.save(folder.data)
-    return record
 
 
 def current(folder: ReviewFolder, most: int = 50) -> CurrentList:
@@ -62,7 +32,7 @@ def shown(folder: ReviewFolder, most: int = 50) -> list[tuple[str, int, str | No
 
 def test_confident_mistakes_and_then_unsure_photos_come_last(review_folder: ReviewFolder) -> None:
     review_folder.publish([{"photo": 4}], tested=range(6))
-    evaluate(review_folder, ANSWERS)
+    review_folder.evaluate(ANSWERS)
     assert shown(review_folder, 2) == [
         ("blurred", 4, None),
         (MISTAKE, 1, "dog"),
@@ -75,14 +45,14 @@ def test_confident_mistakes_and_then_unsure_photos_come_last(review_folder: Revi
 def test_photos_that_are_listed_already_or_learned_from_now_are_left_out(review_folder: ReviewFolder) -> None:
     kept = review_folder.publish([{"photo": 0}], tested={0, 3})
     review_folder.train(kept, [(1, "dog", 0.9)])
-    evaluate(review_folder, ANSWERS[:4])
+    review_folder.evaluate(ANSWERS[:4])
     assert shown(review_folder) == [(REASON, 1, "dog"), ("blurred", 0, None), (MISTAKE, 3, "bird")]
 
 
 def test_the_evaluation_of_the_model_in_use_counts(review_folder: ReviewFolder) -> None:
     review_folder.publish([], tested=range(6))
-    evaluate(review_folder, [(0, "bird", 0.9)])
-    evaluate(review_folder, [(1, "bird", 0.9)])
+    review_folder.evaluate([(0, "bird", 0.9)])
+    review_folder.evaluate([(1, "bird", 0.9)])
     assert [number for _, number, _ in shown(review_folder)] == [1]
 
 
@@ -90,13 +60,13 @@ def test_the_evaluation_of_the_model_in_use_counts(review_folder: ReviewFolder) 
 def test_without_a_model_or_with_0_the_filter_alone_lists(review_folder: ReviewFolder, most: int) -> None:
     review_folder.publish([{"photo": 4}], tested=range(6))
     if not most:
-        evaluate(review_folder, ANSWERS)
+        review_folder.evaluate(ANSWERS)
     assert shown(review_folder, most) == [("blurred", 4, None)]
 
 
 def test_a_decided_photo_makes_room_for_the_next_one(review_folder: ReviewFolder, open_page: Any) -> None:
     review_folder.publish([], tested=range(6))
-    evaluate(review_folder, ANSWERS)
+    review_folder.evaluate(ANSWERS)
     [first, *_] = current(review_folder, 1).read().items
     review_log.add(review_folder.data, [Decision(first.key, "keep")])
     page = open_page(review_folder.data, current(review_folder, 1).read())
@@ -113,7 +83,7 @@ def test_the_next_night_has_the_corrected_class_and_the_photo_stays_in_the_test(
     tested = before[before["split"] == "test"].iloc[0]
     other = next(label for label in before["label"] if label != tested["label"])
     number = list(review_folder.crawl()["photo"]).index(tested["photo"])
-    evaluate(review_folder, [(number, other, 0.99)])
+    review_folder.evaluate([(number, other, 0.99)])
     [item] = current(review_folder).read().items
     assert (item.reason, item.suggestion) == (MISTAKE, other)
     review_log.add(review_folder.data, [Decision(ReviewKey(*item.key), "move", other)])

@@ -39,7 +39,7 @@ def test_localhost_is_accepted(page: Any) -> None:
     assert page.get("rows", Host=host).status_code == 200
     row = page.rows()[0]
     body = {"photo": row["photo"], "label": row["label"], "action": "reject", "shown": None}
-    assert page.post("decide", body, Host=host, Origin=f"http://{host}").status_code == 200
+    assert page.post("decide", {"changes": [body]}, Host=host, Origin=f"http://{host}").status_code == 200
     assert page.post("undo", {}, Host=host).status_code == 403  # the origin has the other host name
 
 

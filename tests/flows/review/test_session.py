@@ -1,6 +1,7 @@
 """Rows, counts, decisions and undo, over HTTP."""
 
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +12,7 @@ from flows.review import items, session
 from tasks.filter import review_log
 from tasks.tables import REVIEW
 from tests.helpers import stored_tables
-from tests.helpers.review import ReviewFolder
+from tests.helpers.review import ReviewFolder, outcome
 
 
 def test_rows_have_reason_score_duplicate_and_suggestion(page: Any) -> None:
@@ -79,17 +80,58 @@ def test_rows_are_paged_and_none_is_skipped_when_earlier_ones_are_decided(
 def test_decisions_are_logged_and_undone_one_by_one(page: Any) -> None:
     rows = page.rows()
     response = page.decide(rows[0], "keep").json()
-    assert response["written"]
-    assert value(response["changed"]["decision"]) == ("keep", "")
+    (changed,) = response["changed"]
+    assert changed["outcome"] == "written"
+    assert value(changed["decision"]) == ("keep", "")
     assert response["counts"]["reviewed"] == 1
     page.decide(rows[0], "move", to="dog")
     page.decide(rows[5], "reject")
     assert [decision.action for decision in review_log.read(page.root).values()] == ["move", "reject"]
-    undone = [page.undo(rows[number]).json()["changed"] for number in (5, 0, 0)]
+    undone = [page.undo(rows[number]).json()["changed"][0] for number in (5, 0, 0)]
     assert [(row["number"], value(row["decision"])) for row in undone] == [(5, None), (0, ("keep", "")), (0, None)]
     assert page.undo(rows[0]).status_code == 400  # there is no decision to undo
     assert review_log.read(page.root) == {}
     assert (page.root / review_log.NAME).read_text().count("undo") == 3
+
+
+def test_many_decisions_are_one_change_of_the_log_and_are_undone_together(page: Any) -> None:
+    rows = page.rows()
+    review_log.add(page.root, [review_log.Decision(review_log.ReviewKey(rows[2]["photo"], rows[2]["label"]), "keep")])
+    page.decide(rows[4], "reject")
+    shown = {"shown": None}  # rows 2 and 4 were decided since the page has loaded them
+    response = page.change("decide", rows, action="reject", **shown).json()
+    assert [row["outcome"] for row in response["changed"]] == [
+        "conflict" if number in (2, 4) else "written" for number in range(6)
+    ]
+    assert [value(row["decision"]) for row in response["changed"]] == [
+        ("keep" if number == 2 else "reject", "") for number in range(6)
+    ]
+    assert response["counts"]["reviewed"] == 6
+    mine = [row for row in response["changed"] if row["outcome"] == "written"]
+    review_log.add(page.root, [review_log.Decision(review_log.ReviewKey(rows[0]["photo"], rows[0]["label"]), "keep")])
+    changes = [{key: row[key] for key in ("photo", "label")} | {"shown": row["decision"]} for row in mine]
+    undone = page.post("undo", {"changes": changes}).json()["changed"]
+    assert [row["outcome"] for row in undone] == ["conflict", "written", "written", "written"]
+    assert [value(row["decision"]) for row in page.rows()] == [
+        ("keep", ""), None, ("keep", ""), None, ("reject", ""), None
+    ]  # fmt: skip
+
+
+def test_many_decisions_are_logged_all_or_none(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = page.rows()
+    unknown = page.change("decide", [*rows, {"photo": "0" * 64, "label": "cat"}], action="keep", shown=None)
+    assert (unknown.status_code, review_log.read(page.root)) == (400, {})
+
+    def fail(_: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.filter.review_log.os.fsync", fail)
+        response = page.change("decide", rows, action="keep")
+    assert response.status_code == 409
+    assert f"{page.root / review_log.NAME}: no space left on the disk" in response.json()["error"]
+    assert not (page.root / review_log.NAME).exists()
+    assert len(page.change("decide", rows, action="keep").json()["changed"]) == 6
 
 
 def value(decision: dict[str, str] | None) -> tuple[str, str] | None:
@@ -100,7 +142,7 @@ def test_concurrent_posts_lose_nothing(page: Any) -> None:
     rows = page.rows()
     with ThreadPoolExecutor(6) as executor:
         responses = list(executor.map(lambda row: page.decide(row, "reject", shown=None), rows * 3))
-    assert sorted(response.status_code for response in responses) == [200] * 6 + [409] * 12
+    assert Counter(map(outcome, responses)) == {"written": 6, "conflict": 12}
     assert len(review_log.read(page.root)) == 6
     assert len((page.root / review_log.NAME).read_text().splitlines()) == 7  # a decision in effect isn't written again
 
@@ -144,7 +186,7 @@ def test_decisions_about_a_renamed_class_are_shown_replaced_and_undone(
     assert page.get("rows").json()["counts"]["reviewed"] == 1
     page.decide(page.rows()[0], "keep")  # under the new name; it is the later one
     assert value(page.rows()[0]["decision"]) == ("keep", "")
-    undone = [page.undo(page.rows()[0]).json()["changed"] for _ in range(2)]
+    undone = [page.undo(page.rows()[0]).json()["changed"][0] for _ in range(2)]
     assert [value(row["decision"]) for row in undone] == [("reject", ""), None]
     assert review_log.read(page.root) == {}
 
@@ -165,6 +207,6 @@ def test_a_decision_that_cannot_be_logged_is_reported_and_can_be_made_later(
         response = page.decide(rows[1], "reject")
     assert response.status_code == 409
     assert f"{page.root / review_log.NAME}: {why}" in response.json()["error"]
-    assert "changed" not in response.json()  # it is no conflict
+    assert list(response.json()) == ["error"]
     assert (page.root / review_log.NAME).read_bytes() == before
-    assert page.decide(rows[1], "reject").json()["written"]
+    assert outcome(page.decide(rows[1], "reject")) == "written"

@@ -9,7 +9,9 @@ import pytest
 
 from flows.run_records import read_records
 from tasks import tables
+from tasks.inference.limits import Limit, Limits
 from tasks.store.store import Store
+from tasks.text import SPACE
 from tests.helpers.pipeline import Fluke, write_photos
 
 pytestmark = pytest.mark.slow
@@ -28,9 +30,11 @@ def new_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_new_photos_are_scored_and_the_results_written(finished: Fluke, new_photos: Path, tmp_path: Path) -> None:
+def test_new_photos_are_scored_and_the_results_written(copy: Fluke, new_photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores"
-    printed = finished("score", str(new_photos), "--out", str(out), "filter.duplicate_bits=null")
+    model = Store(copy.data).folder(read_records(copy.data)[0].stages[-1].artifact)
+    Limits(Limit(0.95, 0.01), Limit(0.9, 0.2)).write(model)
+    printed = copy("score", str(new_photos), "--out", str(out), "filter.duplicate_bits=null")
     assert "30 photos of 3 classes, answered by the model of run" in printed
     assert "macro F1" in printed
     assert "class 'Black' is taken for the model's 'black'" in printed
@@ -39,6 +43,12 @@ def test_new_photos_are_scored_and_the_results_written(finished: Fluke, new_phot
     answered = tables.PREDICTIONS.read(out)
     right = (answered["predicted"] == answered["label"]).mean()
     accuracy = metrics["test"]["scores"]["accuracy"]
+    assert "100.0 % of the answers are not unsure" in printed.replace(SPACE, " ")
+    assert metrics["abstaining"]["reached"]["value"] == accuracy["value"]
+    sets = tables.PREDICTION_SETS.read(out)
+    assert sets["has_true_class"].mean() == pytest.approx(metrics["sets"]["reached"]["value"], abs=1e-5)
+    assert sets["size"].mean() == pytest.approx(metrics["sets"]["mean_size"], abs=1e-5)
+    assert "of the sets of possible classes contain the true one" in tables.REPORT.path(out).read_text()
     assert accuracy["value"] == pytest.approx(right, abs=1e-5)
     assert accuracy["low"] <= right <= accuracy["high"]
     matrix = pd.read_csv(out / "confusion.csv", index_col="true")
@@ -48,7 +58,10 @@ def test_new_photos_are_scored_and_the_results_written(finished: Fluke, new_phot
         path.name for path in out.iterdir()
     }
     assert pd.read_csv(out / "left_out.csv")["name"].tolist() == ["red/1.png"]
-    finished("score", str(new_photos), "--out", str(out), "filter.duplicate_bits=null")  # earlier scores are replaced
+    tables.LIMITS.path(model).unlink()  # as in a model of an earlier version
+    copy("score", str(new_photos), "--out", str(out), "filter.duplicate_bits=null")  # earlier scores are replaced
+    assert not {"abstaining", "sets"} & json.loads(tables.METRICS.path(out).read_text()).keys()
+    assert not tables.PREDICTION_SETS.path(out).exists()
 
 
 def test_the_photos_of_a_run_give_the_scores_of_its_own_test(finished: Fluke) -> None:

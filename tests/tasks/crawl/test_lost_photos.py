@@ -11,7 +11,7 @@ import pytest
 from configs.schema import CrawlConfig
 from tasks.crawl import stage as crawl
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
@@ -102,7 +102,7 @@ def test_a_photo_is_lost_if_it_is_gone_and_was_fetched_in_vain(tmp_path: Path) -
         for url in ("http://h/kept", "http://h/gone", "http://h/again"):
             ledger.put(url, url.encode())
     for url in ("http://h/gone", "http://h/again"):
-        photos.path_of(tmp_path / "photos", url.encode(), hashing.of_bytes(url.encode())).unlink()
+        photo_files.path_of(tmp_path / "photos", url.encode(), hashing.of_bytes(url.encode())).unlink()
     with Ledger(tmp_path / "ledger", tmp_path / "photos") as ledger:
         assert [ledger.lookup(url) is None for url in ("http://h/kept", "http://h/gone", "http://h/again")] == [
             False,

@@ -21,12 +21,12 @@ def write(folder: Path, doubted: list[str], decided: dict[str, str]) -> None:
 @pytest.mark.parametrize(("most", "expected"), [(0, []), (1, ["b"]), (2, ["b", "d"]), (9, ["b", "d"])])
 def test_the_most_doubtful_labels_without_a_decision_are_chosen(tmp_path: Path, most: int, expected: list[str]) -> None:
     write(tmp_path, ["a", "b", "c", "d"], {"a": "keep", "c": "move"})
-    assert list(to_review.doubted_labels(tmp_path, tmp_path, most)["photo"]) == expected
+    assert to_review.doubted_labels(tmp_path, tmp_path, most) == expected
 
 
 def test_a_training_that_doubts_nothing_gives_no_photo(tmp_path: Path) -> None:
     write(tmp_path, [], {})
-    assert to_review.doubted_labels(tmp_path, tmp_path, 50).empty
+    assert to_review.doubted_labels(tmp_path, tmp_path, 50) == []
 
 
 def test_the_sentence_counts_and_says_that_the_test_is_not_judged() -> None:

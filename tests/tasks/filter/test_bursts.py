@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter import split_memory
 from tasks.filter.bursts import NO_OFFSET, TAKEN_DTYPE, burst_names
+from tasks.filter.memory import split_memory
 from tasks.store.errors import UserError
 from tests.helpers.exif import clock, jpeg_taken
 from tests.helpers.filtering import CrawledPhotos, jpeg

@@ -9,9 +9,10 @@ import pytest
 
 from configs.schema import FilterConfig
 from tasks import tables
-from tasks.filter import image_stats, split_memory
+from tasks.filter import image_stats
 from tasks.filter import stage as filter_stage
-from tasks.filter.split_memory import SplitMemory
+from tasks.filter.memory import split_memory
+from tasks.filter.memory.split_memory import SplitMemory
 from tasks.store import hashing
 from tasks.store.errors import UserError
 from tests.helpers.filtering import jpeg

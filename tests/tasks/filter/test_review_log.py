@@ -119,8 +119,8 @@ def test_who_decided_is_logged_and_another_opinion_stays_known(tmp_path: Path) -
     assert (entries[B].by, entries[B].differing) == ("anna", ())
     review_log.add(tmp_path, [Decision(A, "reject")], "anna")
     assert review_log.entries(tmp_path)[A].differing == (Opinion("=bob", "move", "dog"),)
-    review_log.change(tmp_path, lambda log: A, "anna")
-    review_log.change(tmp_path, lambda log: A, "anna")
+    review_log.change(tmp_path, lambda log: [A], "anna")
+    review_log.change(tmp_path, lambda log: [A], "anna")
     assert review_log.entries(tmp_path)[A] == Entry(Decision(A, "keep"), 0, "anna")
 
 
@@ -163,6 +163,28 @@ def test_a_full_disk_leaves_no_partial_line(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space"):
         review_log.add(tmp_path, [Decision(B, "keep")])
     assert (tmp_path / review_log.NAME).read_bytes() == before
+
+
+def test_several_rows_are_in_the_log_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / review_log.NAME
+    review_log.add(tmp_path, [Decision(A, "keep")])
+    before = path.read_bytes()
+    path.write_bytes(before.rstrip())  # an editor has left no last line end
+    with path.open("rb") as reader:  # as a process that is killed would leave the log
+        assert review_log.change(tmp_path, lambda log: [A, Decision(B, "reject")], "anna") == 2
+        assert reader.read() == before.rstrip()
+    assert path.read_bytes().startswith(before)
+    assert in_effect(tmp_path) == {B: ("reject", "")}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    after = path.read_bytes()
+    monkeypatch.setattr("tasks.filter.review_log.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        review_log.add(tmp_path, [Decision(A, "keep"), Decision(B, "keep")])
+    assert path.read_bytes() == after
+    assert [found.name for found in tmp_path.iterdir() if not found.name.endswith(".lock")] == [path.name]
 
 
 def test_concurrent_threads_and_processes_lose_nothing(tmp_path: Path) -> None:

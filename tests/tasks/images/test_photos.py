@@ -1,9 +1,8 @@
-"""Photos: stored once under their SHA-256, decoded correctly, or refused with a reason."""
+"""Photos: decoded correctly, or refused with a reason."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,24 +23,6 @@ def noise(mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> Image.Image:
     channels = len(Image.new(mode, (1, 1)).getbands())
     values = np.random.default_rng(0).integers(0, 256, (size[1], size[0], channels), np.uint8)
     return Image.fromarray(values.squeeze(), mode)
-
-
-def test_a_photo_is_stored_once_under_its_sha256(tmp_path: Path) -> None:
-    data = encoded(noise(), "PNG")
-    sha256, path = photos.put(tmp_path, data)
-    before = path.stat().st_mtime_ns
-    assert photos.put(tmp_path, data) == (sha256, path)
-    assert path.stat().st_mtime_ns == before
-    assert path == tmp_path / sha256[:2] / f"{sha256}.png"
-    assert photos.record(path).problem(path, verify=True) is None
-
-
-def test_a_shortened_stored_photo_is_written_again(tmp_path: Path) -> None:
-    data = encoded(noise(), "PNG")
-    _, path = photos.put(tmp_path, data)
-    path.write_bytes(data[:50])
-    photos.put(tmp_path, data)
-    assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])

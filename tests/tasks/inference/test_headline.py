@@ -1,9 +1,13 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from tasks.inference.arrays import ScoredPredictions, softmax
-from tasks.inference.headline import HEADLINES, HeadlineMetric, headline_metric, paired_difference
+from tasks.inference.headline import HeadlineMetric, headline_metric, paired_difference
 from tasks.inference.scores import score
+
+HEADLINES: tuple[HeadlineMetric, ...] = get_args(HeadlineMetric)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from configs.schema import PreprocessConfig
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
 from tasks.store.shards import LazyRows, index_digest
@@ -28,7 +28,7 @@ class Album:
         for grey in greys:
             out = BytesIO()
             Image.new("RGB", (40, 30), (grey, grey, grey)).save(out, "PNG")
-            sha256, path = photos.put(self.root / "photos", out.getvalue())
+            sha256, path = photo_files.put(self.root / "photos", out.getvalue())
             self.rows.append({"photo": sha256, "file": path.relative_to(self.root).as_posix()})
 
     def build(self, config: PreprocessConfig) -> tuple[np.ndarray, dict, str | None]:

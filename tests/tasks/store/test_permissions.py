@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store import atomic, permissions
 from tasks.store.permissions import create, file_lock, keep_access, make_private_folder
 from tasks.store.shards import Shard
@@ -63,14 +63,14 @@ def test_the_umask_is_not_changed_even_for_a_moment(
     with monkeypatch.context() as patched:
         patched.delattr(os, "umask")
         atomic.atomic_write(tmp_path / "file", b"text")
-        photos.put(tmp_path / "photos", b"photo")
+        photo_files.put(tmp_path / "photos", b"photo")
     assert mode(tmp_path / "file") == 0o640
 
 
 @PRIVATE
 def test_photos_and_tiles_are_private(tmp_path: Path, set_umask: SetUmask, umask: int, folder: int, file: int) -> None:
     set_umask(umask)
-    _, photo = photos.put(tmp_path / "photos", b"photo")
+    _, photo = photo_files.put(tmp_path / "photos", b"photo")
     make_private_folder(tmp_path / "pools", top=tmp_path / "pools")
     shard = Shard.write(tmp_path / "pools" / "preprocess" / "key", ["a"], np.zeros((1, 2)))
     made = [photo.parent, photo.parent.parent, *shard.path.parents[:3]]
@@ -81,7 +81,7 @@ def test_photos_and_tiles_are_private(tmp_path: Path, set_umask: SetUmask, umask
 def test_in_a_team_folder_the_group_is_kept(tmp_path: Path, set_umask: SetUmask) -> None:
     set_umask(0o002)
     tmp_path.chmod(0o2775)
-    _, photo = photos.put(tmp_path / "photos", b"photo")
+    _, photo = photo_files.put(tmp_path / "photos", b"photo")
     assert mode(photo.parent) == mode(photo.parent.parent) == 0o2770
 
 
@@ -93,7 +93,7 @@ def test_in_a_folder_that_is_open_already_new_photos_are_as_open(
     home = tmp_path / "photos"
     home.mkdir()
     home.chmod(given)
-    _, photo = photos.put(home, b"photo")
+    _, photo = photo_files.put(home, b"photo")
     assert (mode(home), mode(photo.parent), mode(photo)) == (given, folder, file)
 
 
@@ -106,7 +106,7 @@ def test_an_acl_of_the_folder_decides_before_the_umask(tmp_path: Path, set_umask
     except OSError as error:
         pytest.skip(f"this file system has no ACLs: {error}")
     atomic.atomic_write(tmp_path / "file", b"text")
-    _, photo = photos.put(tmp_path / "photos", b"photo")
+    _, photo = photo_files.put(tmp_path / "photos", b"photo")
     assert (mode(tmp_path / "file"), mode(photo), mode(photo.parent)) == (0o640, 0o640, 0o750)
 
 

@@ -10,8 +10,8 @@ from tasks.networks import hardware
 from tasks.networks.keras_io import weights_digest
 from tasks.store.errors import UserError
 from tasks.train import fit
+from tasks.training import bookkeeping, plan
 from tasks.training import fit as loop
-from tasks.training import outcome, plan
 from tasks.training.attempt import Attempt
 from tasks.training.checkpoint import Checkpoint
 from tasks.training.errors import DivergedError
@@ -81,7 +81,7 @@ def test_averaged_weights_are_validated_and_kept(small) -> None:
 @pytest.mark.slow
 def test_a_training_killed_after_its_last_epoch_is_not_continued(small, killed, monkeypatch) -> None:
     config = PLAIN.model_copy(update={"epochs": 30, "patience": 1})
-    monkeypatch.setattr(outcome, "WRITING_SHARE", math.inf)  # write after every epoch
+    monkeypatch.setattr(bookkeeping, "WRITING_SHARE", math.inf)  # write after every epoch
     ended = small.fit(small.classifier(config), config).epochs
     (small.folder / "training.npz").unlink()
     write = Checkpoint.write

@@ -12,8 +12,8 @@ from tasks.networks import memory
 from tasks.train import stage as train
 from tasks.train.fit import Phase
 from tasks.train.training_set import TrainingSet
+from tasks.training.bookkeeping import Bookkeeping
 from tasks.training.errors import TooLargeError
-from tasks.training.outcome import Outcome as EpochOutcome
 from tests.helpers.training import AUTOENCODER, CONFIG, accuracy, classifier_of
 from tests.tasks.train.conftest import KilledError
 from tests.tasks.train.test_stage import recipe_of, validation_of
@@ -73,15 +73,15 @@ def test_the_network_learns_first_and_both_together_at_a_lower_rate(world, monke
 
 def test_a_training_that_is_killed_while_the_encoder_learns_goes_on(world, monkeypatch: pytest.MonkeyPatch) -> None:
     folders, codes, outcome = world
-    log = EpochOutcome._log
+    log = Bookkeeping._log
 
-    def log_or_kill(self: EpochOutcome, values: dict[str, float]) -> None:
+    def log_or_kill(self: Bookkeeping, values: dict[str, float]) -> None:
         log(self, values)
         if self._plan.name == BEHIND and self.state.epochs == 3:
             raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(EpochOutcome, "_log", log_or_kill)
+        patched.setattr(Bookkeeping, "_log", log_or_kill)
         with pytest.raises(KilledError):
             folders.get_or_build(train.STAGE, THROUGH, fresh=True, **codes)
     folders.progress.clear()

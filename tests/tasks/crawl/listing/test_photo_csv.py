@@ -55,6 +55,35 @@ def test_a_group_under_another_name_is_pointed_out_or_read_by_setting(home: Path
         listed(home / "labels.csv", columns={"group": "sequence"})
 
 
+def test_times_are_read_and_those_that_are_none_are_one_line(home: Path) -> None:
+    path = home / "labels.csv"
+    rows = [
+        f"{i}.jpg,{'ab'[i % 2]},{'27/11/2026' if i in {3, 5} else f'2026:11:{i % 28 + 1:02} 9:30'}" for i in range(40)
+    ]
+    photos = listed(path, "\n".join(["Image,Id,taken_at", *rows]))
+    assert [photo.taken_at for photo in photos.photos[:5]] == [
+        "2026-11-01T09:30:00",
+        "2026-11-02T09:30:00",
+        "2026-11-03T09:30:00",
+        None,
+        "2026-11-05T09:30:00",
+    ]
+    assert photos.notes == [
+        f"{path}, line 5: taken_at is '27/11/2026', no time such as 2026-11-27 or 2026-11-27 19:30 (2 such rows, whose "
+        "photos count without a time); correct it, or set crawl.columns.time to another column"
+    ]
+    other = listed(path, "\n".join(["Image,Id,observed_on", *rows]))
+    assert "set crawl.columns.time=observed_on" in other.notes[0]
+    assert listed(path, columns={"time": "observed_on"}).photos == photos.photos
+    with pytest.raises(UserError, match="no column when"):
+        listed(path, columns={"time": "when"})
+
+
+def test_a_row_that_only_differs_in_its_time_counts_once(home: Path) -> None:
+    photos = listed(home / "labels.csv", "Image,Id,taken_at\n0.jpg,a,2026\n0.jpg,a,2025\n1.jpg,b,2026\n")
+    assert [(photo.name, photo.taken_at) for photo in photos.photos] == [("0.jpg", "2026"), ("1.jpg", "2026")]
+
+
 def test_a_stray_quote_never_swallows_rows(home: Path) -> None:
     rows = [f"{i}.jpg,{'ab'[i % 2]},ok" for i in range(40)]
     for broken in ('8.jpg,"a,ok', '8.jpg,a,"12 inch'):  # in a column that is read, and in one that isn't

@@ -1,6 +1,7 @@
 """A CSV file with the columns Image and Id."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import csv
+from tasks.crawl.stage import build_photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
+from tasks.store.manifest import Result
+from tasks.tables import TIMES
 
 pytestmark = pytest.mark.usefixtures("any_bytes_are_photos")
 
@@ -53,6 +57,24 @@ def test_rows_are_in_file_order_and_other_columns_are_ignored(home: Path) -> Non
 def test_the_column_group_is_read(home: Path) -> None:
     rows = collect(home, config(home, "Image,Group,Id\n1.jpg,g,a\n2.jpg,,b\n3.jpg,g,a\n")).rows
     assert [row.group for row in rows] == ["g", None, "g"]
+
+
+def test_the_times_of_photos_are_written_and_change_the_digest(home: Path) -> None:
+    def built(text: str) -> tuple[Result, list[str]]:
+        out = home / "built"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        context = StageContext(home, out, home / "pools", home / "photos")
+        result = build_photos(config(home, text), context=context)
+        return result, list(TIMES.read(out)["taken_at"]) if TIMES.path(out).exists() else []
+
+    plain, none = built("Image,Id\n1.jpg,a\n2.jpg,b\n")
+    timed, times = built("Image,Id,taken_at\n1.jpg,a,2026-11-27\n2.jpg,b,\n")
+    other, others = built("Image,Id,taken_at\n1.jpg,a,2026-11-28\n2.jpg,b,\n")
+    assert (none, times, others) == ([], ["2026-11-27"], ["2026-11-28"])
+    assert len({plain.digest, timed.digest, other.digest}) == 3
+    empty, none = built("Image,Id,taken_at\n1.jpg,a,\n2.jpg,b,\n")
+    assert (empty.digest, none) == (plain.digest, [])
 
 
 def test_ids_remain_strings(home: Path) -> None:

@@ -21,19 +21,24 @@ def test_a_photo_of_a_folder(tmp_path: Path) -> None:
     exif[0x010F] = "Canon"
     exif.get_ifd(0x8769)[0x9003] = "2024:07:03 14:05:06"
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
-    found = attributes_of(["a"], crawled(name="zoo/monday/a.jpg"), np.array([0.5]), tmp_path)
+    found = attributes_of(["a"], crawled(name="zoo/monday/a.jpg"), np.array([0.5]), tmp_path, {})
     values = {name: column[0] for name, column in found.items()}
     assert values["folder"] == "zoo/monday"
-    assert values["month"] == "July"
+    assert values["time"] == "2024-07"
     assert values["time of day"] == "12–18 h"
     assert values["engine"] == "folder"
     assert values["website"] is None
     assert values["keyword"] is None
 
 
+def test_the_time_of_the_source_counts_more_than_that_of_the_file(tmp_path: Path) -> None:
+    found = attributes_of(["a"], crawled(), np.array([0.5]), tmp_path, {"a": "2023-05-06T07:08:09"})
+    assert (found["time"][0], found["time of day"][0]) == ("2023-05", "6–12 h")
+
+
 def test_a_downloaded_photo_without_a_file(tmp_path: Path) -> None:
     rows = pd.concat([crawled(url="https://Example.org/x/a.jpg", keyword="cat", engine="flickr"), crawled()])
-    found = attributes_of(["a", "b"], rows, np.array([0.5, 0.5]), tmp_path)
+    found = attributes_of(["a", "b"], rows, np.array([0.5, 0.5]), tmp_path, {})
     assert {name: column[0] for name, column in found.items() if column[0] is not None} == {
         "engine": "flickr",  # the first row of the photo counts
         "keyword": "cat",

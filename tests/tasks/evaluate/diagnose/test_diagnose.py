@@ -7,6 +7,7 @@ import pytest
 
 from tasks import tables
 from tasks.evaluate import present
+from tasks.inference.limits import Limits
 from tasks.store.json_file import read_json
 from tests.helpers.evaluation import CONFIG, EvaluationWorld, world
 
@@ -48,6 +49,10 @@ def test_all_parts_are_written(evaluated: tuple[EvaluationWorld, Path]) -> None:
     page = tables.REPORT.path(folder).read_text()
     assert 'id="weak"' in page
     assert 'id="map"' in page
+    limits = Limits.read(folder)
+    assert limits.abstain is None  # nobody asks for it
+    assert limits.sets is not None
+    assert limits.sets.least_probability == pytest.approx(found["sets"]["least_probability"], abs=1e-6)
 
 
 def test_other_settings_only_diagnose_again(evaluated: tuple[EvaluationWorld, Path]) -> None:
@@ -60,6 +65,10 @@ def test_other_settings_only_diagnose_again(evaluated: tuple[EvaluationWorld, Pa
     found = diagnostics(folder)
     assert found["abstaining"]["wanted"]["accuracy"] == 0.99
     assert "sets" not in found
+    limits = Limits.read(folder)
+    assert limits.sets is None
+    assert limits.abstain is not None
+    assert limits.abstain.wanted == 0.99
     assert not tables.PREDICTION_SETS.path(folder).exists()
     assert found["robustness"]["photos"] == 30
     assert len(found["robustness"]["rows"]) == 8

@@ -10,7 +10,7 @@ from tasks import tables
 from tasks.pretrain import stage as pretrain
 from tasks.pretrain.encoders.autoencoder import drift, hold_back
 from tasks.store.errors import UserError
-from tasks.training import monitors, outcome
+from tasks.training import bookkeeping, monitors
 from tests.helpers import stored_tables
 from tests.helpers.training import AUTOENCODER as CONFIG
 
@@ -91,7 +91,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(folders, strip
                 raise KilledError
 
     config = CONFIG.model_copy(update={"epochs": 4})
-    monkeypatch.setattr(outcome, "WRITING_SHARE", math.inf)  # write after every epoch
+    monkeypatch.setattr(bookkeeping, "WRITING_SHARE", math.inf)  # write after every epoch
     made = parents(folders, stripes(0, 12))
     whole = folders.get_or_build(pretrain.STAGE, config, **made)
     with monkeypatch.context() as patch:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.store import hashing
 from tasks.store.bucket import copies
 from tasks.store.bucket.problems import BucketError
@@ -110,7 +110,7 @@ def test_what_was_not_uploaded_is_never_removed(hosts: tuple[Host, Host]) -> Non
     host = hosts[0]
     host.mirror.sync()
     shard = Shard.write(host.store.pools("extract") / "key", ["p"], np.ones((1, 3)))
-    photo = photos.put(host.store.photos, b"photo that no crawl names")[1]
+    photo = photo_files.put(host.store.photos, b"photo that no crawl names")[1]
     host.mirror.limit(0)
     host.mirror._trim(0)
     assert shard.path.exists()
@@ -126,13 +126,13 @@ def test_photos_come_one_by_one_when_they_are_read(hosts: tuple[Host, Host]) -> 
     (manifest,) = a.store.manifests("crawl")
     assert a.store.valid(a.store.folder(manifest.artifact))
     assert not one.exists()
-    assert photos.read(two) == b"two"
+    assert photo_files.read(two) == b"two"
     assert record(two).sha256 == two.stem
     assert not one.exists()
     b.mirror.limit(0)  # a new machine has never had them
     b.mirror.sync()
     assert b.store.valid(b.store.folder(manifest.artifact))
-    assert photos.read(b.root / one.relative_to(a.root)) == b"one"
+    assert photo_files.read(b.root / one.relative_to(a.root)) == b"one"
 
 
 def test_without_a_limit_everything_comes_back(hosts: tuple[Host, Host]) -> None:
@@ -156,7 +156,7 @@ def test_a_deletion_keeps_what_is_left_out(hosts: tuple[Host, Host]) -> None:
     with a.mirror.used(exclusive=True):
         a.mirror.sync()
     assert LazyRows(index, a.root)[:].shape == (2 * ROWS, 1)
-    assert photos.read(photo) == b"photo"
+    assert photo_files.read(photo) == b"photo"
     b.mirror.sync()
     assert LazyRows(index, b.root)[:].shape == (2 * ROWS, 1)
 

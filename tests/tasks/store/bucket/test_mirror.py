@@ -147,6 +147,7 @@ def test_deleted_files_come_back_unless_the_bucket_is_used_alone(hosts: tuple[Ho
     with a.mirror.used(exclusive=True):
         (folder / "manifest.json").unlink()
     b.mirror.sync()
+    assert (b.root / "artifacts" / "train").exists() is False
     assert b.store.manifests("train") == []
     assert len(list(a.mirror._objects.keys("blobs/"))) == 1  # the tree
 

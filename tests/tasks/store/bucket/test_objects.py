@@ -9,7 +9,7 @@ from tasks.store import hashing
 from tasks.store.bucket.blobs import Blobs
 from tasks.store.bucket.connect import connect
 from tasks.store.bucket.objects import Objects
-from tasks.store.bucket.problems import BucketError
+from tasks.store.bucket.problems import BucketError, bucket_error
 from tasks.store.bucket.retries import Retries
 from tasks.store.manifest import FileRecord
 from tests.helpers.buckets import Bucket
@@ -135,12 +135,30 @@ def test_a_missing_bucket_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatc
         connect("s3://there-is-none").state("head")
 
 
-def test_a_server_that_is_down_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_down_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with pytest.raises(BucketError, match="can't be reached, after 2 tries"):
-        connect("s3://bucket", retries=Retries(tries=2, first_pause_s=0.001)).state("head")
+    with pytest.raises(
+        BucketError, match=r"can't be reached, after 7 tries; check AWS_ENDPOINT_URL=http://127.0.0.1:9"
+    ):
+        connect("s3://bucket", retries=Retries(tries=7, first_pause_s=0.001)).state("head")
+    assert caplog.messages == ["s3://bucket/head: the server can't be reached; trying again, up to 7 times"]
+
+
+def test_an_account_that_is_no_account_is_said() -> None:
+    error = bucket_error("s3://bucket/head", RuntimeError("status code: 403 <Code>SignatureDoesNotMatch</Code>"))
+    assert str(error) == (
+        "s3://bucket/head: the server doesn't know these credentials; correct AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY"
+    )
+
+
+def test_half_of_the_credentials_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    with pytest.raises(BucketError, match="no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+        connect("s3://bucket")
 
 
 @pytest.mark.parametrize("url", ["ftp://bucket", "s3://", "s3:///prefix", "s3://user:secret@bucket", "s3://bucket?x=1"])

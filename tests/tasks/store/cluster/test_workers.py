@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from configs.schema import PreprocessConfig, WorkersConfig
-from tasks.images import photos
+from tasks.images import photo_files
 from tasks.networks.encode import Encoder
 from tasks.preprocess.stage import build_tiles
 from tasks.store import work
@@ -65,7 +65,7 @@ def test_a_worker_that_dies_in_mid_shard_loses_that_shard_only(cluster: Schedule
     rows = []
     for grey in range(70):
         encoded = cv2.imencode(".png", np.full((30, 40, 3), grey, np.uint8))[1].tobytes()
-        sha256, path = photos.put(tmp_path / "photos", encoded)
+        sha256, path = photo_files.put(tmp_path / "photos", encoded)
         rows.append({"photo": sha256, "file": path.relative_to(tmp_path).as_posix()})
     kept = tmp_path / "kept"
     kept.mkdir()

@@ -7,9 +7,9 @@ import numpy as np
 
 from configs.schema import FilterConfig
 from tasks.filter.measure import Measurements
+from tasks.filter.memory.remembered import Remembered, shares_of
 from tasks.filter.notes import listed
 from tasks.filter.remedies import UNTRAINED
-from tasks.filter.remembered import Remembered, shares_of
 from tasks.filter.splits import unseen_classes
 from tasks.names import visible
 from tasks.text import photos_are

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter import bursts, image_stats, memory_file, split_memory
-from tasks.filter.remembered import Header, Remembered
-from tasks.filter.split_memory import SplitMemory
+from tasks.filter import bursts, image_stats
+from tasks.filter.memory import memory_file, split_memory
+from tasks.filter.memory.remembered import Header, Remembered
+from tasks.filter.memory.split_memory import SplitMemory
 from tasks.names import folder_name
 from tasks.store.errors import UserError
 from tasks.store.generations import Generations
@@ -75,7 +76,7 @@ def test_the_photos_of_the_test_are_read_without_pandas(tmp_path: Path) -> None:
     path.write_bytes(memory_file.encode(before))
     assert memory_file.read_tests(path) == (before.header, {before.photos[1], before.photos[4]})
     code = (
-        "import sys; from pathlib import Path; from tasks.filter.memory_file import read_tests; "
+        "import sys; from pathlib import Path; from tasks.filter.memory.memory_file import read_tests; "
         "read_tests(Path(sys.argv[1])); sys.exit('pandas' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)

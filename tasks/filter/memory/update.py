@@ -8,7 +8,7 @@ import numpy as np
 
 from configs.schema import FilterConfig
 from tasks.filter.measure import Measurements
-from tasks.filter.remembered import Remembered, grouping_of, merged, shares_of, sightings
+from tasks.filter.memory.remembered import Remembered, grouping_of, merged, shares_of, sightings
 from tasks.filter.splits import Split
 from tasks.store import hashing
 from tasks.tables import ABSENT
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Outcome(NamedTuple):
+class RunSplits(NamedTuple):
     """The splits and groups of one run."""
 
     table: "pd.DataFrame"
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
     """Group of each row, followed by those of the absent photos."""
 
 
-def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> Remembered:
+def updated(remembered: Remembered, config: FilterConfig, run: RunSplits) -> Remembered:
     """Return what is remembered after a run.
 
     A photo that was ever in the test stays there, also while the source gives it to validation, so that it is never
@@ -39,18 +39,18 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
     Args:
         remembered: What was remembered before.
         config: The settings of the run.
-        outcome: What the run has decided.
+        run: What the run has decided.
     """
-    table, measured = outcome.table, outcome.measured
+    table, measured = run.table, run.measured
     before = dict(zip(remembered.photos, remembered.splits, strict=True))
-    splits = _splits(remembered, config, outcome)
+    splits = _splits(remembered, config, run)
     photos = sorted(splits)
     old = {photo: position for position, photo in enumerate(remembered.photos)}
     trained = {photo for photo, was in zip(remembered.photos, remembered.trained, strict=True) if was}
     labels = dict(zip(remembered.photos, remembered.labels, strict=True))
     labels |= dict(zip(table["photo"], table["label"], strict=True))
-    names, pages, csv_groups = (sightings(outcome.sources, column) for column in ("name", "page", "group"))
-    group = _group_names([*table["photo"], *measured.absent], outcome.groups)
+    names, pages, csv_groups = (sightings(run.sources, column) for column in ("name", "page", "group"))
+    group = _group_names([*table["photo"], *measured.absent], run.groups)
 
     rows = {photo: row for row, photo in enumerate(measured.photos)}
     rows |= {photo: len(measured.photos) + number for number, photo in enumerate(measured.absent)}
@@ -94,17 +94,17 @@ def updated(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> R
     )
 
 
-def _splits(remembered: Remembered, config: FilterConfig, outcome: Outcome) -> dict[str, Split | None]:
+def _splits(remembered: Remembered, config: FilterConfig, run: RunSplits) -> dict[str, Split | None]:
     """Return the split of each photo that has or had one."""
-    table, absent = outcome.table, outcome.measured.absent
+    table, absent = run.table, run.measured.absent
     known, tests = remembered.known(config), remembered.tests()
     assigned: dict[str, Split] = {}
     of_group: dict[int, Split] = {}
-    for photo, split, group in zip(table["photo"], table["split"], outcome.groups, strict=False):
+    for photo, split, group in zip(table["photo"], table["split"], run.groups, strict=False):
         if isinstance(split, str):
             assigned[photo] = of_group[group] = cast("Split", split)
     splits: dict[str, Split | None] = {photo: known.get(photo) for photo in remembered.photos}
-    for photo, group in zip(absent, outcome.groups[len(table) :], strict=True):
+    for photo, group in zip(absent, run.groups[len(table) :], strict=True):
         splits[photo] = of_group.get(group, splits[photo])
     splits |= assigned
     tested: dict[str, Split | None] = dict.fromkeys(tests, "test")

@@ -12,7 +12,7 @@ from configs.schema import FilterConfig
 from tasks.filter import image_stats
 from tasks.filter.bursts import TAKEN_DTYPE
 from tasks.filter.measure import stats_pool
-from tasks.filter.remembered import Remembered, merged, sightings
+from tasks.filter.memory.remembered import Remembered, merged, sightings
 from tasks.filter.splits import PARTS, Split
 from tasks.store import hashing
 from tasks.store.atomic import atomic_path

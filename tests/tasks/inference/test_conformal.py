@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.evaluate.diagnose.conformal import least_probability, prediction_sets
+from tasks.inference.conformal import least_probability, prediction_sets
 
 
 def test_the_quantile_is_that_of_split_conformal_prediction() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.filter import bursts, image_stats
-from tasks.filter.remembered import Header, Names, Remembered
+from tasks.filter.memory.remembered import Header, Names, Remembered
 from tasks.filter.splits import Split
 from tasks.store.table import Column
 

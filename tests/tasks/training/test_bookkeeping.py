@@ -3,20 +3,20 @@ import math
 import numpy as np
 import pytest
 
+from tasks.training.bookkeeping import Bookkeeping
 from tasks.training.checkpoint import Checkpoint, TrainingState
 from tasks.training.errors import DivergedError
-from tasks.training.outcome import Outcome
 from tasks.training.plan import Examples, Plan
 
 WEIGHTS = [np.ones(2)]
 
 
-def outcome(folder, losses, **settings) -> Outcome:
-    """Return the outcome of epochs with these validation losses."""
+def after(folder, losses, **settings) -> Bookkeeping:
+    """Return the bookkeeping after epochs with these validation losses."""
     rows = Examples(np.zeros((4, 1)))
     defaults = {"learning_rate": 0.02, "epochs": 9, "batch_size": 2, "patience": 2, "seed": 0}
     plan = Plan("training", "pretrain", rows, rows, **(defaults | settings))
-    found = Outcome(TrainingState(), plan, Checkpoint(folder / "training.npz"), lambda count: None)
+    found = Bookkeeping(TrainingState(), plan, Checkpoint(folder / "training.npz"), lambda count: None)
     for loss in losses:
         values = {"loss": 0.0, "val_loss": loss}
         best = [np.array([loss])] if found.improves(values) else None
@@ -25,23 +25,23 @@ def outcome(folder, losses, **settings) -> Outcome:
 
 
 def test_the_weights_with_the_lowest_validation_loss_are_kept(tmp_path) -> None:
-    state = outcome(tmp_path, [3, 1, 2]).state
+    state = after(tmp_path, [3, 1, 2]).state
     assert (state.best_epoch, state.best_loss, state.best[0].tolist()) == (2, 1, [1])
     assert state.history == {"loss": [0, 0, 0], "val_loss": [3, 1, 2]}
     assert not state.ended
 
 
 def test_a_training_stops_when_its_patience_is_over(tmp_path) -> None:
-    assert outcome(tmp_path, [3, 1, 2, 2]).state.ended
+    assert after(tmp_path, [3, 1, 2, 2]).state.ended
 
 
 def test_after_a_fixed_number_of_epochs_the_last_weights_are_kept(tmp_path) -> None:
-    state = outcome(tmp_path, [1, 2, 3], stop_after=3).state
+    state = after(tmp_path, [1, 2, 3], stop_after=3).state
     assert (state.ended, state.best_epoch) == (True, 3)
 
 
 def test_the_first_epoch_is_written_at_once(tmp_path) -> None:
-    made = outcome(tmp_path, [1])
+    made = after(tmp_path, [1])
     state, variables = Checkpoint(tmp_path / "training.npz").read()
     assert (state.epochs, state.best_loss) == (1, 1)
     np.testing.assert_array_equal(variables, WEIGHTS)
@@ -51,7 +51,7 @@ def test_the_first_epoch_is_written_at_once(tmp_path) -> None:
 
 @pytest.mark.parametrize(("step", "where"), [(None, "in epoch 2"), (5, "in step 5 of epoch 2")])
 def test_a_diverged_training_names_the_setting_and_a_remedy(tmp_path, step, where) -> None:
-    made = outcome(tmp_path, [1])
+    made = after(tmp_path, [1])
     made.check(0.5, step)
     message = rf"^pretrain\.learning_rate: at 0\.02 .* inf {where}; try 0\.002$"
     with pytest.raises(DivergedError, match=message) as caught:

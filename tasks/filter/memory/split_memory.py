@@ -16,9 +16,9 @@ from typing import TypeVar
 from filelock import FileLock
 
 from configs.schema import FilterConfig
-from tasks.filter import memory_file
-from tasks.filter.old_split_history import OldSplitHistory
-from tasks.filter.remembered import Header, Remembered
+from tasks.filter.memory import memory_file
+from tasks.filter.memory.old_split_history import OldSplitHistory
+from tasks.filter.memory.remembered import Header, Remembered
 from tasks.names import folder_name
 from tasks.split_reference import SplitReference
 from tasks.store.errors import UserError

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from configs.schema import FilterConfig
-from tasks.filter import split_memory
-from tasks.filter.old_split_history import OldSplitHistory
-from tasks.filter.split_memory import SplitMemory
+from tasks.filter.memory import split_memory
+from tasks.filter.memory.old_split_history import OldSplitHistory
+from tasks.filter.memory.split_memory import SplitMemory
 from tasks.store import hashing
 from tasks.store.errors import UserError
 from tests.helpers.filtering import jpeg

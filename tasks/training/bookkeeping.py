@@ -1,4 +1,4 @@
-"""What happens after each epoch: history, best weights, checkpoint, early stopping."""
+"""The bookkeeping of a training after each epoch: history, best weights, checkpoint, early stopping."""
 
 import logging
 import math
@@ -16,11 +16,11 @@ WRITING_SHARE = 0.01
 epochs_logger = logging.getLogger("fluke.epochs")
 
 
-class Outcome:
+class Bookkeeping:
     """The state of a training, updated after each epoch."""
 
     def __init__(self, state: TrainingState, plan: Plan, checkpoint: Checkpoint, advance: Advance) -> None:
-        """Configure the outcome.
+        """Take what is updated, written and told.
 
         Args:
             state: updated in place.

@@ -14,7 +14,7 @@ from tasks.store.errors import UserError
 
 pytestmark = pytest.mark.slow  # each starts the command line
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CLASS = "고양이 — naïve"
 LOCALES = [
     {"PYTHONIOENCODING": "euc-kr"},
