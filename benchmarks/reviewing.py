@@ -162,7 +162,7 @@ def _report(data: Path, photos: Path, count: int) -> None:
 
 def _decide_many(driver: Any) -> None:
     """Mark as many photos as the page marks at once, decide about them, and undo that."""
-    _measure(driver, "location.hash = 'view=photos&state=open&text=고양이 0'")
+    _measure(driver, _TO_LIST.format("view=photos&state=open&split=train&text=5.jpg"))
     seconds: dict[str, list[float]] = {"mark": [], "decide": [], "undo": []}
     is_marked = "document.querySelectorAll('.card.marked').length"
     for _ in range(_TRIES):

@@ -79,7 +79,7 @@ class OrderedItems:
         cosines: Mapping[str, float] = {}
         if wanted.order == "similar":
             cosines = self._cosines(wanted.like)
-            numbers = order_by_similarity(self.items, cosines)
+            numbers = order_by_similarity(self.items, wanted.like, cosines)
         elif wanted.order == "class":
             numbers = np.arange(len(self.items))
         else:

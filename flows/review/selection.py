@@ -115,14 +115,16 @@ def order_by_confidence(items: Sequence[ReviewItem], *, sure_first: bool) -> Num
     return np.argsort(-sure if sure_first else sure, kind="stable")  # NaN comes last
 
 
-def order_by_similarity(items: Sequence[ReviewItem], cosines: Mapping[str, float]) -> Numbers:
-    """Return the numbers of the items by their similarity, the most similar first; those without one come last.
+def order_by_similarity(items: Sequence[ReviewItem], photo: str, cosines: Mapping[str, float]) -> Numbers:
+    """Return the numbers of the items by their similarity to a photo, which comes first; those without one come last.
 
     Args:
         items: The items.
-        cosines: Cosine similarity by SHA-256 of the photo.
+        photo: SHA-256 of the chosen photo.
+        cosines: Cosine similarity to it by SHA-256.
     """
-    near = np.array([cosines.get(item.key.photo, np.nan) for item in items], np.float64)
+    own = {photo: np.inf}  # copies of a photo may be more similar by rounding
+    near = np.array([own.get(item.key.photo, cosines.get(item.key.photo, np.nan)) for item in items], np.float64)
     return np.argsort(-near, kind="stable")
 
 

@@ -130,7 +130,7 @@ def test_photos_are_found_by_class_split_mistakes_confidence_search_and_similari
     go(page, "state=all", 12)
     page.driver.execute_script("document.querySelectorAll('.card .why')[8].click()")
     page.key("ㄹ", code="KeyF")  # the photos that are similar to the first cat
-    page.wait("document.querySelector('h2[id]')?.textContent.startsWith('Similar to')")
+    page.wait("document.querySelector('#list h2')?.textContent.startsWith('Similar to')")
     shows(page, 12)
     assert names(page)[:2] == [f"{CAT}/0.jpg", f"{BIRD}/3.jpg"]
     assert page.run("return document.querySelectorAll('.card')[1].textContent").count("similarity 1.00 of 1") == 1

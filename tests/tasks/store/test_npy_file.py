@@ -14,7 +14,7 @@ from tasks.store.atomic import temporary_path
 from tasks.store.manifest import FileRecord
 from tasks.store.npy_file import write_rows
 
-ARRAYS = {
+ARRAYS: dict[str, np.ndarray] = {
     "tiles": np.arange(2 * 5 * 4 * 3, dtype=np.uint8).reshape(2, 5, 4, 3),
     "features": np.linspace(-1, 1, 12, dtype=np.float16).reshape(3, 4),
     "numbers": np.arange(4),
