@@ -96,11 +96,18 @@ def _verdict_on(baseline: str, metrics: Mapping[str, Any]) -> str:
         return {
             "better": f"Training beat {what}: {difference}.",
             "worse": f"Training lost to {what}: {difference}.",
-        }.get(outcome, f"It is not certain that training beat {what}: not statistically significant, {difference}.")
+        }.get(outcome, f"It is not certain that training beat {what}: {_not_significant(against)}, {difference}.")
     if outcome in _SIGNIFICANTLY:
         return f"{_SIGNIFICANTLY[outcome].capitalize()} than {what}: {difference}."
     comma = "," if "," in what else ""
-    return f"The difference from {what}{comma} is not statistically significant: {difference}."
+    return f"The difference from {what}{comma} is {_not_significant(against)}: {difference}."
+
+
+def _not_significant(against: Mapping[str, Any]) -> str:
+    """Say so; and why, if the interval, which is that of one comparison alone, doesn't contain zero."""
+    low, high = against["difference"]["low"], against["difference"]["high"]
+    corrected = " after a correction for several comparisons" if low > 0 or high < 0 else ""
+    return f"not statistically significant{corrected}"
 
 
 def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any]) -> str:

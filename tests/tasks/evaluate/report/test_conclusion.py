@@ -63,6 +63,17 @@ def test_only_the_verdicts_of_the_headline_are_told(headline: str, verdict: str)
     assert ("More test photos" in told) == (verdict == "undecided")
 
 
+def test_an_interval_without_zero_that_is_not_significant_is_explained() -> None:
+    """Verdicts are corrected for the number of comparisons, intervals are not."""
+    metrics = measured(commonest="undecided", logistic="undecided")
+    for each in metrics["test"]["scores"]["accuracy"]["against"].values():
+        each["difference"] = {"value": -0.3, "low": -0.5, "high": -0.1}
+    told = sentences(metrics)[1:3]
+    assert [
+        each.count("not statistically significant after a correction for several comparisons") for each in told
+    ] == [1, 1]
+
+
 def test_the_strongest_baseline_comes_first_and_may_be_absent() -> None:
     logistic, nearest, commonest = sentences(measured(commonest="better", nearest="better", logistic="better"))[1:]
     assert logistic == (
