@@ -1,8 +1,9 @@
 """How a run is called in the dashboard, and the nights of a model: its last runs with their decisions and numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from flows.models.decision import Headline
@@ -39,8 +40,15 @@ class Night:
         return sum(self.seconds.values())
 
 
-def night(record: RunRecord, store: Store) -> Night:
-    """Return the numbers of a run, from its record and the manifests of its artifacts."""
+def _bytes(folder: Path) -> int:
+    try:
+        return sum(record.bytes for record in ManifestHead.read(folder).files.values())
+    except (OSError, ValueError):  # pruned, or damaged
+        return 0
+
+
+def night(record: RunRecord, store: Store, bytes_of: Callable[[Path], int] = _bytes) -> Night:
+    """Return the numbers of a run, from its record and the sizes of its artifacts."""
     counts = {stage.artifact.stage: stage.counts for stage in record.stages}.get("filter", {})
     kept, rejected = counts.get("kept"), counts.get("rejected")
     return Night(
@@ -51,7 +59,7 @@ def night(record: RunRecord, store: Store) -> Night:
         photos=None if kept is None else int(kept),
         rejected=None if rejected is None else int(rejected),
         seconds={stage.artifact.stage: stage.seconds for stage in record.stages},
-        bytes=sum(_bytes(store.folder(stage.artifact)) for stage in record.stages),
+        bytes=sum(bytes_of(store.folder(stage.artifact)) for stage in record.stages),
     )
 
 
@@ -77,7 +85,8 @@ def nights(store: Store, name: str) -> list[Night]:
         name: The model's name.
     """
     runs = [run for run in read_records(store.root) if run.model_name == name and run.until == "evaluate"]
-    return [night(run, store) for run in reversed(runs[:SHOWN])]
+    bytes_of = cache(_bytes)  # nights without new photos share artifacts, and a manifest may have a million lines
+    return [night(run, store, bytes_of) for run in reversed(runs[:SHOWN])]
 
 
 def run_name(record: RunRecord, before: Sequence[Night]) -> str:
@@ -128,10 +137,3 @@ def table(shown: Sequence[Night]) -> list[dict[str, str]]:
 
 def _number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
-
-
-def _bytes(folder: Path) -> int:
-    try:
-        return sum(record.bytes for record in ManifestHead.read(folder).files.values())
-    except (OSError, ValueError):  # pruned, or damaged
-        return 0
