@@ -15,6 +15,7 @@ from flows.look import grids, look
 from flows.look import network as looked_into
 from flows.look.look import LookOptions, look_to
 from flows.look.network import Network, pretrained
+from tasks import tables
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.networks import autoencoder
 from tasks.networks.classifier import feature_classifier, through_encoder_classifier, tile_classifier
@@ -126,9 +127,8 @@ def test_the_pretrained_networks_are_the_encoder_or_the_one_on_codes(
 ) -> None:
     for stage in ("pretrain", "train"):
         (tmp_path / stage).mkdir()
-    (tmp_path / "pretrain" / "encoder.json").write_text(
-        json.dumps({"kind": kind, "name": "efficientnet_lite0+efficientnet_lite1"})
-    )
+    info = {"kind": kind, "name": "efficientnet_lite0+efficientnet_lite1"}
+    tables.ENCODER_INFO.path(tmp_path / "pretrain").write_text(json.dumps(info))
     key = SimpleNamespace(config={"network": "vgg19", "network_weights": weights})
     monkeypatch.setattr(looked_into.Manifest, "read", lambda folder: SimpleNamespace(cache_key=key))
     run = SimpleNamespace(model=[SimpleNamespace(stage=stage) for stage in ("pretrain", "train")])
