@@ -134,12 +134,13 @@ def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, ur
         find_traces(home.store, "me")
 
 
-def test_a_photo_of_a_folder_is_forgotten_by_its_file_which_stays(home: Home) -> None:
+def test_a_photo_of_a_folder_is_forgotten_by_its_file_which_stays(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     home.run()
     photo = next((home.config.crawl.path / "black").glob("*.png"))  # type: ignore[operator]
     forget(home.store, find_traces(home.store, str(photo)))
     assert photo.is_file()
     made = home.run()
+    assert "1 photo is skipped: on the list of forgotten photos" in caplog.text
     assert photo.name not in {Path(name).name for name in home.table(made["crawl"], "photos")["name"]}
 
 
