@@ -18,7 +18,7 @@ from configs.redact import redact, redacting
 from tasks import names
 from tasks.store.paths import open_log
 from tasks.store.progress import Advance
-from tasks.text import first_few, show_controls
+from tasks.text import first_few, percent, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 console = Console(highlight=False)
 _WIDE = 1000
 _MOST_CLASSES, _SMALLEST_CLASSES = 40, 10
+_ONE_OF = {
+    "photos": "photo",
+    "classes": "class",
+    "other files": "other file",
+    "tiles": "tile",
+    "recipes": "recipe",
+    "test photos": "test photo",
+}
+"""How counts are named that are 1."""
 """Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -133,9 +142,18 @@ def counts_text(stage: "StageRecord") -> str:
     """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
     if not stage.counts:
         return "nothing to do"
-    return ", ".join(
-        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in stage.counts.items()
-    )
+    return ", ".join(_counted(stage.counts))
+
+
+def _counted(counts: Mapping[str, float]) -> Iterator[str]:
+    """Yield each count as text; the ends of an interval follow its number: `accuracy 0.97 (0.95 to 0.98)`."""
+    for name, value in counts.items():
+        if isinstance(value, int):
+            yield f"{value:,} {_ONE_OF.get(name, name) if value == 1 else name}"
+        elif {f"{name} from", f"{name} to"} <= counts.keys():
+            yield f"{name} {value:.3g} ({counts[f'{name} from']:.3g} to {counts[f'{name} to']:.3g})"
+        elif name.removesuffix(" from").removesuffix(" to") == name:
+            yield f"{name} {value:.3g}"
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -204,7 +222,7 @@ def predictions_table(predictions: "pd.DataFrame") -> Table:
         table.add_column(column)
     ranks = range(1, sum(column.startswith("class_") for column in predictions.columns) + 1)
     for row in predictions.to_dict("records"):
-        named = [] if row["error"] else [f"{row[f'class_{i}']} {row[f'probability_{i}']:.1%}" for i in ranks]
+        named = [] if row["error"] else [f"{row[f'class_{i}']} {percent(row[f'probability_{i}'])}" for i in ranks]
         likely = shown(named[0]) if named else f"[yellow]{shown(row['error'])}[/]"
         if named and row.get("unsure"):
             likely = f"[yellow]unsure:[/] {likely}"
@@ -233,7 +251,7 @@ def traces_lines(traces: "Traces", store: "Store") -> list[str]:
 def pruned_model_line(run: "RunRecord", others: int) -> str:
     """Name a run whose model will be deleted, and the number of other runs with the same model."""
     accuracy = run.stages[-1].counts.get("accuracy")
-    score = f"accuracy {accuracy:.1%}" if accuracy is not None else f"no evaluation, {run.state}"
+    score = f"accuracy {percent(accuracy)}" if accuracy is not None else f"no evaluation, {run.state}"
     also = f"; and of {others} other runs with the same model" if others else ""
     return f"the model of run {run.id} ({run.preset}, {run.started_at:%Y-%m-%d %H:%M} UTC, {score}{also})"
 

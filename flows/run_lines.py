@@ -14,6 +14,7 @@ from flows.models.listing import Listed
 from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks import names
+from tasks.text import percent
 
 
 def runs_lines(records: Sequence[RunRecord], root: Path) -> list[str]:
@@ -113,7 +114,7 @@ def headline_text(headline: Headline | None) -> str:
         return ""
     value, low, high = headline.value, headline.low, headline.high
     if "accuracy" in headline.metric:
-        return f"{headline.metric} {value:.1%} ({100 * low:.1f}–{100 * high:.1f})"
+        return f"{headline.metric} {percent(value)} ({100 * low:.1f}–{100 * high:.1f})"
     return f"{headline.metric} {value:.3f} ({low:.3f}–{high:.3f})"
 
 
@@ -122,12 +123,12 @@ def _result(scores: Mapping[str, int | float]) -> str:
     name = next((name.removesuffix(" from") for name in scores if name.endswith(" from")), "")
     if not name:
         return ""
-    number = "{:.1%}" if "accuracy" in name else "{:.3f}"
-    parts, owned = [f"{name} {number.format(scores[name])}"], f"'s {name}"
-    parts += [f"{each.removesuffix(owned)} {number.format(scores[each])}" for each in scores if each.endswith(owned)]
+    number = percent if "accuracy" in name else "{:.3f}".format
+    parts, owned = [f"{name} {number(scores[name])}"], f"'s {name}"
+    parts += [f"{each.removesuffix(owned)} {number(scores[each])}" for each in scores if each.endswith(owned)]
     if f"{name} with them" in scores:
         removed = scores["removed from the test by the filter"]
-        parts.append(f"with {removed:,} removed {number.format(scores[f'{name} with them'])}")
+        parts.append(f"with {removed:,} removed {number(scores[f'{name} with them'])}")
     return ", ".join(parts)
 
 

@@ -61,6 +61,8 @@ def setting_doubts(path: Path, config: Config, overrides: Sequence[str]) -> list
 
 def _source(path: Path, config: Config) -> str:
     path = path.expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
     if path.is_dir():
         try:
             names = {entry.name.lower() for entry in path.iterdir()}

@@ -49,13 +49,18 @@ def prune(
 
 
 def forget(
-    photo: Annotated[str, typer.Argument(metavar="URL|SHA256", help=f"As in {PHOTOS.name}.")],
+    photo: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|URL|SHA256", help=f"Your file of the photo, or its URL or SHA-256 as in {PHOTOS.name}."
+        ),
+    ],
     purge: Annotated[
         bool, typer.Option(help="Also delete the artifacts and shards that contain it; the next run builds them again.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Delete a photo, list what was made from it, and exclude it from all later crawls."""
+    """Delete a photo from the data folder, list what was made from it, and exclude it from all later crawls."""
     from flows import console
     from flows.maintenance import forget as forgetting
     from tasks.store.store import Store

@@ -47,6 +47,7 @@ def predict(
     """Predict the classes of photos with the model that is used (`fluke models`)."""
     from flows import console
     from flows.predict import predict as predicting
+    from tasks.text import first_few
 
     root = data_root()
     options = predicting.PredictOptions(
@@ -75,8 +76,10 @@ def predict(
     if "unsure" in table:
         say(f"unsure: {int((table['unsure'] == True).sum()):,} of {len(table) - unreadable:,} photos")  # noqa: E712
     if unreadable:
-        where = "--out FILE.csv writes the reasons" if submission and not out else "see column error"
-        note(f"warning: {unreadable:,} of {len(table):,} photos could not be read; {where}")
+        where = "; --out FILE.csv writes the reasons" if submission and not out else ""
+        failed = table[table["error"] != ""]
+        named = first_few([f"{image} ({error})" for image, error in zip(failed["image"], failed["error"], strict=True)])
+        note(f"warning: {unreadable:,} of {len(table):,} photos could not be read: {named}{where}")
     if unreadable == len(table):
         raise typer.Exit(2)
 

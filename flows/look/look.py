@@ -17,7 +17,6 @@ from flows.look.network import Network, of_model, pretrained
 from flows.predict import outputs
 from tasks.crawl.listing.files import read_file
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.names import folder_name
 from tasks.store import hashing
 from tasks.store.atomic import atomic_folder
 from tasks.store.errors import UserError
@@ -134,7 +133,7 @@ def default_folder(root: Path, photo: Path, network: Network) -> Path:
     """Return the folder for looks at a photo with a network, in the data folder."""
     path = photo.expanduser().absolute()
     whose = network.model.run if network.model else network.title
-    return root / FOLDER / f"{folder_name(path.stem)}-{hashing.of_value(str(path))[:6]}-{whose}"
+    return root / FOLDER / f"{outputs.readable_name(path.stem)}-{hashing.of_value(str(path))[:6]}-{whose}"
 
 
 def layers_text(count: int) -> str:

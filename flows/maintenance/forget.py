@@ -14,6 +14,7 @@ from tasks.crawl import blocklist
 from tasks.crawl.ledger.ledger import Ledger
 from tasks.crawl.stage import LEDGER
 from tasks.filter.memory import split_memory
+from tasks.store import hashing
 from tasks.store.bucket import copies
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, Manifest
@@ -45,14 +46,14 @@ def find_traces(store: Store, photo: str) -> Traces:
     """Find a photo by its URL, path or SHA-256.
 
     Raises:
-        UserError: The photo is not stored, and `photo` is neither a SHA-256 nor a URL.
+        UserError: The photo is not stored, and `photo` is neither a SHA-256 nor a URL nor a file.
     """
     ledger = store.pools("crawl") / LEDGER
-    sha256s: set[str] = {photo.lower()} if _is_sha256(photo) else set()
+    sha256s: set[str] = {photo.lower()} if _is_sha256(photo) else _of_file(photo)
     locations: set[str] = set()
     if ledger.exists():
         with Ledger(ledger, store.photos) as known:
-            for name in {photo.lower()} if sha256s else {photo, strip_login(photo)}:
+            for name in {*sha256s} if _is_sha256(photo) else {photo, strip_login(photo), *sha256s}:
                 found, places = known.locations_of(name)
                 sha256s, locations = sha256s | found, locations | places
     found, urls = _in_crawls(store, {photo, strip_login(photo), *sha256s})
@@ -61,7 +62,9 @@ def find_traces(store: Store, photo: str) -> Traces:
     files = tuple(path for sha256 in sorted(sha256s) for path in sorted(store.photos.glob(f"*/*{sha256}.*")))
     elsewhere = tuple(path for path in sorted(copies.photos_elsewhere(store.root)) if path.stem in sha256s)
     if not locations and not sha256s and not _is_url(photo):
-        raise UserError(f"{photo!r} is not in {ledger}; give the photo's URL or SHA-256, as in {PHOTOS.name}")
+        raise UserError(
+            f"{photo!r} is not in {ledger}; give the photo's file, or its URL or SHA-256, as in {PHOTOS.name}"
+        )
     return Traces(
         photo,
         frozenset(sha256s),
@@ -71,6 +74,15 @@ def find_traces(store: Store, photo: str) -> Traces:
         tuple(_made_from(store, sha256s)),
         tuple(_shards(store, sha256s)),
     )
+
+
+def _of_file(photo: str) -> set[str]:
+    """Return the SHA-256 of the user's file of that name; none if there is no such file."""
+    try:
+        path = Path(photo).expanduser()
+        return {hashing.of_file(path)} if path.is_file() else set()
+    except (OSError, ValueError, RuntimeError):  # not a path: a URL that is too long, a home folder of nobody
+        return set()
 
 
 def forget(store: Store, traces: Traces, *, purge: bool = False) -> None:

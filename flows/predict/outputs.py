@@ -2,6 +2,7 @@
 
 import errno
 import os
+import unicodedata
 from pathlib import Path
 
 from tasks.store.errors import UserError
@@ -61,3 +62,14 @@ def _check_writable(path: Path) -> None:
         return
     number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
     raise OSError(number, os.strerror(number), str(path))
+
+
+def readable_name(name: str) -> str:
+    """Return a name as part of a folder's name that people read: letters of any alphabet stay, other signs become `_`.
+
+    At most 40 letters, which is less than the 255 bytes of a file system. Different names may give the same.
+    """
+    return "".join(
+        letter if letter.isalnum() or letter in "_-" or unicodedata.category(letter).startswith("M") else "_"
+        for letter in unicodedata.normalize("NFC", name)
+    )[:40]

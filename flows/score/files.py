@@ -9,7 +9,6 @@ from flows.predict.predict import write_table
 from flows.score.photos import LeftOut
 from tasks import tables
 from tasks.crawl.listing.tree import HEAT_MAPS
-from tasks.names import folder_name
 from tasks.store import hashing
 from tasks.store.atomic import atomic_folder, write_json
 from tasks.store.errors import UserError
@@ -25,7 +24,7 @@ CONFUSION, LEFT_OUT, SHEET = "confusion.csv", "left_out.csv", "sheet.png"
 def default_folder(root: Path, source: Path, run: str) -> Path:
     """Return the folder for the scores of a run's model on a source, in the data folder."""
     path = source.expanduser().absolute()
-    return root / FOLDER / f"{folder_name(path.name)}-{hashing.of_value(str(path))[:6]}-{run}"
+    return root / FOLDER / f"{outputs.readable_name(path.name)}-{hashing.of_value(str(path))[:6]}-{run}"
 
 
 def check(option: str, folder: Path) -> None:

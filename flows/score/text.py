@@ -7,7 +7,7 @@ from rich.table import Table
 
 from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
-from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES
+from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something
 from tasks.names import visible
 from tasks.text import SPACE, first_few, percent, photos_are
 
@@ -41,9 +41,10 @@ class ScoreRow(NamedTuple):
 
 
 def score_rows(metrics: Mapping[str, Any]) -> Iterator[ScoreRow]:
-    """Yield the scores, the headline metric first."""
+    """Yield the scores that say something, the headline metric first."""
     scores = metrics["test"]["scores"]
-    for name in sorted(scores, key=lambda name: (name != metrics["headline"], list(SCORES).index(name))):
+    shown_scores = [name for name in scores if says_something(name, metrics)]
+    for name in sorted(shown_scores, key=lambda name: (name != metrics["headline"], list(SCORES).index(name))):
         title, meaning = (text.format(top_k=metrics["test"]["top_k"]) for text in SCORES[name])
         against, own = scores[name]["against"][_BASELINE], metrics["own_test"].get(name)
         yield ScoreRow(

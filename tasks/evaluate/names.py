@@ -15,6 +15,8 @@ SCORES = {
     "log_loss": ("log loss", "mean negative log-likelihood of the true class; lower is better"),
 }
 """Name and meaning of each score."""
+_MANY_CLASSES = 30
+"""With fewer classes, the true one is nearly always among the first five answers."""
 PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
 """The scores that are written as percentages."""
 BASELINES = {
@@ -36,3 +38,15 @@ OUTCOMES: dict[Verdict, str] = {
 def baselines_of(score: Mapping[str, Any]) -> list[str]:
     """List the baselines that a score of metrics.json is compared with, in the order of the tables."""
     return [name for name in BASELINES if name in score["against"]]
+
+
+def shows_map(metrics: Mapping[str, Any]) -> bool:
+    """Return whether mAP@5 says something: it is the headline metric, or there are many classes to rank."""
+    return bool(metrics["headline"] == "map_at_5" or metrics["classes"] >= _MANY_CLASSES)
+
+
+def says_something(name: str, metrics: Mapping[str, Any]) -> bool:
+    """Return whether a score says something: top-k accuracy doesn't with k classes or less; mAP@5: see `shows_map`."""
+    if name == "top_k_accuracy":
+        return metrics["test"]["top_k"] not in (1, *range(metrics["classes"], 99))
+    return name != "map_at_5" or shows_map(metrics)

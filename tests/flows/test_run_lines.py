@@ -76,7 +76,7 @@ def test_status_shows_the_photos_the_name_and_the_decision_with_its_reason(tmp_p
                 "majority class's accuracy": 0.2,
                 "logistic regression's accuracy": 0.88,
             },
-            "    accuracy 90.0%, majority class 20.0%, logistic regression 88.0%",
+            "    accuracy 90.0 %, majority class 20.0 %, logistic regression 88.0 %",
         ),
         ({"mAP@5": 0.4, "mAP@5 from": 0.3, "nearest photo's mAP@5": 0.1}, "    mAP@5 0.400, nearest photo 0.100"),
         (
@@ -86,7 +86,7 @@ def test_status_shows_the_photos_the_name_and_the_decision_with_its_reason(tmp_p
                 "removed from the test by the filter": 3,
                 "accuracy with them": 0.85,
             },
-            "    accuracy 90.0%, with 3 removed 85.0%",
+            "    accuracy 90.0 %, with 3 removed 85.0 %",
         ),
         ({"photos": 9}, "    photos: folder; built: evaluate"),
     ],
@@ -116,9 +116,9 @@ def test_models_are_listed_below_their_name_with_scores_and_decisions() -> None:
     assert models_lines(listed) == [
         "[dim]  run  date        photos  score on test photos[/]",
         "glass",
-        "  b    2026-11-26  12,000  accuracy 97.5% (96.0–99.0)",
+        "  b    2026-11-26  12,000  accuracy 97.5 % (96.0–99.0)",
         "    refused: worse",
-        "[bold]  a    2026-11-26     900                              champion[/]",
+        "[bold]  a    2026-11-26     900                               champion[/]",
         "    promoted by hand",
     ]
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +154,20 @@ _WAYS: dict[Format, Callable[[Path], Way]] = {
 }
 
 
+class _WithoutCache(SourceFileLoader):
+    """Loads a module and leaves no `__pycache__` beside it: the folder is given away."""
+
+    def set_data(self, path: str, data: bytes | bytearray, *, _mode: int = 0o666) -> None:  # type: ignore[override]
+        pass
+
+
 def _tiles(folder: Path) -> Callable[[Sequence[bytes]], NDArray[np.uint8]]:
     """Return a function that makes tiles `(n, side, side, c)` as a program without fluke does."""
     settings = read_json(folder / "model.json", dict[str, Any])["preprocess"]
-    spec = importlib.util.spec_from_file_location("fluke_exported_tiles", folder / "tiles.py")
+    name = "fluke_exported_tiles"
+    loader = _WithoutCache(name, str(folder / "tiles.py"))
+    spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
-    assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look for it there
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return lambda photos: np.stack([module.tile_of(photo, settings) for photo in photos])

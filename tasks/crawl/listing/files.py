@@ -19,7 +19,7 @@ from tasks.images import formats, photos
 from tasks.images.memory import PhotoTooLargeError
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.text import first_few
+from tasks.text import first_few, photos_are
 
 logger = logging.getLogger("fluke.crawl")
 
@@ -217,7 +217,7 @@ def ingest(
         elif photo and photo.width_px is None:
             losses.undecodable.append(index)
     if blocklisted:
-        logger.warning("%d photos are skipped, because they are listed in %s", len(blocklisted), blocklist.NAME)
+        logger.warning("%s skipped: on the list of forgotten photos, %s", photos_are(len(blocklisted)), blocklist.NAME)
     losses.require_few(max_loss)
     for note in losses.notes():
         context.warn(note)

@@ -162,8 +162,10 @@ def reliability(probability: Floats, right: NDArray[np.bool_], before: Floats | 
     Args:
         probability: (n,) of the predicted classes, 0..1; n is 1 or more.
         right: (n,) whether the predictions are correct.
-        before: (n,) the probabilities before calibration.
+        before: (n,) the probabilities before calibration; not drawn if calibration changed none.
     """
+    if before is not None and np.allclose(before, probability):
+        before = None
     figure, axes = single(WIDTH_IN * 0.85)
     bins = Bins.of(probability, right)
     low, high = bins.intervals()

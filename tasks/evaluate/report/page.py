@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from tasks.evaluate import samples
-from tasks.evaluate.names import BASELINES, SCORES, baselines_of
+from tasks.evaluate.names import BASELINES, SCORES, baselines_of, shows_map
 from tasks.evaluate.report import style
 from tasks.evaluate.report.conclusion import conclusion, uncalibrated_sentence
 from tasks.evaluate.report.data import EvaluationFiles
@@ -40,7 +40,6 @@ from tasks.evaluate.report.text import (
     ordinal,
     priors,
     score_rows,
-    shows_map,
     subject,
     worst_classes,
 )

@@ -4,11 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of
+from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something
 from tasks.text import SPACE, percent
-
-_MANY_CLASSES = 30
-"""With fewer classes, the true one is nearly always among the first five answers."""
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -87,15 +84,10 @@ def calibration_sentence(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def shows_map(metrics: Mapping[str, Any]) -> bool:
-    """Return whether mAP@5 says something: it is the headline metric, or there are many classes to rank."""
-    return bool(metrics["headline"] == "map_at_5" or metrics["classes"] >= _MANY_CLASSES)
-
-
 def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """Make the rows of a table of scores, the headline metric first.
 
-    Top-k accuracy is left out if there are k classes or less, and mAP@5 where it says nothing, see `shows_map`.
+    Scores that say nothing are left out, see `says_something`.
 
     Args:
         metrics: The content of metrics.json.
@@ -105,8 +97,7 @@ def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = No
     measured = scores or test["scores"]
     for name in sorted(SCORES, key=lambda name: name != headline):
         title, meaning = (each.format(**test) for each in SCORES[name])
-        is_certain = name == "top_k_accuracy" and test["top_k"] in (1, *range(metrics["classes"], 99))
-        if name not in measured or is_certain or (name == "map_at_5" and not shows_map(metrics)):
+        if name not in measured or not says_something(name, metrics):
             continue
         score = measured[name]
         against = [score["against"][baseline] for baseline in baselines_of(score)]

@@ -103,10 +103,17 @@ def test_a_group_pattern_that_matches_nothing_is_a_doubt(tmp_path: Path) -> None
     assert any("matches 0 of 2 names" in doubt for doubt in doubts)
 
 
-@pytest.mark.parametrize("name", ["keywords.docx", "nothing.csv"])
-def test_what_is_neither_a_folder_nor_a_csv_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("keywords.docx", "give a folder with one sub-folder"),
+        ("nothing.csv", "no such file or folder"),
+        ("없는 폴더", "no such file or folder"),
+    ],
+)
+def test_what_is_neither_a_folder_nor_a_csv_is_refused(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "keywords.docx").write_text("cat")
-    with pytest.raises(UserError, match=name):
+    with pytest.raises(UserError, match=f"{name}: {says}"):
         findings(tmp_path / name)
 
 

@@ -130,8 +130,18 @@ def test_a_photo_that_is_only_scored_apart_is_in_the_later_artifacts(home: Home)
 def test_an_unknown_url_is_blocked_and_an_unknown_name_is_refused(home: Home, url: str) -> None:
     forget(home.store, find_traces(home.store, url))
     assert blocklist.read(home.store.root) == {url}
-    with pytest.raises(UserError, match=r"'me' is not in .*; give the photo's URL or SHA-256"):
+    with pytest.raises(UserError, match=r"'me' is not in .*; give the photo's file, or its URL or SHA-256"):
         find_traces(home.store, "me")
+
+
+def test_a_photo_of_a_folder_is_forgotten_by_its_file_which_stays(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    home.run()
+    photo = next((home.config.crawl.path / "black").glob("*.png"))  # type: ignore[operator]
+    forget(home.store, find_traces(home.store, str(photo)))
+    assert photo.is_file()
+    made = home.run()
+    assert "1 photo is skipped: on the list of forgotten photos" in caplog.text
+    assert photo.name not in {Path(name).name for name in home.table(made["crawl"], "photos")["name"]}
 
 
 def test_forget_is_refused_during_a_run(home: Home) -> None:

@@ -48,7 +48,7 @@ def test_the_command_says_what_goes_and_what_stays(runs: Runs, monkeypatch: pyte
     printed = CliRunner().invoke(app, ["prune", "--keep", "2", "--yes"]).stdout
     assert "3 x artifact that no kept run needs" in printed
     started = read_records(runs.store.root)[-1].started_at
-    assert f"the model of run 001 (demo, {started:%Y-%m-%d %H:%M} UTC, accuracy 90.0%)\n" in printed
+    assert f"the model of run 001 (demo, {started:%Y-%m-%d %H:%M} UTC, accuracy 90.0 %)\n" in printed
     assert "kept: the newest good run of demo, birds; earlier good runs of demo; the models that are used: " in printed
     assert "freed" in printed
     assert CliRunner().invoke(app, ["prune", "--keep", "2"]).stdout == "nothing to delete\n"

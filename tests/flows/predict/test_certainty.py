@@ -77,6 +77,6 @@ def test_the_terminal_shows_both(possible: list[str]) -> None:
     console = Console(width=100)
     with console.capture() as shown:
         console.print(predictions_table(pd.DataFrame([row | {"error": ""}, torn | {"error": "no picture"}])))
-    assert "unsure: a 40.0%" in shown.get()
+    assert "unsure: a 40.0 %" in shown.get()
     assert ("a, b, c ..." in shown.get()) == (len(possible) == 4)
     assert "no picture" in shown.get()

@@ -87,6 +87,7 @@ def test_tiles_without_fluke_are_the_same(tmp_path: Path, fit: str, colour: str,
     (tmp_path / "tiles.py").write_text(standalone.source())
     (tmp_path / "model.json").write_text(json.dumps({"preprocess": settings}))
     tiles = compare._tiles(tmp_path)
+    assert not (tmp_path / "__pycache__").exists()
     for height, width in ((90, 60), (9, 12), (22, 23), (30, 7)):
         pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
         photo = cv2.imencode(".png", pixels)[1].tobytes()

@@ -62,3 +62,17 @@ def test_a_place_without_permission_is_refused(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(PermissionError) as raised:
         check("--out", tmp_path / name)
     assert raised.value.filename == str(tmp_path / name if name == "out.csv" else tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("우리 고양이 001", "우리_고양이_001"),
+        ("Cafe\u0301", "Café"),
+        ("../x", "___x"),
+        ("हिन्दी", "हिन्दी"),
+        ("사" * 90, "사" * 40),
+    ],
+)
+def test_a_folder_is_named_so_that_people_can_read_it(name: str, folder: str) -> None:
+    assert outputs.readable_name(name) == folder

@@ -108,7 +108,7 @@ def test_a_csv_with_unreadable_photos(finished: Fluke, tmp_path: Path) -> None:
     (tmp_path / "photos.csv").write_text("Image\ngood.png\ncut.png\ngone.png\n")
     out = tmp_path / "found.json"
     printed = finished("predict", str(tmp_path / "photos.csv"), "--out", str(out), "--top-k", "9")
-    assert "2 of 3 photos could not be read" in printed
+    assert "2 of 3 photos could not be read: cut.png (" in printed
     rows = {row["image"]: row for row in json.loads(out.read_text())}
     assert rows["good.png"]["error"] == ""
     assert {rows["good.png"][f"class_{i}"] for i in (1, 2, 3)} == {"black", "grey", "white"}

@@ -67,6 +67,7 @@ def test_new_photos_are_scored_and_the_results_written(copy: Fluke, new_photos: 
 def test_the_photos_of_a_run_give_the_scores_of_its_own_test(finished: Fluke) -> None:
     printed = finished("score", str(finished.photos), "--model", "default")
     assert "which the model was trained on, or chosen by" in printed
+    assert "mAP@5" not in printed  # it says little of three classes
     [folder] = (finished.data / "scores").iterdir()
     ours = json.loads(tables.METRICS.path(folder).read_text())
     run = next(run for run in read_records(finished.data) if run.id == ours["scored"]["run"])

@@ -63,12 +63,13 @@ def test_names_cannot_inject_into_a_page() -> None:
 def test_the_reliability_diagram_names_its_series(probability: list[float], share: float) -> None:
     confidence = np.repeat(probability, 20)
     right = np.arange(len(confidence)) < share * len(confidence)
-    with_before = style.svg(charts.reliability(confidence, right, before=confidence**2))
+    with_before = style.svg(charts.reliability(confidence, right, before=confidence * 0.9))
     assert "calibrated" in with_before
     assert "before calibration" in with_before
     alone = style.svg(charts.reliability(confidence[:9], right[:9]))  # one bin
     assert "photos per point: 9)" in alone
     assert "before" not in alone
+    assert "calibrated" not in style.svg(charts.reliability(confidence, right, before=confidence))
 
 
 def test_high_confidence_has_a_plain_axis_too() -> None:

@@ -56,6 +56,14 @@ def test_the_page_is_repeatable(tmp_path: Path) -> None:
     assert page.html(files, figures(files)) == page.html(files, figures(files))
 
 
+def test_without_curves_and_recipes_there_is_no_section_on_training(tmp_path: Path) -> None:
+    files = report_files(tmp_path)
+    drawn = figures(files)
+    assert 'href="#training"' in page.html(files, drawn | {"loss": next(iter(drawn.values()))})
+    without = {name: each for name, each in drawn.items() if name not in ("loss", "accuracy")}
+    assert 'id="training"' not in page.html(files, without)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_galleries_show_each_mistake_with_its_tile(tmp_path: Path, channels: int) -> None:
     files = report_files(tmp_path, ["cat", "dog", "eel"], channels=channels)
