@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 console = Console(highlight=False)
 _WIDE = 1000
 _MOST_CLASSES, _SMALLEST_CLASSES = 40, 10
+"""Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 _ONE_OF = {
     "photos": "photo",
     "classes": "class",
@@ -40,7 +41,6 @@ _ONE_OF = {
     "test photos": "test photo",
 }
 """How counts are named that are 1."""
-"""Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
