@@ -165,6 +165,7 @@ def test_the_documentation_names_every_route_and_loads_nothing_from_elsewhere(cl
     described, page = api.get("/openapi.json").json(), api.get("/docs")
     assert list(described["paths"]) == ["/predict", "/predict/batch", "/explain", "/model", "/health"]
     assert all(path in page.text for path in described["paths"])
+    assert "`" not in page.text
     assert "//" not in page.text.replace("<!doctype html>", "")
     assert api.get("/page.css").status_code == 200
     response = api.get("/nothing")
