@@ -50,12 +50,12 @@ def shown(text: str) -> str:
 
 
 class _Messages(logging.Handler):
-    """Prints fluke's warnings, and one line per training epoch, above the progress bars."""
+    """Prints warnings, and one line per training epoch, above the progress bars; in a file, one per stage, too."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
             errors.print(f"[yellow]warning:[/] {shown(record.getMessage())}")
-        elif record.name == "fluke.epochs":
+        elif record.name == "fluke.epochs" or (record.name == "fluke.stages" and not errors.is_terminal):
             errors.print(f"[dim]{shown(record.getMessage())}[/]")
 
 

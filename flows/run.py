@@ -56,6 +56,7 @@ said_before: ContextVar[Sequence[str]] = ContextVar("said_before", default=())
 """Notes about the user's settings that were shown before the run started; they belong in its report, too."""
 
 logger = logging.getLogger("fluke.run")
+stages_logger = logging.getLogger("fluke.stages")
 
 
 @flow(
@@ -231,8 +232,11 @@ class GetOrBuild:
             redact_exception(error)
             raise
         seconds = time.monotonic() - start
-        counts = ", ".join(f"{name} {count:,}" for name, count in outcome.manifest.counts.items())
-        logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
+        counts = ", ".join(
+            f"{name} {count:,}" if isinstance(count, int) else f"{name} {count:.3g}"
+            for name, count in outcome.manifest.counts.items()
+        )
+        stages_logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
         self._record.add(outcome, seconds)
         self._record.save(self._run.store.root)
         shown_stages.show(outcome, self._run.store)

@@ -56,6 +56,16 @@ def test_only_epochs_and_warnings_are_printed_one_line_each(capsys: pytest.Captu
     ]
 
 
+@pytest.mark.usefixtures("messages_shown")
+@pytest.mark.parametrize(("is_terminal", "lines"), [(False, ["crawl built in 3.1 s: photos 1,200"]), (True, [])])
+def test_a_file_has_a_line_for_each_stage_and_a_terminal_a_bar(
+    is_terminal: bool, lines: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.errors, "_force_terminal", is_terminal)
+    logging.getLogger("fluke.stages").info("crawl built in 3.1 s: photos 1,200")
+    assert capsys.readouterr().err.splitlines() == lines
+
+
 NASTY = "\x1b[2J[red]x[/red]\u202e\n"
 SHOWN = "\\x1b[2J[red]x[/red]\\u202e\\n"
 
