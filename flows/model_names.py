@@ -61,8 +61,8 @@ def add(root: Path, name: str, run: str) -> None:
     """
     if not _FORM.fullmatch(name) or name.lower().endswith((".yaml", ".yml")):
         raise UserError(
-            f"{name!r} can't be the name of a model: use up to 100 letters, digits and . _ + -, begin with a letter or "
-            "a digit, and don't end with .yaml"
+            f"{name!r} can't be the name of a model: use up to 100 letters, digits and . _ + -, without blanks; begin "
+            "with a letter or a digit, and don't end with .yaml"
         )
     with _changed(root) as names:
         if names.get(name, run) != run:

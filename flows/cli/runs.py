@@ -135,13 +135,13 @@ def _checked(photos: Path | None, submission: Path | None) -> "PredictOptions | 
     Raises:
         UserError: There are no such photos, or the file can't be written: said now, not after a night of training.
     """
-    from flows.predict.photo_list import list_photos
-    from flows.predict.predict import PredictOptions
-
     if photos is None and submission is None:
         return None
     if photos is None or submission is None:
         raise UserError("give both: --predict FOLDER, the photos, and --submission FILE.csv, where their answers go")
+    from flows.predict.photo_list import list_photos
+    from flows.predict.predict import PredictOptions
+
     options = PredictOptions(photos, submission=submission)
     options.check()
     list_photos(photos)

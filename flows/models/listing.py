@@ -1,10 +1,11 @@
 """The list of models: each with its scores, what was decided about it, and whether it is on the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from flows import model_names
 from flows.models.decision import Decision
 from flows.models.find import before_champion, names
 from flows.models.registry import BEFORE_HISTORY, Registry
@@ -21,7 +22,8 @@ class Listed:
     """Without a number: nothing was decided."""
     at: datetime
     state: str
-    """Whether it is used and on the disk, empty or several of: champion, next for rollback, deleted, damaged."""
+    """Whether it is used and on the disk, and what people call it; empty or several of: champion, next for rollback,
+    deleted, damaged, named ..."""
     is_champion: bool = False
 
     @property
@@ -43,11 +45,15 @@ def list_models(root: Path, name: str | None = None) -> Iterator[Listed]:
         UserError: A history or the record of a run is damaged.
     """
     records = [run for run in read_records(root) if run.is_good]
+    given = model_names.of_runs(root)
     for each in names(root) if name is None else [name]:
-        yield from _of_name(root, each, [run for run in records if nfc(run.model_name) == each], every=name is not None)
+        runs = [run for run in records if nfc(run.model_name) == each]
+        yield from _of_name(root, each, runs, given, every=name is not None)
 
 
-def _of_name(root: Path, name: str, records: list[RunRecord], *, every: bool) -> Iterator[Listed]:
+def _of_name(
+    root: Path, name: str, records: list[RunRecord], given: Mapping[str, Sequence[str]], *, every: bool
+) -> Iterator[Listed]:
     registry = Registry(root, name)
     decisions, champion, before = registry.history(), registry.champion(), before_champion(root, name)
     runs = {run.id: run for run in records}
@@ -70,6 +76,7 @@ def _of_name(root: Path, name: str, records: list[RunRecord], *, every: bool) ->
             "champion" if run_id == champion else "",
             "next for rollback" if before and run_id == before.id else "",
             {"gone": "deleted", "damaged": "damaged", "intact": ""}[model],
+            f"named {', '.join(given[run_id])}" if run_id in given else "",
         ]
         state = ", ".join(word for word in words if word) if run_id and is_newest else ""
         yield Listed(name, decision, at, state, is_champion=is_newest and run_id == champion)

@@ -33,6 +33,8 @@ def score_words(item: ReviewItem) -> str:
     if item.reason in model_doubts.HINTS:
         predicted = item.suggestion or item.key.label
         return "" if item.answer else answer_words(Answer(predicted, item.score, is_wrong=bool(item.suggestion)))
+    if item.reason not in _CHECKS and item.threshold is None:  # such as truncated: the reason says all
+        return ""
     score, threshold = _CHECKS.get(item.reason, ("the score is {}", "the limit is {}"))
     said = score.format(f"{item.score:.3g}")
     return said if item.threshold is None else f"{said}; {threshold.format(f'{item.threshold:.3g}')}"

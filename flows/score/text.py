@@ -8,6 +8,7 @@ from rich.table import Table
 from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
 from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something
+from tasks.evaluate.report.text import interval
 from tasks.names import visible
 from tasks.text import SPACE, first_few, percent, photos_are
 
@@ -52,10 +53,10 @@ def score_rows(metrics: Mapping[str, Any]) -> Iterator[ScoreRow]:
             title,
             meaning,
             _text(name, scores[name]["value"]),
-            _interval(name, scores[name]),
+            interval(scores[name], percentage=name in PERCENTAGES),
             _text(name, against["value"]),
             OUTCOMES[against["verdict"]],
-            f"{_text(name, own['value'])} ({_interval(name, own)})" if own else "",
+            f"{_text(name, own['value'])} ({interval(own, percentage=name in PERCENTAGES)})" if own else "",
         )
 
 
@@ -100,7 +101,7 @@ def limit_sentences(metrics: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _both_ends(found: Mapping[str, Any]) -> str:
-    return f"{_interval('accuracy', found['reached'])}{SPACE}%"
+    return f"{interval(found['reached'], percentage=True)}{SPACE}%"
 
 
 def class_table(metrics: Mapping[str, Any]) -> Table:
@@ -172,8 +173,3 @@ def _text(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     return percent(value) if name in PERCENTAGES else f"{value:.3f}"
-
-
-def _interval(name: str, score: Mapping[str, float]) -> str:
-    low, high = score["low"], score["high"]
-    return f"{100 * low:.1f} to {100 * high:.1f}" if name in PERCENTAGES else f"{low:.3f} to {high:.3f}"

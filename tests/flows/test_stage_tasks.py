@@ -181,7 +181,7 @@ def test_the_time_limit_is_a_setting(finished: Fluke) -> None:
 
 
 def crawl_line(line: dict[str, Any]) -> bool:
-    return line["name"] == "fluke.run" and line["message"].startswith("crawl ")
+    return line["name"] == "fluke.stages" and line["message"].startswith("crawl ")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import model_names
 from flows.models.decision import Decision
 from flows.models.listing import Listed, list_models
 from flows.models.person import promote, retire
@@ -38,6 +39,14 @@ def test_every_model_is_listed_once_with_its_last_decision_the_newest_first(runs
         "refused",
         "promoted",
     ]
+
+
+def test_the_names_that_people_gave_are_listed(runs: Runs) -> None:
+    runs.run()
+    for name in ("멍냥", "pets"):
+        model_names.add(runs.store.root, name, "001")
+    [listed] = list_models(runs.store.root)
+    assert listed.state == "champion, named pets, 멍냥"
 
 
 def test_a_decision_about_a_run_whose_record_is_gone_is_listed(runs: Runs) -> None:

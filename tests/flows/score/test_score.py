@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.predict.model import find
 from flows.run_records import read_records
 from tasks import tables
 from tasks.inference.limits import Limit, Limits
@@ -32,7 +33,9 @@ def new_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_new_photos_are_scored_and_the_results_written(copy: Fluke, new_photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores"
-    model = Store(copy.data).folder(read_records(copy.data)[0].stages[-1].artifact)
+    used = find(Store(copy.data)).run  # other tests may have added runs
+    [run] = (record for record in read_records(copy.data) if record.id == used)
+    model = Store(copy.data).folder(run.stages[-1].artifact)
     Limits(Limit(0.95, 0.01), Limit(0.9, 0.2)).write(model)
     printed = copy("score", str(new_photos), "--out", str(out), "filter.duplicate_bits=null")
     assert "30 photos of 3 classes, answered by the model of run" in printed
