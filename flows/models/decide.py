@@ -111,9 +111,14 @@ class _Case:
     progress: Progress
 
     @cached_property
+    def records(self) -> list[RunRecord]:
+        """The records of all runs, the newest first."""
+        return read_records(self.store.root)
+
+    @cached_property
     def champion(self) -> RunRecord | None:
         """The record of the champion's run; None if there is none."""
-        return next((each for each in read_records(self.store.root) if each.id == self.champion_id), None)
+        return self._record_of(self.champion_id)
 
     @cached_property
     def measured(self) -> dict[str, Any]:
@@ -124,6 +129,9 @@ class _Case:
     def kept(self) -> "pd.DataFrame":
         """The photos that the challenger's filter kept."""
         return tables.KEPT.read(self.folder("filter"))
+
+    def _record_of(self, run: str | None) -> RunRecord | None:
+        return next((each for each in self.records if each.id == run), None)
 
     def folder(self, stage: str) -> Path:
         """Return the folder of the challenger's artifact of a stage."""
@@ -169,8 +177,10 @@ class _Case:
         last = history[-1] if history else None
         if last is None or last.by != "gate" or last.outcome not in ("promoted", "unchanged"):
             return None
+        if not last.compared.keys() >= {*_COUNTED}:  # of an earlier version
+            return None
         champion = last.run if last.outcome == "promoted" else last.compared["champion"]
-        before = next((each for each in read_records(self.store.root) if each.id == last.run), None)
+        before = self._record_of(last.run)
         if champion != self.champion_id or before is None or before.artifacts != self.record.artifacts:
             return None
         return Decision(
@@ -283,7 +293,7 @@ class _Case:
         if changes and changes[-1].outcome == "retired" and not changes[-1].run:
             return f"a person has retired all models of {self.registry.name}"
         last = {each.run: each for each in changes}
-        for run in read_records(self.store.root):
+        for run in self.records:
             withdrawn = run.id in last and last[run.id].outcome != "promoted"
             if withdrawn and run.id != self.champion_id and self._has_same_classifier(run):
                 return f"a person has {last[run.id].outcome} the same classifier, that of run {run.id}"

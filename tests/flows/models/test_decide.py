@@ -63,6 +63,14 @@ def test_the_same_artifacts_again_need_no_table(nights: Nights, monkeypatch: pyt
     assert (more.outcome, listed(nights)) == ("unchanged", 61)
 
 
+def test_the_same_artifacts_after_a_decision_of_an_earlier_version_are_compared(nights: Nights) -> None:
+    first = nights.run(photos(60), classifier="a")
+    nights.decide(first, QUICK)
+    Registry(nights.store.root, "demo").append(Decision.about(first, "promoted", "", by="gate"))  # without counts
+    again = nights.decide(nights.cached(first), QUICK)
+    assert (again.outcome, again.compared["listed"]) == ("unchanged", 60)
+
+
 def test_the_same_artifacts_are_looked_at_again_after_a_person_has_decided(nights: Nights) -> None:
     first = nights.run(photos(60), classifier="a")
     nights.decide(first, QUICK)
