@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flows.maintenance.forget import Traces
     from flows.recipes_tried import Tried
-    from flows.run_records import RunRecord, StageRecord
+    from flows.run_records import RunRecord
     from tasks.store.store import Store
 
 console = Console(highlight=False)
@@ -134,15 +134,13 @@ def stage_table(record: "RunRecord") -> Table:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for stage in record.stages:
         state = "[dim]cached[/]" if stage.cached else "[green]built[/]"
-        table.add_row(stage.artifact.stage, state, shown(counts_text(stage)), f"{stage.seconds:.1f}")
+        table.add_row(stage.artifact.stage, state, shown(counts_text(stage.counts)), f"{stage.seconds:.1f}")
     return table
 
 
-def counts_text(stage: "StageRecord") -> str:
+def counts_text(counts: Mapping[str, float]) -> str:
     """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
-    if not stage.counts:
-        return "nothing to do"
-    return ", ".join(_counted(stage.counts))
+    return ", ".join(_counted(counts)) or "nothing to do"
 
 
 def _counted(counts: Mapping[str, float]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from configs.load import with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, error_messages, gpu_limit, log_rotation, notify, preflight, stage_tasks
+from flows.console import counts_text
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.artifacts import named
@@ -232,10 +233,7 @@ class GetOrBuild:
             redact_exception(error)
             raise
         seconds = time.monotonic() - start
-        counts = ", ".join(
-            f"{name} {count:,}" if isinstance(count, int) else f"{name} {count:.3g}"
-            for name, count in outcome.manifest.counts.items()
-        )
+        counts = counts_text(outcome.manifest.counts)
         stages_logger.info("%s %s in %.1f s: %s", stage.name, "cached" if outcome.cached else "built", seconds, counts)
         self._record.add(outcome, seconds)
         self._record.save(self._run.store.root)
