@@ -1,10 +1,15 @@
-"""For all tests: slow ones first; reports may contain names that are not UTF-8; no test has the seed of another."""
+"""For all tests: slow ones first; reports may contain names that are not UTF-8; no test has the seed of another; and
+a bucket of an S3 server for those that ask for one."""
 
 import random
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.helpers.buckets import Bucket
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,3 +31,21 @@ def seed_of_keras() -> None:
     """Let `keras.utils.set_random_seed` decide again, after a test that used `seed_everything`."""
     if found := sys.modules.get("keras.src.random.seed_generator"):
         found.python_random = random  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[tuple[str, int]]:
+    """Host and port of an S3 server."""
+    from tests.helpers.buckets import s3_server  # its imports take a second, and few tests need them
+
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def s3(s3_address: tuple[str, int], request: pytest.FixtureRequest) -> "Iterator[Bucket]":
+    """A new, empty bucket."""
+    from tests.helpers.buckets import new_bucket
+
+    with new_bucket(s3_address, f"b{abs(hash(request.node.nodeid))}") as made:
+        yield made

@@ -18,21 +18,14 @@ from tasks.store import counter
 from tasks.store.bucket import copies
 from tasks.store.bucket.head import ConflictError
 from tasks.store.generations import Generations
-from tests.helpers.buckets import new_bucket, s3_server
+from tests.helpers.buckets import Bucket
 from tests.helpers.hosts import QUICK, Host
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, int]]:
-    with s3_server() as address:
-        yield address
-
-
 @pytest.fixture
-def hosts(server: tuple[str, int], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Host, Host]]:
-    with new_bucket(server, f"m{abs(hash(request.node.nodeid))}") as bucket:
-        yield Host(tmp_path / "a", bucket, QUICK, MERGES), Host(tmp_path / "b", bucket, QUICK, MERGES)
-        copies._mirrors.clear()
+def hosts(s3: Bucket, tmp_path: Path) -> Iterator[tuple[Host, Host]]:
+    yield Host(tmp_path / "a", s3, QUICK, MERGES), Host(tmp_path / "b", s3, QUICK, MERGES)
+    copies._mirrors.clear()
 
 
 def sync(hosts: tuple[Host, Host]) -> None:

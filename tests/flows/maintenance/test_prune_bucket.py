@@ -14,25 +14,13 @@ from tasks.store import hashing
 from tasks.store.bucket import copies
 from tasks.store.manifest import Manifest
 from tasks.store.stage import Outcome
-from tests.helpers.buckets import Bucket, new_bucket, s3_server
+from tests.helpers.buckets import Bucket
 from tests.helpers.hosts import QUICK, Host
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, int]]:
-    with s3_server() as address:
-        yield address
-
-
 @pytest.fixture
-def bucket(server: tuple[str, int], request: pytest.FixtureRequest) -> Iterator[Bucket]:
-    with new_bucket(server, f"p{abs(hash(request.node.nodeid))}") as made:
-        yield made
-
-
-@pytest.fixture
-def hosts(bucket: Bucket, tmp_path: Path) -> Iterator[tuple[Host, Host]]:
-    yield Host(tmp_path / "a", bucket, QUICK), Host(tmp_path / "b", bucket, QUICK)
+def hosts(s3: Bucket, tmp_path: Path) -> Iterator[tuple[Host, Host]]:
+    yield Host(tmp_path / "a", s3, QUICK), Host(tmp_path / "b", s3, QUICK)
     copies._mirrors.clear()
 
 
@@ -68,7 +56,7 @@ def reasons(unneeded: list[Unneeded]) -> list[tuple[str, int]]:
     return sorted((item.reason, item.bytes) for item in unneeded if "photo" in item.reason)
 
 
-def test_unused_photos_that_the_copy_has_left_out_leave_the_bucket(bucket: Bucket, hosts: tuple[Host, Host]) -> None:
+def test_unused_photos_that_the_copy_has_left_out_leave_the_bucket(s3: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     keep(a, crawl(a, b"kept", b"both"))
     crawl(a, b"old", b"both", b"older")
@@ -77,7 +65,7 @@ def test_unused_photos_that_the_copy_has_left_out_leave_the_bucket(bucket: Bucke
     unneeded = find_unneeded(a.store, 1, photos=True)
     assert reasons(unneeded) == [("photo that no kept crawl contains", len(each)) for each in (b"old", b"older")]
     assert delete(a.store, unneeded, 1, photos=True) == sum(item.bytes for item in unneeded)
-    assert in_bucket(bucket, b"kept", b"both", b"old", b"older") == [True, True, False, False]
+    assert in_bucket(s3, b"kept", b"both", b"old", b"older") == [True, True, False, False]
     assert find_unneeded(a.store, 1, photos=True) == []
     b.mirror.sync()
     b.mirror.bring_photos()
@@ -85,7 +73,7 @@ def test_unused_photos_that_the_copy_has_left_out_leave_the_bucket(bucket: Bucke
 
 
 def test_photos_of_a_pruned_crawl_stay_in_the_bucket_whichever_machine_prunes(
-    bucket: Bucket, hosts: tuple[Host, Host]
+    s3: Bucket, hosts: tuple[Host, Host]
 ) -> None:
     a, b = hosts
     keep(a, crawl(a, b"kept"))
@@ -94,24 +82,24 @@ def test_photos_of_a_pruned_crawl_stay_in_the_bucket_whichever_machine_prunes(
     b.mirror.sync()  # it never had a photo
     assert delete(b.store, find_unneeded(b.store, 1), 1)
     assert len(b.store.manifests("crawl")) == 1
-    assert in_bucket(bucket, b"kept", b"old", b"older") == [True] * 3
+    assert in_bucket(s3, b"kept", b"old", b"older") == [True] * 3
     a.mirror.sync()
     a.mirror.limit(None)
     a.mirror.bring_left_out()
     assert len(list(a.store.photos.glob("*/*"))) == 3
     delete(a.store, find_unneeded(a.store, 1), 1)  # another deletion doesn't lose them
-    assert in_bucket(bucket, b"old", b"older") == [True, True]
+    assert in_bucket(s3, b"old", b"older") == [True, True]
     unneeded = find_unneeded(b.store, 1, photos=True)
     assert reasons(unneeded) == [("photo that no kept crawl contains", len(each)) for each in (b"old", b"older")]
     delete(b.store, unneeded, 1, photos=True)
-    assert in_bucket(bucket, b"kept", b"old", b"older") == [True, False, False]
+    assert in_bucket(s3, b"kept", b"old", b"older") == [True, False, False]
     a.mirror.sync()
     here = {path.read_bytes() for path in a.store.photos.glob("*/*")}
     assert here == {b"kept", b"old", b"older"}  # its own copies, which `prune` there finds
     assert reasons(find_unneeded(a.store, 1, photos=True)) == reasons(unneeded)
 
 
-def test_a_photo_that_a_run_needs_again_meanwhile_stays(bucket: Bucket, hosts: tuple[Host, Host]) -> None:
+def test_a_photo_that_a_run_needs_again_meanwhile_stays(s3: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     keep(a, crawl(a, b"kept"))
     old = crawl(a, b"old", b"older")
@@ -121,12 +109,12 @@ def test_a_photo_that_a_run_needs_again_meanwhile_stays(bucket: Bucket, hosts: t
     b.mirror.sync()
     keep(b, old)
     delete(a.store, agreed, 1, photos=True)
-    assert in_bucket(bucket, b"kept", b"old", b"older") == [True] * 3
+    assert in_bucket(s3, b"kept", b"old", b"older") == [True] * 3
     assert a.store.valid(a.store.folder(old.artifact))
 
 
 def test_photos_stay_in_the_bucket_if_prune_is_killed(
-    bucket: Bucket, hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch
+    s3: Bucket, hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _ = hosts
     keep(a, crawl(a, b"kept"))
@@ -137,10 +125,10 @@ def test_photos_stay_in_the_bucket_if_prune_is_killed(
         patched.setattr("flows.maintenance.prune.delete_item", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             delete(a.store, unneeded, 1, photos=True)
-    assert in_bucket(bucket, b"old", b"older") == [True, True]
+    assert in_bucket(s3, b"old", b"older") == [True, True]
     assert a.store.valid(a.store.folder(old.artifact))
     assert delete(a.store, unneeded, 1, photos=True)
-    assert in_bucket(bucket, b"kept", b"old", b"older") == [True, False, False]
+    assert in_bucket(s3, b"kept", b"old", b"older") == [True, False, False]
 
 
 def test_a_photo_to_forget_that_only_the_bucket_has_is_shown(hosts: tuple[Host, Host]) -> None:
@@ -153,11 +141,11 @@ def test_a_photo_to_forget_that_only_the_bucket_has_is_shown(hosts: tuple[Host, 
     assert traces_lines(traces, a.store)[0] == f"{traces.elsewhere[0]}  only in the bucket"
 
 
-def test_forgetting_one_photo_with_all_that_it_is_in_keeps_the_others(bucket: Bucket, hosts: tuple[Host, Host]) -> None:
+def test_forgetting_one_photo_with_all_that_it_is_in_keeps_the_others(s3: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     crawl(a, b"forget me", b"keep me")
     b.mirror.sync()  # it never had a photo
     traces = forgetting.find_traces(b.store, hashing.of_bytes(b"forget me"))
     forgetting.forget(b.store, traces, purge=True)
     assert b.store.manifests("crawl") == []
-    assert in_bucket(bucket, b"forget me", b"keep me") == [False, True]
+    assert in_bucket(s3, b"forget me", b"keep me") == [False, True]
