@@ -29,7 +29,7 @@ from tasks import tables
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.headline import HeadlineMetric, headline_metric
 from tasks.inference.scores import score
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.store import Store
 
 SETS = ("trashnet", "cats_dogs", "nyala")

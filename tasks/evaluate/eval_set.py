@@ -13,7 +13,7 @@ from tasks import tables
 from tasks.inference.arrays import Floats, Ids
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.table import Table
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from tasks.inference.network import TrainedClassifier
 from tasks.networks.explain.inspect import inspect_layers
 from tasks.networks.explain.result import LayerInspection
 from tasks.networks.keras_io import load_artifact
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 _LAYER_PHOTOS = 8
 """Photos that decide which channels of a layer are shown."""

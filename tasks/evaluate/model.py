@@ -14,7 +14,7 @@ from tasks.evaluate.eval_set import rows_of
 from tasks.inference.knn import descriptors
 from tasks.networks.encode import encoder_info, takes_codes
 from tasks.store.json_file import read_json
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.model import Model
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 
 if TYPE_CHECKING:
     from tasks.inference.network import TrainedClassifier

@@ -12,8 +12,9 @@ from configs.schema import AugmentConfig, ExtractConfig
 from tasks.networks.encode import Encoder, encoder_info
 from tasks.store import hashing
 from tasks.store.context import StageContext
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import LazyRows, ShardPool, index_digest, names_by_content
+from tasks.store.shards import ShardPool, index_digest, names_by_content
 from tasks.store.stage import Stage
 from tasks.tables import COPIES_INDEX, ENCODER, INDEX, KEPT, REMOVED_INDEX
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.tables import COPIES_INDEX, ENCODER, INDEX
 from tasks.train.same_photos import trained_and_validated
 

@@ -12,7 +12,7 @@ from PIL import Image
 from configs.schema import PreprocessConfig
 from tasks import tables
 from tasks.images.tiles import make_tile
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tests.helpers.heic import HEIC
 from tests.helpers.pipeline import Fluke
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from configs.schema import PretrainConfig, TrainConfig
 from tasks import tables
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 CONFIG = TrainConfig(recipe="network", filters=(4, 8), epochs=8, batch_size=8, learning_rate=0.02, dropout=0)
 NO_ENCODER = PretrainConfig(encoder="none")

@@ -21,10 +21,10 @@ from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.lineage import Ancestor
 from tasks.store.manifest import Manifest
 from tasks.store.paths import inside
-from tasks.store.shards import LazyRows
 
 _NOTE_ORIGINS = tuple(dict.fromkeys(("filter", "settings", *STAGE_NAMES)))
 """The order of the notes: what the filter doubts comes first, because it may concern most photos."""

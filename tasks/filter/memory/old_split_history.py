@@ -18,7 +18,7 @@ from tasks.store import hashing
 from tasks.store.atomic import atomic_path
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.store import Store
 from tasks.tables import PHOTOS
 

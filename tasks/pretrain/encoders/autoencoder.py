@@ -26,8 +26,8 @@ from tasks.pretrain.quality import (
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest
-from tasks.store.shards import LazyRows
 from tasks.tables import (
     AUTOENCODER,
     AUTOENCODER_PICTURE,

@@ -17,7 +17,7 @@ from tasks import tables
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
 from tests.helpers.prefect_api import post

@@ -8,8 +8,8 @@ from tasks import tables
 from tasks.extract import stage as extract
 from tasks.networks.encode import encode
 from tasks.pretrain import stage as pretrain
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest
-from tasks.store.shards import LazyRows
 from tests.helpers.training import AUTOENCODER, NO_ENCODER
 
 CONFIG = ExtractConfig(batch_size=8)

@@ -1,4 +1,4 @@
-"""Tables, JSON files and shards of a data folder that somebody has changed."""
+"""Tables, JSON files and the lists of shards in a data folder that somebody has changed."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from tasks import tables
 from tasks.store.errors import DamagedFileError, UserError
 from tasks.store.json_file import read_json
-from tasks.store.shards import LazyRows, Shard
+from tasks.store.shards import Shard
 
 INDEX = {"photo": ["a"], "shard": ["pools/extract/k/s.npy"], "row": [0], "digest": ["d"]}
 
@@ -96,36 +96,3 @@ def test_a_shard_with_another_description_is_none(tmp_path: Path, change: dict[s
     assert Shard.read(shard.path) is None
     side.write_text("[" * 100_000)
     assert Shard.read(shard.path) is None
-
-
-def header(text: str) -> bytes:
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000, 2), }\n"),
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999999999, 2), }\n"),
-        header("{'descr': '|O', 'fortran_order': False, 'shape': (1, 2), }\n") + b"cos\nsystem\n(S'touch x'\ntR.",
-        header("(" * 5000),
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 2), }\n"),
-        b"\x80\x04cos\nsystem\n.",
-        b"",
-    ],
-)
-def test_a_shard_that_is_no_array_is_damaged(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / INDEX["shard"][0]  # type: ignore[operator]
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    with pytest.raises(DamagedFileError, match=r"s\.npy is damaged"):
-        _ = LazyRows(pd.DataFrame(INDEX), tmp_path)[[0]]
-    assert not (tmp_path / "x").exists()
-
-
-@pytest.mark.parametrize("row", [-1, 1, 10**9])
-def test_a_row_that_the_shard_does_not_have_is_an_error(tmp_path: Path, row: int) -> None:
-    shard = Shard.write(tmp_path / "pools", ["a"], np.zeros((1, 2)))
-    index = {**INDEX, "shard": [f"pools/{shard.path.name}"], "row": [row]}
-    with pytest.raises(DamagedFileError, match="no such rows"):
-        _ = LazyRows(pd.DataFrame(index), tmp_path)[[0]]
