@@ -29,7 +29,7 @@ from flows.run_records import RunRecord, data_root
 from tasks.store.errors import UserError
 
 if TYPE_CHECKING:
-    from flows.predict.predict import PredictOptions
+    from flows.predict.options import PredictOptions
     from flows.recipes_tried import Tried
 
 
@@ -139,8 +139,8 @@ def _checked(photos: Path | None, submission: Path | None) -> "PredictOptions | 
         return None
     if photos is None or submission is None:
         raise UserError("give both: --predict FOLDER, the photos, and --submission FILE.csv, where their answers go")
+    from flows.predict.options import PredictOptions
     from flows.predict.photo_list import list_photos
-    from flows.predict.predict import PredictOptions
 
     options = PredictOptions(photos, submission=submission)
     options.check()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.predict import outputs
-from flows.predict.predict import write_table
+from flows.predict.table_file import write_table
 from flows.score.photos import LeftOut
 from tasks import tables
 from tasks.crawl.listing.tree import HEAT_MAPS

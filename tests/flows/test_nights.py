@@ -13,7 +13,8 @@ from configs.load import load
 from flows.maintenance import prune
 from flows.models.registry import Registry
 from flows.models.test_list import PinnedList
-from flows.predict.predict import PredictOptions, predict_to
+from flows.predict.options import PredictOptions
+from flows.predict.predict import predict_to
 from flows.run import pipeline
 from flows.run_records import RunRecord, read_records
 from tasks import tables

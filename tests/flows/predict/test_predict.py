@@ -11,10 +11,8 @@ import pandas as pd
 import pytest
 
 from flows.predict import model
-from flows.predict.predict import PredictOptions
 from flows.run_records import read_records
 from tasks import tables
-from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
 from tasks.store.lazy_rows import LazyRows
@@ -82,17 +80,6 @@ def test_heat_maps_show_the_whole_photo_below_its_classes_and_beside_a_scale(fin
     assert sizes["tall <b>.png"][0] >= 77 + 14
     assert min(width for _, width in sizes.values()) > 90 + 14
     assert pd.isna(table.loc["cut.png", "heat_map"])
-
-
-def test_heat_maps_are_not_mixed_with_other_files(tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "1.jpg").touch()
-    with pytest.raises(UserError, match="holds other files; name a new or an empty folder"):
-        PredictOptions(tmp_path / "photos", heat_maps=tmp_path / "photos").check()
-    (tmp_path / "heat").mkdir()
-    PredictOptions(tmp_path / "photos", heat_maps=tmp_path / "heat").check()
-    (tmp_path / "heat" / HEAT_MAPS).touch()  # those of an earlier prediction
-    PredictOptions(tmp_path / "photos", heat_maps=tmp_path / "heat").check()
 
 
 def test_only_the_first_predictions_are_printed(finished: Fluke) -> None:
