@@ -8,9 +8,8 @@ from rich.table import Table
 from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
 from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something
-from tasks.evaluate.report.text import interval
 from tasks.names import visible
-from tasks.text import SPACE, first_few, percent, photos_are
+from tasks.text import SPACE, first_few, interval, percent, photos_are
 
 _MOST_CELLS = 12
 """With more classes, the terminal lists the most frequent confusions instead of the matrix."""

@@ -204,7 +204,7 @@ def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None
         ),
         (
             ["stage", "pretrain", "default", "pretrain.encoder=lite0"],
-            "there is no network 'lite0'; did you mean efficientnet_lite0?",
+            "there is no network 'lite0' (did you mean efficientnet_lite0?)",
         ),
     ],
 )
