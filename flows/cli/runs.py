@@ -203,7 +203,9 @@ def _print_result(record: RunRecord, command: str) -> None:
     from flows.models import decision_text
     from tasks.evaluate.to_review import doubted_photos, labels_text
     from tasks.store.store import Store
-    from tasks.tables import AUTOENCODER_PICTURE, REPORT, SUMMARY
+    from tasks.tables.evaluate import REPORT
+    from tasks.tables.pretrain import AUTOENCODER_PICTURE
+    from tasks.tables.shared import SUMMARY
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
     report, summary = REPORT.path(folder), SUMMARY.path(folder)

@@ -9,7 +9,8 @@ from flows.dashboard import artifacts, nights, sender, trend
 from flows.dashboard.stages import report_line, safe
 from flows.run_records import RunRecord
 from tasks.store.store import Store
-from tasks.tables import REPORT, SUMMARY
+from tasks.tables.evaluate import REPORT
+from tasks.tables.shared import SUMMARY
 from tasks.text import markdown
 
 logger = logging.getLogger("fluke.dashboard")

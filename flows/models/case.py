@@ -56,12 +56,12 @@ class Case:
     @cached_property
     def measured(self) -> dict[str, Any]:
         """The content of the challenger's metrics.json."""
-        return read_json(tables.METRICS.path(self.folder("evaluate")), dict[str, Any])
+        return read_json(tables.evaluate.METRICS.path(self.folder("evaluate")), dict[str, Any])
 
     @cached_property
     def kept(self) -> "pd.DataFrame":
         """The photos that the challenger's filter kept."""
-        return tables.KEPT.read(self.folder("filter"))
+        return tables.filter.KEPT.read(self.folder("filter"))
 
     def record_of(self, run: str | None) -> RunRecord | None:
         """Return the record of a run; None if there is none."""

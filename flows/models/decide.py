@@ -79,7 +79,7 @@ def _decision(case: Case) -> Decision:
         return same
     stored = pinned.read()
     listed = _first_list(case) if stored is None else stored
-    crawled = set(tables.PHOTOS.read(case.folder("crawl"), columns=["photo"])["photo"])
+    crawled = set(tables.crawl.PHOTOS.read(case.folder("crawl"), columns=["photo"])["photo"])
     decisions = review_log.read(case.store.root)
     growth = grow(listed, case.kept, crawled, decisions, case.record.number, waiting=pinned.waiting())
     judged = judge(case, growth)
@@ -108,7 +108,7 @@ def _first_list(case: Case) -> "pd.DataFrame":
     for stage in case.champion.stages if case.champion else ():
         if case.champion and stage.artifact.stage == "filter":
             try:
-                return pin(tables.KEPT.read(case.store.folder(stage.artifact)), case.champion.number)
+                return pin(tables.filter.KEPT.read(case.store.folder(stage.artifact)), case.champion.number)
             except (OSError, ValueError):
                 break
     return pin(case.kept, case.record.number)

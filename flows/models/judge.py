@@ -65,7 +65,7 @@ def judge(case: Case, growth: Growth) -> Judged:
 
 def _lost_classes(case: Case, growth: Growth) -> Iterator[str]:
     """Say which classes of the list the new model doesn't know: nobody can get those photos right."""
-    known = read_json(tables.LABELS.path(case.folder("train")), list[str])
+    known = read_json(tables.train.LABELS.path(case.folder("train")), list[str])
     lost = growth.settled[~growth.settled["label"].isin(known)]
     if len(lost):
         photos = "1 listed photo" if len(lost) == 1 else f"{len(lost):,} listed photos"

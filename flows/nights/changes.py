@@ -19,7 +19,8 @@ from tasks.filter import review_log
 from tasks.names import visible
 from tasks.store.manifest import Artifact
 from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, REJECTED, SEARCHES
+from tasks.tables.crawl import PHOTOS, SEARCHES
+from tasks.tables.filter import KEPT, REJECTED
 from tasks.text import first_few, percent
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def low_yields(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], mi
     lost nothing, but is told of if it finds nothing.
 
     Args:
-        now: The searches of the present crawl, see `tables.SEARCHES`; None if there are none.
+        now: The searches of the present crawl, see `tables.crawl.SEARCHES`; None if there are none.
         earlier: Those of earlier runs.
         missing: Share of the URLs that may be missing, 0..1.
     """

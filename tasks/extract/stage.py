@@ -16,7 +16,10 @@ from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest, Result
 from tasks.store.shards import ShardPool, index_digest, names_by_content
 from tasks.store.stage import Stage
-from tasks.tables import COPIES_INDEX, ENCODER, INDEX, KEPT, REMOVED_INDEX
+from tasks.tables.extract import COPIES_INDEX
+from tasks.tables.filter import KEPT
+from tasks.tables.pretrain import ENCODER
+from tasks.tables.shared import INDEX, REMOVED_INDEX
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -163,7 +163,7 @@ class ShardPool:
         return ShardPool(self.folder, (*self.shards, *new)), len(missing)
 
     def index(self, photos: Iterable[str], root: Path) -> "pd.DataFrame":
-        """Locate the row of each photo: a frame with the columns of `tables.INDEX`, in the order of `photos`.
+        """Locate the row of each photo: a frame with the columns of `tables.shared.INDEX`, in the order of `photos`.
 
         Args:
             photos: Names of photos in this pool.

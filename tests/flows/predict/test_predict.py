@@ -37,7 +37,7 @@ def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, 
     finished("predict", str(finished.photos), "--out", str(out))
     predictions = pd.read_parquet(out).set_index("image")
     assert len(predictions) == 60
-    evaluated = tables.PREDICTIONS.read(stages(finished)["evaluate"]).set_index("name")
+    evaluated = tables.evaluate.PREDICTIONS.read(stages(finished)["evaluate"]).set_index("name")
     ours = predictions.loc[evaluated.index]
     assert (ours["class_1"] == evaluated["predicted"]).all()
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-5)
@@ -48,8 +48,8 @@ def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, 
 
 def test_tiles_equal_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
-    index = tables.INDEX.read(folder)
-    kept = tables.KEPT.read(stages(finished)["filter"]).set_index("photo")
+    index = tables.shared.INDEX.read(folder)
+    kept = tables.filter.KEPT.read(stages(finished)["filter"]).set_index("photo")
     trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
     made = [tile_of((finished.photos / kept.loc[photo, "name"]).read_bytes(), config) for photo in index["photo"]]
@@ -158,7 +158,7 @@ def test_without_a_successful_run_there_is_no_model(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_by_an_earlier_version_is_refused(copy: Fluke) -> None:
-    tables.DECISION_RULE.path(stages(copy)["evaluate"]).unlink()
+    tables.evaluate.DECISION_RULE.path(stages(copy)["evaluate"]).unlink()
     with pytest.raises(UserError, match="made by an earlier version of fluke; run its preset again"):
         model.find(Store(copy.data))
 
@@ -197,7 +197,7 @@ def test_blended_predictions_equal_those_of_the_evaluation(blended: Fluke, tmp_p
     out = tmp_path / "found.parquet"
     blended("predict", str(blended.photos), "--out", str(out))
     evaluation = Store(blended.data).folder(read_records(blended.data)[0].stages[-1].artifact)
-    evaluated = tables.PREDICTIONS.read(evaluation).set_index("name")
+    evaluated = tables.evaluate.PREDICTIONS.read(evaluation).set_index("name")
     ours = pd.read_parquet(out).set_index("image").loc[evaluated.index]
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-3)  # float16
     assert (ours["class_1"] == evaluated["predicted"]).all()

@@ -10,7 +10,7 @@ import pytest
 
 from flows.review import items, session
 from tasks.filter import review_log
-from tasks.tables import REVIEW
+from tasks.tables.filter import REVIEW
 from tests.helpers import stored_tables
 from tests.helpers.review import ReviewFolder, outcome
 

@@ -13,7 +13,8 @@ from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
 from tasks.store.lazy_rows import LazyRows
 from tasks.store.shards import index_digest
-from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
+from tasks.tables.filter import KEPT, REMOVED
+from tasks.tables.shared import INDEX, REMOVED_INDEX
 from tests.helpers import stored_tables
 
 

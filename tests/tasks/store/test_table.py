@@ -41,38 +41,40 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_a_table_with_other_paths_or_types_is_damaged(folder: Path, change: dict[str, Any]) -> None:
     content = {name: values for name, values in (INDEX | change).items() if values is not None}
-    pd.DataFrame(content).to_parquet(tables.INDEX.path(folder))
+    pd.DataFrame(content).to_parquet(tables.shared.INDEX.path(folder))
     with pytest.raises(DamagedFileError, match=r"index\.parquet is damaged \(.*--fresh extract"):
-        tables.INDEX.read(folder)
+        tables.shared.INDEX.read(folder)
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"])
 def test_what_is_no_parquet_file_is_damaged(folder: Path, data: bytes) -> None:
-    tables.INDEX.path(folder).write_bytes(data)
+    tables.shared.INDEX.path(folder).write_bytes(data)
     with pytest.raises(DamagedFileError, match="is damaged"):
-        tables.INDEX.read(folder)
+        tables.shared.INDEX.read(folder)
 
 
 def test_a_table_without_rows_is_not_damaged(folder: Path) -> None:
-    tables.INDEX.write(pd.DataFrame([], columns=tables.INDEX.names), folder)  # their types are unknown then
-    assert tables.INDEX.read(folder).empty
+    tables.shared.INDEX.write(
+        pd.DataFrame([], columns=tables.shared.INDEX.names), folder
+    )  # their types are unknown then
+    assert tables.shared.INDEX.read(folder).empty
 
 
 def test_a_missing_table_is_missing_and_an_intact_one_is_read(folder: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        tables.INDEX.read(folder)
-    tables.INDEX.write(pd.DataFrame(INDEX), folder)
-    assert tables.INDEX.read(folder).to_dict("list") == INDEX
-    assert tables.INDEX.read(folder, columns=["photo"]).to_dict("list") == {"photo": ["a"]}
+        tables.shared.INDEX.read(folder)
+    tables.shared.INDEX.write(pd.DataFrame(INDEX), folder)
+    assert tables.shared.INDEX.read(folder).to_dict("list") == INDEX
+    assert tables.shared.INDEX.read(folder, columns=["photo"]).to_dict("list") == {"photo": ["a"]}
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[1]", '"a"', "[" * 100_000, "[" + "9" * 100_000 + "]", '["\\ud800"]', "\ufeff[]", "null"]
 )
 def test_json_of_another_type_is_damaged(folder: Path, text: str) -> None:
-    tables.LABELS.path(folder).write_text(text, encoding="utf-8")
+    tables.train.LABELS.path(folder).write_text(text, encoding="utf-8")
     with pytest.raises(DamagedFileError, match=r"labels\.json is damaged") as raised:
-        read_json(tables.LABELS.path(folder), list[str])
+        read_json(tables.train.LABELS.path(folder), list[str])
     assert isinstance(raised.value, UserError)
     assert len(str(raised.value)) < 500
 

@@ -14,7 +14,7 @@ from tasks.crawl.stage import build_photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
-from tasks.tables import TIMES
+from tasks.tables.crawl import TIMES
 
 pytestmark = pytest.mark.usefixtures("any_bytes_are_photos")
 
