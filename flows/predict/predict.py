@@ -1,7 +1,7 @@
 """Predict the classes of new photos with a trained model."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
@@ -129,7 +129,6 @@ def predict(
 
     names, unknown_label = model.rule.names, model.rule.unknown_label
     top_k = min(top_k, len(names))
-    columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
     true = true_classes(photos, labels or {}, names) if heat_maps else []
     batches = decoded_batches(model.preprocess, photos, threads)
@@ -143,29 +142,33 @@ def predict(
         for images, tiles, errors in batches:
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
-            predicted = iter(_top_classes(probabilities, names, top_k))
-            certainties = iter(model.limits.certainties(probabilities, names))
-            first = len(rows)
-            for image, error in zip(images, errors, strict=True):
-                top = [] if error else next(predicted)
-                values = [value for pair in top for value in pair]
-                row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
-                if not error:
-                    row |= next(certainties)._asdict()
-                    row["unknown"] = top[0][0] == unknown_label
-                rows.append(row)
+            decoded = [i for i, error in enumerate(errors, len(rows)) if not error]
+            rows += _rows(model, images, errors, probabilities, top_k)
             if heat_maps and drawn and inputs is not None:
-                decoded = [i for i, error in enumerate(errors) if not error]
-                maps = predictor.heat_maps(inputs, probabilities)
-                for i, heat_map in zip(decoded, maps, strict=True):
-                    name = picture_name(first + i + 1, images[i])
-                    answer = rows[first + i]
-                    above = lines(true[first + i], answer["class_1"], answer["probability_1"])
-                    if draw(photos[first + i][1], heat_map, model.preprocess, drawn / name, above):
-                        rows[first + i]["heat_map"] = str(heat_maps / name)
+                for i, heat_map in zip(decoded, predictor.heat_maps(inputs, probabilities), strict=True):
+                    name = picture_name(i + 1, rows[i]["image"])
+                    above = lines(true[i], rows[i]["class_1"], rows[i]["probability_1"])
+                    if draw(photos[i][1], heat_map, model.preprocess, drawn / name, above):
+                        rows[i]["heat_map"] = str(heat_maps / name)
             advance(len(images))
     optional = [*(["unknown"] if unknown_label else []), *model.limits.columns, *(["heat_map"] if heat_maps else [])]
-    return pd.DataFrame(rows, columns=["image", *columns, *optional, "error"])
+    return pd.DataFrame(rows, columns=["image", *_rank_columns(1, top_k), *optional, "error"])
+
+
+def _rows(
+    model: Model, images: Sequence[str], errors: Sequence[str], probabilities: NDArray[np.float64], top_k: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of each photo of a batch; only photos without an error have probabilities, in the same order."""
+    names = model.rule.names
+    predicted = iter(_top_classes(probabilities, names, top_k))
+    certainties = iter(model.limits.certainties(probabilities, names))
+    for image, error in zip(images, errors, strict=True):
+        row: dict[str, Any] = {"image": image, "error": error}
+        if not error:
+            top = next(predicted)
+            row |= dict(zip(_rank_columns(1, top_k), [value for pair in top for value in pair], strict=True))
+            row |= next(certainties)._asdict() | {"unknown": top[0][0] == model.rule.unknown_label}
+        yield row
 
 
 def _rank_columns(first: int, last: int) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import PERCENTAGES, SCORES
-from tasks.evaluate.report.text import difference_text, score_rows, signed_value, value_text
+from tasks.evaluate.names import PERCENTAGES, SCORES, value_text
+from tasks.evaluate.report.text import difference_text, score_rows, signed_value
 from tasks.text import SPACE, interval
 
 _OUTCOMES = {

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something
+from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something, value_text
 from tasks.text import SPACE, interval, percent
 
 
@@ -143,11 +143,6 @@ def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Sort the rows of `metrics["per_class"]`: the lowest recall first, classes without test photos last."""
     rows: list[dict[str, Any]] = metrics["per_class"]
     return sorted(rows, key=lambda row: (row["recall"] is None, row["recall"] or 0, -row["test"]))
-
-
-def value_text(name: str, value: float) -> str:
-    """Write the value of a score: 96.4 % or 0.964, as is usual for it."""
-    return percent(value) if name in PERCENTAGES else decimals(value)
 
 
 def signed_value(name: str, difference: float) -> str:
