@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from flows import model_names
-from flows.console import shown
+from flows.console import score_text, shown
 from flows.models import find
 from flows.models.decision import Headline
 from flows.models.listing import Listed
@@ -112,10 +112,7 @@ def headline_text(headline: Headline | None) -> str:
     """Write a headline metric with its interval: `accuracy 97.5 % (96.0–98.8)`."""
     if headline is None:
         return ""
-    value, low, high = headline.value, headline.low, headline.high
-    if "accuracy" in headline.metric:
-        return f"{headline.metric} {percent(value)} ({100 * low:.1f}–{100 * high:.1f})"
-    return f"{headline.metric} {value:.3f} ({low:.3f}–{high:.3f})"
+    return score_text(headline.metric, headline.value, headline.low, headline.high)
 
 
 def _result(scores: Mapping[str, int | float]) -> str:

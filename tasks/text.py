@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -49,6 +49,12 @@ def percent(share: float, digits: int = 1) -> str:
     if rounded == 100 and share < 1:
         rounded -= 10**-digits
     return f"{rounded:.{digits}f}{SPACE}%"
+
+
+def interval(score: Mapping[str, float], *, percentage: bool) -> str:
+    """Write the interval of a score, its `low` and `high`: 94.1–98.2 or 0.932–0.981."""
+    scale, digits = (100, 1) if percentage else (1, 3)
+    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
 
 
 def duration(seconds: float) -> str:
