@@ -38,10 +38,10 @@ def _message(mistake: Any) -> str:
             f"{name}: this is a section; set one of its settings, such as {_first_setting(name)}=... "
             f"(got {mistake['input']!r})"
         )
-    if mistake["type"] in ("list_type", "tuple_type"):
-        return f"{name}: must be a list, such as {[mistake['input']]} (got {mistake['input']!r})"
     text = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     text = text.replace("tuple", "list").replace("Tuple", "list")
+    if mistake["type"] in ("list_type", "tuple_type"):
+        text = "must be a list in square brackets"
     got = "" if isinstance(mistake["input"], dict) or is_secret(name) else f" (got {mistake['input']!r})"
     return f"{name}: {text[0].lower()}{text[1:]}{got}" if name else text
 

@@ -64,7 +64,7 @@ def test_an_override_changes_one_setting() -> None:
         ),
         ("pretrain.filters=[0, 8]", "pretrain.filters.0: input should be greater than or equal to 1 (got 0)"),
         ("train.filters=[32, -1]", "train.filters.1: input should be greater than or equal to 1 (got -1)"),
-        ("pretrain.filters=8", "pretrain.filters: must be a list, such as [8] (got 8)"),
+        ("pretrain.filters=8", "pretrain.filters: must be a list in square brackets (got 8)"),
         ("filter.faces=[2, 1]", "filter.faces: must be [least, most] with 0 <= least <= most"),
         ("crawl.sources=[]", "crawl.sources: list should have at least 1 item"),
         ("crawl.sources=[bing, bing]", "crawl.sources: name each source once"),
