@@ -87,7 +87,7 @@ def _draw_curves(part: Any, history: Mapping[str, Sequence[float]]) -> None:
 
 
 def labelled(low: float, high: float) -> list[float]:
-    """Choose values on a logarithmic axis from low to high whose labels don't overlap, evenly spread as far as possible.
+    """Choose values on a logarithmic axis from low to high, evenly spread, whose labels don't overlap.
 
     Matplotlib's own labels lie on top of each other in some ranges, and are missing in others.
     """
