@@ -27,6 +27,7 @@ from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.training import resumed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,8 +197,9 @@ class Trainings:
         if stage.name in DEVICE_STAGES:  # else the first arm would pay for the import of Keras
             import tasks.networks.hardware  # noqa: F401
         start = time.monotonic()
-        result = stage.build(*args, context=context, **parents)
-        seconds = round(time.monotonic() - start, 3)
+        with resumed.counted() as earlier_s:
+            result = stage.build(*args, context=context, **parents)
+        seconds = round(time.monotonic() - start + sum(earlier_s), 3)
         self._journal.measured = Cost(seconds=seconds, devices=_devices(stage, args[0]))
         return result
 

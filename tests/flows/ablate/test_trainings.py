@@ -17,6 +17,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.stage import Outcome, Stage
 from tasks.store.store import Store
+from tasks.training import resumed
 
 
 class Pipeline:
@@ -173,3 +174,14 @@ def test_a_stage_is_timed_without_the_wait_for_the_device(tmp_path: Path, monkey
     found._alone(stage).build(Config().preprocess, context=None)
     assert pipeline.journal.measured is not None
     assert pipeline.journal.measured.seconds == 3.5
+
+
+def test_what_a_killed_ablation_had_trained_counts_when_it_is_found_again(tmp_path: Path) -> None:
+    def build(config: object, context: object) -> Result:
+        resumed.add(1000)
+        return Result({})
+
+    found, pipeline, _ = start(tmp_path, ["train.epochs=5"], seeds=1)
+    found._alone(Stage("preprocess", 1, build=build)).build(Config().preprocess, context=None)
+    assert pipeline.journal.measured is not None
+    assert 1000 <= pipeline.journal.measured.seconds < 1060
