@@ -156,8 +156,8 @@ def _containers(resource: Resource, dataset: Dataset) -> Iterator[Resource | Non
         elif not container.is_archive():
             raise UserError(
                 f"{dataset.path}: {resource.key} is contained in {key} "
-                f"({', '.join(container.formats) or 'no format'}), neither a zip nor a tar file; unpack it into {dataset.folder}, and remove containedIn from the "
-                "description"
+                f"({', '.join(container.formats) or 'no format'}), neither a zip nor a tar file; unpack it into "
+                f"{dataset.folder}, and remove containedIn from the description"
             )
         elif any(outer and outer.is_archive() for outer in map(dataset.described.resource, container.contained_in)):
             raise UserError(
