@@ -221,6 +221,21 @@ def test_record_sets_that_are_the_parts_of_a_split_are_read_together(tmp_path: P
     assert rows(read(path)) == EXPECTED
 
 
+def test_names_in_place_of_ids_and_a_class_that_no_name_has(tmp_path: Path) -> None:
+    splits = {"name": "splits", "dataType": "cr:Split", "field": [{"name": "name"}], "data": [{"name": "train"}]}
+    fields = [
+        {key: value for key, value in each.items() if key != "@id"} | {"source": each["source"] | {"fileSet": "photos"}}
+        for each in (IMAGE, LABEL, SPLIT | {"name": "part", "references": [{"field": "splits/name"}]})
+    ]
+    path = describe(tmp_path, ZIP, PHOTOS, fields=fields, further=[splits])
+    zipped(tmp_path / "pets.zip", *FILES)
+    assert rows(read(path)) == EXPECTED
+    fields[1] |= {"source": {"fileSet": "photos", "extract": {"fileProperty": "content"}}}
+    path = describe(tmp_path, ZIP, PHOTOS, fields=fields, further=[splits])
+    with pytest.raises(UserError, match="none of its records has a photo and its class"):
+        read(path)
+
+
 def test_photos_without_a_class_are_left_out_and_named(tmp_path: Path) -> None:
     path = describe(tmp_path, ZIP, PHOTOS, fields=[IMAGE, LABEL])
     zipped(tmp_path / "pets.zip", *FILES, "6.jpg")

@@ -20,6 +20,11 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def _first(value: object) -> object:
+    """Return the first of several references: together they are a key of several fields, of which one is enough."""
+    return value[0] if isinstance(value, list) and value else value
+
+
 def _referenced(value: object) -> object:
     """Return the name that a reference has: `{"@id": NAME}`, or only the name."""
     return value.get("@id", value) if isinstance(value, dict) else value
@@ -59,7 +64,7 @@ class RecordField(BaseModel):
     name: str = ""
     data_type: Texts = Field([], alias="dataType")
     source: Source = Source()
-    references: Source = Source()
+    references: Annotated[Source, BeforeValidator(_first)] = Source()
 
     @property
     def names(self) -> set[str]:
@@ -140,10 +145,10 @@ class Croissant(BaseModel):
         """Return the file or the files of a name."""
         return next((one for one in self.distribution if key and key in (one.id, one.name)), None)
 
-    def field(self, key: str) -> tuple[RecordSet, RecordField] | None:
+    def field(self, key: str | None) -> tuple[RecordSet, RecordField] | None:
         """Return the field of a name such as `labels/name`, with its record set."""
         for records, field in self.all_fields():
-            if key in (field.id, f"{records.name}/{field.name}", f"{records.id}/{field.name}"):
+            if key and key in (field.id, f"{records.name}/{field.name}", f"{records.id}/{field.name}"):
                 return records, field
         return None
 

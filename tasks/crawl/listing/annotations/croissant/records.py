@@ -19,6 +19,8 @@ _TYPES = {"image": "ImageObject", "label": "Label", "split": "Split"}
 """The end of the data type that a field has if it is this: `sc:ImageObject`, `cr:Label`, `cr:Split`."""
 _USUAL_LABELS = {"label", "labels", "class"}
 """Names of the class where no field has its data type, as in the descriptions of Hugging Face."""
+_OF_NAMES = {"fullpath", "filename"}
+"""The properties of a file that are its name."""
 MEANINGS = ("image", "label", "group", "split", "time")
 _MOST_STEPS = 8
 """A field that is a field that is a field: longer chains are circles."""
@@ -86,7 +88,10 @@ class Records:
     def is_complete(self) -> bool:
         """Whether it says which class its photos have, in a way that can be read."""
         image, label = self.values["image"], self.values.get("label")
-        return bool(label and (self.join or label.resource is image.resource))
+        if not label or self.join or label.resource is not image.resource:
+            return bool(label and self.join)
+        has_columns = image.resource.is_table() or image.resource.is_parquet()
+        return bool(label.extract.column) if has_columns else label.extract.file_property in _OF_NAMES
 
 
 def photo_records(described: Croissant, wanted: CsvColumns) -> list[Records]:
@@ -123,7 +128,7 @@ def _candidates(
         if meaning in _TYPES and field.is_a(_TYPES[meaning]):
             yield field, value
     for field, value in known:
-        referenced = described.field(field.references.field or "")
+        referenced = described.field(field.references.field)
         is_split = meaning == "split" and referenced is not None and referenced[0].is_a("Split")
         if is_split or (meaning == "label" and _USUAL_LABELS & field.names):
             yield field, value
@@ -171,7 +176,7 @@ def _join(
 
 def _class_names(described: Croissant, label: RecordField) -> dict[str, str]:
     """Return the names of classes that the description lists by their numbers."""
-    target = described.field(label.references.field or "")
+    target = described.field(label.references.field)
     if not target or not target[0].data:
         return {}
     records, key = target
