@@ -12,6 +12,8 @@ from tasks.store.errors import UserError
 
 _UTF8_FLAG = 1 << 11
 _ENCRYPTED_FLAG = 1
+_BOMB_RATIO, _BOMB_BYTES = 200, 50_000_000
+"""Larger members that were packed to less than a 200th of their size are no photos, but made to fill the memory."""
 _ENCRYPTED = "encrypted: pack it without a password"
 
 
@@ -26,11 +28,15 @@ class ZippedFile(LocalFile):
         """Unpack it to memory, or so many bytes from its beginning.
 
         Raises:
-            OSError: It is damaged, encrypted, packed in a way that Python can't read, or larger than `MAX_FILE_MB`.
+            OSError: It is damaged, encrypted, packed in a way that Python can't read, larger than `MAX_FILE_MB`, or
+                made to fill the memory.
         """
         assert self.archive
         assert self.member
         require_size(self.member.file_size)
+        size, packed = self.member.file_size, self.member.compress_size
+        if size > _BOMB_BYTES and size > packed * _BOMB_RATIO:
+            raise OSError(None, f"packed from {size:,} to {packed:,} bytes, as no photo can be: leave it out")
         try:
             with self.archive.open(self.member) as file:  # it checks size and checksum at the end
                 return file.read(self.member.file_size if at_most is None else at_most)
@@ -82,4 +88,4 @@ def _name(info: ZipInfo) -> str:
     if not info.flag_bits & _UTF8_FLAG and not name.isascii():
         with suppress(ValueError):
             name = name.encode("cp437").decode()
-    return plain_name(name, is_folder=info.is_dir())
+    return plain_name(name, is_folder=info.filename.endswith("/"))

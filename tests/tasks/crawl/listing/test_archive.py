@@ -100,6 +100,22 @@ def test_a_damaged_photo_says_so_when_it_is_read(tmp_path: Path) -> None:
         only(path).read()
 
 
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", "cat/1.jpg", "x")
+    data = bytearray(path.read_bytes())
+    entry = data.rindex(b"PK\x01\x02")
+    data[entry + 28], data[entry + 30] = 0, 1  # the byte of its name is an extra field instead
+    path.write_bytes(data)
+    assert [name for name, _ in list_archive(path)[0].photos] == ["cat/1.jpg"]
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.zip", "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("cat/1.bmp", b"BM" + bytes(51_000_000))
+    with pytest.raises(OSError, match=r"packed from 51,000,002 to \d+,\d+ bytes, as no photo can be: leave it out"):
+        only(tmp_path / "a.zip").read()
+
+
 def test_an_encrypted_photo_is_missing(tmp_path: Path) -> None:
     path = pack(tmp_path / "a.zip", "cat/1.jpg")
     data = path.read_bytes()
