@@ -86,7 +86,7 @@ def models_lines(listed: Sequence[Listed]) -> list[str]:
             found.append(shown(names.visible(each.name)))
         found.append(f"[bold]{line}[/]" if each.is_champion else line)
         if each.outcome:
-            found.append(f"    {shown(': '.join(filter(None, (each.outcome, each.decision.reason))))}")
+            found.append(f"    {shown(each.outcome)}")
     return found
 
 
