@@ -82,6 +82,6 @@ async def crash_zombies(
     if not _watch.look(now) or not (silent := await silent_runs(db, now)):
         return
     state = StateCreate(type=StateType.CRASHED, message=f"its process has died: no heartbeat for {SILENCE.seconds} s")
-    async with OrchestrationClient() as client:  # which takes a third of a second, so not at each look
+    async with OrchestrationClient() as client:  # which takes 0.2 s of a core, so not at each look
         for run in silent:
             await client.set_flow_run_state(run, state)
