@@ -51,6 +51,28 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{rounded:.{digits}f}{SPACE}%"
 
 
+def number_text(name: str, value: float) -> str:
+    """Write a number of a stage by its name: photos as 1,234, an accuracy as 95.8 %, another number as 0.953."""
+    if _is_share(name):
+        return percent(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def score_text(name: str, value: float) -> str:
+    """Write a score by its name: an accuracy as 95.8 %, another one, such as macro F1, as 0.950."""
+    return percent(value) if _is_share(name) else f"{value:.3f}"
+
+
+def interval_text(name: str, low: float, high: float) -> str:
+    """Write the interval of a score by its name: 94.1–98.2 for an accuracy, 0.932–0.981 for another one."""
+    return f"{low * 100:.1f}–{high * 100:.1f}" if _is_share(name) else f"{low:.3f}–{high:.3f}"
+
+
+def _is_share(name: str) -> bool:
+    """Return whether a score is a share of photos: accuracy, balanced accuracy, accuracy on validation ..."""
+    return "accuracy" in name
+
+
 def duration(seconds: float) -> str:
     """Format a duration: 0.8 s, 42 s, 3 min 10 s, 2 h 5 min."""
     if seconds < 10:

@@ -9,7 +9,7 @@ from flows.dashboard.stages import report_line, safe
 from flows.run_records import RunRecord, StageRecord
 from tasks.store.store import Store
 from tasks.tables import REPORT, SUMMARY
-from tasks.text import markdown
+from tasks.text import interval_text, markdown, number_text, score_text
 
 logger = logging.getLogger("fluke.dashboard")
 
@@ -54,14 +54,10 @@ def _counts(stage: StageRecord) -> str:
     """Return what a stage has counted, in a few words; the metric of an evaluation has its interval."""
     counts = stage.counts
     if metric := nights.metric(counts):
-        interval = f"{counts[f'{metric} from']:.3f} to {counts[f'{metric} to']:.3f}"
-        photos = [f"{what} {_number(count)}" for what, count in counts.items() if what != metric][:1]
-        return markdown(", ".join([*photos, f"{metric} {counts[metric]:.3f} ({interval})"]))
-    return markdown(", ".join(f"{what} {_number(count)}" for what, count in list(counts.items())[:4]))
-
-
-def _number(count: float) -> str:
-    return f"{count:,}" if isinstance(count, int) else f"{count:.3g}"
+        interval = interval_text(metric, counts[f"{metric} from"], counts[f"{metric} to"])
+        photos = [f"{what} {number_text(what, count)}" for what, count in counts.items() if what != metric][:1]
+        return markdown(", ".join([*photos, f"{metric} {score_text(metric, counts[metric])} ({interval})"]))
+    return markdown(", ".join(f"{what} {number_text(what, count)}" for what, count in list(counts.items())[:4]))
 
 
 def _rename(record: RunRecord, before: list[nights.Night]) -> None:
