@@ -27,6 +27,7 @@ from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.text import score_text
 from tasks.training import resumed
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ class Trainings:
             self._announce(f"{number}: {title} failed: {self.failed[cell.arm.name]}")
             raise
         self.done[title] = trained
-        score = f"{trained.metric.replace('_', ' ')} {trained.scores[trained.metric]:.3f}"
+        metric = trained.metric.replace("_", " ")
+        score = f"{metric} {score_text(metric, trained.scores[trained.metric])}"
         self._announce(f"{number}: {title}: {score}, {'cached' if cached else f'{trained.seconds:.0f} s'}")
         return Completed(name="Cached", message="nothing was built") if cached else Completed(message=score)
 

@@ -17,6 +17,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.stage import Outcome, Stage
 from tasks.store.store import Store
+from tasks.text import SPACE
 from tasks.training import resumed
 
 
@@ -143,7 +144,7 @@ def test_a_second_start_says_what_is_cached(tmp_path: Path) -> None:
     found.prepare()
     assert found.train("x, seed 0").name == "Completed"
     assert found.train("x, seed 0").name == "Cached"
-    assert said[-1] == "1 of 2: x, seed 0: accuracy 0.500, cached"
+    assert said[-1] == f"1 of 2: x, seed 0: accuracy 50.0{SPACE}%, cached"
     after_a_restart, _, said = start(tmp_path, ["train.epochs=6"], seeds=1)
     after_a_restart.prepare()
     after_a_restart.train("x, seed 0")
