@@ -18,7 +18,7 @@ from configs.redact import redact, redacting
 from tasks import names
 from tasks.store.paths import open_log
 from tasks.store.progress import Advance
-from tasks.text import first_few, interval, percent, show_controls
+from tasks.text import first_few, number_text, percent, score_with_interval, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,22 +143,15 @@ def counts_text(counts: Mapping[str, float]) -> str:
     return ", ".join(_counted(counts)) or "nothing to do"
 
 
-def score_text(name: str, value: float, low: float, high: float) -> str:
-    """Write a score with its interval, as the report does: `accuracy 97.5 % (96.0–98.8)`."""
-    is_percentage = "accuracy" in name
-    number = percent(value) if is_percentage else f"{value:.3f}"
-    return f"{name} {number} ({interval({'low': low, 'high': high}, percentage=is_percentage)})"
-
-
 def _counted(counts: Mapping[str, float]) -> Iterator[str]:
-    """Yield each count as text; the ends of an interval follow its number."""
+    """Yield each count as text; the ends of an interval follow its number: `accuracy 97.0 % (95.1–98.2)`."""
     for name, value in counts.items():
         if isinstance(value, int):
             yield f"{value:,} {_ONE_OF.get(name, name) if value == 1 else name}"
         elif {f"{name} from", f"{name} to"} <= counts.keys():
-            yield score_text(name, value, counts[f"{name} from"], counts[f"{name} to"])
+            yield score_with_interval(name, value, counts[f"{name} from"], counts[f"{name} to"])
         elif name.removesuffix(" from").removesuffix(" to") == name:
-            yield f"{name} {percent(value) if 'accuracy' in name else f'{value:.3g}'}"
+            yield f"{name} {number_text(name, value)}"
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

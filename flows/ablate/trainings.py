@@ -27,6 +27,8 @@ from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.text import score_text
+from tasks.training import resumed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +124,8 @@ class Trainings:
             self._announce(f"{number}: {title} failed: {self.failed[cell.arm.name]}")
             raise
         self.done[title] = trained
-        score = f"{trained.metric.replace('_', ' ')} {trained.scores[trained.metric]:.3f}"
+        metric = trained.metric.replace("_", " ")
+        score = f"{metric} {score_text(metric, trained.scores[trained.metric])}"
         self._announce(f"{number}: {title}: {score}, {'cached' if cached else f'{trained.seconds:.0f} s'}")
         return Completed(name="Cached", message="nothing was built") if cached else Completed(message=score)
 
@@ -196,8 +199,9 @@ class Trainings:
         if stage.name in DEVICE_STAGES:  # else the first arm would pay for the import of Keras
             import tasks.networks.hardware  # noqa: F401
         start = time.monotonic()
-        result = stage.build(*args, context=context, **parents)
-        seconds = round(time.monotonic() - start, 3)
+        with resumed.counted() as earlier_s:
+            result = stage.build(*args, context=context, **parents)
+        seconds = round(time.monotonic() - start + sum(earlier_s), 3)
         self._journal.measured = Cost(seconds=seconds, devices=_devices(stage, args[0]))
         return result
 

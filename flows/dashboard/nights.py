@@ -10,7 +10,7 @@ from flows.models.decision import Headline, headline
 from flows.run_records import RunRecord, read_records
 from tasks.store.manifest import ManifestHead
 from tasks.store.store import Store
-from tasks.text import interval, show_controls
+from tasks.text import interval_text, score_text, show_controls
 
 SHOWN = 60
 """How many nights the trend has."""
@@ -108,8 +108,8 @@ def table(shown: Sequence[Night]) -> list[dict[str, str]]:
             "night": f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
             "outcome": each.outcome,
             "metric": each.score.metric if each.score else "",
-            "value": f"{each.score.value:.3f}" if each.score else "",
-            "95 % interval": interval(each.score.model_dump(), percentage=False) if each.score else "",
+            "value": score_text(each.score.metric, each.score.value) if each.score else "",
+            "95 % interval": interval_text(each.score.metric, each.score.low, each.score.high) if each.score else "",
             "photos": _number(each.photos),
             "rejected": _number(each.rejected),
             "seconds": f"{each.total_s:.0f}",

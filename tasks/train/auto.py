@@ -26,6 +26,7 @@ from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial
+from tasks.training import resumed
 from tasks.training.errors import DivergedError, TooLargeError
 
 if TYPE_CHECKING:
@@ -202,7 +203,9 @@ class Trials:
     def _try(self, name: str, recipe: Recipe, learn: Callable[[], Trial]) -> Trial:
         path = self._path(name)
         trial = Trial.read(path)
-        if trial is None:
+        if trial:
+            resumed.add(trial.seconds)
+        else:
             trial = learn()
             trial.write(path)
             logger.info("tried %s in %s", name, minutes(trial.seconds))

@@ -11,6 +11,7 @@ from flows.dashboard import artifacts, stages
 from flows.recipes_tried import Tried, recipes_tried
 from tasks import tables
 from tasks.store.atomic import write_json
+from tasks.text import SPACE
 
 CANDIDATES = [
     {"name": "logistic regression", "score": 0.875, "seconds": 1.24, "chosen": True, "skipped": None},
@@ -18,8 +19,8 @@ CANDIDATES = [
     {"name": "the whole network", "chosen": False, "skipped": "it needs about 9 min"},
 ]
 TRIED = [
-    Tried("logistic regression", "balanced accuracy 0.875", "1.2", "chosen"),
-    Tried("head", "balanced accuracy 0.900", "12.0", ""),
+    Tried("logistic regression", f"balanced accuracy 87.5{SPACE}%", "1.2", "chosen"),
+    Tried("head", f"balanced accuracy 90.0{SPACE}%", "12.0", ""),
     Tried("the whole network", "", "", "not tried: it needs about 9 min"),
 ]
 
@@ -45,7 +46,7 @@ def test_the_terminal_shows_a_row_for_each(tmp_path: Path) -> None:
     page = io.StringIO()
     Console(file=page, width=100).print(console.recipe_table([*TRIED, Tried("[red]x\x1b", "", "", "")]))
     lines = page.getvalue().splitlines()
-    assert lines[1].split() == ["logistic", "regression", "balanced", "accuracy", "0.875", "1.2", "chosen"]
+    assert lines[1].split() == ["logistic", "regression", "balanced", "accuracy", "87.5", "%", "1.2", "chosen"]
     assert "not tried: it needs about 9 min" in lines[3]
     assert "[red]x\\x1b" in lines[4]
 
@@ -59,7 +60,7 @@ def test_the_dashboard_has_a_table_of_them(tmp_path: Path, monkeypatch: pytest.M
     assert what == "recipes"
     assert rows[0] == {
         "name": "logistic regression",
-        "score": "balanced accuracy 0.875",
+        "score": "balanced accuracy 87.5 %",
         "seconds": "1.2",
         "outcome": "chosen",
     }

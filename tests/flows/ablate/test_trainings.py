@@ -17,6 +17,8 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.stage import Outcome, Stage
 from tasks.store.store import Store
+from tasks.text import SPACE
+from tasks.training import resumed
 
 
 class Pipeline:
@@ -142,7 +144,7 @@ def test_a_second_start_says_what_is_cached(tmp_path: Path) -> None:
     found.prepare()
     assert found.train("x, seed 0").name == "Completed"
     assert found.train("x, seed 0").name == "Cached"
-    assert said[-1] == "1 of 2: x, seed 0: accuracy 0.500, cached"
+    assert said[-1] == f"1 of 2: x, seed 0: accuracy 50.0{SPACE}%, cached"
     after_a_restart, _, said = start(tmp_path, ["train.epochs=6"], seeds=1)
     after_a_restart.prepare()
     after_a_restart.train("x, seed 0")
@@ -173,3 +175,14 @@ def test_a_stage_is_timed_without_the_wait_for_the_device(tmp_path: Path, monkey
     found._alone(stage).build(Config().preprocess, context=None)
     assert pipeline.journal.measured is not None
     assert pipeline.journal.measured.seconds == 3.5
+
+
+def test_what_a_killed_ablation_had_trained_counts_when_it_is_found_again(tmp_path: Path) -> None:
+    def build(config: object, context: object) -> Result:
+        resumed.add(1000)
+        return Result({})
+
+    found, pipeline, _ = start(tmp_path, ["train.epochs=5"], seeds=1)
+    found._alone(Stage("preprocess", 1, build=build)).build(Config().preprocess, context=None)
+    assert pipeline.journal.measured is not None
+    assert 1000 <= pipeline.journal.measured.seconds < 1060

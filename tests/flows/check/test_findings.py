@@ -66,6 +66,10 @@ def test_a_given_split_is_counted_by_class(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert found.classes["cat"] == {"train": 2, "test": 2}
     assert "split: given, 5 train, 4 test" in summary(found)
+    assert summary(found)[-2:] == [
+        "looked at: names, and the beginning of each file, for its format and its size in pixels",
+        "not looked at: the pictures; `fluke stage filter` finds those that are damaged, too dark or alike",
+    ]
     assert any("have no photos in test: fox" in doubt for doubt in found.doubts)
     assert findings(tmp_path, "crawl.split=ignore").classes["cat"] == {"": 4}
 
