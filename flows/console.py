@@ -18,7 +18,7 @@ from configs.redact import redact, redacting
 from tasks import names
 from tasks.store.paths import open_log
 from tasks.store.progress import Advance
-from tasks.text import first_few, interval_text, number_text, percent, score_text, show_controls
+from tasks.text import first_few, number_text, percent, score_with_interval, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,7 @@ def stage_table(record: "RunRecord") -> Table:
 
 
 def counts_text(counts: Mapping[str, float]) -> str:
-    """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 97.0 %`."""
+    """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 97.5 % (96.0–98.8)`."""
     return ", ".join(_counted(counts)) or "nothing to do"
 
 
@@ -149,8 +149,7 @@ def _counted(counts: Mapping[str, float]) -> Iterator[str]:
         if isinstance(value, int):
             yield f"{value:,} {_ONE_OF.get(name, name) if value == 1 else name}"
         elif {f"{name} from", f"{name} to"} <= counts.keys():
-            interval = interval_text(name, counts[f"{name} from"], counts[f"{name} to"])
-            yield f"{name} {score_text(name, value)} ({interval})"
+            yield score_with_interval(name, value, counts[f"{name} from"], counts[f"{name} to"])
         elif name.removesuffix(" from").removesuffix(" to") == name:
             yield f"{name} {number_text(name, value)}"
 

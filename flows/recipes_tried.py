@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from tasks.store.json_file import read_json
-from tasks.tables import RECIPE
+from tasks.tables.train import RECIPE
 from tasks.text import score_text
 
 

@@ -14,7 +14,7 @@ from flows.models.listing import Listed
 from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks import names
-from tasks.text import interval_text, score_text
+from tasks.text import score_text, score_with_interval
 
 
 def runs_lines(records: Sequence[RunRecord], root: Path) -> list[str]:
@@ -86,7 +86,7 @@ def models_lines(listed: Sequence[Listed]) -> list[str]:
             found.append(shown(names.visible(each.name)))
         found.append(f"[bold]{line}[/]" if each.is_champion else line)
         if each.outcome:
-            found.append(f"    {shown(': '.join(filter(None, (each.outcome, each.decision.reason))))}")
+            found.append(f"    {shown(each.outcome)}")
     return found
 
 
@@ -112,8 +112,7 @@ def headline_text(headline: Headline | None) -> str:
     """Write a headline metric with its interval: `accuracy 97.5 % (96.0–98.8)`."""
     if headline is None:
         return ""
-    interval = interval_text(headline.metric, headline.low, headline.high)
-    return f"{headline.metric} {score_text(headline.metric, headline.value)} ({interval})"
+    return score_with_interval(headline.metric, headline.value, headline.low, headline.high)
 
 
 def _result(scores: Mapping[str, int | float]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -63,9 +63,20 @@ def score_text(name: str, value: float) -> str:
     return percent(value) if _is_share(name) else f"{value:.3f}"
 
 
+def score_with_interval(name: str, value: float, low: float, high: float) -> str:
+    """Write a score with its name and interval: accuracy 97.5 % (96.0–98.8), macro F1 0.950 (0.932–0.981)."""
+    return f"{name} {score_text(name, value)} ({interval_text(name, low, high)})"
+
+
 def interval_text(name: str, low: float, high: float) -> str:
     """Write the interval of a score by its name: 94.1–98.2 for an accuracy, 0.932–0.981 for another one."""
-    return f"{low * 100:.1f}–{high * 100:.1f}" if _is_share(name) else f"{low:.3f}–{high:.3f}"
+    return interval({"low": low, "high": high}, percentage=_is_share(name))
+
+
+def interval(score: Mapping[str, float], *, percentage: bool) -> str:
+    """Write the interval of a score, its `low` and `high`: 94.1–98.2 or 0.932–0.981."""
+    scale, digits = (100, 1) if percentage else (1, 3)
+    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
 
 
 def _is_share(name: str) -> bool:

@@ -17,7 +17,8 @@ from flows.server import report_page
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
-from tasks.tables import REPORT, SUMMARY
+from tasks.tables.evaluate import REPORT
+from tasks.tables.shared import SUMMARY
 from tasks.text import markdown, number_text, show_controls
 
 if TYPE_CHECKING:

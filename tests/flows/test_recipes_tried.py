@@ -27,7 +27,7 @@ TRIED = [
 
 def write_recipe(folder: Path) -> None:
     described = {"metric": "balanced_accuracy", "chosen": "logistic regression", "recipe": "logistic", "frozen": True}
-    write_json(tables.RECIPE.path(folder), described | {"candidates": CANDIDATES})
+    write_json(tables.train.RECIPE.path(folder), described | {"candidates": CANDIDATES})
 
 
 def test_each_candidate_has_its_score_its_seconds_and_its_outcome(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_each_candidate_has_its_score_its_seconds_and_its_outcome(tmp_path: Path
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b'{"metric": "accuracy", "candidates": [{"score": 1}]}'])
 def test_a_training_of_an_earlier_version_or_a_damaged_file_has_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
-        tables.RECIPE.path(tmp_path).write_bytes(content)
+        tables.train.RECIPE.path(tmp_path).write_bytes(content)
     assert recipes_tried(tmp_path) == []
 
 

@@ -7,12 +7,12 @@ are in the tables beside them; only the majority class has its score in words, s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import PERCENTAGES, SCORES, baselines_of
+from tasks.evaluate.names import PERCENTAGES, SCORES, baselines_of, value_text
 from tasks.evaluate.report.recipe import recipe_sentence
-from tasks.evaluate.report.text import capitalised, difference_text, interval, value_text
+from tasks.evaluate.report.text import capitalised, difference_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.inference.calibration import LEAST_PHOTOS
-from tasks.text import SPACE, percent
+from tasks.text import SPACE, interval, percent
 
 LOGISTIC_RECIPE = "logistic regression"
 """The name of the recipe that is the same as the baseline of this name."""

@@ -3,7 +3,7 @@
 Both depend only on files, so the same evaluation always gives the same bytes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,12 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         files: The files of the evaluation.
         drawn: The figures, by name.
     """
-    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal, "number_text": number_text}
+    filters: dict[str, Callable[..., str]] = {
+        "decimals": decimals,
+        "duration": duration,
+        "ordinal": ordinal,
+        "number_text": number_text,
+    }
     test, champion = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
     return template(Path(__file__).with_name("page.html.jinja"), filters).render(

@@ -133,7 +133,7 @@ def test_the_end_of_a_run_sends_its_name_summary_trend_and_table(store: Store, m
     ]
     assert "**promoted**: the interval" in page["data"]
     assert "<b>" not in page["data"]
-    assert "| test photos 90, macro F1 0.412 (0.362–0.462) |" in page["data"]
+    assert "| 90 test photos, macro F1 0.412 (0.362–0.462) |" in page["data"]
     assert "](data:image/svg+xml;base64," in picture["data"]
     assert json.loads(table["data"])[0]["run"] == run.id
 
