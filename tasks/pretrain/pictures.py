@@ -35,8 +35,8 @@ def draw(
     """Write a PNG.
 
     Args:
-        examples: what `tables.RECONSTRUCTIONS` contains.
-        error: what `tables.ERROR` contains.
+        examples: what `tables.pretrain.RECONSTRUCTIONS` contains.
+        error: what `tables.pretrain.ERROR` contains.
         history: losses by epoch; empty if the autoencoder is untrained.
         dead: numbers of the channels that are the same everywhere.
         path: the file.

@@ -30,9 +30,9 @@ def test_an_override_changes_one_setting() -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("train.epoch=5", "train.epoch: unknown setting; did you mean train.epochs?"),
-        ("train.imbalnce=none", "train.imbalnce: unknown setting; did you mean train.imbalance?"),
-        ("trian.epochs=5", "trian: unknown setting; did you mean train?"),
+        ("train.epoch=5", "train.epoch: unknown setting (did you mean train.epochs?)"),
+        ("train.imbalnce=none", "train.imbalnce: unknown setting (did you mean train.imbalance?)"),
+        ("trian.epochs=5", "trian: unknown setting (did you mean train?)"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
         ("train.recipe=pixels", "train.recipe: input should be 'auto', 'logistic', 'head' or 'network' (got 'pixels')"),

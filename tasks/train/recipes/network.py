@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 from tasks.train import class_balance
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.training_set import Part, TrainingSet

@@ -128,7 +128,7 @@ def test_the_pretrained_networks_are_the_encoder_or_the_one_on_codes(
     for stage in ("pretrain", "train"):
         (tmp_path / stage).mkdir()
     info = {"kind": kind, "name": "efficientnet_lite0+efficientnet_lite1"}
-    tables.ENCODER_INFO.path(tmp_path / "pretrain").write_text(json.dumps(info))
+    tables.pretrain.ENCODER_INFO.path(tmp_path / "pretrain").write_text(json.dumps(info))
     key = SimpleNamespace(config={"network": "vgg19", "network_weights": weights})
     monkeypatch.setattr(looked_into.Manifest, "read", lambda folder: SimpleNamespace(cache_key=key))
     run = SimpleNamespace(model=[SimpleNamespace(stage=stage) for stage in ("pretrain", "train")])
