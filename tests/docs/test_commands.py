@@ -62,7 +62,6 @@ def test_commands_have_options_that_exist(page: Path) -> None:
 def test_settings_that_pages_name_exist(page: Path) -> None:
     known = set(_known_settings())
     named = set(_SETTING.findall(page.read_text(encoding="utf-8")))
-    named -= {"train.input", "train.weights"} if page.stem == "architecture" else set()  # its history
     stale = {name for name in named if not _NO_SETTING.search(name) and name.rstrip(".") not in known}
     assert not stale
 
