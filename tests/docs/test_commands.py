@@ -1,4 +1,4 @@
-"""Every `fluke` command in the README and in docs/ has options and settings that exist."""
+"""Every `fluke` command and every benchmark that the README and docs/ name exists, with its options and settings."""
 
 import re
 import shlex
@@ -15,7 +15,10 @@ from flows.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`(fluke [a-z][^`]*)`")
+_FLUKE = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(fluke [a-z-].*)")
+_BENCHMARK = re.compile(r"benchmarks[./](?:comparisons[./])?(?!md\b)[a-z]\w*")
 _SETTING = re.compile(
     r"(?<![\w./-])((?:crawl|filter|preprocess|pretrain|extract|train|evaluate|workers)\.[a-z][a-z_0-9.]*)"
 )
@@ -23,8 +26,16 @@ _NO_SETTING = re.compile(r"\.(py|md|parquet|json|keras|npz|yaml|csv|html)$")
 
 
 def _lines(page: Path) -> Iterator[str]:
-    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        yield from (line for line in block.replace("\\\n", " ").split("\n") if line.split()[:1] == ["fluke"])
+    """Yield the commands of fluke on a page: lines of blocks, and those within sentences."""
+    text = page.read_text(encoding="utf-8")
+    for language, block in _BLOCK.findall(text):
+        if language not in ("", "sh", "bash"):
+            continue
+        found = (_FLUKE.match(line) for line in block.replace("\\\n", " ").split("\n"))
+        yield from (match[1] for match in found if match)
+    for span in _SPAN.findall(_BLOCK.sub("", text)):
+        if "..." not in span and "…" not in span:
+            yield " ".join(span.partition("|")[0].rstrip("\\").split())  # `fluke service install|list`
 
 
 def _options(command: Any) -> set[str]:
@@ -56,6 +67,13 @@ def test_commands_have_options_that_exist(page: Path) -> None:
     for line in _lines(page):
         words = shlex.split(re.split(r"\s[>|&]+\s", line)[0], comments=True)[1:]
         assert not _unknown(words), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_benchmarks_that_pages_name_exist(page: Path) -> None:
+    named = {name.replace(".", "/") for name in _BENCHMARK.findall(page.read_text(encoding="utf-8"))}
+    files = (ROOT / f"{name}{suffix}" for name in named for suffix in ("", ".py", ".md"))
+    assert {path.with_suffix("").relative_to(ROOT).as_posix() for path in files if path.exists()} == named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
