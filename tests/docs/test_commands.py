@@ -1,4 +1,4 @@
-"""Every `fluke` command and every benchmark that the README and docs/ name exists, with its options and settings."""
+"""What the README, docs/ and the comments of presets name exists: commands with options, settings, benchmarks."""
 
 import re
 import shlex
@@ -14,7 +14,8 @@ from configs.schema import Config
 from flows.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PRESETS = sorted((ROOT / "configs").glob("*.yaml"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *PRESETS]
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`(fluke [a-z][^`]*)`")
 _FLUKE = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(fluke [a-z-].*)")
@@ -26,11 +27,12 @@ _NO_SETTING = re.compile(r"\.(py|md|parquet|json|keras|npz|yaml|csv|html)$")
 
 
 def _lines(page: Path) -> Iterator[str]:
-    """Yield the commands of fluke on a page: lines of blocks, and those within sentences."""
+    """Yield the commands of fluke on a page: lines of blocks or of a preset's comment, and those within sentences."""
     text = page.read_text(encoding="utf-8")
-    for language, block in _BLOCK.findall(text):
-        if language not in ("", "sh", "bash"):
-            continue
+    blocks = [block for language, block in _BLOCK.findall(text) if language in ("", "sh", "bash")]
+    if page in PRESETS:
+        blocks = [re.sub(r"^#   ", "", text, flags=re.MULTILINE)]
+    for block in blocks:
         found = (_FLUKE.match(line) for line in block.replace("\\\n", " ").split("\n"))
         yield from (match[1] for match in found if match)
     for span in _SPAN.findall(_BLOCK.sub("", text)):
@@ -82,6 +84,14 @@ def test_settings_that_pages_name_exist(page: Path) -> None:
     named = set(_SETTING.findall(page.read_text(encoding="utf-8")))
     stale = {name for name in named if not _NO_SETTING.search(name) and name.rstrip(".") not in known}
     assert not stale
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_line_of_commands_in_a_preset_can_be_copied(preset: Path) -> None:
+    """A command that is too long for its line would leave words on the next one, which a shell would run."""
+    commands = preset.read_text(encoding="utf-8").partition("# Layout:")[0]
+    indented = re.findall(r"^#   (\S+)", commands, re.MULTILINE)
+    assert set(indented) == {"fluke"}
 
 
 def test_the_config_of_the_tutorial_is_valid(tmp_path: Path) -> None:

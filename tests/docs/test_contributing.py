@@ -11,7 +11,6 @@ import pytest
 
 import configs.schema
 from configs.schema import TrainConfig
-from tasks import tables
 from tasks.crawl import sources
 from tasks.train.recipes import Recipe
 from tasks.train.training_set import TrainingSet
@@ -45,8 +44,7 @@ def test_the_source_passes_its_test(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_stage_passes_its_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = _example('"""Settings of the census').CensusConfig
     monkeypatch.setattr(configs.schema, "CensusConfig", config, raising=False)
-    [line] = [block for block in BLOCKS if block.startswith("CENSUS = ")]
-    monkeypatch.setattr(tables, "CENSUS", eval(line.partition(" = ")[2], {"File": tables.File}), raising=False)
+    monkeypatch.setitem(sys.modules, "tasks.tables.census", _example('"""Files of the census'))
     package, stage = ModuleType("tasks.census"), _example('"""Count the kept photos')
     monkeypatch.setitem(sys.modules, "tasks.census", package)
     monkeypatch.setitem(sys.modules, "tasks.census.stage", stage)
