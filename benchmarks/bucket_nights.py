@@ -31,6 +31,7 @@ from benchmarks.bucket import write_photos
 from configs.schema import Config
 from flows.merges import MERGES
 from flows.pipeline import stages
+from flows.server.ports import free_port
 from tasks.store.bucket import copies
 from tasks.store.bucket.connect import connect
 from tasks.store.bucket.lease import Timing
@@ -285,13 +286,6 @@ def forward(port: int, host: str, to: int) -> None:
                 continue
             for pair in ((inner, outer), (outer, inner)):
                 Thread(target=copy, args=pair, daemon=True).start()
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

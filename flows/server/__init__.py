@@ -5,7 +5,8 @@
 """
 
 from flows.server.key import dashboard, variables
-from flows.server.lifecycle import down, free_port, is_own, is_protected, login, process_id, up, url
+from flows.server.lifecycle import down, is_own, is_protected, login, process_id, up, url
+from flows.server.ports import free_port
 from flows.server.proxies import ask_loopback_directly
 
 __all__ = [

@@ -7,7 +7,6 @@ import errno
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import flows
 from flows.processes import look_up
 from flows.server import database, key, process
+from flows.server.ports import free_port, is_free
 from flows.server.process import HOST, PROCESS_PAGE, Choice, Running
 from flows.server.proxies import LOOPBACK
 from tasks.store.errors import UserError
@@ -71,7 +71,7 @@ def is_own(root: Path, address: str) -> bool:
         port: int | None = running.port
     else:
         port = process.read_choice(root).port
-        port = port if port and _is_free(port) else None
+        port = port if port and is_free(port) else None
     return port is not None and asked == ("http", True, port, "/api")
 
 
@@ -107,18 +107,18 @@ def up(root: Path, port: int | None = None, *, with_key: bool | None = None) -> 
             process.write(root, running)
             _wait_for_answer(running)
             return _api(running.port)
-        if port is not None and not _is_free(port):
+        if port is not None and not is_free(port):
             raise UserError(f"port {port} is in use by another program; choose another: fluke up --port {port + 1}")
         _check_unused(home)
         usual = port or chosen.port or DEFAULT_PORT
         with_key = chosen.key if with_key is None else with_key
         key.close(home)
         auth = key.prepare(root) if with_key else None
-        used = usual if _is_free(usual) else free_port()
+        used = usual if is_free(usual) else free_port()
         try:
             _start_and_wait(root, used, auth)
         except UserError:
-            if port is not None or _is_free(used):
+            if port is not None or is_free(used):
                 raise
             used = free_port()  # another program, such as another folder's server, took the port in the meantime
             _start_and_wait(root, used, auth)
@@ -279,23 +279,6 @@ def _get(address: str) -> bytes | None:
             return bytes(response.read(100)) if response.status == 200 else None
     except (OSError, http.client.HTTPException):
         return None
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """Return a free port on the loopback interface."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _api(port: int) -> str:
