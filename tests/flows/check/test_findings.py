@@ -155,7 +155,9 @@ def test_settings_that_do_nothing_and_classes_that_are_not_there_are_doubts(tmp_
         "filter.seed is given twice: '2' replaces '1'",
     ]
     assert not setting_doubts(tmp_path, config_of(tmp_path, ["filter.seed=1"]), ["filter.seed=1"])
-    assert "filter.unseen_classes: there are no photos of 'dgo'; did you mean dog?" in findings(tmp_path, *given).doubts
+    assert (
+        "filter.unseen_classes: there are no photos of 'dgo' (did you mean dog?)" in findings(tmp_path, *given).doubts
+    )
 
 
 def test_a_test_list_that_would_be_refused_is_a_doubt(tmp_path: Path) -> None:
