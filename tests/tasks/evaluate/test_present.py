@@ -14,6 +14,7 @@ from tasks.evaluate import explain, view_record
 from tasks.evaluate.report import page
 from tasks.evaluate.view_record import ViewRecord, report_inputs
 from tasks.store.manifest import Manifest
+from tasks.store.table import File
 from tests.helpers.evaluation import CONFIG, EvaluationWorld, read_metrics, world
 
 pytestmark = pytest.mark.slow  # each evaluates, some seconds
@@ -151,7 +152,7 @@ def test_the_templates_of_the_report_are_among_its_inputs(tmp_path: Path, monkey
 )
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_a_missing_or_damaged_file_of_the_view_is_made_again(
-    evaluated_pets: EvaluationWorld, damaged: tables.File, is_gone: bool
+    evaluated_pets: EvaluationWorld, damaged: File, is_gone: bool
 ) -> None:
     _, folder = evaluated_pets.evaluate()
     path = damaged.path(folder)
@@ -172,7 +173,7 @@ def test_verify_compares_the_content_of_the_view(evaluated_pets: EvaluationWorld
 
 
 @pytest.mark.parametrize("missing", [tables.evaluate.EXPLAINED, tables.evaluate.REPORTED])
-def test_an_incomplete_report_is_written_by_the_next_run(evaluated_pets: EvaluationWorld, missing: tables.File) -> None:
+def test_an_incomplete_report_is_written_by_the_next_run(evaluated_pets: EvaluationWorld, missing: File) -> None:
     _, folder = evaluated_pets.evaluate()
     page = tables.evaluate.REPORT.path(folder).read_bytes()
     missing.path(folder).unlink()
