@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 
 def did_you_mean(name: str, known: Sequence[str], cutoff: float = 0.4, *, several: bool = False) -> str:
-    """Return `; did you mean NAME?` for the closest known name, or an empty string if none is similar.
+    """Return ` (did you mean NAME?)` for the closest known name, or an empty string if none is similar.
+
+    It is in brackets, so that a message can go on after the question.
 
     Args:
         name: What the user typed.
@@ -15,6 +17,6 @@ def did_you_mean(name: str, known: Sequence[str], cutoff: float = 0.4, *, severa
     """
     parts = [part.strip() for part in name.split(",")]
     if several and len(parts) > 1 and set(parts) <= set(known):
-        return f"; for several, write [{','.join(parts)}]"
+        return f" (for several, write [{','.join(parts)}])"
     closest = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
-    return f"; did you mean {closest[0]}?" if closest else ""
+    return f" (did you mean {closest[0]}?)" if closest else ""

@@ -18,7 +18,7 @@ from configs.redact import redact, redacting
 from tasks import names
 from tasks.store.paths import open_log
 from tasks.store.progress import Advance
-from tasks.text import first_few, percent, show_controls
+from tasks.text import first_few, number_text, percent, score_with_interval, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,19 +139,19 @@ def stage_table(record: "RunRecord") -> Table:
 
 
 def counts_text(counts: Mapping[str, float]) -> str:
-    """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 0.97`."""
+    """Return an artifact's counts on one line: `900 kept, 31 rejected`, `accuracy 97.5 % (96.0–98.8)`."""
     return ", ".join(_counted(counts)) or "nothing to do"
 
 
 def _counted(counts: Mapping[str, float]) -> Iterator[str]:
-    """Yield each count as text; the ends of an interval follow its number: `accuracy 0.97 (0.95 to 0.98)`."""
+    """Yield each count as text; the ends of an interval follow its number: `accuracy 97.0 % (95.1–98.2)`."""
     for name, value in counts.items():
         if isinstance(value, int):
             yield f"{value:,} {_ONE_OF.get(name, name) if value == 1 else name}"
         elif {f"{name} from", f"{name} to"} <= counts.keys():
-            yield f"{name} {value:.3g} ({counts[f'{name} from']:.3g} to {counts[f'{name} to']:.3g})"
+            yield score_with_interval(name, value, counts[f"{name} from"], counts[f"{name} to"])
         elif name.removesuffix(" from").removesuffix(" to") == name:
-            yield f"{name} {value:.3g}"
+            yield f"{name} {number_text(name, value)}"
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -49,6 +49,39 @@ def percent(share: float, digits: int = 1) -> str:
     if rounded == 100 and share < 1:
         rounded -= 10**-digits
     return f"{rounded:.{digits}f}{SPACE}%"
+
+
+def number_text(name: str, value: float) -> str:
+    """Write a number of a stage by its name: photos as 1,234, an accuracy as 95.8 %, another number as 0.953."""
+    if _is_share(name):
+        return percent(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def score_text(name: str, value: float) -> str:
+    """Write a score by its name: an accuracy as 95.8 %, another one, such as macro F1, as 0.950."""
+    return percent(value) if _is_share(name) else f"{value:.3f}"
+
+
+def score_with_interval(name: str, value: float, low: float, high: float) -> str:
+    """Write a score with its name and interval: accuracy 97.5 % (96.0–98.8), macro F1 0.950 (0.932–0.981)."""
+    return f"{name} {score_text(name, value)} ({interval_text(name, low, high)})"
+
+
+def interval_text(name: str, low: float, high: float) -> str:
+    """Write the interval of a score by its name: 94.1–98.2 for an accuracy, 0.932–0.981 for another one."""
+    return interval({"low": low, "high": high}, percentage=_is_share(name))
+
+
+def interval(score: Mapping[str, float], *, percentage: bool) -> str:
+    """Write the interval of a score, its `low` and `high`: 94.1–98.2 or 0.932–0.981."""
+    scale, digits = (100, 1) if percentage else (1, 3)
+    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
+
+
+def _is_share(name: str) -> bool:
+    """Return whether a score is a share of photos: accuracy, balanced accuracy, accuracy on validation ..."""
+    return "accuracy" in name
 
 
 def duration(seconds: float) -> str:

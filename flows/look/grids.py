@@ -9,7 +9,8 @@ _COLUMNS = 16
 _LEAST_PX, _MOST_PX = 24, 96
 """Sides of a cell with a feature map."""
 _GAP_PX = 2
-_BACKGROUND = 255
+_BACKGROUND = 216
+"""Grey, so that white cells can be seen, too."""
 
 
 def of_maps(maps: NDArray[np.float32]) -> bytes:

@@ -13,7 +13,8 @@ from flows.review.items import ReviewItem, ReviewList, first_undecided
 from flows.run_records import RunRecord
 from tasks.filter.review_log import ReviewKey
 from tasks.store.store import Store
-from tasks.tables import KEPT, PREDICTIONS
+from tasks.tables.evaluate import PREDICTIONS
+from tasks.tables.filter import KEPT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ _begin = AioSqliteConfiguration.begin_transaction
 
 def begin_immediately() -> None:
     """Let each transaction of this process on SQLite begin with `BEGIN IMMEDIATE`."""
-    AioSqliteConfiguration.begin_transaction = _begin_immediate  # type: ignore[method-assign]
+    AioSqliteConfiguration.begin_transaction = _begin_immediate  # type: ignore[method-assign, assignment]
 
 
 def _begin_immediate(

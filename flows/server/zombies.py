@@ -65,10 +65,10 @@ async def remove_old_automation(db: PrefectDBInterface) -> None:
     """Delete the automation that earlier versions of fluke have made for the same purpose."""
     named = AutomationFilter(name=AutomationFilterName(any_=[_OLD_AUTOMATION]))
     async with db.session_context() as session:
-        found = await read_automations_for_workspace(session, automation_filter=named)
+        found = await read_automations_for_workspace(session, automation_filter=named)  # type: ignore[attr-defined]
     for automation in found:
         async with db.session_context(begin_transaction=True, with_for_update=True) as session:
-            await delete_automation(session, automation.id)
+            await delete_automation(session, automation.id)  # type: ignore[attr-defined]
 
 
 _watch = Watch()

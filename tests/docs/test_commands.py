@@ -1,4 +1,4 @@
-"""Every `fluke` command in the README and in docs/ has options and settings that exist."""
+"""Every `fluke` command in the README, in docs/ and in the comments of presets has options and settings that exist."""
 
 import re
 import shlex
@@ -14,7 +14,8 @@ from configs.schema import Config
 from flows.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PRESETS = sorted((ROOT / "configs").glob("*.yaml"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *PRESETS]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SETTING = re.compile(
     r"(?<![\w./-])((?:crawl|filter|preprocess|pretrain|extract|train|evaluate|workers)\.[a-z][a-z_0-9.]*)"
@@ -23,7 +24,9 @@ _NO_SETTING = re.compile(r"\.(py|md|parquet|json|keras|npz|yaml|csv|html)$")
 
 
 def _lines(page: Path) -> Iterator[str]:
-    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    blocks = [re.sub(r"^#   ", "", text, flags=re.MULTILINE)] if page in PRESETS else _BLOCK.findall(text)
+    for block in blocks:
         yield from (line for line in block.replace("\\\n", " ").split("\n") if line.split()[:1] == ["fluke"])
 
 
@@ -65,6 +68,14 @@ def test_settings_that_pages_name_exist(page: Path) -> None:
     named -= {"train.input", "train.weights"} if page.stem == "architecture" else set()  # its history
     stale = {name for name in named if not _NO_SETTING.search(name) and name.rstrip(".") not in known}
     assert not stale
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_line_of_commands_in_a_preset_can_be_copied(preset: Path) -> None:
+    """A command that is too long for its line would leave words on the next one, which a shell would run."""
+    commands = preset.read_text(encoding="utf-8").partition("# Layout:")[0]
+    indented = re.findall(r"^#   (\S+)", commands, re.MULTILINE)
+    assert set(indented) == {"fluke"}
 
 
 def test_the_config_of_the_tutorial_is_valid(tmp_path: Path) -> None:

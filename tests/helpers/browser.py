@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.helpers.review import ReviewFolder
+if TYPE_CHECKING:
+    from tests.helpers.review import ReviewFolder
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 60
@@ -98,7 +99,7 @@ class Browser:
 
 
 @contextmanager
-def serving(review_folder: ReviewFolder, *options: str) -> Iterator["subprocess.Popen[str]"]:
+def serving(review_folder: "ReviewFolder", *options: str) -> Iterator["subprocess.Popen[str]"]:
     preset = ["default", f"crawl.path={review_folder.photos}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "review", *preset, "--no-browser", *options],

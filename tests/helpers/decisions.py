@@ -130,16 +130,16 @@ class Nights:
         labels = sorted(set(frame["label"]))
 
         def crawl(out: Path) -> None:
-            stored_tables.write(tables.PHOTOS, frame[~frame["photo"].isin(gone)][["photo", "file", "label"]], out)
+            stored_tables.write(tables.crawl.PHOTOS, frame[~frame["photo"].isin(gone)][["photo", "file", "label"]], out)
 
         def filter_(out: Path) -> None:
-            stored_tables.write(tables.KEPT, frame[["photo", "file", "label", "name", "group", "split"]], out)
-            stored_tables.write(tables.REJECTED, pd.DataFrame({"photo": []}), out)
+            stored_tables.write(tables.filter.KEPT, frame[["photo", "file", "label", "name", "group", "split"]], out)
+            stored_tables.write(tables.filter.REJECTED, pd.DataFrame({"photo": []}), out)
 
         def train(out: Path) -> None:
-            tables.LABELS.path(out).write_text(json.dumps(labels))
-            tables.RECIPE.path(out).write_text(json.dumps({"refitted": refitted}))
-            tables.TRAINED_ON.write(pd.DataFrame({"photo": list(trained_on)}, dtype="str"), out)
+            tables.train.LABELS.path(out).write_text(json.dumps(labels))
+            tables.train.RECIPE.path(out).write_text(json.dumps({"refitted": refitted}))
+            tables.train.TRAINED_ON.write(pd.DataFrame({"photo": list(trained_on)}, dtype="str"), out)
 
         def evaluate(out: Path) -> None:
             held_out = frame[frame["split"] != "train"].copy()
@@ -154,10 +154,10 @@ class Nights:
                 for sure, names in zip(held_out["probability"], held_out["top_names"], strict=True)
             ]
             columns = ["photo", "name", "split", "label", "predicted", "rank", "top_names", "top_probabilities"]
-            stored_tables.write(tables.PREDICTIONS, held_out[columns], out)
-            tables.METRICS.path(out).write_text(json.dumps(metrics or measured()))
+            stored_tables.write(tables.evaluate.PREDICTIONS, held_out[columns], out)
+            tables.evaluate.METRICS.path(out).write_text(json.dumps(metrics or measured()))
             rule_ = DecisionRule("network", tuple(labels), Calibration(1.0), None, 1.0, None)
-            write_json(tables.DECISION_RULE.path(out), asdict(rule_))
+            write_json(tables.evaluate.DECISION_RULE.path(out), asdict(rule_))
 
         builds = {"crawl": crawl, "filter": filter_, "preprocess": crawl, "train": train, "evaluate": evaluate}
         for stage, write in builds.items():

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.text import duration, percent, show_controls
+from tasks.text import duration, interval_text, number_text, percent, score_text, show_controls
 
 
 @pytest.mark.parametrize(
@@ -8,6 +8,26 @@ from tasks.text import duration, percent, show_controls
 )
 def test_only_a_share_of_one_is_a_hundred_percent(share: float, expected: str) -> None:
     assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("photos", 1234, "1,234"),
+        ("accuracy on validation", 1.0, "100.0 %"),
+        ("nearest photo's balanced accuracy", 0.9583, "95.8 %"),
+        ("error", 0.00100145, "0.001"),
+    ],
+)
+def test_a_number_is_written_as_its_name_says(name: str, value: float, expected: str) -> None:
+    assert number_text(name, value).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+def test_scores_that_are_no_shares_have_three_decimals() -> None:
+    assert score_text("macro F1", 0.95) == "0.950"
+    assert score_text("balanced accuracy", 0.95) == percent(0.95)
+    assert interval_text("macro F1", 0.932, 1.0) == "0.932–1.000"
+    assert interval_text("accuracy", 0.9414, 1.0) == "94.1–100.0"
 
 
 @pytest.mark.parametrize(

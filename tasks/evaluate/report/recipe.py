@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import SCORES
-from tasks.evaluate.report.text import signed_value, value_text
+from tasks.evaluate.names import SCORES, value_text
+from tasks.evaluate.report.text import signed_value
 from tasks.text import duration
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import PERCENTAGES, SCORES
-from tasks.evaluate.report.text import difference_text, interval, score_rows, signed_value, value_text
-from tasks.text import SPACE
+from tasks.evaluate.names import PERCENTAGES, SCORES, value_text
+from tasks.evaluate.report.text import difference_text, score_rows, signed_value
+from tasks.text import SPACE, interval
 
 _OUTCOMES = {
     "better": "easier",

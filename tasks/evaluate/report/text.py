@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something
-from tasks.text import SPACE, percent
+from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something, value_text
+from tasks.text import SPACE, interval, percent
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -145,17 +145,6 @@ def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["recall"] is None, row["recall"] or 0, -row["test"]))
 
 
-def interval(score: Mapping[str, float], *, percentage: bool) -> str:
-    """Write an interval, such as 94.1–98.2 or 0.932–0.981."""
-    scale, digits = (100, 1) if percentage else (1, 3)
-    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
-
-
-def value_text(name: str, value: float) -> str:
-    """Write the value of a score: 96.4 % or 0.964, as is usual for it."""
-    return percent(value) if name in PERCENTAGES else decimals(value)
-
-
 def signed_value(name: str, difference: float) -> str:
     """Write a difference of a score with its sign, in points of a percentage or as a decimal number."""
     return signed(difference * 100) if name in PERCENTAGES else signed(difference, 3)
@@ -180,11 +169,6 @@ def signed(number: float, digits: int = 1) -> str:
 def decimals(number: float) -> str:
     """Write a number with three decimals."""
     return f"{number:.3f}"
-
-
-def number(value: float) -> str:
-    """Write a count with commas, and another number with four significant digits."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def ordinal(number: int) -> str:

@@ -79,7 +79,7 @@ def test_the_next_night_has_the_corrected_class_and_the_photo_stays_in_the_test(
     for number, path in enumerate(sorted(review_folder.photos.glob("*/*"))):  # sharp, so that the filter lists none
         cells = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
         cv2.imwrite(str(path), np.repeat(np.repeat(cells, 8, axis=0), 8, axis=1))
-    before = tables.KEPT.read(review_folder.filter())
+    before = tables.filter.KEPT.read(review_folder.filter())
     tested = before[before["split"] == "test"].iloc[0]
     other = next(label for label in before["label"] if label != tested["label"])
     number = list(review_folder.crawl()["photo"]).index(tested["photo"])
@@ -87,6 +87,6 @@ def test_the_next_night_has_the_corrected_class_and_the_photo_stays_in_the_test(
     [item] = current(review_folder).read().items
     assert (item.reason, item.suggestion) == (MISTAKE, other)
     review_log.add(review_folder.data, [Decision(ReviewKey(*item.key), "move", other)])
-    after = tables.KEPT.read(review_folder.filter()).set_index("photo").loc[tested["photo"]]
+    after = tables.filter.KEPT.read(review_folder.filter()).set_index("photo").loc[tested["photo"]]
     assert (after["label"], after["split"]) == (other, "test")
     assert Manifest.read(review_folder.filter()).counts["reviewed"] == 1

@@ -9,7 +9,7 @@ def test_the_summary_counts_by_class_and_reason_and_shows_the_worst(crawled: Cra
     crawled.add("a|b", jpeg(100))
     crawled.add("b", b"nothing")
     crawled.filter()
-    summary = tables.SUMMARY.path(crawled.root / "out0").read_text()
+    summary = tables.shared.SUMMARY.path(crawled.root / "out0").read_text()
     assert summary.startswith("**21 photos kept, 2 rejected (8.7%)**")
     assert "| class | kept | too dark | unreadable |" in summary
     assert "| a\\|b | 1 | 1 | 0 |" in summary

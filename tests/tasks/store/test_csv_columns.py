@@ -54,7 +54,7 @@ def test_other_columns_need_no_word(tmp_path: Path, name: str) -> None:
     [
         (
             "filename,Id",
-            r"has no column Image; its columns are filename, Id; did you mean crawl\.columns\.image=filename\?",
+            r"has no column Image; its columns are filename, Id \(did you mean crawl\.columns\.image=filename\?\)",
         ),
         (
             "image_path,species",
