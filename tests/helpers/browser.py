@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from tests.helpers.review import ReviewFolder
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -96,6 +99,25 @@ class Browser:
     def run(self, script: str, *given: Any) -> Any:
         """Run JavaScript in the page; returns what it returns."""
         return self.driver.execute_script(script, *given)
+
+
+@contextmanager
+def listening(build: Callable[[int], "ASGIApp"]) -> Iterator[int]:
+    """Serve an application of this process; `build` makes it for the port that is yielded."""
+    import uvicorn
+
+    from flows.local_page import server
+
+    with server.listen(server.LOOPBACK, 0) as listener:
+        port = int(listener.getsockname()[1])
+        running = uvicorn.Server(uvicorn.Config(build(port), lifespan="off", log_level="error"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield port
+        finally:
+            running.should_exit = True
+            thread.join()
 
 
 @contextmanager
