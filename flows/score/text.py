@@ -7,9 +7,9 @@ from rich.table import Table
 
 from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
-from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something, value_text
+from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something
 from tasks.names import visible
-from tasks.text import SPACE, first_few, interval, percent, photos_are
+from tasks.text import SPACE, first_few, interval, percent, photos_are, score_text
 
 _MOST_CELLS = 12
 """With more classes, the terminal lists the most frequent confusions instead of the matrix."""
@@ -169,4 +169,4 @@ def _share(value: float | None) -> str:
 
 
 def _text(name: str, value: float | None) -> str:
-    return "–" if value is None else value_text(name, value)
+    return "–" if value is None else score_text(name, value)

@@ -22,6 +22,8 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 SILENCE = timedelta(seconds=150)
 """A run without a heartbeat for so long has died; it sends one every 30 s, which is stored after 5 s."""
 LOOK_EVERY = timedelta(seconds=30)
+_LONGEST_PAUSE = timedelta(seconds=90)
+"""Between two looks. With the 30 s between two heartbeats, it is shorter than the silence of a run that has died."""
 _RESOURCE = "prefect.flow-run."
 _OLD_AUTOMATION = "fluke: crash runs whose process has died"
 
@@ -38,7 +40,7 @@ class Watch:
 
     def look(self, now: datetime) -> bool:
         """Note a look at the runs; return whether looks have been on time for as long as a run may be silent."""
-        if self._since is None or self._last is None or not timedelta() <= now - self._last < 2 * LOOK_EVERY:
+        if self._since is None or self._last is None or not timedelta() <= now - self._last < _LONGEST_PAUSE:
             self._since = now
         self._last = now
         return now - self._since >= SILENCE

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.evaluate.verdicts import Verdict
-from tasks.text import percent
 
 SCORES = {
     "accuracy": ("accuracy", "share of photos whose predicted class is right"),
@@ -34,11 +33,6 @@ OUTCOMES: dict[Verdict, str] = {
     "too few": "too few photos to tell",
 }
 """The verdicts of metrics.json."""
-
-
-def value_text(name: str, value: float) -> str:
-    """Write the value of a score: 96.4 % or 0.964, as is usual for it."""
-    return percent(value) if name in PERCENTAGES else f"{value:.3f}"
 
 
 def baselines_of(score: Mapping[str, Any]) -> list[str]:

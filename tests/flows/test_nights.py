@@ -22,6 +22,7 @@ from tasks.store import manifest
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
 from tasks.store.store import Store
+from tasks.store.table import Table
 from tasks.train import stage as train
 from tests.helpers.clock import days_ahead
 from tests.helpers.pipeline import TINY, built, pretrained, write_photos
@@ -82,7 +83,7 @@ class Nights:
         assert rows is not None
         return rows
 
-    def table(self, record: RunRecord, stage: str, table: tables.Table) -> pd.DataFrame:
+    def table(self, record: RunRecord, stage: str, table: Table) -> pd.DataFrame:
         """Read a table of a run."""
         artifact = next(each.artifact for each in record.stages if each.artifact.stage == stage)
         return table.read(Store(self.data).folder(artifact))

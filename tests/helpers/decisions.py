@@ -13,6 +13,9 @@ import pytest
 from configs.schema import Config, EvaluateConfig, PromoteConfig
 from flows.models.decide import decide
 from flows.models.decision import Decision
+from flows.models.decision_text import lines
+from flows.models.registry import Registry
+from flows.models.test_list import PinnedList
 from flows.predict import model as models
 from flows.predict import predict as predicting
 from flows.run_records import RunRecord
@@ -201,3 +204,20 @@ class Undecided:
         self.nights.decide(self.champion, config)
         self.record: RunRecord = self.nights.run(photos(100, wrong=7), classifier="b")
         self.decision: Decision = self.nights.decide(self.record, config)
+
+
+def champion(nights: Nights) -> str | None:
+    """Return the run whose model is used."""
+    return Registry(nights.store.root, "demo").champion()
+
+
+def listed(nights: Nights) -> int:
+    """Return how many photos are on the test list."""
+    rows = PinnedList(nights.store.root, "demo").read()
+    assert rows is not None
+    return len(rows)
+
+
+def told(nights: Nights, record: RunRecord) -> str:
+    """Return the first line about the decision of a run."""
+    return next(lines(record, nights.store.root))

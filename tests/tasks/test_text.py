@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.text import duration, interval_text, number_text, percent, score_text, show_controls
+from tasks.text import duration, interval, interval_text, number_text, percent, score_text, show_controls
 
 
 @pytest.mark.parametrize(
@@ -8,6 +8,11 @@ from tasks.text import duration, interval_text, number_text, percent, score_text
 )
 def test_only_a_share_of_one_is_a_hundred_percent(share: float, expected: str) -> None:
     assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+def test_an_interval_has_no_unit() -> None:
+    assert interval({"low": 0.9412, "high": 1.0}, percentage=True) == "94.1–100.0"
+    assert interval({"low": 0.9412, "high": 0.98}, percentage=False) == "0.941–0.980"
 
 
 @pytest.mark.parametrize(

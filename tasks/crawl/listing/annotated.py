@@ -58,7 +58,7 @@ def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
 
 def is_annotated(folder: Path, config: CrawlConfig) -> bool:
     """Whether a folder has an annotation file under one of the names that tools give to it."""
-    return croissant.describes_photos(folder / croissant.NAME, config) or any(
+    return croissant.find(folder, config) is not None or any(
         found for pattern in _USUAL_NAMES for found in folder.glob(pattern)
     )
 
@@ -137,8 +137,8 @@ def _files(path: Path, config: CrawlConfig) -> dict[Path, GivenSplit | None]:
     """Return the annotation files of a path, with the part of the split that their names give."""
     if not path.is_dir():
         return {path: None}
-    if croissant.describes_photos(path / croissant.NAME, config):
-        return {path / croissant.NAME: None}
+    if description := croissant.find(path, config):
+        return {description: None}
     places = [path, *(folder for folder in entries(path) if folder.is_dir() and not folder.name.startswith("."))]
     found = [file for place in places for file in sorted(entries(place)) if file.suffix.lower() == ".json"]
     if len(found) == 1:

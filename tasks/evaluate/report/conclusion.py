@@ -7,12 +7,12 @@ are in the tables beside them; only the majority class has its score in words, s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import PERCENTAGES, SCORES, baselines_of, value_text
+from tasks.evaluate.names import PERCENTAGES, SCORES, baselines_of
 from tasks.evaluate.report.recipe import recipe_sentence
 from tasks.evaluate.report.text import capitalised, difference_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.inference.calibration import LEAST_PHOTOS
-from tasks.text import SPACE, interval, percent
+from tasks.text import SPACE, interval, percent, score_text
 
 LOGISTIC_RECIPE = "logistic regression"
 """The name of the recipe that is the same as the baseline of this name."""
@@ -23,7 +23,7 @@ def conclusion(metrics: Mapping[str, Any]) -> list[str]:
     """Summarise the scores in sentences of plain text, the most important first; `metrics`: content of metrics.json."""
     name = metrics["headline"]
     score, photos = metrics["test"]["scores"][name], metrics["photos"]["test"]
-    value, title = value_text(name, score["value"]), SCORES[name][0]
+    value, title = score_text(name, score["value"]), SCORES[name][0]
     subject = f"{value} {title}" if name in PERCENTAGES else f"{capitalised(title)} {value}"
     first = (
         f"{subject} on {photos:,} test {'photo' if photos == 1 else 'photos'} "
@@ -47,7 +47,7 @@ def _majority(name: str, against: Mapping[str, Any]) -> str:
         "worse": ", significantly more",
         "undecided": f", and the difference is {_not_significant(against)}",
     }
-    return f"{value_text(name, against['value'])}{compared.get(against['verdict'], '')}"
+    return f"{score_text(name, against['value'])}{compared.get(against['verdict'], '')}"
 
 
 def uncalibrated_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something, value_text
-from tasks.text import SPACE, interval, percent
+from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something
+from tasks.text import SPACE, interval, percent, score_text
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -105,11 +105,11 @@ def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = No
             "name": name,
             "title": capitalised(title),
             "meaning": meaning,
-            "value": value_text(name, score["value"]),
+            "value": score_text(name, score["value"]),
             "interval": interval(score, percentage=name in PERCENTAGES),
             "baselines": [
                 {
-                    "value": value_text(name, each["value"]),
+                    "value": score_text(name, each["value"]),
                     "verdict": each["verdict"],
                     "outcome": OUTCOMES[each["verdict"]],
                 }

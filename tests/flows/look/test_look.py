@@ -161,6 +161,7 @@ def test_maps_are_put_16_in_a_row_each_from_dark_to_bright() -> None:
 def test_patterns_keep_their_colours_and_order() -> None:
     red, blue = (np.zeros((4, 4, 3), np.uint8) for _ in range(2))
     red[..., 0], blue[..., 2] = 200, 100
-    grid = cv2.imdecode(np.frombuffer(grids.of_patterns(np.stack([red, blue]), 2), np.uint8), cv2.IMREAD_COLOR)
+    grid = cv2.imdecode(np.frombuffer(grids.of_patterns(np.stack([red, blue]), 8), np.uint8), cv2.IMREAD_COLOR)
+    assert grid.shape == (4, 2 * 4 + 2, 3)  # no empty places beside few patterns
     assert grid[0, 0].tolist() == [0, 0, 200]
     assert grid[0, -1].tolist() == [100, 0, 0]

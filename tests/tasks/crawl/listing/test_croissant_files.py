@@ -90,6 +90,10 @@ def test_photos_in_a_zip_file_with_class_and_split_in_their_names(tmp_path: Path
     assert ("pets.zip/test/dog/4.jpg", "dog") in listed_rows(CrawlConfig(sources=("annotations",), path=path))
     assert {photo.given_split for photo in read(path, split="ignore").photos} == {None}
     assert sorted(each.name for each in tmp_path.iterdir()) == ["croissant.json", "pets.zip"]
+    path.rename(tmp_path / "pets-metadata.json")
+    (tmp_path / "metadata.json").write_text("{}")
+    assert is_annotated(tmp_path, CrawlConfig())
+    assert rows(read(tmp_path)) == EXPECTED
 
 
 def test_photos_in_a_tar_file(tmp_path: Path) -> None:
@@ -219,6 +223,10 @@ def test_record_sets_that_are_the_parts_of_a_split_are_read_together(tmp_path: P
     path.write_text(path.read_text().replace('"@id": "pets"', '"@id": "pets_train"'))
     zipped(tmp_path / "pets.zip", *FILES)
     assert rows(read(path)) == EXPECTED
+    path.write_text(path.read_text().replace("pets_test", "pets_2"))
+    assert read(path).notes == [f"{path}: only the photos of pets_train are used, not those of pets_2"]
+    with pytest.raises(UserError, match=r"no field is the split; set crawl.columns.split, or crawl.split=auto"):
+        read(path, split="folders")
 
 
 def test_names_in_place_of_ids_and_a_class_that_no_name_has(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_the_fingerprint_depends_on_rows_and_images_only(home: Path) -> None:
             "image,label\n1.jpg,a\n",
             r"has no column Id; its columns are image, label \(did you mean crawl\.columns\.label",
         ),
-        ("Image:Id\n1.jpg:a\n", r"its columns are Image:Id; .*name them Image,Id and separate them by commas"),
+        ("Image:Id\n1.jpg:a\n", r"its columns are Image:Id .*; name them Image,Id and separate them by commas"),
         ("", r"its columns are \(none\)"),
         ("Image,Id\n", "contains no photos"),
         ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),

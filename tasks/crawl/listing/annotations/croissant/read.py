@@ -18,11 +18,17 @@ from tasks.crawl.listing.photo_rows import PhotoRows
 from tasks.store.errors import UserError
 from tasks.text import first_few
 
-NAME = "croissant.json"
+_NAMES = ("croissant.json", "metadata.json", "*-metadata.json")
+"""The names that fluke, mlcroissant and Kaggle give to descriptions."""
 
 
-def describes_photos(path: Path, config: CrawlConfig) -> bool:
-    """Whether a file is Croissant that says which class its photos have, so that `read` may read it."""
+def find(folder: Path, config: CrawlConfig) -> Path | None:
+    """Return the description in a folder that says which class its photos have, so that `read` may read it."""
+    named = (path for name in _NAMES for path in sorted(folder.glob(name)))
+    return next((path for path in named if _describes_photos(path, config)), None)
+
+
+def _describes_photos(path: Path, config: CrawlConfig) -> bool:
     try:
         content = json.loads(read_file(path))
         return is_croissant(content) and any(
@@ -50,10 +56,9 @@ def read(path: Path, content: Any, config: CrawlConfig, folders: list[Path]) -> 
     if not complete:
         raise UserError(_no_photos(dataset))
     parts = given_splits(records.name for records in complete)
-    if len({*parts.values()}) < len(complete):
+    others: list[Records] = []
+    if len(complete) == 1 or len({*parts.values()}) < len(complete):  # they aren't the parts of one split
         parts, complete, others = {}, complete[:1], complete[1:]
-    else:
-        others = []
     read = [_read(records, dataset, config, folders)._replace(part=parts.get(records.name)) for records in complete]
     if config.split == "folders" and not any(part.part or row.split for part in read for row in part.read.rows):
         raise UserError(f"{path}: no field is the split; set crawl.columns.split, or crawl.split=auto")
