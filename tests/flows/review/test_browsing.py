@@ -23,7 +23,12 @@ window.fetch = (what, ...all) =>
   String(what).includes('decide') ? Promise.reject(new TypeError('no network')) : real(what, ...all);"""
 COUNT_REQUESTS = """const real = fetch;
 window.sent = 0;
-window.fetch = (what, options) => ((window.sent += options?.method === 'POST'), real(what, options));"""
+window.buttons = () => document.querySelector('.card .buttons');
+window.fetch = (what, options) => {
+  window.sent += options?.method === 'POST';
+  window.drawn = window.buttons();
+  return real(what, options);
+};"""
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +150,7 @@ def test_ranges_are_marked_and_decided_on_a_hangul_keyboard_in_one_request(page:
     page.wait(f"{MESSAGE} === '3 photos decided; u: undo'")
     assert reviewed(folder) == {f"{BIRD}/{i}.jpg": "reject" for i in range(3)}
     assert page.run("return window.sent") == 1
+    assert page.run("return window.drawn === window.buttons()")  # not made again for the server's answer and the marks
     assert page.run("return document.querySelector('.card[aria-current] .name').title") == f"{BIRD}/3.jpg"
     page.key("ㅛ", code="KeyY")
     page.wait_for_reviewed(4)
