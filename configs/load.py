@@ -109,7 +109,7 @@ def read_preset(preset: str) -> dict[str, Any]:
             known = presets.names()
             raise ConfigError(
                 f"unknown preset {preset!r}{did_you_mean(preset, known)}; the presets are {', '.join(known)}; or "
-                " give the path of a YAML file"
+                "give the path of a YAML file"
             ) from error
         raise ConfigError(f"{path}: no such file") from error
     except OSError as error:

@@ -234,8 +234,13 @@ def _wait_for(started: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         while not _answers(port, started.pid):
             if started.poll() is not None and is_nearly_full(log):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log.parent))
-            if started.poll() is not None or time.monotonic() > deadline:
+            if started.poll() is not None:
                 raise UserError(f"the Prefect server did not start; its log says why: {log}")
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"the Prefect server did not answer within {_START_TIMEOUT_S:g} s and was stopped; the "
+                    f"machine may be busy: run the same command again when it is less so (log: {log})"
+                )
             time.sleep(0.2)
     except BaseException:  # also Ctrl-C: end a server that is still starting, whatever it does
         if started.poll() is None and (found := look_up(started.pid)):

@@ -15,6 +15,7 @@ from tasks.crawl import blocklist
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
 from tasks.crawl.losses import require_few_lost
+from tasks.file_names import missing_path
 from tasks.images import formats, photos
 from tasks.images.memory import PhotoTooLargeError
 from tasks.store.context import StageContext
@@ -140,7 +141,7 @@ def require_path(path: Path | None, setting: str, example: str) -> Path:
             f"{found}: can't be read ({error.strerror or error}); make it readable, or set {setting} to another path"
         ) from error
     if not exists:
-        raise UserError(f"{found}: there is no such file or folder; create it, or set {setting} to another path")
+        raise UserError(f"{setting}: {missing_path(found)}")
     return found
 
 

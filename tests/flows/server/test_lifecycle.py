@@ -111,7 +111,7 @@ def test_another_program_that_answers_on_the_servers_port_is_not_taken_for_it(
 ) -> None:
     starting = subprocess.Popen(["sleep", "60"], start_new_session=True)
     monkeypatch.setattr(lifecycle, "_START_TIMEOUT_S", 0.3)
-    with pytest.raises(UserError, match="did not start"):
+    with pytest.raises(UserError, match="did not answer within"):
         lifecycle._wait_for(starting, stand_in.port, tmp_path / "server.log")
     assert starting.wait(10) == -signal.SIGTERM
 
@@ -123,7 +123,7 @@ def test_a_server_that_is_stopped_while_it_starts_is_not_left_behind(
     os.kill(starting.pid, signal.SIGSTOP)
     monkeypatch.setattr(lifecycle, "_START_TIMEOUT_S", 0.1)
     monkeypatch.setattr(lifecycle, "_STOP_TIMEOUT_S", 0.1)
-    with pytest.raises(UserError, match="did not start"):
+    with pytest.raises(UserError, match="did not answer within"):
         lifecycle._wait_for(starting, server.free_port(), tmp_path / "server.log")
     assert starting.wait(10) == -signal.SIGKILL
 
