@@ -12,6 +12,7 @@ import keras
 
 from configs.schema import PretrainConfig
 from tasks.networks.pooled_autoencoder import pooled_layers
+from tasks.networks.scaling import SCALED
 
 BRIGHTEST = 255
 _ACTIVATION = "leaky_relu"  # its slope is nowhere zero, so no channel can die
@@ -36,7 +37,7 @@ def autoencoder(shape: tuple[int, int, int], config: PretrainConfig) -> keras.Mo
         x = pooled_layers(tiles, config)
         factor, offset = float(BRIGHTEST), 0.0
     else:
-        scaled = keras.layers.Rescaling(2 / BRIGHTEST, offset=-1, name="scaled")(tiles)
+        scaled = keras.layers.Rescaling(2 / BRIGHTEST, offset=-1, name=SCALED)(tiles)
         x = _decode(_encode(scaled, config), channels, config)
         factor, offset = BRIGHTEST / 2, BRIGHTEST / 2
     extra_px = (x.shape[1] - height, x.shape[2] - width)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from configs.schema import TrainConfig
 from tasks.networks import backbones, head, weights
 from tasks.networks.pooling import generalised_mean, root_mean
-from tasks.networks.scaling import enlarge, photo_deviation, scale_pixels
+from tasks.networks.scaling import SCALED, SCALED_CODES, enlarge, photo_deviation, scale_pixels, scales_pixels
 from tasks.store.errors import UserError
 
 Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -17,8 +17,6 @@ Moments = tuple[NDArray[np.float32], NDArray[np.float32]]
 COLOURS = 3
 _CONSTANT = 1e-12
 """Variance of a channel below which it is taken as constant."""
-SCALED_CODES = "scaled_codes"
-"""Name of the layer that standardises codes behind an encoder, whose own layer `scaled` scales pixels."""
 
 
 def encoder_classifier(encoder: keras.Model, classes: int, config: TrainConfig) -> keras.Model:
@@ -77,7 +75,7 @@ def feature_classifier(shape: tuple[int, int, int], classes: int, config: TrainC
             channels, or the weights cannot be loaded.
     """
     codes = keras.Input(shape, dtype="float32", name="codes")
-    scale = keras.layers.Normalization(name="scaled")
+    scale = keras.layers.Normalization(name=SCALED)
     scale.build((None, *shape))
     scale.set_weights([moments[0], _variance(moments), np.zeros(())])
     scale.finalize_state()
@@ -277,7 +275,7 @@ def _in_current_policy(network: keras.Model) -> keras.Model:
         return network
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if layer.name in ("scaled", "code", "pooled") or not isinstance(layer, keras.layers.Layer):
+        if scales_pixels(layer) or layer.name in ("code", "pooled") or not isinstance(layer, keras.layers.Layer):
             return layer
         return type(layer).from_config(layer.get_config() | {"dtype": policy})
 

@@ -116,6 +116,8 @@ def _preprocessed(
     """Add what an image converter does, as layers of Keras, since those of KerasHub do not reload without it."""
     import keras
 
+    from tasks.networks.scaling import SCALED
+
     x = keras.layers.Concatenate(name="rgb")([tiles] * 3) if tiles.shape[-1] == 1 else tiles
     if side[0] and side[1] and side != tuple(x.shape[1:3]):
         x = keras.layers.Resizing(
@@ -127,7 +129,7 @@ def _preprocessed(
         )(x)
     scale = 1.0 if converter.scale is None else converter.scale
     offset = 0.0 if converter.offset is None else converter.offset
-    return keras.layers.Rescaling(scale, offset, dtype="float32", name="scaled")(x)
+    return keras.layers.Rescaling(scale, offset, dtype="float32", name=SCALED)(x)
 
 
 def _copied(model: "keras.Model", encoder: str) -> "keras.Model":

@@ -9,6 +9,7 @@ it has 8,664 parameters, of which 182 are the averages of batch normalisation, w
 import keras
 
 from configs.schema import PretrainConfig
+from tasks.networks.scaling import SCALED
 
 BRIGHTEST = 255
 _MOMENTUM = 0.9
@@ -27,7 +28,7 @@ def pooled_layers(tiles: keras.KerasTensor, config: PretrainConfig) -> keras.Ker
         gives floats of 0 or more.
     """
     filters = config.layer_filters
-    x = keras.layers.Rescaling(1 / BRIGHTEST, name="scaled")(tiles)
+    x = keras.layers.Rescaling(1 / BRIGHTEST, name=SCALED)(tiles)
     for level, count in enumerate(filters, start=1):
         is_last = level == len(filters)
         x = _convolve(x, count, f"encode{level}a")

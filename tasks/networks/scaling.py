@@ -12,6 +12,11 @@ Scale = Literal["caffe", "tf", "torch"] | tuple[float, float]
 tf: -1..1; torch: normalised for each channel), or by two numbers, (pixel - first) / second."""
 
 BRIGHTEST = 255
+SCALED = "scaled"
+"""Name of the last layer that scales pixels. Of several networks side by side, layers begin with a network's name."""
+SCALED_CODES = "scaled_codes"
+"""Name of the layer that standardises codes behind an encoder, whose own layer `scaled` scales pixels."""
+_IN_FRONT = ("rgb", "resized", SCALED, "enlarged")
 _BGR_MEAN = (103.939, 116.779, 123.68)
 """Mean of ImageNet's photos, 0..255, as used by the Caffe models of VGG and ResNet."""
 _RGB_MEAN = (0.485, 0.456, 0.406)
@@ -44,7 +49,18 @@ def scale_pixels(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False
     else:
         first, second = (127.5, 127.5) if scale == "tf" else scale
         factor, offset = 1 / second, -first / second
-    return keras.layers.Rescaling(factor, offset, dtype="float32", name="scaled")(tiles)
+    return keras.layers.Rescaling(factor, offset, dtype="float32", name=SCALED)(tiles)
+
+
+def scales_pixels(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer is the last one that scales pixels (or codes); networks side by side have one each."""
+    return layer.name == SCALED or layer.name.endswith(f"_{SCALED}")
+
+
+def prepares_tiles(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer takes tiles, or is one of those that prepare them for a network."""
+    ends = tuple(f"_{name}" for name in _IN_FRONT)
+    return isinstance(layer, keras.layers.InputLayer) or layer.name in _IN_FRONT or layer.name.endswith(ends)
 
 
 def photo_deviation(scale: Scale) -> float:

@@ -13,6 +13,7 @@ from configs.schema import ImbalanceConfig, TrainConfig
 from tasks.networks import classifier as classifiers
 from tasks.networks import head as heads
 from tasks.networks.keras_io import predict
+from tasks.networks.scaling import SCALED_CODES
 from tasks.store.progress import Progress
 from tasks.train import class_balance
 from tasks.train.finetune import freeze, unfreeze
@@ -76,7 +77,7 @@ class Schedule:
 
     def train_on_codes(self, train: LabelledData, val: LabelledData | None) -> None:
         """Train what is behind an autoencoder's encoder; train and val have codes `(n, h, w, c)` as rows."""
-        self._model.get_layer(classifiers.SCALED_CODES).trainable = False
+        self._model.get_layer(SCALED_CODES).trainable = False
         phase = self._phase(
             "training on codes", train, val, learning_rate=self._learning_rate, epochs=self._config.epochs
         )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.networks.explain.gradients import Gradient
 from tasks.networks.explain.layers import side
+from tasks.networks.scaling import scales_pixels
 
 Floats = NDArray[np.float32]
 
@@ -52,7 +53,7 @@ class FromPixels(keras.Model):
         activations = layers.ReLU, layers.Activation
         maps = [layer.input if isinstance(layer, activations) else layer.output for layer in shown]
         first = classifier if encoder is None else encoder
-        scaled = first.get_layer("scaled").output
+        scaled = [layer.output for layer in first.layers if scales_pixels(layer)]
         pixels = keras.Input(first.input_shape[1:], dtype="float32", name="pixels")
         # a cast to uint8 has no gradient, so the layers before the network are built again for floats
         self._parts = [keras.models.clone_model(keras.Model(first.input, scaled), input_tensors=pixels)]

@@ -1,12 +1,14 @@
 """The layers of a classifier that give feature maps, and a choice of them to show."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from tasks.networks.scaling import SCALED_CODES, prepares_tiles
+
 _CODE = "code"
-_PREPROCESSING = {"scaled", "scaled_codes", "contrast", "enlarged"}
 
 
 def feature_maps(classifier: keras.Model) -> list[keras.layers.Layer]:
@@ -18,13 +20,12 @@ def feature_maps(classifier: keras.Model) -> list[keras.layers.Layer]:
     Raises:
         ValueError: there is no such layer.
     """
-    layers = classifier.layers
-    names = [layer.name for layer in layers]
-    start = max((i for i, name in enumerate(names) if name in _PREPROCESSING), default=0) + 1
+    names = [layer.name for layer in classifier.layers]
+    start = names.index(SCALED_CODES) + 1 if SCALED_CODES in names else 0
     found = [
         layer
-        for layer in layers[start : names.index("features")]
-        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.ZeroPadding2D)
+        for layer in _maps(classifier.layers[start : names.index("features")])
+        if not isinstance(layer, keras.layers.ZeroPadding2D)
     ]
     features = classifier.get_layer("features")
     if not found and len(features.output.shape) == 4:
@@ -44,9 +45,12 @@ def encoder_maps(network: keras.Model) -> list[keras.layers.Layer]:
     names = [layer.name for layer in network.layers]
     if _CODE not in names:
         return []
-    layers = network.layers[: names.index(_CODE) + 1]
-    start = max(i for i, layer in enumerate(layers) if layer.name in {"tiles", *_PREPROCESSING}) + 1
-    return [layer for layer in layers[start:] if len(layer.output.shape) == 4]
+    return _maps(network.layers[: names.index(_CODE) + 1])
+
+
+def _maps(layers: Sequence[keras.layers.Layer]) -> list[keras.layers.Layer]:
+    """Choose the layers with outputs `(n, h, w, c)`, without those that prepare tiles for a network."""
+    return [layer for layer in layers if len(layer.output.shape) == 4 and not prepares_tiles(layer)]
 
 
 def side(layer: keras.layers.Layer) -> int:
@@ -57,7 +61,7 @@ def side(layer: keras.layers.Layer) -> int:
 def representative_layers(classifier: keras.Model, most: int = 4) -> list[keras.layers.Layer]:
     """Choose at most `most` layers, in order: the last one before each halving of the side, evenly spread."""
     maps = feature_maps(classifier)
-    whole = side(maps[0])
+    whole = max(map(side, maps))
     # rounded, because convolutions without padding also make maps a few pixels smaller
     last = {round(math.log2(whole / side(layer))): layer for layer in maps}
     found = [last[halvings] for halvings in sorted(last)]

@@ -6,6 +6,7 @@ import pytest
 from configs.schema import PretrainConfig
 from tasks.networks import backbones
 from tasks.networks.pretrained import check, modules_of, pretrained_encoder, upper_part
+from tasks.networks.scaling import scales_pixels
 from tasks.store.errors import UserError
 
 
@@ -26,10 +27,9 @@ def test_the_code_of_all_networks_counts() -> None:
 def test_several_networks_give_their_features_side_by_side() -> None:
     tiles = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
     names = ["efficientnet_lite0", "efficientnet_lite1"]
-    both, *each = (
-        pretrained_encoder((64, 64, 3), PretrainConfig(encoder=name)).predict_on_batch(tiles)
-        for name in ("+".join(names), *names)
-    )
+    encoders = [pretrained_encoder((64, 64, 3), PretrainConfig(encoder=name)) for name in ("+".join(names), *names)]
+    both, *each = (encoder.predict_on_batch(tiles) for encoder in encoders)
+    assert {layer.name for layer in encoders[0].layers if scales_pixels(layer)} == {"scaled", f"{names[1]}_scaled"}
     assert both.shape == (2, 2 * (1280 + 2 * 80 + 2 * 112))
     maps, textures = zip(*(np.split(vectors, [1280], axis=1) for vectors in each), strict=True)
     np.testing.assert_allclose(both, np.concatenate([*maps, *textures], axis=1), rtol=1e-4, atol=1e-5)

@@ -15,6 +15,28 @@ def of_codes(shape: tuple[int, int, int], classes: int = 3) -> keras.Model:
     return linear_classifier(shape, kernel, np.zeros(classes, np.float32))
 
 
+def of_two_networks() -> keras.Model:
+    """Build two networks side by side on the same tiles, with the names that a pretrained encoder gives them."""
+    tiles = keras.Input((16, 16, 1), dtype="uint8", name="tiles")
+    maps = []
+    for prefix, depth in (("", 1), ("other_", 3)):
+        x = keras.layers.Concatenate(name=f"{prefix}rgb")([tiles] * 3)
+        x = keras.layers.Rescaling(1 / 255, name=f"{prefix}scaled")(x)
+        for i in range(depth):
+            x = keras.layers.Conv2D(2, 3, 1 if i else 2, "same", activation="tanh", name=f"{prefix}conv{i}")(x)
+        maps.append(x)
+    features = keras.layers.Identity(name="features")(keras.layers.Concatenate(name="maps")(maps))
+    return keras.Model(tiles, keras.layers.GlobalAveragePooling2D(name="pooled")(features))
+
+
+def test_layers_of_two_networks_on_the_same_tiles_can_be_inspected() -> None:
+    model = of_two_networks()
+    found = sorted(layer.name for layer in feature_maps(model))
+    assert found == ["conv0", "maps", "other_conv0", "other_conv1", "other_conv2"]
+    (layer,) = inspect_layers(model, np.zeros((2, 16, 16, 1), np.uint8), most=1).layers
+    assert (layer.name, layer.pictures.shape) == ("maps", (1, 16, 16, 1))
+
+
 def test_the_map_of_a_linear_classifier_of_codes_is_the_code() -> None:
     model = of_codes((4, 6, 2))
     assert [layer.name for layer in feature_maps(model)] == ["features"]
