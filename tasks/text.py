@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -10,6 +10,16 @@ SPACE = "\N{NO-BREAK SPACE}"
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 """Parts of emoji and of words in some scripts."""
+
+_ONE_OF = {
+    "photos": "photo",
+    "classes": "class",
+    "other files": "other file",
+    "tiles": "tile",
+    "recipes": "recipe",
+    "test photos": "test photo",
+}
+"""How counts are named that are 1."""
 
 
 def show_controls(text: str) -> str:
@@ -59,3 +69,24 @@ def duration(seconds: float) -> str:
     if minutes < 1:
         return f"{rest}{SPACE}s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def counts_text(counts: Mapping[str, float]) -> str:
+    """Return a stage's counts on one line: `900 kept, 31 rejected`, `accuracy 0.970 (0.950 to 0.990)`."""
+    return ", ".join(_counted(counts)) or "nothing to do"
+
+
+def _counted(counts: Mapping[str, float]) -> Iterator[str]:
+    """Yield each count before its name, and each score behind it; the ends of an interval follow their number."""
+    for name, value in counts.items():
+        if isinstance(value, int):
+            yield f"{value:,} {_ONE_OF.get(name, name) if value == 1 else name}"
+        elif {f"{name} from", f"{name} to"} <= counts.keys():
+            yield f"{name} {_score(value)} ({_score(counts[f'{name} from'])} to {_score(counts[f'{name} to'])})"
+        elif name.removesuffix(" from").removesuffix(" to") == name:
+            yield f"{name} {_score(value)}"
+
+
+def _score(value: float) -> str:
+    """Return a share with three decimals, so that `1.000` isn't taken for a count; others with three digits."""
+    return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) <= 1 else f"{value:.3g}"

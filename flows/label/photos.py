@@ -78,7 +78,7 @@ def unlabelled(
     if unreadable:
         notes.append(f"{folder}: {photos_are(len(unreadable))} left out: can't be read: {first_few(unreadable)}")
     if in_run_count:
-        notes.append(f"{folder}: {photos_are(in_run_count)} left out: the newest run has them already")
+        notes.append(f"{folder}: {photos_are(in_run_count)} left out: already in the newest run")
     if copies := len(named) - len(unreadable) - in_run_count - len(photos):
         notes.append(f"{folder}: {photos_are(copies)} left out: copies of others")
     if not photos:

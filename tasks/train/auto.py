@@ -170,7 +170,7 @@ class Trials:
                 plan = str(error)
         if isinstance(plan, str):
             self._skip(name, plan)
-            self._too_long = f"a smaller part is too slow already: {plan}"
+            self._too_long = plan if self._too_long else f"a smaller part is too slow already: {plan}"
         else:
             self._try_network(name, recipe, lambda: recipe.try_out(name, plan.epochs, again=plan.again))
 

@@ -16,26 +16,6 @@ from flows.run_records import RunRecord, StageRecord
 from tasks.store.manifest import Artifact
 
 
-def test_counts_are_printed_before_their_name_and_scores_after_it() -> None:
-    artifact = Artifact(stage="evaluate", key="k", digest="d")
-    counts = {"test photos": 1234, "accuracy": 0.98712, "error": 0.00100145}
-    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)
-    assert console.counts_text(stage.counts) == "1,234 test photos, accuracy 0.987, error 0.001"
-
-
-def test_one_photo_is_no_plural_and_an_interval_follows_its_number() -> None:
-    artifact = Artifact(stage="evaluate", key="k", digest="d")
-    counts = {"test photos": 1, "accuracy": 0.958, "accuracy from": 0.875, "accuracy to": 1.0, "macro F1": 0.95}
-    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)
-    assert console.counts_text(stage.counts) == "1 test photo, accuracy 0.958 (0.875 to 1), macro F1 0.95"
-
-
-def test_a_stage_without_counts_has_nothing_to_do() -> None:
-    artifact = Artifact(stage="pretrain", key="k", digest="d")
-    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=0, counts={})
-    assert console.counts_text(stage.counts) == "nothing to do"
-
-
 @pytest.fixture
 def messages_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at the start of a command: without what tests of commands have left in the same process."""

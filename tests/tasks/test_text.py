@@ -1,6 +1,8 @@
+from collections.abc import Mapping
+
 import pytest
 
-from tasks.text import duration, percent, show_controls
+from tasks.text import counts_text, duration, percent, show_controls
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,22 @@ def test_what_a_terminal_would_obey_is_shown(text: str, expected: str) -> None:
 @pytest.mark.parametrize("text", ["고양이 — naïve", "👩\u200d🔬 🏳️", "می\u200cخواهم", "a\\x1b"])
 def test_text_that_can_be_read_stays_as_it_is(text: str) -> None:
     assert show_controls(text) == text
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        (
+            {"test photos": 1234, "accuracy": 0.98712, "error": 0.00100145},
+            "1,234 test photos, accuracy 0.987, error 0.001",
+        ),
+        (
+            {"test photos": 1, "accuracy": 1.0, "accuracy from": 0.875, "accuracy to": 1.0, "macro F1": 0.95},
+            "1 test photo, accuracy 1.000 (0.875 to 1.000), macro F1 0.950",
+        ),
+        ({"log loss": 12.3456, "error": 0.00001234}, "log loss 12.3, error 1.23e-05"),
+        ({}, "nothing to do"),
+    ],
+)
+def test_counts_stand_before_their_name_and_scores_behind_it(counts: Mapping[str, float], expected: str) -> None:
+    assert counts_text(counts) == expected

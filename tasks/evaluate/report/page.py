@@ -36,7 +36,6 @@ from tasks.evaluate.report.text import (
     calibration_sentence,
     decimals,
     given_split,
-    number,
     ordinal,
     priors,
     score_rows,
@@ -49,7 +48,7 @@ from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
 from tasks.templates import template
-from tasks.text import SPACE, duration, markdown, percent
+from tasks.text import SPACE, counts_text, duration, markdown, percent
 
 _MANY = style.MOST_NAMES
 _THUMBNAIL_BYTES = 40_000
@@ -67,7 +66,7 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         files: The files of the evaluation.
         drawn: The figures, by name.
     """
-    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal, "number": number}
+    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal, "counts": counts_text}
     test, champion = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
     return template(Path(__file__).with_name("page.html.jinja"), filters).render(

@@ -182,11 +182,6 @@ def decimals(number: float) -> str:
     return f"{number:.3f}"
 
 
-def number(value: float) -> str:
-    """Write a count with commas, and another number with four significant digits."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
 def ordinal(number: int) -> str:
     """Write a rank, such as 1st, 2nd, 3rd, 11th."""
     suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
