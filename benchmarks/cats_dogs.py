@@ -62,8 +62,8 @@ def row(data: Path) -> str:
     """Return the cells of the newest training and evaluation of a data folder."""
     newest = {stage: max((data / "artifacts" / stage).iterdir(), key=lambda f: f.stat().st_mtime) for stage in STAGES}
     manifest = json.loads((newest["train"] / "manifest.json").read_text())
-    metrics = json.loads(tables.METRICS.path(newest["evaluate"]).read_text())
-    history = json.loads(tables.HISTORY.path(newest["train"]).read_text())
+    metrics = json.loads(tables.evaluate.METRICS.path(newest["evaluate"]).read_text())
+    history = json.loads(tables.shared.HISTORY.path(newest["train"]).read_text())
     losses, accuracy = history["val_loss"], metrics["test"]["scores"]["accuracy"]
     best = losses.index(min(losses)) + 1
     return (

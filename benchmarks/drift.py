@@ -25,7 +25,7 @@ from tasks.evaluate.findings import Compared
 from tasks.inference.arrays import Floats
 from tasks.store.context import StageContext
 from tasks.store.store import Store
-from tasks.tables import KEPT
+from tasks.tables.filter import KEPT
 
 _LEVEL = 0.01
 _NEW = (5, 10, 20, 50)

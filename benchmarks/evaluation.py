@@ -89,14 +89,14 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
     def crawl(out: Path) -> Result:
         crawled = pd.concat([kept, _rejected(kept, root)])[["photo", "file", "label", "name"]]
         about: dict[str, Any] = {"url": "", "engine": "folder", "keyword": "", "rank": 0, "licence": "", "bytes": 1}
-        _write(tables.PHOTOS, crawled.assign(**about), out)
+        _write(tables.crawl.PHOTOS, crawled.assign(**about), out)
         return Result({"photos": len(crawled), "classes": classes})
 
     def sort_out(out: Path) -> Result:
-        tables.KEPT.write(kept, out)
-        _write(tables.REJECTED, _rejected(kept, root), out)
-        tables.REMOVED.write_rows([], out)
-        tables.REVIEW.write_rows([], out)
+        tables.filter.KEPT.write(kept, out)
+        _write(tables.filter.REJECTED, _rejected(kept, root), out)
+        tables.filter.REMOVED.write_rows([], out)
+        tables.filter.REVIEW.write_rows([], out)
         return Result({"kept": photos, "rejected": _REJECTED})
 
     def preprocess(out: Path) -> Result:
@@ -106,15 +106,15 @@ def lay_out(root: Path, classes: int, photos: int) -> dict[str, Artifact]:
             positions = centres[truth[part]] + random.normal(0, _SPREAD, (len(truth[part]), _DIMENSIONS))
             shards.append(Shard.write(home, shas[part], _tiles(positions, random)))
         index = ShardPool(home, tuple(shards)).index(shas, root)
-        tables.INDEX.write(index, out)
-        tables.REMOVED_INDEX.write(index.iloc[:0], out)
+        tables.shared.INDEX.write(index, out)
+        tables.shared.REMOVED_INDEX.write(index.iloc[:0], out)
         return Result({"tiles": photos}, digest=index_digest(index))
 
     def train(out: Path) -> Result:
-        _classifier(centres).save(tables.CLASSIFIER.path(out))
-        tables.LABELS.path(out).write_text(json.dumps(names.tolist()))
+        _classifier(centres).save(tables.train.CLASSIFIER.path(out))
+        tables.train.LABELS.path(out).write_text(json.dumps(names.tolist()))
         lines = {name: np.linspace(3, 1, 50).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
-        tables.HISTORY.path(out).write_text(json.dumps(lines))
+        tables.shared.HISTORY.path(out).write_text(json.dumps(lines))
         _describe_training(out, kept, classes)
         return Result({"classes": classes})
 
@@ -136,12 +136,12 @@ def _write(table: Table, frame: pd.DataFrame, out: Path) -> None:
 
 
 def _no_encoder(out: Path) -> Result:
-    write_json(tables.ENCODER_INFO.path(out), {"kind": "none", "name": "none"})
+    write_json(tables.pretrain.ENCODER_INFO.path(out), {"kind": "none", "name": "none"})
     return Result({})
 
 
 def _no_features(out: Path) -> Result:
-    for table in (tables.INDEX, tables.REMOVED_INDEX, tables.COPIES_INDEX):
+    for table in (tables.shared.INDEX, tables.shared.REMOVED_INDEX, tables.extract.COPIES_INDEX):
         table.write_rows([], out)
     return Result({})
 
@@ -149,11 +149,11 @@ def _no_features(out: Path) -> Result:
 def _describe_training(out: Path, kept: pd.DataFrame, classes: int) -> None:
     """Write what the stage reads of a training besides the classifier."""
     chosen = {"metric": "accuracy", "chosen": "network", "recipe": "network", "infer_from": "network"}
-    write_json(tables.RECIPE.path(out), chosen | {"frozen": False, "refitted": False, "candidates": []})
+    write_json(tables.train.RECIPE.path(out), chosen | {"frozen": False, "refitted": False, "candidates": []})
     nothing = np.empty((0, classes), np.float32)
-    np.savez(tables.VALIDATION.path(out), allow_pickle=False, photos=np.empty(0, np.str_), logits=nothing)
-    tables.TRAINED_ON.write(kept.loc[kept["split"] == "train", ["photo"]], out)
-    tables.LABEL_ISSUES.write_rows([], out)
+    np.savez(tables.train.VALIDATION.path(out), allow_pickle=False, photos=np.empty(0, np.str_), logits=nothing)
+    tables.train.TRAINED_ON.write(kept.loc[kept["split"] == "train", ["photo"]], out)
+    tables.train.LABEL_ISSUES.write_rows([], out)
 
 
 def _tiles(positions: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:

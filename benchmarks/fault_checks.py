@@ -19,7 +19,7 @@ from tasks.filter import review_log
 from tasks.store import hashing
 from tasks.store.manifest import Manifest
 from tasks.store.shards import Shard
-from tasks.tables import REPORT
+from tasks.tables.evaluate import REPORT
 
 _DAYS_2 = 2 * 86_400
 

@@ -20,7 +20,7 @@ from benchmarks import fault_checks as checks
 from benchmarks.fault_review import Review, decide
 from benchmarks.measure import FLUKE, make_photos
 from flows.run_records import read_records
-from tasks.tables import REPORT
+from tasks.tables.evaluate import REPORT
 
 _LIMIT_S = 300.0
 """A command that takes longer is killed, and counts as one that has failed."""

@@ -74,7 +74,7 @@ def link_tail(trashnet: Path, folder: Path, seed: int) -> dict[str, int]:
 def _scores(data: Path) -> tuple[float, float]:
     """Return macro F1 and balanced accuracy of the newest evaluation."""
     newest = max((data / "artifacts/evaluate").iterdir(), key=lambda folder: folder.stat().st_mtime)
-    scores = json.loads(tables.METRICS.path(newest).read_text())["test"]["scores"]
+    scores = json.loads(tables.evaluate.METRICS.path(newest).read_text())["test"]["scores"]
     return scores["macro_f1"]["value"], scores["balanced_accuracy"]["value"]
 
 

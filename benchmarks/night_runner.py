@@ -105,7 +105,7 @@ class Nights:
 
     def wrong_labels(self) -> tuple[int, int, int]:
         """Count the test photos that were added under a wrong label: all, those on the list, and those that wait."""
-        kept = tables.KEPT.read(folder_of(self.data, read_records(self.data)[0], "filter"))
+        kept = tables.filter.KEPT.read(folder_of(self.data, read_records(self.data)[0], "filter"))
         tested = set(kept.loc[kept["split"] == "test", "photo"]) & set(self.wrong)
         rows, waiting = self.test_list(), PinnedList(self.data, NAME).waiting()
         return len(tested), *(

@@ -68,7 +68,7 @@ def ten_nights(nights: Nights) -> None:
 
     copies = nights.add_copies(15)
     record = nights.run("copies of 15 listed photos, encoded anew")
-    trained = tables.TRAINED_ON.read(folder_of(nights.data, record, "train"))["photo"]
+    trained = tables.train.TRAINED_ON.read(folder_of(nights.data, record, "train"))["photo"]
     nights.expect(not copies & set(trained), "a copy of a listed photo was trained on")
 
     nights.add(_NEW, *every)

@@ -28,7 +28,7 @@ from tasks.images import photo_files, photos
 from tasks.images.tiles import make_tile, tile_of
 from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
-from tasks.tables import KEPT, REMOVED
+from tasks.tables.filter import KEPT, REMOVED
 
 WIDTH, HEIGHT, THREADS = 1050, 600, 2
 COMPARED = 50

@@ -47,7 +47,7 @@ def make(data: Path, photos: Path) -> None:
     record = RunRecord.start("default", "evaluate", config, number=number)
     record.add(_outcome(store, filtered), 1.0)
     key = CacheKey(stage="evaluate", version=1, config={}, external_inputs={"run": number})
-    kept = tables.KEPT.read(store.folder(filtered))
+    kept = tables.filter.KEPT.read(store.folder(filtered))
     record.add(_outcome(store, store.publish(key, "", lambda out: _evaluate(kept, out))), 1.0)
     record.end("done")
     record.save(data)
@@ -66,7 +66,7 @@ def _evaluate(kept: pd.DataFrame, out: Path) -> Result:
         predicted=np.where(is_right, asked["label"], chance.choice(_CLASSES, len(asked))),
         probability=chance.beta(5, 1, len(asked)),
     )
-    answers.to_parquet(tables.PREDICTIONS.path(out), index=False)
+    answers.to_parquet(tables.evaluate.PREDICTIONS.path(out), index=False)
     features = chance.standard_normal((len(kept), _FEATURES), np.float32)
-    np.save(tables.FEATURES.path(out), features)
+    np.save(tables.evaluate.FEATURES.path(out), features)
     return Result({"kept": len(kept)})

@@ -37,7 +37,7 @@ from tasks.store.manifest import Result
 from tasks.store.stage import Run, Stage
 from tasks.store.store import Store
 from tasks.store.work import Threads, Workers, workers_of
-from tasks.tables import KEPT, REMOVED
+from tasks.tables.filter import KEPT, REMOVED
 
 THREADS, PHOTO_PX = 2, 256
 SHARDS, OBJECTS, LATENCY_S, WAITING = 64, 8, 0.05, (1, 2, 4, 8)

@@ -39,7 +39,8 @@ from tasks.networks.classifier import encoder_classifier, tile_classifier
 from tasks.networks.pretrained import pretrained_encoder, upper_part
 from tasks.pretrain.reconstruction import Reconstruction
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows, ShardPool
+from tasks.store.lazy_rows import LazyRows
+from tasks.store.shards import ShardPool
 from tasks.train.class_balance import log_priors
 from tasks.train.finetune import freeze, unfreeze
 from tasks.train.fit import LabelledData, Phase

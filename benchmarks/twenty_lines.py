@@ -29,7 +29,7 @@ from tasks import tables
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.headline import HeadlineMetric, headline_metric
 from tasks.inference.scores import score
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.store import Store
 
 SETS = ("trashnet", "cats_dogs", "nyala")
@@ -61,11 +61,13 @@ class Run:
         newest = max(good, key=lambda record: record.order)
         store = Store(data)
         folders = {stage.artifact.stage: store.folder(stage.artifact) for stage in newest.stages}
-        kept = tables.KEPT.read(folders["filter"])[["photo", "label", "group", "split"]]
+        kept = tables.filter.KEPT.read(folders["filter"])[["photo", "label", "group", "split"]]
         trained = kept.loc[kept["split"] == "train", "label"]
         photos = kept[kept["label"].isin(set(trained))].reset_index(drop=True)
-        index = tables.INDEX.read(folders["preprocess"]).set_index("photo", drop=False).loc[photos["photo"].tolist()]
-        answers = tables.PREDICTIONS.read(folders["evaluate"]).set_index("photo")
+        index = (
+            tables.shared.INDEX.read(folders["preprocess"]).set_index("photo", drop=False).loc[photos["photo"].tolist()]
+        )
+        answers = tables.evaluate.PREDICTIONS.read(folders["evaluate"]).set_index("photo")
         counts = trained.value_counts().to_numpy()
         return cls(photos, answers[answers["split"] == "test"], LazyRows(index, data), headline_metric(counts, "auto"))
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from configs import presets, values, yaml_text
 from configs.errors import ConfigError
-from configs.mistakes import message
+from configs.mistakes import messages
 from configs.overrides import apply, parsed
 from configs.schema import Config
 from configs.settings import leaves
@@ -82,7 +82,7 @@ def checked(given: dict[str, Any]) -> Config:
     try:
         config = Config.model_validate(values.from_yaml(given))
     except ValidationError as error:
-        raise ConfigError("\n".join(message(mistake) for mistake in error.errors())) from error
+        raise ConfigError("\n".join(messages(error.errors()))) from error
     for name, value in leaves(config):
         numbers = value if isinstance(value, tuple) else (value,)
         if any(isinstance(each, float) and not math.isfinite(each) for each in numbers):

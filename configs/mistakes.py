@@ -1,5 +1,6 @@
 """What pydantic finds wrong in a config, as messages that name the setting, the reason and the remedy."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from configs import old_names
@@ -12,8 +13,17 @@ _UNION_BRANCHES = ("literal[", "lax-or-strict[", "function-", "constrained-", "t
 """How pydantic names the alternatives of a setting that takes a word or a path."""
 
 
-def message(mistake: Any) -> str:
-    """Return the message for one of pydantic's errors."""
+def messages(mistakes: Sequence[Any]) -> Iterator[str]:
+    """Yield a message for each of pydantic's errors."""
+    places = [mistake["loc"] for mistake in mistakes]
+    for mistake in mistakes:
+        place = mistake["loc"]
+        has_invalid_items = any(other[:-1] == place for other in places)
+        if mistake["type"] != "too_short" or not has_invalid_items:  # pydantic counts the valid items
+            yield _message(mistake)
+
+
+def _message(mistake: Any) -> str:
     name = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(_UNION_BRANCHES))
     if mistake["type"] == "extra_forbidden":
         if name in old_names.MESSAGES:
@@ -30,6 +40,8 @@ def message(mistake: Any) -> str:
         )
     text = str(mistake["msg"]).removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     text = text.replace("tuple", "list").replace("Tuple", "list")
+    if mistake["type"] in ("list_type", "tuple_type"):
+        text = "must be a list in square brackets"
     got = "" if isinstance(mistake["input"], dict) or is_secret(name) else f" (got {mistake['input']!r})"
     return f"{name}: {text[0].lower()}{text[1:]}{got}" if name else text
 

@@ -82,6 +82,8 @@ def _seeks_label_issues(config: Config) -> bool:
     return bool(filters.label_issues) or filters.max_outlier is not None or filters.max_label_doubt is not None
 
 
+SOURCES = WITHOUT_SIZES | {"google", "bing", "baidu", "naver", "openverse", "commons", "flickr"}
+"""The sources that come with fluke. One that somebody has added may use any setting of the crawl."""
 _ON_THIS_MACHINE = "folder, csv, annotations and huggingface"
 _LISTS = "folder, csv, annotations, huggingface or urls"
 
@@ -222,7 +224,10 @@ def notes(config: Config, given: Iterable[str]) -> Iterator[str]:
         config: All settings.
         given: The dotted names of the settings that the user gave.
     """
+    are_ours = SOURCES.issuperset(config.crawl.sources)
     for name in given:
+        if name.startswith("crawl.") and not are_ours:
+            continue
         rule = next((rule for rule in RULES if rule.applies_to(name) and not rule.has_effect(config)), None)
         if rule:
             yield f"{name} has no effect, because it needs {rule.needs}: set that, or leave {name} out"

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from tasks.store.json_file import read_json
-from tasks.tables import RECIPE
+from tasks.tables.train import RECIPE
+from tasks.text import score_text
 
 
 class Tried(NamedTuple):
@@ -47,7 +48,7 @@ def recipes_tried(training: Path) -> list[Tried]:
     return [
         Tried(
             each.name,
-            "" if each.score is None else f"{metric} {each.score:.3f}",
+            "" if each.score is None else f"{metric} {score_text(metric, each.score)}",
             "" if each.seconds is None else f"{each.seconds:.1f}",
             f"not tried: {each.skipped}" if each.skipped else "chosen" if each.chosen else "",
         )

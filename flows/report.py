@@ -12,7 +12,7 @@ from flows.run_records import RunRecord
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
-from tasks.tables import REPORT
+from tasks.tables.evaluate import REPORT
 
 logger = logging.getLogger("fluke.report")
 

@@ -21,6 +21,7 @@ from configs.load import with_memory
 from configs.redact import redact, redact_exception
 from configs.schema import Config, Section, StageName, WorkersConfig
 from flows import credentials, error_messages, gpu_limit, log_rotation, notify, preflight, stage_tasks
+from flows.console import counts_text
 from flows.dashboard import run_page
 from flows.dashboard import stages as shown_stages
 from flows.dashboard.artifacts import named
@@ -45,7 +46,6 @@ from tasks.store.progress import Progress, silent, tee
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
 from tasks.store.work import workers_of
-from tasks.text import counts_text
 
 extra_progress: ContextVar[Progress] = ContextVar("extra_progress", default=silent)
 """Shows the progress of a run in addition to the dashboard; the command line sets its progress bars."""

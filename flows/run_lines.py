@@ -14,7 +14,7 @@ from flows.models.listing import Listed
 from flows.models.registry import Registry
 from flows.run_records import RunRecord
 from tasks import names
-from tasks.text import percent
+from tasks.text import score_text, score_with_interval
 
 
 def runs_lines(records: Sequence[RunRecord], root: Path) -> list[str]:
@@ -86,7 +86,7 @@ def models_lines(listed: Sequence[Listed]) -> list[str]:
             found.append(shown(names.visible(each.name)))
         found.append(f"[bold]{line}[/]" if each.is_champion else line)
         if each.outcome:
-            found.append(f"    {shown(': '.join(filter(None, (each.outcome, each.decision.reason))))}")
+            found.append(f"    {shown(each.outcome)}")
     return found
 
 
@@ -112,10 +112,7 @@ def headline_text(headline: Headline | None) -> str:
     """Write a headline metric with its interval: `accuracy 97.5 % (96.0–98.8)`."""
     if headline is None:
         return ""
-    value, low, high = headline.value, headline.low, headline.high
-    if "accuracy" in headline.metric:
-        return f"{headline.metric} {percent(value)} ({100 * low:.1f}–{100 * high:.1f})"
-    return f"{headline.metric} {value:.3f} ({low:.3f}–{high:.3f})"
+    return score_with_interval(headline.metric, headline.value, headline.low, headline.high)
 
 
 def _result(scores: Mapping[str, int | float]) -> str:
@@ -123,12 +120,12 @@ def _result(scores: Mapping[str, int | float]) -> str:
     name = next((name.removesuffix(" from") for name in scores if name.endswith(" from")), "")
     if not name:
         return ""
-    number = percent if "accuracy" in name else "{:.3f}".format
-    parts, owned = [f"{name} {number(scores[name])}"], f"'s {name}"
-    parts += [f"{each.removesuffix(owned)} {number(scores[each])}" for each in scores if each.endswith(owned)]
+    parts, owned = [f"{name} {score_text(name, scores[name])}"], f"'s {name}"
+    others = [each for each in scores if each.endswith(owned)]
+    parts += [f"{each.removesuffix(owned)} {score_text(name, scores[each])}" for each in others]
     if f"{name} with them" in scores:
         removed = scores["removed from the test by the filter"]
-        parts.append(f"with {removed:,} removed {number(scores[f'{name} with them'])}")
+        parts.append(f"with {removed:,} removed {score_text(name, scores[f'{name} with them'])}")
     return ", ".join(parts)
 
 

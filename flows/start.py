@@ -113,8 +113,6 @@ def connect(config: Config, announce: Announce) -> None:
     credentials.from_secret_blocks(config.crawl)
     preflight.check_names(config)
     notify.prepare(config)
-    if address == server.url(root):
-        server.crash_zombies()
 
 
 def announce_start(how_long: str, announce: Announce) -> None:

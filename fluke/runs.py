@@ -168,7 +168,9 @@ class Run:
         """What the evaluation measured: the content of metrics.json."""
         from tasks import tables
 
-        found: dict[str, Any] = json.loads(tables.METRICS.path(self._folder("evaluate")).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(
+            tables.evaluate.METRICS.path(self._folder("evaluate")).read_text(encoding="utf-8")
+        )
         return found
 
     @property
@@ -200,7 +202,7 @@ class Run:
         """The PNG files of the report's figures, by name; show one in a notebook with `PIL.Image.open`."""
         from tasks import tables
 
-        folder = tables.FIGURES.path(self._folder("evaluate"))
+        folder = tables.evaluate.FIGURES.path(self._folder("evaluate"))
         return {path.stem: path for path in sorted(folder.glob("*.png"))}
 
     @property
@@ -208,7 +210,7 @@ class Run:
         """The path of the report, an HTML page."""
         from tasks import tables
 
-        return tables.REPORT.path(self._folder("evaluate"))
+        return tables.evaluate.REPORT.path(self._folder("evaluate"))
 
     @property
     def model(self) -> Model:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.split_reference import SplitReference
-from tasks.tables import ABSENT, KEPT, REJECTED
+from tasks.tables.filter import ABSENT, KEPT, REJECTED
 
 
 def held_out(kept: Path) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store.json_file import read_json
-from tasks.tables import MEMORY
+from tasks.tables.filter import MEMORY
 
 
 class SplitReference(BaseModel):

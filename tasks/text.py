@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -10,16 +10,6 @@ SPACE = "\N{NO-BREAK SPACE}"
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 """Parts of emoji and of words in some scripts."""
-
-_ONE_OF = {
-    "photos": "photo",
-    "classes": "class",
-    "other files": "other file",
-    "tiles": "tile",
-    "recipes": "recipe",
-    "test photos": "test photo",
-}
-"""How counts are named that are 1."""
 
 
 def show_controls(text: str) -> str:
@@ -61,6 +51,39 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{rounded:.{digits}f}{SPACE}%"
 
 
+def number_text(name: str, value: float) -> str:
+    """Write a number of a stage by its name: photos as 1,234, an accuracy as 95.8 %, another number as 0.953."""
+    if _is_share(name):
+        return percent(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def score_text(name: str, value: float) -> str:
+    """Write a score by its name: an accuracy as 95.8 %, another one, such as macro F1, as 0.950."""
+    return percent(value) if _is_share(name) else f"{value:.3f}"
+
+
+def score_with_interval(name: str, value: float, low: float, high: float) -> str:
+    """Write a score with its name and interval: accuracy 97.5 % (96.0–98.8), macro F1 0.950 (0.932–0.981)."""
+    return f"{name} {score_text(name, value)} ({interval_text(name, low, high)})"
+
+
+def interval_text(name: str, low: float, high: float) -> str:
+    """Write the interval of a score by its name: 94.1–98.2 for an accuracy, 0.932–0.981 for another one."""
+    return interval({"low": low, "high": high}, percentage=_is_share(name))
+
+
+def interval(score: Mapping[str, float], *, percentage: bool) -> str:
+    """Write the interval of a score, its `low` and `high`: 94.1–98.2 or 0.932–0.981."""
+    scale, digits = (100, 1) if percentage else (1, 3)
+    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
+
+
+def _is_share(name: str) -> bool:
+    """Return whether a score is a share of photos: accuracy, balanced accuracy, accuracy on validation ..."""
+    return "accuracy" in name
+
+
 def duration(seconds: float) -> str:
     """Format a duration: 0.8 s, 42 s, 3 min 10 s, 2 h 5 min."""
     if seconds < 10:
@@ -69,24 +92,3 @@ def duration(seconds: float) -> str:
     if minutes < 1:
         return f"{rest}{SPACE}s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def counts_text(counts: Mapping[str, float]) -> str:
-    """Return a stage's counts on one line: `900 kept, 31 rejected`, `accuracy 0.970 (0.950 to 0.990)`."""
-    return ", ".join(_counted(counts)) or "nothing to do"
-
-
-def _counted(counts: Mapping[str, float]) -> Iterator[str]:
-    """Yield each count before its name, and each score behind it; the ends of an interval follow their number."""
-    for name, value in counts.items():
-        if isinstance(value, int):
-            yield f"{value:,} {_ONE_OF.get(name, name) if value == 1 else name}"
-        elif {f"{name} from", f"{name} to"} <= counts.keys():
-            yield f"{name} {_score(value)} ({_score(counts[f'{name} from'])} to {_score(counts[f'{name} to'])})"
-        elif name.removesuffix(" from").removesuffix(" to") == name:
-            yield f"{name} {_score(value)}"
-
-
-def _score(value: float) -> str:
-    """Return a share with three decimals, so that `1.000` isn't taken for a count; others with three digits."""
-    return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) <= 1 else f"{value:.3g}"

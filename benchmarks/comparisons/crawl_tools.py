@@ -69,8 +69,8 @@ def fluke(threads: int, settings: Sequence[str] = ()) -> Crawler:
 
         digests, dropped = set[str](), Counter[str]()
         for artifact in out.glob("artifacts/crawl/*"):
-            digests.update(tables.PHOTOS.read(artifact, ["photo"])["photo"])
-            dropped.update(tables.DROPPED.read(artifact, ["reason"])["reason"])
+            digests.update(tables.crawl.PHOTOS.read(artifact, ["photo"])["photo"])
+            dropped.update(tables.crawl.DROPPED.read(artifact, ["reason"])["reason"])
         return Collected(sorted(digests), dropped)
 
     return Crawler(f"fluke, {threads} threads", command, collect)

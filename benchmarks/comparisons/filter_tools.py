@@ -121,9 +121,9 @@ def _rejected(folder: Path) -> dict[str, list[list[str]]]:
 
     from tasks import tables
 
-    rejected = pq.read_table(tables.REJECTED.path(folder)).to_pylist()
+    rejected = pq.read_table(tables.filter.REJECTED.path(folder)).to_pylist()
     files: dict[str, list[str]] = {}
-    for row in [*pq.read_table(tables.KEPT.path(folder)).to_pylist(), *rejected]:
+    for row in [*pq.read_table(tables.filter.KEPT.path(folder)).to_pylist(), *rejected]:
         files.setdefault(row["photo"], []).append(row["name"])
     problems, pairs = [], []
     for row in rejected:

@@ -55,8 +55,8 @@ class CrawlConfig(Section):
     )
     path: SourcePath | None = Field(
         None,
-        description="folder: a folder with one sub-folder of photos per class, or a zip file of it; csv: a CSV file "
-        "with columns Image,Id (optional: Group, split), or a folder with train.csv and val.csv or test.csv; "
+        description="folder: a folder with one sub-folder of photos per class, or a zip or tar file of it; csv: a CSV "
+        "file with columns Image,Id (optional: Group, split), or a folder with train.csv and val.csv or test.csv; "
         "annotations: a JSON file of COCO, Label Studio, FiftyOne or Croissant, or a folder with one, or with one for "
         "each part of a split; "
         "huggingface: the folder of a local copy of a dataset; urls: a CSV file with columns url,label (optional: "

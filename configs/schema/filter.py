@@ -138,6 +138,13 @@ class FilterConfig(Section):
             raise ValueError(f"not a valid regular expression: {error}") from error
         return value
 
+    @field_validator("faces")
+    @classmethod
+    def _is_a_range(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value and not 0 <= value[0] <= value[1]:
+            raise ValueError("must be [least, most] with 0 <= least <= most, such as [1, 1] for exactly one face")
+        return value
+
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> "FilterConfig":
         if self.val_fraction + self.test_fraction >= 1:

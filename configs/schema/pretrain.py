@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from configs.schema.augment import GeometryConfig
-from configs.schema.section import Fraction, Precision, Section, Seed, UserPath, Xla
+from configs.schema.section import Filters, Fraction, Precision, Section, Seed, UserPath, Xla
 
 
 class PretrainConfig(Section):
@@ -41,7 +41,7 @@ class PretrainConfig(Section):
         description="autoencoder: strided: convolutions with stride 2, and a linear path beside them. pooled: the "
         "whale write-up's network, pairs of convolutions with batch normalisation, and max-pooling.",
     )
-    filters: tuple[int, ...] | None = Field(
+    filters: tuple[Filters, ...] | None = Field(
         None,
         min_length=1,
         max_length=6,

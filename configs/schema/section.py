@@ -9,6 +9,8 @@ from configs.redact import strip_login
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this stage's random numbers.")]
+Filters = Annotated[int, Field(ge=1, le=4096)]
+"""Filters of a convolution."""
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Xla = Literal["auto", "on", "off"]
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from configs.schema.augment import AugmentConfig
 from configs.schema.imbalance import ImbalanceConfig
-from configs.schema.section import Precision, Section, Seed, UserPath, Xla
+from configs.schema.section import Filters, Precision, Section, Seed, UserPath, Xla
 
 
 class TrainConfig(Section):
@@ -44,7 +44,7 @@ class TrainConfig(Section):
         description="With pretrain.encoder=autoencoder and codes of 3 channels: the weights that train.network begins "
         "with. none: it learns from scratch. auto, imagenet, or a Keras model file: as pretrain.weights.",
     )
-    filters: tuple[int, ...] = Field(
+    filters: tuple[Filters, ...] = Field(
         (64, 128, 128), min_length=1, max_length=8, description="convnet only: filters of each block."
     )
     head: Literal["softmax", "cosine", "arcface"] = Field(
@@ -55,9 +55,8 @@ class TrainConfig(Section):
     hidden: int | None = Field(
         None, ge=1, description="Units of a dense layer before the last layer; null: no such layer."
     )
-    cam_filters: int | None = Field(
+    cam_filters: Filters | None = Field(
         None,
-        ge=1,
         description="A 3x3 convolution with so many filters between the network's last map and its mean, for class "
         "activation maps (Zhou et al., 2016). It learns from tiles, so a pretrained network needs recipe=network. "
         "null: no such convolution; the mean of the last map gives the maps.",

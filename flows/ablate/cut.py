@@ -15,7 +15,7 @@ from tasks.store import hashing, manifest
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
-from tasks.tables import ABSENT, KEPT, REMOVED
+from tasks.tables.filter import ABSENT, KEPT, REMOVED
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -109,7 +109,7 @@ def _page(ablation: Ablation) -> Iterator[str]:
     yield from (f"- {markdown(line)}" for line in wording.sentences(rows))
     yield from (f"- {markdown(line)}" for line in failures(ablation))
     yield f"\n![The difference of each arm from the first one, with its interval]({PICTURE})\n"
-    yield f"## {wording.metric_text(ablation.metric).capitalize()} of each arm\n"
+    yield f"## Scores of each arm: {wording.metric_text(ablation.metric)}\n"
     yield from _table(wording.columns(rows, ablation.metric), [wording.cells(row, rows) for row in rows])
     yield "\n## How they were compared\n"
     yield from (f"- {line}" for line in _method(ablation))
@@ -143,7 +143,7 @@ def _method(ablation: Ablation) -> Iterator[str]:
     first = plan.first.config
     yield (
         f"All arms answer the same {photos['test photos']:,} test photos ({photos['test groups']:,} groups of near "
-        f"duplicates, {photos['classes']:,} classes), and learn from the same {photos['train photos']:,} train photos. "
+        f"duplicates, {photos['classes']:,} classes), and learn from {_train_photos(plan, photos['train photos'])}. "
         f"The filter ran once, with `filter.seed={first.filter.seed}`: the split is the same for all arms and seeds."
     )
     yield (
@@ -170,6 +170,15 @@ def _method(ablation: Ablation) -> Iterator[str]:
         "Time is wall clock of a training and all stages before it, after the filter. Device-seconds are those of "
         "pretrain, extract, train and evaluate, times the GPUs that they used (1 for the CPU). Arms run one at a time."
     )
+
+
+def _train_photos(plan: Plan, count: int) -> str:
+    """Say which train photos the arms learn from."""
+    if any(arm.config.filter != plan.first.config.filter for arm in plan.arms):
+        return f"the {count:,} train photos of the first arm, or from those of them that their own filter keeps"
+    if "all" in plan.sizes:
+        return f"the same {count:,} train photos"
+    return f"the same train photos, of {count:,} in all"
 
 
 def _seeds(plan: Plan) -> str:

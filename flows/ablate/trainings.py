@@ -27,6 +27,8 @@ from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Stage
 from tasks.store.store import Store
+from tasks.text import score_text
+from tasks.training import resumed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,13 +124,14 @@ class Trainings:
             self._announce(f"{number}: {title} failed: {self.failed[cell.arm.name]}")
             raise
         self.done[title] = trained
-        score = f"{trained.metric.replace('_', ' ')} {trained.scores[trained.metric]:.3f}"
+        metric = trained.metric.replace("_", " ")
+        score = f"{metric} {score_text(metric, trained.scores[trained.metric])}"
         self._announce(f"{number}: {title}: {score}, {'cached' if cached else f'{trained.seconds:.0f} s'}")
         return Completed(name="Cached", message="nothing was built") if cached else Completed(message=score)
 
     def held_out(self) -> dict[str, int]:
         """Count the photos, groups and classes of the test, and the train photos."""
-        kept = tables.KEPT.read(self._store.folder(self._of(self._plan.first.config).kept))
+        kept = tables.filter.KEPT.read(self._store.folder(self._of(self._plan.first.config).kept))
         test = kept[kept["split"] == "test"]
         return {
             "test photos": len(test),
@@ -158,7 +161,7 @@ class Trainings:
         found = {artifact.stage: artifact for artifact in stages(cell.config, get_or_build)}
         costs = {name: self._journal.cost(made) for name, made in found.items() if name not in pinned}
         folder = self._store.folder(found["evaluate"])
-        measured = read_json(tables.METRICS.path(folder), dict[str, Any])
+        measured = read_json(tables.evaluate.METRICS.path(folder), dict[str, Any])
         scores = {name: each["value"] for name, each in measured["test"]["scores"].items()}
         answers = self._answers(folder, self._store.folder(kept))
         return Trained(cell, str(measured["headline"]), scores, answers, costs), self._journal.built == before
@@ -166,17 +169,17 @@ class Trainings:
     def _cut(self, shared: Shared, cell: Cell) -> Artifact:
         if cell.size == "all":
             return shared.kept
-        kept = tables.KEPT.read(self._store.folder(shared.kept), ["label", "split"])
+        kept = tables.filter.KEPT.read(self._store.folder(shared.kept), ["label", "split"])
         if kept.loc[kept["split"] == "train", "label"].value_counts().max() <= cell.size:
             return shared.kept
         section = cut.CutConfig(train_per_class=cell.size, seed=cell.seed)
         return self._run(cut.STAGE, section, photos=shared.photos, kept=shared.kept)
 
     def _answers(self, evaluation: Path, kept: Path) -> "pd.DataFrame":
-        predictions = tables.PREDICTIONS.read(evaluation)
+        predictions = tables.evaluate.PREDICTIONS.read(evaluation)
         columns = ["photo", "label", "predicted", "rank", "loss"]
         test = predictions.loc[predictions["split"] == "test", columns]
-        group = tables.KEPT.read(kept, ["photo", "group"]).drop_duplicates("photo").set_index("photo")["group"]
+        group = tables.filter.KEPT.read(kept, ["photo", "group"]).drop_duplicates("photo").set_index("photo")["group"]
         return test.assign(group=test["photo"].map(group)).sort_values(["photo", "label"], ignore_index=True)
 
     def _run(self, stage: Stage, section: Section, **parents: Artifact) -> Artifact:
@@ -196,8 +199,9 @@ class Trainings:
         if stage.name in DEVICE_STAGES:  # else the first arm would pay for the import of Keras
             import tasks.networks.hardware  # noqa: F401
         start = time.monotonic()
-        result = stage.build(*args, context=context, **parents)
-        seconds = round(time.monotonic() - start, 3)
+        with resumed.counted() as earlier_s:
+            result = stage.build(*args, context=context, **parents)
+        seconds = round(time.monotonic() - start + sum(earlier_s), 3)
         self._journal.measured = Cost(seconds=seconds, devices=_devices(stage, args[0]))
         return result
 
@@ -205,7 +209,7 @@ class Trainings:
         return self._shared[memory_name(config)]
 
     def _held_out(self, shared: Shared) -> list[Any]:
-        kept = tables.KEPT.read(self._store.folder(shared.kept), ["photo", "label", "group", "split"])
+        kept = tables.filter.KEPT.read(self._store.folder(shared.kept), ["photo", "label", "group", "split"])
         held_out = kept[kept["split"] != "train"].sort_values(["photo", "label"])
         return [tuple(row) for row in held_out[["photo", "label", "split"]].to_numpy().tolist()]
 

@@ -27,7 +27,8 @@ def _result(found: Estimate, row: Row) -> str:
         return f"{'a gain' if found.value > 0 else 'a loss'}: {numbers}"
     if not found.low <= 0 <= found.high:
         return f"no measurable difference among so many comparisons: {numbers} (corrected p = {row.p_value:.2g})"
-    return f"no measurable {'loss' if found.value < 0 else 'gain'}: {numbers}"
+    is_loss = points(found.value).startswith("-")  # a difference of -0.0003 is shown as 0.0
+    return f"no measurable {'loss' if is_loss else 'gain'}: {numbers}"
 
 
 def cost_text(more_s: float, of_s: float) -> str:
@@ -81,10 +82,16 @@ def cells(row: Row, rows: Sequence[Row]) -> list[str]:
         *(f"{POINTS * score:.1f}" for score in row.by_seed),
         f"{POINTS * row.score.value:.1f} ({interval(row.score)})",
         difference,
-        "" if row.p_value is None else f"{row.p_value:.3f}",
+        _p_text(row.p_value),
         duration(row.seconds).replace(SPACE, " "),
         duration(row.device_seconds).replace(SPACE, " "),
     ]
+
+
+def _p_text(p_value: float | None) -> str:
+    if p_value is None:
+        return ""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def sentences(rows: Sequence[Row]) -> Iterator[str]:

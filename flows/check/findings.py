@@ -139,4 +139,13 @@ def summary(findings: Findings) -> list[str]:
     if groups := findings.groups:
         name, most = groups.most_common(1)[0]
         lines.append(f"groups: {len(groups):,} with {groups.total():,} photos; the largest, {name!r}, has {most:,}")
-    return lines
+    return [*lines, *_looked_at(findings)]
+
+
+def _looked_at(findings: Findings) -> Iterator[str]:
+    """Yield what was looked at, and what only a run finds."""
+    if findings.formats:
+        yield "looked at: names, and the beginning of each file, for its format and its size in pixels"
+        yield "not looked at: the pictures; `fluke stage filter` finds those that are damaged, too dark or alike"
+    else:
+        yield "looked at: the list; no URL was requested, so nothing is known about the photos"

@@ -13,9 +13,9 @@ from configs.schema import Config
 from tasks.crawl.http.errors import FetchError
 from tasks.crawl.http.urls import normalize_url
 from tasks.crawl.listing import annotated, hugging_face, photo_csv
+from tasks.crawl.listing.archive import is_archive
 from tasks.crawl.listing.files import LocalFile
 from tasks.crawl.listing.folder import list_folder
-from tasks.crawl.listing.zip_file import is_zip
 from tasks.crawl.sources.urls import UrlList, list_urls
 from tasks.file_names import missing_path
 from tasks.store.csv_file import read_csv
@@ -42,8 +42,8 @@ def config_of(path: Path, overrides: Sequence[str]) -> Config:
     """Return the config to read a path with: that of the preset `default`, with the source that suits the path.
 
     Args:
-        path: A folder with one sub-folder per class, a zip file of it, a folder with train.csv, a CSV of photos or of
-            URLs, a JSON file of annotations, or the folder of a Hugging Face dataset.
+        path: A folder with one sub-folder per class, a zip or tar file of it, a folder with train.csv, a CSV of photos
+            or of URLs, a JSON file of annotations, or the folder of a Hugging Face dataset.
         overrides: Settings to change, such as `crawl.columns.label=species`; crawl.sources, too.
     """
     path_given = f"crawl.path={json.dumps(str(path), ensure_ascii=False)}"  # in quotes: it may be called null
@@ -71,17 +71,17 @@ def _source(path: Path, config: Config) -> str:
             raise UserError(f"{path}: can't be read ({error.strerror or error}); make it readable") from error
         if hugging_face.is_dataset(path):
             return "huggingface"
-        if annotated.is_annotated(path):
+        if annotated.is_annotated(path, config.crawl):
             return "annotations"
         return "csv" if "train.csv" in names else "folder"
-    if is_zip(path):
+    if is_archive(path):
         return "folder"
     if path.suffix.lower() == ".json":
         return "annotations"
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise UserError(
-            f"{path}: give a folder with one sub-folder of photos per class, a zip file of it, or a CSV or JSON file "
-            "that lists photos"
+            f"{path}: give a folder with one sub-folder of photos per class, a zip or tar file of it, or a CSV or JSON "
+            "file that lists photos"
         )
     names = {name.strip().lower() for name in read_csv(path).columns}
     return "urls" if config.crawl.columns.url.lower() in names else "csv"

@@ -65,9 +65,6 @@ def open_page(
     def announce(address: str) -> None:
         say(f"drop photos on this page: {address}", "Ctrl-C stops it")
 
-    def remind() -> None:
-        note("the browser hasn't opened the page: open the address above in it")
-
     console.show_messages()
     note("loading the model ...")
     with console.native_output(root / "logs" / "native.log"):
@@ -85,6 +82,6 @@ def open_page(
                 port=port,
                 browser=browser,
                 announce=announce,
-                remind=remind,
+                remind=note,
             )
     say("stopped")

@@ -26,7 +26,8 @@ Verify = Annotated[
 LabelledPhotos = Annotated[
     Path,
     typer.Argument(
-        metavar="FOLDER|FILE", help="Folders of classes, a zip file of them, a CSV, annotations in JSON, or a dataset."
+        metavar="FOLDER|FILE",
+        help="Folders of classes, a zip or tar file of them, a CSV, annotations in JSON, or a dataset.",
     ),
 ]
 StageArgument = Annotated[str, typer.Argument(metavar="STAGE", help=f"One of {', '.join(STAGE_NAMES)}.")]

@@ -80,9 +80,6 @@ def label(
             say(f"{session.left:,} photos to label ({by}): {address}")
             say("Ctrl-C stops the page; your labels are kept")
 
-        def remind() -> None:
-            note("the browser hasn't opened the page: open the address above in it")
-
         with looking(load, session, known.examples, os.cpu_count() or 1):
             server.serve(
                 root,
@@ -91,7 +88,7 @@ def label(
                 port=port,
                 browser=browser,
                 announce=announce,
-                remind=remind,
+                remind=note,
             )
     say("", f"{session.labelled:,} photos have a class in {path}" if session.labelled else "no photo has a class yet")
     if session.labelled:

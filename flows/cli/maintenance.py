@@ -11,7 +11,7 @@ from flows.cli.errors import confirm, say
 from flows.run_records import data_root, read_records
 from tasks.store.bucket import copies
 from tasks.store.errors import UserError
-from tasks.tables import PHOTOS
+from tasks.tables.crawl import PHOTOS
 
 
 def prune(

@@ -46,11 +46,12 @@ def predict(
 ) -> None:
     """Predict the classes of photos with the model that is used (`fluke models`)."""
     from flows import console
-    from flows.predict import predict as predicting
+    from flows.predict.options import PredictOptions
+    from flows.predict.predict import predict_to
     from tasks.text import first_few
 
     root = data_root()
-    options = predicting.PredictOptions(
+    options = PredictOptions(
         photos,
         model=model,
         top_k=top_k,
@@ -62,7 +63,7 @@ def predict(
     )
     console.show_messages()
     with console.native_output(root / "logs" / "native.log"), console.Bars() as bars:
-        table = predicting.predict_to(root, options, progress=bars.progress, announce=note)
+        table = predict_to(root, options, progress=bars.progress, announce=note)
     for name, path in (("predictions", out), ("submission", submission)):
         if path:
             say(f"{name}: {path}")

@@ -56,9 +56,6 @@ def review(
             f"{len(review_list.photos):,} photos to browse; Ctrl-C stops the page; your decisions are kept",
         )
 
-    def remind() -> None:
-        note("the browser hasn't opened the page: open the address above in it")
-
     server.serve(
         root,
         lambda at: app.build(root, lists, title=title, where=where, token=at.token, port=at.port, opened=at.opened),
@@ -66,7 +63,7 @@ def review(
         port=port,
         browser=browser,
         announce=announce,
-        remind=remind,
+        remind=note,
     )
     changed = lists.changed()
     count = f"{changed:,} {'photo' if changed == 1 else 'photos'}"

@@ -29,7 +29,7 @@ from flows.run_records import RunRecord, data_root
 from tasks.store.errors import UserError
 
 if TYPE_CHECKING:
-    from flows.predict.predict import PredictOptions
+    from flows.predict.options import PredictOptions
     from flows.recipes_tried import Tried
 
 
@@ -139,8 +139,8 @@ def _checked(photos: Path | None, submission: Path | None) -> "PredictOptions | 
         return None
     if photos is None or submission is None:
         raise UserError("give both: --predict FOLDER, the photos, and --submission FILE.csv, where their answers go")
+    from flows.predict.options import PredictOptions
     from flows.predict.photo_list import list_photos
-    from flows.predict.predict import PredictOptions
 
     options = PredictOptions(photos, submission=submission)
     options.check()
@@ -206,7 +206,9 @@ def _print_result(record: RunRecord, command: str) -> None:
     from flows.models import decision_text
     from tasks.evaluate.to_review import doubted_photos, labels_text
     from tasks.store.store import Store
-    from tasks.tables import AUTOENCODER_PICTURE, REPORT, SUMMARY
+    from tasks.tables.evaluate import REPORT
+    from tasks.tables.pretrain import AUTOENCODER_PICTURE
+    from tasks.tables.shared import SUMMARY
 
     folder = Store(data_root()).folder(record.stages[-1].artifact)
     report, summary = REPORT.path(folder), SUMMARY.path(folder)

@@ -27,7 +27,7 @@ def score(
     from flows import console
     from flows.score import score as scoring
     from flows.score import text
-    from tasks.tables import REPORT
+    from tasks.tables.evaluate import REPORT
 
     root = data_root()
     options = scoring.ScoreOptions(photos, model=model, settings=tuple(overrides or ()), excel=excel, out=out)

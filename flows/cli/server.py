@@ -4,7 +4,6 @@ import os
 import shlex
 import signal
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -117,7 +116,7 @@ def serve(
                 gpu_limit.create(client)
         for line in no_effect.notes(loaded, given_settings(preset, overrides or ())):
             note(f"warning: {line}")
-        with suppress(KeyboardInterrupt):  # Ctrl-C before Prefect's runner listens for it is no error, either
+        with runner.until_stopped(say, preset):
             say(f"serving {preset}: scheduled at '{cron}' ({timezone}), and one deployment per stage; Ctrl-C stops it")
             start = f"prefect deployment run {shlex.quote(built[0].full_name)}"
             say(f"to start a run now: {server.variables(root, address, login)} {start}")

@@ -6,11 +6,11 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from flows.models.decision import Headline
+from flows.models.decision import Headline, headline
 from flows.run_records import RunRecord, read_records
 from tasks.store.manifest import ManifestHead
 from tasks.store.store import Store
-from tasks.text import show_controls
+from tasks.text import interval_text, score_text, show_controls
 
 SHOWN = 60
 """How many nights the trend has."""
@@ -55,26 +55,12 @@ def night(record: RunRecord, store: Store, bytes_of: Callable[[Path], int] = _by
         run=record.id,
         started_at=record.started_at,
         outcome=record.decision or record.current_state(store.root),
-        score=score(record),
+        score=headline(record),
         photos=None if kept is None else int(kept),
         rejected=None if rejected is None else int(rejected),
         seconds={stage.artifact.stage: stage.seconds for stage in record.stages},
         bytes=sum(bytes_of(store.folder(stage.artifact)) for stage in record.stages),
     )
-
-
-def score(record: RunRecord) -> Headline | None:
-    """Return the headline metric of a run with its interval; None if it wasn't evaluated, or by an early version."""
-    counts = {stage.artifact.stage: stage.counts for stage in record.stages}.get("evaluate", {})
-    if not (name := metric(counts)):
-        return None
-    return Headline(metric=name, value=counts[name], low=counts[f"{name} from"], high=counts[f"{name} to"])
-
-
-def metric(counts: Mapping[str, float]) -> str:
-    """Return the name of the headline metric among the counts of an evaluation; empty if it isn't complete."""
-    name = next((name.removesuffix(" from") for name in counts if name.endswith(" from")), "")
-    return name if name in counts and f"{name} to" in counts else ""
 
 
 def nights(store: Store, name: str) -> list[Night]:
@@ -101,7 +87,7 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
     parts = [] if record.until == "evaluate" else [f"until {record.until}"]
     if record.state != "running":
         parts.append(record.decision or record.state)
-    if record.state == "done" and (scored := score(record)):
+    if record.state == "done" and (scored := headline(record)):
         parts.append(f"{scored.value:.3f}")
         promoted = [each.score for each in before if each.score and each.outcome == "promoted"]
         if promoted and promoted[-1].metric == scored.metric:
@@ -122,8 +108,8 @@ def table(shown: Sequence[Night]) -> list[dict[str, str]]:
             "night": f"{each.started_at.astimezone():%Y-%m-%d %H:%M}",
             "outcome": each.outcome,
             "metric": each.score.metric if each.score else "",
-            "value": f"{each.score.value:.3f}" if each.score else "",
-            "95 % interval": f"{each.score.low:.3f} to {each.score.high:.3f}" if each.score else "",
+            "value": score_text(each.score.metric, each.score.value) if each.score else "",
+            "95 % interval": interval_text(each.score.metric, each.score.low, each.score.high) if each.score else "",
             "photos": _number(each.photos),
             "rejected": _number(each.rejected),
             "seconds": f"{each.total_s:.0f}",

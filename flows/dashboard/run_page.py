@@ -4,11 +4,13 @@ import logging
 
 from prefect.context import FlowRunContext
 
+from flows.console import counts_text
 from flows.dashboard import artifacts, nights, sender, trend
 from flows.dashboard.stages import report_line, safe
-from flows.run_records import RunRecord, StageRecord
+from flows.run_records import RunRecord
 from tasks.store.store import Store
-from tasks.tables import REPORT, SUMMARY
+from tasks.tables.evaluate import REPORT
+from tasks.tables.shared import SUMMARY
 from tasks.text import markdown
 
 logger = logging.getLogger("fluke.dashboard")
@@ -50,20 +52,6 @@ def _show(record: RunRecord, store: Store, shown: list[nights.Night]) -> None:
         artifacts.table("nights", nights.table(shown), f"**nights** of {_name(record)}, the newest first")
 
 
-def _counts(stage: StageRecord) -> str:
-    """Return what a stage has counted, in a few words; the metric of an evaluation has its interval."""
-    counts = stage.counts
-    if metric := nights.metric(counts):
-        interval = f"{counts[f'{metric} from']:.3f} to {counts[f'{metric} to']:.3f}"
-        photos = [f"{what} {_number(count)}" for what, count in counts.items() if what != metric][:1]
-        return markdown(", ".join([*photos, f"{metric} {counts[metric]:.3f} ({interval})"]))
-    return markdown(", ".join(f"{what} {_number(count)}" for what, count in list(counts.items())[:4]))
-
-
-def _number(count: float) -> str:
-    return f"{count:,}" if isinstance(count, int) else f"{count:.3g}"
-
-
 def _rename(record: RunRecord, before: list[nights.Night]) -> None:
     context = FlowRunContext.get()
     if context and context.flow_run:
@@ -92,7 +80,8 @@ def _summary(record: RunRecord, store: Store, shown: list[nights.Night], drawn: 
         verdict = SUMMARY.path(evaluated).read_text(encoding="utf-8", errors="replace").partition("\n")[0]
         parts.append(safe(verdict))
     rows = [
-        f"| {stage.artifact.stage} | {'cached' if stage.cached else 'built'} | {stage.seconds:.1f} | {_counts(stage)} |"
+        f"| {stage.artifact.stage} | {'cached' if stage.cached else 'built'} | {stage.seconds:.1f} "
+        f"| {markdown(counts_text(stage.counts))} |"
         for stage in record.stages
     ]
     parts.append("\n".join(["| stage | | seconds | |", "|---|---|--:|---|", *rows]))

@@ -17,8 +17,9 @@ from flows.server import report_page
 from tasks.store.progress import Advance
 from tasks.store.stage import Outcome
 from tasks.store.store import Store
-from tasks.tables import REPORT, SUMMARY
-from tasks.text import markdown, show_controls
+from tasks.tables.evaluate import REPORT
+from tasks.tables.shared import SUMMARY
+from tasks.text import markdown, number_text, show_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ def show(outcome: Outcome, store: Store) -> None:
     origin = f"cached: {outcome.why}" if outcome.cached else f"built in {manifest.seconds:.1f} s"
     folder = store.folder(outcome.artifact)
     made_at = f"{manifest.made_at:%Y-%m-%d %H:%M} UTC"
-    counts: dict[str, int | float | str] = {**manifest.counts} or {"nothing to do": ""}
+    counts = {name: number_text(name, count) for name, count in manifest.counts.items()} or {"nothing to do": ""}
     artifacts.table(
         outcome.artifact.stage,
         [{"what": show_controls(name), "count": count} for name, count in counts.items()],

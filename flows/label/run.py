@@ -13,7 +13,8 @@ from tasks.names import nfc
 from tasks.store.errors import UserError
 from tasks.store.paths import inside
 from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS
+from tasks.tables.crawl import PHOTOS
+from tasks.tables.filter import KEPT
 
 _EXAMPLES_PER_CLASS = 20
 """Enough for logistic regression on a network's features; more cost seconds before the first proposal."""

@@ -38,7 +38,7 @@ def serve(
     port: int,
     browser: bool,
     announce: Callable[[str], None],
-    remind: Callable[[], None],
+    remind: Callable[[str], None],
 ) -> None:
     """Serve a page until Ctrl-C, or until the process is told to end.
 
@@ -49,12 +49,13 @@ def serve(
         port: Port on 127.0.0.1; 0 takes a free one.
         browser: Whether to open the page in the browser.
         announce: Called with the address of the page, once the port is bound.
-        remind: Called if the browser was started, but hasn't opened the page.
+        remind: Called with a line for the person if the browser was started, but hasn't opened the page.
 
     Raises:
         UserError: The port can't be bound.
     """
-    handover = Handover(root, remind, name=name)
+    reminder = "the browser hasn't opened the page: open the address above in it"
+    handover = Handover(root, lambda: remind(reminder), name=name)
     with listen(LOOPBACK, port) as listener:
         at = Address(secrets.token_urlsafe(_TOKEN_BYTES), listener.getsockname()[1], handover.done)
         app = build(at)

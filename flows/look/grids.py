@@ -9,7 +9,8 @@ _COLUMNS = 16
 _LEAST_PX, _MOST_PX = 24, 96
 """Sides of a cell with a feature map."""
 _GAP_PX = 2
-_BACKGROUND = 255
+_BACKGROUND = 216
+"""Grey, so that white cells can be seen, too."""
 
 
 def of_maps(maps: NDArray[np.float32]) -> bytes:
@@ -35,9 +36,9 @@ def of_maps(maps: NDArray[np.float32]) -> bytes:
 
 
 def of_patterns(patterns: NDArray[np.uint8], columns: int) -> bytes:
-    """Draw images `(n, h, w, 1 or 3)`, RGB or grey, so many in a row; returns a PNG."""
+    """Draw images `(n, h, w, 1 or 3)`, RGB or grey, at most so many in a row; returns a PNG."""
     rgb = np.broadcast_to(patterns, (*patterns.shape[:3], 3))
-    return _png(_tiled([np.ascontiguousarray(each[..., ::-1]) for each in rgb], columns))
+    return _png(_tiled([np.ascontiguousarray(each[..., ::-1]) for each in rgb], min(columns, len(rgb))))
 
 
 def _tiled(cells: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:

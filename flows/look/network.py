@@ -16,7 +16,7 @@ from tasks.networks.encode import encoder_info
 from tasks.store.errors import UserError
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
-from tasks.tables import ENCODER_INFO
+from tasks.tables.pretrain import ENCODER_INFO
 
 _MOST_NAMED = 12
 """Layers that an error message names."""

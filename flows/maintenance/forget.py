@@ -21,7 +21,9 @@ from tasks.store.manifest import Artifact, Manifest
 from tasks.store.paths import remove
 from tasks.store.shards import Shard
 from tasks.store.store import Store
-from tasks.tables import ABSENT, KEPT, PHOTOS, REMOVED, TRAINED_ON
+from tasks.tables.crawl import PHOTOS
+from tasks.tables.filter import ABSENT, KEPT, REMOVED
+from tasks.tables.train import TRAINED_ON
 
 
 @dataclass(frozen=True)

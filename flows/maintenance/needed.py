@@ -176,7 +176,7 @@ def _compared_champions(store: Store, runs: list[RunRecord]) -> list[Artifact]:
     found: dict[str, Artifact] = {}
     for artifact in compared.values():
         try:
-            measured = read_json(tables.METRICS.path(store.folder(artifact)), _Measured)
+            measured = read_json(tables.evaluate.METRICS.path(store.folder(artifact)), _Measured)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError):

@@ -87,7 +87,7 @@ class _Side:
 
     def knows(self) -> set[str]:
         """Return the classes that it can answer with, apart from the unknown class."""
-        return set(read_json(tables.LABELS.path(self.folder("train")), list[str]))
+        return set(read_json(tables.train.LABELS.path(self.folder("train")), list[str]))
 
     def unknown_label(self) -> str | None:
         """Return the answer for photos of unknown classes; None if it has no such answer."""
@@ -97,13 +97,18 @@ class _Side:
 
     def has_trained_on(self, listed: "pd.DataFrame") -> NDArray[np.bool_]:
         """Say for each listed photo (n,) whether the model was trained on it, or on a near duplicate of it."""
-        kept, rejected = tables.KEPT.read(self.folder("filter")), tables.REJECTED.read(self.folder("filter"))
-        refitted = bool(read_json(tables.RECIPE.path(self.folder("train")), dict[str, Any])["refitted"])
+        kept, rejected = (
+            tables.filter.KEPT.read(self.folder("filter")),
+            tables.filter.REJECTED.read(self.folder("filter")),
+        )
+        refitted = bool(read_json(tables.train.RECIPE.path(self.folder("train")), dict[str, Any])["refitted"])
         splits = ["train", "val"] if refitted else ["train"]
         used = kept[kept["split"].isin(splits)]
         # A rejected duplicate has the split of its group.
         resembles = {*used["photo"], *rejected.loc[rejected["split"].isin(splits), "photo"]}
-        resembles |= set(tables.TRAINED_ON.read(self.folder("train"))["photo"])  # also by the classifier before it
+        resembles |= set(
+            tables.train.TRAINED_ON.read(self.folder("train"))["photo"]
+        )  # also by the classifier before it
         groups = {*used["group"], *used["photo"]}
         group_now = listed["photo"].map(kept.drop_duplicates("photo").set_index("photo")["group"])
         found = listed["photo"].isin(resembles) | listed["group"].isin(groups) | group_now.isin(groups)
@@ -116,7 +121,9 @@ class _Side:
         """
         import pandas as pd
 
-        stored = tables.PREDICTIONS.read(self.folder("evaluate"))[["photo", *_COLUMNS]].drop_duplicates("photo")
+        stored = tables.evaluate.PREDICTIONS.read(self.folder("evaluate"))[["photo", *_COLUMNS]].drop_duplicates(
+            "photo"
+        )
         stored = stored[stored["photo"].isin(listed["photo"])]
         missing = listed[~listed["photo"].isin(stored["photo"])]
         parts = [stored.set_index("photo")]
@@ -211,7 +218,7 @@ def own_doubts(store: Store, record: RunRecord, listed: "pd.DataFrame") -> dict[
         listed: The list and its candidates.
     """
     side = _Side(store, record)
-    stored = tables.PREDICTIONS.read(side.folder("evaluate"))[["photo", *_COLUMNS]].drop_duplicates("photo")
+    stored = tables.evaluate.PREDICTIONS.read(side.folder("evaluate"))[["photo", *_COLUMNS]].drop_duplicates("photo")
     rows = listed[listed["photo"].isin(stored["photo"])]
     doubted = _doubted(rows["label"], [(side.knows(), stored.set_index("photo").loc[rows["photo"]])])
     return dict(zip(rows["photo"], doubted.tolist(), strict=True))

@@ -9,6 +9,9 @@ from tasks.store.manifest import Name, now
 
 Choice = Literal["promoted", "refused", "undecided", "kept", "rolled back", "retired", "unchanged"]
 
+LIST_COUNTS = ("listed", "waiting", "gone")
+"""What a decision says about the test list: photos that are on it, those that wait, and those that left the crawl."""
+
 
 class Headline(BaseModel):
     """A model's most important metric on its test photos, with its 95 % interval."""

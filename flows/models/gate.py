@@ -69,11 +69,6 @@ def headline_text(found: Differences) -> str:
     return f"{_change_text(found.metric, found.difference)} on {found.photos:,} listed photos"
 
 
-def value_text(metric: str, value: float) -> str:
-    """Format a score: 95.2 %, or 0.413."""
-    return percent(value) if metric in PERCENTAGES else f"{value:.3f}"
-
-
 def _headline_refusal(found: Differences, settings: PromoteConfig) -> Iterator[str]:
     if found.groups < LEAST_GROUPS:
         return

@@ -57,7 +57,7 @@ def read(root: Path, name: str) -> ListReport:
     crawled: set[str] | None = None
     if newest:
         try:
-            crawled = set(tables.PHOTOS.read(_folder(root, newest, "crawl"), columns=["photo"])["photo"])
+            crawled = set(tables.crawl.PHOTOS.read(_folder(root, newest, "crawl"), columns=["photo"])["photo"])
         except (OSError, ValueError):  # pruned: then nobody knows
             crawled = None
     is_gone = False if crawled is None else ~rows["photo"].isin(crawled)
@@ -75,7 +75,7 @@ def _named(root: Path, waiting: "pd.DataFrame", newest: RunRecord | None) -> "pd
     known: dict[str, str] = {}
     if newest and len(waiting):
         try:
-            kept = tables.KEPT.read(_folder(root, newest, "filter"), ["photo", "name"])
+            kept = tables.filter.KEPT.read(_folder(root, newest, "filter"), ["photo", "name"])
             known = dict(zip(kept["photo"], kept["name"], strict=True))
         except (OSError, ValueError):  # pruned
             known = {}
@@ -93,7 +93,7 @@ def refresh(root: Path, name: str) -> str:
         raise _no_list(root, name)
     with preflight.in_use(root):  # so that it isn't being pruned
         try:
-            kept = tables.KEPT.read(_folder(root, newest, "filter"))
+            kept = tables.filter.KEPT.read(_folder(root, newest, "filter"))
         except (OSError, ValueError) as error:
             raise UserError(
                 f"the photos of run {newest.id} can't be read ({error}); run {newest.preset} again"

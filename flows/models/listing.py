@@ -28,9 +28,14 @@ class Listed:
 
     @property
     def outcome(self) -> str:
-        """What was decided, and whether a person did; empty if nothing was."""
-        by = " by hand" if self.decision.by == "person" else ""
-        return f"{self.decision.outcome}{by}" if self.decision.number or self.decision.reason else ""
+        """What was decided, and why, or that a person did: `promoted: by hand (REASON)`; empty if nothing was."""
+        reason = self.decision.reason
+        if not self.decision.number and not reason:
+            return ""
+        why = reason
+        if self.decision.by == "person":
+            why = f"by hand ({reason})" if reason else "by hand"
+        return f"{self.decision.outcome}: {why}" if why else self.decision.outcome
 
 
 def list_models(root: Path, name: str | None = None) -> Iterator[Listed]:

@@ -24,7 +24,7 @@ from tasks.store.bucket.connect import connect, is_url, require_lasting
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, FileRecord, Manifest
 from tasks.store.progress import Progress, silent
-from tasks.tables import MEMORY
+from tasks.tables.filter import MEMORY
 
 _THREADS = 16
 _COPIED = "copied"

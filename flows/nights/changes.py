@@ -19,7 +19,8 @@ from tasks.filter import review_log
 from tasks.names import visible
 from tasks.store.manifest import Artifact
 from tasks.store.store import Store
-from tasks.tables import KEPT, PHOTOS, REJECTED, SEARCHES
+from tasks.tables.crawl import PHOTOS, SEARCHES
+from tasks.tables.filter import KEPT, REJECTED
 from tasks.text import first_few, percent
 
 if TYPE_CHECKING:
@@ -124,30 +125,15 @@ def compare(
     is_withdrawn = before["now"].isna() & before["photo"].isin(list(withdrawn))
     no_longer = list(_no_longer(before, is_withdrawn, run))
     before = before[~is_withdrawn]
-    lost: dict[str, str] = {}
-    thinned: dict[str, str] = {}
-    moved: dict[str, str] = {}
-    for label, photos in before.groupby("label"):
-        name, gone = f"{visible(str(label))!r}", photos[photos["now"].isna()]
-        elsewhere = photos.loc[photos["now"].notna() & (photos["now"] != label), "now"].value_counts()
-        if label not in present and len(elsewhere) and elsewhere.iloc[0] >= len(photos) / 2:
-            verb = "is joined with" if elsewhere.index[0] in known else "is called"
-            moved[name] = (
-                f"class {name} {verb} {visible(str(elsewhere.index[0]))!r} now: {elsewhere.iloc[0]:,} of its "
-                f"{len(photos):,} photos are there"
-            )
-        elif label not in present:
-            lost[name] = f"{name} ({len(photos):,} photos: {_reasons(gone['photo'], why)})"
-        elif len(gone) > missing * len(photos):
-            thinned[name] = f"{name} ({len(gone):,} of {len(photos):,}: {_reasons(gone['photo'], why)})"
+    lost, thinned, moved = _of_classes(before, present, known, missing, why)
     gone = before[before["now"].isna()]
     changes = []
     if lost:
         what = "1 class is" if len(lost) == 1 else f"{len(lost):,} classes are"
-        changes.append(Change(f"{what} gone since run {run}: {first_few([*lost.values()])}", is_loss=True))
+        changes.append(Change(f"{what} gone since run {run}: {first_few(lost)}", is_loss=True))
     if thinned:
         what = f"more than {percent(missing, 0)} of the photos of {len(thinned):,} class{'es' * (len(thinned) > 1)}"
-        changes.append(Change(f"{what} are gone since run {run}: {first_few([*thinned.values()])}", is_loss=True))
+        changes.append(Change(f"{what} are gone since run {run}: {first_few(thinned)}", is_loss=True))
     if len(gone) > missing * len(before):
         changes.append(
             Change(
@@ -155,8 +141,37 @@ def compare(
                 is_loss=True,
             )
         )
-    others = [*(f"{text}, as far as run {run} had them" for text in moved.values()), *no_longer]
+    others = [*(f"{text}, as far as run {run} had them" for text in moved), *no_longer]
     return changes + [Change(text, is_loss=False) for text in others]
+
+
+def _of_classes(
+    before: "pd.DataFrame", present: Collection[str], known: Collection[str], missing: float, why: Mapping[str, str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Say which classes are gone, which have lost more than a share `missing` of their photos, and which have moved.
+
+    Args:
+        before: Photo and label of each photo before, and the class that it has `now`, if any.
+        present: The classes that have photos now.
+        known: The classes that had photos before.
+        missing: Share of the photos of a class that may be gone, 0..1.
+        why: Why a photo is gone.
+    """
+    lost, thinned, moved = list[str](), list[str](), list[str]()
+    for label, photos in before.groupby("label"):
+        name, gone = f"{visible(str(label))!r}", photos[photos["now"].isna()]
+        elsewhere = photos.loc[photos["now"].notna() & (photos["now"] != label), "now"].value_counts()
+        if label not in present and len(elsewhere) and elsewhere.iloc[0] >= len(photos) / 2:
+            verb = "is joined with" if elsewhere.index[0] in known else "is called"
+            moved.append(
+                f"class {name} {verb} {visible(str(elsewhere.index[0]))!r} now: {elsewhere.iloc[0]:,} of its "
+                f"{len(photos):,} photos are there"
+            )
+        elif label not in present:
+            lost.append(f"{name} ({len(photos):,} photos: {_reasons(gone['photo'], why)})")
+        elif len(gone) > missing * len(photos):
+            thinned.append(f"{name} ({len(gone):,} of {len(photos):,}: {_reasons(gone['photo'], why)})")
+    return lost, thinned, moved
 
 
 def _no_longer(before: "pd.DataFrame", is_withdrawn: "pd.Series[bool]", run: str) -> Iterator[str]:
@@ -189,7 +204,7 @@ def low_yields(now: "pd.DataFrame | None", earlier: Sequence["pd.DataFrame"], mi
     lost nothing, but is told of if it finds nothing.
 
     Args:
-        now: The searches of the present crawl, see `tables.SEARCHES`; None if there are none.
+        now: The searches of the present crawl, see `tables.crawl.SEARCHES`; None if there are none.
         earlier: Those of earlier runs.
         missing: Share of the URLs that may be missing, 0..1.
     """

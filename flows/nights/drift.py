@@ -19,8 +19,11 @@ from tasks.inference.arrays import Floats, l2_normalize
 from tasks.inference.two_samples import Tested
 from tasks.names import visible
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows
-from tasks.tables import INDEX, KEPT, SEARCHES, TRAINED_ON
+from tasks.store.lazy_rows import LazyRows
+from tasks.tables.crawl import SEARCHES
+from tasks.tables.filter import KEPT
+from tasks.tables.shared import INDEX
+from tasks.tables.train import TRAINED_ON
 from tasks.text import markdown, percent
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tasks.images.heatmap import draw_heat_map
 from tasks.images.tiles import map_to_photo
 from tasks.inference.knn import References
 from tasks.store.store import Store
-from tasks.tables import FEATURES
+from tasks.tables.evaluate import FEATURES
 
 SHOWN_PX = 640
 """Longest side of a photo with its heat map."""

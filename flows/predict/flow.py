@@ -8,7 +8,8 @@ from prefect import flow
 from flows import preflight
 from flows.dashboard import stages
 from flows.dashboard.engine import attached
-from flows.predict.predict import PredictOptions, predict_to
+from flows.predict.options import PredictOptions
+from flows.predict.predict import predict_to
 from flows.run_records import data_root
 
 logger = logging.getLogger("fluke.predict")

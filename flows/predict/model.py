@@ -16,7 +16,9 @@ from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, ENCODER, ENCODER_INFO, RECIPE, REFERENCES
+from tasks.tables.evaluate import REFERENCES
+from tasks.tables.pretrain import ENCODER, ENCODER_INFO
+from tasks.tables.train import CLASSIFIER, RECIPE
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,28 @@
 """Predict the classes of new photos with a trained model."""
 
-import json
 import logging
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import PreprocessConfig, WorkersConfig
 from flows import preflight
-from flows.predict import outputs
 from flows.predict.batches import decoded_batches
-from flows.predict.captions import font_for, lines, true_classes
+from flows.predict.captions import lines, true_classes
 from flows.predict.model import Model, find
+from flows.predict.options import PredictOptions
 from flows.predict.photo_list import list_photos
-from tasks.crawl.listing.files import read_file
+from flows.predict.pictures import draw, picture_name
+from flows.predict.table_file import write_table
 from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.inference.predictions import SUBMISSION_NAMES, submission, top_with_probabilities
 from tasks.store import compiled
-from tasks.store.atomic import atomic_folder, atomic_output
+from tasks.store.atomic import atomic_folder
 from tasks.store.context import executor
-from tasks.store.errors import UserError
-from tasks.store.file_errors import PARTIAL
-from tasks.store.formulas import guard
 from tasks.store.progress import Progress
 from tasks.store.store import Store
 from tasks.store.work import workers_of
@@ -37,67 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger("fluke.predict")
-
-FORMATS = (".csv", ".json", ".parquet")
-_MAX_STEM_BYTES = 200
-"""File systems allow names of 255 bytes."""
-_MAX_JPEG_SIDE_PX = 65_000
-"""Longest side of a photo: libjpeg can write 65,500 px, and the lines above need some."""
-_MOST_DRAWN_PX, _BYTES_PER_DRAWN_PX = 64e6, 20
-"""Pixels of the largest picture with a heat map, and the memory that drawing needs for each."""
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """What to predict, with which model, and which files to write."""
-
-    photos: Path
-    """A photo, a folder, or a CSV with a column Image."""
-    model: str | None = None
-    """A name of models, or a run, see `flows.models.find.find_run`; None: the only name."""
-    top_k: int = 3
-    """Number of classes per photo, 1 or more."""
-    out: Path | None = None
-    """A .csv, .json or .parquet file for one row per photo."""
-    excel: bool = False
-    """Whether `out`, a .csv file, begins with a byte order mark, see `write_table`."""
-    submission: Path | None = None
-    """A .csv file in the whale challenge's format: Image, and Id with five classes."""
-    heat_maps: Path | None = None
-    """A folder for one picture per photo: the photo with the heat map of its most likely class."""
-    workers: str | None = None
-    """The address of a Dask scheduler whose workers predict, see `docs/scaling.md`; None: this process."""
-
-    def check(self) -> None:
-        """Raise UserError if an output can't be written; call this before anything is computed."""
-        for option, path, formats in (("--out", self.out, FORMATS), ("--submission", self.submission, (".csv",))):
-            if path and path.suffix not in formats:
-                raise UserError(f"{option} {path}: the file's name must end in one of {', '.join(formats)}")
-            if path:
-                outputs.check_file(option, path)
-        if self.excel and (self.out is None or self.out.suffix != ".csv"):
-            raise UserError("--excel is for a CSV; add --out FILE.csv, or leave --excel out")
-        if self.workers:
-            self.cluster()
-        if self.heat_maps and self.workers:
-            raise UserError("--heat-maps are drawn on this machine; leave out --heat-maps or --workers")
-        if self.heat_maps:
-            outputs.check_folder("--heat-maps", self.heat_maps)
-        if self.heat_maps and self.heat_maps.is_dir():
-            names = {path.name for path in self.heat_maps.iterdir() if not path.name.startswith(PARTIAL)}
-            if names and HEAT_MAPS not in names:  # a later crawl would take the pictures for photos
-                raise UserError(
-                    f"--heat-maps {self.heat_maps}: the folder holds other files; name a new or an empty folder"
-                )
-
-    def cluster(self) -> WorkersConfig:
-        """Return the settings of the workers; raises UserError if their address is none."""
-        try:
-            return WorkersConfig(kind="dask", address=self.workers)
-        except ValueError as error:
-            raise UserError(
-                f"--workers {self.workers}: give the address of a Dask scheduler, such as tcp://10.0.0.5:8786"
-            ) from error
 
 
 def predict_to(
@@ -196,7 +129,6 @@ def predict(
 
     names, unknown_label = model.rule.names, model.rule.unknown_label
     top_k = min(top_k, len(names))
-    columns = _rank_columns(1, top_k)
     rows: list[dict[str, Any]] = []
     true = true_classes(photos, labels or {}, names) if heat_maps else []
     batches = decoded_batches(model.preprocess, photos, threads)
@@ -210,108 +142,37 @@ def predict(
         for images, tiles, errors in batches:
             inputs = predictor.inputs(np.stack(tiles)) if tiles else None
             probabilities = np.zeros((0, len(names))) if inputs is None else predictor.probabilities(inputs)
-            predicted = iter(_top_classes(probabilities, names, top_k))
-            certainties = iter(model.limits.certainties(probabilities, names))
-            first = len(rows)
-            for image, error in zip(images, errors, strict=True):
-                top = [] if error else next(predicted)
-                values = [value for pair in top for value in pair]
-                row = {"image": image, **dict(zip(columns, values, strict=False)), "error": error}
-                if not error:
-                    row |= next(certainties)._asdict()
-                    row["unknown"] = top[0][0] == unknown_label
-                rows.append(row)
+            decoded = [i for i, error in enumerate(errors, len(rows)) if not error]
+            rows += _rows(model, images, errors, probabilities, top_k)
             if heat_maps and drawn and inputs is not None:
-                decoded = [i for i, error in enumerate(errors) if not error]
-                maps = predictor.heat_maps(inputs, probabilities)
-                for i, heat_map in zip(decoded, maps, strict=True):
-                    name = _picture_name(first + i + 1, images[i])
-                    answer = rows[first + i]
-                    above = lines(true[first + i], answer["class_1"], answer["probability_1"])
-                    if _draw(photos[first + i][1], heat_map, model.preprocess, drawn / name, above):
-                        rows[first + i]["heat_map"] = str(heat_maps / name)
+                for i, heat_map in zip(decoded, predictor.heat_maps(inputs, probabilities), strict=True):
+                    name = picture_name(i + 1, rows[i]["image"])
+                    above = lines(true[i], rows[i]["class_1"], rows[i]["probability_1"])
+                    if draw(photos[i][1], heat_map, model.preprocess, drawn / name, above):
+                        rows[i]["heat_map"] = str(heat_maps / name)
             advance(len(images))
     optional = [*(["unknown"] if unknown_label else []), *model.limits.columns, *(["heat_map"] if heat_maps else [])]
-    return pd.DataFrame(rows, columns=["image", *columns, *optional, "error"])
+    return pd.DataFrame(rows, columns=["image", *_rank_columns(1, top_k), *optional, "error"])
+
+
+def _rows(
+    model: Model, images: Sequence[str], errors: Sequence[str], probabilities: NDArray[np.float64], top_k: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of each photo of a batch; only photos without an error have probabilities, in the same order."""
+    names = model.rule.names
+    predicted = iter(_top_classes(probabilities, names, top_k))
+    certainties = iter(model.limits.certainties(probabilities, names))
+    for image, error in zip(images, errors, strict=True):
+        row: dict[str, Any] = {"image": image, "error": error}
+        if not error:
+            top = next(predicted)
+            row |= dict(zip(_rank_columns(1, top_k), [value for pair in top for value in pair], strict=True))
+            row |= next(certainties)._asdict() | {"unknown": top[0][0] == model.rule.unknown_label}
+        yield row
 
 
 def _rank_columns(first: int, last: int) -> list[str]:
     return [f"{name}_{rank}" for rank in range(first, last + 1) for name in ("class", "probability")]
-
-
-def write_table(table: "pd.DataFrame", path: Path, *, guarded: bool = True, excel: bool = False) -> None:
-    """Write a table as CSV, JSON or Parquet, by the file's suffix; all of it or nothing. A CSV has lists as JSON.
-
-    In a guarded CSV, no text is a formula for a spreadsheet, see `tasks.store.formulas`. With `excel`, a CSV begins
-    with a byte order mark: Excel takes UTF-8 without one for another encoding.
-    """
-    with atomic_output(path) as partial:
-        match path.suffix:
-            case ".csv":
-                table = table.map(
-                    lambda value: json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-                )
-                if guarded:
-                    table = table.map(lambda value: guard(value) if isinstance(value, str) else value)
-                table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8-sig" if excel else "utf-8")
-            case ".json":
-                table.to_json(partial, orient="records", indent=1, force_ascii=False)
-            case _:
-                table.to_parquet(partial, index=False)
-
-
-def _picture_name(number: int, image: str) -> str:
-    """Return the file name of a photo's heat map."""
-    return f"{number:05d}-{Path(image).stem.encode()[:_MAX_STEM_BYTES].decode(errors='ignore')}.jpg"
-
-
-def _draw(
-    photo: Path, heat_map: NDArray[np.float32], config: PreprocessConfig, path: Path, above: Sequence[str] = ()
-) -> bool:
-    """Write a photo with its heat map `(h', w')` as a JPEG; the photo has its own size, at most _MOST_DRAWN_PX pixels.
-
-    Some lines are written above it, and a scale is drawn beside it.
-
-    Returns:
-        False if it is too large for a JPEG or for the memory, or if the photo has vanished or changed since its answer.
-    """
-    from tasks.images import photos
-    from tasks.images.memory import PhotoTooLargeError
-
-    try:
-        data = read_file(photo)
-        size = photos.size_px(data)
-    except (OSError, ValueError):
-        return False
-    if max(size) > _MAX_JPEG_SIDE_PX:
-        return False
-    scale = min(1.0, (_MOST_DRAWN_PX / math.prod(size)) ** 0.5)
-
-    def jpeg(pixels: NDArray[np.uint8]) -> bytes:
-        import cv2
-
-        from tasks.images.caption import caption
-        from tasks.images.heatmap import colours, draw_heat_map
-        from tasks.images.tiles import map_to_photo
-
-        if scale < 1:
-            pixels = photos.shrink(pixels, int(scale * max(size)))
-        drawn = draw_heat_map(pixels, map_to_photo(heat_map, pixels.shape[0], pixels.shape[1], config))
-        if above:
-            drawn = caption(drawn, [(line, font_for(line)) for line in above], colours(), plain=font_for("high"))
-        return cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes()
-
-    try:
-        encoded = photos.decode_to(
-            jpeg,
-            data,
-            at_least_px=int(scale * min(size)) if scale < 1 else None,
-            more_bytes=int(_BYTES_PER_DRAWN_PX * min(_MOST_DRAWN_PX, math.prod(size))),
-        )
-    except (ValueError, PhotoTooLargeError):
-        return False
-    path.write_bytes(encoded)
-    return True
 
 
 def _top_classes(probabilities: NDArray[np.float64], names: Sequence[str], top_k: int) -> list[list[tuple[str, float]]]:

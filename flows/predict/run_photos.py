@@ -7,7 +7,7 @@ from flows.run_records import RunRecord
 from tasks.store.manifest import Manifest
 from tasks.store.paths import inside
 from tasks.store.store import Store
-from tasks.tables import KEPT
+from tasks.tables.filter import KEPT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from flows.review.items import Answer, ReviewItem, ReviewList
 from flows.review.similar import StoredFeatures
 from tasks.filter.review_log import ReviewKey
-from tasks.tables import KEPT, PREDICTIONS, REJECTED, REVIEW
+from tasks.tables.evaluate import PREDICTIONS
+from tasks.tables.filter import KEPT, REJECTED, REVIEW
 
 if TYPE_CHECKING:
     import pandas as pd

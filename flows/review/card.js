@@ -65,6 +65,12 @@ function suggestion(row) {
   return node;
 }
 
+// All that `about` shows and that may change, as one text.
+export function decisionShown(row) {
+  const { action, to = "", by = "", differing = [] } = decisionOf(row) ?? {};
+  return JSON.stringify([action, to, by === document.body.dataset.reviewer ? "" : by, differing]);
+}
+
 export function about(row) {
   return [
     make("p", { className: "name", title: shown(row.name) }, named(row.name)),

@@ -12,7 +12,8 @@ from flows.review.items import ReviewItem, ReviewList, first_undecided
 from tasks.filter.review_log import ReviewKey
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
-from tasks.tables import KEPT, LABEL_ISSUES
+from tasks.tables.filter import KEPT
+from tasks.tables.train import LABEL_ISSUES
 
 REASON = "label may be wrong"
 HINTS = {

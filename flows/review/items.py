@@ -15,7 +15,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey
 from tasks.store.stage import Stage, find
 from tasks.store.store import Store
-from tasks.tables import KEPT, REJECTED, REVIEW
+from tasks.tables.filter import KEPT, REJECTED, REVIEW
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
 // The photos of the list that have been loaded, and their cards. The server decides which photos are in it.
 
-import { about, pictures, refill, status } from "./card.js";
+import { about, decisionShown, pictures, refill, status } from "./card.js";
 import { current, forget, isUntouched, select } from "./current.js";
 import * as decisions from "./decisions.js";
 import { $, make, named, shown } from "./dom.js";
@@ -117,15 +117,20 @@ function hint(reason) {
   return hints.has(reason) ? [make("p", { className: "muted", textContent: hints.get(reason) })] : [];
 }
 
+// Show a photo as it is now. Its words are made again only if they have changed: many photos are marked at once.
 export function fill(number) {
-  const { row, node } = cards.get(number);
+  const card = cards.get(number);
+  const { row, node } = card;
   const kinds = [decisions.decisionOf(row)?.action ?? "undecided", row.duplicate_of && "pair", isMarked(number) && "marked"];
   node.className = ["card", ...kinds.filter(Boolean)].join(" ");
+  const decided = decisionShown(row);
+  if (card.decided === decided) return;
+  card.decided = decided;
   node.setAttribute("aria-label", `${shown(row.label)}, ${[row.reason, row.score, row.answer].filter(Boolean).map(shown).join(", ")}, ${status(row)}, ${shown(row.name)}`);
   if (!node.firstChild) node.append(make("div", { className: "pictures" }, ...pictures(row, pictureSize())));
   refill(node, node.firstChild, ...about(row)); // the images are kept, otherwise they would flicker
   for (const button of node.querySelectorAll("button")) button.tabIndex = number === current ? 0 : -1;
-  if ($("view").open && number === current) showView();
+  if (number === current && $("view").open) showView();
 }
 
 // A photo may be in the list several times, for different reasons.

@@ -4,6 +4,7 @@ These are photos of validation and test, because the model has learned the other
 their split: a test photo whose class was corrected stays in the test, and nothing is trained on it.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from flows.review.items import ReviewItem, ReviewList, first_undecided
 from flows.run_records import RunRecord
 from tasks.filter.review_log import ReviewKey
 from tasks.store.store import Store
-from tasks.tables import KEPT, PREDICTIONS
+from tasks.tables.evaluate import PREDICTIONS
+from tasks.tables.filter import KEPT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +25,12 @@ UNSURE = "model is unsure"
 HINTS = {
     MISTAKE: "The model in use is sure of another class. These are photos of validation and test: correct a label that "
     "is wrong, but keep what is only hard. Without the hard photos, the test would flatter the model.",
-    UNSURE: "The model in use gives no class of these photos of validation and test a high probability. More photos "
-    "like them would help it most. Correct a label that is wrong, but keep what is only hard.",
+    UNSURE: "Of the photos of validation and test, these are in the tenth that the model in use is least sure of. More "
+    "photos like them would help it most. Correct a label that is wrong, but keep what is only hard.",
 }
 """What people read below the heading of a reason."""
+_UNSURE = 0.1
+"""The share of the answers that are called unsure, the least probable ones: a list of all photos would tell nothing."""
 
 
 def evaluation_of(store: Store, champion: RunRecord) -> Path | None:
@@ -57,7 +61,7 @@ def add(listed: ReviewList, evaluation: Path, most: int, decided: Collection[Rev
     wrong = answers[answers["predicted"] != answers["label"]].sort_values(
         ["probability", "photo"], ascending=[False, True]
     )
-    unsure = answers.sort_values(["probability", "photo"])
+    unsure = answers.sort_values(["probability", "photo"]).head(math.ceil(_UNSURE * len(answers)))
     items: dict[ReviewKey, ReviewItem] = {}
     for reason, rows in ((MISTAKE, wrong), (UNSURE, unsure)):
         items |= _first(rows, reason, most, listed.keys | items.keys(), decided)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flows.predict.run_photos import folder_of, kept
 from flows.run_records import RunRecord
 from tasks.store.store import Store
-from tasks.tables import DESCRIPTORS, FEATURES
+from tasks.tables.evaluate import DESCRIPTORS, FEATURES
 
 _ROWS = 4096
 """So many rows are read at a time."""

@@ -19,7 +19,6 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     TWO_CLASSES: ("the fingerprints differ in {} bits", "up to {} count as a copy"),
     OUTLIER: ("{} deviations farther from its class than usual", "the limit is {}"),
     WRONG_LABEL: ("the doubt about its class is {} of 1", "the limit is {}"),
-    FACES: ("{} faces were found", "{} are allowed"),
 }
 """What the score and the threshold of a reason are."""
 
@@ -33,11 +32,20 @@ def score_words(item: ReviewItem) -> str:
     if item.reason in model_doubts.HINTS:
         predicted = item.suggestion or item.key.label
         return "" if item.answer else answer_words(Answer(predicted, item.score, is_wrong=bool(item.suggestion)))
+    if item.reason == FACES:
+        return _faces(int(item.score), item.threshold)
     if item.reason not in _CHECKS and item.threshold is None:  # such as truncated: the reason says all
         return ""
     score, threshold = _CHECKS.get(item.reason, ("the score is {}", "the limit is {}"))
     said = score.format(f"{item.score:.3g}")
     return said if item.threshold is None else f"{said}; {threshold.format(f'{item.threshold:.3g}')}"
+
+
+def _faces(found: int, limit: float | None) -> str:
+    said = {0: "no face was found", 1: "1 face was found"}.get(found, f"{found:,} faces were found")
+    if limit is None:
+        return said
+    return f"{said}; allowed: at {'most' if found > limit else 'least'} {limit:g}"
 
 
 def answer_words(answer: Answer | None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.predict import outputs
-from flows.predict.predict import write_table
+from flows.predict.table_file import write_table
 from flows.score.photos import LeftOut
 from tasks import tables
 from tasks.crawl.listing.tree import HEAT_MAPS
@@ -31,7 +31,7 @@ def check(option: str, folder: Path) -> None:
     """Raise UserError unless scores can be written into a folder: a new or empty one, or one with earlier scores."""
     outputs.check_folder(option, folder)
     names = {path.name for path in folder.iterdir() if not path.name.startswith(PARTIAL)} if folder.is_dir() else set()
-    if names and not {HEAT_MAPS, tables.METRICS.name} <= names:
+    if names and not {HEAT_MAPS, tables.evaluate.METRICS.name} <= names:
         raise UserError(f"{option} {folder}: the folder holds other files; name a new or an empty folder")
 
 
@@ -65,16 +65,16 @@ def write(
     figures = page.figures(metrics, answered, crossed.to_numpy())
     with atomic_folder(folder) as partial:
         (partial / HEAT_MAPS).touch()  # a later crawl passes over this folder
-        tables.PREDICTIONS.write(answered, partial)
+        tables.evaluate.PREDICTIONS.write(answered, partial)
         if sets:
-            tables.PREDICTION_SETS.write_rows(sets, partial)
-        write_json(tables.METRICS.path(partial), dict(metrics), sort_keys=True)
+            tables.evaluate.PREDICTION_SETS.write_rows(sets, partial)
+        write_json(tables.evaluate.METRICS.path(partial), dict(metrics), sort_keys=True)
         write_table(crossed.rename_axis(index="true", columns=None).reset_index(), partial / CONFUSION, excel=excel)
         write_table(pd.DataFrame(left_out, columns=LeftOut._fields), partial / LEFT_OUT, excel=excel)
         for name, data in page.pictures(figures).items():
             (partial / name).write_bytes(data)
         (partial / SHEET).write_bytes(sheet.draw(answered, photos))
         text = page.html(metrics, answered, photos, left_out, figures)
-        tables.REPORT.path(partial).write_text(text, encoding="utf-8", errors="replace")
+        tables.evaluate.REPORT.path(partial).write_text(text, encoding="utf-8", errors="replace")
     if not sets:
-        tables.PREDICTION_SETS.path(folder).unlink(missing_ok=True)  # of earlier scores
+        tables.evaluate.PREDICTION_SETS.path(folder).unlink(missing_ok=True)  # of earlier scores

@@ -11,7 +11,7 @@ from flows.dashboard.engine import attached
 from flows.run_records import data_root
 from flows.score.score import ScoreOptions, score_to
 from flows.score.text import reasons, score_rows, subject
-from tasks.tables import REPORT
+from tasks.tables.evaluate import REPORT
 from tasks.text import markdown
 
 logger = logging.getLogger("fluke.score")

@@ -150,14 +150,14 @@ class Own:
     def read(cls, store: Store, record: RunRecord, model: Model) -> "Own":
         """Read the files of a run; those of the filter may have been pruned."""
         folders = {each.artifact.stage: store.folder(each.artifact) for each in record.stages}
-        seen = set(tables.TRAINED_ON.read(model.classifier.parent)["photo"])
-        for table in (tables.KEPT, tables.REJECTED):
+        seen = set(tables.train.TRAINED_ON.read(model.classifier.parent)["photo"])
+        for table in (tables.filter.KEPT, tables.filter.REJECTED):
             try:
                 rows = table.read(folders["filter"], ["photo", "split"])
             except (KeyError, OSError):
                 continue
             seen |= set(rows.loc[rows["split"].isin(["train", "val"]), "photo"])
-        measured = read_json(tables.METRICS.path(folders["evaluate"]), dict[str, Any])
+        measured = read_json(tables.evaluate.METRICS.path(folders["evaluate"]), dict[str, Any])
         trained = {str(row["label"]): int(row["train"]) for row in measured["per_class"]}
         return cls(frozenset(seen), str(measured["headline"]), trained, measured["test"]["scores"])
 

@@ -8,9 +8,8 @@ from rich.table import Table
 from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
 from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something
-from tasks.evaluate.report.text import interval
 from tasks.names import visible
-from tasks.text import SPACE, first_few, percent, photos_are
+from tasks.text import SPACE, first_few, interval, percent, photos_are, score_text
 
 _MOST_CELLS = 12
 """With more classes, the terminal lists the most frequent confusions instead of the matrix."""
@@ -170,6 +169,4 @@ def _share(value: float | None) -> str:
 
 
 def _text(name: str, value: float | None) -> str:
-    if value is None:
-        return "–"
-    return percent(value) if name in PERCENTAGES else f"{value:.3f}"
+    return "–" if value is None else score_text(name, value)

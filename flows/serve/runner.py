@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Self, cast
 from uuid import UUID
@@ -30,10 +31,24 @@ def serve(deployments: Sequence[RunnerDeployment], *, pause_on_shutdown: bool, s
     if start_first:
         with get_client(sync_client=True) as client:
             client.create_flow_run_from_deployment(ids[0])
-    try:
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, SIGTERM
         asyncio.run(runner.start())
-    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, SIGTERM
-        logger.info("stopped")
+
+
+@contextmanager
+def until_stopped(announce: Callable[[str], None], preset: str) -> Iterator[None]:
+    """Say in one line that serving has ended by Ctrl-C or SIGTERM, also if that comes before a runner listens for it.
+
+    Args:
+        announce: Prints a line.
+        preset: What is served, for the line.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code:
+            raise
+    announce(f"stopped: no run of {preset} starts on schedule until `fluke serve` runs for it again")
 
 
 class _PatientRunner(Runner):

@@ -7,11 +7,9 @@
 from flows.server.key import dashboard, variables
 from flows.server.lifecycle import down, free_port, is_own, is_protected, login, process_id, up, url
 from flows.server.proxies import ask_loopback_directly
-from flows.server.zombies import crash_zombies
 
 __all__ = [
     "ask_loopback_directly",
-    "crash_zombies",
     "dashboard",
     "down",
     "free_port",

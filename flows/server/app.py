@@ -30,7 +30,14 @@ def main() -> None:
         sys.exit("another server uses this database")
     import uvicorn
     from prefect.server.api.server import create_app
+    from prefect.server.services.perpetual_services import perpetual_service
     from prefect.settings import get_current_settings
+
+    from flows.server import sqlite
+    from flows.server.zombies import crash_zombies
+
+    sqlite.begin_immediately()
+    perpetual_service(enabled_getter=lambda: True)(crash_zombies)
 
     api = get_current_settings().server.api
     uvicorn.run(

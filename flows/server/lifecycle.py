@@ -238,8 +238,8 @@ def _wait_for(started: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
                 raise UserError(f"the Prefect server did not start; its log says why: {log}")
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"the Prefect server did not answer within {_START_TIMEOUT_S:g} s and was stopped; the "
-                    f"machine may be busy: run the same command again when it is less so (log: {log})"
+                    f"the Prefect server did not answer for {_START_TIMEOUT_S:,} s and was stopped; if this machine is "
+                    f"busy, run the same command again later; else see its log: {log}"
                 )
             time.sleep(0.2)
     except BaseException:  # also Ctrl-C: end a server that is still starting, whatever it does

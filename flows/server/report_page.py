@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from flows.server import key
 from tasks.store.errors import UserError
-from tasks.tables import REPORT
+from tasks.tables.evaluate import REPORT
 
 PAGE = "/fluke/reports"
 _KEY_FORM = re.compile(r"[0-9a-f]{8,64}")

@@ -107,6 +107,7 @@ def require_two_classes(labels: Iterable[str], where: str, remedy: str, *, of: s
         of: what the items are, for the message.
     """
     found = sorted(set(labels))
+    if not found:
+        raise UserError(f"{where} contains no {of}; {remedy}")
     if len(found) < 2:
-        what = f"contains only one class, {found[0]!r}" if found else f"contains no {of}"
-        raise UserError(f"{where} {what}, but a classifier needs two; {remedy}")
+        raise UserError(f"{where} contains only one class, {found[0]!r}, but a classifier needs two; {remedy}")

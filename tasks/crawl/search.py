@@ -21,7 +21,8 @@ from tasks.crawl.summary import headline, summary, warnings
 from tasks.store.atomic import atomic_write
 from tasks.store.context import StageContext
 from tasks.store.errors import TransientError, UserError
-from tasks.tables import DROPPED, SUMMARY
+from tasks.tables.crawl import DROPPED
+from tasks.tables.shared import SUMMARY
 from tasks.text import percent
 
 logger = logging.getLogger("fluke.crawl")

@@ -27,7 +27,8 @@ from tasks.store.manifest import FileRecord, Result
 from tasks.store.plugins import load
 from tasks.store.stage import Stage
 from tasks.store.store import Store
-from tasks.tables import DROPPED, PHOTOS, SEARCHES, SUMMARY, TIMES
+from tasks.tables.crawl import DROPPED, PHOTOS, SEARCHES, TIMES
+from tasks.tables.shared import SUMMARY
 
 VERSION = 3
 LEDGER = "ledger-2.sqlite"

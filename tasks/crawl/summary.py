@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.crawl.stats import KEPT, SAME_PHOTO, TOO_MANY_PIXELS, TOO_NARROW, TOO_SMALL, CrawlStats, SearchStats
-from tasks.tables import SEARCHES
+from tasks.tables.crawl import SEARCHES
 from tasks.text import markdown
 
 _HINTS = {

@@ -53,7 +53,7 @@ def find_champion(
         return None
     folder = Store(root).folder(champion)
     try:
-        manifest, theirs = Manifest.read(folder), tables.PREDICTIONS.read(folder)
+        manifest, theirs = Manifest.read(folder), tables.evaluate.PREDICTIONS.read(folder)
     except (OSError, ValueError):
         return None
     made = manifest.cache_key

@@ -31,7 +31,7 @@ class Decisions:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read the file of `write`."""
-        with np.load(tables.ANSWERS.path(folder)) as found:
+        with np.load(tables.evaluate.ANSWERS.path(folder)) as found:
             answers = ScoredPredictions(
                 found["truth"], found["predicted"], found["rank"], found["loss"], int(found["classes"])
             )
@@ -42,7 +42,7 @@ class Decisions:
         """Write the decisions into the folder of an evaluation."""
         uncalibrated = {} if self.uncalibrated is None else {"uncalibrated": self.uncalibrated}
         np.savez(
-            tables.ANSWERS.path(folder),
+            tables.evaluate.ANSWERS.path(folder),
             allow_pickle=False,
             truth=self.answers.truth,
             predicted=self.answers.predicted,
@@ -79,10 +79,10 @@ def decide(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path) -
     uncalibrated = softmax(network.logits).max(axis=1) if is_only_calibrated else None
     Decisions(answers, probabilities.max(axis=1), uncalibrated).write(out)
     predictions = table(eval_set.rows[held_out], answers, probabilities, eval_set.names, config.top_k)
-    tables.PREDICTIONS.write(predictions, out)
+    tables.evaluate.PREDICTIONS.write(predictions, out)
     is_test = predictions["split"].to_numpy() == "test"
     submitted = submission(predictions["name"][is_test], _top_names(probabilities[is_test], eval_set.names))
-    submitted.to_csv(tables.SUBMISSION.path(out), index=False, lineterminator="\n")
+    submitted.to_csv(tables.evaluate.SUBMISSION.path(out), index=False, lineterminator="\n")
 
 
 def references_of(eval_set: EvalSet, features: NDArray[np.float32], with_validation: bool = False) -> References:

@@ -13,7 +13,7 @@ from tasks import tables
 from tasks.inference.arrays import Floats, Ids
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.table import Table
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class EvalSet:
         Raises:
             UserError: The test split is empty, or the unknown class can't be fitted.
         """
-        rows = tables.KEPT.read(kept)
-        labels = read_json(tables.LABELS.path(classifier), list[str])
+        rows = tables.filter.KEPT.read(kept)
+        labels = read_json(tables.train.LABELS.path(classifier), list[str])
         if not (rows["split"] == "test").any():
             raise UserError(
                 "the test split contains no photo, so the classifier can't be evaluated; "
@@ -113,7 +113,7 @@ class EvalSet:
         return np.array([position[photo] for photo in photos], np.int64)
 
 
-def rows_of(folder: Path, photos: "pd.Series[str]", root: Path, table: Table = tables.INDEX) -> LazyRows:
+def rows_of(folder: Path, photos: "pd.Series[str]", root: Path, table: Table = tables.shared.INDEX) -> LazyRows:
     """Find the tiles or features of photos.
 
     Args:

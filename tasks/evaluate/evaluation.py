@@ -72,6 +72,6 @@ def build_evaluation(
         version=VERSION,
         champion=context.champion,
     )
-    predictions: pd.DataFrame = tables.PREDICTIONS.read(context.out)
+    predictions: pd.DataFrame = tables.evaluate.PREDICTIONS.read(context.out)
     result = {name: value for name, value in measured.items() if name != "recipe"}  # that has the seconds of trials
     return Result(counts(measured), digest=hashing.of_value([result, predictions.to_json(orient="values")]))

@@ -19,7 +19,7 @@ from tasks.inference.network import TrainedClassifier
 from tasks.networks.explain.inspect import inspect_layers
 from tasks.networks.explain.result import LayerInspection
 from tasks.networks.keras_io import load_artifact
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 _LAYER_PHOTOS = 8
 """Photos that decide which channels of a layer are shown."""
@@ -47,10 +47,10 @@ def explain(
         The files of the explanations.
     """
     eval_set = EvalSet.read(config, kept, model.classifier)
-    predictions = tables.PREDICTIONS.read(evaluation)
+    predictions = tables.evaluate.PREDICTIONS.read(evaluation)
     test = predictions[predictions["split"] == "test"]
     mistakes, successes = (choose(test, config.gallery) for choose in (samples.mistakes, samples.successes))
-    network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), len(mistakes) + len(successes))
+    network = TrainedClassifier.shared(tables.train.CLASSIFIER.path(model.classifier), len(mistakes) + len(successes))
     rows = model.rows_of(eval_set.rows["photo"])
     layers = None
     if config.layer_images:  # correct predictions first
@@ -100,5 +100,5 @@ def _inspect_layers(
     config: EvaluateConfig, network: TrainedClassifier, encoder: Path | None, tiles: NDArray[np.uint8]
 ) -> LayerInspection:
     """Make feature maps of the first tile, and images that maximise the activation of channels."""
-    model = load_artifact(tables.ENCODER.path(encoder)) if encoder else None
+    model = load_artifact(tables.pretrain.ENCODER.path(encoder)) if encoder else None
     return inspect_layers(network.classifier, tiles, model, most=config.layer_images, seed=config.seed)

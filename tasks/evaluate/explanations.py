@@ -38,28 +38,28 @@ class Explanations:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read the files of `write`."""
-        with np.load(tables.HEAT_MAPS.path(folder)) as found:
+        with np.load(tables.evaluate.HEAT_MAPS.path(folder)) as found:
             heat_maps = dict(found)
         neighbours: dict[str, list[Neighbour]] = {}
-        rows: Any = tables.NEIGHBOURS.read(folder)
+        rows: Any = tables.evaluate.NEIGHBOURS.read(folder)
         for row in rows.itertuples():
             neighbours.setdefault(row.photo, []).append(Neighbour(row.neighbour, row.label, row.cosine))
-        return cls(heat_maps, neighbours, _read_layers(tables.LAYERS.path(folder)))
+        return cls(heat_maps, neighbours, _read_layers(tables.evaluate.LAYERS.path(folder)))
 
     def write(self, folder: Path) -> list[Path]:
         """Write the explanations into the folder of an evaluation; returns their files."""
         import pandas as pd
 
-        _save(tables.HEAT_MAPS.path(folder), self.heat_maps)
+        _save(tables.evaluate.HEAT_MAPS.path(folder), self.heat_maps)
         rows = [(photo, *neighbour) for photo, neighbours in self.neighbours.items() for neighbour in neighbours]
-        frame = pd.DataFrame(rows, columns=tables.NEIGHBOURS.names)
-        tables.NEIGHBOURS.write(frame.astype({"cosine": np.float64}), folder)
-        path = tables.LAYERS.path(folder)
+        frame = pd.DataFrame(rows, columns=tables.evaluate.NEIGHBOURS.names)
+        tables.evaluate.NEIGHBOURS.write(frame.astype({"cosine": np.float64}), folder)
+        path = tables.evaluate.LAYERS.path(folder)
         if self.layers is None:
             path.unlink(missing_ok=True)
-            return [tables.HEAT_MAPS.path(folder), tables.NEIGHBOURS.path(folder)]
+            return [tables.evaluate.HEAT_MAPS.path(folder), tables.evaluate.NEIGHBOURS.path(folder)]
         _save(path, _layer_arrays(self.layers))
-        return [tables.HEAT_MAPS.path(folder), tables.NEIGHBOURS.path(folder), path]
+        return [tables.evaluate.HEAT_MAPS.path(folder), tables.evaluate.NEIGHBOURS.path(folder), path]
 
 
 def _layer_arrays(found: LayerInspection) -> dict[str, NDArray[Any]]:

@@ -72,7 +72,7 @@ def measure(
     if unknown_groups:
         measured["unknown"]["groups"] = unknown_groups
     set_verdicts(measured)
-    write_json(tables.METRICS.path(out), measured, sort_keys=True)
+    write_json(tables.evaluate.METRICS.path(out), measured, sort_keys=True)
     return measured
 
 
@@ -155,5 +155,5 @@ def _temperature(eval_set: EvalSet, decisions: Decisions, rule: DecisionRule) ->
 
 def _test_predictions(eval_set: EvalSet, out: Path) -> Any:
     """Read the predictions of the test photos, with the group of each."""
-    predictions = tables.PREDICTIONS.read(out)
+    predictions = tables.evaluate.PREDICTIONS.read(out)
     return predictions[predictions["split"] == "test"].assign(group=eval_set.groups)

@@ -14,7 +14,7 @@ from tasks.evaluate.eval_set import rows_of
 from tasks.inference.knn import descriptors
 from tasks.networks.encode import encoder_info, takes_codes
 from tasks.store.json_file import read_json
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ class Model:
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """The content of recipe.json."""
-        return read_json(tables.RECIPE.path(self.classifier), dict[str, Any])
+        return read_json(tables.train.RECIPE.path(self.classifier), dict[str, Any])
 
     @cached_property
     def kind(self) -> str:
@@ -94,11 +94,11 @@ class Model:
         if self.kind == "none":
             return None
         vectors = rows_of(self.features, photos, self.root)[:]
-        with np.load(tables.BASELINE.path(self.classifier), allow_pickle=False) as found:
+        with np.load(tables.train.BASELINE.path(self.classifier), allow_pickle=False) as found:
             flat = vectors.reshape(len(vectors), -1).astype(np.float32)
             return np.asarray(flat @ found["kernel"] + found["bias"], np.float32)
 
     def validation_logits(self) -> dict[str, NDArray[np.float32]]:
         """Return the logits of validation photos by a classifier that has not learned from them, by photo."""
-        with np.load(tables.VALIDATION.path(self.classifier), allow_pickle=False) as found:
+        with np.load(tables.train.VALIDATION.path(self.classifier), allow_pickle=False) as found:
             return dict(zip(found["photos"].tolist(), found["logits"], strict=True))

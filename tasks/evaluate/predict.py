@@ -11,8 +11,8 @@ from configs.schema import EvaluateConfig
 from tasks import tables
 from tasks.evaluate.eval_set import EvalSet
 from tasks.evaluate.model import Model
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 
 if TYPE_CHECKING:
     from tasks.inference.network import TrainedClassifier
@@ -34,11 +34,11 @@ class NetworkOutput:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Map the files of `predict` into memory."""
-        features = tables.FEATURES.path(folder)
+        features = tables.evaluate.FEATURES.path(folder)
         return cls(
-            logits=np.load(tables.LOGITS.path(folder), mmap_mode="r"),
+            logits=np.load(tables.evaluate.LOGITS.path(folder), mmap_mode="r"),
             features=np.load(features, mmap_mode="r") if features.exists() else None,
-            descriptors=np.load(tables.DESCRIPTORS.path(folder), mmap_mode="r"),
+            descriptors=np.load(tables.evaluate.DESCRIPTORS.path(folder), mmap_mode="r"),
         )
 
     @property
@@ -73,11 +73,11 @@ def predict(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path, 
     held_out = eval_set.is_held_out
     features: NDArray[np.float32] | None = vectors
     if model.is_frozen:
-        network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), 0)
+        network = TrainedClassifier.shared(tables.train.CLASSIFIER.path(model.classifier), 0)
         logits = network.head(vectors[held_out])
     else:
         is_run = np.full(len(photos), True) if _needs_features(config, model, eval_set) else held_out & ~is_known
-        network = TrainedClassifier.shared(tables.CLASSIFIER.path(model.classifier), int(is_run.sum()))
+        network = TrainedClassifier.shared(tables.train.CLASSIFIER.path(model.classifier), int(is_run.sum()))
         found, features = _run(network, model.rows_of(photos[is_run]), progress)
         logits = np.empty((int(held_out.sum()), found.shape[1]), np.float32)
         logits[is_run[held_out]] = found[held_out[is_run]]
@@ -85,10 +85,10 @@ def predict(config: EvaluateConfig, model: Model, eval_set: EvalSet, out: Path, 
             features = None
     for row in np.flatnonzero(is_known[held_out]):
         logits[row] = validated[photos[held_out].iloc[row]]
-    np.save(tables.LOGITS.path(out), logits)
-    np.save(tables.DESCRIPTORS.path(out), vectors)
+    np.save(tables.evaluate.LOGITS.path(out), logits)
+    np.save(tables.evaluate.DESCRIPTORS.path(out), vectors)
     if features is not None:
-        np.save(tables.FEATURES.path(out), features)
+        np.save(tables.evaluate.FEATURES.path(out), features)
 
 
 def _needs_features(config: EvaluateConfig, model: Model, eval_set: EvalSet) -> bool:

@@ -53,27 +53,27 @@ def present(
     settings = config.model_dump(include={*_EXPLAINED_WITH, "seed"})
     made_from = settings | {"source": hashing.of_source("tasks.evaluate.explain")}
     model = Model(tiles=tiles, encoder=encoder, features=features, classifier=classifier, root=context.root)
-    record = ViewRecord.read(tables.EXPLAINED.path(evaluation))
+    record = ViewRecord.read(tables.evaluate.EXPLAINED.path(evaluation))
     if record is None or not record.is_valid(evaluation, made_from, verify=context.verify):
         from tasks.evaluate.explain import explain
 
-        tables.EXPLAINED.path(evaluation).unlink(missing_ok=True)
+        tables.evaluate.EXPLAINED.path(evaluation).unlink(missing_ok=True)
         files = explain(config, evaluation, kept=kept, model=model)
-        ViewRecord.of(evaluation, files, made_from).write(tables.EXPLAINED.path(evaluation))
+        ViewRecord.of(evaluation, files, made_from).write(tables.evaluate.EXPLAINED.path(evaluation))
     settings = config.model_dump(include={*_DIAGNOSED_WITH, "seed"})
     made_from = settings | {"source": hashing.of_source("tasks.evaluate.diagnose.diagnose")}
-    record = ViewRecord.read(tables.DIAGNOSED.path(evaluation))
+    record = ViewRecord.read(tables.evaluate.DIAGNOSED.path(evaluation))
     if record is None or not record.is_valid(evaluation, made_from, verify=context.verify):
         from tasks.evaluate.diagnose.diagnose import diagnose
 
-        tables.DIAGNOSED.path(evaluation).unlink(missing_ok=True)
+        tables.evaluate.DIAGNOSED.path(evaluation).unlink(missing_ok=True)
         files = diagnose(config, evaluation, photos=photos, kept=kept, model=model, progress=context.progress)
-        ViewRecord.of(evaluation, files, made_from).write(tables.DIAGNOSED.path(evaluation))
+        ViewRecord.of(evaluation, files, made_from).write(tables.evaluate.DIAGNOSED.path(evaluation))
     folders = [photos, kept, tiles, encoder, features, classifier, evaluation]
     doubted = doubted_labels(kept, classifier, config.label_issues)
     to_review = {TO_REVIEW: [*filter(None, (review_note(kept), label_note(len(doubted))))], DOUBTED: doubted}
     _write_notes(evaluation, folders, context.notes, {**to_review, **context.findings})
-    report = ViewRecord.read(tables.REPORTED.path(evaluation))
+    report = ViewRecord.read(tables.evaluate.REPORTED.path(evaluation))
     if report is None or not report.is_valid(evaluation, report_inputs(evaluation), verify=context.verify):
         from tasks.evaluate.report.write import write_report
 
@@ -93,6 +93,6 @@ def _write_notes(
     notes |= {manifest.artifact.stage: list(manifest.notes) for manifest in manifests.values() if manifest.notes}
     notes |= {key: list(values) for key, values in more.items() if values}
     data = json.dumps(notes, ensure_ascii=False, indent=1).encode()
-    path = tables.NOTES.path(evaluation)
+    path = tables.evaluate.NOTES.path(evaluation)
     if not path.exists() or path.read_bytes() != data:
         atomic_write(path, data)

@@ -63,8 +63,8 @@ class RemovedPhotos:
         Raises:
             UserError: The classifier returns NaN or infinity.
         """
-        rows = tables.REMOVED.read(kept)
-        trained_on = rows["photo"].isin(set(tables.TRAINED_ON.read(model.classifier)["photo"]))
+        rows = tables.filter.REMOVED.read(kept)
+        trained_on = rows["photo"].isin(set(tables.train.TRAINED_ON.read(model.classifier)["photo"]))
         if trained_on.any():  # in a split of long ago: its answers to them prove nothing
             context.warn(
                 f"{photos_are(int(trained_on.sum()))} not among those that the filter removed from the test: the "
@@ -81,7 +81,7 @@ class RemovedPhotos:
         truth = np.array([number.get(label, unknown) for label in rows["label"]], np.int64)
         padded = np.pad(probabilities, ((0, 0), (0, len(names) - probabilities.shape[1])))
         found = cls(rows, names, ScoredPredictions.of(truth, padded), padded.max(axis=1))
-        tables.REMOVED_PREDICTIONS.write(found.table(), context.out)
+        tables.evaluate.REMOVED_PREDICTIONS.write(found.table(), context.out)
         return found
 
     @property
@@ -98,7 +98,7 @@ class RemovedPhotos:
             "rank": self.answers.rank,
             "loss": self.answers.loss.round(DIGITS),
         }
-        return self.rows.assign(**columns)[tables.REMOVED_PREDICTIONS.names]
+        return self.rows.assign(**columns)[tables.evaluate.REMOVED_PREDICTIONS.names]
 
     def added_to(self, test: ScoredPredictions) -> ScoredPredictions:
         """Append these photos to the predictions of m test photos: m + n predictions."""
@@ -116,13 +116,13 @@ def _probabilities(photos: "pd.Series[str]", model: Model, evaluation: Path, pro
     from tasks.inference.predictor import Predictor  # imports Keras
 
     rule = DecisionRule.read(evaluation)
-    references = tables.REFERENCES.path(evaluation) if rule.nearest else None
+    references = tables.evaluate.REFERENCES.path(evaluation) if rule.nearest else None
     total_rows = 0 if model.is_frozen else len(photos)
-    predictor = Predictor(tables.CLASSIFIER.path(model.classifier), None, references, rule, total_rows)
+    predictor = Predictor(tables.train.CLASSIFIER.path(model.classifier), None, references, rule, total_rows)
     if model.is_frozen:
-        features = rows_of(model.features, photos, model.root, tables.REMOVED_INDEX)
+        features = rows_of(model.features, photos, model.root, tables.shared.REMOVED_INDEX)
         return predictor.probabilities_of_features(features[:].astype(np.float32))
-    rows = rows_of(model.inputs, photos, model.root, tables.REMOVED_INDEX)
+    rows = rows_of(model.inputs, photos, model.root, tables.shared.REMOVED_INDEX)
     probabilities = []
     with progress("removed photos", total=len(rows)) as advance:
         for start in range(0, len(rows), BATCH_PHOTOS):

@@ -11,7 +11,9 @@ from typing import Any
 
 from tasks.store.json_file import read_json
 from tasks.store.table import Table
-from tasks.tables import KEPT, LABEL_ISSUES, NOTES, REVIEW
+from tasks.tables.evaluate import NOTES
+from tasks.tables.filter import KEPT, REVIEW
+from tasks.tables.train import LABEL_ISSUES
 
 TO_REVIEW = "review"
 """The key of the sentences in notes.json."""

@@ -49,7 +49,7 @@ def propose_groups(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> dict
     """
     if not eval_set.unknown_label:
         return None
-    predictions = tables.PREDICTIONS.read(out)
+    predictions = tables.evaluate.PREDICTIONS.read(out)
     answered = predictions[(predictions["split"] == "test") & (predictions["predicted"] == eval_set.unknown_label)]
     answered = answered.sort_values(["probability", "photo"], ascending=[False, True]).head(MOST_PHOTOS)
     train = np.flatnonzero(eval_set.of("train"))
@@ -63,7 +63,7 @@ def propose_groups(config: EvaluateConfig, eval_set: EvalSet, out: Path) -> dict
     found = group(_vectors(eval_set, out, rows), limit)
     proposed = answered[["photo", "name"]].assign(label=labels, group=found.number, distance=found.distance)
     proposed = proposed.sort_values(["group", "distance", "photo"])
-    tables.UNKNOWN_GROUPS.write(proposed[tables.UNKNOWN_GROUPS.names], out)
+    tables.evaluate.UNKNOWN_GROUPS.write(proposed[tables.evaluate.UNKNOWN_GROUPS.names], out)
     return {"limit": rounded(limit), **agreement(found.number, labels, set(eval_set.labels))}
 
 

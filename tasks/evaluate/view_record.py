@@ -60,9 +60,9 @@ def report_inputs(evaluation: Path) -> dict[str, str]:
     return {
         "source": hashing.of_source("tasks.evaluate.report.write"),
         "templates": hashing.of_value([hashing.of_file(path) for path in sorted(_TEMPLATES.glob("*.jinja"))]),
-        "explanations": hashing.of_file(tables.EXPLAINED.path(evaluation)),
-        "diagnostics": _of_file(tables.DIAGNOSED.path(evaluation)),
-        "notes": _of_file(tables.NOTES.path(evaluation)),
+        "explanations": hashing.of_file(tables.evaluate.EXPLAINED.path(evaluation)),
+        "diagnostics": _of_file(tables.evaluate.DIAGNOSED.path(evaluation)),
+        "notes": _of_file(tables.evaluate.NOTES.path(evaluation)),
     }
 
 

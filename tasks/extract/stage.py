@@ -12,10 +12,14 @@ from configs.schema import AugmentConfig, ExtractConfig
 from tasks.networks.encode import Encoder, encoder_info
 from tasks.store import hashing
 from tasks.store.context import StageContext
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest, Result
-from tasks.store.shards import LazyRows, ShardPool, index_digest, names_by_content
+from tasks.store.shards import ShardPool, index_digest, names_by_content
 from tasks.store.stage import Stage
-from tasks.tables import COPIES_INDEX, ENCODER, INDEX, KEPT, REMOVED_INDEX
+from tasks.tables.extract import COPIES_INDEX
+from tasks.tables.filter import KEPT
+from tasks.tables.pretrain import ENCODER
+from tasks.tables.shared import INDEX, REMOVED_INDEX
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,9 @@ from tasks.images import exif
 from tasks.images.exif import read_taken
 from tasks.store import hashing
 from tasks.store.context import StageContext
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import FileRecord
-from tasks.store.shards import LazyRows, ShardPool
+from tasks.store.shards import ShardPool
 
 VERSION = 1
 """Increase it when other values are read from the same EXIF data: cached ones are then read again."""

@@ -10,7 +10,7 @@ from tasks.filter.splits import unseen_classes
 from tasks.store.csv_columns import Column, find_columns
 from tasks.store.csv_file import CsvFile, read_csv, shown_lines
 from tasks.store.errors import UserError
-from tasks.tables import PHOTOS
+from tasks.tables.crawl import PHOTOS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,8 +18,9 @@ from tasks.filter.near_duplicates import NearDuplicates
 from tasks.images import photo_files, photos
 from tasks.store import hashing
 from tasks.store.context import StageContext
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import FileRecord
-from tasks.store.shards import LazyRows, ShardPool
+from tasks.store.shards import ShardPool
 from tasks.store.work import once_per_process
 
 if TYPE_CHECKING:

@@ -3,18 +3,12 @@
 Columns: `photo` is the SHA-256 of the photo; `label` is the class under which the crawl found it; `action` is keep,
 reject, move or undo; `to` is the new class of a move; `decided_at` is a UTC time; `decided_by` is the name of the
 reviewer. For each (photo, label) the last row counts, and undo cancels the row before. The log is not in the folder of
-the pools, because that may be deleted at any time. A class whose name begins with = + - or @ has an apostrophe before
-it, so that no spreadsheet runs it.
+the pools, because that may be deleted at any time.
 
-Logs of older versions lack the last column; the first change adds it, and their rows have no reviewer.
-
-`tasks.filter.review_keys` applies the decisions to the photos of a crawl, whose classes may have been renamed.
+`tasks.filter.review_file` reads and appends the rows. `tasks.filter.review_keys` applies the decisions to the photos of
+a crawl, whose classes may have been renamed.
 """
 
-import csv
-import errno
-import io
-import os
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,20 +17,13 @@ from pathlib import Path
 from string import hexdigits
 from typing import Literal, NamedTuple, get_args
 
-from filelock import FileLock
-
+from tasks.filter import review_file
 from tasks.store import hashing as digests
-from tasks.store.atomic import atomic_output, sync
-from tasks.store.errors import UserError
-from tasks.store.formulas import guard, unguard
 from tasks.store.manifest import now
-from tasks.store.permissions import file_lock
 
 NAME = "decisions.csv"
 Action = Literal["keep", "reject", "move"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-_COLUMNS = ["photo", "label", "action", "to", "decided_at", "decided_by"]
-_OLD_COLUMNS = _COLUMNS[:5]
 _UNDO = "undo"
 
 
@@ -128,7 +115,7 @@ def change(root: Path, choose: Callable[[Log], Iterable[Decision | ReviewKey]], 
         How many rows were written.
     """
     path = root / NAME
-    with lock(path):
+    with review_file.lock(path):
         rows = []
         for chosen in choose(in_effect(path)):
             if isinstance(chosen, Decision):
@@ -146,7 +133,7 @@ def add(root: Path, decisions: Iterable[Decision], by: str = "") -> list[Decisio
     A decision that is already in effect isn't written again.
     """
     path = root / NAME
-    with lock(path):
+    with review_file.lock(path):
         known = read(root)
         written: list[Decision] = []
         for decision in decisions:
@@ -206,26 +193,12 @@ def _top(stack: Sequence[tuple[int, Entry]]) -> Entry:
 
 def log(path: Path) -> Iterator[Row]:
     """Yield each row of the log; errors as `read`."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")  # the name of a class need not be UTF-8
-    except FileNotFoundError:
-        return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for number, row in enumerate(row for row in reader if row):
-            if number:
-                yield _parsed(row)
-            elif row not in (_COLUMNS, _OLD_COLUMNS):
-                raise ValueError(f"the first line must be {','.join(_COLUMNS)}")
-    except (ValueError, csv.Error) as error:
-        raise UserError(f"{path}, line {max(1, reader.line_num)}: {error}; fix or delete the line") from error
+    return review_file.read(path, _parsed)
 
 
-def _parsed(row: list[str]) -> Row:
+def _parsed(row: Sequence[str]) -> Row:
     """Parse one row; raises ValueError if it is damaged."""
-    if len(row) not in (len(_COLUMNS), len(_OLD_COLUMNS)):  # a merged log may have rows of both lengths
-        raise ValueError(f"{len(row)} values instead of {len(_COLUMNS)} ({','.join(_COLUMNS)})")
-    photo, label, action, to, decided_at, by = map(unguard, (*row, "")[: len(_COLUMNS)])
+    photo, label, action, to, decided_at, by = row
     key = ReviewKey(photo, label)
     try:
         datetime.fromisoformat(decided_at)
@@ -252,69 +225,14 @@ def _check(decision: Decision) -> None:
         raise ValueError(f"to is {decision.to!r}, which is already the class of the photo")
 
 
-def lock(path: Path) -> FileLock:
-    """Return the lock of whoever appends."""
-    return file_lock(path.with_name(f".{NAME}.lock"))
+def append(path: Path, rows: Iterable[Row]) -> None:
+    """Append rows: all of them, or none. The caller must have the lock, `review_file.lock`."""
+    review_file.append(path, [_values(row) for row in rows])
 
 
-def append(path: Path, rows: Sequence[Row]) -> None:
-    """Append rows and sync the file, or leave the file unchanged. The caller must have the lock."""
-    if not rows:
-        return
-    _add_new_column(path)
-    is_new = not path.exists() or path.stat().st_size == 0
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if is_new:
-        writer.writerow(_COLUMNS)
-    for key, decision, decided_at, by in rows:
-        action, to = (decision.action, decision.to) if decision else (_UNDO, "")
-        writer.writerow([*map(guard, (*key, action, to)), decided_at, guard(by)])
-    data = text.getvalue().encode(errors="surrogateescape")
-    if len(rows) > 1:
-        _replace(path, data)
-        return
-    with path.open("a+b", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 1))
-        data = _on_a_new_line(file.read(), data)
-        try:
-            if file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            os.fsync(file.fileno())
-        except BaseException:
-            os.truncate(path, size)  # half a line would make the log invalid
-            raise
-    if is_new:
-        sync(path.parent)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Append to a copy, and put it in the place of the log: a process that is killed meanwhile leaves the old log."""
-    before = path.read_bytes() if path.exists() else b""
-    with atomic_output(path) as partial:
-        partial.write_bytes(before + _on_a_new_line(before[-1:], data))
-
-
-def _on_a_new_line(last: bytes, data: bytes) -> bytes:
-    """Return what to append after a last byte: the last line may lack its line end."""
-    return data if last in (b"", b"\r", b"\n") else b"\n" + data
-
-
-def _add_new_column(path: Path) -> None:
-    """Add the column of the reviewer to the log of an older version; its rows stay as they are, with an empty value."""
-    if not path.exists():
-        return
-    out = io.StringIO()
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = (row for row in csv.reader(file, strict=True) if row)
-        if next(rows, None) != _OLD_COLUMNS:  # the rest of a log is read once in its life
-            return
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows((*row, "")[: len(_COLUMNS)] for row in rows)
-    with atomic_output(path) as partial:
-        partial.write_bytes(out.getvalue().encode(errors="surrogateescape"))
+def _values(row: Row) -> tuple[str, ...]:
+    action, to = (row.decision.action, row.decision.to) if row.decision else (_UNDO, "")
+    return (*row.key, action, to, row.decided_at, row.by)
 
 
 def _now() -> str:

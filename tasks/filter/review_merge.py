@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import takewhile
 from pathlib import Path
 
-from tasks.filter import review_log
+from tasks.filter import review_file, review_log
 from tasks.filter.review_log import NAME
 
 
@@ -23,7 +23,7 @@ def merge(root: Path, other: Path) -> None:
         UserError: A line of either is damaged.
     """
     path = root / NAME
-    with review_log.lock(path):
+    with review_file.lock(path):
         here, there = list(review_log.log(path)), list(review_log.log(other))
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(here, there, strict=False)))
         decided_here = {row.key for row in here[same:]}

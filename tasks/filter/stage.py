@@ -29,7 +29,9 @@ from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
-from tasks.tables import ABSENT, KEPT, PHOTOS, REJECTED, REMOVED, REVIEW, SUMMARY
+from tasks.tables.crawl import PHOTOS
+from tasks.tables.filter import ABSENT, KEPT, REJECTED, REMOVED, REVIEW
+from tasks.tables.shared import SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd

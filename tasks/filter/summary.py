@@ -10,7 +10,7 @@ from tasks.filter.review_log import Action
 from tasks.filter.rules import BY_HAND, FACES, Ruling, Verdict
 from tasks.images import thumbnails
 from tasks.names import visible
-from tasks.text import markdown
+from tasks.text import markdown, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ def summary(
     total = len(kept) + len(rejected)
     share = len(rejected) / total if total else 0
     count = f"{len(kept):,} photos kept" + (f", {doubtful:,} of them doubtful" if doubtful else "")
-    parts = [f"**{count}, {len(rejected):,} rejected ({share:.1%})**; `fluke review` shows them."]
+    parts = [f"**{count}, {len(rejected):,} rejected ({percent(share)})**; `fluke review PRESET` shows them."]
     parts += [f"**Doubtful:** {markdown(note)}" for note in doubts]
     if reviewed:
         parts.append(f"{reviewed:,} were reviewed by a person.")

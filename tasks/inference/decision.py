@@ -16,7 +16,7 @@ from tasks.inference.knn import References
 from tasks.store.atomic import write_json
 from tasks.store.errors import UserError
 from tasks.store.json_file import damaged, read_json
-from tasks.tables import DECISION_RULE, REFERENCES
+from tasks.tables.evaluate import DECISION_RULE, REFERENCES
 
 _LEAST = 1e-12
 """Probabilities are raised to this before the logarithm."""

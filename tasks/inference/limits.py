@@ -15,7 +15,7 @@ from tasks.inference.arrays import Floats
 from tasks.inference.conformal import prediction_sets
 from tasks.store.atomic import write_json
 from tasks.store.json_file import read_json
-from tasks.tables import LIMITS
+from tasks.tables.evaluate import LIMITS
 from tasks.text import percent
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.store.json_file import read_json
 from tasks.store.work import once_per_process
-from tasks.tables import ENCODER_INFO
+from tasks.tables.pretrain import ENCODER_INFO
 
 if TYPE_CHECKING:
     import keras

@@ -54,13 +54,17 @@ def scale_pixels(tiles: keras.KerasTensor, scale: Scale, *, colour: bool = False
 
 def scales_pixels(layer: keras.layers.Layer) -> bool:
     """Return whether a layer is the last one that scales pixels (or codes); networks side by side have one each."""
-    return layer.name == SCALED or layer.name.endswith(f"_{SCALED}")
+    return _is_named(layer, SCALED)
 
 
 def prepares_tiles(layer: keras.layers.Layer) -> bool:
     """Return whether a layer takes tiles, or is one of those that prepare them for a network."""
-    ends = tuple(f"_{name}" for name in _IN_FRONT)
-    return isinstance(layer, keras.layers.InputLayer) or layer.name in _IN_FRONT or layer.name.endswith(ends)
+    return isinstance(layer, keras.layers.InputLayer) or any(_is_named(layer, name) for name in _IN_FRONT)
+
+
+def _is_named(layer: keras.layers.Layer, name: str) -> bool:
+    """Return whether a layer has a name; of networks side by side, it is behind the name of the network."""
+    return f"_{layer.name}".endswith(f"_{name}")
 
 
 def photo_deviation(scale: Scale) -> float:

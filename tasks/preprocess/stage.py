@@ -19,7 +19,8 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Stage
-from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
+from tasks.tables.filter import KEPT, REMOVED
+from tasks.tables.shared import INDEX, REMOVED_INDEX
 
 VERSION = 3
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from tasks.images.photos import shrink
@@ -14,6 +14,8 @@ from tasks.images.photos import shrink
 _MOST_PX = 160
 _MOST_CHANNELS = 8
 _INCHES = 1.2
+_LABELS = 4
+"""Of the losses beside the curves."""
 
 
 def as_colours(codes: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
@@ -33,8 +35,8 @@ def draw(
     """Write a PNG.
 
     Args:
-        examples: what `tables.RECONSTRUCTIONS` contains.
-        error: what `tables.ERROR` contains.
+        examples: what `tables.pretrain.RECONSTRUCTIONS` contains.
+        error: what `tables.pretrain.ERROR` contains.
         history: losses by epoch; empty if the autoencoder is untrained.
         dead: numbers of the channels that are the same everywhere.
         path: the file.
@@ -78,6 +80,16 @@ def _draw_curves(part: Any, history: Mapping[str, Sequence[float]]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_ylabel("mean squared error")
     axes.set_yscale("log")
-    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis(ScalarFormatter())
+    axes.yaxis.set_major_locator(FixedLocator(labelled(*axes.get_ylim())))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.legend(frameon=False)
+
+
+def labelled(low: float, high: float) -> list[float]:
+    """Choose values on a logarithmic axis from low to high, evenly spread, whose labels don't overlap.
+
+    Matplotlib's own labels lie on top of each other in some ranges, and are missing in others.
+    """
+    even = np.geomspace(low, high, 2 * _LABELS + 1)[1::2]
+    return [float(f"{value:.{2 if high > 1.5 * low else 4}g}") for value in even]

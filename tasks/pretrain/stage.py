@@ -10,7 +10,7 @@ from tasks.store.atomic import write_json
 from tasks.store.context import StageContext
 from tasks.store.manifest import Result
 from tasks.store.stage import Stage
-from tasks.tables import ENCODER_INFO
+from tasks.tables.pretrain import ENCODER_INFO
 
 VERSION = 5
 

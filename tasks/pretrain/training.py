@@ -12,7 +12,8 @@ from tasks.networks.autoencoder import autoencoder
 from tasks.networks.keras_io import seed_everything
 from tasks.pretrain.reconstruction import Reconstruction
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows, names_by_content
+from tasks.store.lazy_rows import LazyRows
+from tasks.store.shards import names_by_content
 from tasks.training import memory, monitors, under_way
 from tasks.training.checkpoint import Checkpoint
 from tasks.training.fit import fit

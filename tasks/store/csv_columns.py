@@ -118,11 +118,11 @@ def _message(file: CsvFile, columns: Sequence[Column], missing: Sequence[Column]
         elif guess:
             remedies.append(f"a column {column.name} instead of {guess}")
     needed = ",".join(column.name for column in columns if column.need != "optional")
-    remedy = f"did you mean {' '.join(remedies)}? " if remedies else ""
+    hint = f" (did you mean {' '.join(remedies)}?)" if remedies else ""
     settings = " ".join(column.setting for column in missing if column.setting)
     otherwise = f", or set {settings}" if settings else ""
     name_them = f"name them {needed} and separate them by commas{otherwise}"
-    return f"{file.path} has {lacks}; its columns are {there}; {remedy}{name_them}"
+    return f"{file.path} has {lacks}; its columns are {there}{hint}; {name_them}"
 
 
 def _near_misses(file: CsvFile, columns: Sequence[Column], position: dict[str, int]) -> Iterator[str]:

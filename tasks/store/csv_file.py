@@ -42,7 +42,7 @@ class CsvFile(NamedTuple):
     """A line for each kind of value that is not used exactly as the file has it."""
 
 
-def read_csv(path: Path, wanted: Sequence[str] = ()) -> CsvFile:
+def read_csv(path: Path, wanted: Sequence[str] = (), content: bytes | None = None) -> CsvFile:
     r"""Read a CSV file whose first line has the names of the columns.
 
     Values may be separated by commas, semicolons, tabs or vertical bars; the header decides. A line `sep=;` before it,
@@ -52,11 +52,12 @@ def read_csv(path: Path, wanted: Sequence[str] = ()) -> CsvFile:
     Args:
         path: The file.
         wanted: Names of columns that the file may have; they help to tell which character separates the values.
+        content: The content of the file, if it was read already, as from an archive.
 
     Raises:
         UserError: The file can't be read, a quote is not closed, or a row has more values than the header.
     """
-    text = _text(path)
+    text = _decoded(path, _read(path) if content is None else content)
     number, header = _header(text)
     delimiter = number_of_sep = None
     if found := re.fullmatch(r"\"?sep=(.)\"?", header.strip("\r\n")):
@@ -75,8 +76,7 @@ def shown_lines(numbers: Sequence[int]) -> str:
     return f"{'line' if len(numbers) == 1 else 'lines'} {first}"
 
 
-def _text(path: Path) -> str:
-    """Read and decode the file."""
+def _read(path: Path) -> bytes:
     path = path.expanduser()
     if not path.exists():
         raise UserError(f"{path}: there is no such file; create it, or correct the path")
@@ -84,10 +84,14 @@ def _text(path: Path) -> str:
         what = "a folder" if path.is_dir() else "a pipe or a device"
         raise UserError(f"{path} is {what}, not a CSV file; {_SAVE_AS}")
     try:
-        data = path.read_bytes()
-        text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} can't be read as CSV ({error}); {_SAVE_AS}") from error
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    try:
+        text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = len(re.findall(rb"\r\n?|\n", data[: error.start])) + 1
         raise UserError(f"{path} can't be read as CSV (line {line:,}: {error}); {_SAVE_AS}") from error

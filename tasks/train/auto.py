@@ -1,12 +1,11 @@
 """Try recipes from cheap to dear within a budget of time; validation then chooses one."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,9 @@ from tasks.inference.headline import HeadlineMetric
 from tasks.inference.knn import References
 from tasks.inference.scores import MEANS_OVER_CLASSES
 from tasks.store import hashing
-from tasks.store.atomic import write_json
-from tasks.store.json_file import read_json
 from tasks.store.progress import Progress
 from tasks.train import class_balance
+from tasks.train.budget import Allowance, allowance, minutes
 from tasks.train.choice import choose
 from tasks.train.class_balance import ADJUSTED, WEIGHTED
 from tasks.train.recipes import Recipe, with_method
@@ -28,6 +26,7 @@ from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import TrainingSet
 from tasks.train.trial import Trial
+from tasks.training import resumed
 from tasks.training.errors import DivergedError, TooLargeError
 
 if TYPE_CHECKING:
@@ -35,24 +34,11 @@ if TYPE_CHECKING:
 
 UNEVEN = 2
 """Methods for uneven classes are tried if the largest class has more than this many times the smallest one's photos."""
-_FEWEST_STEPS = 75
-"""A training with fewer optimizer steps is not worth its time: on 411 photos of trashnet, 39 changed nothing."""
-_VALIDATED = 0.35
-"""Time to validate a photo, as a share of the time to train on it."""
 _LEAST = 1e-12
 _ADJUSTMENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Strengths of the logit adjustment among which validation chooses."""
 
 logger = logging.getLogger("fluke.train")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the budget leaves for a training of a network."""
-
-    epochs: int
-    again: bool = True
-    """Whether it can learn again, from train and validation photos together."""
 
 
 class Trials:
@@ -161,18 +147,20 @@ class Trials:
         """Try a network: a pretrained one from some layer on, or one from scratch."""
         recipe = self._network_recipe(unfreeze, self._start())
         path = self._path(name)
-        plan: Plan | str = Plan(self._config.epochs)
+        allowed: Allowance | str = Allowance(self._config.epochs)
         if self.done and not path.exists():
             # the parts come from small to large: what needs more time than a smaller one is not even measured
             try:
-                plan = self._too_long or self._plan(recipe, path.with_suffix(".json"))
+                allowed = self._too_long or allowance(
+                    recipe, self._config, self._data, self.left_s, path.with_suffix(".json")
+                )
             except TooLargeError as error:
-                plan = str(error)
-        if isinstance(plan, str):
-            self._skip(name, plan)
-            self._too_long = plan if self._too_long else f"a smaller part is too slow already: {plan}"
+                allowed = str(error)
+        if isinstance(allowed, str):
+            self._skip(name, allowed)
+            self._too_long = allowed if self._too_long else f"a smaller part is too slow already: {allowed}"
         else:
-            self._try_network(name, recipe, lambda: recipe.try_out(name, plan.epochs, again=plan.again))
+            self._try_network(name, recipe, lambda: recipe.try_out(name, allowed.epochs, again=allowed.again))
 
     @property
     def left_s(self) -> float:
@@ -215,10 +203,12 @@ class Trials:
     def _try(self, name: str, recipe: Recipe, learn: Callable[[], Trial]) -> Trial:
         path = self._path(name)
         trial = Trial.read(path)
-        if trial is None:
+        if trial:
+            resumed.add(trial.seconds)
+        else:
             trial = learn()
             trial.write(path)
-            logger.info("tried %s in %s", name, _minutes(trial.seconds))
+            logger.info("tried %s in %s", name, minutes(trial.seconds))
         self.recipes[name] = recipe
         return trial
 
@@ -269,33 +259,3 @@ class Trials:
             if isinstance(recipe, LogisticRecipe) and method not in ADJUSTED and (method in WEIGHTED) == weighted:
                 return recipe, trial
         return None
-
-    def _plan(self, recipe: NetworkRecipe, path: Path) -> Plan | str:
-        """Return what fits the budget, or why too little does; a killed training keeps its plan."""
-        if path.exists():
-            return Plan(**read_json(path, dict[str, Any]))
-        if self.left_s <= 0:
-            return f"the budget of {self._config.budget_min:g} min is spent"
-        began = time.monotonic()
-        data = self._data
-        photos = len(data.train) + _VALIDATED * len(data.val)
-        epoch_s = recipe.step_seconds() * photos / self._config.batch_size
-        again_s = epoch_s + epoch_s * (len(data.train) + len(data.val)) / len(data.train)
-        left_s = self.left_s - (time.monotonic() - began)
-        fewest = self._config.epochs
-        if data.kind == "network":
-            fewest = min(fewest, math.ceil(_FEWEST_STEPS * self._config.batch_size / len(data.train)))
-        for each_s in (again_s, epoch_s) if self._config.refit else (epoch_s,):
-            epochs = min(self._config.epochs, int(left_s / each_s))
-            if epochs >= fewest:
-                plan = Plan(epochs, again=each_s == again_s or not self._config.refit)
-                write_json(path, asdict(plan))
-                return plan
-        return (
-            f"it needs about {_minutes(epoch_s * fewest)}, and {_minutes(max(left_s, 0))} of the budget are left; "
-            "raise train.budget_min to try it"
-        )
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from configs.schema import TrainConfig
 from tasks.networks import hardware
 from tasks.networks.augment import Augment, Mix
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.progress import Advance
-from tasks.store.shards import LazyRows
 from tasks.train.classification import WEIGHTS, Classification
 from tasks.train.loss import TrainingLoss
 from tasks.training import fit as loop

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tasks.inference.headline import HeadlineMetric
 from tasks.store.atomic import write_json
-from tasks.tables import BASELINE, CLASSIFIER, HISTORY, LABEL_ISSUES, LABELS, RECIPE, VALIDATION
+from tasks.tables.shared import HISTORY
+from tasks.tables.train import BASELINE, CLASSIFIER, LABEL_ISSUES, LABELS, RECIPE, VALIDATION
 from tasks.train import label_issues
 from tasks.train.auto import Trials
 from tasks.train.choice import Judged

@@ -11,7 +11,10 @@ from tasks.held_out import held_out, memory_of
 from tasks.store import hashing
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Manifest
-from tasks.tables import COPIES_INDEX, INDEX, KEPT, LINEAGE, TRAINED_ON
+from tasks.tables.extract import COPIES_INDEX
+from tasks.tables.filter import KEPT
+from tasks.tables.shared import INDEX
+from tasks.tables.train import LINEAGE, TRAINED_ON
 
 if TYPE_CHECKING:
     import pandas as pd

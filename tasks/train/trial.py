@@ -24,7 +24,7 @@ class Trial:
     logits: NDArray[np.float32]
     """(validation photos, classes) logits of the classifier."""
     seconds: float
-    """How long it took."""
+    """How long it took, also before an interruption."""
     arrays: list[NDArray[Any]]
     """Weights, in the order that the recipe wants."""
     infer_from: InferFrom = "network"

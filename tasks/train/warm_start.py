@@ -13,7 +13,7 @@ from configs.schema import TrainConfig
 from tasks.store.json_file import read_json
 from tasks.store.manifest import Artifact, Manifest
 from tasks.store.store import Store
-from tasks.tables import CLASSIFIER, LABELS, LINEAGE, RECIPE, TRAINED_ON
+from tasks.tables.train import CLASSIFIER, LABELS, LINEAGE, RECIPE, TRAINED_ON
 from tasks.train.same_photos import ENCODER_KEY, PHOTOS_KEY
 
 RATE = 0.3

@@ -32,6 +32,7 @@ class Bookkeeping:
         self._plan, self._checkpoint, self._advance = plan, checkpoint, advance
         self._decides = "val_loss" if plan.val else "loss"
         self._written_at, self._writing_s = -math.inf, 0.0
+        self._counted_at = time.monotonic()
 
     def improves(self, values: dict[str, float]) -> bool:
         """Return whether the weights of an epoch with these values are to be kept."""
@@ -49,6 +50,7 @@ class Bookkeeping:
         for name, value in values.items():
             state.history.setdefault(name, []).append(value)
         state.epochs += 1
+        self._count_seconds()
         if best is not None:
             state.best_loss, state.best_epoch, state.best = values[self._decides], state.epochs, best
         self._log(values)
@@ -78,7 +80,13 @@ class Bookkeeping:
     def end(self) -> None:
         """Mark the training as ended; its variables are not needed any more."""
         self.state.ended = True
+        self._count_seconds()
         self._checkpoint.write(self.state, [])
+
+    def _count_seconds(self) -> None:
+        now = time.monotonic()
+        self.state.seconds += now - self._counted_at
+        self._counted_at = now
 
     def _write(self, variables: Callable[[], Arrays]) -> None:
         """Write a checkpoint, unless that would take more than its share of the time."""

@@ -31,6 +31,8 @@ class TrainingState:
     split: int = 1
     """Number of parts that each batch is split into, for lack of memory."""
     ended: bool = False
+    seconds: float = 0
+    """What the finished epochs took, also those before an interruption."""
 
     @property
     def epochs_since_best(self) -> int:

@@ -9,6 +9,7 @@ import keras
 
 from tasks.networks import hardware
 from tasks.store.progress import Advance
+from tasks.training import resumed
 from tasks.training.attempt import Attempt
 from tasks.training.checkpoint import Arrays, Checkpoint, TrainingState, reset_random_numbers
 from tasks.training.errors import DivergedError, TooLargeError
@@ -53,6 +54,8 @@ def fit(
     initial = [keras.ops.convert_to_numpy(variable) for variable in network.variables]
     stored = checkpoint.read()
     split = stored[0].split if stored else plan.split
+    if stored:
+        resumed.add(stored[0].seconds)
     while True:
         try:
             reset_random_numbers(network)

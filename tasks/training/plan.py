@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from configs.schema import Xla
 from tasks.networks import sampling
 from tasks.networks.keras_io import warmup_cosine
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 TARGETS = "targets"
 """The name of class numbers among the labels of examples."""

@@ -30,9 +30,9 @@ def test_an_override_changes_one_setting() -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("train.epoch=5", "train.epoch: unknown setting; did you mean train.epochs?"),
-        ("train.imbalnce=none", "train.imbalnce: unknown setting; did you mean train.imbalance?"),
-        ("trian.epochs=5", "trian: unknown setting; did you mean train?"),
+        ("train.epoch=5", "train.epoch: unknown setting (did you mean train.epochs?)"),
+        ("train.imbalnce=none", "train.imbalnce: unknown setting (did you mean train.imbalance?)"),
+        ("trian.epochs=5", "trian: unknown setting (did you mean train?)"),
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1 (got 0)"),
         ("train.epochs=many", "train.epochs: input should be a valid integer"),
         ("train.recipe=pixels", "train.recipe: input should be 'auto', 'logistic', 'head' or 'network' (got 'pixels')"),
@@ -62,6 +62,10 @@ def test_an_override_changes_one_setting() -> None:
             "crawl.filters=open",
             "crawl.filters: this is a section; set one of its settings, such as crawl.filters.licence=...",
         ),
+        ("pretrain.filters=[0, 8]", "pretrain.filters.0: input should be greater than or equal to 1 (got 0)"),
+        ("train.filters=[32, -1]", "train.filters.1: input should be greater than or equal to 1 (got -1)"),
+        ("pretrain.filters=8", "pretrain.filters: must be a list in square brackets (got 8)"),
+        ("filter.faces=[2, 1]", "filter.faces: must be [least, most] with 0 <= least <= most"),
         ("crawl.sources=[]", "crawl.sources: list should have at least 1 item"),
         ("crawl.sources=[bing, bing]", "crawl.sources: name each source once"),
         ("crawl.contact=me", "crawl.contact: give an e-mail address or a URL"),
@@ -161,6 +165,13 @@ def test_each_mistake_is_one_line() -> None:
     with pytest.raises(ConfigError) as error:
         load("default", ["train.epochs=0", "crawl.thread=2"])
     assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_list_with_an_invalid_item_is_not_also_too_short() -> None:
+    with pytest.raises(ConfigError) as error:
+        load("default", ["pretrain.filters=[1.5]"])
+    assert str(error.value).startswith("pretrain.filters.0: input should be a valid integer")
+    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_preset_suggests_the_closest() -> None:

@@ -1,10 +1,12 @@
 """Settings without effect: each that the user gave is named with what it needs."""
 
+from pathlib import Path
+
 import pytest
 
 from configs.given import given_settings
 from configs.load import load
-from configs.no_effect import RULES, notes
+from configs.no_effect import RULES, SOURCES, notes
 from configs.settings import descriptions
 
 SCRATCH = ["pretrain.encoder=none"]
@@ -136,3 +138,12 @@ def test_a_note_says_what_to_set() -> None:
         "train.imbalance.cap has no effect, because it needs train.imbalance.method=weights or effective: set that, or "
         "leave train.imbalance.cap out"
     )
+
+
+def test_a_source_that_somebody_has_added_may_use_any_setting_of_the_crawl() -> None:
+    assert named("crawl.sources=mine", "crawl.path=x", "crawl.columns.label=x", "train.margin=0.1") == ["train.margin"]
+
+
+def test_the_sources_that_come_with_fluke_are_known() -> None:
+    modules = Path(__file__).parents[2].glob("tasks/crawl/sources/[!_]*.py")
+    assert {module.stem for module in modules} == SOURCES

@@ -1,4 +1,4 @@
-"""Every `fluke` command in the README and in docs/ has options and settings that exist."""
+"""What the README, docs/ and the comments of presets name exists: commands with options, settings, benchmarks."""
 
 import re
 import shlex
@@ -14,8 +14,12 @@ from configs.schema import Config
 from flows.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PRESETS = sorted((ROOT / "configs").glob("*.yaml"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *PRESETS]
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`(fluke [a-z][^`]*)`")
+_FLUKE = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(fluke [a-z-].*)")
+_BENCHMARK = re.compile(r"benchmarks[./](?:comparisons[./])?(?!md\b)[a-z]\w*")
 _SETTING = re.compile(
     r"(?<![\w./-])((?:crawl|filter|preprocess|pretrain|extract|train|evaluate|workers)\.[a-z][a-z_0-9.]*)"
 )
@@ -23,8 +27,17 @@ _NO_SETTING = re.compile(r"\.(py|md|parquet|json|keras|npz|yaml|csv|html)$")
 
 
 def _lines(page: Path) -> Iterator[str]:
-    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        yield from (line for line in block.replace("\\\n", " ").split("\n") if line.split()[:1] == ["fluke"])
+    """Yield the commands of fluke on a page: lines of blocks or of a preset's comment, and those within sentences."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [block for language, block in _BLOCK.findall(text) if language in ("", "sh", "bash")]
+    if page in PRESETS:
+        blocks = [re.sub(r"^#   ", "", text, flags=re.MULTILINE)]
+    for block in blocks:
+        found = (_FLUKE.match(line) for line in block.replace("\\\n", " ").split("\n"))
+        yield from (match[1] for match in found if match)
+    for span in _SPAN.findall(_BLOCK.sub("", text)):
+        if "..." not in span and "…" not in span:
+            yield " ".join(span.partition("|")[0].rstrip("\\").split())  # `fluke service install|list`
 
 
 def _options(command: Any) -> set[str]:
@@ -59,12 +72,26 @@ def test_commands_have_options_that_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_benchmarks_that_pages_name_exist(page: Path) -> None:
+    named = {name.replace(".", "/") for name in _BENCHMARK.findall(page.read_text(encoding="utf-8"))}
+    files = (ROOT / f"{name}{suffix}" for name in named for suffix in ("", ".py", ".md"))
+    assert {path.with_suffix("").relative_to(ROOT).as_posix() for path in files if path.exists()} == named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_settings_that_pages_name_exist(page: Path) -> None:
     known = set(_known_settings())
     named = set(_SETTING.findall(page.read_text(encoding="utf-8")))
-    named -= {"train.input", "train.weights"} if page.stem == "architecture" else set()  # its history
     stale = {name for name in named if not _NO_SETTING.search(name) and name.rstrip(".") not in known}
     assert not stale
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_line_of_commands_in_a_preset_can_be_copied(preset: Path) -> None:
+    """A command that is too long for its line would leave words on the next one, which a shell would run."""
+    commands = preset.read_text(encoding="utf-8").partition("# Layout:")[0]
+    indented = re.findall(r"^#   (\S+)", commands, re.MULTILINE)
+    assert set(indented) == {"fluke"}
 
 
 def test_the_config_of_the_tutorial_is_valid(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from configs.schema import STAGE_NAMES
-from tasks import tables
+from tasks.tables.document import document
 from tests.helpers.browser import CHROMIUM, DRIVER, NEEDS_CHROMIUM, Browser
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_a_browser_asks_only_the_site_itself_also_for_a_search(site: Path, tmp_p
 def test_the_picture_of_the_stages_has_files_and_artifacts_that_exist() -> None:
     texts = re.findall(r"<text[^>]*>([^<]*)<", (ROOT / "docs/pipeline.svg").read_text(encoding="utf-8"))
     named = {name for text in texts for name in re.findall(r"\w+\.(?:parquet|json|keras|html)", text)}
-    catalog = tables.document()
+    catalog = document()
     assert named
     assert {name for name in named if f"`{name}`" not in catalog} == set()
     assert set(STAGE_NAMES) <= set(texts)

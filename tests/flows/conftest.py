@@ -1,4 +1,4 @@
-"""A Prefect server for each process of the session, and one small pipeline run for all of them; a run takes 20 s."""
+"""A Prefect server and a browser for each process of the session, and one small pipeline run for all; it takes 20 s."""
 
 import shutil
 import sqlite3
@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from flows import server
 from tasks.store.permissions import make_private_folder
+from tests.helpers.browser import Browser
 from tests.helpers.pipeline import Fluke, write_photos
 
 Make = Callable[[Path], object]
@@ -115,3 +116,21 @@ def blended(finished: Fluke, session_folder: Path, session_copy: Callable[[str, 
         fluke("promote", newest.id)
 
     return Fluke(session_copy("blended", run), finished.api_url, finished.photos)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser of all tests: each test's server has another port, so none sees what another one has stored."""
+    opened = Browser(tmp_path_factory.mktemp("chromium"))
+    try:
+        yield opened
+    finally:
+        opened.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser with one empty tab, without messages and requests of earlier tests."""
+    chromium.clear()
+    yield chromium
+    chromium.clear()

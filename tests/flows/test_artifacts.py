@@ -12,7 +12,7 @@ from tests.helpers.pipeline import Fluke
 
 pytestmark = pytest.mark.slow
 
-OUTSIDE = {"manifest.json", tables.FIGURES.name, "tensorboard"}
+OUTSIDE = {"manifest.json", tables.evaluate.FIGURES.name, "tensorboard"}
 
 
 def test_a_run_writes_the_files_of_the_catalog(finished: Fluke) -> None:
@@ -21,17 +21,17 @@ def test_a_run_writes_the_files_of_the_catalog(finished: Fluke) -> None:
         (path.parts[-3], path.name) for path in finished.data.glob("artifacts/*/*/*") if path.name not in OUTSIDE
     }
     assert written <= known
-    others = (tables.TIMES, tables.SEARCHES, tables.DROPPED, tables.SUMMARY)
+    others = (tables.crawl.TIMES, tables.crawl.SEARCHES, tables.crawl.DROPPED, tables.shared.SUMMARY)
     needs_another_source = {("crawl", file.name) for file in others}
     needs_other_settings = {
         ("evaluate", file.name)
         for file in (
-            tables.REFERENCES,
-            tables.LAYERS,
-            tables.FIGURES,
-            tables.REMOVED_PREDICTIONS,
-            tables.UNKNOWN_GROUPS,
-            tables.PREDICTION_SETS,  # it needs more validation photos
+            tables.evaluate.REFERENCES,
+            tables.evaluate.LAYERS,
+            tables.evaluate.FIGURES,
+            tables.evaluate.REMOVED_PREDICTIONS,
+            tables.evaluate.UNKNOWN_GROUPS,
+            tables.evaluate.PREDICTION_SETS,  # it needs more validation photos
         )
     }
     assert known - written == needs_another_source | needs_other_settings

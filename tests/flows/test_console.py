@@ -14,6 +14,27 @@ from configs.schema import Config
 from flows import console
 from flows.run_records import RunRecord, StageRecord
 from tasks.store.manifest import Artifact
+from tasks.text import SPACE
+
+
+def test_counts_are_printed_before_their_name_and_scores_after_it() -> None:
+    artifact = Artifact(stage="evaluate", key="k", digest="d")
+    counts = {"test photos": 1234, "accuracy": 0.98712, "error": 0.00100145}
+    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)
+    assert console.counts_text(stage.counts) == f"1,234 test photos, accuracy 98.7{SPACE}%, error 0.001"
+
+
+def test_one_photo_is_no_plural_and_an_interval_follows_its_number() -> None:
+    artifact = Artifact(stage="evaluate", key="k", digest="d")
+    counts = {"test photos": 1, "accuracy": 0.958, "accuracy from": 0.875, "accuracy to": 1.0, "macro F1": 0.95}
+    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=1, counts=counts)
+    assert console.counts_text(stage.counts) == f"1 test photo, accuracy 95.8{SPACE}% (87.5–100.0), macro F1 0.95"
+
+
+def test_a_stage_without_counts_has_nothing_to_do() -> None:
+    artifact = Artifact(stage="pretrain", key="k", digest="d")
+    stage = StageRecord(artifact=artifact, cached=False, why="", seconds=0, counts={})
+    assert console.counts_text(stage.counts) == "nothing to do"
 
 
 @pytest.fixture

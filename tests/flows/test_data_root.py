@@ -42,7 +42,7 @@ def test_a_url_without_a_slash_is_no_folder(url: str, meant: str, monkeypatch: p
     monkeypatch.setenv("FLUKE_DATA", url)
     with pytest.raises(UserError, match="did you mean") as caught:
         data_root()
-    assert str(caught.value) == f"{url}: a slash is missing; did you mean {meant}?"
+    assert str(caught.value) == f"{url}: a slash is missing (did you mean {meant}?)"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9000", "http://", "http://x:port", "https:/x", "http://a b"])

@@ -50,10 +50,10 @@ def test_all_seven_stages_are_built_and_the_digits_are_classified(demo: Fluke) -
 def test_the_evaluation_contains_the_files_that_the_readme_lists(demo: Fluke) -> None:
     store = Store(demo.data)
     folder = store.folder(store.manifests("evaluate")[0].artifact)
-    metrics = json.loads(tables.METRICS.path(folder).read_text())
+    metrics = json.loads(tables.evaluate.METRICS.path(folder).read_text())
     assert metrics["photos"]["test"] > 200
-    assert tables.SUBMISSION.path(folder).read_text().splitlines()[0] == "Image,Id"
-    page = tables.REPORT.path(folder).read_text(encoding="utf-8")
+    assert tables.evaluate.SUBMISSION.path(folder).read_text().splitlines()[0] == "Image,Id"
+    page = tables.evaluate.REPORT.path(folder).read_text(encoding="utf-8")
     assert "the majority class alone gives" in page
     assert len(page) < 15_000_000
     for outside in ('src="http', "src='http", 'href="http', "@import", "url(http"):

@@ -12,7 +12,7 @@ from PIL import Image
 from configs.schema import PreprocessConfig
 from tasks import tables
 from tasks.images.tiles import make_tile
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tests.helpers.heic import HEIC
 from tests.helpers.pipeline import Fluke
 
@@ -139,8 +139,8 @@ def newest(fluke: Fluke, stage: str) -> Path:
 
 def tiles(fluke: Fluke) -> dict[str, np.ndarray]:
     """The tile of each kept photo by the name of its file."""
-    kept = tables.KEPT.read(newest(fluke, "filter"))
-    index = tables.INDEX.read(newest(fluke, "preprocess")).set_index("photo").loc[kept["photo"]].reset_index()
+    kept = tables.filter.KEPT.read(newest(fluke, "filter"))
+    index = tables.shared.INDEX.read(newest(fluke, "preprocess")).set_index("photo").loc[kept["photo"]].reset_index()
     return dict(zip(kept["name"], LazyRows(index, fluke.data)[:], strict=True))
 
 
@@ -156,7 +156,7 @@ def test_what_is_no_photo_is_left_out_and_named(crawled: tuple[Fluke, str]) -> N
     ):
         assert name in text
         assert what in text
-    rejected = tables.REJECTED.read(newest(fluke, "filter"))
+    rejected = tables.filter.REJECTED.read(newest(fluke, "filter"))
     assert dict(zip(rejected["name"], rejected["reason"], strict=True)) == {"odd/truncated.jpg": "truncated"}
 
 

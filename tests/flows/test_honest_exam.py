@@ -27,22 +27,24 @@ def test_the_exam_is_the_same_with_and_without_photos_that_a_check_removes(tmp_p
     exam.add_dark(5)
     after = exam.run(*settings)
     kept = exam.folder(after["filter"])
-    removed = tables.REMOVED.read(kept)
+    removed = tables.filter.REMOVED.read(kept)
     assert len(removed) > 0
     assert set(removed["reason"]) == {"too dark"}
     assert set(removed["photo"]) <= held_out(kept)
 
     # Nothing is trained on them: not even the same classifier is trained again.
-    assert tables.KEPT.read(kept).equals(tables.KEPT.read(exam.folder(before["filter"])))
+    assert tables.filter.KEPT.read(kept).equals(tables.filter.KEPT.read(exam.folder(before["filter"])))
     for stage in ("pretrain", "train"):
         assert after[stage].cached, stage
         assert after[stage].artifact == before[stage].artifact
-    trained_on = set(tables.TRAINED_ON.read(exam.folder(after["train"]))["photo"])
+    trained_on = set(tables.train.TRAINED_ON.read(exam.folder(after["train"]))["photo"])
     assert not trained_on & set(removed["photo"])
     for stage in ("preprocess", "extract"):
         if stage == "extract" and kind == "none":
             continue
-        index, apart = (table.read(exam.folder(after[stage])) for table in (tables.INDEX, tables.REMOVED_INDEX))
+        index, apart = (
+            table.read(exam.folder(after[stage])) for table in (tables.shared.INDEX, tables.shared.REMOVED_INDEX)
+        )
         assert not set(index["photo"]) & set(removed["photo"])
         assert set(apart["photo"]) == set(removed["photo"])
         assert after[stage].manifest.counts["new"] == len(removed)
@@ -58,7 +60,7 @@ def test_the_exam_is_the_same_with_and_without_photos_that_a_check_removes(tmp_p
     assert apart["scores"]["accuracy"]["with"]["value"] == pytest.approx(right / total, abs=1e-6)
 
     # Without the check, they are in the test, as the report says.
-    unchecked = tables.KEPT.read(exam.folder(exam.run(*settings, "filter.dark_level=null")["filter"]))
+    unchecked = tables.filter.KEPT.read(exam.folder(exam.run(*settings, "filter.dark_level=null")["filter"]))
     assert set(removed["photo"]) <= set(unchecked.loc[unchecked["split"] == "test", "photo"])
 
 
@@ -68,8 +70,8 @@ def test_one_more_removed_photo_computes_one_tile_and_evaluates_again(tmp_path: 
     before = exam.run("pretrain.encoder=none")
     exam.add_dark(4, start=5)
     after = exam.run("pretrain.encoder=none")
-    more = len(tables.REMOVED.read(exam.folder(after["filter"]))) - len(
-        tables.REMOVED.read(exam.folder(before["filter"]))
+    more = len(tables.filter.REMOVED.read(exam.folder(after["filter"]))) - len(
+        tables.filter.REMOVED.read(exam.folder(before["filter"]))
     )
     assert more > 0
     assert after["preprocess"].manifest.counts["new"] == more
@@ -87,13 +89,13 @@ def test_over_nights_no_test_photo_is_learned_from_and_no_validation_photo_becom
     def night() -> tuple[dict[str, set[str]], set[str], Path]:
         """Run; returns the photos of each split, those that the classifier has learned from, and its folder."""
         outcomes = exam.run(*settings)
-        kept = tables.KEPT.read(exam.folder(outcomes["filter"]))
+        kept = tables.filter.KEPT.read(exam.folder(outcomes["filter"]))
         splits = {split: set(kept.loc[kept["split"] == split, "photo"]) for split in ("train", "val", "test")}
         training = exam.folder(outcomes["train"])
-        learned = set(tables.TRAINED_ON.read(training)["photo"])
+        learned = set(tables.train.TRAINED_ON.read(training)["photo"])
         assert learned == splits["train"] | splits["val"]
         assert not learned & held_out(exam.folder(outcomes["filter"])) - splits["val"]
-        with np.load(tables.VALIDATION.path(training)) as validated:
+        with np.load(tables.train.VALIDATION.path(training)) as validated:
             assert set(validated["photos"]) == splits["val"]
         return splits, learned, training
 

@@ -13,7 +13,8 @@ from configs.load import load
 from flows.maintenance import prune
 from flows.models.registry import Registry
 from flows.models.test_list import PinnedList
-from flows.predict.predict import PredictOptions, predict_to
+from flows.predict.options import PredictOptions
+from flows.predict.predict import predict_to
 from flows.run import pipeline
 from flows.run_records import RunRecord, read_records
 from tasks import tables
@@ -21,6 +22,7 @@ from tasks.store import manifest
 from tasks.store.errors import UserError
 from tasks.store.progress import silent
 from tasks.store.store import Store
+from tasks.store.table import Table
 from tasks.train import stage as train
 from tests.helpers.clock import days_ahead
 from tests.helpers.pipeline import TINY, built, pretrained, write_photos
@@ -81,7 +83,7 @@ class Nights:
         assert rows is not None
         return rows
 
-    def table(self, record: RunRecord, stage: str, table: tables.Table) -> pd.DataFrame:
+    def table(self, record: RunRecord, stage: str, table: Table) -> pd.DataFrame:
         """Read a table of a run."""
         artifact = next(each.artifact for each in record.stages if each.artifact.stage == stage)
         return table.read(Store(self.data).folder(artifact))
@@ -152,8 +154,8 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     assert nights.champion() == before
     again = nights.run()
     assert (again.state, "extract" in built(again)) == ("done", False)
-    crawled = nights.table(again, "crawl", tables.PHOTOS)
-    learned = nights.table(again, "train", tables.TRAINED_ON)["photo"]
+    crawled = nights.table(again, "crawl", tables.crawl.PHOTOS)
+    learned = nights.table(again, "train", tables.train.TRAINED_ON)["photo"]
     assert _names(crawled, copies) == copies
     assert not _names(crawled[crawled["photo"].isin(learned)], copies)
     note(again)
@@ -163,7 +165,7 @@ def test_whatever_a_night_brings_the_model_that_is_used_stays_good(
     with monkeypatch.context() as jumped:
         jumped.setattr(manifest, "datetime", days_ahead(365))
         ahead = nights.run()
-    kept = nights.table(ahead, "filter", tables.KEPT)
+    kept = nights.table(ahead, "filter", tables.filter.KEPT)
     assert ahead.decision in ("promoted", "undecided"), ahead.reason  # its wrong labels are too few to refuse it
     mistaken = kept[[Path(name).name in wrong for name in kept["name"]]]
     assert (mistaken["split"] == "test").any()

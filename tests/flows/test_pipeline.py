@@ -45,7 +45,7 @@ def test_a_changed_setting_rebuilds_its_stage_and_its_dependents(copy: Fluke) ->
 
 def test_the_config_in_the_report_reproduces_the_run(copy: Fluke, tmp_path: Path) -> None:
     evaluation = read_records(copy.data)[-1].stages[-1].artifact
-    page = tables.REPORT.path(Store(copy.data).folder(evaluation)).read_text(encoding="utf-8")
+    page = tables.evaluate.REPORT.path(Store(copy.data).folder(evaluation)).read_text(encoding="utf-8")
     config = tmp_path / "again.yaml"
     config.write_text(html.unescape(page.partition("<pre>")[2].partition("</pre>")[0]), encoding="utf-8")
     copy("run", str(config))
@@ -204,7 +204,7 @@ def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None
         ),
         (
             ["stage", "pretrain", "default", "pretrain.encoder=lite0"],
-            "there is no network 'lite0'; did you mean efficientnet_lite0?",
+            "there is no network 'lite0' (did you mean efficientnet_lite0?)",
         ),
     ],
 )

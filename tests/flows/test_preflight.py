@@ -61,7 +61,7 @@ def test_a_recipe_that_the_encoder_does_not_allow_is_refused_before_anything_run
     [
         ([], "crawl.path is not given; set it to a path, e.g. crawl.path=photos"),
         (["crawl.sources=csv"], "e.g. crawl.path=labels.csv"),
-        (["crawl.path=사친"], "crawl.path: .*사친: no such file or folder; did you mean 사진?"),
+        (["crawl.path=사친"], "crawl.path: .*사친: no such file or folder .did you mean 사진"),
         (["crawl.path=사진", "crawl.labelled=labls.csv"], "crawl.labelled: .*labls.csv: no such file or folder"),
         (["crawl.sources=csv", "crawl.path=labels.csv", "crawl.images=nowhere"], "crawl.images: .*nowhere: no such"),
         (["crawl.path=사진", "crawl.labelled=labels.csv"], None),

@@ -32,7 +32,7 @@ def kept(root: Path, **settings: object) -> pd.DataFrame:
         run = Run(store, executor)
         photos = run.get_or_build(crawl.STAGE, CrawlConfig(path=root / "photos", **settings))
         found = run.get_or_build(filter.STAGE, FilterConfig(), photos=photos.artifact)
-    table = tables.KEPT.read(store.folder(found.artifact))
+    table = tables.filter.KEPT.read(store.folder(found.artifact))
     return table.assign(folder=table["name"].str.split("/").str[0])
 
 

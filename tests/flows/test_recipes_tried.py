@@ -11,6 +11,7 @@ from flows.dashboard import artifacts, stages
 from flows.recipes_tried import Tried, recipes_tried
 from tasks import tables
 from tasks.store.atomic import write_json
+from tasks.text import SPACE
 
 CANDIDATES = [
     {"name": "logistic regression", "score": 0.875, "seconds": 1.24, "chosen": True, "skipped": None},
@@ -18,15 +19,15 @@ CANDIDATES = [
     {"name": "the whole network", "chosen": False, "skipped": "it needs about 9 min"},
 ]
 TRIED = [
-    Tried("logistic regression", "balanced accuracy 0.875", "1.2", "chosen"),
-    Tried("head", "balanced accuracy 0.900", "12.0", ""),
+    Tried("logistic regression", f"balanced accuracy 87.5{SPACE}%", "1.2", "chosen"),
+    Tried("head", f"balanced accuracy 90.0{SPACE}%", "12.0", ""),
     Tried("the whole network", "", "", "not tried: it needs about 9 min"),
 ]
 
 
 def write_recipe(folder: Path) -> None:
     described = {"metric": "balanced_accuracy", "chosen": "logistic regression", "recipe": "logistic", "frozen": True}
-    write_json(tables.RECIPE.path(folder), described | {"candidates": CANDIDATES})
+    write_json(tables.train.RECIPE.path(folder), described | {"candidates": CANDIDATES})
 
 
 def test_each_candidate_has_its_score_its_seconds_and_its_outcome(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_each_candidate_has_its_score_its_seconds_and_its_outcome(tmp_path: Path
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b'{"metric": "accuracy", "candidates": [{"score": 1}]}'])
 def test_a_training_of_an_earlier_version_or_a_damaged_file_has_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
-        tables.RECIPE.path(tmp_path).write_bytes(content)
+        tables.train.RECIPE.path(tmp_path).write_bytes(content)
     assert recipes_tried(tmp_path) == []
 
 
@@ -45,7 +46,7 @@ def test_the_terminal_shows_a_row_for_each(tmp_path: Path) -> None:
     page = io.StringIO()
     Console(file=page, width=100).print(console.recipe_table([*TRIED, Tried("[red]x\x1b", "", "", "")]))
     lines = page.getvalue().splitlines()
-    assert lines[1].split() == ["logistic", "regression", "balanced", "accuracy", "0.875", "1.2", "chosen"]
+    assert lines[1].split() == ["logistic", "regression", "balanced", "accuracy", "87.5", "%", "1.2", "chosen"]
     assert "not tried: it needs about 9 min" in lines[3]
     assert "[red]x\\x1b" in lines[4]
 
@@ -59,7 +60,7 @@ def test_the_dashboard_has_a_table_of_them(tmp_path: Path, monkeypatch: pytest.M
     assert what == "recipes"
     assert rows[0] == {
         "name": "logistic regression",
-        "score": "balanced accuracy 0.875",
+        "score": "balanced accuracy 87.5 %",
         "seconds": "1.2",
         "outcome": "chosen",
     }

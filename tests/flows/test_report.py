@@ -33,7 +33,7 @@ def evaluation(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     store = Store(tmp_path)
 
     def build(out: Path) -> Result:
-        np.savez(tables.ANSWERS.path(out), logits=np.zeros(9))
+        np.savez(tables.evaluate.ANSWERS.path(out), logits=np.zeros(9))
         return Result({}, digest="x")
 
     artifact = store.publish(CacheKey(stage="evaluate", version=version, config={}), "", build)
@@ -53,7 +53,7 @@ def handlers() -> Iterator[None]:
 
 
 def read_answers(evaluation: Path, root: Path) -> Path:
-    with np.load(tables.ANSWERS.path(evaluation)) as answers:
+    with np.load(tables.evaluate.ANSWERS.path(evaluation)) as answers:
         raise AssertionError(answers["uncalibrated"])
 
 
@@ -63,7 +63,7 @@ def test_a_damaged_file_is_reported_with_what_to_do(
 ) -> None:
     monkeypatch.setattr(write, "write_report", read_answers)
     if content is not None:  # else an array is missing in the file
-        tables.ANSWERS.path(evaluation).write_bytes(content)
+        tables.evaluate.ANSWERS.path(evaluation).write_bytes(content)
     with pytest.raises(UserError, match=r"can't be written from .*; run demo again, .*--fresh evaluate") as error:
         report.write(tmp_path)
     if content is None:
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_reported_with_what_to_do(
         assert isinstance(error.value.__cause__, zipfile.BadZipFile)
 
 
-@pytest.mark.parametrize("error", [KeyError("recipe"), TypeError("dict"), FileNotFoundError(tables.RECIPE.name)])
+@pytest.mark.parametrize("error", [KeyError("recipe"), TypeError("dict"), FileNotFoundError(tables.train.RECIPE.name)])
 def test_an_evaluation_of_an_earlier_version_is_named_as_such(
     evaluation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -94,7 +94,7 @@ def test_what_a_changed_file_raises_names_the_file_and_a_mistake_in_the_code_sta
         raise error
 
     monkeypatch.setattr(write, "write_report", fail)
-    answers = tables.ANSWERS.path(evaluation)
+    answers = tables.evaluate.ANSWERS.path(evaluation)
     if is_changed:
         answers.write_bytes(answers.read_bytes()[:-1] + b"x")
         with pytest.raises(UserError, match=rf"{answers.name} .*--fresh evaluate"):
@@ -117,19 +117,19 @@ def test_a_wait_for_another_run_is_shown(
 ) -> None:
     def wait(root: Path, name: str | None) -> Path:
         logging.getLogger("fluke.store").warning("another run is building it: waiting for it")
-        return evaluation / tables.REPORT.name
+        return evaluation / tables.evaluate.REPORT.name
 
     monkeypatch.setattr(report, "write", wait)
     runs.report()
     printed = capsys.readouterr()
     assert "warning: another run is building it: waiting for it" in printed.err
-    assert printed.out == f"report: {tables.REPORT.path(evaluation)}\n"
+    assert printed.out == f"report: {tables.evaluate.REPORT.path(evaluation)}\n"
 
 
 @pytest.mark.slow
 def test_the_report_of_the_last_run_is_written_again(copy: Fluke) -> None:
     folder = next((copy.data / "artifacts" / "evaluate").iterdir())
-    path = tables.REPORT.path(folder)
+    path = tables.evaluate.REPORT.path(folder)
     page = path.read_bytes()
     path.unlink()
     assert str(path) in copy("report")
@@ -143,11 +143,11 @@ def test_the_report_of_the_last_run_is_written_again(copy: Fluke) -> None:
 def test_a_report_without_its_files_says_what_to_do(copy: Fluke) -> None:
     assert "no successful run, preset or model is called 'nothing'" in copy("report", "nothing", code=2)
     folder = next((copy.data / "artifacts" / "evaluate").iterdir())
-    tables.EXPLAINED.path(folder).unlink()
+    tables.evaluate.EXPLAINED.path(folder).unlink()
     assert "no explanations for the report; run its preset again" in copy("report", code=2)
-    tables.PHOTOS.path(next((copy.data / "artifacts" / "crawl").iterdir())).unlink()
-    ViewRecord.of(folder, [], {"gallery": 1, "layer_images": 0}).write(tables.EXPLAINED.path(folder))
-    assert tables.PHOTOS.name in (said := copy("report", code=2))
+    tables.crawl.PHOTOS.path(next((copy.data / "artifacts" / "crawl").iterdir())).unlink()
+    ViewRecord.of(folder, [], {"gallery": 1, "layer_images": 0}).write(tables.evaluate.EXPLAINED.path(folder))
+    assert tables.crawl.PHOTOS.name in (said := copy("report", code=2))
     assert "run default again" in said
 
 
@@ -162,6 +162,6 @@ def test_a_report_that_cannot_be_written_again_can_still_be_read(
     root = evaluation.parents[2]
     with pytest.raises(OSError, match=os.strerror(number)):
         report.write(root)
-    tables.REPORT.path(evaluation).touch()
-    assert report.write(root) == tables.REPORT.path(evaluation)
+    tables.evaluate.REPORT.path(evaluation).touch()
+    assert report.write(root) == tables.evaluate.REPORT.path(evaluation)
     assert "it is the one of an earlier time" in caplog.text

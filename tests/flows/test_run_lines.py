@@ -119,7 +119,7 @@ def test_models_are_listed_below_their_name_with_scores_and_decisions() -> None:
         "  b    2026-11-26  12,000  accuracy 97.5 % (96.0–99.0)",
         "    refused: worse",
         "[bold]  a    2026-11-26     900                               champion[/]",
-        "    promoted by hand",
+        "    promoted: by hand",
     ]
 
 

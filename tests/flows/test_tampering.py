@@ -18,7 +18,8 @@ from flows.cli import app
 from flows.error_messages import INTERNAL_ERROR, explain
 from tasks.evaluate.report import style
 from tasks.store.store import Store
-from tasks.tables import METRICS, PHOTOS
+from tasks.tables.crawl import PHOTOS
+from tasks.tables.evaluate import METRICS
 from tests.helpers.pipeline import TINY, Fluke
 
 SEED, CASES = 13, 8

@@ -5,16 +5,20 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.helpers.review import ReviewFolder
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from tests.helpers.review import ReviewFolder
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 60
@@ -98,7 +102,26 @@ class Browser:
 
 
 @contextmanager
-def serving(review_folder: ReviewFolder, *options: str) -> Iterator["subprocess.Popen[str]"]:
+def listening(build: Callable[[int], "ASGIApp"]) -> Iterator[int]:
+    """Serve an application of this process; `build` makes it for the port that is yielded."""
+    import uvicorn
+
+    from flows.local_page import server
+
+    with server.listen(server.LOOPBACK, 0) as listener:
+        port = int(listener.getsockname()[1])
+        running = uvicorn.Server(uvicorn.Config(build(port), lifespan="off", log_level="error"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield port
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def serving(review_folder: "ReviewFolder", *options: str) -> Iterator["subprocess.Popen[str]"]:
     preset = ["default", f"crawl.path={review_folder.photos}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "review", *preset, "--no-browser", *options],

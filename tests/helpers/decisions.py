@@ -13,6 +13,9 @@ import pytest
 from configs.schema import Config, EvaluateConfig, PromoteConfig
 from flows.models.decide import decide
 from flows.models.decision import Decision
+from flows.models.decision_text import lines
+from flows.models.registry import Registry
+from flows.models.test_list import PinnedList
 from flows.predict import model as models
 from flows.predict import predict as predicting
 from flows.run_records import RunRecord
@@ -130,16 +133,16 @@ class Nights:
         labels = sorted(set(frame["label"]))
 
         def crawl(out: Path) -> None:
-            stored_tables.write(tables.PHOTOS, frame[~frame["photo"].isin(gone)][["photo", "file", "label"]], out)
+            stored_tables.write(tables.crawl.PHOTOS, frame[~frame["photo"].isin(gone)][["photo", "file", "label"]], out)
 
         def filter_(out: Path) -> None:
-            stored_tables.write(tables.KEPT, frame[["photo", "file", "label", "name", "group", "split"]], out)
-            stored_tables.write(tables.REJECTED, pd.DataFrame({"photo": []}), out)
+            stored_tables.write(tables.filter.KEPT, frame[["photo", "file", "label", "name", "group", "split"]], out)
+            stored_tables.write(tables.filter.REJECTED, pd.DataFrame({"photo": []}), out)
 
         def train(out: Path) -> None:
-            tables.LABELS.path(out).write_text(json.dumps(labels))
-            tables.RECIPE.path(out).write_text(json.dumps({"refitted": refitted}))
-            tables.TRAINED_ON.write(pd.DataFrame({"photo": list(trained_on)}, dtype="str"), out)
+            tables.train.LABELS.path(out).write_text(json.dumps(labels))
+            tables.train.RECIPE.path(out).write_text(json.dumps({"refitted": refitted}))
+            tables.train.TRAINED_ON.write(pd.DataFrame({"photo": list(trained_on)}, dtype="str"), out)
 
         def evaluate(out: Path) -> None:
             held_out = frame[frame["split"] != "train"].copy()
@@ -154,10 +157,10 @@ class Nights:
                 for sure, names in zip(held_out["probability"], held_out["top_names"], strict=True)
             ]
             columns = ["photo", "name", "split", "label", "predicted", "rank", "top_names", "top_probabilities"]
-            stored_tables.write(tables.PREDICTIONS, held_out[columns], out)
-            tables.METRICS.path(out).write_text(json.dumps(metrics or measured()))
+            stored_tables.write(tables.evaluate.PREDICTIONS, held_out[columns], out)
+            tables.evaluate.METRICS.path(out).write_text(json.dumps(metrics or measured()))
             rule_ = DecisionRule("network", tuple(labels), Calibration(1.0), None, 1.0, None)
-            write_json(tables.DECISION_RULE.path(out), asdict(rule_))
+            write_json(tables.evaluate.DECISION_RULE.path(out), asdict(rule_))
 
         builds = {"crawl": crawl, "filter": filter_, "preprocess": crawl, "train": train, "evaluate": evaluate}
         for stage, write in builds.items():
@@ -201,3 +204,20 @@ class Undecided:
         self.nights.decide(self.champion, config)
         self.record: RunRecord = self.nights.run(photos(100, wrong=7), classifier="b")
         self.decision: Decision = self.nights.decide(self.record, config)
+
+
+def champion(nights: Nights) -> str | None:
+    """Return the run whose model is used."""
+    return Registry(nights.store.root, "demo").champion()
+
+
+def listed(nights: Nights) -> int:
+    """Return how many photos are on the test list."""
+    rows = PinnedList(nights.store.root, "demo").read()
+    assert rows is not None
+    return len(rows)
+
+
+def told(nights: Nights, record: RunRecord) -> str:
+    """Return the first line about the decision of a run."""
+    return next(lines(record, nights.store.root))

@@ -107,21 +107,21 @@ class EvaluationWorld:
             table = kept.drop(columns=["group", "split"]).assign(
                 url="", engine="folder", keyword="", rank=0, licence="", bytes=1
             )
-            stored_tables.write(tables.PHOTOS, table, out)
+            stored_tables.write(tables.crawl.PHOTOS, table, out)
             return Result({"photos": len(table)})
 
         def kept_folder(out: Path) -> Result:
-            stored_tables.write(tables.KEPT, kept, out)
+            stored_tables.write(tables.filter.KEPT, kept, out)
             columns = ["photo", "file", "label", "name", "reason", "score", "twin"]
-            stored_tables.write(tables.REJECTED, pd.DataFrame(rejected or [], columns=columns), out)
-            tables.REMOVED.write_rows(self.removed, out)
-            tables.REVIEW.write_rows(self.listed, out)
+            stored_tables.write(tables.filter.REJECTED, pd.DataFrame(rejected or [], columns=columns), out)
+            tables.filter.REMOVED.write_rows(self.removed, out)
+            tables.filter.REVIEW.write_rows(self.listed, out)
             return Result({"kept": len(kept)}, digest=hashing.of_value([self.rows, self.removed]))
 
         def rows_folder(stage: str, array: np.ndarray | None) -> Callable[[Path], Result]:
             def build(out: Path) -> Result:
                 if array is None:
-                    for table in (tables.INDEX, tables.REMOVED_INDEX):
+                    for table in (tables.shared.INDEX, tables.shared.REMOVED_INDEX):
                         table.write_rows([], out)
                     return Result({}, digest="no encoder")
                 pool, photos = self.store.pools(stage) / "pool", [row["photo"] for row in [*self.rows, *self.removed]]
@@ -133,8 +133,8 @@ class EvaluationWorld:
                     ShardPool(pool, tuple(shards)).index([row["photo"] for row in rows], self.store.root)
                     for rows in (self.rows, self.removed)
                 )
-                tables.INDEX.write(kept, out)
-                tables.REMOVED_INDEX.write(removed, out)
+                tables.shared.INDEX.write(kept, out)
+                tables.shared.REMOVED_INDEX.write(removed, out)
                 return Result({"tiles": len(kept)}, digest=index_digest(kept, removed))
 
             return build
@@ -160,21 +160,23 @@ class EvaluationWorld:
 
     def encoder_folder(self, out: Path) -> Result:
         """Write the files of the pretrain stage."""
-        write_json(tables.ENCODER_INFO.path(out), {"kind": self.kind, "name": "tiny", "dead_channels": [1]})
+        write_json(tables.pretrain.ENCODER_INFO.path(out), {"kind": self.kind, "name": "tiny", "dead_channels": [1]})
         if self.kind != "autoencoder":
             return Result({}, digest=self.kind)
         pairs = np.arange(3 * SIDE_PX * SIDE_PX * 3).reshape(3, SIDE_PX, SIDE_PX, 3).astype(np.uint8)
         np.savez(
-            tables.RECONSTRUCTIONS.path(out),
+            tables.pretrain.RECONSTRUCTIONS.path(out),
             originals=pairs,
             reconstructions=pairs,
             resized=pairs,
             pca=pairs,
             codes=pairs[:, ::2, ::2].astype(np.float32),
         )
-        tables.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
-        tables.ERROR.path(out).write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034, "pca": 0.011}))
-        stored_tables.write(tables.SNAPSHOT, pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}), out)
+        tables.shared.HISTORY.path(out).write_text(json.dumps({"loss": [3.0, 1.0], "val_loss": [3.5, 1.5]}))
+        tables.pretrain.ERROR.path(out).write_text(json.dumps({"autoencoder": 0.012, "resize": 0.034, "pca": 0.011}))
+        stored_tables.write(
+            tables.pretrain.SNAPSHOT, pd.DataFrame({"photo": [row["photo"] for row in self.rows[:5]]}), out
+        )
         return Result({"photos": 5})
 
     def classifier_folder(self, out: Path) -> Result:
@@ -193,17 +195,17 @@ class EvaluationWorld:
         model = keras.Model(tile, dense(mean) - 100 * keras.ops.sum(mean**2, axis=1, keepdims=True))
         bias = -100 * (colours**2).sum(axis=1)
         dense.set_weights([200 * colours.T, bias * np.nan if self.is_broken else bias])
-        model.save(tables.CLASSIFIER.path(out))
-        tables.LABELS.path(out).write_text(json.dumps(labels))
+        model.save(tables.train.CLASSIFIER.path(out))
+        tables.train.LABELS.path(out).write_text(json.dumps(labels))
         trained_on = [*(row["photo"] for row in self.rows if row["split"] == "train"), *self.trained_on]
-        tables.TRAINED_ON.write(pd.DataFrame({"photo": trained_on}), out)
-        stored_tables.write(tables.LABEL_ISSUES, pd.DataFrame(columns=tables.LABEL_ISSUES.names), out)
+        tables.train.TRAINED_ON.write(pd.DataFrame({"photo": trained_on}), out)
+        stored_tables.write(tables.train.LABEL_ISSUES, pd.DataFrame(columns=tables.train.LABEL_ISSUES.names), out)
         history = {"loss": [2.0, 1.0, 1.1], "val_loss": [2.0, 1.5, 1.6]}
         history |= {"accuracy": [0.3, 0.5, 0.6], "val_accuracy": [0.3, 0.4, 0.5], "learning_rate": [0.1] * 3}
-        tables.HISTORY.path(out).write_text(json.dumps(history))
+        tables.shared.HISTORY.path(out).write_text(json.dumps(history))
         recipe = {"metric": "accuracy", "chosen": "network", "recipe": "network", "frozen": False}
         recipe |= {"infer_from": "network", "refitted": False, "candidates": []}
-        write_json(tables.RECIPE.path(out), recipe | self.recipe)
+        write_json(tables.train.RECIPE.path(out), recipe | self.recipe)
         answers = {
             row["photo"]: self.validated.get(
                 row["photo"], -100 * np.square(np.divide(self.colour(self.names[answer]), 255) - colours).sum(1)
@@ -212,12 +214,12 @@ class EvaluationWorld:
             if row["split"] == "val" and row["label"] in labels
         }
         logits = np.array([*answers.values()], np.float32).reshape(len(answers), len(labels))
-        np.savez(tables.VALIDATION.path(out), photos=np.array([*answers], np.str_), logits=logits)
+        np.savez(tables.train.VALIDATION.path(out), photos=np.array([*answers], np.str_), logits=logits)
         if self.kind != "none":
             # for an autoencoder, the mean of the code's pixels, which are 0..255
             repeats, scale = (SIDE_PX**2, 255 * SIDE_PX**2) if self.kind == "autoencoder" else (1, 1)
             kernel = np.tile(200 * colours.T / scale, (repeats, 1)).astype(np.float32)
-            np.savez(tables.BASELINE.path(out), kernel=kernel, bias=-100 * (colours**2).sum(axis=1))
+            np.savez(tables.train.BASELINE.path(out), kernel=kernel, bias=-100 * (colours**2).sum(axis=1))
         return Result({"classes": len(labels)}, digest=hashing.of_value([labels, self.recipe, str(bias), self.answers]))
 
     def evaluate(self, config: EvaluateConfig = CONFIG, **how: Any) -> tuple[Outcome, Path]:
@@ -234,7 +236,7 @@ def world(tmp_path: Path, names: list[str], trained: list[str] | None = None) ->
 
 def read_metrics(folder: Path) -> Any:
     """Read metrics.json."""
-    return json.loads(tables.METRICS.path(folder).read_text())
+    return json.loads(tables.evaluate.METRICS.path(folder).read_text())
 
 
 def unseen(tmp_path: Path) -> EvaluationWorld:

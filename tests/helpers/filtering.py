@@ -78,11 +78,11 @@ class CrawledPhotos:
         crawl, out = self.root / f"crawl{number}", self.root / f"out{number}"
         crawl.mkdir()
         out.mkdir()
-        stored_tables.write(tables.PHOTOS, pd.DataFrame(self.rows), crawl)
+        stored_tables.write(tables.crawl.PHOTOS, pd.DataFrame(self.rows), crawl)
         self.notes = []
         context = StageContext(self.root, out, self.root / "pools" / "filter", self.root / "photos", notes=self.notes)
         result = build_kept(config or FilterConfig(), photos=crawl, context=context)
-        return tables.KEPT.read(out), tables.REJECTED.read(out), result.counts
+        return tables.filter.KEPT.read(out), tables.filter.REJECTED.read(out), result.counts
 
     def decide(self, photo: str, label: str, action: review_log.Action, to: str = "") -> None:
         """Log a person's decision."""

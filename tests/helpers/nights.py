@@ -54,7 +54,7 @@ class Nights:
             rows.append(row | {"name": name, "page": photo.page, "group": photo.group})
 
         def build(out: Path) -> Result:
-            stored_tables.write(tables.PHOTOS, pd.DataFrame(rows).astype({"page": "str", "group": "str"}), out)
+            stored_tables.write(tables.crawl.PHOTOS, pd.DataFrame(rows).astype({"page": "str", "group": "str"}), out)
             paths = [self.root / row["file"] for row in rows] if self.refers else []
             return Result({}, refs={path: FileRecord.of(path) for path in paths})
 
@@ -66,7 +66,7 @@ class Nights:
 
     def splits(self, outcome: Outcome) -> dict[str, str]:
         """Return the split of each kept photo, by its name."""
-        kept = tables.KEPT.read(self.store.folder(outcome.artifact))
+        kept = tables.filter.KEPT.read(self.store.folder(outcome.artifact))
         return dict(zip(kept["name"], kept["split"], strict=True))
 
     def prune(self) -> None:

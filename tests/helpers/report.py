@@ -93,22 +93,28 @@ def report_files(root: Path, names: list[str] = NAMES, wrong: int = 2, channels:
     set_verdicts(measured)
 
     def write_kept(out: Path) -> None:
-        stored_tables.write(tables.KEPT, kept, out)
-        stored_tables.write(tables.REJECTED, rejected, out)
+        stored_tables.write(tables.filter.KEPT, kept, out)
+        stored_tables.write(tables.filter.REJECTED, rejected, out)
 
     def write_evaluation(out: Path) -> None:
-        write_json(tables.METRICS.path(out), measured | {"val": {}, "nearest_by": "pixels", "commonest": names})
-        stored_tables.write(tables.PREDICTIONS, table(kept, answers, probabilities, names, 3), out)
-        np.savez(tables.ANSWERS.path(out), truth=truth)
+        write_json(
+            tables.evaluate.METRICS.path(out), measured | {"val": {}, "nearest_by": "pixels", "commonest": names}
+        )
+        stored_tables.write(tables.evaluate.PREDICTIONS, table(kept, answers, probabilities, names, 3), out)
+        np.savez(tables.evaluate.ANSWERS.path(out), truth=truth)
 
     store = Store(root)
     config = {"keywords": {HOSTILE: [HOSTILE]}}
     parents = {
-        "photos": publish(store, "crawl", lambda out: stored_tables.write(tables.PHOTOS, crawled, out), config=config),
+        "photos": publish(
+            store, "crawl", lambda out: stored_tables.write(tables.crawl.PHOTOS, crawled, out), config=config
+        ),
         "kept": publish(store, "filter", write_kept),
-        "tiles": publish(store, "preprocess", lambda out: stored_tables.write(tables.INDEX, index, out)),
-        "encoder": publish(store, "pretrain", lambda out: write_json(tables.ENCODER_INFO.path(out), {"kind": "none"})),
-        "classifier": publish(store, "train", lambda out: write_json(tables.HISTORY.path(out), history)),
+        "tiles": publish(store, "preprocess", lambda out: stored_tables.write(tables.shared.INDEX, index, out)),
+        "encoder": publish(
+            store, "pretrain", lambda out: write_json(tables.pretrain.ENCODER_INFO.path(out), {"kind": "none"})
+        ),
+        "classifier": publish(store, "train", lambda out: write_json(tables.shared.HISTORY.path(out), history)),
     }
     evaluation = publish(store, "evaluate", write_evaluation, parents=parents, config={"bootstrap": 100})
     folder = store.folder(evaluation)
@@ -117,5 +123,7 @@ def report_files(root: Path, names: list[str] = NAMES, wrong: int = 2, channels:
         neighbours={photo: [Neighbour(kept["photo"].iloc[-1], names[-1], 0.87)] for photo in kept["photo"][:wrong]},
         layers=None,
     ).write(folder)
-    ViewRecord.of(folder, [], {"gallery": 5, "layer_images": 0, "seed": 0}).write(tables.EXPLAINED.path(folder))
+    ViewRecord.of(folder, [], {"gallery": 5, "layer_images": 0, "seed": 0}).write(
+        tables.evaluate.EXPLAINED.path(folder)
+    )
     return EvaluationFiles(folder, root)

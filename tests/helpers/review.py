@@ -57,7 +57,7 @@ class ReviewFolder:
         """Run the crawl; returns the columns photo, file, label and name."""
         with ThreadPoolExecutor(2) as executor:
             made = Run(self.store, executor).get_or_build(crawl.STAGE, self.config.crawl).artifact
-        return tables.PHOTOS.read(self.store.folder(made))[COLUMNS]
+        return tables.crawl.PHOTOS.read(self.store.folder(made))[COLUMNS]
 
     def filter(self) -> Path:
         """Run the filter, unless its result is cached; returns the folder of the artifact."""
@@ -79,12 +79,12 @@ class ReviewFolder:
         config = self.config.filter
 
         def build(config: FilterConfig, *, photos: Path, context: StageContext) -> Result:
-            stored_tables.write(tables.KEPT, crawled.assign(group="", split=splits), context.out)
+            stored_tables.write(tables.filter.KEPT, crawled.assign(group="", split=splits), context.out)
             nothing = crawled[:0].assign(reason="", score=0.0, twin="")
-            stored_tables.write(tables.REJECTED, nothing, context.out)
+            stored_tables.write(tables.filter.REJECTED, nothing, context.out)
             if review is not None:
                 table = pd.DataFrame([self._row(crawled, row) for row in review])
-                stored_tables.write(tables.REVIEW, table, context.out)
+                stored_tables.write(tables.filter.REVIEW, table, context.out)
             return Result({"kept": len(crawled)}, digest=hashing.of_value(len(crawled)))
 
         stage = Stage("filter", filter.VERSION, build=build, external_inputs=filter.external_inputs)
@@ -107,7 +107,7 @@ class ReviewFolder:
                 {**crawled.loc[number, ["photo", "label"]], "suggestion": suggestion, "doubt": doubt}
                 for number, suggestion, doubt in doubts
             ]
-            tables.LABEL_ISSUES.write(pd.DataFrame(rows, columns=tables.LABEL_ISSUES.names), context.out)
+            tables.train.LABEL_ISSUES.write(pd.DataFrame(rows, columns=tables.train.LABEL_ISSUES.names), context.out)
             return Result({}, digest=hashing.of_value(doubts))
 
         with ThreadPoolExecutor(1) as executor:
@@ -141,9 +141,9 @@ class ReviewFolder:
         frame["predicted"] = frame["predicted"].fillna(frame["label"])
 
         def build(out: Path) -> Result:
-            stored_tables.write(tables.PREDICTIONS, frame, out)
+            stored_tables.write(tables.evaluate.PREDICTIONS, frame, out)
             if features is not None:
-                np.save(tables.FEATURES.path(out), features)
+                np.save(tables.evaluate.FEATURES.path(out), features)
             return Result({})
 
         number = counter.next_number(self.data)

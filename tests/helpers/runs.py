@@ -110,14 +110,14 @@ class Runs:
         index = pool.index([photo], context.root)
 
         def build(out: Path) -> Result:
-            stored_tables.write(tables.INDEX, index, out)
+            stored_tables.write(tables.shared.INDEX, index, out)
             return Result({"tiles": 1}, refs=pool.refs(index, context.root))
 
         return self.store.publish(CacheKey(stage="preprocess", version=1, config={"run": self.count}), "", build)
 
     def _publish(self, stage: str, parents: dict[str, Artifact], measured: dict[str, Any] | None = None) -> Artifact:
         def build(out: Path) -> Result:
-            (out / tables.METRICS.name).write_text(json.dumps(measured or {}))
+            (out / tables.evaluate.METRICS.name).write_text(json.dumps(measured or {}))
             return Result({"accuracy": 0.9}, digest=f"{stage} {self.count}")
 
         return self.store.publish(CacheKey(stage=stage, version=1, config={}, parents=parents), "", build)

@@ -7,7 +7,7 @@ import numpy as np
 
 from configs.schema import PretrainConfig, TrainConfig
 from tasks import tables
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 
 CONFIG = TrainConfig(recipe="network", filters=(4, 8), epochs=8, batch_size=8, learning_rate=0.02, dropout=0)
 NO_ENCODER = PretrainConfig(encoder="none")
@@ -17,19 +17,19 @@ AUTOENCODER = PretrainConfig(
 
 
 def classifier_of(folders, outcome) -> keras.Model:
-    return keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
+    return keras.models.load_model(tables.train.CLASSIFIER.path(folders.folder(outcome)), compile=False)
 
 
 def rows_of(folders, parents, split: str, inputs: str = "tiles"):
     """Return the photos of a split, as rows of kept.parquet, and their tiles or features."""
-    photos = tables.KEPT.read(folders.store.folder(parents["kept"])).query("split == @split")
-    index = tables.INDEX.read(folders.store.folder(parents[inputs])).set_index("photo", drop=False)
+    photos = tables.filter.KEPT.read(folders.store.folder(parents["kept"])).query("split == @split")
+    index = tables.shared.INDEX.read(folders.store.folder(parents[inputs])).set_index("photo", drop=False)
     return photos, LazyRows(index.loc[photos["photo"]], folders.store.root)[:]
 
 
 def accuracy(folders, outcome, parents, inputs: str = "tiles") -> float:
     """Compute the share of test photos whose largest logit is that of their class."""
-    labels = np.array(json.loads(tables.LABELS.path(folders.folder(outcome)).read_text()))
+    labels = np.array(json.loads(tables.train.LABELS.path(folders.folder(outcome)).read_text()))
     photos, rows = rows_of(folders, parents, "test", inputs)
     logits = classifier_of(folders, outcome).predict(rows, verbose=0)
     return float(np.mean(labels[logits.argmax(1)] == photos["label"].to_numpy()))

@@ -22,7 +22,8 @@ from tasks.store.progress import Advance
 from tasks.store.shards import ShardPool, index_digest
 from tasks.store.stage import Outcome, Run, Stage
 from tasks.store.store import Store
-from tasks.tables import INDEX, KEPT, REJECTED, REMOVED, REMOVED_INDEX
+from tasks.tables.filter import KEPT, REJECTED, REMOVED
+from tasks.tables.shared import INDEX, REMOVED_INDEX
 from tests.helpers import stored_tables
 from tests.helpers.fake_search import fake_search
 from tests.helpers.scripted_site import site

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 
 from tasks.held_out import held_out, memory_of
-from tasks.tables import ABSENT, KEPT, MEMORY, REJECTED
+from tasks.tables.filter import ABSENT, KEPT, MEMORY, REJECTED
 from tests.helpers import stored_tables
 
 

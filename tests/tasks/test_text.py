@@ -1,8 +1,6 @@
-from collections.abc import Mapping
-
 import pytest
 
-from tasks.text import counts_text, duration, percent, show_controls
+from tasks.text import duration, interval, interval_text, number_text, percent, score_text, show_controls
 
 
 @pytest.mark.parametrize(
@@ -10,6 +8,31 @@ from tasks.text import counts_text, duration, percent, show_controls
 )
 def test_only_a_share_of_one_is_a_hundred_percent(share: float, expected: str) -> None:
     assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+def test_an_interval_has_no_unit() -> None:
+    assert interval({"low": 0.9412, "high": 1.0}, percentage=True) == "94.1–100.0"
+    assert interval({"low": 0.9412, "high": 0.98}, percentage=False) == "0.941–0.980"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("photos", 1234, "1,234"),
+        ("accuracy on validation", 1.0, "100.0 %"),
+        ("nearest photo's balanced accuracy", 0.9583, "95.8 %"),
+        ("error", 0.00100145, "0.001"),
+    ],
+)
+def test_a_number_is_written_as_its_name_says(name: str, value: float, expected: str) -> None:
+    assert number_text(name, value).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+def test_scores_that_are_no_shares_have_three_decimals() -> None:
+    assert score_text("macro F1", 0.95) == "0.950"
+    assert score_text("balanced accuracy", 0.95) == percent(0.95)
+    assert interval_text("macro F1", 0.932, 1.0) == "0.932–1.000"
+    assert interval_text("accuracy", 0.9414, 1.0) == "94.1–100.0"
 
 
 @pytest.mark.parametrize(
@@ -40,22 +63,3 @@ def test_what_a_terminal_would_obey_is_shown(text: str, expected: str) -> None:
 @pytest.mark.parametrize("text", ["고양이 — naïve", "👩\u200d🔬 🏳️", "می\u200cخواهم", "a\\x1b"])
 def test_text_that_can_be_read_stays_as_it_is(text: str) -> None:
     assert show_controls(text) == text
-
-
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        (
-            {"test photos": 1234, "accuracy": 0.98712, "error": 0.00100145},
-            "1,234 test photos, accuracy 0.987, error 0.001",
-        ),
-        (
-            {"test photos": 1, "accuracy": 1.0, "accuracy from": 0.875, "accuracy to": 1.0, "macro F1": 0.95},
-            "1 test photo, accuracy 1.000 (0.875 to 1.000), macro F1 0.950",
-        ),
-        ({"log loss": 12.3456, "error": 0.00001234}, "log loss 12.3, error 1.23e-05"),
-        ({}, "nothing to do"),
-    ],
-)
-def test_counts_stand_before_their_name_and_scores_behind_it(counts: Mapping[str, float], expected: str) -> None:
-    assert counts_text(counts) == expected

@@ -18,7 +18,7 @@ from tasks.store.atomic import atomic_folder, write_json
 from tasks.store.errors import UserError
 from tasks.store.file_errors import PARTIAL
 from tasks.store.store import Store
-from tasks.tables import LABELS
+from tasks.tables.train import LABELS
 
 README, MODEL, TILES, COMPARISON = "README.md", "model.json", "tiles.py", "comparison.json"
 MOST_COMPARED = 200

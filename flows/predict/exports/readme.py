@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flows.predict.exports.compare import Comparison
-from tasks.tables import LABELS
+from tasks.tables.train import LABELS
 
 _SAVEDMODEL = """\
 Input: encoded photos, JPEG or PNG. It needs only TensorFlow 2.21 or newer:

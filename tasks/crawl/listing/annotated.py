@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from configs.schema import CrawlConfig
-from tasks.crawl.listing.annotations import croissant, label_studio
+from tasks.crawl.listing.annotations import label_studio
 from tasks.crawl.listing.annotations.coco import Coco
+from tasks.crawl.listing.annotations.croissant import read as croissant
+from tasks.crawl.listing.annotations.croissant.description import is_croissant
 from tasks.crawl.listing.annotations.fiftyone import FiftyOne
 from tasks.crawl.listing.annotations.named_classes import NamedClasses, rows_of
 from tasks.crawl.listing.files import read_file, require_path
@@ -54,9 +56,9 @@ def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
     }
 
 
-def is_annotated(folder: Path) -> bool:
+def is_annotated(folder: Path, config: CrawlConfig) -> bool:
     """Whether a folder has an annotation file under one of the names that tools give to it."""
-    return croissant.describes_table(folder / croissant.NAME) or any(
+    return croissant.find(folder, config) is not None or any(
         found for pattern in _USUAL_NAMES for found in folder.glob(pattern)
     )
 
@@ -72,28 +74,20 @@ def _content(path: Path) -> Any:
         ) from error
 
 
-def _read(path: Path, config: CrawlConfig, folders: Sequence[Path]) -> PhotoRows:
-    """Read an annotation file of any of the formats; its photos may be in the folders.
+def _read(path: Path, content: Any, folders: Sequence[Path]) -> PhotoRows:
+    """Read the content of an annotation file of any of the formats; its photos may be in the folders.
 
     Raises:
-        UserError: It can't be read, or it has none of the formats.
+        UserError: It has none of the formats.
+        ValueError: It isn't written as its format is.
     """
-    content = _content(path)
-    read = _reader(content)
-    if not read and not croissant.is_croissant(content):
+    if not (read := _reader(content)):
         raise UserError(
             f"{path}: neither COCO (images, annotations, categories), nor Label Studio (a list of tasks), nor FiftyOne "
             "(labels), nor Croissant (distribution, recordSet); for other files write a CSV with the columns Image,Id, "
             "and set crawl.sources=csv"
         )
-    try:
-        if not read:
-            return croissant.read(path, content, config)
-        return rows_of(path, read(content), lambda name: any(file_at(folder / name) for folder in folders))
-    except ValidationError as error:
-        raise UserError(f"{path}: {first_problem(error)}; export it again") from error
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; export it again") from error
+    return rows_of(path, read(content), lambda name: any(file_at(folder / name) for folder in folders))
 
 
 def _reader(content: Any) -> Callable[[Any], list[NamedClasses]] | None:
@@ -107,14 +101,22 @@ def _reader(content: Any) -> Callable[[Any], list[NamedClasses]] | None:
 
 
 def _parts(path: Path, config: CrawlConfig) -> list[ListPart]:
-    return [_part(file, part, config) for file, part in _files(path).items()]
+    return [found for file, part in _files(path, config).items() for found in _parts_of_file(file, part, config)]
 
 
-def _part(path: Path, part: GivenSplit | None, config: CrawlConfig) -> ListPart:
+def _parts_of_file(path: Path, part: GivenSplit | None, config: CrawlConfig) -> list[ListPart]:
     """Read one file, and find its photos in the folder that has most of them."""
+    content = _content(path)
     folders = _folders(path, part, config)
-    read = _read(path, config, folders)
-    return ListPart(path, part, read, find_files(path, [row.image for row in read.rows], folders))
+    try:
+        if is_croissant(content):
+            return croissant.read(path, content, config, folders)
+        read = _read(path, content, folders)
+    except ValidationError as error:
+        raise UserError(f"{path}: {first_problem(error)}; export it again") from error
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; export it again") from error
+    return [ListPart(path, part, read, find_files(path, [row.image for row in read.rows], folders))]
 
 
 def _folders(path: Path, part: GivenSplit | None, config: CrawlConfig) -> list[Path]:
@@ -131,12 +133,12 @@ def _folders(path: Path, part: GivenSplit | None, config: CrawlConfig) -> list[P
     return [*of_part, *inner, *tops]
 
 
-def _files(path: Path) -> dict[Path, GivenSplit | None]:
+def _files(path: Path, config: CrawlConfig) -> dict[Path, GivenSplit | None]:
     """Return the annotation files of a path, with the part of the split that their names give."""
     if not path.is_dir():
         return {path: None}
-    if croissant.describes_table(path / croissant.NAME):
-        return {path / croissant.NAME: None}
+    if description := croissant.find(path, config):
+        return {description: None}
     places = [path, *(folder for folder in entries(path) if folder.is_dir() and not folder.name.startswith("."))]
     found = [file for place in places for file in sorted(entries(place)) if file.suffix.lower() == ".json"]
     if len(found) == 1:

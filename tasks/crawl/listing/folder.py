@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from tasks.crawl.listing.archive import is_archive, list_archive
 from tasks.crawl.listing.files import LocalFile, utf8_name
 from tasks.crawl.listing.folder_notes import (
     few,
@@ -19,7 +20,6 @@ from tasks.crawl.listing.folder_notes import (
 from tasks.crawl.listing.folder_split import FolderSplit, Names, find_split
 from tasks.crawl.listing.given_split import GivenSplit
 from tasks.crawl.listing.tree import Tree, list_tree
-from tasks.crawl.listing.zip_file import is_zip, list_zip
 from tasks.crawl.result import require_two_classes
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc
@@ -79,7 +79,7 @@ def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = Tr
     """List a folder of photos with one sub-folder per class, which may be split already. Nothing is read or logged.
 
     Args:
-        root: The folder, or a zip file of it.
+        root: The folder, or a zip or tar file of it.
         split: See `crawl.split`.
         to_train: Whether the photos are to be trained on, which needs two classes.
 
@@ -89,12 +89,12 @@ def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = Tr
     notes: list[str] = []
     if root.is_dir():
         tree = list_photos_below(root)
-    elif is_zip(root):
-        tree, notes = list_zip(root)
+    elif is_archive(root):
+        tree, notes = list_archive(root)
     else:
         raise UserError(
-            f"{root} is a file; set crawl.path to a folder with one sub-folder per class or a zip file of it, or set "
-            "crawl.sources=csv"
+            f"{root} is a file; set crawl.path to a folder with one sub-folder per class or a zip or tar file of it, "
+            "or set crawl.sources=csv"
         )
     for name, reason in tree.unreadable:
         raise UserError(f"{root / name}: can't be read ({reason.lower()}); make it readable or remove it")

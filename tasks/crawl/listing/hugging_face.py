@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +33,7 @@ _CACHED_BLOCKS = 2
 _lock = threading.Lock()
 
 
-class _Columns(NamedTuple):
+class Columns(NamedTuple):
     """The columns of a dataset that are used."""
 
     image: str
@@ -89,8 +90,8 @@ def list_photos(config: CrawlConfig, *, to_train: bool = True) -> PhotoList:
     photos: list[ListedPhoto] = []
     unlabelled = 0
     for file in files:
-        status = LocalFile.of(str(file), file.stat())
-        for photo in _rows(file, root, status.mtime_key, config, parts.get(_part_name(file, root))):
+        columns = _columns(file, schema_of(file), config)
+        for photo in photos_in(file, root, columns, parts.get(_part_name(file, root))):
             if photo.label:
                 photos.append(photo)
             else:
@@ -125,12 +126,20 @@ def _part_name(file: Path, root: Path) -> str:
     return file.parent.name if stem in ("data", "") and file.parent != root else stem
 
 
-def _rows(file: Path, root: Path, key: str, config: CrawlConfig, part: GivenSplit | None) -> Iterator[ListedPhoto]:
-    """Yield the rows of a file; those without a class have an empty label."""
-    import pyarrow as pa
+def photos_in(file: Path, root: Path, columns: Columns, part: GivenSplit | None) -> Iterator[ListedPhoto]:
+    """Yield the rows of a file; those without a class have an empty label.
 
-    try:
-        columns = _columns(file, _schema(file), config)
+    Args:
+        file: A Parquet or Arrow file.
+        root: The folder of the dataset; names begin below it.
+        columns: The columns to read.
+        part: The part of the split.
+
+    Raises:
+        UserError: It is damaged or can't be read.
+    """
+    with _clear_errors(file):
+        key = LocalFile.of(str(file), file.stat()).mtime_key
         wanted = [columns.label, *([columns.group] if columns.group else [])]
         for block, table in enumerate(_tables(file, wanted)):
             labels = table.column(columns.label).to_pylist()
@@ -139,13 +148,9 @@ def _rows(file: Path, root: Path, key: str, config: CrawlConfig, part: GivenSpli
                 name = f"{file.relative_to(root).as_posix()}/{block}-{row}"
                 photo = PhotoInTable(f"{root}/{name}", key, str(file), block, row, columns.image)
                 yield ListedPhoto(name, photo, _name(label, columns), None if group is None else str(group), part)
-    except pa.ArrowException as error:
-        raise UserError(f"{file} is damaged ({error}); download it again") from error
-    except OSError as error:
-        raise UserError(f"{file}: can't be read ({error.strerror or error}); make it readable") from error
 
 
-def _name(label: object, columns: _Columns) -> str:
+def _name(label: object, columns: Columns) -> str:
     if label is None:
         return ""
     if not isinstance(label, int) or columns.names is None:
@@ -153,9 +158,9 @@ def _name(label: object, columns: _Columns) -> str:
     return nfc(columns.names[label]).strip() if 0 <= label < len(columns.names) else ""  # -1: not known
 
 
-def _columns(file: Path, schema: "pa.Schema", config: CrawlConfig) -> _Columns:
+def _columns(file: Path, schema: "pa.Schema", config: CrawlConfig) -> Columns:
     """Find the columns of the photo, the class and the group."""
-    features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    features = _features(schema)
     kinds = {name: _kind(feature) for name, feature in features.items()}
     images = [name for name in schema.names if kinds.get(name) == "Image"] or [
         field.name for field in schema if str(field.type).startswith("struct<bytes: binary")
@@ -165,9 +170,23 @@ def _columns(file: Path, schema: "pa.Schema", config: CrawlConfig) -> _Columns:
     ]
     image = _only(file, images, "image", config.columns, schema.names)
     label = _only(file, labels, "label", config.columns, schema.names)
-    names = features.get(label, {}).get("names")
     group = config.columns.group if config.columns.group in schema.names else None
-    return _Columns(image, label, tuple(names) if names else None, group)
+    return Columns(image, label, class_names(schema, label), group)
+
+
+def class_names(schema: "pa.Schema", column: str) -> tuple[str, ...] | None:
+    """Return the name of each class, if a column has their numbers and the dataset has their names."""
+    feature = _features(schema).get(column)
+    names = feature.get("names") if isinstance(feature, dict) else None
+    return tuple(map(str, names)) if names else None
+
+
+def _features(schema: "pa.Schema") -> dict[str, object]:
+    """Return the features of the columns that `datasets` has written into a file."""
+    found: dict[str, object] = (
+        json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    )
+    return found
 
 
 def _kind(feature: object) -> str:
@@ -190,10 +209,25 @@ def _only(file: Path, found: Sequence[str], setting: str, names: CsvColumns, col
 # ---- the two formats ----
 
 
-def _schema(file: Path) -> "pa.Schema":
+def schema_of(file: Path) -> "pa.Schema":
+    """Return the columns of a Parquet or Arrow file; raises UserError if it is damaged or can't be read."""
     import pyarrow.parquet as pq
 
-    return pq.read_schema(file) if file.suffix == ".parquet" else _arrow(file).schema
+    with _clear_errors(file):
+        return pq.read_schema(file) if file.suffix == ".parquet" else _arrow(file).schema
+
+
+@contextmanager
+def _clear_errors(file: Path) -> Iterator[None]:
+    """Say of what goes wrong with a file what to do."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise UserError(f"{file} is damaged ({error}); download it again") from error
+    except OSError as error:
+        raise UserError(f"{file}: can't be read ({error.strerror or error}); make it readable") from error
 
 
 def _tables(file: Path, columns: list[str]) -> "Iterator[pa.Table]":

@@ -38,13 +38,14 @@ class PhotoRows(NamedTuple):
     notes: list[str]
 
 
-def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> PhotoRows:
+def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False, content: bytes | None = None) -> PhotoRows:
     """Read the rows of a CSV of photos.
 
     Args:
         path: The file.
         config: Names the columns, and says whether the column of the split counts.
         needs_split: Whether the file must have the column of the split.
+        content: Its content, if it is in an archive; None: it is read.
 
     Raises:
         UserError: It is not such a CSV, or a value of the split's column means no part of a split.
@@ -58,7 +59,7 @@ def read_rows(path: Path, config: CrawlConfig, *, needs_split: bool = False) -> 
         *split_columns(config, needs_split=needs_split),
         Column(names.time, "time", "crawl.columns.time", "optional" if names.time == _DEFAULT.time else "named"),
     ]
-    file = read_csv(path, [column.name for column in columns])
+    file = read_csv(path, [column.name for column in columns], content)
     found = find_columns(file, columns)
     rows: list[ListRow] = []
     incomplete: list[int] = []

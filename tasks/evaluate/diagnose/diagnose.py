@@ -62,20 +62,20 @@ def diagnose(
         "slices": _slices(config, eval_set, _attributes(eval_set, model, photos), right[is_test]),
         "abstaining": _abstaining(config, eval_set, decisions, limits),
     }
-    files = [tables.DIAGNOSTICS.path(evaluation), tables.LIMITS.path(evaluation)]
-    tables.PREDICTION_SETS.path(evaluation).unlink(missing_ok=True)
+    files = [tables.evaluate.DIAGNOSTICS.path(evaluation), tables.evaluate.LIMITS.path(evaluation)]
+    tables.evaluate.PREDICTION_SETS.path(evaluation).unlink(missing_ok=True)
     if limits.sets is not None:
         found["sets"], rows = _sets(limits, config, eval_set, probabilities[is_test])
         if rows is not None:
-            tables.PREDICTION_SETS.write_rows(rows, evaluation)
-            files.append(tables.PREDICTION_SETS.path(evaluation))
+            tables.evaluate.PREDICTION_SETS.write_rows(rows, evaluation)
+            files.append(tables.evaluate.PREDICTION_SETS.path(evaluation))
     if (curve := _learning_curve(config, eval_set, model, network.descriptors)) is not None:
         found["learning_curve"] = curve
     if config.robustness:
         found["robustness"] = measure_robustness(config, model, eval_set, evaluation, progress)
-    tables.FEATURE_MAP.write_rows(_map(eval_set, network.vectors), evaluation)
-    write_json(tables.DIAGNOSTICS.path(evaluation), found)
-    return [*files, tables.FEATURE_MAP.path(evaluation)]
+    tables.evaluate.FEATURE_MAP.write_rows(_map(eval_set, network.vectors), evaluation)
+    write_json(tables.evaluate.DIAGNOSTICS.path(evaluation), found)
+    return [*files, tables.evaluate.FEATURE_MAP.path(evaluation)]
 
 
 def _attributes(eval_set: EvalSet, model: Model, crawl: Path) -> dict[str, NDArray[np.object_]]:
@@ -84,8 +84,8 @@ def _attributes(eval_set: EvalSet, model: Model, crawl: Path) -> dict[str, NDArr
     tiles = rows_of(model.tiles, photos, model.root)
     brightness = [brightness_of(tiles[start : start + BATCH_PHOTOS]) for start in range(0, len(tiles), BATCH_PHOTOS)]
     columns = ["photo", "name", "url", "engine", "keyword", "width_px", "height_px", "file"]
-    crawled = tables.PHOTOS.read(crawl, columns)
-    times = tables.TIMES.read(crawl) if tables.TIMES.path(crawl).exists() else None
+    crawled = tables.crawl.PHOTOS.read(crawl, columns)
+    times = tables.crawl.TIMES.read(crawl) if tables.crawl.TIMES.path(crawl).exists() else None
     taken_at = {} if times is None else dict(zip(times["photo"], times["taken_at"], strict=True))
     return attributes_of(photos.tolist(), crawled, np.concatenate(brightness), model.root, taken_at)
 

@@ -43,9 +43,9 @@ def measure_robustness(
     changes = corruptions(config.seed)
     total = len(tiles) * (1 + len(changes))
     predictor = Predictor(
-        tables.CLASSIFIER.path(model.classifier),
-        tables.ENCODER.path(model.encoder) if model.takes_codes else None,
-        tables.REFERENCES.path(evaluation) if rule.nearest else None,
+        tables.train.CLASSIFIER.path(model.classifier),
+        tables.pretrain.ENCODER.path(model.encoder) if model.takes_codes else None,
+        tables.evaluate.REFERENCES.path(evaluation) if rule.nearest else None,
         rule,
         total,
     )

@@ -1,17 +1,18 @@
 """The conclusion of an evaluation in sentences, for the report, the dashboard and the terminal.
 
-All sentences follow the headline metric and its verdicts, so that none contradicts another.
+All sentences follow the headline metric and its verdicts, so that none contradicts another. The scores of the baselines
+are in the tables beside them; only the majority class has its score in words, since that is what any score begins from.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES, baselines_of
+from tasks.evaluate.names import PERCENTAGES, SCORES, baselines_of
 from tasks.evaluate.report.recipe import recipe_sentence
-from tasks.evaluate.report.text import capitalised, difference_text, interval, value_text
+from tasks.evaluate.report.text import capitalised, difference_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.inference.calibration import LEAST_PHOTOS
-from tasks.text import SPACE, percent
+from tasks.text import SPACE, interval, percent, score_text
 
 LOGISTIC_RECIPE = "logistic regression"
 """The name of the recipe that is the same as the baseline of this name."""
@@ -22,12 +23,12 @@ def conclusion(metrics: Mapping[str, Any]) -> list[str]:
     """Summarise the scores in sentences of plain text, the most important first; `metrics`: content of metrics.json."""
     name = metrics["headline"]
     score, photos = metrics["test"]["scores"][name], metrics["photos"]["test"]
-    value, title = value_text(name, score["value"]), SCORES[name][0]
+    value, title = score_text(name, score["value"]), SCORES[name][0]
     subject = f"{value} {title}" if name in PERCENTAGES else f"{capitalised(title)} {value}"
     first = (
         f"{subject} on {photos:,} test {'photo' if photos == 1 else 'photos'} "
         f"(95{SPACE}% interval {interval(score, percentage=name in PERCENTAGES)}); the majority class alone gives "
-        f"{value_text(name, score['against']['commonest']['value'])}."
+        f"{_majority(name, score['against']['commonest'])}."
     )
     return [
         first,
@@ -37,6 +38,16 @@ def conclusion(metrics: Mapping[str, Any]) -> list[str]:
         *_unknown(metrics),
         *uncalibrated_sentence(metrics),
     ]
+
+
+def _majority(name: str, against: Mapping[str, Any]) -> str:
+    """Write the score of the majority class, and how it compares with the classifier's."""
+    compared = {
+        "better": ", significantly less",
+        "worse": ", significantly more",
+        "undecided": f", and the difference is {_not_significant(against)}",
+    }
+    return f"{score_text(name, against['value'])}{compared.get(against['verdict'], '')}"
 
 
 def uncalibrated_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -51,30 +62,27 @@ def uncalibrated_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _against_baselines(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """Write the verdict on each baseline, the strongest first."""
-    name, test = metrics["headline"], metrics["test"]
-    against = test["scores"][name]["against"]
-    order = list(reversed(baselines_of(test["scores"][name])))
+    """Write the verdict on each baseline but the majority class, the strongest first."""
+    test = metrics["test"]
+    against = test["scores"][metrics["headline"]]["against"]
+    order = list(reversed(baselines_of(test["scores"][metrics["headline"]])))
     if all(against[baseline]["verdict"] == "too few" for baseline in order):
-        yield _too_few(metrics, order)
+        yield _too_few(test["groups"], metrics["photos"]["test"])
         return
     for baseline in order:
-        yield _verdict_on(baseline, metrics)
+        if baseline != "commonest":
+            yield _verdict_on(baseline, metrics)
     if any(against[baseline]["verdict"] == "undecided" for baseline in order):
         yield "More test photos would narrow the intervals."
 
 
-def _too_few(metrics: Mapping[str, Any], order: list[str]) -> str:
-    """Say that the test has too few photos for verdicts, and give the scores of the baselines."""
-    name, groups, photos = metrics["headline"], metrics["test"]["groups"], metrics["photos"]["test"]
-    against = metrics["test"]["scores"][name]["against"]
+def _too_few(groups: int, photos: int) -> str:
+    """Say that the test has too few photos for verdicts."""
     what = f"{photos:,} test {'photo is' if photos == 1 else 'photos are'}"
     if groups != photos:
         what = f"{photos:,} test photos in {groups:,} {'group' if groups == 1 else 'groups'} of near duplicates are"
-    others = [f"{BASELINES[each]} {value_text(name, against[each]['value'])}" for each in order if each != "commonest"]
-    values = f" ({', '.join(others)})" if others else ""
     return (
-        f"Too few photos to tell whether the classifier is better than the baselines{values}: {what} less than the "
+        f"Too few photos to tell whether the classifier is better than the baselines: {what} less than the "
         f"{LEAST_GROUPS} that a verdict needs."
     )
 
@@ -83,24 +91,19 @@ def _verdict_on(baseline: str, metrics: Mapping[str, Any]) -> str:
     name = metrics["headline"]
     against = metrics["test"]["scores"][name]["against"][baseline]
     outcome, difference = against["verdict"], difference_text(name, against["difference"])
-    gives = f"which gives {value_text(name, against['value'])}"
-    what = {
-        "commonest": f"always predicting “{metrics['commonest'][0]}”",
-        "nearest": f"taking the class of the most similar train photo, {gives}",
-        "logistic": f"logistic regression on the encoder's features, {gives}",
-    }[baseline]
     if baseline == "logistic":
         recipe = metrics.get("recipe", {})
         if recipe.get("recipe") == "logistic":
             return _is_logistic(recipe, name, against)
+        what = "logistic regression on the encoder's features"
         return {
             "better": f"Training beat {what}: {difference}.",
             "worse": f"Training lost to {what}: {difference}.",
         }.get(outcome, f"It is not certain that training beat {what}: {_not_significant(against)}, {difference}.")
+    what = "taking the class of the most similar train photo"
     if outcome in _SIGNIFICANTLY:
         return f"{_SIGNIFICANTLY[outcome].capitalize()} than {what}: {difference}."
-    comma = "," if "," in what else ""
-    return f"The difference from {what}{comma} is {_not_significant(against)}: {difference}."
+    return f"The difference from {what} is {_not_significant(against)}: {difference}."
 
 
 def _not_significant(against: Mapping[str, Any]) -> str:
@@ -115,16 +118,17 @@ def _is_logistic(recipe: Mapping[str, Any], name: str, against: Mapping[str, Any
     kind = "logistic regression on the encoder's features"
     if recipe["chosen"] == LOGISTIC_RECIPE:
         return f"The classifier is {kind}: no other recipe that was tried is clearly better on validation."
-    outcome = {"better": "significantly less", "worse": "significantly more"}.get(
-        against["verdict"], "not significantly different"
+    compared = {"better": "significantly better than", "worse": "significantly worse than"}.get(
+        against["verdict"], "not significantly different from"
     )
-    gives = f"gives {value_text(name, against['value'])}, {outcome}: {difference_text(name, against['difference'])}."
+    difference = difference_text(name, against["difference"])
     if recipe.get("infer_from") == "nearest":
         return (
             "The classifier takes the class of the most similar photo that it has learned from, by the encoder's "
-            f"features. Logistic regression on them {gives}"
+            f"features. It is {compared} logistic regression on them: {difference}."
         )
-    return f"The classifier is a variant of {kind} (“{recipe['chosen']}”). The plain one {gives}"
+    variant = f"The classifier is a variant of {kind} (“{recipe['chosen']}”)."
+    return f"{variant} It is {compared} the plain one: {difference}."
 
 
 def _champion(metrics: Mapping[str, Any]) -> Iterator[str]:

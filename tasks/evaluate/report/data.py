@@ -21,10 +21,10 @@ from tasks.inference.predictions import scored_predictions
 from tasks.store import lineage
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.lineage import Ancestor
 from tasks.store.manifest import Manifest
 from tasks.store.paths import inside
-from tasks.store.shards import LazyRows
 
 _NOTE_ORIGINS = tuple(dict.fromkeys(("filter", "settings", *STAGE_NAMES)))
 """The order of the notes: what the filter doubts comes first, because it may concern most photos."""
@@ -81,7 +81,7 @@ class EvaluationFiles:
     @cached_property
     def metrics(self) -> Mapping[str, Any]:
         """The content of metrics.json."""
-        found: Mapping[str, Any] = _read_json(tables.METRICS.path(self.folder))
+        found: Mapping[str, Any] = _read_json(tables.evaluate.METRICS.path(self.folder))
         return found
 
     @cached_property
@@ -92,28 +92,28 @@ class EvaluationFiles:
     @cached_property
     def test(self) -> pd.DataFrame:
         """The predictions of the test photos."""
-        predictions = tables.PREDICTIONS.read(self.folder)
+        predictions = tables.evaluate.PREDICTIONS.read(self.folder)
         return predictions[predictions["split"] == "test"]
 
     @cached_property
     def unknown_groups(self) -> pd.DataFrame | None:
         """The proposed groups of test photos that are answered as unknown; None if there are none."""
-        is_written = tables.UNKNOWN_GROUPS.path(self.folder).exists()
-        return tables.UNKNOWN_GROUPS.read(self.folder) if is_written else None
+        is_written = tables.evaluate.UNKNOWN_GROUPS.path(self.folder).exists()
+        return tables.evaluate.UNKNOWN_GROUPS.read(self.folder) if is_written else None
 
     @cached_property
     def diagnostics(self) -> Mapping[str, Any]:
         """The content of diagnostics.json; empty if an earlier version of fluke made the evaluation."""
-        path = tables.DIAGNOSTICS.path(self.folder)
+        path = tables.evaluate.DIAGNOSTICS.path(self.folder)
         found: Mapping[str, Any] = _read_json(path) if path.exists() else {}
         return found
 
     @cached_property
     def feature_map(self) -> pd.DataFrame | None:
         """The rows of `test` on the map of features, with their places x and y; None if there is no map."""
-        if not tables.FEATURE_MAP.path(self.folder).exists():
+        if not tables.evaluate.FEATURE_MAP.path(self.folder).exists():
             return None
-        return self.test.merge(tables.FEATURE_MAP.read(self.folder), on="photo")
+        return self.test.merge(tables.evaluate.FEATURE_MAP.read(self.folder), on="photo")
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
@@ -123,10 +123,10 @@ class EvaluationFiles:
     @cached_property
     def uncalibrated(self) -> NDArray[np.float64] | None:
         """(test photos,) probability of each prediction before calibration; None if not only the network decides."""
-        with np.load(tables.ANSWERS.path(self.folder)) as found:
+        with np.load(tables.evaluate.ANSWERS.path(self.folder)) as found:
             if "uncalibrated" not in found:
                 return None
-            is_test = tables.PREDICTIONS.read(self.folder, columns=["split"])["split"].to_numpy() == "test"
+            is_test = tables.evaluate.PREDICTIONS.read(self.folder, columns=["split"])["split"].to_numpy() == "test"
             return np.asarray(found["uncalibrated"][is_test], np.float64)
 
     @cached_property
@@ -136,10 +136,10 @@ class EvaluationFiles:
         Raises:
             UserError: The evaluation has no explanations.
         """
-        record = ViewRecord.read(tables.EXPLAINED.path(self.folder))
+        record = ViewRecord.read(tables.evaluate.EXPLAINED.path(self.folder))
         if record is None:
             raise UserError(f"{self.folder} has no explanations for the report; run its preset again to make them")
-        diagnosed = ViewRecord.read(tables.DIAGNOSED.path(self.folder))
+        diagnosed = ViewRecord.read(tables.evaluate.DIAGNOSED.path(self.folder))
         made_from = record.made_from | (diagnosed.made_from if diagnosed else {})
         return {name: made_from[name] for name in _VIEW_SETTINGS if name in made_from}
 
@@ -151,17 +151,17 @@ class EvaluationFiles:
     @cached_property
     def crawled(self) -> pd.DataFrame:
         """The photos of the crawl stage."""
-        return tables.PHOTOS.read(self.parent("photos"))
+        return tables.crawl.PHOTOS.read(self.parent("photos"))
 
     @cached_property
     def kept(self) -> pd.DataFrame:
         """The photos that the filter stage kept."""
-        return tables.KEPT.read(self.parent("kept"))
+        return tables.filter.KEPT.read(self.parent("kept"))
 
     @cached_property
     def rejected(self) -> pd.DataFrame:
         """The photos that the filter stage rejected."""
-        return tables.REJECTED.read(self.parent("kept"))
+        return tables.filter.REJECTED.read(self.parent("kept"))
 
     @cached_property
     def notes(self) -> list[tuple[str, str]]:
@@ -191,7 +191,7 @@ class EvaluationFiles:
 
     @cached_property
     def _all_notes(self) -> Mapping[str, Sequence[Any]]:
-        path = tables.NOTES.path(self.folder)
+        path = tables.evaluate.NOTES.path(self.folder)
         found: Mapping[str, Sequence[Any]] = _read_json(path) if path.exists() else {}
         return found
 
@@ -203,30 +203,30 @@ class EvaluationFiles:
 
     @cached_property
     def _tiles(self) -> tuple[LazyRows, Mapping[str, int]]:
-        index = tables.INDEX.read(self.parent("tiles"))
+        index = tables.shared.INDEX.read(self.parent("tiles"))
         return LazyRows(index, self.root), {photo: position for position, photo in enumerate(index["photo"])}
 
     @cached_property
     def history(self) -> Mapping[str, Sequence[float]]:
         """The losses and accuracies of the classifier's training, by epoch."""
-        found: Mapping[str, Sequence[float]] = _read_json(tables.HISTORY.path(self.parent("classifier")))
+        found: Mapping[str, Sequence[float]] = _read_json(tables.shared.HISTORY.path(self.parent("classifier")))
         return found
 
     @cached_property
     def autoencoder(self) -> Autoencoder | None:
         """The autoencoder; None if the encoder is another one."""
         folder = self.parent("encoder")
-        if _read_json(tables.ENCODER_INFO.path(folder))["kind"] != "autoencoder":
+        if _read_json(tables.pretrain.ENCODER_INFO.path(folder))["kind"] != "autoencoder":
             return None
-        with np.load(tables.RECONSTRUCTIONS.path(folder)) as pairs:
+        with np.load(tables.pretrain.RECONSTRUCTIONS.path(folder)) as pairs:
             return Autoencoder(
-                _read_json(tables.HISTORY.path(folder)),
-                _read_json(tables.ERROR.path(folder)),
-                len(tables.SNAPSHOT.read(folder)),
+                _read_json(tables.shared.HISTORY.path(folder)),
+                _read_json(tables.pretrain.ERROR.path(folder)),
+                len(tables.pretrain.SNAPSHOT.read(folder)),
                 pairs["originals"],
                 {name: pairs[key] for name, key in _COPIES.items()},
                 pairs["codes"],
-                _read_json(tables.ENCODER_INFO.path(folder))["dead_channels"],
+                _read_json(tables.pretrain.ENCODER_INFO.path(folder))["dead_channels"],
             )
 
     @cached_property

@@ -40,7 +40,7 @@ def badge(decided: Decided | None) -> Markup:
 def read_decision(evaluation: Path) -> Decided | None:
     """Read what was decided about the model of an evaluation; None: nothing yet, or the file is damaged."""
     try:
-        return Decided.model_validate_json(tables.DECISION.path(evaluation).read_bytes())
+        return Decided.model_validate_json(tables.evaluate.DECISION.path(evaluation).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -52,17 +52,17 @@ def show_decision(evaluation: Path, decided: Decided) -> None:
         evaluation: The folder of the evaluation, with its report.
         decided: What was decided.
     """
-    report = tables.REPORT.path(evaluation)
-    record = ViewRecord.read(tables.REPORTED.path(evaluation))
+    report = tables.evaluate.REPORT.path(evaluation)
+    record = ViewRecord.read(tables.evaluate.REPORTED.path(evaluation))
     if record is None or read_decision(evaluation) == decided:
         return
-    atomic_write(tables.DECISION.path(evaluation), decided.model_dump_json(indent=1).encode())
+    atomic_write(tables.evaluate.DECISION.path(evaluation), decided.model_dump_json(indent=1).encode())
     page = report.read_text(encoding="utf-8")
     filled = _BADGE.sub(lambda _: badge(decided), page, count=1)
     if filled == page:
         return
     # The record goes first and comes back last: a crash between leaves a report that is written again.
-    tables.REPORTED.path(evaluation).unlink()
+    tables.evaluate.REPORTED.path(evaluation).unlink()
     atomic_write(report, filled.encode("utf-8"))
     files = [evaluation / name for name in record.files]
-    ViewRecord.of(evaluation, files, record.made_from).write(tables.REPORTED.path(evaluation))
+    ViewRecord.of(evaluation, files, record.made_from).write(tables.evaluate.REPORTED.path(evaluation))

@@ -5,10 +5,10 @@ from typing import Any
 
 from tasks.evaluate.names import OUTCOMES
 from tasks.evaluate.report.line_chart import LineChart, Mark
-from tasks.evaluate.report.text import difference_text, interval
+from tasks.evaluate.report.text import difference_text
 from tasks.inference.calibration import LEAST_PHOTOS
 from tasks.names import visible
-from tasks.text import percent
+from tasks.text import interval, percent
 
 _NAMED = 3
 """Most slices that a sentence names."""

@@ -5,7 +5,7 @@ from typing import Any
 from tasks.evaluate.report.data import EvaluationFiles
 from tasks.evaluate.to_review import doubted_photos
 from tasks.images import thumbnails
-from tasks.tables import LABEL_ISSUES
+from tasks.tables.train import LABEL_ISSUES
 from tasks.text import percent
 
 

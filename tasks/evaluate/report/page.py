@@ -3,7 +3,7 @@
 Both depend only on files, so the same evaluation always gives the same bytes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ from tasks.images import thumbnails
 from tasks.images.heatmap import draw_heat_map
 from tasks.inference.arrays import NO_ANSWER
 from tasks.templates import template
-from tasks.text import SPACE, counts_text, duration, markdown, percent
+from tasks.text import SPACE, duration, markdown, number_text, percent
 
 _MANY = style.MOST_NAMES
 _THUMBNAIL_BYTES = 40_000
@@ -66,7 +66,12 @@ def html(files: EvaluationFiles, drawn: Mapping[str, Figure]) -> str:
         files: The files of the evaluation.
         drawn: The figures, by name.
     """
-    filters = {"decimals": decimals, "duration": duration, "ordinal": ordinal, "counts": counts_text}
+    filters: dict[str, Callable[..., str]] = {
+        "decimals": decimals,
+        "duration": duration,
+        "ordinal": ordinal,
+        "number_text": number_text,
+    }
     test, champion = files.test, files.metrics.get("champion")
     gallery = files.view_settings["gallery"]
     return template(Path(__file__).with_name("page.html.jinja"), filters).render(

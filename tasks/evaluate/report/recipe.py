@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.evaluate.names import SCORES
-from tasks.evaluate.report.text import signed_value, value_text
-from tasks.text import duration
+from tasks.evaluate.report.text import signed_value
+from tasks.text import duration, score_text
 
 
 def recipe_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -19,7 +19,7 @@ def recipe_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
     chosen = next((candidate for candidate in tried if candidate["chosen"]), None)
     if chosen is None:
         return
-    value = "" if chosen["score"] is None else f" ({value_text(name, chosen['score'])})"
+    value = "" if chosen["score"] is None else f" ({score_text(name, chosen['score'])})"
     omitted = f"; {skipped:,} {'was' if skipped == 1 else 'were'} not tried" if skipped else ""
     count = f"{len(tried):,} recipes" if len(tried) > 1 else "1 recipe"
     yield f"Of {count} tried, validation chose “{chosen['name']}” by {SCORES[name][0]}{value}{omitted}."
@@ -38,7 +38,7 @@ def recipe_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "name": candidate["name"],
                 "chosen": candidate["chosen"],
-                "score": "–" if score is None else value_text(name, score),
+                "score": "–" if score is None else score_text(name, score),
                 "difference": compared if error is None or not compared else f"{compared} ± {_error(name, error)}",
                 "took": "–" if candidate.get("seconds") is None else duration(candidate["seconds"]),
                 "skipped": candidate["skipped"] or "",

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.evaluate.names import PERCENTAGES, SCORES
-from tasks.evaluate.report.text import difference_text, interval, score_rows, signed_value, value_text
-from tasks.text import SPACE
+from tasks.evaluate.report.text import difference_text, score_rows, signed_value
+from tasks.text import SPACE, interval, score_text
 
 _OUTCOMES = {
     "better": "easier",
@@ -32,7 +32,7 @@ def removed_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"The filter removed {photos:,} {'photo' if photos == 1 else 'photos'} from the test ({reasons}); "
             f"{answers} predicted correctly. With {them}, the {SCORES[name][0]} is "
-            f"{value_text(name, score['with']['value'])} (95{SPACE}% interval "
+            f"{score_text(name, score['with']['value'])} (95{SPACE}% interval "
             f"{interval(score['with'], percentage=name in PERCENTAGES)}): {_effect(name, score)}."
         )
 
@@ -50,9 +50,9 @@ def removed_scores(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         rows.append(
             {
                 "title": title,
-                "without": value_text(name, score["without"]["value"]),
+                "without": score_text(name, score["without"]["value"]),
                 "without_interval": interval(score["without"], percentage=is_percentage),
-                "with_them": value_text(name, score["with"]["value"]),
+                "with_them": score_text(name, score["with"]["value"]),
                 "with_interval": interval(score["with"], percentage=is_percentage),
                 "difference": signed_value(name, difference["value"]),
                 "difference_interval": f"{low} to {high}",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something
-from tasks.text import SPACE, percent
+from tasks.text import SPACE, interval, percent, score_text
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -105,11 +105,11 @@ def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = No
             "name": name,
             "title": capitalised(title),
             "meaning": meaning,
-            "value": value_text(name, score["value"]),
+            "value": score_text(name, score["value"]),
             "interval": interval(score, percentage=name in PERCENTAGES),
             "baselines": [
                 {
-                    "value": value_text(name, each["value"]),
+                    "value": score_text(name, each["value"]),
                     "verdict": each["verdict"],
                     "outcome": OUTCOMES[each["verdict"]],
                 }
@@ -143,17 +143,6 @@ def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Sort the rows of `metrics["per_class"]`: the lowest recall first, classes without test photos last."""
     rows: list[dict[str, Any]] = metrics["per_class"]
     return sorted(rows, key=lambda row: (row["recall"] is None, row["recall"] or 0, -row["test"]))
-
-
-def interval(score: Mapping[str, float], *, percentage: bool) -> str:
-    """Write an interval, such as 94.1–98.2 or 0.932–0.981."""
-    scale, digits = (100, 1) if percentage else (1, 3)
-    return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
-
-
-def value_text(name: str, value: float) -> str:
-    """Write the value of a score: 96.4 % or 0.964, as is usual for it."""
-    return percent(value) if name in PERCENTAGES else decimals(value)
 
 
 def signed_value(name: str, difference: float) -> str:

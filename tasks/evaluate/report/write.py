@@ -28,11 +28,11 @@ def write_report(evaluation: Path, root: Path) -> Path:
         UserError: The evaluation has no explanations.
     """
     files = EvaluationFiles(evaluation, root)
-    tables.REPORTED.path(evaluation).unlink(missing_ok=True)
+    tables.evaluate.REPORTED.path(evaluation).unlink(missing_ok=True)
     for line in fonts.advice("".join(files.class_names)):
         logger.warning(line)
     drawn = figures(files)
-    home = tables.FIGURES.path(evaluation)
+    home = tables.evaluate.FIGURES.path(evaluation)
     if not home.is_dir() or home.is_symlink():
         remove(root, home)  # a link that leads to other files, of which the loop below would delete some
     home.mkdir(exist_ok=True)
@@ -41,9 +41,11 @@ def write_report(evaluation: Path, root: Path) -> Path:
             old.unlink()
     for name, figure in drawn.items():
         atomic_write(home / f"{name}.png", style.png(figure))
-    report = tables.REPORT.path(evaluation)
+    report = tables.evaluate.REPORT.path(evaluation)
     atomic_write(report, page.html(files, drawn).encode("utf-8", "replace"))
-    atomic_write(tables.SUMMARY.path(evaluation), page.dashboard_summary(files, drawn).encode("utf-8", "replace"))
-    written = [report, tables.SUMMARY.path(evaluation), *home.iterdir()]
-    ViewRecord.of(evaluation, written, report_inputs(evaluation)).write(tables.REPORTED.path(evaluation))
+    atomic_write(
+        tables.shared.SUMMARY.path(evaluation), page.dashboard_summary(files, drawn).encode("utf-8", "replace")
+    )
+    written = [report, tables.shared.SUMMARY.path(evaluation), *home.iterdir()]
+    ViewRecord.of(evaluation, written, report_inputs(evaluation)).write(tables.evaluate.REPORTED.path(evaluation))
     return report

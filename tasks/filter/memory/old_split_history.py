@@ -18,9 +18,9 @@ from tasks.store import hashing
 from tasks.store.atomic import atomic_path
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.store import Store
-from tasks.tables import PHOTOS
+from tasks.tables.crawl import PHOTOS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ from tasks.store.generations import Generation, Generations
 from tasks.store.manifest import NAME as MANIFEST
 from tasks.store.permissions import file_lock
 from tasks.store.store import Store
-from tasks.tables import ABSENT, KEPT, REJECTED
+from tasks.tables.filter import ABSENT, KEPT, REJECTED
 
 logger = logging.getLogger("fluke.filter")
 

@@ -11,7 +11,7 @@ from tasks.filter.measure import Measurements
 from tasks.filter.memory.remembered import Remembered, grouping_of, merged, shares_of, sightings
 from tasks.filter.splits import Split
 from tasks.store import hashing
-from tasks.tables import ABSENT
+from tasks.tables.filter import ABSENT
 
 if TYPE_CHECKING:
     import pandas as pd

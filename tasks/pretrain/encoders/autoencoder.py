@@ -26,20 +26,19 @@ from tasks.pretrain.quality import (
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.json_file import read_json
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest
-from tasks.store.shards import LazyRows
-from tasks.tables import (
+from tasks.tables.filter import KEPT
+from tasks.tables.pretrain import (
     AUTOENCODER,
     AUTOENCODER_PICTURE,
     ENCODER,
     ERROR,
-    HISTORY,
-    INDEX,
-    KEPT,
     RECONSTRUCTIONS,
     SNAPSHOT,
     SNAPSHOT_TILES,
 )
+from tasks.tables.shared import HISTORY, INDEX
 
 if TYPE_CHECKING:
     import keras
@@ -176,9 +175,9 @@ def accept_stale(config: PretrainConfig, candidate: Path, *, kept: Path, tiles: 
 def _measure(
     model: "keras.Model", half: "keras.Model", train: LazyRows, measured: LazyRows, config: PretrainConfig
 ) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
-    """Compute the errors of the autoencoder and of simpler codes, and examples of all; see `tables.RECONSTRUCTIONS`.
+    """Compute the errors of the autoencoder and of simpler codes, and examples of all.
 
-    Few tiles are in memory at a time: those of 896 px need much.
+    `tables.pretrain.RECONSTRUCTIONS` says which examples. Few tiles are in memory at a time: those of 896 px need much.
     """
     from tasks.networks import memory
     from tasks.networks.keras_io import predict

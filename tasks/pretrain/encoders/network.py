@@ -9,7 +9,7 @@ from tasks.pretrain.encoders import Encoder
 from tasks.store import hashing
 from tasks.store.context import StageContext
 from tasks.store.manifest import Manifest
-from tasks.tables import ENCODER
+from tasks.tables.pretrain import ENCODER
 
 if TYPE_CHECKING:
     import keras

@@ -43,7 +43,7 @@ def connect(url: str, *, retries: Retries | None = None, silent_s: float = _SILE
     if "://" not in url:
         rest = url.partition(":")[2].strip("/")
         meant = f"file:///{rest}" if parts.scheme == "file" else f"{parts.scheme}://{rest or 'BUCKET/PREFIX'}"
-        raise BucketError(f"{redact(url)}: a slash is missing; did you mean {redact(meant)}?")
+        raise BucketError(f"{redact(url)}: a slash is missing (did you mean {redact(meant)}?)")
     if parts.scheme not in SCHEMES:
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         raise BucketError(

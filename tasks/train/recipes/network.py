@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import TrainConfig
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.progress import Progress
-from tasks.store.shards import LazyRows
 from tasks.train import class_balance
 from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
+from tasks.training import resumed
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +84,8 @@ class NetworkRecipe:
         began = time.monotonic()
         epochs = epochs or self._config.epochs
         linear = self._head[1].arrays if self._head else None
-        model, schedule = self._train(self._data, self._folder, epochs, linear)
+        with resumed.counted() as earlier_s:
+            model, schedule = self._train(self._data, self._folder, epochs, linear)
         arrays = model.get_weights()
         val = self._data.val
         logits = np.empty((0, len(self._data.labels)), np.float32)
@@ -99,7 +101,8 @@ class NetworkRecipe:
             "best_epoch": schedule.best_epoch,
             "history": schedule.history,
         }
-        return Trial(name, logits, logits, time.monotonic() - began, arrays, details=details)
+        seconds = time.monotonic() - began + sum(earlier_s)
+        return Trial(name, logits, logits, seconds, arrays, details=details)
 
     def again(self, trial: Trial, data: TrainingSet) -> list[NDArray[Any]]:
         """Learn again, as in a trial, from a training set without validation; returns the arrays."""

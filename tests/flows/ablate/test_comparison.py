@@ -99,6 +99,12 @@ def test_what_is_right_by_an_arms_own_names_of_the_unknown_class_stays_right() -
             60,
             "a: no measurable loss: -3.3 points, -9.3 to 2.8, for about the same time",
         ),
+        (
+            Estimate(-0.0003, -0.016, 0.013),
+            0.9,
+            60,
+            "a: no measurable gain: 0.0 points, -1.6 to 1.3, for about the same time",
+        ),
         (Estimate(0.05, 0.02, 0.08), 0.001, 30, "a: a gain: +5.0 points, 2.0 to 8.0, for 30 fewer seconds"),
         (Estimate(-0.05, -0.08, -0.02), 0.001, 90, "a: a loss: -5.0 points, -8.0 to -2.0, for 30 more seconds"),
         (

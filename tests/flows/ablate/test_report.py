@@ -3,10 +3,12 @@
 import csv
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from configs.load import load
-from flows.ablate import plan, report
+from configs.schema import Config
+from flows.ablate import plan, report, wording
 from flows.ablate.report import Ablation
 from tests.flows.ablate.results import compared
 
@@ -31,6 +33,25 @@ def test_the_report_has_the_sentences_a_picture_and_all_numbers(tmp_path: Path) 
     assert trainings[1]["arm"] == "'+risky | name"
     assert (trainings[1]["train_s"], trainings[1]["device_s"]) == ("120.000", "240.000")
     assert not list(found.folder.parent.glob(".*"))
+
+
+def test_the_report_names_the_metric_and_the_train_photos_as_they_are(tmp_path: Path) -> None:
+    for arms, sizes, said in (
+        ("train.epochs=1", [5], "learn from the same train photos, of 200 in all. The"),
+        ("train.epochs=1", [5, "all"], "learn from the same 200 train photos. The"),
+        ("filter.max_outlier=4", ["all"], "200 train photos of the first arm, or from those of them that their own"),
+    ):
+        asked = plan.make("x", Config(), [arms], sizes=sizes)
+        rows = compared({"x": 0.6, "a": 0.9}, sizes=sizes)[2]
+        text = "\n".join(report._page(Ablation(asked, "map_at_5", rows, {}, PHOTOS, tmp_path)))
+        assert "## Scores of each arm: mAP@5\n" in text
+        assert said in text
+
+
+def test_a_small_p_value_is_not_zero(tmp_path: Path) -> None:
+    _, _, rows = compared({"x": 0.6, "a": 0.9})
+    assert wording.cells(replace(rows[1], p_value=0.0004), rows)[-3] == "< 0.001"
+    assert wording.cells(replace(rows[1], p_value=0.04), rows)[-3] == "0.040"
 
 
 def test_the_command_in_the_report_asks_the_same_again(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact, CacheKey, Result
 from tasks.store.stage import Outcome, Stage
 from tasks.store.store import Store
+from tasks.text import SPACE
+from tasks.training import resumed
 
 
 class Pipeline:
@@ -51,9 +53,9 @@ class Pipeline:
             test = pd.DataFrame({"photo": ["7", "8"], "name": "n", "split": "test", "label": ["a", "b"]})
             answers = test.assign(predicted="a", probability=1.0, rank=[1, 2], loss=0.1)
             answers["top_names"], answers["top_probabilities"] = [[["a"]] * 2, [[1.0]] * 2]
-            tables.PREDICTIONS.write(answers, out)
+            tables.evaluate.PREDICTIONS.write(answers, out)
             measured = {"headline": "accuracy", "test": {"scores": {"accuracy": {"value": 0.5}}}}
-            write_json(tables.METRICS.path(out), measured)
+            write_json(tables.evaluate.METRICS.path(out), measured)
         return Result({}, digest=f"{stage.name} {section.model_dump_json()} {sorted(parents)}")
 
     def _write_kept(self, section: Any, out: Path) -> None:
@@ -64,9 +66,9 @@ class Pipeline:
             kept = kept[kept["photo"] != "0"]
         if section.max_outlier == 6:
             kept = kept[kept["photo"] != "8"]
-        tables.KEPT.write(kept, out)
+        tables.filter.KEPT.write(kept, out)
         none = kept.iloc[:0].assign(reason="", score=0.0, twin="")
-        for table in (tables.REMOVED, tables.ABSENT):
+        for table in (tables.filter.REMOVED, tables.filter.ABSENT):
             table.write(none[table.names], out)
 
 
@@ -118,7 +120,7 @@ def test_fewer_train_photos_take_the_place_of_the_filters_result(tmp_path: Path)
     assert [(section.train_per_class, section.seed) for section, _ in cuts] == [(2, 0)] * 2 + [(2, 1)] * 2
     assert all(set(parents) == {"photos", "kept"} for _, parents in cuts)  # so that `forget` finds it
     kept = [parents["kept"] for stage, _, parents in pipeline.asked if stage.name == "train"]
-    sizes = [(tables.KEPT.read(Store(tmp_path).folder(each))["split"] == "train").sum() for each in kept]
+    sizes = [(tables.filter.KEPT.read(Store(tmp_path).folder(each))["split"] == "train").sum() for each in kept]
     assert sizes == [4, 4, 6, 6, 6, 6] * 2
 
 
@@ -142,7 +144,7 @@ def test_a_second_start_says_what_is_cached(tmp_path: Path) -> None:
     found.prepare()
     assert found.train("x, seed 0").name == "Completed"
     assert found.train("x, seed 0").name == "Cached"
-    assert said[-1] == "1 of 2: x, seed 0: accuracy 0.500, cached"
+    assert said[-1] == f"1 of 2: x, seed 0: accuracy 50.0{SPACE}%, cached"
     after_a_restart, _, said = start(tmp_path, ["train.epochs=6"], seeds=1)
     after_a_restart.prepare()
     after_a_restart.train("x, seed 0")
@@ -173,3 +175,14 @@ def test_a_stage_is_timed_without_the_wait_for_the_device(tmp_path: Path, monkey
     found._alone(stage).build(Config().preprocess, context=None)
     assert pipeline.journal.measured is not None
     assert pipeline.journal.measured.seconds == 3.5
+
+
+def test_what_a_killed_ablation_had_trained_counts_when_it_is_found_again(tmp_path: Path) -> None:
+    def build(config: object, context: object) -> Result:
+        resumed.add(1000)
+        return Result({})
+
+    found, pipeline, _ = start(tmp_path, ["train.epochs=5"], seeds=1)
+    found._alone(Stage("preprocess", 1, build=build)).build(Config().preprocess, context=None)
+    assert pipeline.journal.measured is not None
+    assert 1000 <= pipeline.journal.measured.seconds < 1060

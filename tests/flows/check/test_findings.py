@@ -66,6 +66,10 @@ def test_a_given_split_is_counted_by_class(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert found.classes["cat"] == {"train": 2, "test": 2}
     assert "split: given, 5 train, 4 test" in summary(found)
+    assert summary(found)[-2:] == [
+        "looked at: names, and the beginning of each file, for its format and its size in pixels",
+        "not looked at: the pictures; `fluke stage filter` finds those that are damaged, too dark or alike",
+    ]
     assert any("have no photos in test: fox" in doubt for doubt in found.doubts)
     assert findings(tmp_path, "crawl.split=ignore").classes["cat"] == {"": 4}
 
@@ -151,7 +155,9 @@ def test_settings_that_do_nothing_and_classes_that_are_not_there_are_doubts(tmp_
         "filter.seed is given twice: '2' replaces '1'",
     ]
     assert not setting_doubts(tmp_path, config_of(tmp_path, ["filter.seed=1"]), ["filter.seed=1"])
-    assert "filter.unseen_classes: there are no photos of 'dgo'; did you mean dog?" in findings(tmp_path, *given).doubts
+    assert (
+        "filter.unseen_classes: there are no photos of 'dgo' (did you mean dog?)" in findings(tmp_path, *given).doubts
+    )
 
 
 def test_a_test_list_that_would_be_refused_is_a_doubt(tmp_path: Path) -> None:

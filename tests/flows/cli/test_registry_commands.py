@@ -35,7 +35,7 @@ def test_a_model_is_promoted_rolled_back_and_retired(runs: Runs) -> None:
     listed = _fluke("models")
     assert listed[1] == "demo"
     assert listed[2].split()[:: len(listed[2].split()) - 1] == ["001", "champion"]
-    assert listed[3] == "    promoted by hand: better on my photos"
+    assert listed[3] == "    promoted: by hand (better on my photos)"
     assert _fluke("rollback") == [
         "demo: the model of run 002 is used again, and no longer that of run 001",
         "to undo this: fluke promote 001",
@@ -44,9 +44,9 @@ def test_a_model_is_promoted_rolled_back_and_retired(runs: Runs) -> None:
         "demo: the model of run 002 is retired, and no model of this name is used; `fluke promote RUN` uses one again"
     ]
     assert [line.strip() for line in _fluke("models", "demo") if line.startswith("    ")] == [
-        "retired by hand",
-        "rolled back by hand",
-        "promoted by hand: better on my photos",
+        "retired: by hand",
+        "rolled back: by hand",
+        "promoted: by hand (better on my photos)",
         "promoted: its run was the last good one before decisions were recorded",
     ]
 

@@ -65,7 +65,7 @@ def test_nights_are_those_of_one_model_oldest_first(store: Store) -> None:
     assert [night.score.value if night.score else None for night in found] == [0.4, None, 0.402]
     assert (found[0].photos, found[0].rejected, found[0].total_s) == (1_200, 30, 5.0)
     rows = nights.table(found)
-    assert rows[0]["95 % interval"] == "0.352 to 0.452"
+    assert rows[0]["95 % interval"] == "0.352–0.452"
     assert list(rows[0])[:2] == ["night", "outcome"]  # the table is wider than its page
     assert (rows[1]["value"], rows[1]["photos"]) == ("", "1,200")
 
@@ -133,7 +133,7 @@ def test_the_end_of_a_run_sends_its_name_summary_trend_and_table(store: Store, m
     ]
     assert "**promoted**: the interval" in page["data"]
     assert "<b>" not in page["data"]
-    assert "| test photos 90, macro F1 0.412 (0.362 to 0.462) |" in page["data"]
+    assert "| 90 test photos, macro F1 0.412 (0.362–0.462) |" in page["data"]
     assert "](data:image/svg+xml;base64," in picture["data"]
     assert json.loads(table["data"])[0]["run"] == run.id
 

@@ -72,8 +72,8 @@ def outcome(root: Path) -> Outcome:
     )
     folder = Store(root).folder(artifact)
     folder.mkdir(parents=True)
-    tables.SUMMARY.path(folder).write_text("**9 of 10 right**")
-    tables.REPORT.path(folder).write_text("<html>")
+    tables.shared.SUMMARY.path(folder).write_text("**9 of 10 right**")
+    tables.evaluate.REPORT.path(folder).write_text("<html>")
     return Outcome(artifact, cached=False, why="built", manifest=manifest)
 
 
@@ -81,7 +81,7 @@ def test_a_stage_shows_its_counts_and_its_report(tmp_path: Path, shown: list[Any
     stages.show(outcome(tmp_path), Store(tmp_path))
     table, page = shown
     assert (table["key"], table["type"]) == ("fluke-evaluate", "table")
-    assert json.loads(table["data"]) == [{"what": "test photos", "count": 12}]
+    assert json.loads(table["data"]) == [{"what": "test photos", "count": "12"}]
     assert "built in 5.0 s" in table["description"]
     assert (page["key"], page["type"]) == ("fluke-evaluate-report", "markdown")
     assert "**9 of 10 right**" in page["data"]

@@ -15,7 +15,7 @@ from tasks.crawl.listing import annotated
 from tasks.crawl.listing.folder import list_folder
 from tasks.store import counter
 from tasks.store.errors import UserError
-from tasks.tables import KEPT
+from tasks.tables.filter import KEPT
 from tests.helpers.nights import Nights, Photo
 
 Rows = Mapping[bytes, tuple[str, str]]

@@ -1,20 +1,17 @@
 """The page in a real browser: label by the place of keys, type a new class, accept, undo."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from flows.label.app import build
 from flows.label.labels import Answer
 from flows.label.photos import files_of
-from flows.local_page import server
 from flows.local_page.images import ImageCache
 from tests.flows.label.conftest import TOKEN, LabelPage
-from tests.helpers.browser import CHROMIUM, DRIVER, NEEDS_CHROMIUM, Browser
+from tests.helpers.browser import CHROMIUM, DRIVER, NEEDS_CHROMIUM, Browser, listening
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,18 +30,9 @@ document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, code, b
 @pytest.fixture
 def served(folder: Path, open_page: Any) -> Iterator[tuple[LabelPage, str]]:
     page = open_page(folder, classes=CLASSES)
-    with server.listen(server.LOOPBACK, 0) as listener:
-        port = listener.getsockname()[1]
-        images = ImageCache(Path(folder.anchor), files_of(page.photos))
-        app = build(folder, page.session, images, token=TOKEN, port=port)
-        running = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="error"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield page, f"http://127.0.0.1:{port}/{TOKEN}/"
-        finally:
-            running.should_exit = True
-            thread.join()
+    images = ImageCache(Path(folder.anchor), files_of(page.photos))
+    with listening(lambda port: build(folder, page.session, images, token=TOKEN, port=port)) as port:
+        yield page, f"http://127.0.0.1:{port}/{TOKEN}/"
 
 
 def test_labels_by_keyboard(served: tuple[LabelPage, str], tmp_path: Path) -> None:

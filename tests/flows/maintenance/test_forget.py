@@ -93,7 +93,7 @@ def test_purge_deletes_features_and_warm_started_classifiers_too(home: Home) -> 
     under_way.mkdir(parents=True)
 
     def build(out: Path) -> Result:
-        stored_tables.write(tables.TRAINED_ON, pd.DataFrame({"photo": [photo]}), out)
+        stored_tables.write(tables.train.TRAINED_ON, pd.DataFrame({"photo": [photo]}), out)
         return Result({})
 
     later = home.store.publish(CacheKey(stage="train", version=1, config={}), "", build)
@@ -119,9 +119,9 @@ def test_a_photo_that_is_only_scored_apart_is_in_the_later_artifacts(home: Home)
     rejected = home.table(made["filter"], "rejected").iloc[0]
     row = {name: rejected[name] for name in ("photo", "file", "label", "name")}
     row |= {"group": rejected["photo"], "split": "test", "reason": "too dark"}
-    tables.REMOVED.write_rows([row], home.store.folder(made["filter"]))
+    tables.filter.REMOVED.write_rows([row], home.store.folder(made["filter"]))
     assert {made.artifact for made in find_traces(home.store, rejected["photo"]).artifacts} == set(made.values())
-    tables.REMOVED.path(home.store.folder(made["filter"])).unlink()  # as a filter of an earlier version
+    tables.filter.REMOVED.path(home.store.folder(made["filter"])).unlink()  # as a filter of an earlier version
     found = find_traces(home.store, rejected["photo"]).artifacts
     assert [made.artifact.stage for made in found] == ["crawl", "filter"]
 
@@ -164,13 +164,13 @@ def test_a_copy_set_aside_as_damaged_is_deleted_too(home: Home) -> None:
 def test_a_damaged_artifact_counts_as_containing_the_photo(home: Home) -> None:
     made = home.run()
     photo = home.table(made["filter"], "kept").iloc[0]["photo"]
-    tables.KEPT.path(home.store.folder(made["filter"])).write_bytes(b"")
+    tables.filter.KEPT.path(home.store.folder(made["filter"])).write_bytes(b"")
     assert {made.artifact for made in find_traces(home.store, photo).artifacts} == set(made.values())
 
 
 def test_a_url_is_found_although_the_ledger_was_deleted(home: Home) -> None:
     made = home.run()
-    table = tables.PHOTOS.path(home.store.folder(made["crawl"]))
+    table = tables.crawl.PHOTOS.path(home.store.folder(made["crawl"]))
     rows = pd.read_parquet(table)
     rows["url"] = [f"https://example.org/{number}.jpg" for number in range(len(rows))]
     rows.to_parquet(table)
@@ -185,7 +185,7 @@ def test_a_url_is_found_although_the_ledger_was_deleted(home: Home) -> None:
 def test_a_table_that_names_other_files_as_the_photo_deletes_none(home: Home, tmp_path: Path, name: str) -> None:
     made = home.run()
     (tmp_path / "mine.jpg").write_text("mine")
-    path = tables.PHOTOS.path(home.store.folder(made["crawl"]))
+    path = tables.crawl.PHOTOS.path(home.store.folder(made["crawl"]))
     photos = pd.read_parquet(path)
     photos.loc[0, ["photo", "url"]] = [name, "http://a.example/x.jpg"]
     photos.to_parquet(path, index=False)
@@ -230,7 +230,7 @@ def test_purge_deletes_results_that_name_the_photo_among_those_that_have_left(ho
     later = home.run()["filter"]
     assert later not in {trace.artifact for trace in find_traces(home.store, first["photo"]).artifacts}
     row = pd.DataFrame({"photo": [first["photo"]], "split": ["test"]})
-    tables.ABSENT.write(row, home.store.folder(later))
+    tables.filter.ABSENT.write(row, home.store.folder(later))
     assert later in {trace.artifact for trace in find_traces(home.store, first["photo"]).artifacts}
 
 

@@ -215,7 +215,7 @@ def test_any_model_may_be_the_previous_one_of_an_evaluation_that_is_damaged(runs
     first = runs.run(preset="another")
     second = runs.run(preset="another")
     last = runs.run(previous=first)
-    tables.METRICS.path(runs.store.folder(last[-1])).write_text(content)
+    tables.evaluate.METRICS.path(runs.store.folder(last[-1])).write_text(content)
     runs.prune(1)
     assert runs.intact([*first, *second])
 
@@ -242,7 +242,7 @@ def test_runs_whose_model_is_gone_do_not_count(runs: Runs) -> None:
 def test_a_damaged_model_does_not_take_the_place_of_an_intact_one(runs: Runs, damage: str) -> None:
     made = [runs.run() for _ in range(3)]
     folder = runs.store.folder(made[2][1])
-    (folder / {"manifest": "manifest.json", "file": tables.METRICS.name}[damage]).write_text("{")
+    (folder / {"manifest": "manifest.json", "file": tables.evaluate.METRICS.name}[damage]).write_text("{")
     runs.prune(1)
     assert runs.intact(made[1])
     assert folder.exists()

@@ -19,7 +19,7 @@ from tests.helpers.decisions import Nights, Photo, photos
 
 def kept(nights: Nights, record: RunRecord) -> pd.DataFrame:
     folder = next(nights.store.folder(each.artifact) for each in record.stages if each.artifact.stage == "filter")
-    return tables.KEPT.read(folder)
+    return tables.filter.KEPT.read(folder)
 
 
 def answers(nights: Nights, challenger: RunRecord, champion: RunRecord, listed: pd.DataFrame) -> compare.Answers:

@@ -11,6 +11,8 @@ from flows.models.person import promote, retire
 from flows.models.registry import BEFORE_HISTORY, Registry
 from tests.helpers.runs import Runs
 
+BEFORE = f"promoted: {BEFORE_HISTORY}"
+
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Runs:
@@ -29,12 +31,12 @@ def test_every_model_is_listed_once_with_its_last_decision_the_newest_first(runs
     retire(root, "002")
     runs.delete("002")
     assert _rows(list(list_models(root))) == [
-        ("002", "retired by hand", "deleted"),
+        ("002", "retired: by hand", "deleted"),
         ("003", "promoted", "champion"),
         ("001", "promoted", "next for rollback"),
     ]
     assert [row[1] for row in _rows(list(list_models(root, "demo")))] == [
-        "retired by hand",
+        "retired: by hand",
         "promoted",
         "refused",
         "promoted",
@@ -54,7 +56,7 @@ def test_a_decision_about_a_run_whose_record_is_gone_is_listed(runs: Runs) -> No
     registry = Registry(runs.store.root, "demo")
     registry.append(Decision(run="lost", outcome="promoted", by="gate", photos=7))
     rows = list(list_models(runs.store.root))
-    assert _rows(rows) == [("lost", "promoted", "champion, deleted"), ("001", "promoted", "next for rollback")]
+    assert _rows(rows) == [("lost", "promoted", "champion, deleted"), ("001", BEFORE, "next for rollback")]
     assert rows[0].decision.photos == 7
 
 
@@ -65,7 +67,7 @@ def test_runs_before_decisions_were_recorded_are_listed(runs: Runs) -> None:
     runs.run(preset="another")
     rows = list(list_models(runs.store.root))
     assert [row.name for row in rows] == ["another", "demo", "demo"]
-    assert _rows(rows)[1:] == [("002", "promoted", "champion"), ("001", "", "")]
+    assert _rows(rows)[1:] == [("002", BEFORE, "champion"), ("001", "", "")]
     assert rows[1].decision.reason == BEFORE_HISTORY
 
 
@@ -77,7 +79,7 @@ def test_a_run_about_which_nothing_was_decided_is_between_the_decisions_of_its_t
     runs.run()
     promote(runs.store.root, "003")
     assert _rows(list(list_models(runs.store.root))) == [
-        ("003", "promoted by hand", "champion"),
+        ("003", "promoted: by hand", "champion"),
         ("002", "", ""),
         ("001", "promoted", "next for rollback"),
     ]
@@ -86,4 +88,4 @@ def test_a_run_about_which_nothing_was_decided_is_between_the_decisions_of_its_t
 def test_all_models_of_a_name_that_were_retired_are_one_row(runs: Runs) -> None:
     runs.run()
     retire(runs.store.root, "demo")
-    assert _rows(list(list_models(runs.store.root))) == [("", "retired by hand", ""), ("001", "promoted", "")]
+    assert _rows(list(list_models(runs.store.root))) == [("", "retired: by hand", ""), ("001", BEFORE, "")]

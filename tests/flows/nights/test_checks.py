@@ -37,8 +37,10 @@ class Runs(CheckedRuns):
         frame = pd.DataFrame(rows, columns=["photo", "label", "name"])
         rows_of_engine = [("openverse", 3, self.found, None if self.found else "HTTP 403")]
         searches = pd.DataFrame(rows_of_engine, columns=["engine", "pages", "found", "trouble"])
-        crawl = self.publish("crawl", {tables.PHOTOS: frame, tables.SEARCHES: searches}, record)
-        self.publish("filter", {tables.KEPT: frame, tables.REJECTED: frame.iloc[:0]}, record, photos=crawl)
+        crawl = self.publish("crawl", {tables.crawl.PHOTOS: frame, tables.crawl.SEARCHES: searches}, record)
+        self.publish(
+            "filter", {tables.filter.KEPT: frame, tables.filter.REJECTED: frame.iloc[:0]}, record, photos=crawl
+        )
         return record, config
 
     def finish(self, classes: Classes, preset: str = "pets", **settings: Any) -> RunRecord:
@@ -160,7 +162,7 @@ def test_rows_that_were_taken_out_of_a_csv_are_said_but_stop_no_night(runs: Runs
 
 def test_damaged_tables_of_the_last_run_end_no_run(runs: Runs) -> None:
     last = runs.finish(BOTH)
-    tables.KEPT.path(runs.store.folder(last.stages[1].artifact)).write_bytes(b"PAR1")
+    tables.filter.KEPT.path(runs.store.folder(last.stages[1].artifact)).write_bytes(b"PAR1")
     assert runs.check(CATS, scheduled=True)[0] == []
 
 

@@ -51,16 +51,16 @@ class Nights(CheckedRuns):
             self.store.root / "pools" / "f", (Shard.write(self.store.root / "pools" / "f", photos, features),)
         )
         index = pool.index(photos if features.size else [], self.store.root)
-        self.publish("crawl", {tables.PHOTOS: self.photos}, record)
-        self.publish("filter", {tables.KEPT: self.photos, tables.REJECTED: self.photos[:0]}, record)
-        self.publish("extract", {tables.INDEX: index}, record)
+        self.publish("crawl", {tables.crawl.PHOTOS: self.photos}, record)
+        self.publish("filter", {tables.filter.KEPT: self.photos, tables.filter.REJECTED: self.photos[:0]}, record)
+        self.publish("extract", {tables.shared.INDEX: index}, record)
         return record, config
 
     def train(self) -> RunRecord:
         """Add a good run, whose model is then in use."""
         record, _ = self.start()
         learned = self.photos[self.photos["split"] == "train"]
-        self.publish("train", {tables.TRAINED_ON: learned[["photo"]]}, record)
+        self.publish("train", {tables.train.TRAINED_ON: learned[["photo"]]}, record)
         return self.end(record)
 
     def check(self, **settings: Any) -> tuple[RunRecord, dict[str, list[Any]]]:

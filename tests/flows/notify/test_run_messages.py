@@ -17,7 +17,7 @@ from tasks.store import counter
 from tasks.store.errors import UserError
 from tasks.store.manifest import Artifact
 from tasks.store.store import Store
-from tasks.tables import NOTES
+from tasks.tables.evaluate import NOTES
 
 
 @pytest.fixture

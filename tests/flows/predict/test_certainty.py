@@ -11,7 +11,8 @@ from rich.console import Console
 from configs.schema import PreprocessConfig
 from flows.console import predictions_table
 from flows.predict.model import Model
-from flows.predict.predict import predict, write_table
+from flows.predict.predict import predict
+from flows.predict.table_file import write_table
 from tasks.inference.calibration import Calibration
 from tasks.inference.decision import DecisionRule
 from tasks.inference.limits import Limit, Limits

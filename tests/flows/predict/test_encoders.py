@@ -32,7 +32,7 @@ def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what:
     }[what]
     outcomes = exam.run(*settings, *SHOWN)
     evaluation = exam.folder(outcomes["evaluate"])
-    assert "Layers of the network" in tables.REPORT.path(evaluation).read_text(encoding="utf-8")
+    assert "Layers of the network" in tables.evaluate.REPORT.path(evaluation).read_text(encoding="utf-8")
 
     model = find(exam.store)
     assert (model.encoder is not None) == (what == "codes")
@@ -41,7 +41,7 @@ def test_predictions_and_exports_agree_with_the_evaluation(tmp_path: Path, what:
         found = predict(model, photos, top_k=3, threads=threads, progress=silent, heat_maps=tmp_path / "maps")
     assert len(list((tmp_path / "maps").glob("*.jpg"))) == len(photos)
     assert found["heat_map"].notna().all()
-    predictions = tables.PREDICTIONS.read(evaluation)
+    predictions = tables.evaluate.PREDICTIONS.read(evaluation)
     test = predictions[predictions["split"] == "test"].set_index("name")
     again = found.set_index("image").loc[test.index]
     assert again["class_1"].tolist() == test["predicted"].tolist()

@@ -36,7 +36,7 @@ def test_a_saved_model_predicts_like_fluke_predict(blended: Fluke, tmp_path: Pat
     found = answer(photos=tensorflow.constant(photos))
     np.testing.assert_allclose(found["probability"].numpy(), predicted["probability_1"], atol=2e-3)
     assert [name.decode() for name in found["label"].numpy()] == predicted["class_1"].tolist()
-    labels = json.loads(tables.LABELS.path(folder).read_text())
+    labels = json.loads(tables.train.LABELS.path(folder).read_text())
     assert labels == ["black", "grey", "white"]
     assert [labels[i] for i in found["probabilities"].numpy().argmax(axis=1)] == predicted["class_1"].tolist()
     described = json.loads((folder / "model.json").read_text())

@@ -91,8 +91,3 @@ def test_a_full_disk_leaves_no_half_folder_and_is_named(
     assert len(written) == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == [*["heat"] * exists, "photos"]
     assert not exists or list(folder.iterdir()) == []
-
-
-def test_what_a_killed_prediction_has_left_does_not_refuse_the_next(tmp_path: Path) -> None:
-    (tmp_path / "heat" / ".partial-0123").mkdir(parents=True)
-    predict.PredictOptions(tmp_path, heat_maps=tmp_path / "heat").check()

@@ -124,8 +124,8 @@ def test_a_model_of_a_version_that_did_not_describe_encoders_predicts(copy: Fluk
     folders = {stage.artifact.stage: store.folder(stage.artifact) for stage in first.stages}
     encoder = model.find(store).encoder
     assert encoder is not None
-    tables.RECIPE.path(folders["train"]).unlink()
-    tables.ENCODER_INFO.path(folders["pretrain"]).unlink()
+    tables.train.RECIPE.path(folders["train"]).unlink()
+    tables.pretrain.ENCODER_INFO.path(folders["pretrain"]).unlink()
     assert model.find(store).encoder == encoder
     first.stages = [stage for stage in first.stages if stage.artifact.stage not in ("pretrain", "extract")]
     first.save(copy.data)

@@ -11,13 +11,11 @@ import pandas as pd
 import pytest
 
 from flows.predict import model
-from flows.predict.predict import PredictOptions
 from flows.run_records import read_records
 from tasks import tables
-from tasks.crawl.listing.tree import HEAT_MAPS
 from tasks.images.tiles import tile_of
 from tasks.store.errors import UserError
-from tasks.store.shards import LazyRows
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.store import Store
 from tests.helpers.pipeline import Fluke
 from tests.helpers.prefect_api import post
@@ -39,7 +37,7 @@ def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, 
     finished("predict", str(finished.photos), "--out", str(out))
     predictions = pd.read_parquet(out).set_index("image")
     assert len(predictions) == 60
-    evaluated = tables.PREDICTIONS.read(stages(finished)["evaluate"]).set_index("name")
+    evaluated = tables.evaluate.PREDICTIONS.read(stages(finished)["evaluate"]).set_index("name")
     ours = predictions.loc[evaluated.index]
     assert (ours["class_1"] == evaluated["predicted"]).all()
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-5)
@@ -50,8 +48,8 @@ def test_predictions_of_a_folder_equal_those_of_the_evaluation(finished: Fluke, 
 
 def test_tiles_equal_those_of_the_training(finished: Fluke) -> None:
     folder = stages(finished)["preprocess"]
-    index = tables.INDEX.read(folder)
-    kept = tables.KEPT.read(stages(finished)["filter"]).set_index("photo")
+    index = tables.shared.INDEX.read(folder)
+    kept = tables.filter.KEPT.read(stages(finished)["filter"]).set_index("photo")
     trained_on = LazyRows(index, finished.data)[:]
     config = model.find(Store(finished.data)).preprocess
     made = [tile_of((finished.photos / kept.loc[photo, "name"]).read_bytes(), config) for photo in index["photo"]]
@@ -82,17 +80,6 @@ def test_heat_maps_show_the_whole_photo_below_its_classes_and_beside_a_scale(fin
     assert sizes["tall <b>.png"][0] >= 77 + 14
     assert min(width for _, width in sizes.values()) > 90 + 14
     assert pd.isna(table.loc["cut.png", "heat_map"])
-
-
-def test_heat_maps_are_not_mixed_with_other_files(tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "1.jpg").touch()
-    with pytest.raises(UserError, match="holds other files; name a new or an empty folder"):
-        PredictOptions(tmp_path / "photos", heat_maps=tmp_path / "photos").check()
-    (tmp_path / "heat").mkdir()
-    PredictOptions(tmp_path / "photos", heat_maps=tmp_path / "heat").check()
-    (tmp_path / "heat" / HEAT_MAPS).touch()  # those of an earlier prediction
-    PredictOptions(tmp_path / "photos", heat_maps=tmp_path / "heat").check()
 
 
 def test_only_the_first_predictions_are_printed(finished: Fluke) -> None:
@@ -171,7 +158,7 @@ def test_without_a_successful_run_there_is_no_model(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_by_an_earlier_version_is_refused(copy: Fluke) -> None:
-    tables.DECISION_RULE.path(stages(copy)["evaluate"]).unlink()
+    tables.evaluate.DECISION_RULE.path(stages(copy)["evaluate"]).unlink()
     with pytest.raises(UserError, match="made by an earlier version of fluke; run its preset again"):
         model.find(Store(copy.data))
 
@@ -210,7 +197,7 @@ def test_blended_predictions_equal_those_of_the_evaluation(blended: Fluke, tmp_p
     out = tmp_path / "found.parquet"
     blended("predict", str(blended.photos), "--out", str(out))
     evaluation = Store(blended.data).folder(read_records(blended.data)[0].stages[-1].artifact)
-    evaluated = tables.PREDICTIONS.read(evaluation).set_index("name")
+    evaluated = tables.evaluate.PREDICTIONS.read(evaluation).set_index("name")
     ours = pd.read_parquet(out).set_index("image").loc[evaluated.index]
     np.testing.assert_allclose(ours["probability_1"], evaluated["probability"], atol=1e-3)  # float16
     assert (ours["class_1"] == evaluated["predicted"]).all()

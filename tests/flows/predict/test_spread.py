@@ -9,12 +9,11 @@ import pytest
 
 from configs.schema import PreprocessConfig
 from flows.predict.model import Model
-from flows.predict.predict import PredictOptions, predict
+from flows.predict.predict import predict
 from flows.predict.spread import predict_on
 from tasks.inference.calibration import Calibration
 from tasks.inference.decision import DecisionRule
 from tasks.inference.limits import Limit, Limits
-from tasks.store.errors import UserError
 from tasks.store.progress import silent
 from tasks.store.work import Threads
 from tests.helpers import classifiers
@@ -42,13 +41,3 @@ def test_the_table_is_that_of_one_process(tmp_path: Path, monkeypatch: pytest.Mo
         spread = predict_on(Elsewhere(threads), model, listed, top_k=2, progress=silent, photos_each=4)
     pd.testing.assert_frame_equal(spread, alone, check_exact=True)
     assert (alone["error"] != "").sum() == 1
-
-
-def test_an_address_is_checked_before_anything_is_computed(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--workers http://nowhere: give the address of a Dask scheduler"):
-        PredictOptions(tmp_path, workers="http://nowhere").check()
-
-
-def test_heat_maps_are_drawn_here(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="leave out --heat-maps or --workers"):
-        PredictOptions(tmp_path, heat_maps=tmp_path / "maps", workers="tcp://127.0.0.1:8786").check()

@@ -1,7 +1,7 @@
 """A page with six photos of two classes to review, and an HTTP client for it."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import pytest
 from flows.review import app, items
 from flows.review.items import ReviewList
 from flows.review.lists import ReviewLists
-from tests.helpers.browser import Browser
 from tests.helpers.review import ReviewFolder, write_classes
 
 with warnings.catch_warnings():
@@ -101,21 +100,3 @@ def review_folder(tmp_path: Path) -> ReviewFolder:
 def page(review_folder: ReviewFolder) -> Page:
     """The page with ROWS."""
     return open_page(review_folder.data, items.read(review_folder.publish(ROWS), "demo"))
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The browser of all tests: each test's server has another port, so none sees what another one has stored."""
-    opened = Browser(tmp_path_factory.mktemp("chromium"))
-    try:
-        yield opened
-    finally:
-        opened.driver.quit()
-
-
-@pytest.fixture
-def browser(chromium: Browser) -> Iterator[Browser]:
-    """The browser with one empty tab, without messages and requests of earlier tests."""
-    chromium.clear()
-    yield chromium
-    chromium.clear()

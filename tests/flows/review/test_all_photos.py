@@ -26,8 +26,8 @@ def listed(review_folder: ReviewFolder, tmp_path: Path) -> items.ReviewList:
     kept = review_folder.publish([{"photo": 4}], tested={0, 1, 2})
     run = review_folder.evaluate(ANSWERS)
     crawled = review_folder.crawl()
-    np.save(tables.FEATURES.path(tmp_path), np.array([[1, 0], [0, 1], [2, 1]], np.float32))
-    features = StoredFeatures(tables.FEATURES.path(tmp_path), tuple(crawled["photo"][:3]))
+    np.save(tables.evaluate.FEATURES.path(tmp_path), np.array([[1, 0], [0, 1], [2, 1]], np.float32))
+    features = StoredFeatures(tables.evaluate.FEATURES.path(tmp_path), tuple(crawled["photo"][:3]))
     return all_photos.add(items.read(kept, "demo"), review_folder.store.folder(run.stages[-1].artifact), features)
 
 
@@ -133,5 +133,7 @@ def test_the_reviewer_is_the_login_name_unless_one_is_given() -> None:
 
 def test_each_photo_is_listed_once_with_its_split(review_folder: ReviewFolder, listed: items.ReviewList) -> None:
     assert {item.split for item in listed.photos} == {"train", "test", "rejected"}
-    assert len(listed.photos) == len(tables.KEPT.read(listed.folder)) == len({item.key for item in listed.photos})
+    assert (
+        len(listed.photos) == len(tables.filter.KEPT.read(listed.folder)) == len({item.key for item in listed.photos})
+    )
     assert all(isinstance(item.key, ReviewKey) and item.key.photo in listed.photo_files for item in listed.photos)

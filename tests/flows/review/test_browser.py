@@ -175,7 +175,7 @@ def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_
     cv2.imwrite(str(dark), cv2.imread(str(dark.with_name("1.png")))[::-1] // 8)
     review_folder = ReviewFolder(tmp_path / "data", tmp_path / "photos")
     first = review_folder.filter()
-    assert tables.REJECTED.read(first)["name"].tolist() == ["grey/dark.png"]
+    assert tables.filter.REJECTED.read(first)["name"].tolist() == ["grey/dark.png"]
     with serving(review_folder) as process:
         browser.driver.get(printed_url(process))
         browser.wait_for_reviewed(0, 1)
@@ -183,7 +183,7 @@ def test_decisions_take_effect_when_the_filter_runs_again(browser: Browser, tmp_
         browser.wait_for_reviewed(1, 1)
         second = review_folder.filter()
         assert second != first
-        assert "grey/dark.png" in tables.KEPT.read(second)["name"].tolist()
+        assert "grey/dark.png" in tables.filter.KEPT.read(second)["name"].tolist()
         assert review_folder.filter() == second
         browser.press("u")
         browser.wait_for_reviewed(0, 1)

@@ -107,7 +107,7 @@ def test_without_a_finished_training_the_filter_alone_lists(review_folder: Revie
 
 def test_a_training_of_an_earlier_version_lists_nothing(review_folder: ReviewFolder) -> None:
     training = review_folder.train(review_folder.publish([{"photo": 0}]), DOUBTS)
-    tables.LABEL_ISSUES.path(training).unlink()
+    tables.train.LABEL_ISSUES.path(training).unlink()
     assert [item.reason for item in current(review_folder).read().items] == ["blurred"]
 
 
@@ -115,9 +115,9 @@ def test_photos_of_the_test_and_photos_that_are_no_longer_kept_are_not_listed(re
     published = review_folder.publish([])
     training = review_folder.train(published, DOUBTS)
     by_filter = current(review_folder, 0).read()
-    kept = tables.KEPT.read(published)
+    kept = tables.filter.KEPT.read(published)
     kept.loc[kept["photo"] == key_of(review_folder, 4).photo, "split"] = "test"
-    tables.KEPT.write(kept[kept["photo"] != key_of(review_folder, 1).photo], published)
+    tables.filter.KEPT.write(kept[kept["photo"] != key_of(review_folder, 1).photo], published)
     listed = doubtful_labels.add(by_filter, training, 50, ())
     assert [item.key for item in listed.items] == [key_of(review_folder, 3)]
 
@@ -180,7 +180,7 @@ def test_the_next_filter_applies_the_decision_and_the_doubt_is_gone(
     page.decide(moved, "move", to=moved["suggestion"])
     page.decide(rejected, "reject")
     page.decide(kept, "keep")
-    now = tables.KEPT.read(review_folder.filter()).set_index("photo")["label"]
+    now = tables.filter.KEPT.read(review_folder.filter()).set_index("photo")["label"]
     assert now[moved["photo"]] == moved["suggestion"]
     assert now[kept["photo"]] == kept["label"]
     assert rejected["photo"] not in now

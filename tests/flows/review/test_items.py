@@ -8,7 +8,7 @@ import pytest
 from flows.review import items
 from tasks.filter import stage as filter
 from tasks.store.errors import UserError
-from tasks.tables import REVIEW
+from tasks.tables.filter import REVIEW
 from tests.helpers.review import ReviewFolder
 
 

@@ -1,5 +1,6 @@
 """The mistakes of the model in use, and the photos that it is unsure of, beside what the filter lists."""
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from tasks import tables
 from tasks.filter import review_log
 from tasks.filter.review_log import Decision, ReviewKey
 from tasks.store.manifest import Manifest
-from tests.helpers.review import ReviewFolder
+from tests.helpers.review import ReviewFolder, write_classes
 
 ANSWERS = [(0, "bird", 0.7), (1, "dog", 0.99), (2, None, 0.4), (3, "bird", 0.9), (4, None, 0.95), (5, None, 0.5)]
 
@@ -38,8 +39,15 @@ def test_confident_mistakes_and_then_unsure_photos_come_last(review_folder: Revi
         (MISTAKE, 1, "dog"),
         (MISTAKE, 3, "bird"),
         (UNSURE, 2, None),
-        (UNSURE, 5, None),
     ]
+
+
+def test_of_a_small_test_only_the_least_sure_tenth_is_listed(tmp_path: Path) -> None:
+    write_classes(tmp_path / "photos", {"cat": 11, "dog": 10})
+    folder = ReviewFolder(tmp_path / "data", tmp_path / "photos")
+    folder.publish([], tested=range(21))
+    folder.evaluate([(number, None, 0.99 - number / 100) for number in range(21)])
+    assert shown(folder) == [(UNSURE, 20, None), (UNSURE, 19, None), (UNSURE, 18, None)]
 
 
 def test_photos_that_are_listed_already_or_learned_from_now_are_left_out(review_folder: ReviewFolder) -> None:
@@ -79,7 +87,7 @@ def test_the_next_night_has_the_corrected_class_and_the_photo_stays_in_the_test(
     for number, path in enumerate(sorted(review_folder.photos.glob("*/*"))):  # sharp, so that the filter lists none
         cells = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
         cv2.imwrite(str(path), np.repeat(np.repeat(cells, 8, axis=0), 8, axis=1))
-    before = tables.KEPT.read(review_folder.filter())
+    before = tables.filter.KEPT.read(review_folder.filter())
     tested = before[before["split"] == "test"].iloc[0]
     other = next(label for label in before["label"] if label != tested["label"])
     number = list(review_folder.crawl()["photo"]).index(tested["photo"])
@@ -87,6 +95,6 @@ def test_the_next_night_has_the_corrected_class_and_the_photo_stays_in_the_test(
     [item] = current(review_folder).read().items
     assert (item.reason, item.suggestion) == (MISTAKE, other)
     review_log.add(review_folder.data, [Decision(ReviewKey(*item.key), "move", other)])
-    after = tables.KEPT.read(review_folder.filter()).set_index("photo").loc[tested["photo"]]
+    after = tables.filter.KEPT.read(review_folder.filter()).set_index("photo").loc[tested["photo"]]
     assert (after["label"], after["split"]) == (other, "test")
     assert Manifest.read(review_folder.filter()).counts["reviewed"] == 1

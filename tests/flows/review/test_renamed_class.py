@@ -7,7 +7,7 @@ import pytest
 
 from flows.review import items
 from tasks.filter import review_log
-from tasks.tables import KEPT, REJECTED
+from tasks.tables.filter import KEPT, REJECTED
 from tests.helpers.pipeline import write_photos
 from tests.helpers.review import ReviewFolder
 

@@ -10,7 +10,7 @@ import pytest
 
 from flows.review import items, session
 from tasks.filter import review_log
-from tasks.tables import REVIEW
+from tasks.tables.filter import REVIEW
 from tests.helpers import stored_tables
 from tests.helpers.review import ReviewFolder, outcome
 
@@ -126,7 +126,7 @@ def test_many_decisions_are_logged_all_or_none(page: Any, monkeypatch: pytest.Mo
         raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.filter.review_log.os.fsync", fail)
+        patch.setattr("tasks.filter.review_file.os.fsync", fail)
         response = page.change("decide", rows, action="keep")
     assert response.status_code == 409
     assert f"{page.root / review_log.NAME}: no space left on the disk" in response.json()["error"]
@@ -203,7 +203,7 @@ def test_a_decision_that_cannot_be_logged_is_reported_and_can_be_made_later(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.filter.review_log.os.fsync", fail)
+        patch.setattr("tasks.filter.review_file.os.fsync", fail)
         response = page.decide(rows[1], "reject")
     assert response.status_code == 409
     assert f"{page.root / review_log.NAME}: {why}" in response.json()["error"]

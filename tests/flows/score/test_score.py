@@ -42,29 +42,29 @@ def test_new_photos_are_scored_and_the_results_written(copy: Fluke, new_photos: 
     assert "macro F1" in printed
     assert "class 'Black' is taken for the model's 'black'" in printed
     assert "1 photo is left out, whose class the model doesn't know: class red" in printed
-    metrics = json.loads(tables.METRICS.path(out).read_text())
-    answered = tables.PREDICTIONS.read(out)
+    metrics = json.loads(tables.evaluate.METRICS.path(out).read_text())
+    answered = tables.evaluate.PREDICTIONS.read(out)
     right = (answered["predicted"] == answered["label"]).mean()
     accuracy = metrics["test"]["scores"]["accuracy"]
     assert "100.0 % of the answers are not unsure" in printed.replace(SPACE, " ")
     assert metrics["abstaining"]["reached"]["value"] == accuracy["value"]
-    sets = tables.PREDICTION_SETS.read(out)
+    sets = tables.evaluate.PREDICTION_SETS.read(out)
     assert sets["has_true_class"].mean() == pytest.approx(metrics["sets"]["reached"]["value"], abs=1e-5)
     assert sets["size"].mean() == pytest.approx(metrics["sets"]["mean_size"], abs=1e-5)
-    assert "of the sets of possible classes contain the true one" in tables.REPORT.path(out).read_text()
+    assert "of the sets of possible classes contain the true one" in tables.evaluate.REPORT.path(out).read_text()
     assert accuracy["value"] == pytest.approx(right, abs=1e-5)
     assert accuracy["low"] <= right <= accuracy["high"]
     matrix = pd.read_csv(out / "confusion.csv", index_col="true")
     assert matrix.loc["black", "black"] == ((answered["label"] == "black") & (answered["predicted"] == "black")).sum()
     assert matrix.to_numpy().sum() == 30
-    assert {"confusion.png", "recall_per_class.png", "reliability.png", tables.REPORT.name} <= {
+    assert {"confusion.png", "recall_per_class.png", "reliability.png", tables.evaluate.REPORT.name} <= {
         path.name for path in out.iterdir()
     }
     assert pd.read_csv(out / "left_out.csv")["name"].tolist() == ["red/1.png"]
-    tables.LIMITS.path(model).unlink()  # as in a model of an earlier version
+    tables.evaluate.LIMITS.path(model).unlink()  # as in a model of an earlier version
     copy("score", str(new_photos), "--out", str(out), "filter.duplicate_bits=null")  # earlier scores are replaced
-    assert not {"abstaining", "sets"} & json.loads(tables.METRICS.path(out).read_text()).keys()
-    assert not tables.PREDICTION_SETS.path(out).exists()
+    assert not {"abstaining", "sets"} & json.loads(tables.evaluate.METRICS.path(out).read_text()).keys()
+    assert not tables.evaluate.PREDICTION_SETS.path(out).exists()
 
 
 def test_the_photos_of_a_run_give_the_scores_of_its_own_test(finished: Fluke) -> None:
@@ -72,9 +72,9 @@ def test_the_photos_of_a_run_give_the_scores_of_its_own_test(finished: Fluke) ->
     assert "which the model was trained on, or chosen by" in printed
     assert "mAP@5" not in printed  # it says little of three classes
     [folder] = (finished.data / "scores").iterdir()
-    ours = json.loads(tables.METRICS.path(folder).read_text())
+    ours = json.loads(tables.evaluate.METRICS.path(folder).read_text())
     run = next(run for run in read_records(finished.data) if run.id == ours["scored"]["run"])
-    theirs = json.loads(tables.METRICS.path(Store(finished.data).folder(run.stages[-1].artifact)).read_text())
+    theirs = json.loads(tables.evaluate.METRICS.path(Store(finished.data).folder(run.stages[-1].artifact)).read_text())
     assert ours["photos"]["test"] == theirs["photos"]["test"]
     for name in ("accuracy", "macro_f1", "map_at_5"):
         assert ours["test"]["scores"][name]["value"] == pytest.approx(theirs["test"]["scores"][name]["value"], abs=1e-5)
@@ -93,7 +93,7 @@ def test_what_can_not_be_scored_is_refused_in_one_line(finished: Fluke, new_phot
     trained = tmp_path / "trained"
     run = read_records(finished.data)[-1]
     folders = {each.artifact.stage: Store(finished.data).folder(each.artifact) for each in run.stages}
-    rows = tables.KEPT.read(folders["filter"])
+    rows = tables.filter.KEPT.read(folders["filter"])
     for row in rows[rows["split"] == "train"].to_dict("records"):
         (trained / row["label"]).mkdir(parents=True, exist_ok=True)
         (trained / row["label"] / Path(row["name"]).name).write_bytes((finished.data / row["file"]).read_bytes())

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.runner import Runner
 
-from flows.serve.runner import _PatientRunner, serve
+from flows.serve.runner import _PatientRunner, serve, until_stopped
 
 REQUEST = httpx.Request("POST", "http://x/api")
 
@@ -96,3 +96,20 @@ def test_sigterm_ends_it_also_if_a_script_has_started_it_so_that_it_ignores_ctrl
         for number, handler in before.items():
             signal.signal(number, handler)
     assert ended == [asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("stop", [None, KeyboardInterrupt(), SystemExit(0), SystemExit()])
+def test_one_line_says_that_serving_has_ended(stop: BaseException | None) -> None:
+    said: list[str] = []
+    with until_stopped(said.append, "pets"):
+        if stop:
+            raise stop
+    assert said == ["stopped: no run of pets starts on schedule until `fluke serve` runs for it again"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(2), OSError("port")])
+def test_an_error_is_not_called_stopped(error: BaseException) -> None:
+    said: list[str] = []
+    with pytest.raises(type(error)), until_stopped(said.append, "pets"):
+        raise error
+    assert not said

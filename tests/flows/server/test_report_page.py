@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from flows.server import key, report_page
 from flows.server.app import protect
-from tasks.tables import REPORT
+from tasks.tables.evaluate import REPORT
 
 EVALUATION = "3b774831a7e2e18e6c7e9e5f"
 

@@ -11,7 +11,7 @@ from tasks.crawl import stage as crawl
 from tasks.store.errors import UserError
 from tasks.store.stage import Run
 from tasks.store.store import Store
-from tasks.tables import PHOTOS
+from tasks.tables.crawl import PHOTOS
 from tests.helpers.review import write_classes
 
 

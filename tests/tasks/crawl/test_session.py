@@ -50,7 +50,7 @@ def test_an_engine_whose_canary_finds_nothing_is_broken(
         run_crawl(engine, tmp_path, min_yield=0.2)
     assert "this engine's parser is broken: its canary query 'canary' found no photo" in caplog.text
     assert (tmp_path / "pools" / "answers" / "test.html").read_bytes() == body
-    assert "parser is broken" in tables.SUMMARY.path(tmp_path / "pools" / "answers").read_text()
+    assert "parser is broken" in tables.shared.SUMMARY.path(tmp_path / "pools" / "answers").read_text()
 
 
 def test_a_broken_engine_is_reported_even_if_the_next_one_fills_the_classes(

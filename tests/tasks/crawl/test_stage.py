@@ -62,7 +62,7 @@ def test_neither_the_order_nor_the_time_of_downloads_changes_the_table_or_its_di
 
 
 def test_the_table_has_a_type_for_each_column_even_if_all_values_are_missing() -> None:
-    frame = tables.PHOTOS.to_arrow(crawl.table_rows([row()], "photos")).to_pandas()
+    frame = tables.crawl.PHOTOS.to_arrow(crawl.table_rows([row()], "photos")).to_pandas()
     assert frame.loc[0, "file"] == "photos/00/a.jpg"
     assert frame["rank"].dtype == "int64"
     assert frame["fetched_at"].dt.tz is not None
@@ -72,7 +72,7 @@ def test_the_table_has_a_type_for_each_column_even_if_all_values_are_missing() -
 def test_the_table_refers_to_stored_photos(home: Path) -> None:
     made = get_or_build(home, CrawlConfig(path=home / "in"))
     store = Store(home / "data")
-    frame = tables.PHOTOS.read(store.folder(made.artifact))
+    frame = tables.crawl.PHOTOS.read(store.folder(made.artifact))
     assert list(frame.columns) == [*COLUMNS.split(), "status", "etag"]
     assert [(store.root / file).read_bytes().decode() for file in frame["file"]] == [
         f"{label} {number}" for label in ("cat", "dog") for number in range(3)
@@ -124,7 +124,7 @@ def test_names_are_the_same_in_both_unicode_forms(home: Path, form: str) -> None
         folder.mkdir(parents=True)
         (folder / unicodedata.normalize(form, "é.jpg")).write_bytes(label.encode())
     made = get_or_build(home, CrawlConfig(path=home / form))
-    frame = tables.PHOTOS.read(Store(home / "data").folder(made.artifact))
+    frame = tables.crawl.PHOTOS.read(Store(home / "data").folder(made.artifact))
     assert frame["label"].tolist() == ["Müll", "유리"]
     assert frame["name"].tolist() == ["Müll/é.jpg", "유리/é.jpg"]
 
@@ -142,8 +142,8 @@ def test_crawl_and_filter_find_every_planted_defect_of_the_demo_and_nothing_else
         run = Run(store, executor)
         photos = run.get_or_build(crawl.STAGE, config.crawl)
         kept = run.get_or_build(filter.STAGE, config.filter, photos=photos.artifact)
-    rejected = tables.REJECTED.read(store.folder(kept.artifact))
-    dropped = tables.DROPPED.read(store.folder(photos.artifact))
+    rejected = tables.filter.REJECTED.read(store.folder(kept.artifact))
+    dropped = tables.crawl.DROPPED.read(store.folder(photos.artifact))
     dropped["name"] = dropped["url"].str.rpartition("/")[2]
     unwanted = pd.concat([dropped.replace(AT_THE_CRAWL), rejected])
     for defect in planted_defects():

@@ -12,7 +12,7 @@ from tasks.crawl.result import CrawlResult
 from tasks.crawl.sources import urls
 from tasks.store.context import StageContext
 from tasks.store.errors import TransientError, UserError
-from tasks.tables import DROPPED
+from tasks.tables.crawl import DROPPED
 from tests.helpers.scripted_engine import photo
 
 GOOD = 20

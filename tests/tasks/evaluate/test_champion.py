@@ -31,7 +31,7 @@ def evaluated(root: Path, classifier: str, predictions: pd.DataFrame, version: i
     cache_key = CacheKey(stage="evaluate", version=version, config={}, parents={"classifier": parent})
 
     def build(out: Path) -> Result:
-        stored_tables.write(tables.PREDICTIONS, predictions.drop(columns="group"), out)
+        stored_tables.write(tables.evaluate.PREDICTIONS, predictions.drop(columns="group"), out)
         return Result({"photos": len(predictions)})
 
     return store.publish(cache_key, "source", build)
@@ -52,7 +52,7 @@ def test_what_cannot_be_compared_with_isnt(tmp_path: Path) -> None:
     earlier = evaluated(tmp_path, "of an earlier version", test, version=2)
     others = evaluated(tmp_path, "of other photos", answers(LABELS, LABELS, start=3))
     cut, gone = evaluated(tmp_path, "cut", test), evaluated(tmp_path, "gone", test)
-    path = tables.PREDICTIONS.path(Store(tmp_path).folder(cut))
+    path = tables.evaluate.PREDICTIONS.path(Store(tmp_path).folder(cut))
     path.write_bytes(path.read_bytes()[:100])
     shutil.rmtree(Store(tmp_path).folder(gone))
     for champion in (same, earlier, others, cut, gone):

@@ -16,7 +16,7 @@ from tests.helpers.evaluation import EvaluationWorld, read_metrics
 
 def test_predictions_and_submission_list_the_top_classes(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, top_k=2))
-    predictions = tables.PREDICTIONS.read(folder).set_index("name")
+    predictions = tables.evaluate.PREDICTIONS.read(folder).set_index("name")
     assert len(predictions) == 13  # validation and test
     assert set(predictions["split"]) == {"val", "test"}
     mistake = predictions.loc["bird/15.png"]
@@ -25,7 +25,7 @@ def test_predictions_and_submission_list_the_top_classes(pets: EvaluationWorld) 
     assert mistake["top_names"][0] == "dog"
     assert len(mistake["top_names"]) == len(mistake["top_probabilities"]) == 2
     assert mistake["top_probabilities"][0] == mistake["probability"] > 0.5
-    lines = tables.SUBMISSION.path(folder).read_text().splitlines()
+    lines = tables.evaluate.SUBMISSION.path(folder).read_text().splitlines()
     assert lines[0] == "Image,Id"
     assert len(lines) == 11
     assert lines[2].startswith("bird/15.png,dog ")
@@ -37,7 +37,7 @@ def test_predictions_and_submission_list_the_top_classes(pets: EvaluationWorld) 
 def test_train_photos_can_decide(pets: EvaluationWorld, infer_from: str) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, infer_from=infer_from))
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 0.8
-    references = References.read(tables.REFERENCES.path(folder))
+    references = References.read(tables.evaluate.REFERENCES.path(folder))
     assert references.features.shape == (11, 3)
     rule = DecisionRule.read(folder)
     assert rule.infer_from == infer_from
@@ -64,7 +64,7 @@ def test_decisions_can_be_written_and_read(tmp_path: Path, uncalibrated: np.ndar
 def test_decisions_are_not_rounded_and_agree_with_the_predictions(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
     decisions = Decisions.read(folder)
-    predictions = tables.PREDICTIONS.read(folder)
+    predictions = tables.evaluate.PREDICTIONS.read(folder)
     assert decisions.answers.rank.tolist() == predictions["rank"].tolist()
     np.testing.assert_allclose(decisions.confidence, predictions["probability"], atol=1e-6)
     assert decisions.uncalibrated is not None

@@ -52,4 +52,4 @@ def test_explanations_without_photos_and_layers_replace_others(tmp_path: Path) -
     Explanations({"a": np.eye(2, dtype=np.float32)}, {}, LayerInspection(tile, [layer("first", 4)])).write(tmp_path)
     Explanations({}, {}, None).write(tmp_path)
     assert Explanations.read(tmp_path) == Explanations({}, {}, None)
-    assert not tables.LAYERS.path(tmp_path).exists()
+    assert not tables.evaluate.LAYERS.path(tmp_path).exists()

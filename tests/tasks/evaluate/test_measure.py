@@ -26,13 +26,13 @@ def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None
     assert rows["elk"]["train"] == 0
     assert metrics["val"] == {}
     assert metrics["test"]["scores"]["accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)
-    predictions = tables.PREDICTIONS.read(folder).set_index("label")
+    predictions = tables.evaluate.PREDICTIONS.read(folder).set_index("label")
     assert predictions.loc["elk", "rank"] == NO_ANSWER
     assert metrics["test"]["scores"]["top_k_accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)  # not 1
     assert metrics["test"]["scores"]["map_at_5"]["value"] == pytest.approx(2 / 3, abs=1e-6)
-    assert "elk" not in " ".join(pd.read_csv(tables.SUBMISSION.path(folder))["Id"])
-    assert "not in training" in tables.REPORT.path(folder).read_text()
-    assert "no test photo" in tables.REPORT.path(folder).read_text()
+    assert "elk" not in " ".join(pd.read_csv(tables.evaluate.SUBMISSION.path(folder))["Id"])
+    assert "not in training" in tables.evaluate.REPORT.path(folder).read_text()
+    assert "no test photo" in tables.evaluate.REPORT.path(folder).read_text()
 
 
 def test_the_nearest_photo_is_a_baseline(pets: EvaluationWorld) -> None:
@@ -58,10 +58,10 @@ def test_photos_of_unknown_classes_are_recognised(tmp_path: Path, infer_from: st
     assert metrics["unknown"]["recognised"]["value"] == 1
     assert metrics["unknown"]["false_alarms"]["value"] == 0
     assert [row["label"] for row in metrics["per_class"]] == ["ant", "bee", "cow", "new_animal"]
-    sent = pd.read_csv(tables.SUBMISSION.path(folder)).set_index("Image")["Id"]
+    sent = pd.read_csv(tables.evaluate.SUBMISSION.path(folder)).set_index("Image")["Id"]
     assert {names.split()[0] for name, names in sent.items() if name.startswith("elk")} == {"new_animal"}
     assert all(len(names.split()) == 4 for names in sent)
-    page = tables.REPORT.path(folder).read_text()
+    page = tables.evaluate.REPORT.path(folder).read_text()
     assert "Of 4 test photos of unknown classes, 100.0" in page
     assert "trained on 6 photos of 3 classes" in page
     assert "6 train photos of 3 classes" in page
@@ -83,7 +83,7 @@ def test_the_champion_is_compared(pets: EvaluationWorld) -> None:
     assert accuracy["value"] < 0.8
     assert accuracy["against"]["champion"]["difference"]["value"] == pytest.approx(accuracy["value"] - 0.8)
     assert outcome.manifest.counts["champion's accuracy"] == 0.8
-    page = tables.REPORT.path(second).read_text()
+    page = tables.evaluate.REPORT.path(second).read_text()
     assert "Comparison with the champion" in page
     _, again = pets.evaluate(fresh=["evaluate"], champion=outcome.artifact)
     assert "champion" not in read_metrics(again)  # not itself

@@ -104,10 +104,10 @@ def test_validation_has_chosen_what_decides_unless_the_settings_say_it(
     _, folder = pets.finish().evaluate(quick)
     assert DecisionRule.read(folder).infer_from == chosen
     if chosen == "network":
-        assert not tables.REFERENCES.path(folder).exists()
+        assert not tables.evaluate.REFERENCES.path(folder).exists()
         _, folder = pets.evaluate(quick.model_copy(update={"infer_from": "nearest"}))
         assert DecisionRule.read(folder).infer_from == "nearest"
-    photos = set(References.read(tables.REFERENCES.path(folder)).photos)
+    photos = set(References.read(tables.evaluate.REFERENCES.path(folder)).photos)
     used = {"train", "val"} if refitted else {"train"}
     assert photos == {row["photo"] for row in pets.rows if row["split"] in used}
 
@@ -134,5 +134,5 @@ def test_unknown_classes_are_recognised_by_a_classifier_that_learned_from_valida
     assert metrics["unknown"]["recognised"]["value"] == 1
     assert metrics["unknown"]["false_alarms"]["value"] == 0
     if infer_from != "network":
-        photos = set(References.read(tables.REFERENCES.path(folder)).photos)
+        photos = set(References.read(tables.evaluate.REFERENCES.path(folder)).photos)
         assert not photos & {row["photo"] for row in sea.rows if row["label"] in ("elk", "fox")}

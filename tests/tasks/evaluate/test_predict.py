@@ -35,7 +35,7 @@ def test_a_classifier_that_returns_nan_is_refused(pets: EvaluationWorld) -> None
 @pytest.mark.slow
 def test_rows_are_found_by_the_index_not_by_their_order_in_the_shards(pets: EvaluationWorld) -> None:
     pets.finish()
-    index = tables.INDEX.read(pets.store.folder(pets.parents["tiles"]))
+    index = tables.shared.INDEX.read(pets.store.folder(pets.parents["tiles"]))
     assert index["shard"].nunique() == 2
     assert index["shard"].iloc[0] != index["shard"].iloc[-1]
     _, folder = pets.evaluate()

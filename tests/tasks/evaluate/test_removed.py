@@ -22,13 +22,13 @@ pytestmark = pytest.mark.slow  # each evaluates
 
 ROOT = Path(__file__).parents[3]
 UNCHANGED = (
-    tables.LOGITS,
-    tables.FEATURES,
-    tables.DESCRIPTORS,
-    tables.DECISION_RULE,
-    tables.ANSWERS,
-    tables.PREDICTIONS,
-    tables.SUBMISSION,
+    tables.evaluate.LOGITS,
+    tables.evaluate.FEATURES,
+    tables.evaluate.DESCRIPTORS,
+    tables.evaluate.DECISION_RULE,
+    tables.evaluate.ANSWERS,
+    tables.evaluate.PREDICTIONS,
+    tables.evaluate.SUBMISSION,
 )
 """All that is fitted on or computed from the kept photos."""
 
@@ -98,10 +98,10 @@ def test_the_scores_with_and_without_removed_photos(pets: EvaluationWorld) -> No
     assert set(removed["scores"]) == set(SCORES)
 
     # The same from the two tables of predictions, by scikit-learn and by the score that the headline has.
-    predictions = tables.PREDICTIONS.read(folder)
+    predictions = tables.evaluate.PREDICTIONS.read(folder)
     columns = ["label", "predicted", "rank", "loss"]
     test = predictions[predictions["split"] == "test"]
-    together = pd.concat([test[columns], tables.REMOVED_PREDICTIONS.read(folder)[columns]])
+    together = pd.concat([test[columns], tables.evaluate.REMOVED_PREDICTIONS.read(folder)[columns]])
     f1 = sk.f1_score(together["label"], together["predicted"], average="macro")
     assert removed["scores"]["macro_f1"]["with"]["value"] == pytest.approx(f1, abs=1e-6)
     balanced = sk.balanced_accuracy_score(together["label"], together["predicted"])
@@ -119,7 +119,9 @@ def test_the_scores_with_and_without_removed_photos(pets: EvaluationWorld) -> No
     assert counts["removed from the test by the filter"] == 4
     assert counts["accuracy with them"] == pytest.approx(9 / 14, abs=1e-6)
     assert (counts["test photos"], counts["accuracy"]) == (10, 0.8)  # the headline stays that of the kept photos
-    page, summary = (file.path(folder).read_text(encoding="utf-8") for file in (tables.REPORT, tables.SUMMARY))
+    page, summary = (
+        file.path(folder).read_text(encoding="utf-8") for file in (tables.evaluate.REPORT, tables.shared.SUMMARY)
+    )
     sentence = "The filter removed 4 photos from the test (3 blurred, 1 too dark); 1 of them is predicted correctly."
     assert sentence in page
     assert "too few photos to tell whether the filter made the test easier, +15.7 points" in page
@@ -130,9 +132,9 @@ def test_the_scores_with_and_without_removed_photos(pets: EvaluationWorld) -> No
 def test_nothing_is_shown_if_the_filter_removed_no_photo_from_the_test(pets: EvaluationWorld) -> None:
     outcome, folder = pets.finish().evaluate()
     assert "removed" not in read_metrics(folder)
-    assert not tables.REMOVED_PREDICTIONS.path(folder).exists()
+    assert not tables.evaluate.REMOVED_PREDICTIONS.path(folder).exists()
     assert not [name for name in outcome.manifest.counts if "removed" in name or "with them" in name]
-    for file in (tables.REPORT, tables.SUMMARY):
+    for file in (tables.evaluate.REPORT, tables.shared.SUMMARY):
         assert "removed" not in file.path(folder).read_text(encoding="utf-8").lower()
 
 
@@ -158,7 +160,7 @@ def test_removed_photos_of_a_class_that_no_kept_photo_has(tmp_path: Path) -> Non
     assert [row["label"] for row in found["per_class"]] == ["ant", "bee"]
     assert found["removed"]["by_class"] == {"elk": {"photos": 1, "right": 0}}
     assert found["removed"]["scores"]["accuracy"]["with"]["value"] == pytest.approx(4 / 5, abs=1e-6)
-    assert tables.REMOVED_PREDICTIONS.read(folder)["rank"].tolist() == [NO_ANSWER]
+    assert tables.evaluate.REMOVED_PREDICTIONS.read(folder)["rank"].tolist() == [NO_ANSWER]
 
 
 def test_removed_photos_of_unknown_classes_are_right_if_they_are_recognised(tmp_path: Path) -> None:
@@ -204,8 +206,8 @@ def test_test_photos_that_the_filter_doubts_are_counted_in_the_report(pets: Eval
         )
     _, folder = pets.finish().evaluate()
     note = "2 of the test photos are marked for review (1 outlier, 2 wrong label); fluke review shows them."
-    assert json.loads(tables.NOTES.path(folder).read_text())["review"][0].startswith(note)
-    assert note in tables.REPORT.path(folder).read_text(encoding="utf-8")
+    assert json.loads(tables.evaluate.NOTES.path(folder).read_text())["review"][0].startswith(note)
+    assert note in tables.evaluate.REPORT.path(folder).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,13 @@ def test_no_module_that_trains_or_fits_knows_the_removed_photos(table: str, read
 
     `forget` deletes what was made from a photo, so it must know all of them. An ablation copies the filter's tables.
     """
-    allowed = {*readers, "tasks/tables.py", "flows/maintenance/forget.py", "flows/ablate/cut.py"}
+    allowed = {
+        *readers,
+        "tasks/tables/filter.py",
+        "tasks/tables/shared.py",
+        "flows/maintenance/forget.py",
+        "flows/ablate/cut.py",
+    }
     found = set()
     for package in ("tasks", "flows"):
         for path in (ROOT / package).rglob("*.py"):

@@ -68,7 +68,7 @@ def test_two_classes_without_mistakes(tmp_path: Path) -> None:
             both.photo(label, split)
     _, folder = both.finish().evaluate()
     assert read_metrics(folder)["test"]["scores"]["accuracy"]["value"] == 1
-    page = tables.REPORT.path(folder).read_text()
+    page = tables.evaluate.REPORT.path(folder).read_text()
     assert "100.0" in page
     assert "Top-5" not in page  # it would always be 1
     assert "All test photos are classified correctly" in page

@@ -13,9 +13,9 @@ from tests.helpers import stored_tables
 
 def write(folder: Path, doubted: list[str], decided: dict[str, str]) -> None:
     rows = [{"photo": photo, "label": "cat", "suggestion": "dog", "doubt": 0.9} for photo in doubted]
-    tables.LABEL_ISSUES.write(pd.DataFrame(rows, columns=tables.LABEL_ISSUES.names), folder)
+    tables.train.LABEL_ISSUES.write(pd.DataFrame(rows, columns=tables.train.LABEL_ISSUES.names), folder)
     listed = pd.DataFrame([{"photo": photo, "decision": decided.get(photo)} for photo in "abcx"])
-    stored_tables.write(tables.REVIEW, listed, folder)
+    stored_tables.write(tables.filter.REVIEW, listed, folder)
 
 
 @pytest.mark.parametrize(("most", "expected"), [(0, []), (1, ["b"]), (2, ["b", "d"]), (9, ["b", "d"])])
@@ -38,5 +38,5 @@ def test_the_sentence_counts_and_says_that_the_test_is_not_judged() -> None:
 
 def test_the_notes_keep_the_photos_in_order(tmp_path: Path) -> None:
     assert to_review.doubted_photos(tmp_path) == []
-    tables.NOTES.path(tmp_path).write_text(json.dumps({to_review.DOUBTED: ["b", "a"]}))
+    tables.evaluate.NOTES.path(tmp_path).write_text(json.dumps({to_review.DOUBTED: ["b", "a"]}))
     assert to_review.doubted_photos(tmp_path) == ["b", "a"]

@@ -120,10 +120,10 @@ def evaluation(folder: Path, answered: int = 8) -> EvalSet:
     predictions = table(
         rows[held_out], ScoredPredictions.of(truth[held_out], probabilities), probabilities, eval_set.names, 3
     )
-    tables.PREDICTIONS.write(predictions, folder)
-    np.save(tables.FEATURES.path(folder), vectors + 5)  # features of most networks are far from 0
-    np.save(tables.LOGITS.path(folder), np.log(probabilities[:, :6]))
-    np.save(tables.DESCRIPTORS.path(folder), vectors)
+    tables.evaluate.PREDICTIONS.write(predictions, folder)
+    np.save(tables.evaluate.FEATURES.path(folder), vectors + 5)  # features of most networks are far from 0
+    np.save(tables.evaluate.LOGITS.path(folder), np.log(probabilities[:, :6]))
+    np.save(tables.evaluate.DESCRIPTORS.path(folder), vectors)
     return eval_set
 
 
@@ -133,7 +133,7 @@ def test_an_evaluation_proposes_groups(tmp_path: Path) -> None:
     assert found is not None
     assert (found["photos"], found["groups"], found["alone"], found["classes"]) == (12, 2, 0, 2)
     assert found["purity"] == found["adjusted_rand"] == 1
-    proposed = tables.UNKNOWN_GROUPS.read(tmp_path)
+    proposed = tables.evaluate.UNKNOWN_GROUPS.read(tmp_path)
     assert proposed["group"].tolist() == [1] * 8 + [2] * 4
     assert proposed.groupby("group")["label"].nunique().tolist() == [1, 1]
     assert proposed.groupby("group")["distance"].min().tolist() == [0, 0]
@@ -143,7 +143,7 @@ def test_an_evaluation_proposes_groups(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answered", [0, 1])
 def test_fewer_than_two_unknown_photos_are_not_grouped(tmp_path: Path, answered: int) -> None:
     assert propose_groups(CONFIG, evaluation(tmp_path, answered), tmp_path) is None
-    assert not tables.UNKNOWN_GROUPS.path(tmp_path).exists()
+    assert not tables.evaluate.UNKNOWN_GROUPS.path(tmp_path).exists()
 
 
 def test_nothing_is_grouped_without_an_answer_for_unknown_photos(tmp_path: Path) -> None:
@@ -158,4 +158,4 @@ def test_only_the_most_certainly_unknown_of_very_many_are_grouped(
     monkeypatch.setattr(unknown_groups, "MOST_PHOTOS", 5)
     found = propose_groups(CONFIG, evaluation(tmp_path, answered=12), tmp_path)
     assert found is not None
-    assert found["photos"] == len(tables.UNKNOWN_GROUPS.read(tmp_path)) == 5
+    assert found["photos"] == len(tables.evaluate.UNKNOWN_GROUPS.read(tmp_path)) == 5

@@ -8,8 +8,8 @@ from tasks import tables
 from tasks.extract import stage as extract
 from tasks.networks.encode import encode
 from tasks.pretrain import stage as pretrain
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import Manifest
-from tasks.store.shards import LazyRows
 from tests.helpers.training import AUTOENCODER, NO_ENCODER
 
 CONFIG = ExtractConfig(batch_size=8)
@@ -34,16 +34,16 @@ def encoder(folders, photos, small_network):
     return folders.get_or_build(pretrain.STAGE, small_network, **photos()).artifact
 
 
-def index_of(folders, outcome, table=tables.INDEX) -> pd.DataFrame:
+def index_of(folders, outcome, table=tables.shared.INDEX) -> pd.DataFrame:
     return table.read(folders.folder(outcome))
 
 
-def values_of(folders, outcome, table=tables.INDEX) -> np.ndarray:
+def values_of(folders, outcome, table=tables.shared.INDEX) -> np.ndarray:
     return LazyRows(index_of(folders, outcome, table), folders.store.root)[:]
 
 
 def expected(folders, encoder, tiles: np.ndarray) -> np.ndarray:
-    return encode(keras.models.load_model(tables.ENCODER.path(folders.store.folder(encoder))), tiles, 8)
+    return encode(keras.models.load_model(tables.pretrain.ENCODER.path(folders.store.folder(encoder))), tiles, 8)
 
 
 def test_only_new_photos_are_computed(folders, photos, encoder, stripes) -> None:
@@ -88,7 +88,7 @@ def test_removed_photos_have_features_in_an_index_of_their_own(folders, photos, 
     assert apart.artifact.digest != whole.artifact.digest
     assert len({str(Manifest.read(folders.folder(each)).refs) for each in (apart, whole)}) == 1
     rows = index_of(folders, whole)
-    found = [index_of(folders, apart, table) for table in (tables.INDEX, tables.REMOVED_INDEX)]
+    found = [index_of(folders, apart, table) for table in (tables.shared.INDEX, tables.shared.REMOVED_INDEX)]
     assert [len(index) for index in found] == [9, 3]
     for index, part in zip(found, (rows[:9], rows[9:]), strict=True):
         pd.testing.assert_frame_equal(index, part.reset_index(drop=True))
@@ -104,18 +104,18 @@ def test_a_changed_tile_gets_new_features(folders, photos, encoder, stripes) -> 
 def test_only_train_photos_get_copies_and_each_copy_differs(folders, photos, encoder) -> None:
     outcome = folders.get_or_build(extract.STAGE, COPIES, **photos(), encoder=encoder)
     assert outcome.manifest.counts == {"photos": 22, "new": 22, "copies": 40}
-    index = index_of(folders, outcome, tables.COPIES_INDEX)
+    index = index_of(folders, outcome, tables.extract.COPIES_INDEX)
     train = index_of(folders, outcome)["photo"][:20].tolist()
     assert index["photo"].tolist() == train * 2
     assert index["copy"].tolist() == [1] * 20 + [2] * 20
     plain = values_of(folders, outcome)[:20]
-    first, second = np.split(values_of(folders, outcome, tables.COPIES_INDEX), 2)
+    first, second = np.split(values_of(folders, outcome, tables.extract.COPIES_INDEX), 2)
     for ours, theirs in ((first, plain), (second, plain), (first, second)):
         assert not (ours == theirs).all(axis=1).any()
     without = folders.get_or_build(extract.STAGE, CONFIG, **photos(), encoder=encoder)
     assert without.artifact.digest != outcome.artifact.digest
     assert without.manifest.counts == {"photos": 22, "new": 0}
-    assert index_of(folders, without, tables.COPIES_INDEX).empty
+    assert index_of(folders, without, tables.extract.COPIES_INDEX).empty
 
 
 @pytest.mark.parametrize("config", [pytest.param(CONFIG, marks=pytest.mark.slow), COPIES], ids=["plain", "copies"])
@@ -139,7 +139,7 @@ def test_without_an_encoder_all_indexes_are_empty(folders, photos) -> None:
     encoder = folders.get_or_build(pretrain.STAGE, NO_ENCODER, **made).artifact
     outcome = folders.get_or_build(extract.STAGE, COPIES, **made, encoder=encoder)
     assert outcome.manifest.counts == {}
-    for table in (tables.INDEX, tables.REMOVED_INDEX, tables.COPIES_INDEX):
+    for table in (tables.shared.INDEX, tables.shared.REMOVED_INDEX, tables.extract.COPIES_INDEX):
         assert index_of(folders, outcome, table).empty
 
 

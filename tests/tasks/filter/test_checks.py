@@ -14,7 +14,7 @@ def test_each_check_has_its_reason_and_can_be_disabled(crawled: CrawledPhotos, r
     _, rejected, _ = crawled.filter()
     assert rejected["photo"].tolist() == [photo]
     assert rejected["reason"].tolist() == [reason]
-    review = tables.REVIEW.read(crawled.root / "out0").iloc[0]
+    review = tables.filter.REVIEW.read(crawled.root / "out0").iloc[0]
     assert review["threshold"] == getattr(FilterConfig(), setting)
     assert (review["score"] > review["threshold"]) == (reason == "too light")
     kept, _, _ = crawled.filter(FilterConfig(**{setting: None}))

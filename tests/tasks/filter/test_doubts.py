@@ -32,8 +32,8 @@ def test_the_review_shows_doubtful_photos_first(tmp_path: Path) -> None:
     items = read(crawled.root / "out0", "default").items
     assert [item.kept for item in items] == [True] * 12 + [False] * 2
     assert {(item.reason, item.key.label, item.threshold) for item in items[:12]} == {("too dark", "night", 60)}
-    summary = tables.SUMMARY.path(crawled.root / "out0").read_text()
-    assert summary.startswith("**42 photos kept, 12 of them doubtful, 2 rejected (4.5%)**")
+    summary = tables.shared.SUMMARY.path(crawled.root / "out0").read_text()
+    assert summary.startswith("**42 photos kept, 12 of them doubtful, 2 rejected (4.5\N{NO-BREAK SPACE}%)**")
     assert "**Doubtful:** 12 photos with the reason 'too dark'" in summary
 
 

@@ -61,7 +61,7 @@ def test_the_given_split_is_used_on_every_night(presplit: SplitPhotos, caplog: p
         presplit.add_split(split, "a", jpeg(seed))
     assert presplit.splits() == given(presplit)
     assert not warnings(caplog)
-    text = tables.SUMMARY.path(presplit.root / "out1").read_text(encoding="utf-8")
+    text = tables.shared.SUMMARY.path(presplit.root / "out1").read_text(encoding="utf-8")
     assert "The split was given with the photos: train 21, val 5, test 9." in text
 
 

@@ -132,7 +132,7 @@ def test_a_group_holds_when_the_photo_that_linked_it_is_forgotten(nights: Nights
     split_memory.forget(nights.root, [sha256(linking)])
     nights.prune()
     for test_fraction in (0.2, 0.4, 0.6):
-        kept = tables.KEPT.read(nights.store.folder(nights.run(test_fraction=test_fraction).artifact))
+        kept = tables.filter.KEPT.read(nights.store.folder(nights.run(test_fraction=test_fraction).artifact))
         groups = kept.set_index("name")["group"]
         assert groups["burst_1.jpg"] == groups["92.jpg"]
 
@@ -338,7 +338,7 @@ def test_a_photo_that_has_left_and_moves_to_the_test_is_held_out_from_models(nig
     from tasks.held_out import held_out
 
     assert sha256(trained) in held_out(folder)
-    assert tables.ABSENT.read(folder)["photo"].tolist() == [sha256(trained)]
+    assert tables.filter.ABSENT.read(folder)["photo"].tolist() == [sha256(trained)]
 
 
 @pytest.mark.parametrize("settings", [{"duplicate_bits": None}, {"group_pages": False}])

@@ -51,7 +51,7 @@ def test_a_class_whose_train_photos_are_all_doubted_stays_in_the_test(coloured: 
 def test_doubted_photos_of_the_test_are_listed_for_review_as_kept(coloured: CrawledPhotos) -> None:
     config = FilterConfig(max_label_doubt=0.5, duplicate_bits=None)
     kept, rejected, _ = coloured.filter(config)
-    review = tables.REVIEW.read(sorted(coloured.root.glob("out*"))[-1])
+    review = tables.filter.REVIEW.read(sorted(coloured.root.glob("out*"))[-1])
     issues = review[review["reason"] == "wrong label"]
     doubted = set(issues.loc[issues["kept"], "photo"])
     assert doubted
@@ -65,7 +65,7 @@ def test_what_a_check_removes_from_the_test_is_listed(crawled: CrawledPhotos, re
     photo = crawled.add("a", data)
     off, _, _ = crawled.filter(FilterConfig(**{setting: None}))
     _, _, counts = crawled.filter()
-    removed = tables.REMOVED.read(sorted(crawled.root.glob("out*"))[-1])
+    removed = tables.filter.REMOVED.read(sorted(crawled.root.glob("out*"))[-1])
     tested = off.set_index("photo").at[photo, "split"] == "test"
     assert removed["photo"].tolist() == [photo] * tested
     assert counts.get("removed from test", 0) == tested
@@ -76,7 +76,7 @@ def test_a_check_on_many_photos_removes_them_from_the_test_in_its_share(crawled:
     dark = [crawled.add("a", png(rng.integers(0, 256, (96, 96, 3)) / 8)) for _ in range(40)]
     config = FilterConfig(max_rejected=1, test_fraction=0.25)
     kept, rejected, counts = crawled.filter(config)
-    removed = tables.REMOVED.read(sorted(crawled.root.glob("out*"))[-1])
+    removed = tables.filter.REMOVED.read(sorted(crawled.root.glob("out*"))[-1])
     assert 5 <= len(removed) == counts["removed from test"] <= 15
     assert set(removed["photo"]) <= set(dark)
     assert set(removed["reason"]) == {"too dark"}

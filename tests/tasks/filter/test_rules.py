@@ -85,7 +85,7 @@ def test_decisions_of_a_person_override_the_checks(crawled: CrawledPhotos) -> No
     assert (labels[dark], labels[wrong]) == ("a", "b")
     assert rejected.set_index("photo")["reason"].to_dict() == {good: "by hand", broken: "unreadable"}
     assert counts["reviewed"] == 4
-    review = tables.REVIEW.read(crawled.root / "out0").set_index("photo")
+    review = tables.filter.REVIEW.read(crawled.root / "out0").set_index("photo")
     assert review["decision"].to_dict() == {dark: "keep", broken: "keep", good: "reject", wrong: "move"}
     assert review.loc[dark, "reason"] == "too dark"
     assert review["kept"].to_dict() == {dark: True, broken: False, good: False, wrong: True}

@@ -137,12 +137,12 @@ def test_held_out_groups_stay_and_train_groups_become_held_out() -> None:
 
 def test_missing_and_too_few_unseen_classes_are_refused() -> None:
     for name, hint in (
-        ("new_wale", "did you mean new_whale?"),
-        ("Orca", "did you mean orca?"),
-        ("orca, new_whale", "for several, write [orca,new_whale]"),
-        ("x", "check the spelling"),
+        ("new_wale", " (did you mean new_whale?)"),
+        ("Orca", " (did you mean orca?)"),
+        ("orca, new_whale", " (for several, write [orca,new_whale])"),
+        ("x", "; check the spelling"),
     ):
-        with pytest.raises(UserError, match=re.escape(f"unseen_classes: there are no photos of {name!r}; {hint}")):
+        with pytest.raises(UserError, match=re.escape(f"unseen_classes: there are no photos of {name!r}{hint}")):
             held_out(["new_whale", "orca"], (name,))
     with pytest.raises(UserError, match=r"unseen_classes=0\.01: no class of 2 is in the val split; raise it"):
         held_out(["a", "b"], 0.01)

@@ -27,7 +27,7 @@ def test_the_network_alone_needs_no_references(tmp_path: Path) -> None:
     probabilities = rule.probabilities(GOOD, None)
     np.testing.assert_allclose(probabilities, softmax(GOOD / rule.network.temperature))
     rule.write(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [tables.DECISION_RULE.name]
+    assert [path.name for path in tmp_path.iterdir()] == [tables.evaluate.DECISION_RULE.name]
     assert DecisionRule.read(tmp_path) == rule
 
 
@@ -60,7 +60,7 @@ def test_unknown_photos_add_an_answer(tmp_path: Path, infer_from: str) -> None:
     references = References.of(np.eye(3), np.arange(3), np.array(list("xyz")))
     rule.write(tmp_path, None if infer_from == "network" else references)
     assert DecisionRule.read(tmp_path) == rule
-    assert tables.REFERENCES.path(tmp_path).exists() == (infer_from != "network")
+    assert tables.evaluate.REFERENCES.path(tmp_path).exists() == (infer_from != "network")
 
 
 @pytest.mark.parametrize("photos", [0, 3, LEAST_PHOTOS - 1])

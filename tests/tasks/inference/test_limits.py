@@ -53,6 +53,6 @@ def test_limits_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_an_evaluation_of_an_earlier_version_has_no_limits(tmp_path: Path) -> None:
     assert Limits.read(tmp_path) == Limits()
-    tables.LIMITS.path(tmp_path).write_text('{"abstain": {"wanted": "much"}}')
-    with pytest.raises(DamagedFileError, match=rf"{tables.LIMITS.name} is damaged"):
+    tables.evaluate.LIMITS.path(tmp_path).write_text('{"abstain": {"wanted": "much"}}')
+    with pytest.raises(DamagedFileError, match=rf"{tables.evaluate.LIMITS.name} is damaged"):
         Limits.read(tmp_path)

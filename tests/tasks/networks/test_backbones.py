@@ -59,7 +59,9 @@ def test_a_backbone_has_its_own_module_or_shares_the_table_of_applications() -> 
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UserError, match=r"no network 'vgg61'; did you mean vgg19\?; there are convnet, .*, xception$"):
+    with pytest.raises(
+        UserError, match=r"no network 'vgg61' \(did you mean vgg19\?\); there are convnet, .*, xception$"
+    ):
         backbones.check("vgg61")
 
 

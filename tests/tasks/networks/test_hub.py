@@ -209,7 +209,7 @@ def test_a_presets_folder_that_is_missing_or_damaged_is_refused(tmp_path: Path) 
 
 @needs_hub
 def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UserError, match=r"no preset 'dinov2_smal' for photos; did you mean dinov2_small\?"):
+    with pytest.raises(UserError, match=r"no preset 'dinov2_smal' for photos \(did you mean dinov2_small\?\)"):
         pretrained_encoder((SIDE, SIDE, 3), PretrainConfig(encoder="hub:dinov2_smal"))
 
 

@@ -11,8 +11,10 @@ from configs.schema import PreprocessConfig
 from tasks.images import photo_files
 from tasks.preprocess.stage import build_tiles
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows, index_digest
-from tasks.tables import INDEX, KEPT, REMOVED, REMOVED_INDEX
+from tasks.store.lazy_rows import LazyRows
+from tasks.store.shards import index_digest
+from tasks.tables.filter import KEPT, REMOVED
+from tasks.tables.shared import INDEX, REMOVED_INDEX
 from tests.helpers import stored_tables
 
 

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 from PIL import Image
 
-from tasks.pretrain.pictures import as_colours, draw
+from tasks.pretrain.pictures import as_colours, draw, labelled
 
 
 def test_the_picture_has_all_rows_for_trained_and_untrained_autoencoders(tmp_path) -> None:
@@ -25,3 +26,11 @@ def test_each_channel_of_a_code_fills_the_range_of_a_colour() -> None:
     colours = as_colours(codes)
     assert colours.min((0, 1, 2)).tolist() == [0, 0, 0]
     assert colours.max((0, 1, 2)).tolist() == [255, 255, 0]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.006, 0.078), (0.0285, 0.052), (0.029, 0.0295), (1e-4, 1)])
+def test_the_labels_beside_the_losses_are_few_and_evenly_spread(low: float, high: float) -> None:
+    labels = labelled(low, high)
+    assert low < labels[0] < labels[-1] < high
+    gaps = np.diff(np.log(labels)) / np.log(high / low)
+    np.testing.assert_allclose(gaps, 0.25, atol=0.05)

@@ -35,7 +35,8 @@ def test_a_name_says_which_kind_of_encoder_is_meant(encoder: str, kind: str) -> 
 )
 def test_an_unknown_encoder_is_refused_with_the_nearest_name_and_all_names(tmp_path, encoder: str, hint: str) -> None:
     with pytest.raises(
-        UserError, match=rf"pretrain\.encoder: there is no network '{encoder}'; did you mean {hint}\?.*resnet18.*none"
+        UserError,
+        match=rf"pretrain\.encoder: there is no network '{encoder}' \(did you mean {hint}\?\).*resnet18.*none",
     ):
         pretrain.external_inputs(PretrainConfig(encoder=encoder), tmp_path)
 

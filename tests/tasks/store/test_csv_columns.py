@@ -54,13 +54,13 @@ def test_other_columns_need_no_word(tmp_path: Path, name: str) -> None:
     [
         (
             "filename,Id",
-            r"has no column Image; its columns are filename, Id; did you mean crawl\.columns\.image=filename\?",
+            r"has no column Image; its columns are filename, Id \(did you mean crawl\.columns\.image=filename\?\)",
         ),
         (
             "image_path,species",
             "no column Image and no column Id; .*mean crawl.columns.image=image_path crawl.columns.label=species",
         ),
-        ("id,breed", "no column Image; .* did you mean crawl.columns.image=id crawl.columns.label=breed"),  # Kaggle
+        ("id,breed", "no column Image; .*did you mean crawl.columns.image=id crawl.columns.label=breed"),  # Kaggle
         ("id,label", "did you mean crawl.columns.image=id crawl.columns.label=label"),
         ("Imgae,Id", "did you mean crawl.columns.image=Imgae"),
         ("jpg_file,Id", "did you mean crawl.columns.image=jpg_file"),

@@ -18,6 +18,6 @@ def test_names_are_found_without_importing_them() -> None:
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(
         UserError,
-        match=r"'foldr' is not in tasks/crawl/sources; did you mean folder\?; there are .*csv, flickr, folder",
+        match=r"'foldr' is not in tasks/crawl/sources \(did you mean folder\?\); there are .*csv, flickr, folder",
     ):
         plugins.load("tasks.crawl.sources", "foldr")

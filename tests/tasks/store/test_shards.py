@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows, Shard, ShardPool, index_digest
+from tasks.store.lazy_rows import LazyRows
+from tasks.store.shards import Shard, ShardPool, index_digest
 
 
 @pytest.fixture
@@ -42,16 +43,6 @@ def test_only_new_photos_are_computed(context: StageContext) -> None:
     assert (new, requested) == (10, list(names(*range(100, 110))))
     index = pool.index(["3", "107", "3"], context.root)
     assert LazyRows(index, context.root)[:].tolist() == [[3, -3], [107, -107], [3, -3]]
-
-
-def test_rows_are_read_in_any_order(context: StageContext) -> None:
-    pool, _ = ShardPool.open(context.pools, context).compute_missing(
-        names(*range(50)), compute, context, label="x", shard_photos=7
-    )
-    rows = LazyRows(pool.index(names(*range(50)), context.root), context.root)
-    positions = np.random.default_rng(0).permutation(50)
-    assert rows[positions][:, 0].tolist() == positions.tolist()
-    assert (len(rows), rows.shape, rows.dtype) == (50, (2,), np.int32)
 
 
 def test_a_crash_loses_only_the_shards_that_are_being_computed(context: StageContext) -> None:

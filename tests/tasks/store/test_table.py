@@ -1,4 +1,4 @@
-"""Tables, JSON files and shards of a data folder that somebody has changed."""
+"""Tables, JSON files and the lists of shards in a data folder that somebody has changed."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from tasks import tables
 from tasks.store.errors import DamagedFileError, UserError
 from tasks.store.json_file import read_json
-from tasks.store.shards import LazyRows, Shard
+from tasks.store.shards import Shard
 
 INDEX = {"photo": ["a"], "shard": ["pools/extract/k/s.npy"], "row": [0], "digest": ["d"]}
 
@@ -41,38 +41,40 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_a_table_with_other_paths_or_types_is_damaged(folder: Path, change: dict[str, Any]) -> None:
     content = {name: values for name, values in (INDEX | change).items() if values is not None}
-    pd.DataFrame(content).to_parquet(tables.INDEX.path(folder))
+    pd.DataFrame(content).to_parquet(tables.shared.INDEX.path(folder))
     with pytest.raises(DamagedFileError, match=r"index\.parquet is damaged \(.*--fresh extract"):
-        tables.INDEX.read(folder)
+        tables.shared.INDEX.read(folder)
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"])
 def test_what_is_no_parquet_file_is_damaged(folder: Path, data: bytes) -> None:
-    tables.INDEX.path(folder).write_bytes(data)
+    tables.shared.INDEX.path(folder).write_bytes(data)
     with pytest.raises(DamagedFileError, match="is damaged"):
-        tables.INDEX.read(folder)
+        tables.shared.INDEX.read(folder)
 
 
 def test_a_table_without_rows_is_not_damaged(folder: Path) -> None:
-    tables.INDEX.write(pd.DataFrame([], columns=tables.INDEX.names), folder)  # their types are unknown then
-    assert tables.INDEX.read(folder).empty
+    tables.shared.INDEX.write(
+        pd.DataFrame([], columns=tables.shared.INDEX.names), folder
+    )  # their types are unknown then
+    assert tables.shared.INDEX.read(folder).empty
 
 
 def test_a_missing_table_is_missing_and_an_intact_one_is_read(folder: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        tables.INDEX.read(folder)
-    tables.INDEX.write(pd.DataFrame(INDEX), folder)
-    assert tables.INDEX.read(folder).to_dict("list") == INDEX
-    assert tables.INDEX.read(folder, columns=["photo"]).to_dict("list") == {"photo": ["a"]}
+        tables.shared.INDEX.read(folder)
+    tables.shared.INDEX.write(pd.DataFrame(INDEX), folder)
+    assert tables.shared.INDEX.read(folder).to_dict("list") == INDEX
+    assert tables.shared.INDEX.read(folder, columns=["photo"]).to_dict("list") == {"photo": ["a"]}
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[1]", '"a"', "[" * 100_000, "[" + "9" * 100_000 + "]", '["\\ud800"]', "\ufeff[]", "null"]
 )
 def test_json_of_another_type_is_damaged(folder: Path, text: str) -> None:
-    tables.LABELS.path(folder).write_text(text, encoding="utf-8")
+    tables.train.LABELS.path(folder).write_text(text, encoding="utf-8")
     with pytest.raises(DamagedFileError, match=r"labels\.json is damaged") as raised:
-        read_json(tables.LABELS.path(folder), list[str])
+        read_json(tables.train.LABELS.path(folder), list[str])
     assert isinstance(raised.value, UserError)
     assert len(str(raised.value)) < 500
 
@@ -96,36 +98,3 @@ def test_a_shard_with_another_description_is_none(tmp_path: Path, change: dict[s
     assert Shard.read(shard.path) is None
     side.write_text("[" * 100_000)
     assert Shard.read(shard.path) is None
-
-
-def header(text: str) -> bytes:
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000, 2), }\n"),
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999999999, 2), }\n"),
-        header("{'descr': '|O', 'fortran_order': False, 'shape': (1, 2), }\n") + b"cos\nsystem\n(S'touch x'\ntR.",
-        header("(" * 5000),
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 2), }\n"),
-        b"\x80\x04cos\nsystem\n.",
-        b"",
-    ],
-)
-def test_a_shard_that_is_no_array_is_damaged(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / INDEX["shard"][0]  # type: ignore[operator]
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    with pytest.raises(DamagedFileError, match=r"s\.npy is damaged"):
-        _ = LazyRows(pd.DataFrame(INDEX), tmp_path)[[0]]
-    assert not (tmp_path / "x").exists()
-
-
-@pytest.mark.parametrize("row", [-1, 1, 10**9])
-def test_a_row_that_the_shard_does_not_have_is_an_error(tmp_path: Path, row: int) -> None:
-    shard = Shard.write(tmp_path / "pools", ["a"], np.zeros((1, 2)))
-    index = {**INDEX, "shard": [f"pools/{shard.path.name}"], "row": [row]}
-    with pytest.raises(DamagedFileError, match="no such rows"):
-        _ = LazyRows(pd.DataFrame(index), tmp_path)[[0]]

@@ -16,6 +16,7 @@ from tasks.train.recipes.logistic import LogisticRecipe
 from tasks.train.recipes.network import NetworkRecipe
 from tasks.train.training_set import Part, TrainingSet
 from tasks.train.trial import Trial
+from tasks.training import resumed
 from tasks.training.attempt import Attempt
 from tasks.training.errors import DivergedError, TooLargeError
 from tests.helpers.training import CONFIG
@@ -151,7 +152,9 @@ def test_a_network_that_is_too_slow_to_learn_again_is_tried_nevertheless(run, ne
 def test_a_stored_trial_is_not_tried_again_even_if_the_budget_is_spent(run, network) -> None:
     first = run()
     network.tried.clear()
-    again = run(AUTO.model_copy(update={"budget_min": 0}))
+    with resumed.counted() as earlier_s:
+        again = run(AUTO.model_copy(update={"budget_min": 0}))
+    assert earlier_s.count(1.0) == len([trial for trial in first.done if trial.seconds == 1.0]) > 0
     assert network.tried == []
     assert names(again) == names(first)
     assert again.skipped == {}

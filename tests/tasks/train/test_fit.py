@@ -10,7 +10,7 @@ from tasks.networks import hardware
 from tasks.networks.keras_io import weights_digest
 from tasks.store.errors import UserError
 from tasks.train import fit
-from tasks.training import bookkeeping, plan
+from tasks.training import bookkeeping, plan, resumed
 from tasks.training import fit as loop
 from tasks.training.attempt import Attempt
 from tasks.training.checkpoint import Checkpoint
@@ -42,7 +42,11 @@ def test_a_resumed_training_ends_with_the_same_weights(small, kill, killed, conf
 def test_a_finished_training_is_not_repeated(small) -> None:
     once = small.trained()
     again = small.classifier()
-    assert small.fit(again, callbacks=(_Never(),)).ended
+    with resumed.counted() as earlier_s:
+        state = small.fit(again, callbacks=(_Never(),))
+    assert state.ended
+    assert earlier_s == [state.seconds]
+    assert state.seconds > 0
     assert weights_digest(again) == once
 
 

@@ -23,7 +23,7 @@ def training_set(root: Path, labels: list[str], vectors: np.ndarray, *, kind: st
     (root / "pools").mkdir()
     np.save(root / "pools" / "a.npy", vectors.astype(np.float32))
     index = pd.DataFrame({"photo": names, "shard": "pools/a.npy", "row": range(len(names)), "digest": "0" * 24})
-    tables.INDEX.write(index, root)
+    tables.shared.INDEX.write(index, root)
     classes, cut = sorted(set(labels)), len(labels) * 3 // 4
     train, val = photos(names[:cut], labels[:cut], classes), photos(names[cut:], labels[cut:], classes)
     return TrainingSet(classes, train, val, kind, root, root, root, root)
@@ -50,7 +50,7 @@ def test_wrong_labels_of_train_and_validation_are_found_with_the_right_suggestio
     assert all(labels[names.index(photo)] == label for photo, label in zip(found["photo"], found["label"], strict=True))
     assert found["doubt"].is_monotonic_decreasing
     assert found["doubt"].between(0.5, 1).all()
-    tables.LABEL_ISSUES.write(found, tmp_path)  # it has the columns of the catalog
+    tables.train.LABEL_ISSUES.write(found, tmp_path)  # it has the columns of the catalog
 
 
 def test_near_duplicates_dont_confirm_each_others_label(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_without_features_or_with_small_classes_nothing_is_judged(tmp_path: Path
     labels, vectors = around_axes(3, 40 if kind == "none" else 4)
     found = label_issues.find(training_set(tmp_path, labels, vectors, kind=kind))
     assert found.empty
-    tables.LABEL_ISSUES.write(found, tmp_path)
-    assert tables.LABEL_ISSUES.read(tmp_path).empty
+    tables.train.LABEL_ISSUES.write(found, tmp_path)
+    assert tables.train.LABEL_ISSUES.read(tmp_path).empty
 
 
 def test_right_labels_are_not_listed(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_curves_are_written_for_tensorboard(folders, two_classes) -> None:
     events = list(tensorflow.compat.v1.train.summary_iterator(str(log)))
     values = [(event.step, value) for event in events for value in event.summary.value]
     assert {value.tag for _, value in values} >= {"loss", "accuracy", "val_loss", "val_accuracy"}
-    history = json.loads(tables.HISTORY.path(folders.folder(outcome)).read_text())
+    history = json.loads(tables.shared.HISTORY.path(folders.folder(outcome)).read_text())
     losses = [tensorflow.make_ndarray(value.tensor) for step, value in values if value.tag == "val_loss"]
     np.testing.assert_allclose(losses, history["val_loss"], rtol=1e-6)
     assert {value.metadata.plugin_data.plugin_name for _, value in values} == {"scalars"}

@@ -37,16 +37,18 @@ def training_set(
         np.save(root / f"{name}.npy", rows.astype(np.float16))
         return pd.DataFrame({"photo": photos, "shard": f"{name}.npy", "row": range(len(rows)), "digest": "0" * 24})
 
-    tables.INDEX.write(indexed("features", vectors, names), root)
+    tables.shared.INDEX.write(indexed("features", vectors, names), root)
     more = np.concatenate([vectors[:cut] + copy for copy in range(1, copies + 1)] or [vectors[:0]])
     numbers = np.repeat(np.arange(1, copies + 1), cut)
-    tables.COPIES_INDEX.write(indexed("copies", more, names[:cut] * copies).assign(copy=numbers), root)
+    tables.extract.COPIES_INDEX.write(indexed("copies", more, names[:cut] * copies).assign(copy=numbers), root)
     rows = pd.DataFrame({"photo": names, "label": [f"c{target}" for target in targets], "group": names})
     numbered = np.array(targets, np.int32)
     train = Part(rows[:cut].reset_index(drop=True), numbered[:cut])
     val = Part(rows[cut:].reset_index(drop=True), numbered[cut:])
     labels = sorted({f"c{target}" for target in targets})
-    write_json(tables.ENCODER_INFO.path(root), {"kind": "network", "of_last_map": of_last_map or vectors.shape[1]})
+    write_json(
+        tables.pretrain.ENCODER_INFO.path(root), {"kind": "network", "of_last_map": of_last_map or vectors.shape[1]}
+    )
     return TrainingSet(labels, train, val, "network", root, root, root, root)
 
 

@@ -15,7 +15,10 @@ from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, Result
 from tasks.store.stage import Outcome, Stage
 from tasks.store.store import Store
-from tasks.tables import COPIES_INDEX, INDEX, KEPT, LINEAGE, MEMORY, REJECTED, TRAINED_ON
+from tasks.tables.extract import COPIES_INDEX
+from tasks.tables.filter import KEPT, MEMORY, REJECTED
+from tasks.tables.shared import INDEX
+from tasks.tables.train import LINEAGE, TRAINED_ON
 from tasks.train import stage as train
 from tasks.train.same_photos import accept_stale, photos_digest
 from tests.helpers import stored_tables

@@ -15,7 +15,7 @@ NETWORK = CONFIG.model_copy(update={"head_epochs": 5, "epochs": 3, "refit": Fals
 
 def changed_layers(folders, outcome, parents) -> set[str]:
     """Return the layers of the encoder whose weights a training has changed."""
-    before = keras.models.load_model(tables.ENCODER.path(folders.store.folder(parents["encoder"])))
+    before = keras.models.load_model(tables.pretrain.ENCODER.path(folders.store.folder(parents["encoder"])))
     after = classifier_of(folders, outcome)
     return {
         layer.name

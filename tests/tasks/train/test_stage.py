@@ -21,16 +21,16 @@ LOGISTIC = CONFIG.model_copy(update={"recipe": "logistic"})
 
 
 def recipe_of(folders, outcome) -> dict:
-    return json.loads(tables.RECIPE.path(folders.folder(outcome)).read_text())
+    return json.loads(tables.train.RECIPE.path(folders.folder(outcome)).read_text())
 
 
 def validation_of(folders, outcome) -> tuple[list[str], np.ndarray]:
-    with np.load(tables.VALIDATION.path(folders.folder(outcome))) as found:
+    with np.load(tables.train.VALIDATION.path(folders.folder(outcome))) as found:
         return found["photos"].tolist(), found["logits"]
 
 
 def trained_on(folders, outcome) -> set[str]:
-    return set(tables.TRAINED_ON.read(folders.folder(outcome))["photo"])
+    return set(tables.train.TRAINED_ON.read(folders.folder(outcome))["photo"])
 
 
 def test_a_frozen_network_is_trained_in_seconds_and_says_how_it_was_chosen(folders, frozen) -> None:
@@ -47,7 +47,7 @@ def test_a_frozen_network_is_trained_in_seconds_and_says_how_it_was_chosen(folde
     assert [each["chosen"] for each in found["candidates"]].count(True) == 1
     assert tried["logistic regression"]["score"] == 1
     assert tried["head"] == {"name": "head", "chosen": False, "skipped": "the budget of 0 min is spent"}
-    with np.load(tables.BASELINE.path(folder)) as baseline:
+    with np.load(tables.train.BASELINE.path(folder)) as baseline:
         assert baseline["kernel"].shape == (128, 2)
         assert baseline["bias"].shape == (2,)
     assert outcome.manifest.counts["accuracy on validation"] == 1
@@ -92,22 +92,22 @@ def test_no_test_photo_is_ever_used(folders, frozen, kind) -> None:
     test, _ = rows_of(folders, frozen, "test")
     for name in ("tiles", "features"):
         folder = folders.store.folder(frozen[name])
-        index = tables.INDEX.read(folder)
+        index = tables.shared.INDEX.read(folder)
         is_test = index["photo"].isin(test["photo"])
         if kind == "missing":  # a reader of the photos of the test fails
-            tables.INDEX.write(index[~is_test], folder)
+            tables.shared.INDEX.write(index[~is_test], folder)
             continue
         values = np.load(folders.store.root / index["shard"][0])
         poisoned = np.full_like(values[:1], np.nan if values.dtype.kind == "f" else 255)
         np.save(folders.store.root / "poison.npy", poisoned)
         index.loc[is_test, ["shard", "row"]] = ["poison.npy", 0]
-        tables.INDEX.write(index, folder)
+        tables.shared.INDEX.write(index, folder)
     poisoned = folders.get_or_build(train.STAGE, AUTO, fresh=True, **frozen)
     assert poisoned.artifact.digest == clean.artifact.digest
     for outcome in (clean, poisoned):
         assert not trained_on(folders, outcome) & set(test["photo"])
         assert not set(validation_of(folders, outcome)[0]) & set(test["photo"])
-        listed = tables.LABEL_ISSUES.read(folders.folder(outcome))
+        listed = tables.train.LABEL_ISSUES.read(folders.folder(outcome))
         assert not set(listed["photo"]) & set(test["photo"])
 
 
@@ -141,7 +141,7 @@ def test_the_trials_of_an_earlier_finished_training_are_deleted(folders, frozen)
 )
 def test_a_recipe_that_does_not_suit_the_encoder_is_refused(folders, two_classes, recipe, encoder, message) -> None:
     folder = folders.store.folder(two_classes["encoder"])
-    tables.ENCODER_INFO.path(folder).write_text(json.dumps({"kind": encoder, "name": encoder}))
+    tables.pretrain.ENCODER_INFO.path(folder).write_text(json.dumps({"kind": encoder, "name": encoder}))
     with pytest.raises(UserError, match=message):
         folders.get_or_build(train.STAGE, CONFIG.model_copy(update={"recipe": recipe}), **two_classes)
     assert folders.store.manifests("train") == []
@@ -151,12 +151,12 @@ def test_a_recipe_that_does_not_suit_the_encoder_is_refused(folders, two_classes
 def test_a_network_from_scratch_works_and_is_repeatable(folders, two_classes) -> None:
     first = folders.get_or_build(train.STAGE, CONFIG, **two_classes)
     assert accuracy(folders, first, two_classes) == 1
-    history = json.loads(tables.HISTORY.path(folders.folder(first)).read_text())
+    history = json.loads(tables.shared.HISTORY.path(folders.folder(first)).read_text())
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
     assert len({len(values) for values in history.values()}) == 1
     found = recipe_of(folders, first)
     assert (found["recipe"], found["frozen"], found["refitted"]) == ("network", False, False)
-    assert not tables.BASELINE.path(folders.folder(first)).exists()
+    assert not tables.train.BASELINE.path(folders.folder(first)).exists()
     assert len(trained_on(folders, first)) == 40
     photos, logits = validation_of(folders, first)
     val, tiles = rows_of(folders, two_classes, "val")
@@ -187,7 +187,7 @@ def test_codes_of_an_autoencoder_are_learned_by_each_recipe(folders, two_classes
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(folders, two_classes) -> None:
     config = CONFIG.model_copy(update={"epochs": 60, "patience": 2})
     outcome = folders.get_or_build(train.STAGE, config, **two_classes)
-    history = json.loads(tables.HISTORY.path(folders.folder(outcome)).read_text())
+    history = json.loads(tables.shared.HISTORY.path(folders.folder(outcome)).read_text())
     epochs, best = len(history["val_loss"]), int(np.argmin(history["val_loss"])) + 1
     assert epochs == best + 2 < 60
     assert folders.progress.count(("training", 1)) == epochs
@@ -210,15 +210,15 @@ def test_without_validation_photos_the_training_loss_decides_with_a_warning(fold
     assert "no validation photos" in notes
     assert "train.ema has no effect" in notes
     assert "rand_augment has no effect" in notes
-    history = json.loads(tables.HISTORY.path(folders.folder(outcome)).read_text())
+    history = json.loads(tables.shared.HISTORY.path(folders.folder(outcome)).read_text())
     assert set(history) == {"loss", "accuracy", "learning_rate"}
     assert validation_of(folders, outcome)[1].shape == (0, 2)
 
 
 def test_without_validation_photos_logistic_regression_is_chosen_and_not_refitted(folders, frozen) -> None:
     folder = folders.store.folder(frozen["kept"])
-    kept = tables.KEPT.read(folder)
-    stored_tables.write(tables.KEPT, kept[kept["split"] != "val"], folder)
+    kept = tables.filter.KEPT.read(folder)
+    stored_tables.write(tables.filter.KEPT, kept[kept["split"] != "val"], folder)
     outcome = folders.get_or_build(train.STAGE, AUTO.model_copy(update={"budget_min": 60}), **frozen)
     found = recipe_of(folders, outcome)
     assert (found["chosen"], found["refitted"]) == ("logistic regression", False)
@@ -235,7 +235,7 @@ def test_five_hundred_classes_of_one_photo_and_a_validation_photo_of_another_cla
     config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 100})
     outcome = folders.get_or_build(train.STAGE, config, **parents)
     assert outcome.manifest.counts["classes"] == 500
-    assert json.loads(tables.LABELS.path(folders.folder(outcome)).read_text()) == labels
+    assert json.loads(tables.train.LABELS.path(folders.folder(outcome)).read_text()) == labels
 
 
 @pytest.mark.slow
@@ -244,7 +244,7 @@ def test_classes_of_one_photo_are_learned_from_features(folders, stripes, small_
     tiles = folders.tiles(kept, dict(zip(photos, stripes(0, 6), strict=True)))
     outcome = folders.get_or_build(train.STAGE, AUTO, **folders.features(kept, tiles, small_network))
     assert outcome.manifest.counts["classes"] == 6
-    assert tables.LABEL_ISSUES.read(folders.folder(outcome)).empty
+    assert tables.train.LABEL_ISSUES.read(folders.folder(outcome)).empty
 
 
 @pytest.mark.slow
@@ -295,7 +295,7 @@ def test_a_training_killed_with_sigkill_resumes_and_gives_the_same_result(folder
     assert 1 <= folders.progress[0][1] < 60  # epochs before the kill count as done
     fresh = folders.get_or_build(train.STAGE, config, fresh=True, **two_classes)
     assert resumed.artifact.digest == fresh.artifact.digest
-    history = json.loads(tables.HISTORY.path(folders.folder(fresh)).read_text())
+    history = json.loads(tables.shared.HISTORY.path(folders.folder(fresh)).read_text())
     assert len(history["loss"]) == 60
 
 

@@ -36,7 +36,7 @@ def world(tmp_path_factory, folders_in, made_once):
 
 
 def encoder_of(folders, codes) -> keras.Model:
-    return keras.models.load_model(tables.ENCODER.path(folders.store.folder(codes["encoder"])))
+    return keras.models.load_model(tables.pretrain.ENCODER.path(folders.store.folder(codes["encoder"])))
 
 
 def test_the_encoder_learns_too_and_the_classifier_takes_tiles(world) -> None:
@@ -97,7 +97,7 @@ def test_a_warm_start_begins_with_the_encoder_of_the_champion(world) -> None:
     def again(**settings: object):
         config = THROUGH.model_copy(update={"warm_start": True, "learning_rate": 1e-12, "epochs": 1, **settings})
         second = folders.get_or_build(train.STAGE, config, **codes)
-        return second, json.loads(tables.LINEAGE.path(folders.folder(second)).read_text())["began_from"]
+        return second, json.loads(tables.train.LINEAGE.path(folders.folder(second)).read_text())["began_from"]
 
     folders.progress.clear()
     second, base = again()

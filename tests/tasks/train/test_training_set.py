@@ -49,7 +49,7 @@ def test_it_has_the_photos_of_known_classes_and_none_of_the_test(made, stripes) 
 
 def test_features_and_copies_are_those_of_each_photo(folders, made) -> None:
     data, photos = made(extract=ExtractConfig(copies=2))
-    index = tables.INDEX.read(data.features)
+    index = tables.shared.INDEX.read(data.features)
     assert data.has_features
     vectors = data.vectors_of(data.train)
     assert vectors.shape == (3, 128)

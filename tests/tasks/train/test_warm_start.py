@@ -28,14 +28,14 @@ def test_logit_adjustment_raises_the_logit_of_a_rare_class(folders, stripes) -> 
             update={"imbalance": ImbalanceConfig(method="logit_adjustment", strength=strength), "epochs": 2}
         )
         outcome = folders.get_or_build(train.STAGE, config, **parents)
-        model = keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
+        model = keras.models.load_model(tables.train.CLASSIFIER.path(folders.folder(outcome)), compile=False)
         biases.append(model.get_layer("logits").get_weights()[1])
     np.testing.assert_allclose(biases[1] - biases[0], [-np.log(50 / 60), -np.log(10 / 60)], rtol=1e-4)
 
     publish_evaluation(folders, outcome)
     next_run = config.model_copy(update={"warm_start": True, "learning_rate": 1e-9, "epochs": 1})
     outcome = folders.get_or_build(train.STAGE, next_run, **parents)
-    model = keras.models.load_model(tables.CLASSIFIER.path(folders.folder(outcome)), compile=False)
+    model = keras.models.load_model(tables.train.CLASSIFIER.path(folders.folder(outcome)), compile=False)
     np.testing.assert_allclose(model.get_layer("logits").get_weights()[1], biases[1], atol=1e-5)
 
 
@@ -64,7 +64,7 @@ def test_a_training_starts_from_the_champion_and_regularly_from_scratch(folders,
         return folders.get_or_build(train.STAGE, warm, **parents), parents
 
     def lineage(outcome: Outcome) -> dict[str, object]:
-        text = json.loads(tables.LINEAGE.path(folders.folder(outcome)).read_text())
+        text = json.loads(tables.train.LINEAGE.path(folders.folder(outcome)).read_text())
         return {name: text[name] for name in ("nights", "began_from")}
 
     first, parents = run(["lying", "upright"], 30)
@@ -89,7 +89,7 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
     publish_evaluation(folders, outcome)
     tiles, encoder = (folders.store.folder(two_classes[name]) for name in ("tiles", "encoder"))
     labels = ["lying", "upright"]
-    seen = tables.TRAINED_ON.read(folders.folder(outcome))["photo"]
+    seen = tables.train.TRAINED_ON.read(folders.folder(outcome))["photo"]
     assert len(seen) == 40
 
     def find(
@@ -124,9 +124,9 @@ def test_a_classifier_trained_on_a_photo_that_is_now_tested_is_not_used(folders,
 @pytest.mark.slow
 def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folders, two_classes, tmp_path) -> None:
     publish_evaluation(folders, folders.get_or_build(train.STAGE, CONFIG, **two_classes))
-    photos = tables.KEPT.read(folders.store.folder(two_classes["kept"]))
+    photos = tables.filter.KEPT.read(folders.store.folder(two_classes["kept"]))
     duplicate, others = photos[:1].assign(split="test"), photos[1:]  # the first was trained on
-    stored_tables.write(tables.KEPT, others, tmp_path)
+    stored_tables.write(tables.filter.KEPT, others, tmp_path)
     where = {name: folders.store.folder(parent) for name, parent in two_classes.items()}
     data, warm = TrainingSet.read(**where, root=folders.store.root), CONFIG.model_copy(update={"warm_start": True})
     context = StageContext(
@@ -142,8 +142,8 @@ def test_a_classifier_trained_on_a_duplicate_of_a_tested_photo_is_not_used(folde
         (duplicate, nothing, False),
         (nothing, duplicate, False),
     ):
-        stored_tables.write(tables.REJECTED, rejected, tmp_path)
-        stored_tables.write(tables.ABSENT, absent, tmp_path)
+        stored_tables.write(tables.filter.REJECTED, rejected, tmp_path)
+        stored_tables.write(tables.filter.ABSENT, absent, tmp_path)
         base = train._find_base(warm, data, tmp_path, context)
         assert (base is not None) == suits
 
@@ -153,10 +153,10 @@ def test_logistic_regression_is_nothing_to_start_from(folders, two_classes) -> N
     parents = folders.features(two_classes["kept"], two_classes["tiles"], AUTOENCODER)
     warm = CONFIG.model_copy(update={"recipe": "auto", "budget_min": 30, "epochs": 1, "warm_start": True})
     first = folders.get_or_build(train.STAGE, warm, **parents)
-    tables.RECIPE.path(folders.folder(first)).write_text('{"recipe": "logistic"}')
+    tables.train.RECIPE.path(folders.folder(first)).write_text('{"recipe": "logistic"}')
     publish_evaluation(folders, first)
     again = folders.get_or_build(train.STAGE, warm.model_copy(update={"seed": 1}), **parents)
-    assert json.loads(tables.LINEAGE.path(folders.folder(again)).read_text())["began_from"] is None
+    assert json.loads(tables.train.LINEAGE.path(folders.folder(again)).read_text())["began_from"] is None
 
 
 @pytest.mark.slow
@@ -167,11 +167,13 @@ def test_a_warm_start_keeps_the_unfrozen_network_and_its_head_and_is_never_refit
     folders.progress.clear()
     tiny = config.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
     second = folders.get_or_build(train.STAGE, tiny, **frozen)
-    assert json.loads(tables.LINEAGE.path(folders.folder(second)).read_text())["began_from"] == first.artifact.digest
+    assert (
+        json.loads(tables.train.LINEAGE.path(folders.folder(second)).read_text())["began_from"] == first.artifact.digest
+    )
     assert {label for label, _ in folders.progress} == {"training from conv3"}
     ours, theirs = (classifier_of(folders, outcome).get_weights() for outcome in (second, first))
     for mine, before in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, before, atol=1e-5)
     for outcome in (first, second):
-        assert not json.loads(tables.RECIPE.path(folders.folder(outcome)).read_text())["refitted"]
-        assert len(tables.TRAINED_ON.read(folders.folder(outcome))) == 40
+        assert not json.loads(tables.train.RECIPE.path(folders.folder(outcome)).read_text())["refitted"]
+        assert len(tables.train.TRAINED_ON.read(folders.folder(outcome))) == 40

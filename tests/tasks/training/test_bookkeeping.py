@@ -1,8 +1,10 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 
+from tasks.training import bookkeeping
 from tasks.training.bookkeeping import Bookkeeping
 from tasks.training.checkpoint import Checkpoint, TrainingState
 from tasks.training.errors import DivergedError
@@ -47,6 +49,17 @@ def test_the_first_epoch_is_written_at_once(tmp_path) -> None:
     np.testing.assert_array_equal(variables, WEIGHTS)
     made.end()
     assert Checkpoint(tmp_path / "training.npz").read()[0].ended
+
+
+def test_seconds_are_those_of_all_epochs_also_before_an_interruption(tmp_path, monkeypatch) -> None:
+    clock = itertools.count(0, 10.0)
+    monkeypatch.setattr(bookkeeping.time, "monotonic", lambda: next(clock))
+    killed = after(tmp_path, [3, 2])
+    before = Checkpoint(tmp_path / "training.npz").read()[0].seconds
+    assert 0 < before <= killed.state.seconds
+    resumed = Bookkeeping(killed.state, killed._plan, Checkpoint(tmp_path / "training.npz"), lambda count: None)
+    resumed.end()
+    assert Checkpoint(tmp_path / "training.npz").read()[0].seconds == killed.state.seconds > before
 
 
 @pytest.mark.parametrize(("step", "where"), [(None, "in epoch 2"), (5, "in step 5 of epoch 2")])

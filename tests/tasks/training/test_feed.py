@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tasks.store.context import StageContext
-from tasks.store.shards import LazyRows, ShardPool
+from tasks.store.lazy_rows import LazyRows
+from tasks.store.shards import ShardPool
 from tasks.training import feed as feeds
 from tasks.training.batches import Chunk, make_batches
 from tasks.training.feed import BATCHES_AHEAD, Feed, fits

@@ -55,7 +55,7 @@ def test_columns_are_found_by_the_types_of_their_fields(tmp_path: Path) -> None:
     path = describe(tmp_path / "data", *FIELDS, sha256=hashlib.sha256(TABLE.encode()).hexdigest())
     assert rows(read(path)) == rows(read(path.parent)) == SPLIT
     assert not read(path).notes
-    assert is_annotated(path.parent)
+    assert is_annotated(path.parent, CrawlConfig())
     assert ("x/2.jpg", "dog") in listed_rows(CrawlConfig(sources=("annotations",), path=path))
     ignored = read(path, split="ignore")
     assert {photo.given_split for photo in ignored.photos} == {None}
@@ -100,17 +100,17 @@ def test_a_wrong_split_names_the_line_of_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({"distribution": [], "recordSet": []}, "its records are no columns of a CSV file"),
+        ({"distribution": [], "recordSet": []}, "none of its records has a photo and its class; if each class has a f"),
         (
             {
                 "distribution": [{"@type": "cr:FileSet", "@id": "parquet", "includes": "*.parquet"}],
                 "recordSet": [{"field": [{"name": "image", "source": {"fileSet": {"@id": "parquet"}}}]}],
             },
-            "set crawl.sources=huggingface",
+            "set crawl.columns.image and crawl.columns.label to the names of its fields",
         ),
         ({"distribution": [], "recordSet": [{"field": [{"source": "#{table/x}"}]}]}, "export it again"),
     ],
-    ids=["empty", "parquet", "version 0.8"],
+    ids=["empty", "no class", "version 0.8"],
 )
 def test_other_kinds_of_croissant_are_refused_and_their_folders_are_no_annotations(
     tmp_path: Path, content: object, reason: str
@@ -119,4 +119,4 @@ def test_other_kinds_of_croissant_are_refused_and_their_folders_are_no_annotatio
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=reason):
         read(path)
-    assert not is_annotated(tmp_path)
+    assert not is_annotated(tmp_path, CrawlConfig())

@@ -72,7 +72,7 @@ def test_all_photos_of_all_keywords_are_stored_with_their_origin(home: Home, nam
     if name in ("openverse", "commons", "flickr"):
         assert photos[["licence", "page"]].notna().all(axis=None)
         assert photos["author"].notna().any()
-    assert not any("secret" in text for text in tables.SUMMARY.path(home.root / "out").read_text().split())
+    assert not any("secret" in text for text in tables.shared.SUMMARY.path(home.root / "out").read_text().split())
 
 
 @pytest.mark.parametrize("name", [*API, *PAGES])
@@ -118,7 +118,7 @@ def test_wrong_or_missing_credentials_end_the_crawl_with_a_remedy(
 def test_a_keyword_without_photos_is_not_an_error(home: Home) -> None:
     home.crawl("commons", keywords={**KEYWORDS, "yeti": ["no such thing"]})
     assert home.table("searches")["trouble"].isna().all()
-    assert "no photos were found for 'no such thing'" in tables.SUMMARY.path(home.root / "out").read_text()
+    assert "no photos were found for 'no such thing'" in tables.shared.SUMMARY.path(home.root / "out").read_text()
 
 
 @pytest.mark.parametrize("name", PAGES)

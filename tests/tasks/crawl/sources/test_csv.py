@@ -14,7 +14,7 @@ from tasks.crawl.stage import build_photos
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.manifest import Result
-from tasks.tables import TIMES
+from tasks.tables.crawl import TIMES
 
 pytestmark = pytest.mark.usefixtures("any_bytes_are_photos")
 
@@ -111,9 +111,9 @@ def test_the_fingerprint_depends_on_rows_and_images_only(home: Path) -> None:
     [
         (
             "image,label\n1.jpg,a\n",
-            r"has no column Id; its columns are image, label; did you mean crawl\.columns\.label",
+            r"has no column Id; its columns are image, label \(did you mean crawl\.columns\.label",
         ),
-        ("Image:Id\n1.jpg:a\n", r"its columns are Image:Id; .*name them Image,Id and separate them by commas"),
+        ("Image:Id\n1.jpg:a\n", r"its columns are Image:Id .*; name them Image,Id and separate them by commas"),
         ("", r"its columns are \(none\)"),
         ("Image,Id\n", "contains no photos"),
         ("Image,Id\n1.jpg,a\n2.jpg,a\n", "contains only one class, 'a'"),

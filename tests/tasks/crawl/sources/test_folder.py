@@ -161,7 +161,7 @@ def test_what_is_left_out_is_a_note_of_the_artifact(home: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ((), "contains no photos, but a classifier needs two; create one sub-folder per class"),
+        ((), "contains no photos; create one sub-folder per class"),
         (
             ("a.jpg", "b.jpg"),
             "contains 2 photos, but no sub-folders with photos; move them to one sub-folder per class",

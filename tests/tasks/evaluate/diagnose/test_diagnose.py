@@ -28,7 +28,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[EvaluationWorld
 
 
 def diagnostics(folder: Path) -> Any:
-    return read_json(tables.DIAGNOSTICS.path(folder), dict[str, Any])
+    return read_json(tables.evaluate.DIAGNOSTICS.path(folder), dict[str, Any])
 
 
 def test_all_parts_are_written(evaluated: tuple[EvaluationWorld, Path]) -> None:
@@ -39,14 +39,14 @@ def test_all_parts_are_written(evaluated: tuple[EvaluationWorld, Path]) -> None:
     assert found["abstaining"]["accuracy"][-1] == pytest.approx(0.95)
     assert found["sets"]["photos"] == 80
     assert "wanted" not in found["abstaining"]
-    sets, places = tables.PREDICTION_SETS.read(folder), tables.FEATURE_MAP.read(folder)
-    predictions = tables.PREDICTIONS.read(folder).set_index("photo")
+    sets, places = tables.evaluate.PREDICTION_SETS.read(folder), tables.evaluate.FEATURE_MAP.read(folder)
+    predictions = tables.evaluate.PREDICTIONS.read(folder).set_index("photo")
     assert len(sets) == len(places) == 140
     assert (sets["classes"].map(len) == sets["size"]).all()
     first = [predictions.at[row.photo, "predicted"] == row.classes[0] for row in sets.itertuples()]
     assert all(first)
     assert sets["has_true_class"].mean() == pytest.approx(found["sets"]["reached"]["value"])
-    page = tables.REPORT.path(folder).read_text()
+    page = tables.evaluate.REPORT.path(folder).read_text()
     assert 'id="weak"' in page
     assert 'id="map"' in page
     limits = Limits.read(folder)
@@ -57,11 +57,11 @@ def test_all_parts_are_written(evaluated: tuple[EvaluationWorld, Path]) -> None:
 
 def test_other_settings_only_diagnose_again(evaluated: tuple[EvaluationWorld, Path]) -> None:
     pets, folder = evaluated
-    metrics = tables.METRICS.path(folder).stat().st_mtime_ns
+    metrics = tables.evaluate.METRICS.path(folder).stat().st_mtime_ns
     other = CONFIG.model_copy(update={"abstain": 0.99, "set_coverage": None, "robustness": 30})
     outcome, same = pets.evaluate(other)
     assert (outcome.cached, same) == (True, folder)
-    assert tables.METRICS.path(folder).stat().st_mtime_ns == metrics
+    assert tables.evaluate.METRICS.path(folder).stat().st_mtime_ns == metrics
     found = diagnostics(folder)
     assert found["abstaining"]["wanted"]["accuracy"] == 0.99
     assert "sets" not in found
@@ -69,12 +69,12 @@ def test_other_settings_only_diagnose_again(evaluated: tuple[EvaluationWorld, Pa
     assert limits.sets is None
     assert limits.abstain is not None
     assert limits.abstain.wanted == 0.99
-    assert not tables.PREDICTION_SETS.path(folder).exists()
+    assert not tables.evaluate.PREDICTION_SETS.path(folder).exists()
     assert found["robustness"]["photos"] == 30
     assert len(found["robustness"]["rows"]) == 8
     blurred = found["robustness"]["rows"][0]  # tiles of one colour don't change by it
     assert (blurred["name"], blurred["difference"]["value"]) == ("blur", 0)
-    page = tables.REPORT.path(folder).read_text()
+    page = tables.evaluate.REPORT.path(folder).read_text()
     assert 'id="robustness"' in page
     assert "robustness: 30" in page  # among the settings to run it again with
 
@@ -84,10 +84,10 @@ def test_a_lost_file_is_made_again_and_others_are_left(
 ) -> None:
     pets, folder = evaluated
     pets.evaluate()
-    tables.FEATURE_MAP.path(folder).unlink()
+    tables.evaluate.FEATURE_MAP.path(folder).unlink()
     pets.evaluate()
-    assert tables.FEATURE_MAP.path(folder).exists()
-    made = tables.DIAGNOSTICS.path(folder).stat().st_mtime_ns
+    assert tables.evaluate.FEATURE_MAP.path(folder).exists()
+    made = tables.evaluate.DIAGNOSTICS.path(folder).stat().st_mtime_ns
     monkeypatch.setattr(present.ViewRecord, "of", None)  # nothing is made
     pets.evaluate()
-    assert tables.DIAGNOSTICS.path(folder).stat().st_mtime_ns == made
+    assert tables.evaluate.DIAGNOSTICS.path(folder).stat().st_mtime_ns == made

@@ -43,16 +43,16 @@ def test_the_settings_contain_those_of_the_view(tmp_path: Path) -> None:
 
 def test_uncalibrated_probabilities_are_those_of_test_photos(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    predictions = tables.PREDICTIONS.read(files.folder)
+    predictions = tables.evaluate.PREDICTIONS.read(files.folder)
     predictions.loc[:4, "split"] = "val"
-    stored_tables.write(tables.PREDICTIONS, predictions, files.folder)
-    np.savez(tables.ANSWERS.path(files.folder), uncalibrated=np.arange(30) / 30)
+    stored_tables.write(tables.evaluate.PREDICTIONS, predictions, files.folder)
+    np.savez(tables.evaluate.ANSWERS.path(files.folder), uncalibrated=np.arange(30) / 30)
     assert files.uncalibrated is not None
     np.testing.assert_allclose(files.uncalibrated, np.arange(5, 30) / 30)
 
 
 def test_an_evaluation_without_explanations_is_refused(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    tables.EXPLAINED.path(files.folder).write_text("{}")
+    tables.evaluate.EXPLAINED.path(files.folder).write_text("{}")
     with pytest.raises(UserError, match="has no explanations for the report; run its preset again"):
         _ = files.view_settings

@@ -111,9 +111,9 @@ def test_an_evaluation_of_an_earlier_version_has_no_weak_spots(tmp_path: Path) -
 
 def test_the_page_shows_everything_and_no_name_injects(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    write_json(tables.DIAGNOSTICS.path(files.folder), FOUND)
+    write_json(tables.evaluate.DIAGNOSTICS.path(files.folder), FOUND)
     places = [{"photo": photo, "x": 0.1, "y": 0.9} for photo in files.test["photo"][:5]]
-    tables.FEATURE_MAP.write_rows(places, files.folder)
+    tables.evaluate.FEATURE_MAP.write_rows(places, files.folder)
     text = page.html(files, {})
     weak = text[text.index('id="weak"') : text.index('id="lineage"')]
     assert HOSTILE not in text
@@ -129,13 +129,15 @@ def test_the_page_shows_everything_and_no_name_injects(tmp_path: Path) -> None:
 def test_the_map_marks_mistakes_and_has_no_photos_without_a_gallery(tmp_path: Path) -> None:
     files = report_files(tmp_path, [f"class {i:02d}" for i in range(12)])
     places = [{"photo": photo, "x": 0.5, "y": 0.5} for photo in files.test["photo"]]
-    tables.FEATURE_MAP.write_rows(places, files.folder)
+    tables.evaluate.FEATURE_MAP.write_rows(places, files.folder)
     found = photo_map(files)
     assert sum(dot["is_wrong"] for dot in found["dots"]) == 2
     assert found["dots"][-1]["is_wrong"]  # on top
     assert (len(found["classes"]), found["others"]) == (10, 2)
     assert max(dot["class"] for dot in found["dots"]) == 10
     assert (found["sheet"]["width"], found["sheet"]["height"]) == (960, 288)
-    ViewRecord.of(files.folder, [], {"gallery": 0, "layer_images": 0}).write(tables.EXPLAINED.path(files.folder))
+    ViewRecord.of(files.folder, [], {"gallery": 0, "layer_images": 0}).write(
+        tables.evaluate.EXPLAINED.path(files.folder)
+    )
     files.__dict__.pop("view_settings")
     assert photo_map(files)["sheet"] is None

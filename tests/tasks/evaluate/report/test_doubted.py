@@ -26,8 +26,10 @@ from tests.helpers.report import HOSTILE, NAMES, report_files
 def doubt(files: EvaluationFiles, photos: list[str]) -> None:
     """Write that the training doubts the labels of photos, and takes the second class for right."""
     rows = [{"photo": photo, "label": NAMES[0], "suggestion": NAMES[1], "doubt": 0.987} for photo in photos]
-    tables.LABEL_ISSUES.write(pd.DataFrame(rows, columns=tables.LABEL_ISSUES.names), files.parent("classifier"))
-    write_json(tables.NOTES.path(files.folder), {DOUBTED: photos})
+    tables.train.LABEL_ISSUES.write(
+        pd.DataFrame(rows, columns=tables.train.LABEL_ISSUES.names), files.parent("classifier")
+    )
+    write_json(tables.evaluate.NOTES.path(files.folder), {DOUBTED: photos})
 
 
 def test_the_photos_of_the_notes_are_shown_in_their_order(tmp_path: Path) -> None:
@@ -58,12 +60,12 @@ def test_another_number_of_labels_writes_only_the_report_again(tmp_path: Path, m
     doubt(files, ["0003", "0001", "0002"])
     names = ("photos", "kept", "tiles", "encoder", "classifier")
     folders = {name: files.parent(name) for name in names} | {"features": files.parent("tiles")}
-    stored_tables.write(tables.REVIEW, pd.DataFrame([{"photo": "0001", "decision": "keep"}]), folders["kept"])
+    stored_tables.write(tables.filter.REVIEW, pd.DataFrame([{"photo": "0001", "decision": "keep"}]), folders["kept"])
     made_from = {"gallery": 5, "layer_images": 0, "seed": 0, "source": hashing.of_source("tasks.evaluate.explain")}
-    ViewRecord.of(files.folder, [], made_from).write(tables.EXPLAINED.path(files.folder))
+    ViewRecord.of(files.folder, [], made_from).write(tables.evaluate.EXPLAINED.path(files.folder))
     made_from = {"abstain": None, "set_coverage": 0.9, "robustness": 0, "seed": 0}
     made_from |= {"source": hashing.of_source("tasks.evaluate.diagnose.diagnose")}
-    ViewRecord.of(files.folder, [], made_from).write(tables.DIAGNOSED.path(files.folder))
+    ViewRecord.of(files.folder, [], made_from).write(tables.evaluate.DIAGNOSED.path(files.folder))
     monkeypatch.setattr(explain, "explain", lambda *_, **__: pytest.fail("the explanations are made again"))
     context = StageContext(
         root=files.root,
@@ -77,4 +79,4 @@ def test_another_number_of_labels_writes_only_the_report_again(tmp_path: Path, m
         config = EvaluateConfig(gallery=5, layer_images=0, label_issues=most)
         present(config, files.folder, **folders, context=context)
         assert doubted_photos(files.folder) == expected
-        assert tables.REPORT.path(files.folder).read_text().count(", rather <b>") == len(expected)
+        assert tables.evaluate.REPORT.path(files.folder).read_text().count(", rather <b>") == len(expected)

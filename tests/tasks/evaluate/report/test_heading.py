@@ -16,7 +16,7 @@ CHAMPION = Decided(title="champion", is_champion=True, reason=f"it is better {HO
 
 def test_it_names_the_run_and_shows_wrong_answers_before_right_ones(tmp_path: Path) -> None:
     files = report_files(tmp_path, ["cat", "dog", "eel"])
-    write_json(tables.NOTES.path(files.folder), {RUN: ["pets", "default"]})
+    write_json(tables.evaluate.NOTES.path(files.folder), {RUN: ["pets", "default"]})
     found = heading(files)
     assert (found["name"], found["preset"]) == ("pets", "default")
     assert [(each["label"], each["predicted"]) for each in found["strip"][:3]] == [
@@ -38,7 +38,7 @@ def test_a_decision_is_filled_into_the_page_and_the_page_stays_valid(tmp_path: P
     assert '<span class="badge good">champion</span>' not in before
     assert '<span class="badge good">champion</span>' in after
     assert HOSTILE not in after
-    record = ViewRecord.read(tables.REPORTED.path(files.folder))
+    record = ViewRecord.read(tables.evaluate.REPORTED.path(files.folder))
     assert record is not None
     assert record.is_valid(files.folder, report_inputs(files.folder), verify=True)
     show_decision(files.folder, Decided(title="not the champion", is_champion=False, reason=""))
@@ -55,5 +55,5 @@ def test_a_report_that_is_written_again_shows_the_decision_again(tmp_path: Path)
 
 def test_a_damaged_decision_is_none(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    tables.DECISION.path(files.folder).write_bytes(b"{")
+    tables.evaluate.DECISION.path(files.folder).write_bytes(b"{")
     assert read_decision(files.folder) is None

@@ -136,7 +136,7 @@ def test_drift_is_drawn_and_in_a_table(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     assert "drift" not in figures(files)
     again = EvaluationFiles(files.folder, tmp_path)
-    write_json(tables.NOTES.path(files.folder), {DRIFT: [compared(HOSTILE, 5.25), compared("dog", -0.4)]})
+    write_json(tables.evaluate.NOTES.path(files.folder), {DRIFT: [compared(HOSTILE, 5.25), compared("dog", -0.4)]})
     drawn = figures(again)
     assert "drift" in drawn
     text = " ".join(Page(page.html(again, drawn).replace("</td>", "</td> ")).text.split())
@@ -146,7 +146,7 @@ def test_drift_is_drawn_and_in_a_table(tmp_path: Path) -> None:
 
 def test_what_is_not_as_in_earlier_runs_comes_first_on_the_page_and_in_the_dashboard(tmp_path: Path) -> None:
     files = report_files(tmp_path)
-    write_json(tables.NOTES.path(files.folder), {BEFORE_TRAINING: [f"class {HOSTILE} is gone"]})
+    write_json(tables.evaluate.NOTES.path(files.folder), {BEFORE_TRAINING: [f"class {HOSTILE} is gone"]})
     drawn = figures(files)
     text = Page(page.html(files, drawn)).text
     assert text.index(f"class {HOSTILE} is gone") < text.index("Scores")

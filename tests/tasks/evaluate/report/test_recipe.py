@@ -58,7 +58,7 @@ def test_the_page_and_the_summary_show_what_was_tried(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     text = page.html(files, figures(files))
     assert "What was tried" not in text
-    write_json(tables.METRICS.path(files.folder), dict(files.metrics) | {"recipe": RECIPE})
+    write_json(tables.evaluate.METRICS.path(files.folder), dict(files.metrics) | {"recipe": RECIPE})
     del files.__dict__["metrics"]
     text = page.html(files, figures(files))
     table = text[text.index("What was tried") : text.index("From cheap to dear")]

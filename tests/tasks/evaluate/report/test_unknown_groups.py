@@ -38,10 +38,12 @@ def test_the_report_shows_a_row_of_photos_for_each_group(tmp_path: Path, channel
     photos = files.test["photo"].tolist()[:15]
     labels = [HOSTILE] * 12 + ["$a_b$"] * 3
     proposed = pd.DataFrame({"photo": photos, "name": photos, "label": labels, "group": [1] * 11 + [2, 2, 3, 4]})
-    stored_tables.write(tables.UNKNOWN_GROUPS, proposed.assign(distance=[i / 20 for i in range(15)]), files.folder)
-    measured = read_json(tables.METRICS.path(files.folder), dict)
+    stored_tables.write(
+        tables.evaluate.UNKNOWN_GROUPS, proposed.assign(distance=[i / 20 for i in range(15)]), files.folder
+    )
+    measured = read_json(tables.evaluate.METRICS.path(files.folder), dict)
     write_json(
-        tables.METRICS.path(files.folder),
+        tables.evaluate.METRICS.path(files.folder),
         measured | {"unknown": {"label": "new", "photos": 5, "validation_photos": 30, "groups": FOUND}},
     )
     again = type(files)(files.folder, files.root)

@@ -25,7 +25,7 @@ def test_a_wrong_label_is_listed_for_review_or_rejected(tmp_path: Path) -> None:
     config = FilterConfig(label_issues=3, drop_near_duplicates=False, duplicate_bits=0)
     kept, _, _ = crawled.filter(config)
     assert wrong in set(kept["photo"])
-    review = tables.REVIEW.read(tmp_path / "out0")
+    review = tables.filter.REVIEW.read(tmp_path / "out0")
     doubtful = review[review["reason"] == "wrong label"]
     assert (doubtful.iloc[0]["photo"], doubtful.iloc[0]["suggestion"]) == (wrong, "a")
     assert 1 <= len(doubtful) <= 3

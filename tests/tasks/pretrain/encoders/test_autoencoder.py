@@ -55,7 +55,7 @@ def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, st
     folder = folders.folder(first)
     written = {file.name for file in tables.files() if "pretrain" in file.stages}
     assert {path.name for path in folder.iterdir()} - {"tensorboard"} == written | {"manifest.json"}
-    info = json.loads(tables.ENCODER_INFO.path(folder).read_text())
+    info = json.loads(tables.pretrain.ENCODER_INFO.path(folder).read_text())
     assert {name: info[name] for name in ("kind", "name", "features")} == {
         "kind": "autoencoder",
         "name": "autoencoder",
@@ -63,14 +63,14 @@ def test_the_artifact_is_complete_and_a_second_training_is_identical(folders, st
     }
     assert len(info["variances"]) == 4
     assert info["dead_channels"] == []
-    history = json.loads(tables.HISTORY.path(folder).read_text())
+    history = json.loads(tables.shared.HISTORY.path(folder).read_text())
     assert set(history) == {"loss", "val_loss", "learning_rate"}
     assert len(history["loss"]) == CONFIG.epochs
-    assert set(json.loads(tables.ERROR.path(folder).read_text())) == {"autoencoder", "resize", "pca"}
-    shown = np.load(tables.RECONSTRUCTIONS.path(folder))
+    assert set(json.loads(tables.pretrain.ERROR.path(folder).read_text())) == {"autoencoder", "resize", "pca"}
+    shown = np.load(tables.pretrain.RECONSTRUCTIONS.path(folder))
     assert {shown[name].shape for name in shown.files} == {(4, 16, 16, 1), (4, 4, 4, 4)}
     assert shown["reconstructions"].dtype == np.uint8
-    assert len(tables.SNAPSHOT.read(folder)) == 18
+    assert len(tables.pretrain.SNAPSHOT.read(folder)) == 18
     assert folders.progress.count(("training", 1)) == CONFIG.epochs
 
     again = folders.get_or_build(pretrain.STAGE, CONFIG, fresh=True, kept=kept, tiles=tiles)
@@ -116,7 +116,7 @@ def test_a_training_that_diverges_is_a_user_error_with_a_remedy(folders, stripes
 def test_an_autoencoder_trained_in_16_bits_is_stored_in_32(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"precision": "bfloat16"})
     made = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 12)))
-    model = keras.models.load_model(tables.AUTOENCODER.path(folders.folder(made)))
+    model = keras.models.load_model(tables.pretrain.AUTOENCODER.path(folders.folder(made)))
     assert {layer.compute_dtype for layer in model.layers if layer.weights} == {"float32"}
 
 
@@ -149,7 +149,7 @@ def test_reuse_of_an_encoder_is_decided_without_keras(folders, stripes, monkeypa
 def test_an_encoder_with_a_damaged_snapshot_is_not_reused(folders, stripes) -> None:
     config = CONFIG.model_copy(update={"epochs": 1})
     first = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 10)))
-    tables.SNAPSHOT.path(folders.folder(first)).write_bytes(b"PAR1")
+    tables.pretrain.SNAPSHOT.path(folders.folder(first)).write_bytes(b"PAR1")
     again = folders.get_or_build(pretrain.STAGE, config, **parents(folders, stripes(0, 11)))
     assert not again.cached
 
@@ -171,11 +171,11 @@ def test_an_encoder_trained_on_a_rejected_duplicate_of_a_test_photo_is_not_reuse
     made = parents(folders, stripes(0, 10))
     encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    kept = tables.KEPT.read(where["kept"])
+    kept = tables.filter.KEPT.read(where["kept"])
     seen = kept[kept["split"] == "train"]
-    stored_tables.write(tables.KEPT, kept[kept["photo"] != seen["photo"].iloc[0]], where["kept"])
+    stored_tables.write(tables.filter.KEPT, kept[kept["photo"] != seen["photo"].iloc[0]], where["kept"])
     assert pretrain.accept_stale(config, encoder, **where)
-    stored_tables.write(tables.REJECTED, seen.iloc[:1].assign(split="test"), where["kept"])
+    stored_tables.write(tables.filter.REJECTED, seen.iloc[:1].assign(split="test"), where["kept"])
     assert pretrain.accept_stale(config, encoder, **where) is None
 
 
@@ -187,11 +187,11 @@ def test_an_encoder_of_another_memory_or_trained_on_an_absent_photo_that_is_held
     made = parents(folders, stripes(0, 10))
     encoder = folders.folder(folders.get_or_build(pretrain.STAGE, config, **made))
     where = {name: folders.store.folder(parent) for name, parent in made.items()}
-    kept = tables.KEPT.read(where["kept"])
-    stored_tables.write(tables.KEPT, kept[1:], where["kept"])
+    kept = tables.filter.KEPT.read(where["kept"])
+    stored_tables.write(tables.filter.KEPT, kept[1:], where["kept"])
     assert pretrain.accept_stale(config, encoder, **where)
-    stored_tables.write(tables.ABSENT, kept[:1].assign(split="test"), where["kept"])
+    stored_tables.write(tables.filter.ABSENT, kept[:1].assign(split="test"), where["kept"])
     assert pretrain.accept_stale(config, encoder, **where) is None
-    tables.ABSENT.path(where["kept"]).unlink()
-    tables.MEMORY.path(where["kept"]).write_text('{"name": "other", "seed": 0, "generation": 1}')
+    tables.filter.ABSENT.path(where["kept"]).unlink()
+    tables.filter.MEMORY.path(where["kept"]).write_text('{"name": "other", "seed": 0, "generation": 1}')
     assert pretrain.accept_stale(config, encoder, **where) is None

@@ -25,11 +25,11 @@ def test_the_encoder_maps_pixels_to_the_features_of_the_model_file(folders, pare
     outcome = folders.get_or_build(pretrain.STAGE, small_network, **parents(3, channels=3))
     folder = folders.folder(outcome)
     assert {path.name for path in folder.iterdir()} == {
-        tables.ENCODER.name,
-        tables.ENCODER_INFO.name,
+        tables.pretrain.ENCODER.name,
+        tables.pretrain.ENCODER_INFO.name,
         "manifest.json",
     }
-    info = json.loads(tables.ENCODER_INFO.path(folder).read_text())
+    info = json.loads(tables.pretrain.ENCODER_INFO.path(folder).read_text())
     assert info == {
         "kind": "network",
         "name": "convnet",
@@ -38,7 +38,7 @@ def test_the_encoder_maps_pixels_to_the_features_of_the_model_file(folders, pare
         "upper_part": None,
         "tile": [16, 16, 3],
     }
-    encoder = keras.models.load_model(tables.ENCODER.path(folder))
+    encoder = keras.models.load_model(tables.pretrain.ENCODER.path(folder))
     original = keras.models.load_model(small_network.weights)
     tiles = stripes(0, 5, 3, seed=7)
     expected = keras.Model(original.input, original.get_layer("pooled").output).predict_on_batch(tiles)
@@ -80,7 +80,7 @@ def test_generalised_means_make_another_encoder(folders, parents, small_network)
 
 def test_an_encoder_with_a_damaged_description_is_not_reused(folders, parents, small_network) -> None:
     first = folders.get_or_build(pretrain.STAGE, small_network, **parents(3))
-    tables.ENCODER_INFO.path(folders.folder(first)).write_text("{")
+    tables.pretrain.ENCODER_INFO.path(folders.folder(first)).write_text("{")
     assert not folders.get_or_build(pretrain.STAGE, small_network, **parents(4)).cached
 
 

@@ -15,8 +15,9 @@ from tasks.store import hashing
 from tasks.store.bucket import copies
 from tasks.store.bucket.problems import BucketError
 from tasks.store.context import StageContext
+from tasks.store.lazy_rows import LazyRows
 from tasks.store.manifest import FileRecord
-from tasks.store.shards import LazyRows, Shard, ShardPool
+from tasks.store.shards import Shard, ShardPool
 from tests.helpers.buckets import Bucket
 from tests.helpers.hosts import Host
 

@@ -23,7 +23,7 @@ from tasks.store.cluster import same
 from tasks.store.context import StageContext
 from tasks.store.errors import UserError
 from tasks.store.work import Workers
-from tasks.tables import KEPT, REMOVED
+from tasks.tables.filter import KEPT, REMOVED
 from tests.helpers import dask_cluster, stored_tables
 from tests.helpers.dask_cluster import Scheduler
 
