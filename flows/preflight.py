@@ -74,6 +74,16 @@ def check_photo_folder(config: Config, root: Path) -> None:
         )
 
 
+def check_given_paths(config: Config) -> None:
+    """Raise UserError if a path of the crawl isn't there: said at once, not after the server has been started.
+
+    `fluke serve` doesn't ask: a network drive may come back before the next run.
+    """
+    from tasks.crawl import stage as crawl
+
+    crawl.check_paths(config.crawl)
+
+
 def check_writable(root: Path) -> None:
     """Create the data folder if needed; raise UserError if it isn't writable."""
     probe = root / f".probe-{os.getpid()}"

@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from configs.load import model_name, preset_name
-from configs.schema import Config, StageName
+from configs.schema import WHOLE_PATHS, Config, StageName
 from flows import mirrored
 from tasks.evaluate.findings import Compared
 from tasks.store.atomic import atomic_write
@@ -118,7 +118,7 @@ class RunRecord(BaseModel):
             preset_file=preset_file,
             until=until,
             name=model_name(config, preset),
-            config=config.model_dump(mode="json"),
+            config=config.model_dump(mode="json", context=WHOLE_PATHS),
             started_at=started_at,
         )
 

@@ -57,7 +57,7 @@ def run(
     """
     from configs.given import given_settings
     from configs.load import model_name, with_memory, with_overrides
-    from flows import console, start
+    from flows import console, preflight, start
     from flows.cli.arguments import preset_file, setting_notes
 
     overrides = list(settings)
@@ -71,6 +71,7 @@ def run(
         notes, given = setting_notes(str(preset), overrides), given_settings(str(preset), overrides)
     with folders.using(data):
         root = folders.folder(None)
+        preflight.check_given_paths(config)
         start.connect(config, print if show else _nothing)
         if show:
             console.show_messages()

@@ -5,15 +5,22 @@ as two characters. Such a name is found if only one file can be meant. A name th
 such as an absolute path of another machine, is not: many folders have a `1.jpg`.
 """
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from configs.suggest import did_you_mean
 from tasks.names import nfc
 from tasks.store.formulas import guard
 from tasks.text import first_few
+
+_MOST_NEIGHBOURS = 2000
+"""With so many names, comparing a misspelt one with each still takes a moment only."""
 
 _SAME_EXTENSION = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
@@ -139,6 +146,24 @@ def shown_missing(missing: dict[str, str]) -> str:
     """Return the first missing names, for messages, each with the file that may be meant."""
     shown = [f"{name} ({near} is there)" if near else name for name, near in missing.items()]
     return first_few(shown)
+
+
+def missing_path(path: Path) -> str:
+    """Say that a path of the user doesn't exist, and which name in the same folder is probably meant.
+
+    A name in other code points, such as a Korean one of a Mac, looks the same, but Linux takes it for another.
+    """
+    path = path.expanduser()
+    wrong = next((part for part in (path, *path.parents) if os.path.lexists(part.parent)), path)
+    try:
+        with os.scandir(wrong.parent) as entries:
+            names = [entry.name for entry in islice(entries, _MOST_NEIGHBOURS)]
+    except OSError:
+        names = []
+    if any(nfc(name) == nfc(wrong.name) for name in names if name != wrong.name):
+        hint = f"; {wrong.name} is there in other code points of the same text, as macOS writes them: complete the name"
+        return f"{path}: no such file or folder{hint} with the Tab key"
+    return f"{path}: no such file or folder{did_you_mean(wrong.name, names, 0.6)}"
 
 
 def _slashes(name: str) -> str:

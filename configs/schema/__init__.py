@@ -16,7 +16,7 @@ from configs.schema.imbalance import ImbalanceConfig, ImbalanceMethod
 from configs.schema.nights import ChangesConfig, DriftConfig, NotifyConfig, NotifyKind, PromoteConfig
 from configs.schema.preprocess import PreprocessConfig
 from configs.schema.pretrain import PretrainConfig
-from configs.schema.section import Precision, Section, Seed, Xla
+from configs.schema.section import WHOLE_PATHS, Precision, Section, Seed, Xla
 from configs.schema.store import StoreConfig
 from configs.schema.train import TrainConfig
 from configs.schema.workers import WorkersConfig
@@ -25,6 +25,7 @@ __all__ = [
     "LISTS",
     "ON_THIS_MACHINE",
     "STAGE_NAMES",
+    "WHOLE_PATHS",
     "WITHOUT_SIZES",
     "AugmentConfig",
     "ChangesConfig",

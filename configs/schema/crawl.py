@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from configs.redact import strip_login
-from configs.schema.section import Fraction, Section, UserPath
+from configs.schema.section import Fraction, Section, SourcePath
 
 ON_THIS_MACHINE = frozenset({"folder", "csv", "annotations", "huggingface"})
 """The sources that read photos in `crawl.path`; nothing is downloaded."""
@@ -53,7 +53,7 @@ class CrawlConfig(Section):
         description="Modules in tasks/crawl/sources: folder, csv, annotations, huggingface, urls, site or gallery; or "
         "several search engines, in the order of use (classes with too few photos go on to the next engine).",
     )
-    path: UserPath | None = Field(
+    path: SourcePath | None = Field(
         None,
         description="folder: a folder with one sub-folder of photos per class, or a zip or tar file of it; csv: a CSV "
         "file with columns Image,Id (optional: Group, split), or a folder with train.csv and val.csv or test.csv; "
@@ -62,12 +62,12 @@ class CrawlConfig(Section):
         "huggingface: the folder of a local copy of a dataset; urls: a CSV file with columns url,label (optional: "
         "split).",
     )
-    images: UserPath | None = Field(
+    images: SourcePath | None = Field(
         None,
         description="csv, annotations: the folder to which the names of the photos are relative; null: the folder of "
         "the file, or for annotations images/, data/ or a folder named after the part of the split beside it.",
     )
-    labelled: UserPath | None = Field(
+    labelled: SourcePath | None = Field(
         None,
         description="The labels.csv of `fluke label`: its photos are added to those of any source. A photo that the "
         "source has in another class counts in the class that was chosen by hand.",
@@ -88,7 +88,7 @@ class CrawlConfig(Section):
         description="The crawl fails if it can't use more than this share of the photos or rows that the user gave, or "
         "of the photos that it has stored: unreadable, not found, or lost.",
     )
-    keywords: dict[str, tuple[str, ...]] | UserPath = Field(
+    keywords: dict[str, tuple[str, ...]] | SourcePath = Field(
         default_factory=dict,
         description="Search engines: the queries of each class, or a text file with lines `class: query, query`. "
         "site: the start URLs of each class.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SerializationInfo
 
 from configs.redact import strip_login
 
@@ -31,3 +31,19 @@ def _expand_home(path: Path) -> Path:
 
 
 UserPath = Annotated[Path, AfterValidator(_expand_home)]
+
+WHOLE_PATHS = {"whole_paths": True}
+"""The context of `model_dump` in cache keys and records of runs: which folder is meant counts, not how it was typed."""
+
+
+def _as_text(path: Path, info: SerializationInfo) -> str:
+    """Return a path as given; with `WHOLE_PATHS` the whole path, without `..`."""
+    if info.context != WHOLE_PATHS:
+        return str(path)
+    parts = path.absolute().parts
+    up = len(parts) - parts[::-1].index("..") if ".." in parts else 0
+    return str(Path(*parts[:up]).resolve().joinpath(*parts[up:]) if up else Path(*parts))
+
+
+SourcePath = Annotated[UserPath, PlainSerializer(_as_text, when_used="json")]
+"""Where a crawl's photos are. The same folder has the same cache key, from whichever working directory it is given."""

@@ -17,6 +17,7 @@ from tasks.crawl.listing.archive import is_archive
 from tasks.crawl.listing.files import LocalFile
 from tasks.crawl.listing.folder import list_folder
 from tasks.crawl.sources.urls import UrlList, list_urls
+from tasks.file_names import missing_path
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
 from tasks.text import first_few
@@ -62,7 +63,7 @@ def setting_doubts(path: Path, config: Config, overrides: Sequence[str]) -> list
 def _source(path: Path, config: Config) -> str:
     path = path.expanduser()
     if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
+        raise UserError(missing_path(path))
     if path.is_dir():
         try:
             names = {entry.name.lower() for entry in path.iterdir()}

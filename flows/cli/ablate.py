@@ -35,6 +35,7 @@ def ablate(
 ) -> None:
     """Compare settings, on the same photos, split and seeds: what does each gain, and for how much time?"""
     from flows.ablate import plan
+    from flows.preflight import check_given_paths
 
     sizes, settings = divided(overrides or (), photos_per_class or ())
     config = load_config(preset, settings)
@@ -47,6 +48,7 @@ def ablate(
         sizes=plan.read_sizes(sizes) or ["all"],
         minutes=minutes,
     )
+    check_given_paths(config)
     connect(config)
     from flows import console
     from flows.ablate import report, wording

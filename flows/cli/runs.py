@@ -164,8 +164,11 @@ def _predict(options: "PredictOptions") -> None:
 def _run(
     preset: str, overrides: list[str] | None, until: StageName, fresh: list[str] | None, verify: bool
 ) -> RunRecord:
+    from flows.preflight import check_given_paths
+
     loaded = load_config(preset, overrides)
     stages = [stage_name(name) for name in fresh or ()]
+    check_given_paths(loaded)
     connect(loaded)
     from configs.given import given_settings
     from flows import console, start

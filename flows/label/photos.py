@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.predict.photo_list import list_photos
 from tasks.crawl.listing.files import read_file
+from tasks.file_names import missing_path
 from tasks.names import nfc
 from tasks.store import hashing
 from tasks.store.errors import UserError
@@ -38,8 +39,8 @@ def require_folder(folder: Path) -> Path:
     """Return the absolute path of a folder; raises UserError if it is none."""
     found = folder.expanduser().absolute()
     if not found.is_dir():
-        problem = "is a file" if found.exists() else "doesn't exist"
-        raise UserError(f"{found} {problem}; give the folder of the photos to label")
+        problem = f"{found} is a file" if found.exists() else missing_path(found)
+        raise UserError(f"{problem}; give the folder of the photos to label")
     return found
 
 
@@ -77,7 +78,7 @@ def unlabelled(
     if unreadable:
         notes.append(f"{folder}: {photos_are(len(unreadable))} left out: can't be read: {first_few(unreadable)}")
     if in_run_count:
-        notes.append(f"{folder}: {photos_are(in_run_count)} left out: the newest run has them already")
+        notes.append(f"{folder}: {photos_are(in_run_count)} left out: already in the newest run")
     if copies := len(named) - len(unreadable) - in_run_count - len(photos):
         notes.append(f"{folder}: {photos_are(copies)} left out: copies of others")
     if not photos:

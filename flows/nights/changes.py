@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.schema import Config
+from configs.schema import WHOLE_PATHS, Config
 from flows.nights.asked_for import AskedFor
 from flows.run_records import RunRecord, read_records
 from tasks.crawl import blocklist
@@ -247,7 +247,7 @@ def _searches(crawl: Path) -> "pd.DataFrame | None":
 
 def _earlier(store: Store, config: Config, record: RunRecord) -> list[RunRecord]:
     """Return the last good runs of the same name and place whose photos are known, the newest first."""
-    place = _place(config.model_dump(mode="json"))
+    place = _place(config.model_dump(mode="json", context=WHOLE_PATHS))
     found: Iterator[RunRecord] = (
         run
         for run in read_records(store.root)

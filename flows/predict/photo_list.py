@@ -7,7 +7,7 @@ from tasks.crawl.listing.files import is_file, utf8_name
 from tasks.crawl.listing.folder import list_photos_below
 from tasks.crawl.listing.folder_notes import few, passed_over
 from tasks.crawl.listing.listed_files import find_files
-from tasks.file_names import shown_missing
+from tasks.file_names import missing_path, shown_missing
 from tasks.images.photos import EXTENSIONS
 from tasks.names import nfc
 from tasks.store.csv_columns import Column, find_columns
@@ -44,8 +44,8 @@ def list_photos(source: Path) -> PhotoList:
     try:
         status = source.stat()
     except OSError as error:
-        reason = "no such file or folder" if isinstance(error, FileNotFoundError) else error.strerror
-        raise UserError(f"{source}: {reason}") from error
+        missing = isinstance(error, FileNotFoundError)
+        raise UserError(missing_path(source) if missing else f"{source}: {error.strerror}") from error
     if source.is_dir():
         listed = _below(source)
     elif not is_file(status):

@@ -24,6 +24,7 @@ from tasks import tables
 from tasks.evaluate import summary
 from tasks.evaluate.diagnose.limited import measure_answered, measure_sets, set_rows
 from tasks.evaluate.verdicts import set_verdicts
+from tasks.file_names import missing_path
 from tasks.inference import predictions
 from tasks.inference.arrays import ScoredPredictions
 from tasks.inference.calibration import calibration_error
@@ -87,7 +88,7 @@ def score_to(root: Path, options: ScoreOptions, *, progress: Progress, announce:
         UserError: There is no such model, the source can't be used, or none of its photos can be scored.
     """
     if not options.source.expanduser().exists():
-        raise UserError(f"{options.source}: no such file or folder")
+        raise UserError(missing_path(options.source))
     config = config_of(options.source, options.settings)
     preflight.check_photo_folder(config, root)
     record = find_run(root, options.model)

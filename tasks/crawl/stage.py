@@ -13,6 +13,7 @@ from tasks.crawl.engines.engine import Engine
 from tasks.crawl.keywords import external_inputs as keyword_inputs
 from tasks.crawl.keywords import validate_queries
 from tasks.crawl.ledger.ledger import Ledger
+from tasks.crawl.listing.files import require_path
 from tasks.crawl.losses import require_few_lost
 from tasks.crawl.result import CrawlResult, PhotoRow
 from tasks.crawl.sources import Source
@@ -112,6 +113,18 @@ def validate_config(config: CrawlConfig) -> None:
     source = _source(config)
     if isinstance(source, _SearchEngines) and not config.replay:
         validate_queries(source.engines, config)
+
+
+def check_paths(config: CrawlConfig) -> None:
+    """Raise UserError if a path that the source reads is missing, without listing what is below it."""
+    modules = [load("tasks.crawl.sources", name) for name in config.sources]
+    examples = [module.PATH for module in modules if hasattr(module, "PATH")]
+    for example in examples:
+        require_path(config.path, "crawl.path", example)
+    if examples and config.images is not None:
+        require_path(config.images, "crawl.images", "images")
+    if config.labelled is not None:
+        require_path(config.labelled, "crawl.labelled", "photos/labels.csv")
 
 
 def _write_stats(stats: CrawlStats, out: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from configs.schema import Section, StageName
+from configs.schema import WHOLE_PATHS, Section, StageName
 from tasks.store import compiled, hashing, source_code
 from tasks.store.context import StageContext
 from tasks.store.manifest import Artifact, CacheKey, ManifestHead, Result
@@ -48,7 +48,7 @@ class Stage:
         return CacheKey(
             stage=self.name,
             version=self.version,
-            config=config.model_dump(mode="json", exclude=set(self.view_settings)),
+            config=config.model_dump(mode="json", exclude=set(self.view_settings), context=WHOLE_PATHS),
             parents=dict(parents),
             external_inputs=dict(external_inputs),
         )

@@ -158,7 +158,7 @@ class Trials:
                 allowed = str(error)
         if isinstance(allowed, str):
             self._skip(name, allowed)
-            self._too_long = f"a smaller part is too slow already: {allowed}"
+            self._too_long = allowed if self._too_long else f"a smaller part is too slow already: {allowed}"
         else:
             self._try_network(name, recipe, lambda: recipe.try_out(name, allowed.epochs, again=allowed.again))
 

@@ -56,6 +56,32 @@ def test_a_recipe_that_the_encoder_does_not_allow_is_refused_before_anything_run
         preflight.check_names(load("default", overrides))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ([], "crawl.path is not given; set it to a path, e.g. crawl.path=photos"),
+        (["crawl.sources=csv"], "e.g. crawl.path=labels.csv"),
+        (["crawl.path=사친"], "crawl.path: .*사친: no such file or folder .did you mean 사진"),
+        (["crawl.path=사진", "crawl.labelled=labls.csv"], "crawl.labelled: .*labls.csv: no such file or folder"),
+        (["crawl.sources=csv", "crawl.path=labels.csv", "crawl.images=nowhere"], "crawl.images: .*nowhere: no such"),
+        (["crawl.path=사진", "crawl.labelled=labels.csv"], None),
+        (["crawl.sources=gallery", "crawl.path=nowhere"], None),  # which doesn't read it
+    ],
+)
+def test_a_missing_path_is_said_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], says: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("사진").mkdir()
+    Path("labels.csv").touch()
+    config = load("default", overrides)
+    if says is None:
+        preflight.check_given_paths(config)
+        return
+    with pytest.raises(UserError, match=says):
+        preflight.check_given_paths(config)
+
+
 @pytest.mark.parametrize("path", ["data", "data/photos", "data/artifacts/crawl", "link"])
 def test_the_data_folder_is_no_folder_of_photos(tmp_path: Path, path: str) -> None:
     (tmp_path / "data" / "photos").mkdir(parents=True)

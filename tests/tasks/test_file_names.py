@@ -1,8 +1,12 @@
 """Names in lists, written otherwise than the files' own."""
 
+import re
+import unicodedata
+from pathlib import Path
+
 import pytest
 
-from tasks.file_names import NameIndex, find_names, shown_missing
+from tasks.file_names import NameIndex, find_names, missing_path, shown_missing
 
 KNOWN = [
     "glass/g0.jpg",
@@ -66,3 +70,22 @@ def test_a_list_of_names_is_sorted_into_found_missing_and_ambiguous() -> None:
     (note,) = found.notes
     assert note.startswith("list.csv: 2 names are written differently and were found: ")
     assert "1 without the extension (glass/g0 is glass/g0.jpg)" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("사친", "did you mean 사진?"),
+        ("phtos/cat/1.jpg", "did you mean photos?"),  # the first part that is missing
+        ("photos/dgo", "did you mean dog?"),
+        ("nothing", "nothing: no such file or folder$"),
+        ("강아지", "강아지 is there in other code points"),
+        ("사진/a/b", "b: no such file or folder$"),
+    ],
+)
+def test_a_missing_path_names_what_is_probably_meant(tmp_path: Path, name: str, says: str) -> None:
+    for folder in ("사진", "photos/dog", unicodedata.normalize("NFD", "강아지")):
+        (tmp_path / folder).mkdir(parents=True)
+    message = missing_path(tmp_path / name)
+    assert re.search(says, message)
+    assert message.startswith(f"{tmp_path / name}: no such file or folder")

@@ -15,6 +15,7 @@ from tasks.crawl import blocklist
 from tasks.crawl.blocklist import BlocklistedError
 from tasks.crawl.ledger.ledger import Ledger, StoredPhoto
 from tasks.crawl.losses import require_few_lost
+from tasks.file_names import missing_path
 from tasks.images import formats, photos
 from tasks.images.memory import PhotoTooLargeError
 from tasks.store.context import StageContext
@@ -140,7 +141,7 @@ def require_path(path: Path | None, setting: str, example: str) -> Path:
             f"{found}: can't be read ({error.strerror or error}); make it readable, or set {setting} to another path"
         ) from error
     if not exists:
-        raise UserError(f"{found}: there is no such file or folder; create it, or set {setting} to another path")
+        raise UserError(f"{setting}: {missing_path(found)}")
     return found
 
 
@@ -262,12 +263,13 @@ class _Losses:
             )
         for why in dict.fromkeys(why for _, why in sorted(self.unusable.items())):
             which = [self.names[index] for index, other in sorted(self.unusable.items()) if other == why]
-            are = "is" if len(which) == 1 else "are"
-            yield f"of {self._total:,} photos, {len(which):,} {are} left out: {first_few(which)}; each {why}"
+            are, each = ("is", "it") if len(which) == 1 else ("are", "each")
+            yield f"of {self._total:,} photos, {len(which):,} {are} left out: {first_few(which)}; {each} {why}"
         if self.undecodable:
+            each = "it" if len(self.undecodable) == 1 else "each"
             yield (
                 f"{len(self.undecodable):,} of {self._total:,} photos can't be decoded, and the filter rejects them: "
-                f"{first_few([self.names[index] for index in self.undecodable])}; each is damaged, no photo, or in a "
+                f"{first_few([self.names[index] for index in self.undecodable])}; {each} is damaged, no photo, or in a "
                 "format that fluke can't decode: replace, convert or remove it"
             )
 

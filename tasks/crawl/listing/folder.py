@@ -1,5 +1,6 @@
 """What a folder of photos brings: its classes, its split, and what in it is not used, in one line for each kind."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +114,8 @@ def list_folder(root: Path, split: SplitSetting = "auto", *, to_train: bool = Tr
         if stray and not listing.classes:
             raise UserError(
                 f"{root} contains {len(stray):,} photos, but no sub-folders with photos; move them to one sub-folder "
-                "per class, named after the class, or list them in a CSV and set crawl.sources=csv"
+                "per class, named after the class, or list them in a CSV and set crawl.sources=csv; to give each "
+                f"a class by keyboard: fluke label {shlex.quote(str(root))}"
             )
         if stray:
             listing.notes.append(f"{root}: {photos_are(len(stray))} not in the sub-folder of a class and left out")

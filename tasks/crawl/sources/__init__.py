@@ -1,8 +1,8 @@
 """Sources of photos, one module each, found by name: `crawl.sources=folder` is `folder.py`.
 
-A module defines the two functions of `Source`. A search engine only sets `ENGINE` to an `Engine` (see
-`tasks.crawl.engines.engine`), and `VARIABLES` to the environment variables with its keys, if it has any; the crawl does
-the rest.
+A module defines the two functions of `Source`, and `PATH`, an example of `crawl.path`, if it reads that setting. A
+search engine only sets `ENGINE` to an `Engine` (see `tasks.crawl.engines.engine`), and `VARIABLES` to the environment
+variables with its keys, if it has any; the crawl does the rest.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,8 @@ from tasks.crawl.listing.collect import collect_listed, fingerprints
 from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 
+PATH = "labels.json"
+
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the photos with their classes, and of the sizes and modification times of their files."""

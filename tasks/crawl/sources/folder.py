@@ -10,6 +10,8 @@ from tasks.store.context import StageContext
 
 _seen = SeenBefore()
 
+PATH = "photos"
+
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the listing: names, sizes, times and inodes of all photos."""
@@ -52,7 +54,7 @@ def collect(config: CrawlConfig, ledger: Ledger, context: StageContext) -> Crawl
 
 
 def _list(config: CrawlConfig) -> FolderListing:
-    return list_folder(require_path(config.path, "crawl.path", "photos"), config.split)
+    return list_folder(require_path(config.path, "crawl.path", PATH), config.split)
 
 
 def _in_order(photos: list[FolderPhoto]) -> list[FolderPhoto]:

@@ -7,6 +7,8 @@ from tasks.crawl.listing.hugging_face import list_photos
 from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 
+PATH = "dataset"
+
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:
     """Return a fingerprint of the rows, and of the sizes and modification times of the files that contain them."""

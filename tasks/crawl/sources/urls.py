@@ -24,6 +24,7 @@ from tasks.store.csv_columns import Column, find_columns
 from tasks.store.csv_file import CsvRow, read_csv, shown_lines
 
 NAME = "urls"
+PATH = "urls.csv"
 _FURTHER = ("page", "licence", "author")
 
 
@@ -71,7 +72,7 @@ def list_urls(config: CrawlConfig) -> UrlList:
         UserError: It can't be used as it is, more than `crawl.max_loss` of its rows have no URL or no label, or it has
             fewer than two classes.
     """
-    path = require_path(config.path, "crawl.path", "urls.csv")
+    path = require_path(config.path, "crawl.path", PATH)
     names = config.columns
     columns = [
         Column(names.url, "url", "crawl.columns.url", "required"),

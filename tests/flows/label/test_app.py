@@ -141,6 +141,6 @@ def test_copies_are_asked_for_once_and_an_empty_folder_is_an_error(folder: Path,
     empty.mkdir()
     with pytest.raises(UserError, match="no photos"):
         open_page(empty)
-    for wrong, message in ((folder / "copy.png", "is a file"), (folder / "gone", "doesn't exist")):
+    for wrong, message in ((folder / "copy.png", "is a file"), (folder / "gone", "no such file or folder")):
         with pytest.raises(UserError, match=message):
             require_folder(wrong)

@@ -61,7 +61,7 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
         assert shown == {"fluke-default-crawl", "fluke-default-filter", "fluke-default-filter-report"}
         state = wait_for("failure", lambda: ended(api, failing))["state"]
         assert (state["type"], len(state["message"].splitlines())) == ("FAILED", 1)
-        assert state["message"].startswith("/no/such: there is no such file or folder")
+        assert state["message"].startswith("crawl.path: /no/such: no such file or folder")
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -164,3 +164,22 @@ def test_a_changed_file_of_keywords_changes_the_external_inputs(tmp_path: Path, 
     before = crawl.external_inputs(config, tmp_path)
     file.write_text("a: http://host/a\nb: http://host/b, http://host/c\n")
     assert crawl.external_inputs(config, tmp_path) != before
+
+
+def test_a_folder_has_the_same_key_however_its_path_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("photos/cat", "photos/dog", "elsewhere/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("cat/1.jpg", "dog/1.jpg"):
+        (tmp_path / "photos" / name).write_bytes(b"photo")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "deep")
+
+    def key(path: str) -> str:
+        return crawl.STAGE.cache_key(Store(tmp_path / "data"), CrawlConfig(path=Path(path)), {}).digest
+
+    monkeypatch.chdir(tmp_path)
+    whole = key(str(tmp_path / "photos"))
+    assert key("photos") == key("./photos") == key("elsewhere/../photos") == whole
+    assert key("link/../../photos") == whole  # the disk's .., not the text's
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert key("../photos") == whole
+    assert CrawlConfig(path=Path("../photos")).model_dump(mode="json")["path"] == "../photos"  # as it was typed

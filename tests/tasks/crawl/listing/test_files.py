@@ -285,6 +285,6 @@ def test_photos_that_can_not_be_decoded_are_named_and_count_as_lost(tmp_path: Pa
     for _ in range(2):  # also when it is stored already
         stored, [note] = ingest_with(paths, tmp_path, max_loss=0.1)
         assert stored == [True] * 10  # the filter rejects it, and the review shows it
-        assert re.search(r"1 of 10 photos can't be decoded, .* rejects them: \S*/3.jpg; each is damaged", note)
+        assert re.search(r"1 of 10 photos can't be decoded, .* rejects them: \S*/3.jpg; it is damaged", note)
     with pytest.raises(UserError, match=r"1 of 10 photos can't be read: \S*/3.jpg \(can't be decoded\); that is 10.0"):
         ingest_with(paths, tmp_path, max_loss=0.05)

@@ -180,7 +180,7 @@ def test_a_folder_without_two_classes_is_an_error(tmp_path: Path, made: tuple[st
 def test_a_missing_path_or_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"crawl\.path is not given"):
         folder.external_inputs(CrawlConfig())
-    with pytest.raises(UserError, match="/nowhere: there is no such file or folder"):
+    with pytest.raises(UserError, match=r"crawl\.path: .*/nowhere: no such file or folder"):
         folder.external_inputs(CrawlConfig(path=Path("/nowhere")))
     write(tmp_path / "labels.csv")
     with pytest.raises(UserError, match=r"labels\.csv is a file; set crawl\.path to a folder"):
