@@ -1,9 +1,11 @@
 """Start a run in this process, shown on a Prefect server: what `fluke run` and `fluke.run` share."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Event, Thread
 from typing import Any
 
 from configs.schema import Config, StageName
@@ -105,8 +107,8 @@ def connect(config: Config, announce: Announce) -> None:
             announce(line)
     else:
         if (address := server.url(root)) is None:
-            announce_start("about 15 s; `fluke down` stops it", announce)
-            address = server.up(root)
+            with announced_start("about 15 s; `fluke down` stops it", announce):
+                address = server.up(root)
         warn_of_old_server(announce)
         login = server.login(root)
     configured.use(address, login)
@@ -115,13 +117,27 @@ def connect(config: Config, announce: Announce) -> None:
     notify.prepare(config)
 
 
-def announce_start(how_long: str, announce: Announce) -> None:
-    """Say that the server is started, or waited for."""
+@contextmanager
+def announced_start(how_long: str, announce: Announce, every_s: float = 30) -> Iterator[None]:
+    """Say that the server is started, or waited for; then say at intervals that it still is, until the block ends."""
+    begun, ended = time.monotonic(), Event()
     process = server.process_id(data_root())
     if process:
         announce(f"waiting for the Prefect server (process {process}), which does not answer yet ...")
     else:
         announce(f"starting the Prefect server for the dashboard ({how_long}) ...")
+
+    def remind() -> None:
+        while not ended.wait(every_s):
+            announce(f"still waiting for the Prefect server, for {time.monotonic() - begun:.0f} s; Ctrl-C stops that")
+
+    reminder = Thread(target=remind, name="still starting", daemon=True)
+    reminder.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reminder.join()
 
 
 def warn_of_old_server(announce: Announce) -> None:

@@ -11,6 +11,7 @@ from flows.check.source import Photo, list_photos
 from tasks.filter.fixed_test import read_test_list
 from tasks.filter.groups import group_names, pattern_notes
 from tasks.filter.splits import unseen_classes
+from tasks.images.formats import UNKNOWN
 from tasks.names import warn_of_alike
 from tasks.store.csv_file import read_csv
 from tasks.store.errors import UserError
@@ -132,7 +133,7 @@ def summary(findings: Findings) -> list[str]:
             f"{fractions.val_fraction:.0%} for validation"
         )
     if findings.formats:
-        lines.append("formats: " + ", ".join(f"{count:,} {name}" for name, count in findings.formats.most_common()))
+        lines.append(f"formats: {', '.join(_formats(findings.formats))}")
     if sizes := findings.sizes_px:
         (w0, h0), (w1, h1), (w2, h2) = sizes[0], sizes[len(sizes) // 2], sizes[-1]
         lines.append(f"sizes: {w0:,} x {h0:,} to {w2:,} x {h2:,} px, median {w1:,} x {h1:,} px")
@@ -140,6 +141,14 @@ def summary(findings: Findings) -> list[str]:
         name, most = groups.most_common(1)[0]
         lines.append(f"groups: {len(groups):,} with {groups.total():,} photos; the largest, {name!r}, has {most:,}")
     return [*lines, *_looked_at(findings)]
+
+
+def _formats(counts: Counter[str]) -> Iterator[str]:
+    """Yield the number of files of each format, and at the end of those that are no photos."""
+    yield from (f"{count:,} {name}" for name, count in counts.most_common() if name != UNKNOWN)
+    if others := counts[UNKNOWN]:
+        what = "file that is no photo or" if others == 1 else "files that are no photos or"
+        yield f"{others:,} {what} can't be read"
 
 
 def _looked_at(findings: Findings) -> Iterator[str]:

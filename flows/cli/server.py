@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -50,9 +51,8 @@ def up(
 
     root = data_root()
     preflight.check_writable(root)
-    if server.url(root) is None:
-        start.announce_start("about 15 s", note)
-    address = server.up(root, port, with_key=with_key)
+    with start.announced_start("about 15 s", note) if server.url(root) is None else nullcontext():
+        address = server.up(root, port, with_key=with_key)
     start.warn_of_old_server(note)
     login = server.login(root)
     if login and os.environ.get("PREFECT_API_AUTH_STRING") == login:

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from configs.suggest import did_you_mean
 from flows import model_names
 from flows.models.registry import Registry, registries
 from flows.run_records import RunRecord, read_records
@@ -165,8 +166,10 @@ def _unknown(root: Path, name: str, known: list[str], given: list[str]) -> UserE
     if not known:
         return UserError(f"{root}: no successful run; `fluke run PRESET` trains a model")
     listed = f"models: {', '.join(known)}" + (f"; names: {', '.join(given)}" if given else "")
+    meant = did_you_mean(name, [*known, *given], 0.6)
     return UserError(
-        f"{root}: no successful run, preset or model is called {name!r}; {listed}; `fluke run PRESET` trains a model"
+        f"{root}: no successful run, preset or model is called {name!r}{meant}; {listed}; `fluke run PRESET` trains a "
+        "model"
     )
 
 

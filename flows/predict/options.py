@@ -41,7 +41,8 @@ class PredictOptions:
             if path:
                 outputs.check_file(option, path)
         if self.excel and (self.out is None or self.out.suffix != ".csv"):
-            raise UserError("--excel is for a CSV; add --out FILE.csv, or leave --excel out")
+            fixed = ", not for a submission, whose format is fixed" if self.submission else ""
+            raise UserError(f"--excel is for the CSV of --out{fixed}; add --out FILE.csv, or leave --excel out")
         if self.workers:
             self.cluster()
         if self.heat_maps and self.workers:

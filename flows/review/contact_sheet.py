@@ -20,6 +20,8 @@ from tasks.store.file_errors import PARTIAL
 from tasks.templates import template
 
 _PAGE = "index.html"
+_FILES = {".html", ".htm", ".pdf", ".zip", ".png", ".jpg", ".jpeg", ".csv"}
+"""Ends of names with which people mean a file."""
 _DECIDED = {"keep": "kept", "reject": "rejected", "move": "moved to"}
 
 
@@ -43,6 +45,11 @@ def export(root: Path, review_list: ReviewList, folder: Path, *, title: str) -> 
 
 def _check(root: Path, folder: Path) -> None:
     """Raise UserError if a contact sheet can't be written to a folder."""
+    if folder.suffix.lower() in _FILES and not folder.is_dir():
+        raise UserError(
+            f"--export {folder}: the contact sheet is a folder with a page and its pictures, not one file; "
+            f"give --export a folder, such as {folder.with_suffix('')}"
+        )
     if folder.exists() and (not folder.is_dir() or any(not path.name.startswith(PARTIAL) for path in folder.iterdir())):
         what = "already exists and isn't empty" if folder.is_dir() else "is a file"
         raise UserError(f"{folder} {what}; give --export a new folder")

@@ -12,6 +12,10 @@ _LEAST_PHOTOS = 5
 _DIRECTIONS = 30
 """Principal directions that the distances are measured along."""
 _STEPS = 500
+_TAIL = 10
+"""Percentage of the photos at each end of an axis that may be far from the others."""
+_MARGIN = 0.5
+"""How far from the others they may be before they are put on the border: a multiple of the others' range."""
 _TINY = 1e-12
 
 
@@ -44,7 +48,13 @@ def feature_map(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _in_unit_square(places: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Shift and scale places (n, 2) into 0..1, the same in both directions."""
-    low, high = places.min(axis=0), places.max(axis=0)
+    """Shift and scale places (n, 2) into 0..1, the same in both directions.
+
+    A few photos far from all others are put on the border: else they would press the others into one spot.
+    """
+    inner_low, inner_high = np.percentile(places, [_TAIL, 100 - _TAIL], axis=0)
+    margin = _MARGIN * (inner_high - inner_low)
+    low = np.maximum(places.min(axis=0), inner_low - margin)
+    high = np.minimum(places.max(axis=0), inner_high + margin)
     scale = max(float((high - low).max()), _TINY)
-    return np.asarray((places - (low + high) / 2) / scale + 0.5, np.float32)
+    return np.asarray(np.clip((places - (low + high) / 2) / scale + 0.5, 0, 1), np.float32)

@@ -42,6 +42,7 @@ def test_a_folder_with_its_formats_sizes_and_doubts(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert {label: counts.total() for label, counts in found.classes.items()} == {"cat": 3, "dog": 3}
     assert found.formats == {"jpg": 3, "png": 1, "webp": 1, "bin": 1}
+    assert "formats: 3 jpg, 1 png, 1 webp, 1 file that is no photo or can't be read" in summary(found)
     assert found.sizes_px == [(16, 100), (64, 48), (64, 48), (64, 48), (640, 480)]
     text = "\n".join(found.doubts)
     for words in ("#recycle", "pointer.jpg; each is a Git LFS pointer", "3.png; each is rejected as too small"):

@@ -97,7 +97,8 @@ def test_nothing_to_find_is_said_with_the_remedy(runs: Runs) -> None:
         find_run(root, "002")
     runs.run()
     with pytest.raises(
-        UserError, match="no successful run, preset or model is called 'dmeo'; models: demo; `fluke run"
+        UserError,
+        match=r"no successful run, preset or model is called 'dmeo' \(did you mean demo\?\); models: demo; `",
     ):
         find_run(root, "dmeo")
 

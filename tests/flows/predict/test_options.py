@@ -10,8 +10,10 @@ from tasks.store.errors import UserError
 
 
 def test_excel_is_only_for_a_csv(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--excel is for a CSV; add --out FILE\.csv"):
+    with pytest.raises(UserError, match=r"--excel is for the CSV of --out; add --out FILE\.csv"):
         PredictOptions(tmp_path, excel=True, out=tmp_path / "out.json").check()
+    with pytest.raises(UserError, match="not for a submission, whose format is fixed"):
+        PredictOptions(tmp_path, excel=True, submission=tmp_path / "out.csv").check()
 
 
 def test_an_address_is_checked_before_anything_is_computed(tmp_path: Path) -> None:

@@ -39,6 +39,14 @@ def test_missing_photos_are_marked(page: Any, tmp_path: Path) -> None:
     assert "can't be shown" in export(page.root, page.review_list, tmp_path / "sheet", title="demo").read_text()
 
 
+@pytest.mark.parametrize("name", ["sheet.html", "사진.HTM"])
+def test_the_name_of_a_file_is_refused(page: Any, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=f"not one file; give --export a folder, such as .*/{Path(name).stem}$"):
+        export(page.root, page.review_list, tmp_path / name, title="demo")
+    assert not (tmp_path / name).exists()
+    export(page.root, page.review_list, tmp_path / "2026.11", title="demo")
+
+
 def test_nothing_is_overwritten(page: Any, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "index.html").write_text("mine")

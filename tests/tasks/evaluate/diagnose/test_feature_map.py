@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.evaluate.diagnose.feature_map import feature_map
+from tasks.evaluate.diagnose.feature_map import _in_unit_square, feature_map
 
 
 def test_photos_with_similar_features_lie_near_each_other() -> None:
@@ -29,3 +29,19 @@ def test_few_photos_and_short_features(photos: int, length: int) -> None:
 
 def test_photos_that_are_all_the_same() -> None:
     assert np.isfinite(feature_map(np.ones((30, 4), np.float32))).all()
+
+
+def test_two_outliers_do_not_press_the_others_into_one_spot() -> None:
+    places = np.random.default_rng(0).normal(size=(24, 2))
+    places[:2] = [[300, 20], [280, -90]]
+    on_map = _in_unit_square(places)
+    assert (on_map >= 0).all()
+    assert (on_map <= 1).all()
+    assert (np.ptp(on_map[2:], axis=0) > 0.5).all()
+    assert (on_map[:2, 0] == 1).all()
+
+
+def test_without_outliers_the_map_ends_where_the_photos_do() -> None:
+    on_map = _in_unit_square(np.random.default_rng(0).uniform(size=(200, 2)) * [4, 2])
+    assert np.isclose(np.ptp(on_map, axis=0).max(), 1)
+    assert len(np.unique(on_map, axis=0)) == 200
