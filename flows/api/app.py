@@ -57,6 +57,7 @@ TopK = Annotated[int, Query(ge=1, le=messages.MOST_TOP_K, description="Number of
 def build(answering: Answering) -> FastAPI:
     """Build the application of `fluke api`."""
     app = FastAPI(title="fluke api", version=_version(), description=_ABOUT, docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False  # a redirect has no JSON, and curl doesn't follow it
     limits = answering.limits
 
     @app.post("/predict", responses=_PROBLEMS, openapi_extra=_PHOTO_BODY)
@@ -150,8 +151,9 @@ def _add_errors(app: FastAPI) -> None:
         return problem(_text(error.errors()), 422)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return problem(f"{error.detail}: GET docs lists what this server answers", error.status_code)
+    async def http(request: Request, error: HTTPException) -> Response:
+        docs = f"{request.scope.get('root_path', '')}/docs"
+        return problem(f"{error.detail}: the page {docs} lists what this server answers", error.status_code)
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, __: ClientDisconnect) -> Response:

@@ -9,6 +9,7 @@ from tasks.images.photos import TOO_MANY_PIXELS
 
 _PHOTO_TYPES = ("image/", "application/octet-stream")
 _JSON = "application/json"
+_HOW_TO_SEND = "send the file itself, no form: curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg'"
 
 
 class RefusedError(Exception):
@@ -76,7 +77,8 @@ class Body:
         if not kind.startswith(self._kinds):
             given = f"is {kind}" if kind else "is missing"
             wanted = " or ".join(f"{each}*" if each.endswith("/") else each for each in self._kinds)
-            raise RefusedError(415, f"the header Content-Type {given}, but must be {wanted}")
+            remedy = "" if _JSON in self._kinds else f"; {_HOW_TO_SEND}"
+            raise RefusedError(415, f"the header Content-Type {given}, but must be {wanted}{remedy}")
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise RefusedError(415, "the body must not be compressed: send it without the header Content-Encoding")
         if headers.get("content-length", "0").isdecimal() and int(headers.get("content-length", "0")) > self._most:

@@ -86,7 +86,7 @@ def test_a_photo_of_a_batch_that_cant_be_read_does_not_hinder_the_others(client:
         (photo(9, form="PNG")[:60], BINARY, 422, "can't be read"),
         (png_header(20_000), {"Content-Type": "image/png"}, 413, "more than 1 million pixels"),
         (photo(9), {}, 415, "Content-Type is missing, but must be image/* or application/octet-stream"),
-        (photo(9), {"Content-Type": "application/x-www-form-urlencoded"}, 415, "is application/x-www-form-urlencoded"),
+        (photo(9), {"Content-Type": "application/x-www-form-urlencoded"}, 415, "form: curl --data-binary @photo.jpg -H"),
         (photo(9), JPEG | {"Content-Encoding": "gzip"}, 415, "must not be compressed"),
         (bytes(2_000_001), BINARY, 413, "more than 2 MB"),
         (iter([bytes(1_500_000)] * 2), BINARY, 413, "more than 2 MB"),  # its length is not said before
@@ -170,3 +170,5 @@ def test_the_documentation_names_every_route_and_loads_nothing_from_elsewhere(cl
     assert api.get("/page.css").status_code == 200
     response = api.get("/nothing")
     assert (response.status_code, list(response.json())) == (404, ["error"])
+    assert "the page /docs lists" in response.json()["error"]
+    assert api.post("/predict/", follow_redirects=False).json() == response.json()  # no redirect, which has no JSON
