@@ -116,7 +116,7 @@ class Model:
         from flows.predict.photo_list import list_photos
 
         single = isinstance(photos, (str, Path, bytes)) or not isinstance(photos, Sequence | np.ndarray)
-        if isinstance(photos, np.ndarray) and photos.ndim == 3:
+        if isinstance(photos, np.ndarray) and photos.ndim in (2, 3):  # 2: grey, which one error says
             single = True
         names: list[str] = []
         items: list[Any] = []

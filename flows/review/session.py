@@ -243,11 +243,11 @@ def _in_state(of: OrderedItems, item_filter: ItemFilter, decisions: Decisions) -
 def duplicate_places(review_list: ReviewList, item: ReviewItem) -> list[tuple[str, str]]:
     """Return classes and names under which the crawl found the photo that an item duplicates.
 
-    If that is the photo itself, only its other classes count.
+    If that is the photo itself, its own place doesn't count.
     """
-    own = item.key.label if item.duplicate_of == item.key.photo else None
+    own = (item.key.label, item.name) if item.duplicate_of == item.key.photo else None
     places = review_list.places.get(item.duplicate_of, ()) if item.duplicate_of else ()
-    return [(label, name) for label, name in places if label != own][:_PLACES]
+    return [place for place in places if place != own][:_PLACES]
 
 
 def _value(made: Made | None) -> tuple[str, str] | None:

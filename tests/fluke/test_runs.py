@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fluke
@@ -42,3 +43,13 @@ def test_a_data_folder_that_is_given_counts_only_for_the_call(tmp_path: Path, mo
     Runs(tmp_path / "other").run()
     assert len(fluke.list_runs(data=tmp_path / "other")) == 1
     assert len(fluke.list_runs()) == 0
+
+
+@pytest.mark.parametrize("shape", [(50, 60), (50, 60, 3), (50, 60, 4)])
+def test_an_array_is_one_photo_also_if_it_is_grey_or_has_an_alpha_channel(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    Runs(tmp_path).run()
+    names, photos = fluke.open_run(data=tmp_path).model._listed(np.zeros(shape, np.uint8))
+    assert names == ["0"]
+    assert [photo.shape for photo in photos] == [shape]

@@ -86,7 +86,12 @@ def test_a_photo_of_a_batch_that_cant_be_read_does_not_hinder_the_others(client:
         (photo(9, form="PNG")[:60], BINARY, 422, "can't be read"),
         (png_header(20_000), {"Content-Type": "image/png"}, 413, "more than 1 million pixels"),
         (photo(9), {}, 415, "Content-Type is missing, but must be image/* or application/octet-stream"),
-        (photo(9), {"Content-Type": "application/x-www-form-urlencoded"}, 415, "form: curl --data-binary @photo.jpg -H"),
+        (
+            photo(9),
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            415,
+            "form: curl --data-binary @photo.jpg -H",
+        ),
         (photo(9), JPEG | {"Content-Encoding": "gzip"}, 415, "must not be compressed"),
         (bytes(2_000_001), BINARY, 413, "more than 2 MB"),
         (iter([bytes(1_500_000)] * 2), BINARY, 413, "more than 2 MB"),  # its length is not said before

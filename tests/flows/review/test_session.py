@@ -43,6 +43,18 @@ def test_the_same_photo_in_two_classes_is_shown_with_the_other_class(
     ]
 
 
+def test_a_copy_in_the_same_class_is_shown_with_the_name_of_the_other_file(
+    review_folder: ReviewFolder, open_page: Any
+) -> None:
+    (review_folder.photos / "cat" / "사본.jpg").write_bytes((review_folder.photos / "cat" / "0.jpg").read_bytes())
+    copy = review_folder.crawl()["photo"].duplicated().to_list().index(True)
+    folder = review_folder.publish([{"photo": copy, "reason": "duplicate", "twin": copy}])
+    [row] = open_page(review_folder.data, items.read(folder, "demo")).rows()
+    [[label, name]] = row["duplicate_places"]
+    assert label == row["label"] == "cat"
+    assert {name, row["name"]} == {"cat/0.jpg", "cat/사본.jpg"}
+
+
 def test_filters_and_counts_agree(page: Any) -> None:
     assert {row["label"] for row in page.rows("label=cat&state=all")} == {"cat"}
     assert len(page.rows("reason=wrong+label")) == 2
