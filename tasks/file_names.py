@@ -161,8 +161,10 @@ def missing_path(path: Path) -> str:
     except OSError:
         names = []
     if any(nfc(name) == nfc(wrong.name) for name in names if name != wrong.name):
-        hint = f"; {wrong.name} is there in other code points of the same text, as macOS writes them: complete the name"
-        return f"{path}: no such file or folder{hint} with the Tab key"
+        return (
+            f"{path}: no such file or folder; {wrong.name} is there in other code points of the same text, as macOS "
+            "writes them: complete the name with the Tab key"
+        )
     return f"{path}: no such file or folder{did_you_mean(wrong.name, names, 0.6)}"
 
 

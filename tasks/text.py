@@ -63,6 +63,12 @@ def score_text(name: str, value: float) -> str:
     return percent(value) if _is_share(name) else f"{value:.3f}"
 
 
+def change_text(name: str, change: float) -> str:
+    """Write a change of a score by its name: +0.9 points of accuracy, +0.010 of another one; never -0.0."""
+    scale, digits, unit = (100, 1, " points") if _is_share(name) else (1, 3, "")
+    return f"{round(change * scale, digits) + 0.0:+.{digits}f}{unit}"
+
+
 def score_with_interval(name: str, value: float, low: float, high: float) -> str:
     """Write a score with its name and interval: accuracy 97.5 % (96.0–98.8), macro F1 0.950 (0.932–0.981)."""
     return f"{name} {score_text(name, value)} ({interval_text(name, low, high)})"

@@ -10,7 +10,7 @@ from flows.models.decision import Headline, headline
 from flows.run_records import RunRecord, read_records
 from tasks.store.manifest import ManifestHead
 from tasks.store.store import Store
-from tasks.text import interval_text, score_text, show_controls
+from tasks.text import change_text, interval_text, score_text, show_controls
 
 SHOWN = 60
 """How many nights the trend has."""
@@ -76,7 +76,7 @@ def nights(store: Store, name: str) -> list[Night]:
 
 
 def run_name(record: RunRecord, before: Sequence[Night]) -> str:
-    """Return how a run is called in the dashboard, such as `whales 26 Nov: promoted 0.412 (+0.010)`.
+    """Return how a run is called in the dashboard, such as `demo 26 Nov: promoted 63.9 % (+0.9 points)`.
 
     Args:
         record: The run.
@@ -88,10 +88,10 @@ def run_name(record: RunRecord, before: Sequence[Night]) -> str:
     if record.state != "running":
         parts.append(record.decision or record.state)
     if record.state == "done" and (scored := headline(record)):
-        parts.append(f"{scored.value:.3f}")
+        parts.append(score_text(scored.metric, scored.value))
         promoted = [each.score for each in before if each.score and each.outcome == "promoted"]
         if promoted and promoted[-1].metric == scored.metric:
-            parts.append(f"({round(scored.value - promoted[-1].value, 3) + 0.0:+.3f})")  # never -0.000
+            parts.append(f"({change_text(scored.metric, scored.value - promoted[-1].value)})")
     return f"{name}: {' '.join(parts)}" if parts else name
 
 

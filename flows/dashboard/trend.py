@@ -1,11 +1,13 @@
 """A picture of the nights of a model: its metric with the interval, photos, seconds by stage, and bytes."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 
 from configs.schema import STAGE_NAMES
 from flows.dashboard.nights import Night
+from tasks.text import score_text
 
 _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT = 760, 110, 46, 62, 12
 _COLOURS = ("#4e79a7", "#f28e2b", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#e15759")
@@ -51,7 +53,9 @@ def _short(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _frame(title: str, top: float, bottom: float, label: str, legend: Iterable[tuple[str, str]] = ()) -> str:
+def _frame(
+    title: str, top: float, bottom: float, label: Callable[[float], str], legend: Iterable[tuple[str, str]] = ()
+) -> str:
     """Draw a panel's title, the names of its colours, and its axis."""
     names = "".join(f' <tspan fill="{colour}">{html.escape(name)}</tspan>' for name, colour in legend)
     lines = [f'<text x="{_LEFT}" y="-8" fill="#222" font-weight="bold">{html.escape(title)}{names}</text>']
@@ -60,7 +64,7 @@ def _frame(title: str, top: float, bottom: float, label: str, legend: Iterable[t
         lines.append(
             f'<path d="M{_LEFT} {_short(y)}H{_WIDTH - _RIGHT}" stroke="#ddd"/>'
             f'<text x="{_LEFT - 6}" y="{_short(y + 4)}" text-anchor="end" fill="#444">'
-            f"{label.format(bottom + share * (top - bottom))}</text>"
+            f"{label(bottom + share * (top - bottom))}</text>"
         )
     return "".join(lines)
 
@@ -92,7 +96,7 @@ def _metric(shown: Sequence[Night]) -> str:
         if each.outcome in ("failed", "died", "interrupted")
     ]
     legend = (("promoted", _GOOD), ("refused", _BAD), ("another decision", _OTHER), ("× no result", _BAD))
-    frame = _frame(f"{metric} with its 95 % interval:", high, low, "{:.3f}", legend)
+    frame = _frame(f"{metric} with its 95 % interval:", high, low, partial(score_text, metric), legend)
     return frame + "".join(drawn + points + failed)
 
 
@@ -122,4 +126,4 @@ def _stacks(title: str, values: Sequence[Sequence[float]], names: Sequence[str] 
                 paths.setdefault(colour, []).append(f"M{x} {y}h{_short(width)}v{height}h-{_short(width)}z")
     drawn = [f'<path fill="{colour}" d="{"".join(parts)}"/>' for colour, parts in paths.items()]
     label = "{:,.0f}" if top >= 10 else "{:,.1f}"
-    return _frame(title, top, 0, label, zip(names, _COLOURS, strict=False)) + "".join(drawn)
+    return _frame(title, top, 0, label.format, zip(names, _COLOURS, strict=False)) + "".join(drawn)

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.text import duration, interval, interval_text, number_text, percent, score_text, show_controls
+from tasks.text import change_text, duration, interval, interval_text, number_text, percent, score_text, show_controls
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,9 @@ def test_scores_that_are_no_shares_have_three_decimals() -> None:
     assert score_text("balanced accuracy", 0.95) == percent(0.95)
     assert interval_text("macro F1", 0.932, 1.0) == "0.932–1.000"
     assert interval_text("accuracy", 0.9414, 1.0) == "94.1–100.0"
+    assert change_text("macro F1", 0.0102) == "+0.010"
+    assert change_text("macro F1", -0.0001) == "+0.000"
+    assert change_text("balanced accuracy", -0.0094) == "-0.9 points"
 
 
 @pytest.mark.parametrize(

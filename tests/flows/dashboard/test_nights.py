@@ -16,17 +16,25 @@ from flows.dashboard import artifacts, nights, run_page, sender, trend
 from flows.run_records import RunRecord, StageRecord
 from tasks.store.manifest import Artifact
 from tasks.store.store import Store
+from tasks.text import percent
 
 
-def record(number: int, value: float | None = 0.412, *, name: str = "whales", decision: str = "promoted") -> RunRecord:
+def record(
+    number: int,
+    value: float | None = 0.412,
+    *,
+    name: str = "whales",
+    decision: str = "promoted",
+    metric: str = "macro F1",
+) -> RunRecord:
     """A run of the whole pipeline; without a value it failed before it was evaluated."""
     run = RunRecord.start("default", "evaluate", Config(name=name), number=number)
     run.started_at = datetime(2026, 11, 1, 12, tzinfo=UTC) + timedelta(days=number)
     run.decision, run.reason = (decision, "the interval [0.001, 0.02] is above 0") if value is not None else ("", "")
     counts: dict[str, dict[str, Any]] = {"filter": {"kept": 1_200, "rejected": 30}}
     if value is not None:
-        counts["evaluate"] = {"test photos": 90, "macro F1": value, "macro F1 from": value - 0.05}
-        counts["evaluate"]["macro F1 to"] = value + 0.05
+        interval = {f"{metric} from": value - 0.05, f"{metric} to": value + 0.05}
+        counts["evaluate"] = {"test photos": 90, metric: value, **interval}
     for stage, found in counts.items():
         artifact = Artifact(stage=stage, key=f"k{number}", digest="d")
         run.stages.append(StageRecord(artifact=artifact, cached=False, why="", seconds=2.5, counts=found))
@@ -49,6 +57,9 @@ def test_a_name_says_model_date_outcome_score_and_change(store: Store) -> None:
     refused = nights.night(record(24, 0.2, decision="refused"), store)
     assert nights.run_name(record(25, 0.4), [*before, refused]) == "whales 26 Nov: promoted 0.400 (-0.002)"
     assert nights.run_name(record(25, 0.4019), before) == "whales 26 Nov: promoted 0.402 (+0.000)"
+    accuracies = [record(night, value, metric="accuracy") for night, value in ((24, 0.63), (25, 0.639))]
+    first = nights.night(accuracies[0], store)
+    assert nights.run_name(accuracies[1], [first]) == f"whales 26 Nov: promoted {percent(0.639)} (+0.9 points)"
     begun = RunRecord.start("default", "train", Config(name="wal\x1b"[:3]), number=9)
     begun.started_at = record(25).started_at
     assert nights.run_name(begun, before) == "wal 26 Nov: until train"
