@@ -68,6 +68,10 @@ def test_labels_by_keyboard(served: tuple[LabelPage, str], tmp_path: Path) -> No
             browser.wait(f"{ANSWERED} === {count}")
         assert len(page.files.read()) == 12
         assert browser.text("#end").startswith("All photos have an answer")
+        phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+        browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        browser.run("document.getElementById('progress').textContent = arguments[0]", "9 of 62 labelled · " * 4)
+        assert browser.run("return document.documentElement.scrollWidth") == 390
         assert browser.log_messages() == []
     finally:
         browser.driver.quit()
