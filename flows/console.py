@@ -34,7 +34,7 @@ _MOST_CLASSES, _SMALLEST_CLASSES = 40, 10
 """Most rows of a table of classes, and how many of them are for the classes with the fewest photos."""
 _ONE_OF = {
     "photos": "photo",
-    "copies": "copy",
+    "exact copies": "exact copy",
     "classes": "class",
     "other files": "other file",
     "tiles": "tile",

@@ -87,7 +87,7 @@ def build_photos(config: CrawlConfig, *, context: StageContext) -> Result:
     if result.stats:
         _write_stats(result.stats, context.out)
     refs = {context.photos / row.file: FileRecord(bytes=row.bytes, sha256=row.photo) for row in rows}
-    copies = {"copies": len(rows) - len(refs)} if len(rows) > len(refs) else {}
+    copies = {"exact copies": len(rows) - len(refs)} if len(rows) > len(refs) else {}
     counts = {"photos": len(refs), **copies, "classes": len({row.label for row in rows}), **result.counts}
     digest = content_digest(rows)
     return Result(counts, digest=hashing.of_value([digest, times]) if times else digest, refs=refs)

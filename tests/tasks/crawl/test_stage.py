@@ -84,7 +84,7 @@ def test_the_table_refers_to_stored_photos(home: Path) -> None:
 def test_a_copy_is_counted_apart_so_that_what_the_filter_keeps_and_rejects_adds_up(home: Path) -> None:
     (home / "in" / "dog" / "copy.jpg").write_bytes(b"cat 0")
     made = get_or_build(home, CrawlConfig(path=home / "in"))
-    assert made.manifest.counts == {"photos": 6, "copies": 1, "classes": 2, "other files": 0}
+    assert made.manifest.counts == {"photos": 6, "exact copies": 1, "classes": 2, "other files": 0}
     assert len(tables.crawl.PHOTOS.read(Store(home / "data").folder(made.artifact))) == 6 + 1
 
 
