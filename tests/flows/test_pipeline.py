@@ -203,7 +203,7 @@ def test_why_names_the_change_and_status_lists_the_runs(finished: Fluke) -> None
             "train.input: this setting is gone; instead of tiles, set",
         ),
         (
-            ["stage", "pretrain", "default", "pretrain.encoder=lite0"],
+            ["stage", "pretrain", "default", "crawl.path=.", "pretrain.encoder=lite0"],
             "there is no network 'lite0' (did you mean efficientnet_lite0?)",
         ),
     ],

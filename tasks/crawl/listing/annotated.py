@@ -27,7 +27,7 @@ from tasks.store.errors import UserError
 from tasks.store.manifest import first_problem
 from tasks.text import first_few
 
-_EXAMPLE = "labels.json"
+EXAMPLE = "labels.json"
 _IMAGE_FOLDERS = ("images", "data")
 _USUAL_NAMES = ("*.coco.json", "*/*.coco.json", "labels.json", "*/labels.json", "annotations/*.json")
 
@@ -42,13 +42,13 @@ def list_photos(config: CrawlConfig, *, to_train: bool = True) -> PhotoList:
     Raises:
         UserError: A file can't be used, too many of its photos aren't there, or they have fewer than two classes.
     """
-    path = require_path(config.path, "crawl.path", _EXAMPLE)
+    path = require_path(config.path, "crawl.path", EXAMPLE)
     return put_together(_parts(path, config), path, config, [], to_train=to_train)
 
 
 def listed_rows(config: CrawlConfig) -> set[tuple[str, str]]:
     """Return the name and the class of each photo with one class, found or not; raises UserError."""
-    path = require_path(config.path, "crawl.path", _EXAMPLE)
+    path = require_path(config.path, "crawl.path", EXAMPLE)
     return {
         (photo_name(row.image, part.listed.folder, path), row.label)
         for part in _parts(path, config)

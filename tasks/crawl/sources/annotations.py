@@ -2,12 +2,12 @@
 
 from configs.schema import CrawlConfig
 from tasks.crawl.ledger.ledger import Ledger
-from tasks.crawl.listing.annotated import list_photos
+from tasks.crawl.listing.annotated import EXAMPLE, list_photos
 from tasks.crawl.listing.collect import collect_listed, fingerprints
 from tasks.crawl.result import CrawlResult
 from tasks.store.context import StageContext
 
-PATH = "labels.json"
+PATH = EXAMPLE
 
 
 def external_inputs(config: CrawlConfig) -> dict[str, str | int]:

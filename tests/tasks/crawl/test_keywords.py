@@ -88,7 +88,7 @@ def test_an_invalid_file_is_rejected(tmp_path: Path, text: bytes, says: str) -> 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"keywords\.txt: there is no such file"):
+    with pytest.raises(UserError, match=r"crawl\.keywords: .*keywords\.txt: no such file or folder"):
         keywords_of(CrawlConfig(sources="bing", keywords=tmp_path / "keywords.txt"))
 
 

@@ -58,5 +58,5 @@ def test_a_photo_of_the_source_counts_in_the_class_chosen_by_hand(home: Path) ->
 
 
 def test_labels_that_are_not_there_are_an_error_with_the_setting(home: Path) -> None:
-    with pytest.raises(UserError, match=r"labels\.csv.*crawl\.labelled"):
+    with pytest.raises(UserError, match=r"crawl\.labelled: .*labels\.csv: no such file or folder"):
         crawled(home, config(home))

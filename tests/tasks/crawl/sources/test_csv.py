@@ -157,7 +157,7 @@ def test_wrong_paths_are_errors(home: Path) -> None:
     ):
         csv.external_inputs(CrawlConfig(sources="csv", path=home))
     text = "Image,Id\n1.jpg,a\n2.jpg,b\n"
-    with pytest.raises(UserError, match=r"set crawl\.images"):
+    with pytest.raises(UserError, match=r"crawl\.images: .*nowhere: no such file or folder"):
         csv.external_inputs(config(home, text, images=home / "nowhere"))
     with pytest.raises(UserError, match=r"set crawl\.images to the folder"):
         csv.external_inputs(config(home, text, images=home / "labels.csv"))
