@@ -120,8 +120,13 @@ function answer(kind, label = "") {
 }
 
 function type(key) {
-  const row = upcoming[0];
-  if (row) pickClass({ label: "", suggestion: "" }, key, (label) => upcoming[0] === row && answer("label", label), state.classes);
+  const photo = upcoming[0]?.photo;
+  if (!photo) return;
+  const chosen = (label) => {
+    if (upcoming[0]?.photo === photo) answer("label", label);
+    else say("another photo is shown now: nothing was labelled", true);
+  };
+  pickClass({ label: "", suggestion: "" }, key, chosen, state.classes);
 }
 
 const acts = {

@@ -21,6 +21,11 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = (*(f"class {number}" for number in range(10)), HOSTILE)
 ANSWERED = """document.getElementById('progress').textContent.match(/[0-9]+(?= (of 12|skipped))/g)
 .reduce((sum, count) => sum + Number(count), 0)"""
+COUNT_REQUESTS = """
+const ask = window.fetch;
+window.answers = 0;
+window.fetch = async (...given) => { const answer = await ask(...given); window.answers += 1; return answer; };
+"""
 PRESS = """
 const [key, code] = arguments;
 document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }));
@@ -51,7 +56,9 @@ def test_labels_by_keyboard(served: tuple[LabelPage, str], tmp_path: Path) -> No
         wait_for("2 of 12 labelled")
         browser.run(PRESS, "ㅜ", "KeyN")
         browser.wait("document.getElementById('move').open")
+        browser.run(COUNT_REQUESTS)
         browser.press("새 것")
+        browser.wait("window.answers > 1")  # meanwhile, the page has asked for the state and drawn it
         browser.wait("document.querySelector('#options li').textContent === 'new class: 새 것'")
         browser.key("Enter")
         wait_for("3 of 12 labelled")
