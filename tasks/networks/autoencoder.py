@@ -12,9 +12,8 @@ import keras
 
 from configs.schema import PretrainConfig
 from tasks.networks.pooled_autoencoder import pooled_layers
-from tasks.networks.scaling import SCALED
+from tasks.networks.scaling import BRIGHTEST, SCALED
 
-BRIGHTEST = 255
 _ACTIVATION = "leaky_relu"  # its slope is nowhere zero, so no channel can die
 _START = "he_normal"
 

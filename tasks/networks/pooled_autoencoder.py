@@ -9,9 +9,8 @@ it has 8,664 parameters, of which 182 are the averages of batch normalisation, w
 import keras
 
 from configs.schema import PretrainConfig
-from tasks.networks.scaling import SCALED
+from tasks.networks.scaling import BRIGHTEST, SCALED
 
-BRIGHTEST = 255
 _MOMENTUM = 0.9
 """Of the averages of batch normalisation: a short training has few steps, and Keras' 0.99 would keep the first ones."""
 
