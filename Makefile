@@ -25,11 +25,11 @@ reproduce: .venv/installed  ## compare PRESET=cats_dogs with its write-up on PHO
 
 # Some environments keep Python from writing bytecode: each process would compile TensorFlow's 3,000 modules again (5 s).
 unexport PYTHONDONTWRITEBYTECODE
-TESTS := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev  ## run the tests (up to 20 minutes on 2 cores)
 	$(TESTS) -m "not long"
 
-test-long: .venv/installed-dev  ## run the long ones: the tutorial, the notebook, nights, kills (8 minutes)
+test-long: .venv/installed-dev  ## run the longest one: nights on a bucket in which something is killed
 	$(TESTS) -m long
 
 check: .venv/installed-dev  ## ruff, mypy, import-linter and the fast tests, two at a time
@@ -44,7 +44,7 @@ types:
 	$(BIN)/mypy
 
 fast-tests:
-	$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile --no-loadscope-reorder
+	$(TESTS) -m "not slow and not long"
 
 fix: .venv/installed-dev  ## format, and repair what ruff can repair
 	$(BIN)/ruff check --fix .

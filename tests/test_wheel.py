@@ -51,6 +51,7 @@ def test_it_has_one_package_with_types_and_all_files_of_the_repository(unpacked:
     assert expected <= {str(path.relative_to(unpacked)) for path in unpacked.rglob("*")}
 
 
+@pytest.mark.slow
 def test_every_import_is_of_a_module_in_it_or_of_a_library(unpacked: Path) -> None:
     modules = {
         ".".join(path.relative_to(unpacked).with_suffix("").parts).removesuffix(".__init__")
@@ -73,6 +74,7 @@ def test_beside_modules_of_the_same_names_it_imports_its_own(unpacked: Path, tmp
     assert _run(tmp_path, unpacked, code).split() == [str(unpacked / "fluke" / "__init__.py")]
 
 
+@pytest.mark.slow
 def test_stages_have_the_same_source_digest_so_that_artifacts_of_a_checkout_are_used(
     unpacked: Path, tmp_path: Path
 ) -> None:

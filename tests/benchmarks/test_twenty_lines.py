@@ -25,6 +25,7 @@ def test_learns_from_the_train_photos_and_then_from_validation_too() -> None:
     assert not np.allclose(alone, together)
 
 
+@pytest.mark.slow
 def test_labels_of_test_photos_change_nothing() -> None:
     features, targets, split = _blobs(1.0)
     shuffled = np.where(split == "test", (targets + 1) % 3, targets)

@@ -64,6 +64,7 @@ def _known_settings(fields: object = Config, prefix: str = "") -> Iterator[str]:
         yield from _known_settings(field.annotation, f"{prefix}{name}.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_have_options_that_exist(page: Path) -> None:
     for line in _lines(page):

@@ -83,6 +83,7 @@ def test_the_picture_of_the_stages_has_files_and_artifacts_that_exist() -> None:
     assert set(STAGE_NAMES) <= set(texts)
 
 
+@pytest.mark.slow
 def test_messages_that_troubleshooting_quotes_are_those_of_the_code() -> None:
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
     quoted = {

@@ -37,6 +37,7 @@ def decide(host: Host, letter: str) -> None:
     review_log.add(host.root, [review_log.Decision(ReviewKey(letter * 64, "cat"), "keep")])
 
 
+@pytest.mark.slow
 def test_two_reviews_at_the_same_time(hosts: tuple[Host, Host]) -> None:
     decide(hosts[0], "a")
     sync(hosts)
@@ -81,6 +82,7 @@ def run(number: int) -> RunRecord:
     return RunRecord.start("cats", "evaluate", Config(), number=number)
 
 
+@pytest.mark.slow
 def test_two_decisions_about_models_at_the_same_time(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     Registry(a.root, "cats").append(Decision.about(run(1), "promoted", "first", by="gate"))
@@ -109,6 +111,7 @@ def test_names_and_the_blocklist_have_what_both_gave(
     assert "'both' was given to two runs" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_deletion_stays_if_the_other_machine_changes_something_else(hosts: tuple[Host, Host], first: int) -> None:
     a, b = hosts
@@ -134,6 +137,7 @@ def test_a_deletion_stays_if_the_other_machine_changes_something_else(hosts: tup
         assert not list(host.root.glob(".conflict-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_name_that_is_deleted_here_and_given_anew_there_is_that_of_the_new_run(
     hosts: tuple[Host, Host], first: int
@@ -149,6 +153,7 @@ def test_a_name_that_is_deleted_here_and_given_anew_there_is_that_of_the_new_run
     assert [model_names.read(host.root) for host in hosts] == [{"best": "run-2"}] * 2
 
 
+@pytest.mark.slow
 def test_a_name_that_was_deleted_and_given_again_stays(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     model_names.add(a.root, "best", "run-1")
@@ -161,6 +166,7 @@ def test_a_name_that_was_deleted_and_given_again_stays(hosts: tuple[Host, Host])
     assert [model_names.read(host.root) for host in hosts] == [{"best": "run-1", "other": "run-2"}] * 2
 
 
+@pytest.mark.slow
 def test_a_deletion_stays_if_the_merge_was_killed(hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = hosts
     model_names.add(a.root, "old", "run-1")
@@ -177,6 +183,7 @@ def test_a_deletion_stays_if_the_merge_was_killed(hosts: tuple[Host, Host], monk
     assert [model_names.read(host.root) for host in hosts] == [{"new": "run-2"}] * 2
 
 
+@pytest.mark.slow
 def test_what_leaves_the_memory_of_a_split_does_not_come_back(hosts: tuple[Host, Host]) -> None:
     memories = [
         Generations(host.root / "splits" / "cats", host.root / "backups" / "splits" / "cats", suffix=".x", remedy="")

@@ -38,6 +38,7 @@ def test_columns_of_a_table_have_different_names() -> None:
             assert len(table.names) == len(set(table.names)), table.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["tasks", "flows", "configs", "benchmarks", "tests"])
 def test_no_other_module_spells_the_name_of_a_file(package: str) -> None:
     names = [file.name for file in tables.files() if "." in file.name]

@@ -85,6 +85,7 @@ def start(root: Path, arms: list[str], **options: Any) -> tuple[Trainings, Pipel
     return found, pipeline, said
 
 
+@pytest.mark.slow
 def test_the_photos_and_the_split_are_got_once_with_a_memory_of_their_own(tmp_path: Path) -> None:
     found, pipeline, _ = start(tmp_path, ["train.epochs=5"], seeds=2)
     found.prepare()
@@ -111,6 +112,7 @@ def test_stages_write_no_report_and_reuse_nothing_of_other_photos_and_evaluation
         assert marked(section, tmp_path) == {OF_ABLATION: stages[name].source(section)[:24]}
 
 
+@pytest.mark.slow
 def test_fewer_train_photos_take_the_place_of_the_filters_result(tmp_path: Path) -> None:
     found, pipeline, _ = start(tmp_path, ["train.epochs=5"], seeds=2, sizes=[2, 5, "all"])
     found.prepare()

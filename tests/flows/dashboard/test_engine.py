@@ -36,6 +36,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_PAUSE_S", 0.1)
 
 
+@pytest.mark.slow
 def test_without_an_answer_a_final_state_counts_as_set(caplog: pytest.LogCaptureFixture) -> None:
     with silent() as address, client(address, 0.5) as asks:
         start = time.monotonic()

@@ -57,6 +57,7 @@ def test_a_bar_that_waits_is_sent_once_with_its_newest_percentage(stand_in: Stan
     assert sent == [("POST", 99), ("PATCH", 100)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["silent", "errors", "nobody"])
 def test_a_server_that_does_not_answer_costs_nothing_but_the_last_seconds_and_one_warning(
     kind: str, stand_in: StandIn, caplog: pytest.LogCaptureFixture
@@ -78,6 +79,7 @@ def test_a_server_that_does_not_answer_costs_nothing_but_the_last_seconds_and_on
     assert "the dashboard lacks 1000 entries" in caplog.text
 
 
+@pytest.mark.slow
 def test_what_waited_is_sent_when_the_server_is_back(stand_in: StandIn) -> None:
     stand_in.code = 503
     sends = to(stand_in.url)

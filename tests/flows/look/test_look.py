@@ -67,6 +67,7 @@ def test_every_layer_gets_a_grid_and_the_page_shows_all(photo: Path, small: Netw
     look_to(tmp_path, options, progress=silent, announce=lambda line: None)  # replaces what the first look has written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("through", [False, True])
 def test_of_a_network_on_codes_the_encoder_is_looked_at_first(photo: Path, small: Network, through: bool) -> None:
     config = PretrainConfig(encoder="autoencoder", filters=(4, 4), code_channels=2)
@@ -136,6 +137,7 @@ def test_the_pretrained_networks_are_the_encoder_or_the_one_on_codes(
     assert looked_into._pretrained(store, run) == began_with
 
 
+@pytest.mark.slow
 def test_a_network_without_published_weights_is_refused_by_its_option() -> None:
     with pytest.raises(UserError, match="for --network=resnet34; choose one of the networks") as error:
         pretrained("resnet34")

@@ -31,6 +31,7 @@ def test_artifacts_of_the_last_good_runs_and_their_parents_are_kept(runs: Runs) 
     assert len(list(runs.store.pools("preprocess").glob("*.json"))) == 2
 
 
+@pytest.mark.slow
 def test_the_newest_good_runs_of_each_preset_are_kept_however_many_others_came_later(runs: Runs) -> None:
     presets = ["animals", "birds", "cats"]
     first = [runs.run(preset=preset) for preset in presets]

@@ -56,6 +56,7 @@ def reasons(unneeded: list[Unneeded]) -> list[tuple[str, int]]:
     return sorted((item.reason, item.bytes) for item in unneeded if "photo" in item.reason)
 
 
+@pytest.mark.slow
 def test_unused_photos_that_the_copy_has_left_out_leave_the_bucket(s3: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     keep(a, crawl(a, b"kept", b"both"))
@@ -72,6 +73,7 @@ def test_unused_photos_that_the_copy_has_left_out_leave_the_bucket(s3: Bucket, h
     assert sorted(path.read_bytes() for path in b.store.photos.glob("*/*")) == [b"both", b"kept"]
 
 
+@pytest.mark.slow
 def test_photos_of_a_pruned_crawl_stay_in_the_bucket_whichever_machine_prunes(
     s3: Bucket, hosts: tuple[Host, Host]
 ) -> None:
@@ -99,6 +101,7 @@ def test_photos_of_a_pruned_crawl_stay_in_the_bucket_whichever_machine_prunes(
     assert reasons(find_unneeded(a.store, 1, photos=True)) == reasons(unneeded)
 
 
+@pytest.mark.slow
 def test_a_photo_that_a_run_needs_again_meanwhile_stays(s3: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     keep(a, crawl(a, b"kept"))
@@ -113,6 +116,7 @@ def test_a_photo_that_a_run_needs_again_meanwhile_stays(s3: Bucket, hosts: tuple
     assert a.store.valid(a.store.folder(old.artifact))
 
 
+@pytest.mark.slow
 def test_photos_stay_in_the_bucket_if_prune_is_killed(
     s3: Bucket, hosts: tuple[Host, Host], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +145,7 @@ def test_a_photo_to_forget_that_only_the_bucket_has_is_shown(hosts: tuple[Host, 
     assert traces_lines(traces, a.store)[0] == f"{traces.elsewhere[0]}  only in the bucket"
 
 
+@pytest.mark.slow
 def test_forgetting_one_photo_with_all_that_it_is_in_keeps_the_others(s3: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     crawl(a, b"forget me", b"keep me")

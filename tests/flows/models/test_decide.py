@@ -117,6 +117,7 @@ def test_a_data_folder_without_a_registry_keeps_its_last_good_model(nights: Nigh
     assert [each.run for each in Registry(nights.store.root, "demo").history()] == [old.id, worse.id]
 
 
+@pytest.mark.slow
 def test_a_person_who_chooses_another_model_meanwhile_is_not_overruled(
     nights: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:

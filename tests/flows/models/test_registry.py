@@ -163,6 +163,7 @@ def _append_many(root: Path) -> None:
     _decide(Registry(root, "glass"), *(f"promoted {name}" for name in "abcdefghij"))
 
 
+@pytest.mark.slow
 def test_processes_that_decide_at_the_same_time_lose_no_decision(tmp_path: Path) -> None:
     with multiprocessing.get_context("fork").Pool(3) as pool:
         pool.map(_append_many, [tmp_path] * 3)

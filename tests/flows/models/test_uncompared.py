@@ -71,6 +71,7 @@ def test_a_model_whose_champion_was_deleted_is_used(nights: Nights) -> None:
     assert (decision.outcome, decision.reason) == ("promoted", f"the model of the champion, run {first.id}, is gone")
 
 
+@pytest.mark.slow
 def test_a_classifier_that_a_person_has_rolled_back_does_not_come_back_the_next_night(nights: Nights) -> None:
     first, second = (nights.run(photos(60, wrong=wrong), classifier=f"{wrong}") for wrong in (5, 4))
     nights.decide(first, QUICK)

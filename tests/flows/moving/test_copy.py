@@ -135,6 +135,7 @@ def test_photos_can_stay_behind(data: Data, bucket: BucketPlace, tmp_path: Path)
     assert Store(tmp_path / "copy").manifests("filter")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_with_a_server_that_stumbles_nothing_is_half_copied(data: Data, s3: Bucket, tmp_path: Path, seed: int) -> None:
     record = data.record
@@ -152,6 +153,7 @@ def test_with_a_server_that_stumbles_nothing_is_half_copied(data: Data, s3: Buck
     assert {each.artifact for each in intact(tmp_path / "copy")} == {each.artifact for each in intact(data.root)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [3, 20, 30])
 def test_a_copy_that_is_stopped_leaves_no_run_and_the_next_one_completes_it(
     data: Data, s3: Bucket, tmp_path: Path, after: int
@@ -175,6 +177,7 @@ def test_a_copy_that_is_stopped_leaves_no_run_and_the_next_one_completes_it(
     assert len(intact(tmp_path / "copy")) == 2
 
 
+@pytest.mark.slow
 def test_a_pull_that_is_stopped_is_completed(data: Data, s3: Bucket, tmp_path: Path) -> None:
     record = data.record
     copy_run(Folder(data.root), BucketPlace(s3.open()), record.id)
@@ -275,6 +278,7 @@ def test_an_unknown_run_and_a_missing_place_are_said(data: Data, bucket: BucketP
     assert "are the same" in refused(Folder(data.root), Folder(data.root), None)
 
 
+@pytest.mark.slow
 def test_two_copies_at_once_both_arrive(data: Data, s3: Bucket, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

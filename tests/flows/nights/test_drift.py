@@ -62,6 +62,7 @@ def test_photos_like_the_old_ones_are_no_drift() -> None:
     assert drift.sentence(rows, "R") == ""
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_the_level_says() -> None:
     assert sum(bool(drifted(night(seed, new=6))) for seed in range(25)) <= 3  # more: 0.1 % at 2 %
 

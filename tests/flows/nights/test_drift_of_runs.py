@@ -79,6 +79,7 @@ def nights(tmp_path: Path, shown: list[str]) -> Iterator[Nights]:
     return found
 
 
+@pytest.mark.slow
 def test_drift_is_said_in_record_report_and_dashboard(nights: Nights, shown: list[str]) -> None:
     champion = nights.train()
     nights.add(8, 1)

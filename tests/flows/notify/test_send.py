@@ -69,6 +69,7 @@ def test_only_what_is_asked_for_is_sent_but_every_event_is_emitted(events: list[
     assert [event["event"] for event in events] == ["fluke.night.promoted", "fluke.night.failed"]
 
 
+@pytest.mark.slow
 def test_a_receiver_that_never_answers_delays_no_other_and_not_the_run(
     silent_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,6 +58,7 @@ def test_all_photos_are_browsed_by_class_split_answer_confidence_and_text(
         assert page.get(f"rows?{bad}").status_code == 400
 
 
+@pytest.mark.slow
 def test_a_changed_photo_says_whether_the_list_of_the_page_has_it(
     review_folder: ReviewFolder, listed: items.ReviewList, open_page: Any
 ) -> None:

@@ -166,6 +166,7 @@ def test_the_contact_sheet_has_them(review_folder: ReviewFolder, tmp_path: Path)
     assert page.count("<img ") == 1
 
 
+@pytest.mark.slow
 def test_the_next_filter_applies_the_decision_and_the_doubt_is_gone(
     review_folder: ReviewFolder, open_page: Any
 ) -> None:

@@ -12,6 +12,7 @@ from tests.helpers.pipeline import write_photos
 from tests.helpers.review import ReviewFolder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new", ["bottle", "Black", "black (old)"])
 def test_rejected_and_moved_photos_stay_so(tmp_path: Path, open_page: Any, new: str) -> None:
     write_photos(tmp_path / "photos", 30)

@@ -170,6 +170,7 @@ def test_a_log_damaged_during_the_session_is_reported_and_left_unchanged(page: A
     assert log.read_text().endswith("oops\n")
 
 
+@pytest.mark.slow
 def test_only_the_rows_of_one_response_are_formatted(
     review_folder: ReviewFolder, open_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,8 +49,12 @@ def test_a_schedule_creates_runs_and_a_served_stage_runs(finished: Fluke) -> Non
         finished_run = wait_for("end of the run", lambda: ended(api, run["id"]))
         assert finished_run["state"]["type"] == "COMPLETED", finished_run["state"]
         assert "default-filter" in [record.deployment for record in read_records(finished.data)]
-        tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
-        assert {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
+
+        def both_stages() -> Any:  # the server learns of the stages through events, which it reads after the run's end
+            tasks = post(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+            return {task["name"]: task["state"]["name"] for task in tasks} == {"crawl": "Cached", "filter": "Cached"}
+
+        assert wait_for("both stages, cached", both_stages)
         assert wait_for(
             "log line", lambda: [line for line in logs(api, run["id"]) if line["message"].startswith("filter cached")]
         )

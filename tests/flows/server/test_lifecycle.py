@@ -20,6 +20,7 @@ from tests.helpers.prefect_api import post, wait_for
 from tests.helpers.server_stand_in import StandIn
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_for_a_while_is_waited_for(
     tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_server_of_an_earlier_version_is_used_stopped_and_known_to_be_unprotec
     assert old.process.wait(10) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_another_program_that_answers_on_the_servers_port_is_not_taken_for_it(
     tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[StandIn]]:
         program.end()
 
 
+@pytest.mark.slow
 def test_a_restart_keeps_the_port_the_key_and_the_choice_to_have_none(tmp_path: Path, started: list[StandIn]) -> None:
     port = server.free_port()
     assert server.up(tmp_path, port) == server.up(tmp_path)
@@ -187,6 +190,7 @@ def test_a_restart_keeps_the_port_the_key_and_the_choice_to_have_none(tmp_path: 
     assert len(started) == 4
 
 
+@pytest.mark.slow
 def test_the_usual_port_is_taken_again_after_another_program_has_used_it(
     tmp_path: Path, started: list[StandIn]
 ) -> None:
@@ -284,6 +288,7 @@ def test_a_link_in_place_of_the_servers_log_is_not_followed(tmp_path: Path) -> N
     assert (tmp_path / "log").read_text() == "theirs, again"
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_while_the_server_starts_is_given_up_for_another(
     tmp_path: Path, started: list[StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def soon(condition: Callable[[], bool]) -> None:
     wait_for("effect", condition, timeout_s=20)
 
 
+@pytest.mark.slow
 def test_a_server_that_has_ended_is_started_on_the_same_port(
     process: Process, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_server_that_has_ended_is_started_on_the_same_port(
     assert "has ended; it is started again" in caplog.text
 
 
+@pytest.mark.slow
 def test_it_is_tried_again_if_it_does_not_start(process: Process, tmp_path: Path) -> None:
     process.problem = UserError("the port is in use")
     with watch.kept_running(tmp_path, URL):

@@ -45,6 +45,7 @@ async def add_run(session: AsyncSession, state: StateType, *heartbeats_ago_s: fl
     return run.id
 
 
+@pytest.mark.slow
 def test_only_a_run_whose_last_heartbeat_is_old_has_died(prefect_database: PrefectDBInterface) -> None:
     old = SILENCE.total_seconds() + 1
 

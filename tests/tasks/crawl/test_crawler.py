@@ -48,6 +48,7 @@ def test_requests_name_the_crawler_and_logging_is_not_changed(engine: ScriptedEn
     assert (root.level, list(root.handlers), logging.getLogger("urllib3").level) == before
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_crawl_and_loses_no_download(engine: ScriptedEngine, tmp_path: Path) -> None:
     engine.show("cat", [f"/cat{n}.jpg" for n in range(100)])
     engine.show("dog", [f"/dog{n}.jpg" for n in range(100)])

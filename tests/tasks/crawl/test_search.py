@@ -153,6 +153,7 @@ def test_underfilled_classes_are_reported_and_topped_up(
     assert "/test/cat photo/0" not in engine.site.asked
 
 
+@pytest.mark.slow
 def test_a_killed_crawl_continues_without_missing_or_duplicate_rows(engine: ScriptedEngine, tmp_path: Path) -> None:
     engine.show("cat", [f"/cat{n}.jpg" for n in range(40)], [f"/cat{n}.jpg" for n in range(40, 60)])
     engine.show("dog", [f"/dog{n}.jpg" for n in range(30)])
@@ -242,6 +243,7 @@ def test_a_kept_photo_is_not_displaced_by_a_later_download(engine: ScriptedEngin
     assert names(run_crawl(engine, tmp_path, per_class=2), "cat") == ["cat1.jpg", "cat2.jpg"]
 
 
+@pytest.mark.slow
 def test_a_crawl_that_ran_out_of_time_counts_as_ended(engine: ScriptedEngine, tmp_path: Path) -> None:
     engine.show("cat", ["/cat0.jpg", "/cat1.jpg", "/never.jpg"])
     engine.show("dog", ["/dog.jpg"])

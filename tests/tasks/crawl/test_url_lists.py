@@ -95,6 +95,7 @@ def test_the_same_photo_and_photos_that_are_not_needed_are_not_lost(site: Any, t
     assert len(crawl(tmp_path, site, gone, per_class=3)[0].rows) == 6
 
 
+@pytest.mark.slow
 def test_the_end_of_the_time_is_no_loss(site: Any, tmp_path: Path) -> None:
     slow = [f"/slow{number}" for number in range(8)]
     for path in slow:

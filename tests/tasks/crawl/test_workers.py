@@ -18,6 +18,7 @@ from tasks.store.errors import UserError
 from tests.helpers.scripted_engine import CATS_AND_DOGS, ScriptedEngine, names, photo, photo_requests, run_crawl
 
 
+@pytest.mark.slow
 def test_one_thread_downloads_more_photos_than_fit_into_a_queue(engine: ScriptedEngine, tmp_path: Path) -> None:
     """icrawler's queues take five tasks per thread and drop the rest, and its threads end by time-outs."""
     engine.show("cat", [f"/cat{n}.jpg" for n in range(60)])
@@ -55,6 +56,7 @@ def test_files_that_are_not_intact_photos_are_dropped_with_the_reason(engine: Sc
     assert reasons["cut.jpg"] == "truncated"
 
 
+@pytest.mark.slow
 def test_a_failed_url_waits_longer_after_each_failure_and_is_reported(
     engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_site_is_crawled_although_some_of_its_pages_fail(engine: ScriptedEngin
     assert site.asked["/private"] == 0
 
 
+@pytest.mark.slow
 def test_an_engine_that_refuses_several_queries_in_a_row_is_not_used_any_more(
     engine: ScriptedEngine, tmp_path: Path
 ) -> None:

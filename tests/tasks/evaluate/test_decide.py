@@ -14,6 +14,7 @@ from tasks.inference.knn import References
 from tests.helpers.evaluation import EvaluationWorld, read_metrics
 
 
+@pytest.mark.slow
 def test_predictions_and_submission_list_the_top_classes(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, layer_images=0, top_k=2))
     predictions = tables.evaluate.PREDICTIONS.read(folder).set_index("name")
@@ -61,6 +62,7 @@ def test_decisions_can_be_written_and_read(tmp_path: Path, uncalibrated: np.ndar
         np.testing.assert_array_equal(read.uncalibrated, uncalibrated)
 
 
+@pytest.mark.slow
 def test_decisions_are_not_rounded_and_agree_with_the_predictions(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
     decisions = Decisions.read(folder)

@@ -17,6 +17,7 @@ def test_an_empty_test_split_is_refused(tmp_path: Path) -> None:
         only.finish().evaluate()
 
 
+@pytest.mark.slow
 def test_the_unknown_class_needs_validation_photos_and_a_new_name(tmp_path: Path, pets: EvaluationWorld) -> None:
     with pytest.raises(UserError, match=r"threshold can't be fitted; raise filter\.unseen_classes"):
         pets.finish().evaluate(UNKNOWN)

@@ -10,6 +10,7 @@ from tasks.inference.arrays import NO_ANSWER
 from tests.helpers.evaluation import UNKNOWN, EvaluationWorld, read_metrics, unseen, world
 
 
+@pytest.mark.slow
 def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None:
     zoo = world(tmp_path, ["ant", "bee", "cow", "elk"], trained=["ant", "bee", "cow"])
     for label in ("ant", "bee", "cow"):
@@ -35,6 +36,7 @@ def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None
     assert "no test photo" in tables.evaluate.REPORT.path(folder).read_text()
 
 
+@pytest.mark.slow
 def test_the_nearest_photo_is_a_baseline(pets: EvaluationWorld) -> None:
     """Photos of the same colour are most similar, so it predicts the same as the classifier."""
     outcome, folder = pets.finish().evaluate()

@@ -12,6 +12,7 @@ from tasks.store.progress import Advance
 from tests.helpers.evaluation import EvaluationWorld, read_metrics
 
 
+@pytest.mark.slow
 def test_progress_counts_photos(pets: EvaluationWorld) -> None:
     reported: list[tuple[str, int]] = []
 
@@ -42,6 +43,7 @@ def test_rows_are_found_by_the_index_not_by_their_order_in_the_shards(pets: Eval
     assert read_metrics(folder)["val"]["accuracy"] == 1
 
 
+@pytest.mark.slow
 def test_logits_are_only_written_for_validation_and_test(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
     output = NetworkOutput.read(folder)

@@ -11,6 +11,7 @@ def certain(truth: np.ndarray, right: np.ndarray, classes: int = 2) -> ScoredPre
     return ScoredPredictions.of(truth, np.eye(classes)[np.where(right, truth, (truth + 1) % classes)])
 
 
+@pytest.mark.slow
 def test_the_p_value_of_accuracy_is_that_of_mcnemar() -> None:
     """Of 300 photos, 40 are only right for us, and 20 only for them."""
     truth = np.arange(300) % 2
@@ -21,6 +22,7 @@ def test_the_p_value_of_accuracy_is_that_of_mcnemar() -> None:
     assert found == p_values(theirs, ours, np.arange(300), top_k=1, exchanges=4000, seed=0)
 
 
+@pytest.mark.slow
 def test_the_answers_to_a_group_are_exchanged_together() -> None:
     """20 groups of 15 photos that are all right for one of the two are worth as much as 20 photos."""
     groups = np.repeat(np.arange(20), 15)

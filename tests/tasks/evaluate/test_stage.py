@@ -9,6 +9,7 @@ from tasks.store.store import Store
 from tests.helpers.evaluation import EvaluationWorld, read_metrics, world
 
 
+@pytest.mark.slow
 def test_an_evaluation_has_scores_counts_and_figures(pets: EvaluationWorld) -> None:
     outcome, folder = pets.finish().evaluate()
     metrics = read_metrics(folder)

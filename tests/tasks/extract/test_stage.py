@@ -46,6 +46,7 @@ def expected(folders, encoder, tiles: np.ndarray) -> np.ndarray:
     return encode(keras.models.load_model(tables.pretrain.ENCODER.path(folders.store.folder(encoder))), tiles, 8)
 
 
+@pytest.mark.slow
 def test_only_new_photos_are_computed(folders, photos, encoder, stripes) -> None:
     first = folders.get_or_build(extract.STAGE, CONFIG, **photos(12), encoder=encoder)
     assert first.manifest.counts == {"photos": 12, "new": 12}
@@ -69,6 +70,7 @@ def test_a_second_run_needs_no_network_not_even_for_fewer_photos_or_copies(
     assert not {label for label, _ in folders.progress} - {"tiles"}
 
 
+@pytest.mark.slow
 def test_another_encoder_computes_everything_again(folders, photos, encoder, small_network, tmp_path) -> None:
     first = folders.get_or_build(extract.STAGE, CONFIG, **photos(), encoder=encoder)
     model = keras.models.load_model(small_network.weights)
@@ -118,6 +120,7 @@ def test_only_train_photos_get_copies_and_each_copy_differs(folders, photos, enc
     assert index_of(folders, without, tables.extract.COPIES_INDEX).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [pytest.param(CONFIG, marks=pytest.mark.slow), COPIES], ids=["plain", "copies"])
 def test_the_result_does_not_depend_on_earlier_results_or_on_the_batch_size(folders, photos, encoder, config) -> None:
     grown = [folders.get_or_build(extract.STAGE, config, **photos(n), encoder=encoder) for n in (5, 22)]

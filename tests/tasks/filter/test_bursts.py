@@ -118,6 +118,7 @@ BETWEEN: dict[str, Callable[[CrawledPhotos], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [{"burst_s": 2}, {}])
 @pytest.mark.parametrize("between", BETWEEN)
 def test_a_burst_of_which_a_photo_was_tested_never_trains_later(

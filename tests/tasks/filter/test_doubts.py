@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from flows.review.items import read
 from tasks import tables
@@ -37,6 +38,7 @@ def test_the_review_shows_doubtful_photos_first(tmp_path: Path) -> None:
     assert "**Doubtful:** 12 photos with the reason 'too dark'" in summary
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_order_of_the_photos(tmp_path: Path) -> None:
     first, second = (crawl(tmp_path / name, rows) for name, rows in (("a", turns()), ("b", turns()[::-1])))
     tables_of = [crawled.filter()[0].drop(columns="name") for crawled in (first, second)]
@@ -44,6 +46,7 @@ def test_the_result_does_not_depend_on_the_order_of_the_photos(tmp_path: Path) -
     assert first.notes == second.notes
 
 
+@pytest.mark.slow
 def test_decisions_settle_doubts_and_a_review_that_is_half_done_rejects_nothing_more(tmp_path: Path) -> None:
     crawled = crawl(tmp_path, turns())
     crawled.filter()
@@ -74,6 +77,7 @@ def test_keeping_photos_by_hand_does_not_reject_the_others(tmp_path: Path) -> No
     assert (len(kept), len(rejected), counts["doubtful"]) == (36, 0, 2)
 
 
+@pytest.mark.slow
 def test_splits_hold_when_a_class_crosses_the_limit(tmp_path: Path) -> None:
     """More dark photos make the first ones doubtful, more bright ones make them rejected again."""
     bright = [("night", encode(scene(300 + seed))) for seed in range(9)]

@@ -143,6 +143,7 @@ def test_a_group_across_the_parts_is_held_out_and_said(
     assert "2 photos are not used as given" in line
 
 
+@pytest.mark.slow
 def test_a_photo_that_was_ever_tested_is_never_trained_on(
     presplit: SplitPhotos, caplog: pytest.LogCaptureFixture
 ) -> None:

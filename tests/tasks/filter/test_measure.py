@@ -32,6 +32,7 @@ def test_faces_outside_the_range_are_rejected(crawled: CrawledPhotos, monkeypatc
     assert len(counted) == 20  # once per photo
 
 
+@pytest.mark.slow
 def test_stored_photos_of_earlier_runs_are_measured_again_after_a_new_version(
     crawled: CrawledPhotos, monkeypatch: pytest.MonkeyPatch
 ) -> None:

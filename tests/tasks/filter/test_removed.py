@@ -28,6 +28,7 @@ def coloured(crawled: CrawledPhotos) -> CrawledPhotos:
     return crawled
 
 
+@pytest.mark.slow
 def test_label_issues_remove_no_photo_from_validation_and_test(coloured: CrawledPhotos) -> None:
     everything, _, _ = coloured.filter(FilterConfig(label_issues=60, duplicate_bits=None))
     exam = everything[everything["split"] != "train"]
@@ -39,6 +40,7 @@ def test_label_issues_remove_no_photo_from_validation_and_test(coloured: Crawled
     assert any("no model's doubt removes photos" in note for note in coloured.notes)
 
 
+@pytest.mark.slow
 def test_a_class_whose_train_photos_are_all_doubted_stays_in_the_test(coloured: CrawledPhotos) -> None:
     hard = {coloured.add("hard", _shade(20, seed)) for seed in range(100, 106)}
     config = FilterConfig(max_label_doubt=0.6, duplicate_bits=None)
@@ -71,6 +73,7 @@ def test_what_a_check_removes_from_the_test_is_listed(crawled: CrawledPhotos, re
     assert counts.get("removed from test", 0) == tested
 
 
+@pytest.mark.slow
 def test_a_check_on_many_photos_removes_them_from_the_test_in_its_share(crawled: CrawledPhotos) -> None:
     rng = np.random.default_rng(1)
     dark = [crawled.add("a", png(rng.integers(0, 256, (96, 96, 3)) / 8)) for _ in range(40)]

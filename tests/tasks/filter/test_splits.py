@@ -35,6 +35,7 @@ def test_each_class_has_the_right_proportions() -> None:
     assert counts["dog", "val"] in (6, 7)
 
 
+@pytest.mark.slow
 def test_small_classes_together_have_the_right_proportions() -> None:
     labels = [f"whale {n}" for n in range(1000) for _ in range(2)]
     counts = Counter(assigned(labels))

@@ -64,6 +64,7 @@ def test_a_test_photo_replaced_by_a_larger_duplicate_is_still_in_the_test(crawle
     assert set(replaced["split"]) == {"test"}
 
 
+@pytest.mark.slow
 def test_a_photo_that_resembles_a_test_photo_of_an_earlier_run_is_in_the_test(crawled: CrawledPhotos) -> None:
     first, _, _ = crawled.filter()
     names = [row["photo"] for row in crawled.rows]
@@ -132,6 +133,7 @@ def test_leaks_are_counted_and_fixed(crawled: CrawledPhotos) -> None:
     assert counts["leaks fixed"] == 1
 
 
+@pytest.mark.slow
 def test_a_photo_moved_to_an_unseen_class_leaves_train(crawled: CrawledPhotos) -> None:
     for seed in range(200, 208):
         crawled.add("new", jpeg(seed))

@@ -61,6 +61,7 @@ def test_classes_too_small_for_every_fold_are_skipped() -> None:
     assert score[FOLDS:].min() > 0
 
 
+@pytest.mark.slow
 def test_two_hundred_classes_of_five_photos() -> None:
     labels = np.repeat(np.arange(200), 5)
     embedding = np.random.default_rng(0).normal(size=(200, 64))[labels]

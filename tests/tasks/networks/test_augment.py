@@ -77,6 +77,7 @@ def test_rand_augment_stays_in_range_and_changes_colours() -> None:
     assert (changed != TILES).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", ["nearest", "reflect", "constant"])
 def test_what_xla_compiles_equals_tensorflows_kernel(fill) -> None:
     """TensorFlow's kernel of affine maps is the fastest on a CPU, but XLA has none."""
@@ -92,6 +93,7 @@ def test_what_xla_compiles_equals_tensorflows_kernel(fill) -> None:
     assert len(np.unique(expected)) > 200
 
 
+@pytest.mark.slow
 def test_all_changes_together_are_compiled_by_tensorflow_once() -> None:
     tensorflow = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":

@@ -33,6 +33,7 @@ def test_pooled_is_the_network_of_the_write_up(side: int) -> None:
     assert model.get_layer("decoded").activation is keras.activations.sigmoid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "code_side"), [(16, 2), (17, 3)])
 def test_depth_widths_and_code_channels_of_pooled_are_settings(side: int, code_side: int) -> None:
     config = PretrainConfig(encoder="autoencoder", architecture="pooled", filters=(4, 6, 8), code_channels=5)

@@ -86,6 +86,7 @@ def test_a_head_with_several_directions_is_copied() -> None:
     np.testing.assert_array_equal(target.get_layer("cosines").get_weights()[0], -kernel)
 
 
+@pytest.mark.slow
 def test_a_classifier_initialised_from_another_can_be_saved(tmp_path) -> None:
     base, model = (
         feature_classifier((4, 4, 2), 2, CONFIG, (np.full(2, mean, np.float32), np.ones(2, np.float32)))
@@ -143,6 +144,7 @@ def test_the_contrast_of_photos_is_that_of_each_convention() -> None:
     assert photo_deviation("tf") == photo_deviation((127.5, 127.5)) == pytest.approx(0.4527, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["strided", "pooled"])
 def test_a_classifier_through_an_encoder_answers_tiles_as_one_of_codes_answers_their_codes(architecture) -> None:
     settings = PretrainConfig(encoder="autoencoder", architecture=architecture, filters=(4, 8), code_channels=3)

@@ -58,6 +58,7 @@ def pattern(side: int) -> NDArray[np.uint8]:
     return np.stack([255 * x, 255 * y, 60 + 60 * np.sin(40 * x) + disc], axis=-1).astype(np.uint8)[None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIDES)
 def test_the_installed_weights_give_the_known_features(name: str) -> None:
     pooled = np.asarray(pretrained(name, 64)(pattern(64)))

@@ -54,6 +54,7 @@ def test_pixels_are_scaled_as_in_keras_applications(name: str, channels: int, tm
     np.testing.assert_allclose(of_graph(scale, channels, tmp_path), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("name", "first"),

@@ -54,6 +54,7 @@ def randomise(model: keras.Model) -> None:
     model.set_weights([value + 0.05 * random.random(value.shape, np.float32) for value in model.get_weights()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["convnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_lite0", "resnet18"))]
 )
@@ -78,6 +79,7 @@ def test_lite0_gives_the_features_of_its_file() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_pretrained_networks_take_grey_tiles(tmp_path: Path) -> None:
     original = built("convnet", None, (16, 16, 3))
     randomise(original)
@@ -101,6 +103,7 @@ def test_weights_are_found_in_nested_models_and_under_other_layer_numbers(tmp_pa
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_a_file_of_another_network_is_refused_and_nothing_is_copied(tmp_path: Path) -> None:
     vgg = tmp_path / "vgg.keras"
     inputs = keras.Input((8, 8, 3))
@@ -143,6 +146,7 @@ def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
             built("convnet", path, (16, 16, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["auto", "imagenet"])
 @pytest.mark.parametrize("name", ["convnet", "small_convnet", "resnet18", "resnet34"])
 def test_networks_without_weights_are_refused_with_the_alternatives(
@@ -159,6 +163,7 @@ def test_imagenet_for_a_network_with_installed_weights_names_them() -> None:
         built("efficientnet_lite0", "imagenet", (64, 64, 3))
 
 
+@pytest.mark.slow
 def test_a_failed_download_names_the_url_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str, origin: str, **rest: object) -> str:
         raise Exception(f"URL fetch failure on {origin}: None -- [Errno -2] Name or service not known")

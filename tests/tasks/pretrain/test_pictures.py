@@ -5,6 +5,7 @@ from PIL import Image
 from tasks.pretrain.pictures import as_colours, draw, labelled
 
 
+@pytest.mark.slow
 def test_the_picture_has_all_rows_for_trained_and_untrained_autoencoders(tmp_path) -> None:
     random = np.random.default_rng(0)
     tiles = random.integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)

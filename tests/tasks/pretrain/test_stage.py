@@ -47,6 +47,7 @@ def test_code_of_another_kind_of_encoder_does_not_make_an_encoder_stale() -> Non
     assert modules["vgg16"] == ["tasks.pretrain.encoders.network", "tasks.networks.backbones._applications"]
 
 
+@pytest.mark.slow
 def test_stages_are_imported_without_heavy_libraries() -> None:
     heavy_libraries = "{'keras', 'tensorflow', 'pandas', 'cv2', 'scipy', 'sklearn'}"
     stages = ", ".join(f"tasks.{stage}.stage" for stage in ("pretrain", "extract", "train"))

@@ -63,6 +63,7 @@ def _many(root: Path) -> list[int]:
     return [next_number(root) for _ in range(10)]
 
 
+@pytest.mark.slow
 def test_processes_and_threads_get_different_numbers(tmp_path: Path) -> None:
     with multiprocessing.get_context("fork").Pool(3) as pool, ThreadPoolExecutor(3) as threads:
         given = [*pool.map(_many, [tmp_path] * 3), *threads.map(_many, [tmp_path] * 3)]

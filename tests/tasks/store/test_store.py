@@ -319,6 +319,7 @@ def _get_or_build(root: Path, built: Path) -> None:
             store.publish(cache_key(), "", build)
 
 
+@pytest.mark.slow
 def test_two_runs_at_the_same_time_build_once(store: Store, tmp_path: Path) -> None:
     built = tmp_path / "built.log"
     context = multiprocessing.get_context("spawn")

@@ -290,6 +290,7 @@ def test_the_head_starts_from_the_logistic_regression_only_if_it_is_a_dense_laye
         assert other._start() is None
 
 
+@pytest.mark.slow
 def test_too_little_memory_for_a_batch_is_measured_with_smaller_ones(run, network, monkeypatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(NetworkRecipe, "step_seconds", measured)
@@ -306,6 +307,7 @@ def test_too_little_memory_for_a_batch_is_measured_with_smaller_ones(run, networ
     assert 15 < network.tried[-1][1] <= 21  # each batch takes 1 s
 
 
+@pytest.mark.slow
 def test_an_unknown_layer_is_reported_before_any_network_is_trained(run) -> None:
     with pytest.raises(UserError, match="the network has no layer 'conv7'"):
         run(AUTO.model_copy(update={"recipe": "network", "unfreeze": ("conv3", "conv7")}))

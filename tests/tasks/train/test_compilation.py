@@ -12,6 +12,7 @@ from tests.tasks.train.conftest import Small
 ALL = AugmentConfig(rand_augment=2, magnitude=0.5, mixup=0.2, cutmix=1.0)
 
 
+@pytest.mark.slow
 def test_an_augmented_step_is_compiled_by_xla_and_traced_once(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are several epochs, and the photos of the last batch of each are fewer."""
     traced: list[int | None] = []

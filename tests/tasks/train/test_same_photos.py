@@ -160,6 +160,7 @@ def test_a_classifier_that_continued_one_of_another_memory_is_not_reused(night, 
     assert accept_stale(QUICK, folder, **where)
 
 
+@pytest.mark.slow
 def test_a_refitted_classifier_is_kept_when_test_photos_change_but_not_when_one_it_validated_on_is_tested(
     folders, frozen
 ) -> None:

@@ -33,6 +33,7 @@ def trained_on(folders, outcome) -> set[str]:
     return set(tables.train.TRAINED_ON.read(folders.folder(outcome))["photo"])
 
 
+@pytest.mark.slow
 def test_a_frozen_network_is_trained_in_seconds_and_says_how_it_was_chosen(folders, frozen) -> None:
     outcome = folders.get_or_build(train.STAGE, AUTO, **frozen)
     assert accuracy(folders, outcome, frozen) == 1
@@ -55,6 +56,7 @@ def test_a_frozen_network_is_trained_in_seconds_and_says_how_it_was_chosen(folde
     assert again.artifact.digest == outcome.artifact.digest
 
 
+@pytest.mark.slow
 def test_the_result_is_another_one_if_the_same_classifier_was_chosen_otherwise(folders, frozen) -> None:
     """The evaluation shows how it was chosen, and its headline metric, so it must not keep those of another choice."""
     one, other = (
@@ -66,6 +68,7 @@ def test_the_result_is_another_one_if_the_same_classifier_was_chosen_otherwise(f
     assert one.artifact.digest != other.artifact.digest
 
 
+@pytest.mark.slow
 def test_the_classifier_has_learned_from_validation_but_its_validation_logits_have_not(folders, frozen) -> None:
     train_photos, _ = rows_of(folders, frozen, "train")
     val_photos, val_tiles = rows_of(folders, frozen, "val")
@@ -85,6 +88,7 @@ def test_the_classifier_has_learned_from_validation_but_its_validation_logits_ha
     assert apart.artifact.digest != together.artifact.digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["poisoned", pytest.param("missing", marks=pytest.mark.slow)])
 def test_no_test_photo_is_ever_used(folders, frozen, kind) -> None:
     """The features of the photos of the test are replaced by NaN, which would spoil everything that uses them."""
@@ -215,6 +219,7 @@ def test_without_validation_photos_the_training_loss_decides_with_a_warning(fold
     assert validation_of(folders, outcome)[1].shape == (0, 2)
 
 
+@pytest.mark.slow
 def test_without_validation_photos_logistic_regression_is_chosen_and_not_refitted(folders, frozen) -> None:
     folder = folders.store.folder(frozen["kept"])
     kept = tables.filter.KEPT.read(folder)

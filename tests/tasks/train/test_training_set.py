@@ -47,6 +47,7 @@ def test_it_has_the_photos_of_known_classes_and_none_of_the_test(made, stripes) 
     assert both.counts.tolist() == [2, 2]
 
 
+@pytest.mark.slow
 def test_features_and_copies_are_those_of_each_photo(folders, made) -> None:
     data, photos = made(extract=ExtractConfig(copies=2))
     index = tables.shared.INDEX.read(data.features)

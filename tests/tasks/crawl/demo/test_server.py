@@ -24,6 +24,7 @@ def made() -> PhotoSet:
     return photo_set()
 
 
+@pytest.mark.slow
 def test_classes_have_different_sizes_and_photos_are_the_same_each_time(made: PhotoSet) -> None:
     sizes = [len(made.shown[label]) for label in LABELS]
     assert sizes == sorted(sizes, reverse=True)
@@ -60,6 +61,7 @@ def test_planted_defects_have_the_properties_of_their_kind(made: PhotoSet) -> No
         assert (data == duplicate_of) == (defect.kind not in ("near duplicate", "truncated")), defect
 
 
+@pytest.mark.slow
 def test_one_threshold_separates_near_duplicates_from_similar_digits(made: PhotoSet) -> None:
     bits = load("demo").filter.duplicate_bits
     defective = {defect.name for defect in planted_defects() if defect.kind in ("truncated", "web page", "too small")}

@@ -65,6 +65,7 @@ _HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "why"), _HOSTILE, ids=[f"{page[:9]!r}" for page, _ in _HOSTILE])
 def test_a_page_over_a_limit_is_an_error_within_seconds(page: bytes, why: str) -> None:
     start = time.process_time()

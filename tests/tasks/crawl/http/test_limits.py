@@ -28,6 +28,7 @@ def test_a_stalled_body_ends_at_the_timeout(site: Any, client: Make, released: E
     assert str(error) == "no answer in time"
 
 
+@pytest.mark.slow
 def test_a_server_may_pause_within_the_timeout(site: Any, client: Make) -> None:
     site.on("/a", raw(b"Content-Length: 6\r\n", *[b"x"] * 6, pause_s=0.1))
     assert client(timeout_s=0.5, retries=0).fetch_photo(f"{site.url}/a").body == b"xxxxxx"
@@ -59,6 +60,7 @@ def test_a_body_that_arrives_too_slowly_is_an_error(
     assert (str(error), error.transient, site.asked["/a"]) == ("too slow", True, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X"])
 def test_headers_that_never_end_are_an_error(
     site: Any, client: Make, released: Event, short_deadline: None, endless: bytes

@@ -61,6 +61,7 @@ def test_files_that_are_no_photos_are_one_line_with_a_remedy(tmp_path: Path, con
         ingest_with(paths, tmp_path, max_loss=0.2)
 
 
+@pytest.mark.slow
 def test_photos_with_too_many_pixels_are_left_out_until_the_setting_allows_them(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("small.png", "large.png", "huge.png")]
     for path, (width, height) in zip(paths, ((30, 20), (400, 300), (20000, 12000)), strict=True):
@@ -256,6 +257,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path: Path, monkeyp
         read_file(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("utf8_mode", ["0", "1"])
 def test_the_names_of_classes_do_not_depend_on_the_locale(utf8_mode: str, tmp_path: Path) -> None:
     for name in ("고양이", "café", "a\x1b"):

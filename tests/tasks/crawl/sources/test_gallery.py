@@ -35,6 +35,7 @@ def test_a_page_without_a_list_is_not_taken_for_no_results() -> None:
         gallery.Gallery("http://host").parse(request, FetchResult(request.url, 503, {}, b""))
 
 
+@pytest.mark.slow
 def test_a_second_crawl_requests_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requests: Counter[str] = Counter()
     answer = gallery_site.Handler.do_GET

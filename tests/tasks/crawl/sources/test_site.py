@@ -103,6 +103,7 @@ def test_an_empty_page_is_not_an_error(fake_search: FakeSearch) -> None:
     assert ENGINE.parse(FIRST, response) == Page([], [])
 
 
+@pytest.mark.slow
 def test_a_page_with_too_many_links_images_or_candidates_is_over_a_limit() -> None:
     for piece, why in (
         ("<a href=/%d>x</a>", "different links"),

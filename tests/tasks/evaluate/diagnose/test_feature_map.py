@@ -6,6 +6,7 @@ import pytest
 from tasks.evaluate.diagnose.feature_map import _in_unit_square, feature_map
 
 
+@pytest.mark.slow
 def test_photos_with_similar_features_lie_near_each_other() -> None:
     random = np.random.default_rng(0)
     classes = np.repeat(np.arange(4), 25)

@@ -1,6 +1,7 @@
 """Accuracy with fewer train photos."""
 
 import numpy as np
+import pytest
 
 from tasks.evaluate.diagnose.learning_curve import SHARES, LearningCurve, learning_curve
 
@@ -16,6 +17,7 @@ def curve(spread: float, truth: np.ndarray | None = None, **changed: object) -> 
     return learning_curve(**(given | changed), resamples=200, seed=0)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_more_photos_help_where_classes_are_hard() -> None:
     found = curve(0.6)
     assert found is not None
@@ -27,6 +29,7 @@ def test_more_photos_help_where_classes_are_hard() -> None:
     assert set(found.gains) == set(found.p_values) == {0, 1}
 
 
+@pytest.mark.slow
 def test_more_photos_do_not_help_where_classes_are_easy() -> None:
     found = curve(0.01)
     assert found is not None
@@ -34,6 +37,7 @@ def test_more_photos_do_not_help_where_classes_are_easy() -> None:
     assert set(found.p_values.values()) == {1.0}
 
 
+@pytest.mark.slow
 def test_classes_with_a_single_train_photo_and_unknown_ones_have_no_gain() -> None:
     truth = np.arange(len(SPLITS)) % 2
     truth[0], truth[-1], truth[-2] = 2, 2, 3  # the only train photo of class 2; a class that was never trained on

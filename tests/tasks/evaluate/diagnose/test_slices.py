@@ -63,6 +63,7 @@ def test_with_one_class_it_is_fishers_exact_test() -> None:
     assert stratified_p_value(right, inside, np.zeros(30, np.int64)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_chance_is_rarely_called_a_difference() -> None:
     random = np.random.default_rng(0)
     values = [f"{i % 5}" for i in range(200)]

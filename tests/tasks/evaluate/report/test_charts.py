@@ -110,6 +110,7 @@ def test_positions_of_names_in_an_svg_do_not_depend_on_installed_fonts(monkeypat
     assert "font-family" not in drawn[0]
 
 
+@pytest.mark.slow
 def test_a_figure_is_repeatable_and_follows_the_theme() -> None:
     first, second = (style.svg(class_figures(5)[0]) for _ in range(2))
     assert first == second

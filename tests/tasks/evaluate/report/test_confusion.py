@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from tasks.evaluate.report import confusion, style
 
@@ -18,6 +19,7 @@ def test_only_small_matrices_contain_counts() -> None:
     assert len(many) < 50_000
 
 
+@pytest.mark.slow
 def test_the_most_confused_classes_are_named_and_the_others_summed() -> None:
     matrix = 9 * np.eye(50, dtype=np.int64)
     matrix[[30, 31, 31], [31, 30, 7]] = 4, 3, 2

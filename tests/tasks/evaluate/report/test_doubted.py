@@ -43,6 +43,7 @@ def test_the_photos_of_the_notes_are_shown_in_their_order(tmp_path: Path) -> Non
     assert doubted_gallery(files, 0) == []
 
 
+@pytest.mark.slow
 def test_the_page_has_the_gallery_and_escapes_its_names(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     assert 'id="doubted"' not in page.html(files, {})

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tasks import tables
 from tasks.evaluate.findings import RUN
 from tasks.evaluate.report.decision import Decided, read_decision, show_decision
@@ -29,6 +31,7 @@ def test_it_names_the_run_and_shows_wrong_answers_before_right_ones(tmp_path: Pa
     assert len(found["scores"]) == 3
 
 
+@pytest.mark.slow
 def test_a_decision_is_filled_into_the_page_and_the_page_stays_valid(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     report = write_report(files.folder, tmp_path)
@@ -46,6 +49,7 @@ def test_a_decision_is_filled_into_the_page_and_the_page_stays_valid(tmp_path: P
     assert "badge good" not in report.read_text()
 
 
+@pytest.mark.slow
 def test_a_report_that_is_written_again_shows_the_decision_again(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     write_report(files.folder, tmp_path)

@@ -52,6 +52,7 @@ def test_codes_are_shown_channel_by_channel_and_dead_ones_named() -> None:
     assert "channel 2 of 3<" in text
 
 
+@pytest.mark.slow
 def test_activations_start_with_the_tile_and_name_layers_and_channels() -> None:
     inspection = random_inspection(20, 3, (10, 5))
     figure = image_grids.activations(inspection)
@@ -88,6 +89,7 @@ def test_images_of_fine_layers_show_their_centre() -> None:
     assert "central 32 px" in style.svg(figure)
 
 
+@pytest.mark.slow
 def test_a_layer_may_have_fewer_channels_than_the_others() -> None:
     inspection = random_inspection(16, 1, (8, 5))
     few = LayerInspection(inspection.tile, [random_layer(8, 2, 16, 1), *inspection.layers])

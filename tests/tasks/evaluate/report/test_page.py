@@ -34,6 +34,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 def test_names_cannot_inject_and_nothing_is_loaded(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     text = page.html(files, figures(files))
@@ -51,11 +52,13 @@ def test_names_cannot_inject_and_nothing_is_loaded(tmp_path: Path) -> None:
     assert any("default-src 'none'" in value for value in policy)
 
 
+@pytest.mark.slow
 def test_the_page_is_repeatable(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     assert page.html(files, figures(files)) == page.html(files, figures(files))
 
 
+@pytest.mark.slow
 def test_without_curves_and_recipes_there_is_no_section_on_training(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     drawn = figures(files)
@@ -64,6 +67,7 @@ def test_without_curves_and_recipes_there_is_no_section_on_training(tmp_path: Pa
     assert 'id="training"' not in page.html(files, without)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_galleries_show_each_mistake_with_its_tile(tmp_path: Path, channels: int) -> None:
     files = report_files(tmp_path, ["cat", "dog", "eel"], channels=channels)
@@ -84,6 +88,7 @@ def test_rejected_duplicates_are_shown_with_the_kept_photo(tmp_path: Path) -> No
     assert len(groups["near duplicate"]["examples"][0]["pictures"]) == 2
 
 
+@pytest.mark.slow
 def test_a_deleted_photo_does_not_break_the_report(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     (tmp_path / "photos" / "r0.png").unlink()
@@ -132,6 +137,7 @@ def compared(name: str, deviation: float) -> dict[str, object]:
     return row.model_dump()
 
 
+@pytest.mark.slow
 def test_drift_is_drawn_and_in_a_table(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     assert "drift" not in figures(files)
@@ -144,6 +150,7 @@ def test_drift_is_drawn_and_in_a_table(tmp_path: Path) -> None:
     assert "class 'dog' 60 7 -0.4 3.0 0.0005" in text
 
 
+@pytest.mark.slow
 def test_what_is_not_as_in_earlier_runs_comes_first_on_the_page_and_in_the_dashboard(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     write_json(tables.evaluate.NOTES.path(files.folder), {BEFORE_TRAINING: [f"class {HOSTILE} is gone"]})

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tasks import tables
 from tasks.evaluate.report import page
 from tasks.evaluate.report.figures import figures
@@ -54,6 +56,7 @@ def test_without_a_choice_there_is_no_table() -> None:
     assert recipe_rows({"recipe": RECIPE | {"candidates": RECIPE["candidates"][:1]}}) == []
 
 
+@pytest.mark.slow
 def test_the_page_and_the_summary_show_what_was_tried(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     text = page.html(files, figures(files))

@@ -98,6 +98,7 @@ def test_the_removed_photos_are_counted_by_reason_and_class_the_most_first() -> 
     assert classes["rows"] == [{"name": HOSTILE, "photos": 9, "right": 2}]
 
 
+@pytest.mark.slow
 def test_the_page_and_the_summary_show_it_near_the_headline(tmp_path: Path) -> None:
     files = report_files(tmp_path)
     removed = measured(8, 1, 0.933, 0.75, blurred=8)["removed"]

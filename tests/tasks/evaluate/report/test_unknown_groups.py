@@ -30,6 +30,7 @@ def test_what_was_not_measured_is_not_said() -> None:
     assert unknown_groups_text({"unknown": {"label": "new"}}) == unknown_groups_text({}) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_report_shows_a_row_of_photos_for_each_group(tmp_path: Path, channels: int) -> None:
     files = report_files(tmp_path, channels=channels)

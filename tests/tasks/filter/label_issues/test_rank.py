@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from configs.schema import FilterConfig
 from tasks import tables
@@ -17,6 +18,7 @@ def striped(seed: int, upright: bool) -> bytes:
     return png(np.clip(pixels if upright else pixels.transpose(1, 0, 2), 0, 255))
 
 
+@pytest.mark.slow
 def test_a_wrong_label_is_listed_for_review_or_rejected(tmp_path: Path) -> None:
     crawled = CrawledPhotos(tmp_path)
     for seed in range(60):

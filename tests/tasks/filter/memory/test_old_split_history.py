@@ -98,6 +98,7 @@ def test_a_forgotten_photo_leaves_the_old_file(nights: Nights) -> None:
     assert json.loads(old_path(nights).with_suffix(".json").read_text()) == {"moves": 3}
 
 
+@pytest.mark.slow
 def test_groups_of_another_preset_with_the_same_names_are_not_taken_over(nights: Nights) -> None:
     mine = [replace(photo, group="1") if photo.seed in (6, 8) else photo for photo in nights.crawl]
     nights.crawl = [replace(photo, group="1") for photo in of_seeds(range(200, 204))] + of_seeds(range(204, 224))

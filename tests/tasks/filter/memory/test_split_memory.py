@@ -141,6 +141,7 @@ def nights(tmp_path: Path) -> Nights:
     return Nights(tmp_path, of_seeds(range(24)), CONFIG)
 
 
+@pytest.mark.slow
 def test_what_is_not_changed_is_not_written_again(nights: Nights) -> None:
     nights.run()
     files = sorted((nights.root / "splits").rglob("*.parquet"))
@@ -148,6 +149,7 @@ def test_what_is_not_changed_is_not_written_again(nights: Nights) -> None:
     assert sorted((nights.root / "splits").rglob("*.parquet")) == files
 
 
+@pytest.mark.slow
 def test_forgetting_a_photo_leaves_no_trace_of_it_and_all_others_as_they_were(nights: Nights) -> None:
     nights.run()
     nights.crawl += of_seeds(range(30, 40))

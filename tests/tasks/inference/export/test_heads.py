@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 RULE = DecisionRule("network", ("a", "b", "c"), Calibration(1.7), None, 1.0, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_generalised_mean_and_several_directions_agree_with_keras_in_onnx(tmp_path: Path, precision: str) -> None:
     pytest.importorskip("tf2onnx")

@@ -62,6 +62,7 @@ def test_the_full_model_agrees_with_the_decision_rule(name: str, classifier: ker
     np.testing.assert_allclose(model.predict_on_batch(tiles), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_codes_are_rounded_as_on_disk(tiles: np.ndarray) -> None:
     keras.utils.set_random_seed(0)
     shape = (SIDE_PX, SIDE_PX, 3)

@@ -69,6 +69,7 @@ def test_few_pixels_differ_and_by_at_most_1(name: str) -> None:
             assert differences.mean() < (0.2 if is_rough else 2e-3), (height, width)
 
 
+@pytest.mark.slow
 def test_photos_of_different_shapes_make_one_batch() -> None:
     config, photos = CONFIGS["rgb"], []
     for kind, size in (("JPEG", (60, 90)), ("PNG", (20, 10)), ("JPEG", (900, 300))):

@@ -21,6 +21,7 @@ def parents(folders, stripes):
     return make
 
 
+@pytest.mark.slow
 def test_the_encoder_maps_pixels_to_the_features_of_the_model_file(folders, parents, small_network, stripes) -> None:
     outcome = folders.get_or_build(pretrain.STAGE, small_network, **parents(3, channels=3))
     folder = folders.folder(outcome)
@@ -49,6 +50,7 @@ def test_the_encoder_maps_pixels_to_the_features_of_the_model_file(folders, pare
     np.testing.assert_allclose(inner.mean(axis=(1, 2)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_new_photos_need_no_new_encoder_but_other_tiles_do(folders, parents, small_network) -> None:
     first = folders.get_or_build(pretrain.STAGE, small_network, **parents(3))
     more = folders.get_or_build(pretrain.STAGE, small_network, **parents(9))
@@ -59,6 +61,7 @@ def test_new_photos_need_no_new_encoder_but_other_tiles_do(folders, parents, sma
     assert not folders.get_or_build(pretrain.STAGE, small_network, **parents(3, channels=3)).cached
 
 
+@pytest.mark.slow
 def test_a_changed_file_of_weights_makes_another_encoder(folders, parents, small_network, tmp_path) -> None:
     copy = small_network.model_copy(update={"weights": tmp_path / "copy.keras"})
     copy.weights.write_bytes(small_network.weights.read_bytes())

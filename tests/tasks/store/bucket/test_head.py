@@ -73,6 +73,7 @@ def test_an_unchanged_tree_is_not_read_again(bucket: Bucket) -> None:
     assert bucket.proxy.requests == {"GET": 1}
 
 
+@pytest.mark.slow
 def test_commits_of_many_hosts_with_faults_lose_nothing(bucket: Bucket) -> None:
     faults: list[Fault] = ["500", "lose answer", "cut", "503", "truncate"]
     count = 0

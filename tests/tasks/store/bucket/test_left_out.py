@@ -65,6 +65,7 @@ def test_what_was_used_least_recently_is_removed(hosts: tuple[Host, Host]) -> No
     assert shards_here(host) == {shards[0].path.name, shards[2].path.name}
 
 
+@pytest.mark.slow
 def test_with_a_limit_smaller_than_a_shard_all_rows_are_read(hosts: tuple[Host, Host]) -> None:
     for host in hosts:
         host.mirror.limit(1e-9)
@@ -118,6 +119,7 @@ def test_what_was_not_uploaded_is_never_removed(hosts: tuple[Host, Host]) -> Non
     assert photo.exists()
 
 
+@pytest.mark.slow
 def test_photos_come_one_by_one_when_they_are_read(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     (one, two), record = a.crawl(b"one", b"two"), FileRecord.of
@@ -136,6 +138,7 @@ def test_photos_come_one_by_one_when_they_are_read(hosts: tuple[Host, Host]) -> 
     assert photo_files.read(b.root / one.relative_to(a.root)) == b"one"
 
 
+@pytest.mark.slow
 def test_without_a_limit_everything_comes_back(hosts: tuple[Host, Host]) -> None:
     host = hosts[0]
     shards, _ = add_shards(host, 2)
@@ -148,6 +151,7 @@ def test_without_a_limit_everything_comes_back(hosts: tuple[Host, Host]) -> None
     assert photo.exists()
 
 
+@pytest.mark.slow
 def test_a_deletion_keeps_what_is_left_out(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     _, index = add_shards(a, 2)
@@ -162,6 +166,7 @@ def test_a_deletion_keeps_what_is_left_out(hosts: tuple[Host, Host]) -> None:
     assert LazyRows(index, b.root)[:].shape == (2 * ROWS, 1)
 
 
+@pytest.mark.slow
 def test_a_shard_whose_description_is_deleted_leaves_the_bucket(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     (gone, kept), _ = add_shards(a, 2)
@@ -244,6 +249,7 @@ def test_what_is_removed_frees_the_disk(hosts: tuple[Host, Host]) -> None:
     assert shard.path.name not in mapped.read_text()
 
 
+@pytest.mark.slow
 def test_a_forgotten_photo_is_missing_rather_than_left_out(hosts: tuple[Host, Host]) -> None:
     for host in hosts:
         host.mirror.limit(0)

@@ -23,6 +23,7 @@ from tests.helpers.faulty_proxy import Fault
 from tests.helpers.hosts import Host
 
 
+@pytest.mark.slow
 def test_what_one_host_has_built_another_reuses(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     first, second = a.train(), b.train()
@@ -32,6 +33,7 @@ def test_what_one_host_has_built_another_reuses(hosts: tuple[Host, Host]) -> Non
     assert a.weights(first.artifact) == b.weights(first.artifact)
 
 
+@pytest.mark.slow
 def test_of_two_that_build_at_once_one_waits_and_reuses(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     under_way = threading.Event()
@@ -44,6 +46,7 @@ def test_of_two_that_build_at_once_one_waits_and_reuses(hosts: tuple[Host, Host]
     assert (a.built, b.built) == (1, 0)
 
 
+@pytest.mark.slow
 def test_of_two_builds_after_a_lost_lease_the_first_wins_and_both_use_it(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     winner: list[Outcome] = []
@@ -137,6 +140,7 @@ def test_generations_of_two_hosts_are_not_mixed(hosts: tuple[Host, Host]) -> Non
     assert not newest.damaged
 
 
+@pytest.mark.slow
 def test_deleted_files_come_back_unless_the_bucket_is_used_alone(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     outcome = a.train()
@@ -152,6 +156,7 @@ def test_deleted_files_come_back_unless_the_bucket_is_used_alone(hosts: tuple[Ho
     assert len(list(a.mirror._objects.keys("blobs/"))) == 1  # the tree
 
 
+@pytest.mark.slow
 def test_what_another_host_has_deleted_is_uploaded_again(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     (a.root / "decisions.csv").write_text("content")
@@ -167,12 +172,14 @@ def test_what_another_host_has_deleted_is_uploaded_again(hosts: tuple[Host, Host
     assert (b.root / "decisions.csv").read_text() == "content"
 
 
+@pytest.mark.slow
 def test_nothing_is_deleted_while_another_host_is_at_work(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     with a.mirror.used(exclusive=False), pytest.raises(BusyError, match="is using it"), b.mirror.used(exclusive=True):
         pass
 
 
+@pytest.mark.slow
 def test_a_forgotten_photo_leaves_the_copies_of_other_hosts(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     gone, kept = a.crawl(b"forget me", b"keep me")
@@ -184,6 +191,7 @@ def test_a_forgotten_photo_leaves_the_copies_of_other_hosts(hosts: tuple[Host, H
     assert kept.exists()
 
 
+@pytest.mark.slow
 def test_a_forgotten_photo_leaves_the_bucket_although_a_crawl_names_it(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     gone, _ = a.crawl(b"forget me", b"keep me")
@@ -208,6 +216,7 @@ def rows(host: Host) -> list[str]:
         return [url for (url,) in database.execute("select url from urls")]
 
 
+@pytest.mark.slow
 def test_crawlers_continue_each_others_ledger(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     for host, text in ((a, "1"), (b, "2"), (a, "3")):
@@ -216,6 +225,7 @@ def test_crawlers_continue_each_others_ledger(hosts: tuple[Host, Host]) -> None:
     assert rows(a) == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_a_ledger_that_another_crawler_has_uploaded_is_not_overwritten(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
 
@@ -231,6 +241,7 @@ def test_a_ledger_that_another_crawler_has_uploaded_is_not_overwritten(hosts: tu
         assert rows(a) == ["b"]
 
 
+@pytest.mark.slow
 def test_with_a_server_that_stumbles_both_hosts_have_the_same(bucket: Bucket, hosts: tuple[Host, Host]) -> None:
     kinds: list[Fault] = ["500", "cut", "slow down", "truncate", "lose answer", "flip", "503"]
     count = 0
@@ -249,6 +260,7 @@ def test_with_a_server_that_stumbles_both_hosts_have_the_same(bucket: Bucket, ho
     assert b.store.valid(b.store.folder(manifest.artifact), verify=True)
 
 
+@pytest.mark.slow
 def test_expired_credentials_stop_the_run_and_the_next_one_uploads(bucket: Bucket, hosts: tuple[Host, Host]) -> None:
     a, b = hosts
 
@@ -275,6 +287,7 @@ def test_small_files_that_go_up_together_share_an_object(hosts: tuple[Host, Host
     assert [(b.root / "runs" / f"{number}.json").read_text() for number in range(20)] == list(map(str, range(20)))
 
 
+@pytest.mark.slow
 def test_a_pack_is_deleted_with_the_last_file_in_it(hosts: tuple[Host, Host]) -> None:
     a, b = hosts
     runs = [a.root / "runs" / f"{number}.json" for number in range(3)]

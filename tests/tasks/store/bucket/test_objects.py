@@ -51,6 +51,7 @@ def test_of_two_writers_the_first_wins(bucket: Bucket) -> None:
     assert stored.data == b"2"
 
 
+@pytest.mark.slow
 def test_of_many_writers_at_once_each_is_counted(bucket: Bucket) -> None:
     def add_one() -> None:
         objects = bucket.open()
@@ -71,6 +72,7 @@ def test_of_many_writers_at_once_each_is_counted(bucket: Bucket) -> None:
     assert stored.data.split()[0] == b"6"
 
 
+@pytest.mark.slow
 def test_errors_that_pass_are_tried_again(bucket: Bucket) -> None:
     objects = bucket.open()
     bucket.proxy.fault = once_each("500", "503", "slow down", "lose answer")
