@@ -1,15 +1,14 @@
 """Start a run in this process, shown on a Prefect server: what `fluke run` and `fluke.run` share."""
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Event, Thread
 from typing import Any
 
 from configs.schema import Config, StageName
 from flows import credentials, notify, preflight, server
+from flows.reminders import reminding
 from flows.run_records import RunRecord, data_root
 from flows.server import configured
 from tasks.store.progress import Progress
@@ -120,24 +119,13 @@ def connect(config: Config, announce: Announce) -> None:
 @contextmanager
 def announced_start(how_long: str, announce: Announce, every_s: float = 30) -> Iterator[None]:
     """Say that the server is started, or waited for; then say at intervals that it still is, until the block ends."""
-    begun, ended = time.monotonic(), Event()
     process = server.process_id(data_root())
     if process:
         announce(f"waiting for the Prefect server (process {process}), which does not answer yet ...")
     else:
         announce(f"starting the Prefect server for the dashboard ({how_long}) ...")
-
-    def remind() -> None:
-        while not ended.wait(every_s):
-            announce(f"still waiting for the Prefect server, for {time.monotonic() - begun:.0f} s; Ctrl-C stops that")
-
-    reminder = Thread(target=remind, name="still starting", daemon=True)
-    reminder.start()
-    try:
+    with reminding("still waiting for the Prefect server", announce, every_s):
         yield
-    finally:
-        ended.set()
-        reminder.join()
 
 
 def warn_of_old_server(announce: Announce) -> None:

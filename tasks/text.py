@@ -51,21 +51,26 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{rounded:.{digits}f}{SPACE}%"
 
 
+def is_percentage(name: str) -> bool:
+    """Return whether a score is written as a percentage: accuracy, balanced_accuracy, accuracy on validation ..."""
+    return "accuracy" in name
+
+
 def number_text(name: str, value: float) -> str:
     """Write a number of a stage by its name: photos as 1,234, an accuracy as 95.8 %, another number as 0.953."""
-    if _is_share(name):
+    if is_percentage(name):
         return percent(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
 def score_text(name: str, value: float) -> str:
     """Write a score by its name: an accuracy as 95.8 %, another one, such as macro F1, as 0.950."""
-    return percent(value) if _is_share(name) else f"{value:.3f}"
+    return percent(value) if is_percentage(name) else f"{value:.3f}"
 
 
 def change_text(name: str, change: float) -> str:
     """Write a change of a score by its name: +0.9 points of accuracy, +0.010 of another one; never -0.0."""
-    scale, digits, unit = (100, 1, " points") if _is_share(name) else (1, 3, "")
+    scale, digits, unit = (100, 1, " points") if is_percentage(name) else (1, 3, "")
     return f"{round(change * scale, digits) + 0.0:+.{digits}f}{unit}"
 
 
@@ -76,18 +81,13 @@ def score_with_interval(name: str, value: float, low: float, high: float) -> str
 
 def interval_text(name: str, low: float, high: float) -> str:
     """Write the interval of a score by its name: 94.1–98.2 for an accuracy, 0.932–0.981 for another one."""
-    return interval({"low": low, "high": high}, percentage=_is_share(name))
+    return interval({"low": low, "high": high}, percentage=is_percentage(name))
 
 
 def interval(score: Mapping[str, float], *, percentage: bool) -> str:
     """Write the interval of a score, its `low` and `high`: 94.1–98.2 or 0.932–0.981."""
     scale, digits = (100, 1) if percentage else (1, 3)
     return f"{score['low'] * scale:.{digits}f}–{score['high'] * scale:.{digits}f}"
-
-
-def _is_share(name: str) -> bool:
-    """Return whether a score is a share of photos: accuracy, balanced accuracy, accuracy on validation ..."""
-    return "accuracy" in name
 
 
 def duration(seconds: float) -> str:

@@ -1,13 +1,20 @@
 """Commands that answer photos over HTTP: the API for programs, and the page for a person."""
 
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.arguments import ModelOption
 from flows.cli.errors import note, say
+from flows.reminders import reminding
 from flows.run_records import data_root
+
+if TYPE_CHECKING:
+    from flows.api.champion import Champion
 
 _KEY = "FLUKE_API_KEY"
 _PORT = 8080
@@ -23,7 +30,6 @@ def api(
     photo_mpx: Annotated[float, typer.Option(min=0.001, help="Most pixels of a photo, millions.")] = 100,
 ) -> None:
     """Answer photos over HTTP with the model that is used (`fluke models`), until Ctrl-C."""
-    from flows import console
     from flows.api import hosts
 
     root, key = data_root(), os.environ.get(_KEY) or None
@@ -37,17 +43,13 @@ def api(
             "Ctrl-C stops it",
         )
 
-    console.show_messages()
-    note("loading the model ...")
-    with console.native_output(root / "logs" / "native.log"):
-        from flows.api import server  # imports TensorFlow
+    with _loaded(root, model) as champion:
+        from flows.api import server
         from flows.api.answering import Answering
         from flows.api.bodies import Limits
-        from flows.api.champion import Champion
 
-        with Champion(root, model) as champion:
-            limits = Limits(photo_mb=photo_mb, photo_mpx=photo_mpx)
-            server.serve(Answering(champion, limits), host=host, port=port, key=key, announce=announce)
+        limits = Limits(photo_mb=photo_mb, photo_mpx=photo_mpx)
+        server.serve(Answering(champion, limits), host=host, port=port, key=key, announce=announce)
     say("stopped")
 
 
@@ -57,7 +59,6 @@ def open_page(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """Open a local page on which photos are dropped and answered: class, heat map, similar photos; until Ctrl-C."""
-    from flows import console
     from flows.local_page import server
 
     root = data_root()
@@ -65,23 +66,35 @@ def open_page(
     def announce(address: str) -> None:
         say(f"drop photos on this page: {address}", "Ctrl-C stops it")
 
+    with _loaded(root, model) as champion:
+        from flows.api import page
+        from flows.api.answering import Answering
+        from flows.api.bodies import Limits
+
+        answering = Answering(champion, Limits())
+        server.serve(
+            root,
+            lambda at: page.build(answering, token=at.token, port=at.port, opened=at.opened),
+            name="fluke open",
+            port=port,
+            browser=browser,
+            announce=announce,
+            remind=note,
+        )
+    say("stopped")
+
+
+@contextmanager
+def _loaded(root: Path, model: str | None) -> "Iterator[Champion]":
+    """Load the model that answers; the block uses it."""
+    from flows import console
+
     console.show_messages()
     note("loading the model ...")
     with console.native_output(root / "logs" / "native.log"):
-        from flows.api import page  # imports TensorFlow
-        from flows.api.answering import Answering
-        from flows.api.bodies import Limits
-        from flows.api.champion import Champion
+        with reminding("still loading the model", note):
+            from flows.api.champion import Champion  # imports TensorFlow
 
-        with Champion(root, model) as champion:
-            answering = Answering(champion, Limits())
-            server.serve(
-                root,
-                lambda at: page.build(answering, token=at.token, port=at.port, opened=at.opened),
-                name="fluke open",
-                port=port,
-                browser=browser,
-                announce=announce,
-                remind=note,
-            )
-    say("stopped")
+            champion = Champion(root, model)
+        with champion:
+            yield champion

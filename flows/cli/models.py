@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.arguments import ModelOption
 from flows.cli.errors import note, say
+from flows.reminders import reminding
 from flows.run_records import data_root
 from tasks.store.errors import UserError
 
@@ -137,6 +138,10 @@ def export(
     exporting.check(folder, format_, int8=int8)
     console.show_messages()
     note("exporting the model ...")
-    with preflight.in_use(root), console.native_output(root / "logs" / "native.log"):
+    with (
+        preflight.in_use(root),
+        console.native_output(root / "logs" / "native.log"),
+        reminding("still exporting the model", note),
+    ):
         found = exporting.export(root, model, folder, format_, int8=int8, most_compared=compared)
     say(f"model: {folder}", f"how to use it: {folder / exporting.README}", *(found.lines() if found else ()))

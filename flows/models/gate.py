@@ -16,10 +16,10 @@ from typing import Any, Literal
 from configs.schema import PromoteConfig
 from flows.models.differences import ClassChange, Differences
 from tasks.evaluate.metrics import Estimate
-from tasks.evaluate.names import BASELINES, PERCENTAGES, SCORES
+from tasks.evaluate.names import BASELINES, SCORES
 from tasks.evaluate.significance import SAME, holm
 from tasks.evaluate.verdicts import LEAST_GROUPS
-from tasks.text import percent
+from tasks.text import is_percentage, percent
 
 LEAST_CLASS_GROUPS = 10
 """A class with fewer groups of listed photos doesn't count alone: one photo would be more than 10 % of its recall."""
@@ -157,7 +157,7 @@ def _estimate(difference: Mapping[str, float]) -> Estimate:
 
 
 def _change_text(metric: str, change: Estimate) -> str:
-    factor, digits = (100, 1) if metric in PERCENTAGES else (1, 3)
+    factor, digits = (100, 1) if is_percentage(metric) else (1, 3)
     low, high = (f"{factor * bound:.{digits}f}" for bound in (change.low, change.high))
     if round(abs(factor * change.value), digits) == 0:
         return f"{SCORES[metric][0]} is the same ({low} to {high})"
@@ -166,4 +166,4 @@ def _change_text(metric: str, change: Estimate) -> str:
 
 
 def _size_text(metric: str, size: float) -> str:
-    return f"{100 * size:.1f} points" if metric in PERCENTAGES else f"{size:.3f}"
+    return f"{100 * size:.1f} points" if is_percentage(metric) else f"{size:.3f}"

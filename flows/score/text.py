@@ -7,9 +7,9 @@ from rich.table import Table
 
 from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
-from tasks.evaluate.names import BASELINES, OUTCOMES, PERCENTAGES, SCORES, says_something
+from tasks.evaluate.names import BASELINES, OUTCOMES, SCORES, says_something
 from tasks.names import visible
-from tasks.text import SPACE, first_few, interval, percent, photos_are, score_text
+from tasks.text import SPACE, first_few, interval, is_percentage, percent, photos_are, score_text
 
 _MOST_CELLS = 12
 """With more classes, the terminal lists the most frequent confusions instead of the matrix."""
@@ -52,10 +52,10 @@ def score_rows(metrics: Mapping[str, Any]) -> Iterator[ScoreRow]:
             title,
             meaning,
             _text(name, scores[name]["value"]),
-            interval(scores[name], percentage=name in PERCENTAGES),
+            interval(scores[name], percentage=is_percentage(name)),
             _text(name, against["value"]),
             OUTCOMES[against["verdict"]],
-            f"{_text(name, own['value'])} ({interval(own, percentage=name in PERCENTAGES)})" if own else "",
+            f"{_text(name, own['value'])} ({interval(own, percentage=is_percentage(name))})" if own else "",
         )
 
 

@@ -17,8 +17,6 @@ SCORES = {
 """Name and meaning of each score."""
 _MANY_CLASSES = 30
 """With fewer classes, the true one is nearly always among the first five answers."""
-PERCENTAGES = frozenset({"accuracy", "balanced_accuracy", "top_k_accuracy"})
-"""The scores that are written as percentages."""
 BASELINES = {
     "commonest": "majority class",
     "nearest": "nearest photo",

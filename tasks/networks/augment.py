@@ -14,8 +14,8 @@ from configs.schema import AugmentConfig, GeometryConfig
 from tasks.networks.affine import AffineMap, transform
 from tasks.networks.forward import BATCH_ROWS, fill_up
 from tasks.networks.rand_augment import Draw
+from tasks.networks.scaling import BRIGHTEST
 
-BRIGHTEST = 255
 _QUANTILES = 4097
 DRAWS = 7
 """Random numbers that decide the affine map of a tile."""

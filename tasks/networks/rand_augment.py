@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from tasks.networks.affine import AffineMap
+from tasks.networks.scaling import BRIGHTEST
 
 OPERATIONS = (
     "identity",
@@ -33,7 +34,7 @@ _ROTATE_DEG, _SHEAR, _TRANSLATE = 30, 0.3, 0.45
 """The largest rotation, shear, and shift as a share of the side; in either direction."""
 _ENHANCE = 0.9
 """Colour, contrast, brightness and sharpness are multiplied by 1 - 0.9 or 1 + 0.9 at the largest magnitude."""
-_BRIGHTEST, _LEVELS = 255, 256
+_LEVELS = 256
 _POSTERIZED_BITS = 4
 """Bits that posterizing takes away at the largest magnitude."""
 _LUMA = (0.299, 0.587, 0.114)
@@ -84,7 +85,7 @@ class Draw:
         """
         x = self._enhanced(images)
         threshold = ops.where(self._is("solarize"), _LEVELS * (1 - self._magnitude), _LEVELS)
-        x = ops.where(x >= _per_image(threshold), _BRIGHTEST - x, x)
+        x = ops.where(x >= _per_image(threshold), BRIGHTEST - x, x)
         step = _per_image(ops.where(self._is("posterize"), 2.0 ** round(_POSTERIZED_BITS * self._magnitude), 1.0))
         x = ops.floor(x / step) * step
         return ops.where(_per_image(self._is("equalize")), _equalized(x), x)
@@ -94,7 +95,7 @@ class Draw:
         factor = 1 + _ENHANCE * self._magnitude * self._direction
         grey = ops.sum(images * ops.convert_to_tensor(_LUMA, "float32"), axis=-1, keepdims=True)
         darkest, brightest = (f(images, axis=(1, 2), keepdims=True) for f in (ops.min, ops.max))
-        stretch = ops.where(brightest > darkest, _BRIGHTEST / ops.maximum(brightest - darkest, 1), 1.0)
+        stretch = ops.where(brightest > darkest, BRIGHTEST / ops.maximum(brightest - darkest, 1), 1.0)
         is_auto = _per_image(self._is("autocontrast"))
         is_stretched = is_auto & (brightest > darkest)
         is_enhanced = self._is("brightness") | self._is("contrast") | self._is("color") | self._is("sharpness")
@@ -103,7 +104,7 @@ class Draw:
         x += self._rest("color", factor) * grey
         x += self._rest("contrast", factor) * ops.mean(grey, axis=(1, 2), keepdims=True)
         x += self._rest("sharpness", factor) * _smooth(images)
-        return ops.round(ops.clip(x, 0, _BRIGHTEST))
+        return ops.round(ops.clip(x, 0, BRIGHTEST))
 
     def _rest(self, name: str, factor: Any) -> Any:
         """Return 1 - factor for the images that get an operation, 0 for the others."""
@@ -138,7 +139,7 @@ def _equalized(images: Any) -> Any:
     levels = ops.arange(_LEVELS, dtype="float32")[None]
     last = ops.max(ops.where(histogram > 0, levels, 0.0), axis=1, keepdims=True)
     before_last = ops.sum(ops.where(levels < last, histogram, 0.0), axis=1, keepdims=True)
-    step = ops.floor(before_last / _BRIGHTEST)  # whole numbers, as in Pillow
-    spread = ops.clip(ops.floor((below + ops.floor(step / 2)) / ops.maximum(step, 1)), 0, _BRIGHTEST)
+    step = ops.floor(before_last / BRIGHTEST)  # whole numbers, as in Pillow
+    spread = ops.clip(ops.floor((below + ops.floor(step / 2)) / ops.maximum(step, 1)), 0, BRIGHTEST)
     new = ops.where(step > 0, spread, levels)  # an image of one level, or a tiny one, stays as it is
     return ops.take(ops.reshape(new, (-1,)), place, axis=0)

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from configs.schema import PretrainConfig
+from tasks.networks.scaling import BRIGHTEST
 
-BRIGHTEST = 255
 CELLS = 14
 """A side has so many cells that are hidden or shown, as in masked autoencoders (He et al., arXiv:2111.06377)."""
 HIDDEN = 128

@@ -6,10 +6,9 @@ from keras import ops
 from configs.schema import PretrainConfig
 from tasks.networks import hardware
 from tasks.networks.augment import Augment
+from tasks.networks.scaling import BRIGHTEST
 from tasks.pretrain.corruption import Corrupt
 from tasks.training.objective import Batch, Objective, Values
-
-BRIGHTEST = 255
 
 
 class Reconstruction(Objective):

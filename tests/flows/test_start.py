@@ -18,16 +18,3 @@ def test_a_slow_start_is_announced_again_and_again_until_it_ends(
             time.sleep(0.01)
     assert said[0] == "starting the Prefect server for the dashboard (about 15 s) ..."
     assert all(line.startswith("still waiting for the Prefect server, for ") for line in said[1:])
-    count = len(said)
-    time.sleep(0.05)
-    assert len(said) == count
-
-
-def test_a_failed_start_ends_the_announcements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
-    said: list[str] = []
-    with pytest.raises(KeyboardInterrupt), start.announced_start("about 15 s", said.append, every_s=0.01):
-        raise KeyboardInterrupt
-    count = len(said)
-    time.sleep(0.05)
-    assert len(said) == count

@@ -7,12 +7,12 @@ are in the tables beside them; only the majority class has its score in words, s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import PERCENTAGES, SCORES, baselines_of
+from tasks.evaluate.names import SCORES, baselines_of
 from tasks.evaluate.report.recipe import recipe_sentence
 from tasks.evaluate.report.text import capitalised, difference_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.inference.calibration import LEAST_PHOTOS
-from tasks.text import SPACE, interval, percent, score_text
+from tasks.text import SPACE, interval, is_percentage, percent, score_text
 
 LOGISTIC_RECIPE = "logistic regression"
 """The name of the recipe that is the same as the baseline of this name."""
@@ -24,10 +24,10 @@ def conclusion(metrics: Mapping[str, Any]) -> list[str]:
     name = metrics["headline"]
     score, photos = metrics["test"]["scores"][name], metrics["photos"]["test"]
     value, title = score_text(name, score["value"]), SCORES[name][0]
-    subject = f"{value} {title}" if name in PERCENTAGES else f"{capitalised(title)} {value}"
+    subject = f"{value} {title}" if is_percentage(name) else f"{capitalised(title)} {value}"
     first = (
         f"{subject} on {photos:,} test {'photo' if photos == 1 else 'photos'} "
-        f"(95{SPACE}% interval {interval(score, percentage=name in PERCENTAGES)}); the majority class alone gives "
+        f"(95{SPACE}% interval {interval(score, percentage=is_percentage(name))}); the majority class alone gives "
         f"{_majority(name, score['against']['commonest'])}."
     )
     return [

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import PERCENTAGES, SCORES
+from tasks.evaluate.names import SCORES
 from tasks.evaluate.report.text import difference_text, score_rows, signed_value
-from tasks.text import SPACE, interval, score_text
+from tasks.text import SPACE, interval, is_percentage, score_text
 
 _OUTCOMES = {
     "better": "easier",
@@ -33,7 +33,7 @@ def removed_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
             f"The filter removed {photos:,} {'photo' if photos == 1 else 'photos'} from the test ({reasons}); "
             f"{answers} predicted correctly. With {them}, the {SCORES[name][0]} is "
             f"{score_text(name, score['with']['value'])} (95{SPACE}% interval "
-            f"{interval(score['with'], percentage=name in PERCENTAGES)}): {_effect(name, score)}."
+            f"{interval(score['with'], percentage=is_percentage(name))}): {_effect(name, score)}."
         )
 
 
@@ -45,15 +45,15 @@ def removed_scores(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = []
     for row in score_rows(metrics):
         name, title = row["name"], row["title"]
-        score, is_percentage, difference = scores[name], name in PERCENTAGES, scores[name]["difference"]
+        score, difference = scores[name], scores[name]["difference"]
         low, high = (signed_value(name, difference[key]) for key in ("low", "high"))
         rows.append(
             {
                 "title": title,
                 "without": score_text(name, score["without"]["value"]),
-                "without_interval": interval(score["without"], percentage=is_percentage),
+                "without_interval": interval(score["without"], percentage=is_percentage(name)),
                 "with_them": score_text(name, score["with"]["value"]),
-                "with_interval": interval(score["with"], percentage=is_percentage),
+                "with_interval": interval(score["with"], percentage=is_percentage(name)),
                 "difference": signed_value(name, difference["value"]),
                 "difference_interval": f"{low} to {high}",
                 "outcome": _OUTCOMES[score["verdict"]],

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tasks.evaluate.names import OUTCOMES, PERCENTAGES, SCORES, baselines_of, says_something
-from tasks.text import SPACE, interval, percent, score_text
+from tasks.evaluate.names import OUTCOMES, SCORES, baselines_of, says_something
+from tasks.text import SPACE, interval, is_percentage, percent, score_text
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -106,7 +106,7 @@ def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = No
             "title": capitalised(title),
             "meaning": meaning,
             "value": score_text(name, score["value"]),
-            "interval": interval(score, percentage=name in PERCENTAGES),
+            "interval": interval(score, percentage=is_percentage(name)),
             "baselines": [
                 {
                     "value": score_text(name, each["value"]),
@@ -147,13 +147,13 @@ def worst_classes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def signed_value(name: str, difference: float) -> str:
     """Write a difference of a score with its sign, in points of a percentage or as a decimal number."""
-    return signed(difference * 100) if name in PERCENTAGES else signed(difference, 3)
+    return signed(difference * 100) if is_percentage(name) else signed(difference, 3)
 
 
 def difference_text(name: str, difference: Mapping[str, float]) -> str:
     """Write a difference of a score with its interval, such as +4.1 points (−1.7 to +9.9)."""
     value, low, high = (signed_value(name, difference[key]) for key in ("value", "low", "high"))
-    return f"{value}{' points' if name in PERCENTAGES else ''} ({low} to {high})"
+    return f"{value}{' points' if is_percentage(name) else ''} ({low} to {high})"
 
 
 def capitalised(title: str) -> str:
