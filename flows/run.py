@@ -208,7 +208,12 @@ class GetOrBuild:
         self._interrupted = interrupted
 
     def __call__(self, stage: Stage, section: Section, **parents: Artifact) -> Artifact:
-        """Get the artifact of a stage, see `Run.get_or_build`; raises UserError beyond its time limit."""
+        """Get the artifact of a stage, see `Run.get_or_build`.
+
+        Raises:
+            UserError: The stage exceeded its time limit.
+            KeyboardInterrupt: Ctrl-C was pressed while it ran; what it has made is kept.
+        """
         timeout_h: float = getattr(self._timeouts_h, stage.name)
         task = stage_tasks.of_stage(stage.name, timeout_h)
         # With return_state, the call returns the task's state. Its result() returns the artifact that Prefect has
@@ -221,7 +226,10 @@ class GetOrBuild:
                 f"{stage.name} exceeded its time limit of {timeout_h:g} h; run the same command again to continue, "
                 f"or raise workers.timeout_h.{stage.name} (0: no limit)"
             )
-        return state.result()
+        artifact: Artifact = state.result()
+        if self._interrupted.is_set():  # KeyboardInterrupt may be lost in a library, as while one is imported
+            raise KeyboardInterrupt
+        return artifact
 
     def _build(self, stage: Stage, section: Section, **parents: Artifact) -> State[Artifact]:
         start = time.monotonic()

@@ -3,11 +3,12 @@
 import errno
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
 from configs.load import load
 from configs.schema import Config, FilterConfig
@@ -35,6 +36,25 @@ def test_ctrl_c_that_a_library_turns_into_an_error_is_an_interruption(
         run.pipeline.fn(Config())
     assert read_records(tmp_path)[0].state == "interrupted"
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_that_a_library_loses_ends_the_run_after_the_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def task(*_: Any, **__: Any) -> Any:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return Completed(data=Artifact(stage="filter", key="k", digest="d"))
+
+    def stages(config: Config, get_or_build: Any) -> Iterator[Any]:
+        yield get_or_build(STAGE, FilterConfig())
+
+    monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
+    monkeypatch.setattr(run, "stages", stages)
+    monkeypatch.setattr(run.stage_tasks, "of_stage", lambda *_: task)
+    with pytest.raises(KeyboardInterrupt):
+        run.pipeline.fn(Config())
+    assert read_records(tmp_path)[0].state == "interrupted"
 
 
 def test_any_other_error_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
