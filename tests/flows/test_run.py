@@ -47,14 +47,18 @@ def test_ctrl_c_that_a_library_loses_ends_the_run_after_the_stage(
         return Completed(data=Artifact(stage="filter", key="k", digest="d"))
 
     def stages(config: Config, get_or_build: Any) -> Iterator[Any]:
-        yield get_or_build(STAGE, FilterConfig())
+        get_or_build(STAGE, FilterConfig())
+        went_on.append("the next stage")
+        yield from ()
 
+    went_on: list[str] = []
     monkeypatch.setenv("FLUKE_DATA", str(tmp_path))
     monkeypatch.setattr(run, "stages", stages)
     monkeypatch.setattr(run.stage_tasks, "of_stage", lambda *_: task)
     with pytest.raises(KeyboardInterrupt):
         run.pipeline.fn(Config())
     assert read_records(tmp_path)[0].state == "interrupted"
+    assert not went_on
 
 
 def test_any_other_error_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
