@@ -26,7 +26,7 @@ reproduce: .venv/installed  ## compare PRESET=cats_dogs with its write-up on PHO
 # Some environments keep Python from writing bytecode: each process would compile TensorFlow's 3,000 modules again (5 s).
 unexport PYTHONDONTWRITEBYTECODE
 TESTS := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
-test: .venv/installed-dev  ## run the tests (up to 20 minutes on 2 cores)
+test: .venv/installed-dev  ## run the tests (13 minutes on 2 cores)
 	$(TESTS) -m "not long"
 
 test-long: .venv/installed-dev  ## run the longest one: nights on a bucket in which something is killed
