@@ -173,8 +173,10 @@ def print_wide(table: Table) -> None:
 def recipe_table(tried: Sequence["Tried"]) -> Table:
     """Return a table with one row for each recipe that a training has tried."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column, justify in (("recipe", "left"), ("on validation photos", "left"), ("seconds", "right"), ("", "left")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("recipe")
+    table.add_column("on validation photos", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("")
     for each in tried:
         table.add_row(*map(shown, each))
     return table

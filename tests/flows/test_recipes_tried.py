@@ -66,3 +66,11 @@ def test_the_dashboard_has_a_table_of_them(tmp_path: Path, monkeypatch: pytest.M
     }
     stages.show_recipes(tmp_path / "nothing")
     assert len(shown) == 1
+
+
+def test_on_a_narrow_terminal_a_score_stays_on_one_line() -> None:
+    page = io.StringIO()
+    why = "not tried: it needs about 1.9 min, and 0.2 min of the budget are left; raise train.budget_min to try it"
+    tried = [Tried("logistic regression, logit adjustment", f"balanced accuracy 89.7{SPACE}%", "0.0", "chosen")]
+    Console(file=page, width=80).print(console.recipe_table([*tried, Tried("the whole network", "", "", why)]))
+    assert "balanced accuracy 89.7 %" in page.getvalue().replace(SPACE, " ")
