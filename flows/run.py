@@ -227,7 +227,7 @@ class GetOrBuild:
                 f"or raise workers.timeout_h.{stage.name} (0: no limit)"
             )
         artifact: Artifact = state.result()
-        if self._interrupted.is_set():  # a library may lose KeyboardInterrupt: seen once in 180
+        if self._interrupted.is_set():  # a library may lose KeyboardInterrupt: seen once in 170 times
             raise KeyboardInterrupt
         return artifact
 
