@@ -9,7 +9,7 @@ from flows.console import shown
 from flows.score.photos import CONTRADICTED, SEEN, TWICE, UNKNOWN, UNREADABLE, LeftOut
 from tasks.evaluate.names import BASELINES, OUTCOMES, SCORES, says_something
 from tasks.names import visible
-from tasks.text import SPACE, first_few, interval, is_percentage, percent, photos_are, score_text
+from tasks.text import SPACE, first_few, interval, interval_text, percent, photos_are, score_text
 
 _MOST_CELLS = 12
 """With more classes, the terminal lists the most frequent confusions instead of the matrix."""
@@ -52,10 +52,10 @@ def score_rows(metrics: Mapping[str, Any]) -> Iterator[ScoreRow]:
             title,
             meaning,
             _text(name, scores[name]["value"]),
-            interval(scores[name], percentage=is_percentage(name)),
+            interval_text(name, scores[name]["low"], scores[name]["high"]),
             _text(name, against["value"]),
             OUTCOMES[against["verdict"]],
-            f"{_text(name, own['value'])} ({interval(own, percentage=is_percentage(name))})" if own else "",
+            f"{_text(name, own['value'])} ({interval_text(name, own['low'], own['high'])})" if own else "",
         )
 
 

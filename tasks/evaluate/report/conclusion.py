@@ -12,7 +12,7 @@ from tasks.evaluate.report.recipe import recipe_sentence
 from tasks.evaluate.report.text import capitalised, difference_text
 from tasks.evaluate.verdicts import LEAST_GROUPS
 from tasks.inference.calibration import LEAST_PHOTOS
-from tasks.text import SPACE, interval, is_percentage, percent, score_text
+from tasks.text import SPACE, interval_text, is_percentage, percent, score_text
 
 LOGISTIC_RECIPE = "logistic regression"
 """The name of the recipe that is the same as the baseline of this name."""
@@ -27,7 +27,7 @@ def conclusion(metrics: Mapping[str, Any]) -> list[str]:
     subject = f"{value} {title}" if is_percentage(name) else f"{capitalised(title)} {value}"
     first = (
         f"{subject} on {photos:,} test {'photo' if photos == 1 else 'photos'} "
-        f"(95{SPACE}% interval {interval(score, percentage=is_percentage(name))}); the majority class alone gives "
+        f"(95{SPACE}% interval {interval_text(name, score['low'], score['high'])}); the majority class alone gives "
         f"{_majority(name, score['against']['commonest'])}."
     )
     return [

@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.evaluate.names import SCORES
 from tasks.evaluate.report.text import difference_text, score_rows, signed_value
-from tasks.text import SPACE, interval, is_percentage, score_text
+from tasks.text import SPACE, interval_text, score_text
 
 _OUTCOMES = {
     "better": "easier",
@@ -33,7 +33,7 @@ def removed_sentence(metrics: Mapping[str, Any]) -> Iterator[str]:
             f"The filter removed {photos:,} {'photo' if photos == 1 else 'photos'} from the test ({reasons}); "
             f"{answers} predicted correctly. With {them}, the {SCORES[name][0]} is "
             f"{score_text(name, score['with']['value'])} (95{SPACE}% interval "
-            f"{interval(score['with'], percentage=is_percentage(name))}): {_effect(name, score)}."
+            f"{interval_text(name, score['with']['low'], score['with']['high'])}): {_effect(name, score)}."
         )
 
 
@@ -51,9 +51,9 @@ def removed_scores(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
             {
                 "title": title,
                 "without": score_text(name, score["without"]["value"]),
-                "without_interval": interval(score["without"], percentage=is_percentage(name)),
+                "without_interval": interval_text(name, score["without"]["low"], score["without"]["high"]),
                 "with_them": score_text(name, score["with"]["value"]),
-                "with_interval": interval(score["with"], percentage=is_percentage(name)),
+                "with_interval": interval_text(name, score["with"]["low"], score["with"]["high"]),
                 "difference": signed_value(name, difference["value"]),
                 "difference_interval": f"{low} to {high}",
                 "outcome": _OUTCOMES[score["verdict"]],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tasks.evaluate.names import OUTCOMES, SCORES, baselines_of, says_something
-from tasks.text import SPACE, interval, is_percentage, percent, score_text
+from tasks.text import SPACE, interval, interval_text, is_percentage, percent, score_text
 
 
 def subject(settings: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
@@ -106,7 +106,7 @@ def score_rows(metrics: Mapping[str, Any], scores: Mapping[str, Any] | None = No
             "title": capitalised(title),
             "meaning": meaning,
             "value": score_text(name, score["value"]),
-            "interval": interval(score, percentage=is_percentage(name)),
+            "interval": interval_text(name, score["low"], score["high"]),
             "baselines": [
                 {
                     "value": score_text(name, each["value"]),
