@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.helpers.buckets import Bucket
 
 # The processes of the tests share the cores, and threads that wait for each other cost a tenth of the time.
-# TensorFlow, NumPy and OpenCV read these when they are imported, here and in the processes that the tests start.
+# TensorFlow and NumPy read these when they are imported, here and in the processes that the tests start.
 for _library in ("OMP_NUM", "OPENBLAS_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
     os.environ.setdefault(f"{_library}_THREADS", "1")
 

@@ -7,8 +7,9 @@ from tasks import tables
 from tasks.evaluate.explanations import Explanations
 from tests.helpers.evaluation import EvaluationWorld
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_mistakes_are_shown_with_heat_maps_and_similar_train_photos(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate()
     page = tables.evaluate.REPORT.path(folder).read_text()
@@ -18,7 +19,6 @@ def test_mistakes_are_shown_with_heat_maps_and_similar_train_photos(pets: Evalua
     assert "class activation map" in mistakes
 
 
-@pytest.mark.slow
 def test_layers_are_shown_without_a_gallery(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=0, layer_images=1))
     page = tables.evaluate.REPORT.path(folder).read_text()
@@ -27,7 +27,6 @@ def test_layers_are_shown_without_a_gallery(pets: EvaluationWorld) -> None:
     assert (folder / "figures" / "responses.png").exists()
 
 
-@pytest.mark.slow
 def test_only_shown_photos_are_explained(pets: EvaluationWorld) -> None:
     _, folder = pets.finish().evaluate(EvaluateConfig(bootstrap=100, gallery=1, layer_images=0))
     found = Explanations.read(folder)

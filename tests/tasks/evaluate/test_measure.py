@@ -9,8 +9,9 @@ from tasks import tables
 from tasks.inference.arrays import NO_ANSWER
 from tests.helpers.evaluation import UNKNOWN, EvaluationWorld, read_metrics, unseen, world
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None:
     zoo = world(tmp_path, ["ant", "bee", "cow", "elk"], trained=["ant", "bee", "cow"])
     for label in ("ant", "bee", "cow"):
@@ -36,7 +37,6 @@ def test_classes_without_test_photos_or_without_training(tmp_path: Path) -> None
     assert "no test photo" in tables.evaluate.REPORT.path(folder).read_text()
 
 
-@pytest.mark.slow
 def test_the_nearest_photo_is_a_baseline(pets: EvaluationWorld) -> None:
     """Photos of the same colour are most similar, so it predicts the same as the classifier."""
     outcome, folder = pets.finish().evaluate()
@@ -48,7 +48,6 @@ def test_the_nearest_photo_is_a_baseline(pets: EvaluationWorld) -> None:
     assert [row["photos"] for row in metrics["by_train_photos"]] == [2, 3, 5]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("infer_from", ["network", "nearest", "blend"])
 def test_photos_of_unknown_classes_are_recognised(tmp_path: Path, infer_from: str) -> None:
     _, folder = unseen(tmp_path).finish().evaluate(UNKNOWN.model_copy(update={"infer_from": infer_from}))
@@ -69,7 +68,6 @@ def test_photos_of_unknown_classes_are_recognised(tmp_path: Path, infer_from: st
     assert "6 train photos of 3 classes" in page
 
 
-@pytest.mark.slow
 def test_the_champion_is_compared(pets: EvaluationWorld) -> None:
     """The second classifier confuses cats and birds, so three cats become wrong, and no mistake becomes right."""
     made, first = pets.finish().evaluate()

@@ -8,8 +8,9 @@ from tasks import tables
 from tasks.store.store import Store
 from tests.helpers.evaluation import EvaluationWorld, read_metrics, world
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_an_evaluation_has_scores_counts_and_figures(pets: EvaluationWorld) -> None:
     outcome, folder = pets.finish().evaluate()
     metrics = read_metrics(folder)
@@ -38,7 +39,6 @@ def test_an_evaluation_has_scores_counts_and_figures(pets: EvaluationWorld) -> N
     }
 
 
-@pytest.mark.slow
 def test_a_second_run_is_cached_and_a_forced_one_gives_the_same_bytes(pets: EvaluationWorld) -> None:
     first, folder = pets.finish().evaluate()
     again, _ = pets.evaluate()
@@ -51,7 +51,6 @@ def test_a_second_run_is_cached_and_a_forced_one_gives_the_same_bytes(pets: Eval
             assert path.read_bytes() == (other / path.relative_to(folder)).read_bytes(), path.name
 
 
-@pytest.mark.slow
 def test_a_different_prediction_changes_the_digest(pets: EvaluationWorld, tmp_path: Path) -> None:
     first, _ = pets.finish().evaluate()
     other = EvaluationWorld(Store(tmp_path / "other"), pets.names, rows=pets.rows, answers=[*pets.answers[:-1], 0])
@@ -61,7 +60,6 @@ def test_a_different_prediction_changes_the_digest(pets: EvaluationWorld, tmp_pa
     assert second.artifact.digest != first.artifact.digest
 
 
-@pytest.mark.slow
 def test_two_classes_without_mistakes(tmp_path: Path) -> None:
     both = world(tmp_path, ["cat", "dog"])
     for label in ("cat", "dog"):
